@@ -1,0 +1,139 @@
+// Package secret holds a secret in a type that prints "[redacted]" on every route: fmt, JSON, text, slog and errors.
+//
+// It reads secrets from files and systemd credentials and checks who else may read them; it does not encrypt. A Value is
+// immutable and safe for concurrent use. Values are never written anywhere, so nothing has to survive a crash.
+package secret
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const redacted = "[redacted]"
+
+// maxFile bounds a secret's file: anything longer is a mistake, not a secret.
+const maxFile = 4096
+
+// Value is a secret. The zero Value is empty.
+type Value struct{ b []byte }
+
+// New copies b into a Value.
+func New(b []byte) Value { return Value{bytes.Clone(b)} }
+
+// Reveal returns the secret itself. The caller must not keep, log or change it.
+func (v Value) Reveal() []byte { return v.b }
+
+// Len is the number of bytes.
+func (v Value) Len() int { return len(v.b) }
+
+// IsZero reports whether there is no secret.
+func (v Value) IsZero() bool { return len(v.b) == 0 }
+
+// Matches compares in time that depends on neither value's content.
+func (v Value) Matches(candidate []byte) bool {
+	want, got := sha256.Sum256(v.b), sha256.Sum256(candidate)
+	return len(v.b) > 0 && subtle.ConstantTimeCompare(want[:], got[:]) == 1
+}
+
+// The methods below keep the secret out of every usual route to a reader.
+
+func (Value) String() string               { return redacted }
+func (Value) GoString() string             { return redacted }
+func (Value) Format(s fmt.State, _ rune)   { fmt.Fprint(s, redacted) }
+func (Value) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (Value) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+func (Value) LogValue() slog.Value         { return slog.StringValue(redacted) }
+
+// Resolve reads the secret that ref names: "file:PATH", or "credential:NAME" in $CREDENTIALS_DIRECTORY (given as credDir).
+// One trailing newline is dropped. A file that others may read is refused with the command that mends it.
+func Resolve(ref, credDir string) (Value, error) {
+	kind, name, ok := strings.Cut(ref, ":")
+	if !ok || name == "" {
+		return Value{}, errors.New("a secret is named as file:PATH or credential:NAME, never written here itself")
+	}
+	switch kind {
+	case "file":
+		return ReadFile(name)
+	case "credential":
+		if credDir == "" {
+			return Value{}, fmt.Errorf("credential:%s: no credentials directory: the program was not started by systemd with LoadCredential", name)
+		}
+		if name != filepath.Base(name) {
+			return Value{}, fmt.Errorf("credential:%s: a credential's name has no slash", name)
+		}
+		return read(filepath.Join(credDir, name))
+	default:
+		return Value{}, errors.New("a secret is named as file:PATH or credential:NAME, never written here itself")
+	}
+}
+
+// ReadFile reads a secret from a file that only its owner (and, at most for reading, its group) may open.
+func ReadFile(path string) (Value, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Value{}, fmt.Errorf("secret file: %w", err)
+	}
+	if info.Mode().Perm()&0o037 != 0 {
+		return Value{}, fmt.Errorf("secret file %s can be read or changed by others (mode %04o): run chmod 0600 %s", path, info.Mode().Perm(), path)
+	}
+	return read(path)
+}
+
+func read(path string) (Value, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Value{}, fmt.Errorf("secret file: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return Value{}, fmt.Errorf("secret file %s: not a regular file of at most %d bytes", path, maxFile)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Value{}, fmt.Errorf("secret file: %w", err)
+	}
+	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+	if len(b) == 0 {
+		return Value{}, fmt.Errorf("secret file %s is empty", path)
+	}
+	return Value{b}, nil
+}
+
+// Generate returns 256 random bits as 43 base64url characters.
+func Generate() Value {
+	var raw [32]byte
+	if _, err := rand.Read(raw[:]); err != nil {
+		panic(err) // crypto/rand never fails on the systems that we support
+	}
+	return Value{[]byte(base64.RawURLEncoding.EncodeToString(raw[:]))}
+}
+
+// EnsureFile reads the secret at path, or makes a new one there (mode 0600, synced) when there is no such file.
+func EnsureFile(path string) (Value, error) {
+	v, err := ReadFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return v, err
+	}
+	v = Generate()
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return Value{}, fmt.Errorf("secret file: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return Value{}, fmt.Errorf("secret file: %w", err)
+	}
+	_, werr := f.Write(append(bytes.Clone(v.b), '\n'))
+	if err := errors.Join(werr, f.Sync(), f.Close()); err != nil {
+		return Value{}, fmt.Errorf("secret file: %w", err)
+	}
+	return v, nil
+}
