@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// Journal is where facts become durable. offline.Journal satisfies it. Calls are local and bounded; none takes a context.
+type Journal interface {
+	// Append commits the facts and, when pos is not nil, the position in the relay's stream, in one transaction that is on the
+	// disk when it returns. It fills in each fact's Seq. On error nothing was committed.
+	Append(facts []payment.Fact, pos *payment.Position) error
+}
+
+// Ledger is what the engine reads back from the journal.
+type Ledger interface {
+	// Facts are a payment's facts in journal order; none for an unknown id.
+	Facts(id string) ([]payment.Fact, error)
+	// ByMerchantRef and ByReference find a payment's id; the newest, where a till used a reference again. "" when there is none.
+	ByMerchantRef(ref string) (id string, err error)
+	ByReference(till, reference string) (id string, err error)
+}
+
+// Register lists payments of the journal.
+type Register interface {
+	// Newest is the id of the payment that this till started last; "" when there is none.
+	Newest(till string) (id string, err error)
+	// List is one page of a till's payments, newest first.
+	List(till string, q payment.ListQuery) (payment.Page, error)
+	// Unsettled are the ids of every payment that is not final or whose outcome is owed, oldest first.
+	Unsettled() ([]string, error)
+}
+
+// Inbox is what the journal knows about deliveries.
+type Inbox interface {
+	// Seen reports whether a fact with this payment.Content was committed before.
+	Seen(content string) (bool, error)
+	// Parked are the parked facts that no later fact has opened, oldest first, whole.
+	Parked() ([]payment.Fact, error)
+}
+
+// Gateway is the payment service: it makes what the customer scans and opens what it sends. Both are local and deterministic
+// apart from the randomness of encryption.
+type Gateway interface {
+	// Mint makes the checkout link.
+	Mint(r payment.MintRequest) (payment.Minted, error)
+	// Open verifies a delivery and returns what it states. The error wraps payment.ErrUnopened when it states nothing.
+	Open(e payment.Envelope) ([]payment.Record, error)
+}
+
+// Screen tells whether the customer display could draw a code for this text; nil when it could or when no display is known.
+type Screen interface {
+	Fits(payload string) error
+}
+
+// IDs makes identifiers: ULIDs, unique and growing. It is a port so that a simulation repeats itself.
+type IDs interface {
+	NewID(at time.Time) string
+}
+
+// Now is the time that an event happened at.
+type Now struct {
+	Wall time.Time     // for people only
+	Boot string        // boot id
+	Up   time.Duration // boot clock, runs through suspend
+}

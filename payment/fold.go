@@ -1,0 +1,335 @@
+package payment
+
+import (
+	"slices"
+	"time"
+)
+
+// Folder computes a Payment from its facts, one at a time and in journal order. The zero Folder has seen nothing.
+type Folder struct {
+	p            Payment
+	e            Evidence
+	seen         bool
+	mismatch     bool
+	anyReversal  bool
+	unconfirmed  bool
+	toldNotPaid  bool // declined, expired or cancelled was offered
+	late         bool
+	toldApproved bool
+	acked        int64
+	emptyUp      time.Duration // first query_empty after the withdrawal
+	emptyBoot    string
+	emptySeen    bool
+	words        map[string]Record // transactionRef → first PAY outcome reported for it
+}
+
+// Fold computes a payment from all of its facts. ok is false when they do not begin with requested.
+func Fold(facts []Fact) (p Payment, ok bool) {
+	var f Folder
+	for _, fact := range facts {
+		f.Add(fact)
+	}
+	return f.Payment(), f.seen
+}
+
+// Payment returns what the facts so far say. The slices are the caller's.
+func (f *Folder) Payment() Payment {
+	p := f.p
+	p.Flags, p.Attempts = slices.Clone(p.Flags), slices.Clone(p.Attempts)
+	p.Schemes, p.Transactions = slices.Clone(p.Schemes), slices.Clone(p.Transactions)
+	return p
+}
+
+// Seen reports whether the payment has been requested.
+func (f *Folder) Seen() bool { return f.seen }
+
+// Add takes the payment's next fact. Facts before requested, and facts about the journal, are ignored.
+func (f *Folder) Add(fact Fact) {
+	if r, ok := fact.Data.(Requested); ok && !f.seen {
+		f.open(fact, r)
+		return
+	}
+	if !f.seen {
+		return
+	}
+	before := f.visible()
+	f.p.LastSeq = fact.Seq
+	f.take(fact)
+	f.conclude(fact)
+	if !before.equal(f.visible()) {
+		f.p.Revision++
+	}
+	switch d := fact.Data.(type) {
+	case Offered:
+		f.offered(d)
+	case Acknowledged:
+		f.acked = max(f.acked, d.Revision)
+	}
+	f.p.Acknowledged = f.p.Final && f.acked == f.p.Revision
+	f.p.Owed = f.p.Final && !f.p.Acknowledged
+}
+
+func (f *Folder) open(fact Fact, r Requested) {
+	f.seen = true
+	f.e.Finish = r.Policy.FinishDeclined
+	f.p = Payment{
+		ID: fact.Payment, Till: r.Till, Reference: r.Reference, MerchantRef: r.MerchantRef, Money: r.Money,
+		Status: StatusCreated, Revision: 1, Provider: r.Provider, CreatedAt: fact.At, DeadlineAt: r.DeadlineAt,
+		Description: r.Description, Schemes: r.Schemes, Mode: r.Mode, Policy: r.Policy,
+		Boot: fact.Boot, Deadline: r.DeadlineUp.Duration(), LastSeq: fact.Seq,
+	}
+}
+
+// take records what one fact says; conclude then draws the status from it.
+func (f *Folder) take(fact Fact) {
+	switch d := fact.Data.(type) {
+	case MintSent:
+		f.p.MintSent = true
+	case MintFailed:
+		if !f.p.Minted {
+			f.e.MintFailed = true
+			f.p.Reason = &Reason{Code: "mint_failed", Message: d.Message}
+		}
+	case Minted:
+		if !f.e.MintFailed {
+			f.p.Minted, f.e.Minted = true, true
+			f.p.QRPayload, f.p.ProviderRef = d.Payload, d.ProviderRef
+		}
+	case Shown:
+		f.p.Shown = true
+	case DisplayLost:
+		f.end(fact, &Reason{Code: "display_lost", Message: "no display showed the code: " + d.Reason})
+		f.e.Cancel = true
+	case CancelRequested:
+		f.end(fact, nil)
+		f.e.Cancel = true
+	case DeadlinePassed:
+		f.end(fact, nil)
+		f.e.Deadline = true
+	case Withdrawn:
+		f.p.Withdrawn, f.p.WithdrawnUp = true, fact.Up
+	case PathProved:
+		if f.p.Withdrawn && !f.p.Policy.Query && !f.p.Final {
+			f.e.Searched, f.unconfirmed = true, true
+		}
+	case QueryEmpty:
+		f.queryEmpty(fact)
+	case Undecided:
+		f.e.Undecided = f.e.Undecided || !f.p.Final
+	case Notified:
+		f.notified(fact, d.Record)
+	case Resolved:
+		f.p.Resolution = &Resolution{Outcome: d.Outcome, By: d.By, Reason: d.Reason, At: fact.At}
+	}
+}
+
+// end notes what ended the customer's time; the first cause stays.
+func (f *Folder) end(fact Fact, why *Reason) {
+	if f.p.EndedBy != "" || f.p.Final {
+		return
+	}
+	f.p.EndedBy, f.p.EndedBoot, f.p.EndedUp = fact.Kind(), fact.Boot, fact.Up
+	if why != nil {
+		f.p.Reason = why
+	}
+}
+
+// queryEmpty counts towards the evidence rule: two answers without a PAY SUCCESS after the withdrawal, settle apart. Answers of
+// two boots are further apart than any settle.
+func (f *Folder) queryEmpty(fact Fact) {
+	if !f.p.Withdrawn || f.p.Final || !f.p.Policy.Query {
+		return
+	}
+	if !f.emptySeen {
+		f.emptySeen, f.emptyUp, f.emptyBoot = true, fact.Up, fact.Boot
+		return
+	}
+	if fact.Boot != f.emptyBoot || fact.Up-f.emptyUp >= f.p.Policy.Settle.Duration() {
+		f.e.Searched = true
+	}
+}
+
+func (f *Folder) notified(fact Fact, r Record) {
+	switch judge(r, f.p.MerchantRef, f.p.Money) {
+	case saysPaid:
+		f.paid(r)
+	case saysMismatch:
+		f.mismatch, f.e.Contradicts = true, true
+		f.because("amount_mismatch", "the gateway reports a payment of "+statedAmount(r)+" for this reference")
+	case saysContradictory:
+		f.e.Contradicts = true
+		f.because("contradictory", "the gateway reports SUCCESS with response code "+r.ResponseCode)
+	case saysReversed:
+		f.anyReversal = true
+		f.e.Reversed = f.e.Reversed || !f.toldApproved
+	case saysDeclined, saysExpired:
+		f.attempt(fact, r)
+	}
+	f.compareWords(r)
+}
+
+// paid books a record that satisfies promise 1; a second transactionRef is a second payment.
+func (f *Folder) paid(r Record) {
+	ref := r.TransactionRef
+	if ref == "" {
+		ref = "content:" + r.Content()
+	}
+	if slices.Contains(f.p.Transactions, ref) {
+		return
+	}
+	f.p.Transactions = append(f.p.Transactions, ref)
+	if len(f.p.Transactions) > 1 {
+		return
+	}
+	f.e.Paid = true
+	f.late = f.toldNotPaid
+	f.p.ProviderRef, f.p.Scheme, f.p.ResponseCode, f.p.PaidAt = r.TransactionRef, r.Scheme, r.ResponseCode, r.PaidAt
+}
+
+// attempt books one try that did not pay. Once the payment is final it can change nothing any more.
+func (f *Folder) attempt(fact Fact, r Record) {
+	if f.p.Final {
+		return
+	}
+	status := string(StatusDeclined)
+	if r.Status == RecordExpired {
+		status = string(StatusExpired)
+		f.e.Expired = true
+	} else {
+		f.e.Declined = true
+		f.p.ResponseCode = r.ResponseCode
+	}
+	at := r.PaidAt
+	if at.IsZero() {
+		at = fact.At
+	}
+	f.p.Attempts = append(f.p.Attempts, Attempt{Status: status, Scheme: r.Scheme, At: at})
+}
+
+// compareWords finds one transactionRef reported in two ways.
+func (f *Folder) compareWords(r Record) {
+	if r.Type != TypePay || r.TransactionRef == "" || r.MerchantRef != f.p.MerchantRef {
+		return
+	}
+	switch r.Status {
+	case RecordSuccess, RecordDeclined, RecordExpired:
+	default:
+		return
+	}
+	first, known := f.words[r.TransactionRef]
+	if !known {
+		if f.words == nil {
+			f.words = make(map[string]Record)
+		}
+		f.words[r.TransactionRef] = r
+		return
+	}
+	if first.Status != r.Status || first.Amount != r.Amount || first.Currency != r.Currency {
+		f.e.Contradicts = true
+		f.because("contradictory", "the gateway reported transaction "+r.TransactionRef+" in two ways")
+	}
+}
+
+func (f *Folder) because(code, message string) {
+	f.p.Reason = &Reason{Code: code, Message: message}
+}
+
+// conclude draws status, flags and what depends on them.
+func (f *Folder) conclude(fact Fact) {
+	was := f.p.Status
+	f.p.Status = Decide(f.e)
+	f.p.Final = f.p.Status.Final()
+	if f.p.Final && was != f.p.Status {
+		f.p.FinalBoot, f.p.FinalUp = fact.Boot, fact.Up
+	}
+	f.p.Flags = f.flags()
+	f.p.Reason = f.reason()
+	if f.p.Final || f.p.EndedBy != "" {
+		f.p.QRPayload = ""
+	}
+}
+
+func (f *Folder) flags() []Flag {
+	var flags []Flag
+	for _, x := range []struct {
+		set  bool
+		flag Flag
+	}{
+		{f.late, FlagLate},
+		{len(f.p.Transactions) > 1, FlagDuplicate},
+		{f.mismatch, FlagAmountMismatch},
+		{f.unconfirmed && !f.e.Paid && !f.e.Contradicts, FlagUnconfirmed},
+		{f.anyReversal, FlagReversed},
+	} {
+		if x.set {
+			flags = append(flags, x.flag)
+		}
+	}
+	return flags
+}
+
+func (f *Folder) reason() *Reason {
+	switch {
+	case f.p.Status == StatusApproved:
+		return nil
+	case f.e.Paid:
+		return &Reason{Code: "reversed", Message: "the gateway reports the payment and its reversal"}
+	case f.p.Status == StatusUnknown && !f.e.Contradicts:
+		return &Reason{Code: "no_answer", Message: "whether the customer paid could not be found out in time"}
+	case f.p.Status == StatusCancelled && f.p.Reason == nil:
+		return &Reason{Code: "cancelled", Message: "cancelled before a payment was seen"}
+	default:
+		return f.p.Reason
+	}
+}
+
+func (f *Folder) offered(d Offered) {
+	f.p.OfferedRev = max(f.p.OfferedRev, d.Revision)
+	switch d.Status {
+	case StatusApproved:
+		f.toldApproved = true
+	case StatusDeclined, StatusExpired, StatusCancelled:
+		f.toldNotPaid = true
+	}
+}
+
+// visible is what a till can see and what therefore makes a new revision when it changes.
+type visible struct {
+	status                           Status
+	flags                            []Flag
+	attempts                         int
+	providerRef, scheme, code, qr    string
+	paidAt                           time.Time
+	reasonCode, reasonText, resolved string
+}
+
+func (f *Folder) visible() visible {
+	v := visible{
+		status: f.p.Status, flags: f.p.Flags, attempts: len(f.p.Attempts), providerRef: f.p.ProviderRef, scheme: f.p.Scheme,
+		code: f.p.ResponseCode, qr: f.p.QRPayload, paidAt: f.p.PaidAt,
+	}
+	if r := f.p.Reason; r != nil {
+		v.reasonCode, v.reasonText = r.Code, r.Message
+	}
+	if r := f.p.Resolution; r != nil {
+		v.resolved = contentHash(r.Outcome, r.By, r.Reason, r.At.String())
+	}
+	return v
+}
+
+func (v visible) equal(w visible) bool {
+	if !slices.Equal(v.flags, w.flags) {
+		return false
+	}
+	v.flags, w.flags = nil, nil
+	return v.status == w.status && v.attempts == w.attempts && v.providerRef == w.providerRef && v.scheme == w.scheme &&
+		v.code == w.code && v.qr == w.qr && v.paidAt.Equal(w.paidAt) && v.reasonCode == w.reasonCode &&
+		v.reasonText == w.reasonText && v.resolved == w.resolved
+}
+
+func statedAmount(r Record) string {
+	if r.Amount == UnreadableAmount {
+		return "another amount"
+	}
+	return Money{r.Amount, Currency(r.Currency)}.String()
+}

@@ -1,0 +1,94 @@
+package payment
+
+import "time"
+
+// Status is the one word that a till acts on.
+type Status string
+
+// The statuses. All but the first two are final.
+const (
+	StatusCreated   Status = "created"
+	StatusAwaiting  Status = "awaiting"
+	StatusApproved  Status = "approved"
+	StatusDeclined  Status = "declined"
+	StatusExpired   Status = "expired"
+	StatusCancelled Status = "cancelled"
+	StatusUnknown   Status = "unknown"
+)
+
+// Final reports whether a till may act on the status.
+func (s Status) Final() bool { return s != StatusCreated && s != StatusAwaiting && s != "" }
+
+// Flag qualifies a status; each one puts the payment on the staff's worklist, except unconfirmed.
+type Flag string
+
+// The flags, in the order in which a Payment lists them.
+const (
+	FlagLate           Flag = "late"            // paid after declined, expired or cancelled was offered
+	FlagDuplicate      Flag = "duplicate"       // a second, distinct payment of the same link
+	FlagAmountMismatch Flag = "amount_mismatch" // SUCCESS with another amount or currency
+	FlagUnconfirmed    Flag = "unconfirmed"     // no payment found, but no query was there to confirm it
+	FlagReversed       Flag = "reversed"        // a VOID or REFUND is on record
+)
+
+// Attempt is one try of the customer on the hosted page that did not pay.
+type Attempt struct {
+	Status string    `json:"status"` // "declined" or "expired"
+	Scheme string    `json:"scheme,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// Resolution is what staff found out about a payment.
+type Resolution struct {
+	Outcome string    `json:"outcome"` // "approved" or "not-paid"
+	By      string    `json:"by"`
+	Reason  string    `json:"reason"`
+	At      time.Time `json:"at"`
+}
+
+// Payment is what follows from a payment's facts (see Fold). The first group is what a till may see.
+type Payment struct {
+	ID           string
+	Till         string
+	Reference    string
+	MerchantRef  string
+	Money        Money
+	Status       Status
+	Final        bool
+	Flags        []Flag
+	Revision     int64 // grows only when something in this group, other than Acknowledged, changes
+	Provider     string
+	ProviderRef  string
+	Scheme       string
+	ResponseCode string
+	Attempts     []Attempt
+	Reason       *Reason
+	Resolution   *Resolution
+	CreatedAt    time.Time
+	DeadlineAt   time.Time // wall clock, for people
+	PaidAt       time.Time
+	Acknowledged bool   // the present revision is
+	QRPayload    string // while awaiting: what the customer scans; for the owner only
+
+	// For the engine and for staff.
+	Description  string
+	Schemes      []string
+	Mode         string
+	Policy       Policy
+	Boot         string        // boot in which it was requested
+	Deadline     time.Duration // boot clock, valid in that boot
+	Owed         bool          // final, and its present revision is not acknowledged
+	OfferedRev   int64         // newest revision that the till was told
+	Shown        bool
+	MintSent     bool
+	Minted       bool
+	EndedBy      Kind   // cancel_requested, display_lost, deadline_passed or ""
+	EndedBoot    string // boot and boot clock of that fact
+	EndedUp      time.Duration
+	Withdrawn    bool
+	WithdrawnUp  time.Duration
+	FinalBoot    string // boot and boot clock of the fact that made it final
+	FinalUp      time.Duration
+	Transactions []string // the gateway's references of every payment that counts as paid
+	LastSeq      int64
+}

@@ -1,0 +1,61 @@
+package payment
+
+import (
+	"errors"
+	"time"
+)
+
+// Request is what a till asks for.
+type Request struct {
+	Reference   string // the till's own number for the sale: 1-40 printable ASCII characters
+	Money       Money
+	Schemes     []string // gateway words such as "paynow"; empty = all
+	Description string
+	Timeout     time.Duration // the customer's time; 0 = the configured one
+}
+
+// Key names one payment of one till: by the agent's ID, or by the till's Reference (the newest with it). Exactly one is set.
+type Key struct {
+	ID        string
+	Reference string
+}
+
+// ListQuery selects payments of one till, newest first.
+type ListQuery struct {
+	Since          time.Time // inclusive, by creation; zero = from the beginning
+	Unacknowledged bool      // only final ones whose present revision the till has not acknowledged
+	Limit          int       // 1-200
+	Before         int64     // only payments whose first fact is older than this journal sequence; 0 = from the newest
+}
+
+// Page is one page of a list. Next is the Before of the following page; 0 = there is none.
+type Page struct {
+	Payments []Payment
+	Next     int64
+}
+
+// Position is a place in the relay's stream. The journal stores it together with what was delivered there.
+type Position struct {
+	Epoch string
+	Seq   uint64
+	ID    string
+}
+
+// Head is the newest fact of a journal: what the relay remembers as an anchor against rollback.
+type Head struct {
+	JournalID string
+	Seq       int64
+	Hash      string // hex
+}
+
+// MintRequest is what a gateway needs to make a link or code.
+type MintRequest struct {
+	MerchantRef string
+	Money       Money
+	Schemes     []string
+	Timeout     time.Duration
+}
+
+// ErrUnopened is what a gateway's error wraps when a delivery is not, or does not open as, a statement of that gateway. Its
+// text is safe to store and to show, and tells nothing of the content.
+var ErrUnopened = errors.New("not a verified notification")
