@@ -1,0 +1,69 @@
+package relay
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A canary is dated when it is sent. It counts when it comes back on the connection, after every delivery before it has
+// been committed: then an answer from the gateway would have come through too.
+
+func (m *Machine) onCanaryWanted(now Now) {
+	switch {
+	case m.phase != streaming || !m.canaries:
+		m.observe(CanaryFailed{ErrNotConnected}) // one is sent at once after the next welcome
+	default:
+		m.sendCanary(now)
+	}
+}
+
+func (m *Machine) sendCanary(now Now) {
+	m.canaryDue = now.Boot + m.timing.CanaryEvery
+	if len(m.out) >= maxOutstanding {
+		return
+	}
+	c := canary{nonce: m.ports.Nonce(), sentAt: now.Boot, wallSent: now.Wall}
+	m.out = append(m.out, c)
+	m.do(DoPostCanary{Nonce: c.nonce})
+}
+
+// onPosted learns whether the hook URL took the canary. A refusal is a failure of its own that says nothing about the
+// connection; silence is judged with the canary's deadline.
+func (m *Machine) onPosted(in InPosted) {
+	i := m.find(in.Nonce)
+	if i < 0 || in.Err == nil {
+		return
+	}
+	m.out = slices.Delete(m.out, i, i+1)
+	m.observe(CanaryFailed{fmt.Errorf("post to the hook URL: %w", in.Err)})
+}
+
+func (m *Machine) canaryBack(now Now, d Delivery) {
+	i := m.find(d.Nonce)
+	if i < 0 {
+		return // given up while it stood behind other deliveries
+	}
+	c := m.out[i]
+	m.out = slices.Delete(m.out, i, i+1)
+	rtt := now.Boot - c.sentAt
+	m.observe(CanaryReturned{SentAt: c.sentAt, RTT: rtt})
+	m.observeOffset(now, d.ReceivedAt, rtt)
+}
+
+func (m *Machine) expireCanaries(now Now) {
+	for len(m.out) > 0 && now.Boot >= m.out[0].sentAt+m.timing.CanaryTimeout {
+		m.out = slices.Delete(m.out, 0, 1)
+		if !m.handling && len(m.queue) == 0 {
+			m.deaf++ // a busy handler is no deafness: the relay waits for our acks
+		}
+		m.observe(CanaryFailed{ErrCanaryLost})
+		if m.deaf >= deafAfter {
+			m.drop(now, ErrDeaf)
+			return
+		}
+	}
+}
+
+func (m *Machine) find(nonce string) int {
+	return slices.IndexFunc(m.out, func(c canary) bool { return c.nonce == nonce })
+}

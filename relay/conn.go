@@ -1,0 +1,150 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// dialed brings a new connection from the helper that made it to Run's goroutine.
+type dialed struct {
+	number int
+	hello  Hello
+	conn   *websocket.Conn
+	err    error
+}
+
+func (dialed) input() {}
+
+func (c *Client) dial(ctx context.Context, cancel context.CancelFunc, e DoDial) Input {
+	defer cancel()
+	d := websocket.Dialer{
+		Subprotocols: []string{Subprotocol}, TLSClientConfig: c.cfg.TLS, Proxy: c.cfg.Proxy,
+		HandshakeTimeout: c.cfg.DialTimeout,
+	}
+	header := http.Header{"Authorization": {"Bearer " + string(c.cfg.Token.Reveal())}}
+	conn, res, err := d.DialContext(ctx, c.stream, header)
+	switch {
+	case err != nil && res != nil:
+		return dialed{number: e.Conn, err: &DialError{Status: res.StatusCode}}
+	case err != nil:
+		return dialed{number: e.Conn, err: fmt.Errorf("dial the relay: %w", withoutURL(err))}
+	case conn.Subprotocol() != Subprotocol:
+		_ = conn.Close()
+		return dialed{number: e.Conn, err: errors.New("the server at relay.url does not speak " + Subprotocol)}
+	}
+	return dialed{number: e.Conn, hello: e.Hello, conn: conn}
+}
+
+// adopt makes a new connection the present one, says hello and starts to read; or closes it when it came too late.
+func (c *Client) adopt(ctx context.Context, d dialed) Input {
+	if d.number != c.dialing {
+		if d.conn != nil {
+			_ = d.conn.Close()
+		}
+		return InDialed{Conn: d.number, Err: context.Canceled}
+	}
+	if d.err != nil {
+		c.dialing = 0
+		return InDialed{Conn: d.number, Err: d.err}
+	}
+	c.conn = d.conn
+	c.conn.SetReadLimit(MaxToAgent)
+	alive := func() error { return d.conn.SetReadDeadline(time.Now().Add(c.cfg.ReadTimeout)) }
+	_ = alive()
+	c.conn.SetPingHandler(func(data string) error {
+		_ = alive()
+		err := d.conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(c.cfg.WriteTimeout))
+		if errors.Is(err, websocket.ErrCloseSent) {
+			return nil
+		}
+		return err
+	})
+	if err := c.write(d.hello); err != nil {
+		c.closeConn(websocket.CloseNormalClosure)
+		return InDialed{Conn: d.number, Err: fmt.Errorf("say hello: %w", err)}
+	}
+	c.wg.Go(func() { c.read(ctx, d.conn, d.number, alive) })
+	return InDialed{Conn: d.number}
+}
+
+// read feeds what arrives until the connection ends. While Run's goroutine is busy it waits, and so does the relay.
+func (c *Client) read(ctx context.Context, conn *websocket.Conn, number int, alive func() error) {
+	feed := func(in Input) bool {
+		select {
+		case c.inputs <- in:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	for {
+		kind, data, err := conn.ReadMessage()
+		if err != nil {
+			feed(InLost{Conn: number, Err: closeReason(err)})
+			return
+		}
+		_ = alive()
+		if kind != websocket.TextMessage {
+			feed(InLost{Conn: number, Err: fmt.Errorf("%w: not a text message", ErrMalformed)})
+			return
+		}
+		msg, err := Decode(data)
+		if err != nil {
+			feed(InLost{Conn: number, Err: err})
+			return
+		}
+		if !feed(InMessage{Conn: number, Message: msg}) {
+			return
+		}
+	}
+}
+
+// write sends one message; only Run's goroutine calls it.
+func (c *Client) write(m Message) error {
+	if c.conn == nil {
+		return ErrNotConnected
+	}
+	data, err := Encode(m)
+	if err != nil {
+		return err
+	}
+	_ = c.conn.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout))
+	return c.conn.WriteMessage(websocket.TextMessage, data)
+}
+
+// closeConn gives up the present connection or dial, if any.
+func (c *Client) closeConn(code int) {
+	c.dialing = 0
+	if c.cancelDial != nil {
+		c.cancelDial()
+		c.cancelDial = nil
+	}
+	if c.conn != nil {
+		_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(time.Second))
+		_ = c.conn.Close()
+		c.conn = nil
+	}
+}
+
+func closeReason(err error) error {
+	var ce *websocket.CloseError
+	if errors.As(err, &ce) && ce.Code != websocket.CloseAbnormalClosure {
+		return &CloseError{Code: ce.Code, Text: ce.Text}
+	}
+	return fmt.Errorf("connection lost: %w", err)
+}
+
+// withoutURL drops the URL that net/http puts into its errors: the hook URL is a capability.
+func withoutURL(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
+}

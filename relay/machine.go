@@ -1,0 +1,330 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors that the machine itself reports through Disconnected and CanaryFailed.
+var (
+	ErrDeaf         = errors.New("connected but deaf: two canaries in a row were accepted and did not come back")
+	ErrNoWelcome    = errors.New("the relay did not say welcome in time")
+	ErrUnexpected   = errors.New("the relay sent a message out of turn")
+	ErrOverrun      = errors.New("the relay sent more deliveries than its window allows")
+	ErrCanaryLost   = errors.New("the canary did not come back in time")
+	ErrNotConnected = errors.New("not connected to the relay")
+	ErrSuperseding  = errors.New("reconnecting to tell the relay of a recovered journal")
+)
+
+const (
+	maxQueue       = 256 // deliveries waiting for the handler; the relay's window is smaller
+	maxOutstanding = 16  // canaries under way
+	deafAfter      = 2   // canaries in a row that were accepted and never came back
+)
+
+// Now is one reading of both clocks.
+type Now struct {
+	Boot time.Duration
+	Wall time.Time
+}
+
+// Ports are the machine's sources of randomness.
+type Ports struct {
+	Nonce  func() string  // a fresh canary nonce, ValidNonce
+	Jitter func() float64 // in [0, 1)
+}
+
+// Timing holds the machine's durations; see Config for their defaults.
+type Timing struct {
+	CanaryEvery, CanaryTimeout, WelcomeTimeout, BackoffMin, BackoffMax, ReplacedWait time.Duration
+}
+
+type phase int
+
+const (
+	waiting  phase = iota // for retryAt, and for the handler to finish what it holds
+	reading               // the journal
+	dialing               // the relay
+	greeting              // hello sent, welcome not yet here
+	streaming
+)
+
+type canary struct {
+	nonce    string
+	sentAt   time.Duration
+	wallSent time.Time
+}
+
+// Machine decides everything that the client does: Step takes an input and returns the effects that the shell must
+// carry out, in order. The same inputs at the same times with the same Ports give the same effects. It is for one goroutine.
+type Machine struct {
+	timing     Timing
+	ports      Ports
+	agent      string
+	canaries   bool // there is a hook URL to post to
+	supersedes *Head
+
+	phase    phase
+	conn     int // number of the present connection attempt; answers that name another are stale
+	retryAt  time.Duration
+	attempts int // failed connections since the last welcome
+	refusals int // handler failures since its last success
+	deadline time.Duration
+	helloAt  time.Duration
+
+	queue    []Message // Gap, Delivery, CaughtUpMessage, in order
+	handling bool
+	handled  Message // what the handler holds
+	handConn int     // the connection it came on
+
+	out       []canary
+	canaryDue time.Duration
+	deaf      int
+
+	fx []Effect
+}
+
+// NewMachine returns a machine that waits for InStart. agent is the program's version; canaries says whether there is a
+// hook URL; supersedes may be nil.
+func NewMachine(t Timing, p Ports, agent string, canaries bool, supersedes *Head) *Machine {
+	return &Machine{timing: t, ports: p, agent: agent, canaries: canaries, supersedes: supersedes}
+}
+
+// Step takes one input. The returned slice is valid until the next call.
+func (m *Machine) Step(now Now, in Input) []Effect {
+	m.fx = m.fx[:0]
+	switch in := in.(type) {
+	case InStart:
+		m.retryAt = now.Boot
+	case InTick:
+	case InJournal:
+		m.onJournal(now, in)
+	case InDialed:
+		m.onDialed(now, in)
+	case InMessage:
+		if in.Conn == m.conn && (m.phase == greeting || m.phase == streaming) {
+			m.onMessage(now, in.Message)
+		}
+	case InLost:
+		if in.Conn == m.conn && m.phase >= dialing {
+			m.drop(now, in.Err)
+		}
+	case InHandled:
+		m.onHandled(now, in)
+	case InCanary:
+		m.onCanaryWanted(now)
+	case InPosted:
+		m.onPosted(in)
+	case InSupersede:
+		m.supersedes = &in.Head
+		if m.phase >= dialing {
+			m.drop(now, ErrSuperseding)
+		}
+	}
+	m.onTime(now)
+	return m.fx
+}
+
+// Next is when Step wants an InTick, on the boot clock; false when no time matters now.
+func (m *Machine) Next() (time.Duration, bool) {
+	var next time.Duration
+	found := false
+	consider := func(t time.Duration) {
+		if !found || t < next {
+			next, found = t, true
+		}
+	}
+	switch m.phase {
+	case waiting:
+		if !m.handling {
+			consider(m.retryAt)
+		}
+	case greeting:
+		consider(m.deadline)
+	case streaming:
+		if m.canaryOn() {
+			consider(m.canaryDue)
+		}
+		for _, c := range m.out {
+			consider(c.sentAt + m.timing.CanaryTimeout)
+		}
+	}
+	return next, found
+}
+
+func (m *Machine) canaryOn() bool { return m.canaries && m.timing.CanaryEvery > 0 }
+
+func (m *Machine) do(e Effect)     { m.fx = append(m.fx, e) }
+func (m *Machine) observe(e Event) { m.do(DoObserve{e}) }
+
+// onTime does what has become due.
+func (m *Machine) onTime(now Now) {
+	if m.phase == waiting && !m.handling && now.Boot >= m.retryAt {
+		m.phase = reading
+		m.conn++
+		m.do(DoReadJournal{Conn: m.conn})
+	}
+	if m.phase == greeting && now.Boot >= m.deadline {
+		m.drop(now, ErrNoWelcome)
+	}
+	if m.phase == streaming {
+		m.expireCanaries(now)
+	}
+	if m.phase == streaming && m.canaryOn() && now.Boot >= m.canaryDue {
+		m.sendCanary(now)
+	}
+}
+
+func (m *Machine) onJournal(now Now, in InJournal) {
+	if m.phase != reading || in.Conn != m.conn {
+		return
+	}
+	if in.Err != nil {
+		m.retry(now, fmt.Errorf("read the journal: %w", in.Err))
+		return
+	}
+	hello := Hello{Journal: in.Head, Supersedes: m.supersedes, Agent: m.agent}
+	if in.Has {
+		hello.Position = &in.Position
+	}
+	m.phase = dialing
+	m.do(DoDial{Conn: m.conn, Hello: hello})
+}
+
+func (m *Machine) onDialed(now Now, in InDialed) {
+	if m.phase != dialing || in.Conn != m.conn {
+		return
+	}
+	if in.Err != nil {
+		m.retry(now, in.Err)
+		return
+	}
+	m.phase, m.helloAt, m.deadline = greeting, now.Boot, now.Boot+m.timing.WelcomeTimeout
+}
+
+func (m *Machine) onMessage(now Now, msg Message) {
+	if w, ok := msg.(Welcome); ok && m.phase == greeting {
+		m.onWelcome(now, w)
+		return
+	}
+	if m.phase != streaming {
+		m.drop(now, ErrUnexpected)
+		return
+	}
+	switch msg := msg.(type) {
+	case Delivery:
+		m.deaf = 0 // whatever arrives proves that this connection hears
+		if msg.Kind == KindCanary && m.find(msg.Nonce) < 0 {
+			return // somebody else's, or one given up: counts for nothing
+		}
+	case Gap, CaughtUpMessage:
+	default:
+		m.drop(now, ErrUnexpected)
+		return
+	}
+	if len(m.queue) >= maxQueue {
+		m.drop(now, ErrOverrun)
+		return
+	}
+	m.queue = append(m.queue, msg)
+	m.pump(now)
+}
+
+func (m *Machine) onWelcome(now Now, w Welcome) {
+	m.phase, m.attempts, m.deaf = streaming, 0, 0
+	m.canaryDue = now.Boot
+	m.observe(Connected{w})
+	m.observe(HeadKnown{w.Head})
+	m.observeOffset(now, w.Now.Time, now.Boot-m.helloAt)
+}
+
+// observeOffset compares our clock with the relay's, which was read somewhere within the last rtt.
+func (m *Machine) observeOffset(now Now, theirs time.Time, rtt time.Duration) {
+	middle := now.Wall.Add(-rtt / 2)
+	m.observe(ClockOffset{Offset: theirs.Sub(middle), Uncertainty: rtt/2 + time.Millisecond})
+}
+
+// pump hands the queue's head to the handler, one at a time.
+func (m *Machine) pump(now Now) {
+	for !m.handling && m.phase == streaming && len(m.queue) > 0 {
+		msg := m.queue[0]
+		m.queue[0] = nil
+		m.queue = m.queue[1:]
+		switch msg := msg.(type) {
+		case CaughtUpMessage:
+			m.observe(CaughtUp{})
+			continue
+		case Delivery:
+			if msg.Kind == KindCanary {
+				m.canaryBack(now, msg)
+				continue
+			}
+		}
+		m.handling, m.handled, m.handConn = true, msg, m.conn
+		m.do(DoHandle{Message: msg})
+	}
+}
+
+func (m *Machine) onHandled(now Now, in InHandled) {
+	if !m.handling {
+		return
+	}
+	msg := m.handled
+	m.handling, m.handled = false, nil
+	if in.Err == nil {
+		m.refusals = 0
+	} else {
+		m.refusals++
+	}
+	if m.handConn != m.conn || m.phase != streaming {
+		return // its connection is gone; the next hello starts from what is durable
+	}
+	if in.Err != nil {
+		m.drop(now, fmt.Errorf("not committed: %w", in.Err))
+		return
+	}
+	switch msg := msg.(type) {
+	case Delivery:
+		m.do(DoSend{Conn: m.conn, Message: Ack{Position: msg.Position, Journal: in.Head}})
+	case Gap:
+		m.observe(GapSeen{msg.Reason})
+	}
+	m.pump(now)
+}
+
+// drop gives the connection up and retries later.
+func (m *Machine) drop(now Now, err error) {
+	m.do(DoClose{Conn: m.conn, Err: err})
+	m.retry(now, err)
+}
+
+// retry forgets everything about the connection and waits. The wait grows with connections that never reached welcome,
+// and with deliveries that the handler refused, whichever is more.
+func (m *Machine) retry(now Now, err error) {
+	m.phase, m.queue, m.out = waiting, nil, nil
+	wait := m.backoff(max(m.attempts, m.refusals))
+	m.attempts++
+	var closed *CloseError
+	if errors.As(err, &closed) && closed.Code == CloseReplaced {
+		wait = max(wait, m.timing.ReplacedWait) // somebody else uses our token: do not fight for it
+	}
+	if errors.Is(err, ErrSuperseding) {
+		wait = 0
+	}
+	m.retryAt = now.Boot + wait
+	m.observe(Disconnected{Err: err, RetryIn: wait})
+}
+
+// backoff is BackoffMin doubled n times, at most BackoffMax, less up to half of it.
+func (m *Machine) backoff(n int) time.Duration {
+	d := m.timing.BackoffMin
+	for range n {
+		if d >= m.timing.BackoffMax {
+			break
+		}
+		d *= 2
+	}
+	d = min(d, m.timing.BackoffMax)
+	return d - time.Duration(m.ports.Jitter()*float64(d)/2)
+}
