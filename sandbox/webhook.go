@@ -1,0 +1,290 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// HookState is what became of a webhook.
+type HookState string
+
+// The states of a webhook. Queued and held ones may still be sent; the others are final.
+const (
+	HookQueued    HookState = "queued"
+	HookHeld      HookState = "held"      // by an out_of_order fault
+	HookDelivered HookState = "delivered" // answered 2xx
+	HookRefused   HookState = "refused"   // answered otherwise
+	HookFailed    HookState = "failed"    // no answer
+	HookLost      HookState = "lost"      // by a lost fault
+	HookNoURL     HookState = "no_url"    // neither the link nor the merchant names a URL
+	HookDropped   HookState = "dropped"   // the queue was full
+)
+
+// Claims is the payload of a webhook, in the document's order and types.
+type Claims struct {
+	Amount          string `json:"amount"` // dollars: "10.23"
+	Currency        string `json:"currency"`
+	TransactionRef  string `json:"transactionRef"`
+	MerchantRef     string `json:"merchantRef"`
+	Status          string `json:"status"`
+	ResponseCode    string `json:"responseCode,omitempty"`
+	PaymentScheme   string `json:"paymentScheme"`
+	PaymentDateTime string `json:"paymentDateTime"` // UTC, microseconds
+}
+
+// Webhook is the log of one webhook. It never holds the token.
+type Webhook struct {
+	Seq         int         `json:"seq"`
+	MerchantRef string      `json:"merchantRef"` // of the payment, whatever the claims say
+	Claims      Claims      `json:"claims"`
+	Carriage    Carriage    `json:"carriage"`
+	URL         string      `json:"-"` // a hook URL may be a capability: only the Go API shows it
+	Faults      []FaultKind `json:"faults,omitempty"`
+	State       HookState   `json:"state"`
+	Tries       int         `json:"tries"`
+	HTTPStatus  int         `json:"httpStatus,omitempty"` // of the last try
+	Answer      string      `json:"answer,omitempty"`     // its body, up to 200 bytes
+	Error       string      `json:"error,omitempty"`      // why the last try got no answer
+	QueuedAt    time.Time   `json:"queuedAt"`
+	SentAt      time.Time   `json:"sentAt,omitzero"` // of the last try
+
+	payment *payment
+	strikes map[FaultKind]*fault
+}
+
+// dollars writes cents as the document does: "10.23".
+func dollars(cents int64) string { return fmt.Sprintf("%d.%02d", cents/100, cents%100) }
+
+// dateTime writes UTC with microseconds.
+func dateTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+// announce queues the webhooks of a record that reached its end, bent by the faults in force. The caller holds s.mu.
+func (s *Server) announce(p *payment, r *Record) {
+	strikes := s.struckBy(p.link.MerchantRef, p.link.Amount, false)
+	claims := Claims{
+		Amount: dollars(r.Amount), Currency: r.Currency, TransactionRef: r.TransactionRef, MerchantRef: p.link.MerchantRef,
+		Status: string(r.Status), ResponseCode: r.ResponseCode, PaymentScheme: string(r.Scheme), PaymentDateTime: dateTime(r.At),
+	}
+	claims.bend(strikes, r.Amount)
+	copies, due := 1, s.clock.Now()
+	if f := strikes[FaultDuplicate]; f != nil {
+		copies = orInt(f.Count, 2)
+	}
+	if f := strikes[FaultDelay]; f != nil {
+		due = due.Add(time.Duration(f.Delay))
+	}
+	for range copies {
+		w := &Webhook{
+			Seq: len(s.hooks) + 1, MerchantRef: p.link.MerchantRef, Claims: claims, Carriage: p.merchant.Carriage,
+			URL: p.link.WebhookURL, Faults: names(strikes), State: HookQueued, QueuedAt: s.clock.Now(), payment: p, strikes: strikes,
+		}
+		s.hooks = append(s.hooks, w)
+		s.post(w, due)
+	}
+}
+
+// post decides whether a new webhook is sent, held, lost or dropped. The caller holds s.mu.
+func (s *Server) post(w *Webhook, due time.Time) {
+	holder := w.strikes[FaultOutOfOrder]
+	switch {
+	case w.URL == "":
+		w.State = HookNoURL
+	case w.strikes[FaultLost] != nil:
+		w.State = HookLost
+	case s.queued() >= s.cfg.MaxQueue:
+		w.State = HookDropped
+		s.log.Warn("webhook dropped: the queue is full", "merchant_ref", w.MerchantRef)
+	case holder != nil:
+		w.State = HookHeld
+		holder.held = append(holder.held, w)
+		if len(holder.held) >= orInt(holder.Count, 2) {
+			s.release(holder)
+		}
+	default:
+		s.schedule(job{due: due, hook: w})
+	}
+}
+
+// release queues what a fault holds back, newest first. The caller holds s.mu.
+func (s *Server) release(f *fault) {
+	now := s.clock.Now()
+	for _, w := range slices.Backward(f.held) {
+		w.State = HookQueued
+		s.schedule(job{due: now, hook: w})
+	}
+	f.held = nil
+}
+
+func names(strikes map[FaultKind]*fault) []FaultKind {
+	var all []FaultKind
+	for _, kind := range FaultKinds() {
+		if strikes[kind] != nil {
+			all = append(all, kind)
+		}
+	}
+	return all
+}
+
+func orInt(n, otherwise int) int {
+	if n > 0 {
+		return n
+	}
+	return otherwise
+}
+
+// bend lets the faults of content change what the webhook claims.
+func (c *Claims) bend(strikes map[FaultKind]*fault, cents int64) {
+	if f := strikes[FaultWrongAmount]; f != nil {
+		c.Amount = f.otherAmount(cents)
+	}
+	if f := strikes[FaultWrongCurrency]; f != nil {
+		c.Currency = f.otherCurrency()
+	}
+	if f := strikes[FaultUnknownRef]; f != nil {
+		c.MerchantRef = f.otherRef(c.MerchantRef)
+	}
+	if strikes[FaultSuccessCode05] != nil {
+		c.Status, c.ResponseCode = string(StatusSuccess), "05"
+	}
+	if f := strikes[FaultWrongStatus]; f != nil {
+		c.Status = "PAID"
+		if f.Value != "" {
+			c.Status = f.Value
+		}
+	}
+}
+
+// token seals the claims afresh, bent by the faults of the envelope.
+func (w *Webhook) token(random io.Reader) (string, error) {
+	m := w.payment.merchant
+	if f := w.strikes[FaultGarbage]; f != nil {
+		if f.Value != "" {
+			return f.Value, nil
+		}
+		return "this-is-not-a-token", nil
+	}
+	if w.strikes[FaultLinkEcho] != nil {
+		return w.payment.token, nil
+	}
+	o := seal{secret: m.Secret.Reveal(), kid: m.ClientID}
+	if w.strikes[FaultForged] != nil {
+		o.secret = make([]byte, 32)
+		if _, err := io.ReadFull(random, o.secret); err != nil {
+			return "", err
+		}
+	}
+	if w.strikes[FaultAlg] != nil {
+		o.alg = jose.PBES2_HS256_A128KW
+	}
+	if w.strikes[FaultEnc] != nil {
+		o.enc = jose.A256CBC_HS512
+	}
+	if f := w.strikes[FaultP2C]; f != nil {
+		n, _ := strconv.Atoi(f.Value) // checked by Fault.check
+		o.p2c = orInt(n, 20_000)
+	}
+	if f := w.strikes[FaultKidChanged]; f != nil {
+		o.kid = "somebody-else"
+		if f.Value != "" {
+			o.kid = f.Value
+		}
+	}
+	if w.strikes[FaultKidAbsent] != nil {
+		o.kid = ""
+	}
+	plaintext, err := json.Marshal(w.Claims)
+	if err != nil {
+		return "", err
+	}
+	token, err := o.token(random, plaintext)
+	if w.strikes[FaultTruncated] != nil {
+		token = token[:len(token)*2/3]
+	}
+	return token, err
+}
+
+// deliver sends one webhook and writes down what came of it.
+func (s *Server) deliver(ctx context.Context, j job) {
+	w := j.hook
+	status, answer, err := s.send(ctx, w)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remove(j.seq)
+	w.Tries++
+	w.SentAt, w.HTTPStatus, w.Answer, w.Error = s.clock.Now(), status, answer, ""
+	switch {
+	case err != nil:
+		w.State, w.Error = HookFailed, err.Error()
+	case status/100 == 2:
+		w.State = HookDelivered
+	default:
+		w.State = HookRefused
+	}
+	s.log.Info("webhook sent", "merchant_ref", w.MerchantRef, "seq", w.Seq, "state", string(w.State), "http_status", status)
+	if w.State != HookDelivered && w.Tries <= len(s.cfg.Retry) && ctx.Err() == nil {
+		w.State = HookQueued
+		s.schedule(job{due: w.SentAt.Add(s.cfg.Retry[w.Tries-1]), hook: w})
+	}
+	s.notify()
+}
+
+// send makes one HTTP exchange. Its errors never contain the URL, which carries the token.
+func (s *Server) send(ctx context.Context, w *Webhook) (status int, answer string, err error) {
+	token, err := w.token(s.rand)
+	if err != nil {
+		return 0, "", err
+	}
+	req, err := w.Carriage.request(ctx, w.URL, token)
+	if err != nil {
+		return 0, "", errors.New("the webhook URL makes no request")
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			err = ue.Err // without the URL
+		}
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
+	return resp.StatusCode, string(body), nil
+}
+
+// Webhooks returns the log of all webhooks, oldest first.
+func (s *Server) Webhooks() []Webhook {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]Webhook, 0, len(s.hooks))
+	for _, w := range s.hooks {
+		c := *w
+		c.payment, c.strikes = nil, nil
+		all = append(all, c)
+	}
+	return all
+}
+
+// Quiet waits until no webhook is queued or on its way (held ones do not count), or returns ctx's error.
+func (s *Server) Quiet(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		n, changed := s.queued(), s.changed
+		s.mu.Unlock()
+		if n == 0 {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
