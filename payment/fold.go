@@ -16,7 +16,6 @@ type Folder struct {
 	toldNotPaid  bool // declined, expired or cancelled was offered
 	late         bool
 	toldApproved bool
-	acked        int64
 	emptyUp      time.Duration // first query_empty after the withdrawal
 	emptyBoot    string
 	emptySeen    bool
@@ -63,9 +62,9 @@ func (f *Folder) Add(fact Fact) {
 	case Offered:
 		f.offered(d)
 	case Acknowledged:
-		f.acked = max(f.acked, d.Revision)
+		f.p.AckedRev = max(f.p.AckedRev, d.Revision)
 	}
-	f.p.Acknowledged = f.p.Final && f.acked == f.p.Revision
+	f.p.Acknowledged = f.p.Final && f.p.AckedRev == f.p.Revision
 	f.p.Owed = f.p.Final && !f.p.Acknowledged
 }
 

@@ -79,6 +79,7 @@ type Payment struct {
 	Deadline     time.Duration // boot clock, valid in that boot
 	Owed         bool          // final, and its present revision is not acknowledged
 	OfferedRev   int64         // newest revision that the till was told
+	AckedRev     int64         // newest revision that the till has stored
 	Shown        bool
 	MintSent     bool
 	Minted       bool

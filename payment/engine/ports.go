@@ -30,6 +30,13 @@ type Register interface {
 	List(till string, q payment.ListQuery) (payment.Page, error)
 	// Unsettled are the ids of every payment that is not final or whose outcome is owed, oldest first.
 	Unsettled() ([]string, error)
+	// Owed are the ids of this till's payments whose final outcome it has not acknowledged, oldest first.
+	Owed(till string) ([]string, error)
+}
+
+// Storage tells whether the journal takes a new sale: nil, or why not.
+type Storage interface {
+	Writable() error
 }
 
 // Inbox is what the journal knows about deliveries.
@@ -49,8 +56,8 @@ type Gateway interface {
 	Open(e payment.Envelope) ([]payment.Record, error)
 }
 
-// Screen tells whether the customer display could draw a code for this text; nil when it could or when no display is known.
-type Screen interface {
+// Display tells whether the customer display could draw a code for this text; nil when it could or when no display is known.
+type Display interface {
 	Fits(payload string) error
 }
 

@@ -1,0 +1,131 @@
+package axs
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// Open finds the tokens in a delivery and returns what those that open with our secret state, each statement once. The error is
+// an *OpenError, which wraps payment.ErrUnopened: it is returned when not one token is a notification.
+func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
+	f := findTokens(e)
+	var records []payment.Record
+	var refused *OpenError
+	for _, token := range f.tokens {
+		r, why := g.notification(token)
+		if why != nil {
+			refused = further(refused, why)
+			continue
+		}
+		same := func(other payment.Record) bool { return other.Content() == r.Content() }
+		if !slices.ContainsFunc(records, same) {
+			records = append(records, r)
+		}
+	}
+	switch {
+	case len(records) > 0:
+		return records, nil
+	case refused != nil:
+		return nil, refused
+	default:
+		return nil, f.refused
+	}
+}
+
+// notification opens one token. A link of our own opens as well, since it has the same envelope: it is told apart by clientId,
+// which no notification has.
+func (g *Gateway) notification(token string) (payment.Record, *OpenError) {
+	plaintext, refused := g.open(token)
+	if refused != nil {
+		return payment.Record{}, refused
+	}
+	m, err := members(plaintext)
+	if err != nil {
+		return payment.Record{}, refuse(ReasonPayload)
+	}
+	if _, has := m["clientId"]; has {
+		return payment.Record{}, refuse(ReasonOwnLink)
+	}
+	return record(m)
+}
+
+// record reads one record of AXS: a notification's payload, or one element of a query's answer.
+//
+// What the verdict hangs on must be readable: status and merchantRef are required, and a transactionRef, responseCode, type or
+// currency of a wrong JSON type refuses the record, because "not stated" would be a guess. An amount that cannot be read is
+// kept as text, which equals no payment's amount: the evidence stays, the approval does not. The rest is for people; when it
+// cannot be read it is left out.
+func record(m map[string]json.RawMessage) (payment.Record, *OpenError) {
+	status, ok := text(m["status"])
+	if !ok || status == "" {
+		return payment.Record{}, refuse(ReasonNoStatus)
+	}
+	r := payment.Record{Type: payment.TypePay, Status: status}
+	for _, field := range []struct {
+		name string
+		into *string
+	}{
+		{"merchantRef", &r.MerchantRef}, {"transactionRef", &r.TransactionRef}, {"responseCode", &r.ResponseCode},
+		{"currency", &r.Currency}, {"transactionType", &r.Type},
+	} {
+		s, ok := scalar(m[field.name])
+		if !ok {
+			return payment.Record{}, &OpenError{ReasonField, field.name}
+		}
+		if s != "" {
+			*field.into = s
+		}
+	}
+	if r.MerchantRef == "" {
+		return payment.Record{}, refuse(ReasonNoRef)
+	}
+	r.Amount, r.AmountText = amount(m["amount"], payment.Currency(r.Currency))
+	r.Scheme, _ = text(m["paymentScheme"])
+	if s, ok := text(m["paymentDateTime"]); ok {
+		r.PaidAt = paidAt(s)
+	}
+	return r, nil
+}
+
+// amount reads dollars into cents, digit by digit, never through a float. Of a JSON string, exactly what payment.ParseMoney
+// takes: "10.23", and "10" for ten dollars. Should AXS ever mean cents by "1023", the amount is a hundredfold and matches no
+// payment, so reading it as dollars cannot approve anything. A JSON number has lost its trailing zeros on the way (10.5 is ten
+// dollars fifty), so its one decimal is completed.
+func amount(raw json.RawMessage, c payment.Currency) (cents int64, asStated string) {
+	s, ok := scalar(raw)
+	if !ok {
+		s = string(raw)
+	}
+	exact := s
+	if _, decimals, _ := strings.Cut(s, "."); isNumber(raw) && len(decimals) == 1 {
+		exact += "0"
+	}
+	m, err := payment.ParseMoney(exact, c)
+	if err != nil {
+		const most = 64
+		if len(s) > most {
+			s = strings.ToValidUTF8(s[:most], "") + "…"
+		}
+		return payment.UnreadableAmount, s
+	}
+	return m.Amount, ""
+}
+
+// paidAt reads the gateway's time; the zero time when it cannot be read, for a bad date is no reason to drop money evidence.
+func paidAt(s string) time.Time {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999Z0700"} {
+		t, err := time.Parse(layout, s)
+		if err != nil {
+			continue
+		}
+		// A year outside these could not be written to the journal as JSON.
+		if t = t.UTC(); t.Year() >= 1 && t.Year() <= 9999 {
+			return t
+		}
+	}
+	return time.Time{}
+}

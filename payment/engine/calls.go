@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// Start, Cancel, Get, Last, List, Acknowledge, Shown and Attach are what a till session asks (device.Payments documents them).
+
+// Start begins a payment, or returns the one that the reference already names.
+func (e *Engine) Start(till string, r payment.Request, reply func(payment.Payment, error)) {
+	e.ask(onPayment(reply), func(t Ticket) Event { return StartAsked{Till: till, Request: r, To: t} })
+}
+
+// Cancel replies when the payment is final.
+func (e *Engine) Cancel(till string, key payment.Key, reply func(payment.Payment, error)) {
+	e.ask(onPayment(reply), func(t Ticket) Event { return CancelAsked{Till: till, Key: key, To: t} })
+}
+
+// Get reads one payment of the till.
+func (e *Engine) Get(till string, key payment.Key, reply func(payment.Payment, error)) {
+	e.ask(onPayment(reply), func(t Ticket) Event { return GetAsked{Till: till, Key: key, To: t} })
+}
+
+// Last reads the payment that the till started last.
+func (e *Engine) Last(till string, reply func(payment.Payment, error)) {
+	e.ask(onPayment(reply), func(t Ticket) Event { return GetAsked{Till: till, Newest: true, To: t} })
+}
+
+// List reads a page of the till's payments.
+func (e *Engine) List(till string, q payment.ListQuery, reply func(payment.Page, error)) {
+	e.ask(func(a Answer) { reply(a.Page, a.Err) }, func(t Ticket) Event { return ListAsked{Till: till, Query: q, To: t} })
+}
+
+// Acknowledge books that the till has stored a revision.
+func (e *Engine) Acknowledge(till, id string, revision int64, reply func(error)) {
+	e.ask(onError(reply), func(t Ticket) Event { return Acknowledged{Till: till, ID: id, Revision: revision, To: t} })
+}
+
+// Shown books that a till with a display of its own shows the code.
+func (e *Engine) Shown(till, id string, reply func(error)) {
+	e.ask(onError(reply), func(t Ticket) Event { return TillShows{Till: till, ID: id, To: t} })
+}
+
+func onPayment(reply func(payment.Payment, error)) func(Answer) {
+	return func(a Answer) { reply(a.Payment, a.Err) }
+}
+
+func onError(reply func(error)) func(Answer) {
+	return func(a Answer) { reply(a.Err) }
+}
+
+// Attach registers a connection of a till; see device.Payments.
+func (e *Engine) Attach(till string, changed func(payment.Payment), terminal func()) (detach func()) {
+	e.mu.Lock()
+	e.next++
+	t := e.next
+	e.sessions[t] = session{till, changed, terminal}
+	e.mu.Unlock()
+	e.Post(Attached{Till: till, Session: t})
+	return sync.OnceFunc(func() {
+		e.mu.Lock()
+		delete(e.sessions, t)
+		e.mu.Unlock()
+		e.Post(Detached{Till: till})
+	})
+}
+
+// Deliver books what the relay delivered: nil = it is committed. The error says that it is not, and must not be acknowledged.
+func (e *Engine) Deliver(ctx context.Context, env payment.Envelope, pos payment.Position, mark bool) error {
+	_, err := e.wait(ctx, func(t Ticket) Event { return Delivered{Envelope: env, Position: pos, Mark: mark, To: t} })
+	return err
+}
+
+// Gap books that the relay may have lost or skipped deliveries.
+func (e *Engine) Gap(ctx context.Context, reason string) error {
+	_, err := e.wait(ctx, func(t Ticket) Event { return GapFound{Reason: reason, To: t} })
+	return err
+}
+
+// Inspect is the terminal's present state.
+func (e *Engine) Inspect(ctx context.Context) (Snapshot, error) {
+	a, err := e.wait(ctx, func(t Ticket) Event { return Inspected{To: t} })
+	return a.State, err
+}
+
+func (e *Engine) wait(ctx context.Context, event func(Ticket) Event) (Answer, error) {
+	got := make(chan Answer, 1)
+	e.ask(func(a Answer) { got <- a }, event)
+	select {
+	case a := <-got:
+		return a, a.Err
+	case <-ctx.Done():
+		return Answer{}, ctx.Err()
+	}
+}
+
+// Canary books that a canary sent at this moment of the boot clock has come back.
+func (e *Engine) Canary(sentUp time.Duration) { e.Post(CanaryReturned{SentUp: sentUp}) }

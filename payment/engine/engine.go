@@ -1,0 +1,254 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// queueLen is how many events may wait for the writer. A full queue makes the callers wait; nothing is dropped.
+const queueLen = 256
+
+// retryAfter is how soon the writer tries again what could not be committed.
+const retryAfter = time.Second
+
+// The longest the shell sleeps: its timers stop while the machine is suspended, the boot clock does not.
+const (
+	napOpen = time.Second
+	napIdle = 15 * time.Second
+)
+
+// Clock tells the time of an event.
+type Clock interface{ Now() Now }
+
+// Output ports: what the shell does with effects. None may block.
+type (
+	// Canvas shows views on the customer display.
+	Canvas interface{ Show(View) }
+	// Prober sends canaries.
+	Prober interface{ SendCanary() }
+)
+
+// Engine is the shell around a Machine. Its methods may be called from any goroutine; replies and sessions' callbacks come
+// from the one that Run uses, and must not block.
+type Engine struct {
+	machine *Machine
+	journal Journal
+	clock   Clock
+	canvas  Canvas
+	prober  Prober
+	log     *slog.Logger
+	hook    func(step string) // tests stop the process at named steps; nil in production
+
+	queue chan Event
+	done  chan struct{}
+
+	mu       sync.Mutex
+	next     Ticket
+	waiting  map[Ticket]func(Answer)
+	sessions map[Ticket]session
+}
+
+type session struct {
+	till     string
+	changed  func(payment.Payment)
+	terminal func()
+}
+
+// New makes an engine; Run starts it.
+func New(m *Machine, j Journal, clock Clock, canvas Canvas, prober Prober, log *slog.Logger) *Engine {
+	return &Engine{
+		machine: m, journal: j, clock: clock, canvas: canvas, prober: prober, log: log,
+		queue: make(chan Event, queueLen), done: make(chan struct{}),
+		waiting: make(map[Ticket]func(Answer)), sessions: make(map[Ticket]session),
+	}
+}
+
+// OnStep calls f between the steps of a payment ("committed", "answered"): for crash tests. Call it before Run.
+func (e *Engine) OnStep(f func(step string)) { e.hook = f }
+
+// Run folds the journal and then works through events until ctx ends and the queue is empty. It returns the journal's error when
+// the start fails; later errors of the journal refuse what could not be committed and do not end it.
+func (e *Engine) Run(ctx context.Context) error {
+	defer e.stop()
+	out, err := e.machine.Start(e.clock.Now())
+	if err != nil {
+		return err
+	}
+	failed := e.conclude(out)
+	e.canvas.Show(e.machine.view)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		timer.Reset(e.nap(failed))
+		var ev Event
+		select {
+		case ev = <-e.queue:
+		case <-timer.C:
+			ev = Ticked{}
+		case <-ctx.Done():
+			e.drain()
+			return nil
+		}
+		failed = e.conclude(e.machine.Step(e.clock.Now(), ev))
+	}
+}
+
+// drain finishes what was asked before the end.
+func (e *Engine) drain() {
+	for {
+		select {
+		case ev := <-e.queue:
+			e.conclude(e.machine.Step(e.clock.Now(), ev))
+		default:
+			return
+		}
+	}
+}
+
+// stop answers everybody who still waits: the outcome will be told by the next process.
+func (e *Engine) stop() {
+	e.mu.Lock()
+	close(e.done)
+	waiting := e.waiting
+	e.waiting = nil
+	e.mu.Unlock()
+	for _, reply := range waiting {
+		reply(Answer{Err: errStopping()})
+	}
+}
+
+func errStopping() *payment.Error {
+	return &payment.Error{
+		Code: payment.CodeInternal, Op: "ask", Message: "the agent is stopping", Hint: "connect again, then ask for the payment", Retryable: true,
+	}
+}
+
+func (e *Engine) nap(failed bool) time.Duration {
+	if failed {
+		return retryAfter
+	}
+	nap := napIdle
+	if len(e.machine.open) > 0 {
+		nap = napOpen
+	}
+	if at, ok := e.machine.NextWake(); ok {
+		nap = min(nap, max(0, at-e.clock.Now().Up))
+	}
+	return nap
+}
+
+// conclude commits a step and carries out what follows, in order. It reports whether the commit failed.
+func (e *Engine) conclude(out Output) (failed bool) {
+	effects := out.Then
+	if out.Durable() {
+		if err := e.journal.Append(out.Facts, out.Position); err != nil {
+			e.machine.Failed(out, err)
+			e.log.Error("the journal took no entry", "facts", len(out.Facts), "error", err)
+			failed, effects = true, out.Else
+		} else {
+			e.logFacts(out.Facts)
+			e.at("committed", out)
+		}
+	}
+	if !failed {
+		e.machine.Committed(out)
+	}
+	for _, ef := range effects {
+		e.carry(ef)
+	}
+	return failed
+}
+
+func (e *Engine) at(step string, out Output) {
+	if e.hook == nil {
+		return
+	}
+	for _, f := range out.Facts {
+		e.hook(step + ":" + string(f.Kind()))
+	}
+}
+
+func (e *Engine) logFacts(facts []payment.Fact) {
+	for _, f := range facts {
+		e.log.Info("fact", "kind", f.Kind(), "payment", f.Payment, "seq", f.Seq)
+	}
+}
+
+func (e *Engine) carry(ef Effect) {
+	switch ef := ef.(type) {
+	case Answer:
+		e.reply(ef)
+	case Changed:
+		for _, s := range e.attached() {
+			s.changed(ef.Payment)
+		}
+	case Owed:
+		e.mu.Lock()
+		s, ok := e.sessions[ef.Session]
+		e.mu.Unlock()
+		if ok {
+			s.changed(ef.Payment)
+		}
+	case TerminalChanged:
+		for _, s := range e.attached() {
+			s.terminal()
+		}
+	case Show:
+		e.canvas.Show(ef.View)
+	case SendCanary:
+		e.prober.SendCanary()
+	case Note:
+		if ef.Warn {
+			e.log.Warn(ef.Text, ef.Args...)
+		} else {
+			e.log.Info(ef.Text, ef.Args...)
+		}
+	}
+}
+
+func (e *Engine) attached() []session {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := make([]session, 0, len(e.sessions))
+	for _, s := range e.sessions {
+		all = append(all, s)
+	}
+	return all
+}
+
+func (e *Engine) reply(a Answer) {
+	e.mu.Lock()
+	f := e.waiting[a.To]
+	delete(e.waiting, a.To)
+	e.mu.Unlock()
+	if f != nil {
+		f(a)
+	}
+}
+
+// Post hands an event to the writer. It waits while the queue is full, and does nothing once Run has returned.
+func (e *Engine) Post(ev Event) {
+	select {
+	case e.queue <- ev:
+	case <-e.done:
+	}
+}
+
+// ask posts an event with a ticket; reply is called exactly once.
+func (e *Engine) ask(reply func(Answer), event func(Ticket) Event) {
+	e.mu.Lock()
+	if e.waiting == nil {
+		e.mu.Unlock()
+		reply(Answer{Err: errStopping()})
+		return
+	}
+	e.next++
+	t := e.next
+	e.waiting[t] = reply
+	e.mu.Unlock()
+	e.Post(event(t))
+}

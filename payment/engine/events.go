@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// Ticket names a caller that waits for an answer; 0 = nobody does.
+type Ticket uint64
+
+// Event is something that happened. The set is closed: every type of this group.
+type Event interface{ event() }
+
+type (
+	// StartAsked: a till asks for a payment.
+	StartAsked struct {
+		Till    string
+		Request payment.Request
+		To      Ticket
+	}
+	// CancelAsked: a till asks to cancel; the answer comes when the payment is final.
+	CancelAsked struct {
+		Till string
+		Key  payment.Key
+		To   Ticket
+	}
+	// GetAsked: a till asks for one payment; Newest asks for the one that it started last.
+	GetAsked struct {
+		Till   string
+		Key    payment.Key
+		Newest bool
+		To     Ticket
+	}
+	// ListAsked: a till asks for a page of its payments.
+	ListAsked struct {
+		Till  string
+		Query payment.ListQuery
+		To    Ticket
+	}
+	// Acknowledged: a till has stored this revision.
+	Acknowledged struct {
+		Till, ID string
+		Revision int64
+		To       Ticket
+	}
+	// TillShows: a till with a display of its own shows the code.
+	TillShows struct {
+		Till, ID string
+		To       Ticket
+	}
+	// Attached and Detached: a connection of a till came or went.
+	Attached struct {
+		Till    string
+		Session Ticket
+	}
+	Detached struct{ Till string }
+	// Delivered: the relay delivered a request of the gateway. Mark moves the position and says nothing else.
+	Delivered struct {
+		Envelope payment.Envelope
+		Position payment.Position
+		Mark     bool
+		To       Ticket
+	}
+	// GapFound: the relay may have lost or skipped deliveries.
+	GapFound struct {
+		Reason string
+		To     Ticket
+	}
+	// RelayChanged: the connection to the relay came or went.
+	RelayChanged struct {
+		Connected bool
+		Cause     string // of a lost connection; safe to show
+	}
+	// CanaryReturned: a canary sent at SentUp (boot clock of this boot) has travelled the whole path.
+	CanaryReturned struct{ SentUp time.Duration }
+	// RollbackChecked: the journal was compared with the relay's anchor. Reason "" = it is the newest that the relay knows.
+	RollbackChecked struct{ Reason string }
+	// DisplayChanged: the customer display came, went or lost its heartbeat.
+	DisplayChanged struct {
+		Connected bool
+		Cause     string
+	}
+	// DisplayShows: the display confirmed that it has painted this view.
+	DisplayShows struct {
+		Kind     ViewKind
+		Payment  string
+		Revision int64
+	}
+	// DisplayRefused: the display cannot draw this payment's code.
+	DisplayRefused struct{ Payment, Reason string }
+	// Inspected: somebody asks for the terminal's state.
+	Inspected struct{ To Ticket }
+	// Ticked: the time that NextWake named has come, or any other moment.
+	Ticked struct{}
+)
+
+func (StartAsked) event()      {}
+func (CancelAsked) event()     {}
+func (GetAsked) event()        {}
+func (ListAsked) event()       {}
+func (Acknowledged) event()    {}
+func (TillShows) event()       {}
+func (Attached) event()        {}
+func (Detached) event()        {}
+func (Delivered) event()       {}
+func (GapFound) event()        {}
+func (RelayChanged) event()    {}
+func (CanaryReturned) event()  {}
+func (RollbackChecked) event() {}
+func (DisplayChanged) event()  {}
+func (DisplayShows) event()    {}
+func (DisplayRefused) event()  {}
+func (Inspected) event()       {}
+func (Ticked) event()          {}
+
+// Effect is something to do once the facts of its step are committed (or, from Output.Else, once they could not be).
+type Effect interface{ effect() }
+
+type (
+	// Answer goes to the caller that holds the ticket. Which field is set depends on the event asked.
+	Answer struct {
+		To      Ticket
+		Payment payment.Payment
+		Page    payment.Page
+		State   Snapshot
+		Err     error // *payment.Error, or nil
+	}
+	// Changed tells every attached session about a payment.
+	Changed struct{ Payment payment.Payment }
+	// Owed tells one session, just attached, about an outcome that its till has not acknowledged.
+	Owed struct {
+		Session Ticket
+		Payment payment.Payment
+	}
+	// TerminalChanged tells every attached session that the readiness changed.
+	TerminalChanged struct{}
+	// Show puts a view on the customer display.
+	Show struct{ View View }
+	// SendCanary asks for a canary now.
+	SendCanary struct{}
+	// Note is a line for the log: constant text and pairs of key and value, all safe.
+	Note struct {
+		Warn bool
+		Text string
+		Args []any
+	}
+)
+
+func (Answer) effect()          {}
+func (Changed) effect()         {}
+func (Owed) effect()            {}
+func (TerminalChanged) effect() {}
+func (Show) effect()            {}
+func (SendCanary) effect()      {}
+func (Note) effect()            {}
+
+// ViewKind names a screen of the customer display.
+type ViewKind string
+
+// The screens. A final payment's screen has the name of its status.
+const (
+	ViewIdle         ViewKind = "idle"
+	ViewPay          ViewKind = "pay"
+	ViewOpened       ViewKind = "opened"
+	ViewChecking     ViewKind = "checking" // the code is withdrawn, the truth is being read
+	ViewApproved     ViewKind = "approved"
+	ViewDeclined     ViewKind = "declined"
+	ViewExpired      ViewKind = "expired"
+	ViewCancelled    ViewKind = "cancelled"
+	ViewUnknown      ViewKind = "unknown"
+	ViewOutOfService ViewKind = "out_of_service"
+)
+
+// View is what the customer should see now.
+type View struct {
+	Kind     ViewKind
+	Payment  string
+	Revision int64
+	Money    payment.Money
+	Payload  string        // on pay and opened: what the customer scans
+	Schemes  []string      // empty = all
+	Left     time.Duration // on pay and opened: the customer's remaining time
+	Reason   string        // on out_of_service: the first reason's code
+}
+
+// Snapshot is the terminal's state for terminal.status.
+type Snapshot struct {
+	Ready     bool
+	Reasons   []payment.Reason
+	Active    *payment.Payment
+	Relay     bool
+	Display   bool
+	CanaryUp  time.Duration // when the newest returned canary was sent, boot clock
+	CanaryAge time.Duration // since then; -1 = none has returned
+	Attached  map[string]int
+}
+
+// Output is what one step decided.
+type Output struct {
+	Facts    []payment.Fact
+	Position *payment.Position
+	Then     []Effect // once Facts and Position are committed, or at once when there are none
+	Else     []Effect // instead of Then, when the commit failed
+	staged   []*account
+	onDone   []func() // volatile state to take over with the commit
+	onFail   []func() // or with its failure
+}
+
+// Durable reports whether the output has something to commit.
+func (o Output) Durable() bool { return len(o.Facts) > 0 || o.Position != nil }

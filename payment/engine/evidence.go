@@ -1,0 +1,156 @@
+package engine
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// proofEvery is how often a canary is asked for while an ended payment waits for its proof.
+const proofEvery = 2 * time.Second
+
+// delivered takes one delivery of the relay: what it states and the position are one commit. The answer is what lets the relay
+// client acknowledge it.
+func (s *step) delivered(ev Delivered) {
+	s.out.Position = &ev.Position
+	defer s.answer(Answer{To: ev.To})
+	if ev.Mark {
+		return
+	}
+	records, err := s.m.gateway.Open(ev.Envelope)
+	if err != nil {
+		s.park(ev, err)
+		return
+	}
+	for _, r := range records {
+		s.record(r, ev.Position.ID, 0)
+	}
+}
+
+// park keeps a delivery that does not open, whole, so that it can be tried again with another secret or a later version.
+func (s *step) park(ev Delivered, cause error) {
+	hash := ev.Envelope.Content()
+	seen, err := s.m.inbox.Seen(hash)
+	if err != nil {
+		s.then(Note{Warn: true, Text: "the journal could not be searched for an earlier delivery", Args: []any{"error", err}})
+	}
+	if seen {
+		return
+	}
+	reason := "not a statement of the gateway"
+	if errors.Is(cause, payment.ErrUnopened) {
+		reason = cause.Error()
+	}
+	parked := payment.Parked{Reason: reason, Delivery: ev.Position.ID, Envelope: ev.Envelope, Hash: hash}
+	if s.m.parked >= s.m.cfg.ParkedCap {
+		parked.Cut = true
+		parked.Envelope = payment.Envelope{Method: ev.Envelope.Method, ReceivedAt: ev.Envelope.ReceivedAt}
+	}
+	s.fact("", parked)
+	s.then(Note{Warn: true, Text: "a delivery did not open and is parked", Args: []any{"delivery", ev.Position.ID, "reason", reason, "cut", parked.Cut}})
+}
+
+// record books one verified record: with its payment, or as unmatched when it carries our tag, so that no money goes unseen.
+func (s *step) record(r payment.Record, delivery string, fromParked int64) {
+	seen, err := s.m.inbox.Seen(r.Content())
+	if err != nil {
+		s.then(Note{Warn: true, Text: "the journal could not be searched for an earlier record", Args: []any{"error", err}})
+	}
+	if seen && fromParked == 0 {
+		return
+	}
+	a, err := s.byMerchantRef(r.MerchantRef)
+	switch {
+	case err != nil:
+		s.then(Note{Warn: true, Text: "the journal could not be searched for a payment", Args: []any{"error", err}})
+		s.fact("", payment.Unmatched{Record: r, Source: "webhook", Delivery: delivery, FromParked: fromParked})
+	case a != nil:
+		s.fact(a.p.ID, payment.Notified{Record: r, Source: "webhook", Delivery: delivery, FromParked: fromParked})
+	case strings.HasPrefix(r.MerchantRef, s.m.cfg.Tag+"-"), fromParked != 0:
+		s.fact("", payment.Unmatched{Record: r, Source: "webhook", Delivery: delivery, FromParked: fromParked})
+		s.then(Note{Warn: true, Text: "a verified record names no payment of this journal", Args: []any{"merchant_ref", r.MerchantRef, "delivery", delivery}})
+	default:
+		s.then(Note{Text: "a verified record of another terminal was passed over", Args: []any{"delivery", delivery}})
+	}
+}
+
+func (s *step) byMerchantRef(ref string) (*account, error) {
+	for _, a := range s.m.open {
+		if a.p.MerchantRef == ref {
+			return s.stage(a.p.ID), nil
+		}
+	}
+	id, err := s.m.ledger.ByMerchantRef(ref)
+	if err != nil || id == "" {
+		return nil, err
+	}
+	a, _, err := s.load(id)
+	return a, err
+}
+
+// canaryReturned proves the confirmation path up to the moment at which the canary was sent.
+func (s *step) canaryReturned(ev CanaryReturned) {
+	s.m.canaryUp = max(s.m.canaryUp, ev.SentUp)
+	for _, o := range s.m.open {
+		if provable(o) && ev.SentUp >= proofFrom(o, s.now) {
+			s.fact(o.p.ID, payment.PathProved{SentUp: payment.ToMillis(ev.SentUp)})
+		}
+	}
+}
+
+// provable reports whether a proved path is what the evidence rule waits for.
+func provable(a *account) bool {
+	return a.p.EndedBy != "" && a.p.Withdrawn && !a.p.Final && !a.p.Policy.Query
+}
+
+// proofFrom is the boot clock from which a canary must have been sent to count: settle after the withdrawal, so that a payment
+// made in the last moment had time to be reported. A withdrawal of an earlier boot is long past.
+func proofFrom(a *account, now Now) time.Duration {
+	if w := lastWithdrawal(a); w.Boot == now.Boot {
+		return w.Up + a.p.Policy.Settle.Duration()
+	}
+	return 0
+}
+
+func lastWithdrawal(a *account) payment.Fact {
+	for i := len(a.facts) - 1; i >= 0; i-- {
+		if a.facts[i].Kind() == payment.KindWithdrawn {
+			return a.facts[i]
+		}
+	}
+	return payment.Fact{}
+}
+
+// end closes the customer's time: the cause and the withdrawal are one commit, and the display follows at once.
+func (s *step) end(a *account, cause payment.Data) {
+	s.fact(a.p.ID, cause)
+	s.fact(a.p.ID, payment.Withdrawn{})
+	a.showBy = 0
+	within := a.p.Policy.AnswerWithin.Duration()
+	a.answerBy = s.now.Up + within
+	if a.p.EndedBy == payment.KindDeadlinePassed && a.p.Boot == s.now.Boot && a.p.Deadline+within > s.now.Up {
+		a.answerBy = a.p.Deadline + within
+	}
+	a.canaryAt = s.now.Up + a.p.Policy.Settle.Duration()
+}
+
+// displayShows takes the display's confirmation.
+func (s *step) displayShows(ev DisplayShows) {
+	if ev.Kind == ViewIdle {
+		s.m.displayIdle = true
+	}
+	if ev.Kind != ViewPay && ev.Kind != ViewOpened {
+		return
+	}
+	if o := s.m.account(ev.Payment); o != nil && !o.p.Shown {
+		s.confirmShown(s.stage(ev.Payment), "display", ev.Revision)
+	}
+}
+
+func (s *step) displayRefused(ev DisplayRefused) {
+	if o := s.m.account(ev.Payment); o != nil && o.p.EndedBy == "" && !s.m.showsItself(o.p.Till) {
+		s.end(s.stage(ev.Payment), payment.DisplayLost{Reason: ev.Reason})
+	}
+}

@@ -1,0 +1,340 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// Config is what the engine is told at start. Durations are on the boot clock.
+type Config struct {
+	Tag           string           // 8 characters [A-Z0-9]: the start of each merchantRef
+	Currency      payment.Currency // the terminal's
+	MaxAmount     int64            // minor units
+	Provider      string           // journaled with each payment
+	Mode          string           // "link"
+	Schemes       []string         // what tills may ask for
+	Timeout       time.Duration    // the customer's time when the till names none; default 180 s
+	MinTimeout    time.Duration    // default 30 s
+	MaxTimeout    time.Duration    // default 900 s
+	Policy        payment.Policy   // journaled with each payment
+	ReuseWindow   time.Duration    // how long a final, unacknowledged answer answers its repeated request; default 10 min
+	RequireCanary time.Duration    // the confirmation path proved this recently; 0 = not required
+	RequireScreen bool             // a display must show what it is told
+	ShowWithin    time.Duration    // a display confirms a new code this fast, or the payment is cancelled; default 5 s
+	ResultFor     time.Duration    // how long an outcome stays on the display; default 10 s
+	ParkedCap     int              // deliveries kept whole that do not open; default 256
+	DisplayTills  []string         // tills that show the code themselves
+	NotBefore     time.Time        // a wall clock before this is wrong for sure
+}
+
+// Machine is the step machine. It is for one goroutine.
+type Machine struct {
+	cfg      Config
+	ledger   Ledger
+	register Register
+	inbox    Inbox
+	storage  Storage
+	gateway  Gateway
+	display  Display
+	ids      IDs
+
+	open     []*account // payments that are not final, oldest first
+	attached map[string]int
+	parked   int
+
+	relayUp      bool
+	relayCause   string
+	canaryUp     time.Duration // -1: none has returned in this process
+	rollback     string
+	displayUp    bool
+	displayIdle  bool // this connection of the display has confirmed idle
+	displayCause string
+	journalErr   error
+
+	view      View
+	viewUntil time.Duration // of an outcome; 0 = until something else happens
+	ready     string        // the reasons' codes, as last told
+	toldUp    time.Duration // boot clock of the last look at them
+}
+
+// account is one open payment with what does not need to survive a crash.
+type account struct {
+	facts    []payment.Fact
+	p        payment.Payment
+	waiters  []Ticket      // who asked to cancel
+	showBy   time.Duration // boot clock; 0 = nobody needs to confirm
+	answerBy time.Duration // boot clock; set when the payment has ended
+	canaryAt time.Duration // when the next proof is asked for
+	told     bool          // unknown was told without a commit
+}
+
+// Ports are what the machine reads and asks synchronously.
+type Ports struct {
+	Ledger   Ledger
+	Register Register
+	Inbox    Inbox
+	Storage  Storage
+	Gateway  Gateway
+	Display  Display
+	IDs      IDs
+}
+
+// NewMachine makes a machine that knows of no payment; Start must be its first step.
+func NewMachine(cfg Config, ports Ports) *Machine {
+	cfg.Timeout = orDefault(cfg.Timeout, 180*time.Second)
+	cfg.MinTimeout = orDefault(cfg.MinTimeout, 30*time.Second)
+	cfg.MaxTimeout = orDefault(cfg.MaxTimeout, 900*time.Second)
+	cfg.ReuseWindow = orDefault(cfg.ReuseWindow, 10*time.Minute)
+	cfg.ShowWithin = orDefault(cfg.ShowWithin, 5*time.Second)
+	cfg.ResultFor = orDefault(cfg.ResultFor, 10*time.Second)
+	if cfg.ParkedCap == 0 {
+		cfg.ParkedCap = 256
+	}
+	return &Machine{
+		cfg: cfg, ledger: ports.Ledger, register: ports.Register, inbox: ports.Inbox, storage: ports.Storage,
+		gateway: ports.Gateway, display: ports.Display, ids: ports.IDs,
+		attached: make(map[string]int), canaryUp: -1, view: View{Kind: ViewIdle},
+	}
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d == 0 {
+		return def
+	}
+	return d
+}
+
+// Step decides what follows from one event. The caller commits Output.Facts and Output.Position, then calls Committed or Failed,
+// and carries out Then or Else.
+func (m *Machine) Step(now Now, ev Event) Output {
+	s := &step{m: m, now: now}
+	switch ev := ev.(type) {
+	case StartAsked:
+		s.start(ev)
+	case CancelAsked:
+		s.cancel(ev)
+	case GetAsked:
+		s.get(ev)
+	case ListAsked:
+		s.list(ev)
+	case Acknowledged:
+		s.acknowledge(ev)
+	case TillShows:
+		s.tillShows(ev)
+	case Attached:
+		s.attach(ev)
+	case Detached:
+		m.attached[ev.Till] = max(0, m.attached[ev.Till]-1)
+	case Delivered:
+		s.delivered(ev)
+	case GapFound:
+		s.fact("", payment.Gap{Reason: ev.Reason})
+		s.answer(Answer{To: ev.To})
+	case RelayChanged:
+		m.relayUp, m.relayCause = ev.Connected, ev.Cause
+	case CanaryReturned:
+		s.canaryReturned(ev)
+	case RollbackChecked:
+		m.rollback = ev.Reason
+	case DisplayChanged:
+		m.displayUp, m.displayCause = ev.Connected, ev.Cause
+		m.displayIdle = m.displayIdle && ev.Connected
+	case DisplayShows:
+		s.displayShows(ev)
+	case DisplayRefused:
+		s.displayRefused(ev)
+	case Inspected:
+		s.answer(Answer{To: ev.To, State: m.snapshot(now)})
+	case Ticked:
+	}
+	s.tick()
+	return s.finish()
+}
+
+// Committed takes over what the step staged: the facts are on the disk.
+func (m *Machine) Committed(out Output) {
+	if out.Durable() {
+		m.journalErr = nil
+	}
+	for _, a := range out.staged {
+		i := slices.IndexFunc(m.open, func(o *account) bool { return o.p.ID == a.p.ID })
+		switch {
+		case i >= 0 && a.p.Final:
+			m.open = slices.Delete(m.open, i, i+1)
+		case i >= 0:
+			m.open[i] = a
+		case !a.p.Final:
+			m.open = append(m.open, a)
+		}
+	}
+	for _, f := range out.Facts {
+		if f.Kind() == payment.KindParked {
+			m.parked++
+		}
+	}
+	for _, do := range out.onDone {
+		do()
+	}
+}
+
+// Failed notes that nothing of the step was committed. What was staged is forgotten; time will bring the step again.
+func (m *Machine) Failed(out Output, err error) {
+	m.journalErr = err
+	for _, do := range out.onFail {
+		do()
+	}
+}
+
+// step is the work on one event: the facts to commit, the accounts that they change, and what follows.
+type step struct {
+	m     *Machine
+	now   Now
+	out   Output
+	tells []string // payments whose change is told, in order
+}
+
+// fact stages one fact. For a payment's fact the account is staged with it.
+func (s *step) fact(id string, d payment.Data) {
+	f := payment.Fact{
+		Payment: id, At: s.now.Wall.UTC().Truncate(time.Millisecond), Boot: s.now.Boot, Up: s.now.Up.Truncate(time.Millisecond), Data: d,
+	}
+	s.out.Facts = append(s.out.Facts, f)
+	if id == "" {
+		return
+	}
+	a := s.stage(id)
+	a.facts = append(a.facts, f)
+	a.p, _ = payment.Fold(a.facts)
+}
+
+// stage is the account that this step changes: a copy of the open one, or one folded from the journal.
+func (s *step) stage(id string) *account {
+	for _, a := range s.out.staged {
+		if a.p.ID == id {
+			return a
+		}
+	}
+	a := &account{p: payment.Payment{ID: id}}
+	if o := s.m.account(id); o != nil {
+		c := *o
+		c.facts = slices.Clip(o.facts)
+		c.waiters = slices.Clone(o.waiters)
+		a = &c
+	}
+	s.out.staged = append(s.out.staged, a)
+	return a
+}
+
+// account is the open payment with this id, or nil.
+func (m *Machine) account(id string) *account {
+	for _, a := range m.open {
+		if a.p.ID == id {
+			return a
+		}
+	}
+	return nil
+}
+
+// load stages a payment from the journal when it is not open. ok is false when there is no such payment.
+func (s *step) load(id string) (a *account, ok bool, err error) {
+	for _, st := range s.out.staged {
+		if st.p.ID == id {
+			return st, true, nil
+		}
+	}
+	if s.m.account(id) != nil {
+		return s.stage(id), true, nil
+	}
+	facts, err := s.m.ledger.Facts(id)
+	if err != nil || len(facts) == 0 {
+		return nil, false, err
+	}
+	p, ok := payment.Fold(facts)
+	if !ok {
+		return nil, false, nil
+	}
+	a = &account{facts: facts, p: p}
+	s.out.staged = append(s.out.staged, a)
+	return a, true, nil
+}
+
+// finish offers what is newly final to its till, tells the changes and picks the view.
+func (s *step) finish() Output {
+	for _, a := range slices.Clone(s.out.staged) {
+		s.settle(a)
+	}
+	for _, a := range s.out.staged {
+		if slices.Contains(s.tells, a.p.ID) {
+			s.then(Changed{a.p})
+		}
+	}
+	s.views()
+	s.readiness()
+	return s.out
+}
+
+// settle follows up on one changed payment: the till that asked is told, and so is whoever waits for the end.
+func (s *step) settle(a *account) {
+	before := payment.Payment{}
+	if o := s.m.account(a.p.ID); o != nil {
+		before = o.p
+	} else if p, ok := payment.Fold(s.committed(a)); ok {
+		before = p
+	}
+	if before.Revision == a.p.Revision {
+		return
+	}
+	s.tells = append(s.tells, a.p.ID)
+	if !a.p.Final {
+		return
+	}
+	s.offer(a)
+	for _, w := range a.waiters {
+		s.answer(Answer{To: w, Payment: a.p})
+	}
+	a.waiters = nil
+}
+
+// committed are the facts of the account that the journal already holds.
+func (s *step) committed(a *account) []payment.Fact {
+	n := 0
+	for _, f := range s.out.Facts {
+		if f.Payment == a.p.ID {
+			n++
+		}
+	}
+	return a.facts[:len(a.facts)-n]
+}
+
+// offer commits that the till is being told, when there is a till to tell and it does not know this revision yet.
+func (s *step) offer(a *account) {
+	if a.p.Final && a.p.OfferedRev < a.p.Revision && s.m.attached[a.p.Till] > 0 {
+		s.fact(a.p.ID, payment.Offered{Revision: a.p.Revision, Status: a.p.Status})
+	}
+}
+
+func (s *step) then(e Effect) { s.out.Then = append(s.out.Then, e) }
+
+// answer replies after the commit; when that fails, the caller hears that nothing could be committed.
+func (s *step) answer(a Answer) {
+	if a.To == 0 {
+		return
+	}
+	s.then(a)
+	if a.Err != nil {
+		s.out.Else = append(s.out.Else, a)
+		return
+	}
+	s.out.Else = append(s.out.Else, Answer{To: a.To, Err: errJournal()})
+}
+
+// read replies whether or not the commit succeeds: reads go on when the journal takes no writes.
+func (s *step) read(a Answer) {
+	s.then(a)
+	s.out.Else = append(s.out.Else, a)
+}
+
+// refuse replies with an error; nothing needs to be committed for it.
+func (s *step) refuse(to Ticket, err *payment.Error) { s.read(Answer{To: to, Err: err}) }

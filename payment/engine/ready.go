@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"maps"
+	"strings"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// codeJournal is the reason's code when the journal takes no entries.
+const codeJournal = "journal_unavailable"
+
+// reasons says why no sale can start now: promise 4. Empty = ready. till is the one that asks; a till that shows the code itself
+// needs no customer display.
+func (m *Machine) reasons(now Now, till string) []payment.Reason {
+	var rs []payment.Reason
+	add := func(code, message, hint string, retry int) {
+		rs = append(rs, payment.Reason{Code: code, Message: message, Hint: hint, RetryAfter: retry})
+	}
+	if m.rollback != "" {
+		add("journal_rollback", "the relay knows a newer journal than this one: "+m.rollback,
+			"the journal was restored, lost or cloned: run kiosk-agent recover", 0)
+	}
+	if m.journalErr != nil {
+		add(codeJournal, "the journal took no entry the last time", "check the disk: kiosk-agent doctor", 5)
+	} else if err := m.storage.Writable(); err != nil {
+		add(codeJournal, err.Error(), "check the disk: kiosk-agent doctor", 30)
+	}
+	if now.Wall.Before(m.cfg.NotBefore) {
+		add("clock_implausible", "this machine's clock says "+now.Wall.UTC().Format(time.DateOnly), "set the clock; check its battery and NTP", 0)
+	}
+	if m.cfg.RequireCanary > 0 {
+		m.pathReason(now, add)
+	}
+	if m.cfg.RequireScreen && !m.showsItself(till) && (!m.displayUp || !m.displayIdle) {
+		message := "no customer display shows what it is told"
+		if m.displayCause != "" {
+			message += ": " + m.displayCause
+		}
+		add("no_display", message, "check the display's browser; it opens the address that kiosk-agent prints at start", 5)
+	}
+	return rs
+}
+
+func (m *Machine) pathReason(now Now, add func(code, message, hint string, retry int)) {
+	age := now.Up - m.canaryUp
+	switch {
+	case !m.relayUp:
+		message := "there is no connection to the relay"
+		if m.relayCause != "" {
+			message += ": " + m.relayCause
+		}
+		add("relay_down", message, "check the network and relay.url", 5)
+	case m.canaryUp < 0:
+		add("path_unproven", "no test message has come back through the relay yet", "wait some seconds; then check relay.hook_url", 5)
+	case age > m.cfg.RequireCanary:
+		add("path_unproven", "the last test message that came back through the relay is "+age.Truncate(time.Second).String()+" old",
+			"check that relay.hook_url can be reached from here", 10)
+	}
+}
+
+func codes(rs []payment.Reason) string {
+	var b strings.Builder
+	for _, r := range rs {
+		b.WriteString(r.Code)
+		b.WriteByte(' ')
+	}
+	return b.String()
+}
+
+// readiness tells the sessions when the reasons have changed.
+func (s *step) readiness() {
+	s.m.toldUp = s.now.Up
+	now := "ready"
+	if rs := s.m.reasons(s.now, ""); len(rs) > 0 {
+		now = codes(rs)
+	}
+	if now == s.m.ready {
+		return
+	}
+	s.m.ready = now
+	s.then(TerminalChanged{})
+	s.out.Else = append(s.out.Else, TerminalChanged{})
+	s.then(Note{Text: "readiness changed", Args: []any{"state", strings.TrimSpace(now)}})
+}
+
+func (m *Machine) snapshot(now Now) Snapshot {
+	rs := m.reasons(now, "")
+	snap := Snapshot{
+		Ready: len(rs) == 0, Reasons: rs, Relay: m.relayUp, Display: m.displayUp, CanaryUp: m.canaryUp, CanaryAge: -1,
+		Attached: maps.Clone(m.attached),
+	}
+	if m.canaryUp >= 0 {
+		snap.CanaryAge = now.Up - m.canaryUp
+	}
+	if len(m.open) > 0 {
+		p := m.open[0].p
+		snap.Active = &p
+	}
+	return snap
+}
+
+// views picks what the customer sees: the open payment, the outcome of the one that just ended, or nothing to pay.
+func (s *step) views() {
+	next, until := s.nextView()
+	if next.Kind == s.m.view.Kind && next.Payment == s.m.view.Payment && next.Revision == s.m.view.Revision && next.Reason == s.m.view.Reason {
+		return
+	}
+	show := func() { s.m.view, s.m.viewUntil = next, until }
+	if s.out.Durable() {
+		s.out.onDone = append(s.out.onDone, show)
+		s.then(Show{next})
+		if next.Kind != ViewPay && s.m.view.Payload != "" && next.Kind != ViewIdle {
+			s.withdrawAnyway()
+		}
+		return
+	}
+	show()
+	s.then(Show{next})
+}
+
+// withdrawAnyway takes the code off the screen even when its end could not be committed: a code that nobody may pay is never left.
+func (s *step) withdrawAnyway() {
+	p := s.m.view
+	s.out.Else = append(s.out.Else, Show{View{Kind: ViewChecking, Payment: p.Payment, Revision: p.Revision, Money: p.Money}})
+}
+
+func (s *step) nextView() (View, time.Duration) {
+	for _, a := range s.out.staged {
+		if a.p.Final && s.m.account(a.p.ID) != nil {
+			return resultView(a.p), s.now.Up + s.m.cfg.ResultFor
+		}
+	}
+	if a := s.current(); a != nil {
+		return s.openView(a), 0
+	}
+	v := s.m.view
+	if s.m.viewUntil != 0 && s.now.Up < s.m.viewUntil {
+		if r := s.correctedView(v); r != nil {
+			return *r, s.m.viewUntil
+		}
+		return v, s.m.viewUntil
+	}
+	for _, r := range s.m.reasons(s.now, "") {
+		if r.Code != "no_display" {
+			return View{Kind: ViewOutOfService, Reason: r.Code}, 0
+		}
+	}
+	return View{Kind: ViewIdle}, 0
+}
+
+// correctedView is the new outcome of the payment whose old outcome is still on the screen.
+func (s *step) correctedView(v View) *View {
+	for _, a := range s.out.staged {
+		if a.p.ID == v.Payment && a.p.Final && a.p.Revision != v.Revision {
+			r := resultView(a.p)
+			return &r
+		}
+	}
+	return nil
+}
+
+// current is the payment that the customer is asked to pay, as this step leaves it.
+func (s *step) current() *account {
+	for _, a := range s.out.staged {
+		if !a.p.Final && a.p.Minted {
+			return a
+		}
+	}
+	for _, o := range s.m.open {
+		if s.latest(o) == o && o.p.Minted {
+			return o
+		}
+	}
+	return nil
+}
+
+func (s *step) openView(a *account) View {
+	if a.p.EndedBy != "" {
+		return View{Kind: ViewChecking, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money}
+	}
+	return View{
+		Kind: ViewPay, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money, Payload: a.p.QRPayload, Schemes: a.p.Schemes,
+		Left: max(0, a.p.Deadline-s.now.Up),
+	}
+}
+
+func resultView(p payment.Payment) View {
+	return View{Kind: ViewKind(p.Status), Payment: p.ID, Revision: p.Revision, Money: p.Money}
+}

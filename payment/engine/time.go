@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// tick does what the time asks for, whatever the event was, on what the event has left of each payment.
+func (s *step) tick() {
+	for _, o := range s.m.open {
+		p := s.latest(o).p
+		switch {
+		case p.Final:
+		case p.EndedBy != "":
+			s.tickEnded(o)
+		case s.now.Up >= p.Deadline:
+			s.end(s.stage(p.ID), payment.DeadlinePassed{})
+		case o.showBy != 0 && s.now.Up >= o.showBy && !p.Shown:
+			s.end(s.stage(p.ID), payment.DisplayLost{Reason: "no confirmation within " + s.m.cfg.ShowWithin.String()})
+		}
+	}
+}
+
+// latest is the account as this step has changed it so far.
+func (s *step) latest(o *account) *account {
+	for _, a := range s.out.staged {
+		if a.p.ID == o.p.ID {
+			return a
+		}
+	}
+	return o
+}
+
+// tickEnded asks for the proof that the evidence rule waits for, and stops waiting when the till must be answered.
+func (s *step) tickEnded(o *account) {
+	if s.now.Up >= s.latest(o).answerBy {
+		a := s.stage(o.p.ID)
+		s.fact(o.p.ID, payment.Undecided{})
+		s.withoutCommit(o, a)
+		return
+	}
+	if a := s.latest(o); provable(a) && s.now.Up >= a.canaryAt {
+		a.canaryAt = s.now.Up + proofEvery
+		s.then(SendCanary{})
+	}
+}
+
+// withoutCommit tells unknown when even that cannot be committed: it promises nothing. The revision stays, so that the truth, once
+// it can be written, is a new one.
+func (s *step) withoutCommit(o, a *account) {
+	if o.told {
+		return
+	}
+	p := o.p
+	p.Status, p.Final, p.QRPayload = payment.StatusUnknown, true, ""
+	p.Reason = &payment.Reason{Code: "journal_unavailable", Message: "the journal takes no entries; whether the customer paid is not known"}
+	for _, w := range a.waiters {
+		s.out.Else = append(s.out.Else, Answer{To: w, Payment: p})
+	}
+	s.out.Else = append(s.out.Else, Changed{p})
+	s.out.onFail = append(s.out.onFail, func() { o.told, o.waiters = true, nil })
+}
+
+// NextWake is the boot clock at which the machine wants a Ticked; ok is false when only events matter.
+func (m *Machine) NextWake() (at time.Duration, ok bool) {
+	wake := func(t time.Duration) {
+		if t > 0 && (!ok || t < at) {
+			at, ok = t, true
+		}
+	}
+	for _, o := range m.open {
+		switch {
+		case o.p.EndedBy == "":
+			wake(o.p.Deadline)
+			if !o.p.Shown {
+				wake(o.showBy)
+			}
+		default:
+			wake(o.answerBy)
+			if !o.p.Policy.Query {
+				wake(o.canaryAt)
+			}
+		}
+	}
+	wake(m.viewUntil)
+	if m.cfg.RequireCanary > 0 && m.canaryUp >= 0 {
+		if until := m.canaryUp + m.cfg.RequireCanary; until > m.toldUp {
+			wake(until + time.Millisecond)
+		}
+	}
+	return at, ok
+}
+
+// Start is the first step after the journal was opened: the restart rules of docs/ARCHITECTURE.md, and another try for what is
+// parked. The error is the journal's; the machine must not be used then.
+func (m *Machine) Start(now Now) (Output, error) {
+	s := &step{m: m, now: now}
+	ids, err := m.register.Unsettled()
+	if err != nil {
+		return Output{}, err
+	}
+	for _, id := range ids {
+		facts, err := m.ledger.Facts(id)
+		if err != nil {
+			return Output{}, err
+		}
+		if p, ok := payment.Fold(facts); ok && !p.Final {
+			m.open = append(m.open, &account{facts: facts, p: p})
+		}
+	}
+	for _, o := range m.open {
+		s.resume(s.stage(o.p.ID))
+	}
+	if err := s.retryParked(); err != nil {
+		return Output{}, err
+	}
+	return s.finish(), nil
+}
+
+// resume applies the restart rules to one payment that is not final.
+func (s *step) resume(a *account) {
+	p := a.p
+	switch {
+	case !p.Minted:
+		s.fact(p.ID, payment.MintFailed{Reason: "mint_failed", Message: "the agent stopped before there was anything to pay"})
+	case p.EndedBy == "" && p.Boot != s.now.Boot:
+		s.end(a, payment.DeadlinePassed{Reason: "reboot"})
+	case p.EndedBy == "" && s.now.Up >= p.Deadline:
+		s.end(a, payment.DeadlinePassed{})
+	case p.EndedBy == "":
+		if !p.Shown && (s.m.cfg.RequireScreen || s.m.showsItself(p.Till)) {
+			a.showBy = s.now.Up + s.m.cfg.ShowWithin
+		}
+	default:
+		if !p.Withdrawn {
+			s.fact(p.ID, payment.Withdrawn{})
+		}
+		within := p.Policy.AnswerWithin.Duration()
+		a.answerBy, a.canaryAt = s.now.Up+within, s.now.Up
+		if p.EndedBoot == s.now.Boot {
+			a.answerBy = max(s.now.Up, p.EndedUp+within)
+			a.canaryAt = max(s.now.Up, proofFrom(a, s.now))
+		}
+	}
+}
+
+// retryParked tries again to open what did not open before: the secret may have been corrected since.
+func (s *step) retryParked() error {
+	parked, err := s.m.inbox.Parked()
+	if err != nil {
+		return err
+	}
+	s.m.parked = len(parked)
+	for _, f := range parked {
+		d, ok := f.Data.(payment.Parked)
+		if !ok || d.Cut {
+			continue
+		}
+		records, err := s.m.gateway.Open(d.Envelope)
+		if err != nil {
+			continue
+		}
+		for _, r := range records {
+			s.record(r, d.Delivery, f.Seq)
+		}
+		s.m.parked--
+		s.then(Note{Text: "a parked delivery opened", Args: []any{"delivery", d.Delivery, "parked_seq", f.Seq}})
+	}
+	return nil
+}
