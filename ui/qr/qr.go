@@ -87,7 +87,7 @@ func Encode(text string, level Level) (*Matrix, error) {
 	return m, nil
 }
 
-// Modules is the size that Encode would give, at a tenth of the work.
+// Modules is the size that Encode would give, at a hundredth of the work.
 func Modules(text string, level Level) (int, error) {
 	code, err := newCode(text, level)
 	if err != nil {

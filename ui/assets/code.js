@@ -1,0 +1,52 @@
+// The QR code: a whole number of device pixels per module, its corner on a whole device pixel, or nothing at all.
+const MIN_PX = 3;
+const ns = 'http://www.w3.org/2000/svg';
+const box = document.getElementById('box');
+const paper = document.getElementById('paper');
+
+const ratio = () => window.devicePixelRatio || 1;
+
+// measure tells the agent how large a code may be. The box does not depend on any text, so it is true on every screen.
+export function measure() {
+  const r = box.getBoundingClientRect();
+  return {
+    box_px: Math.max(0, Math.floor(Math.min(r.width, r.height) * ratio() + 0.01)),
+    viewport: [Math.round(window.innerWidth), Math.round(window.innerHeight)],
+    dpr: Math.round(ratio() * 1000) / 1000,
+  };
+}
+
+const pixels = (qr) => Math.floor(measure().box_px / (qr.modules + 2 * qr.quiet));
+
+// fits is false while a code for another box is on its way to be replaced by the agent.
+export function fits(qr) { return Boolean(qr) && pixels(qr) >= MIN_PX; }
+
+export function clearCode() { paper.replaceChildren(); }
+
+// drawCode returns false when a module would get less than three pixels: then there is no code on the screen.
+export function drawCode(qr) {
+  clearCode();
+  if (!fits(qr)) return false;
+  const side = qr.modules + 2 * qr.quiet;
+  const px = pixels(qr);
+  const svg = document.createElementNS(ns, 'svg');
+  svg.setAttribute('viewBox', `0 0 ${side} ${side}`);
+  svg.setAttribute('shape-rendering', 'crispEdges');
+  const path = document.createElementNS(ns, 'path');
+  path.setAttribute('fill', '#000');
+  path.setAttribute('d', qr.path);
+  svg.append(path);
+  paper.append(svg);
+  place(svg, side * px);
+  return true;
+}
+
+// place centres the code in the box and moves it to the nearest whole device pixel.
+function place(svg, devicePx) {
+  const r = box.getBoundingClientRect();
+  const size = devicePx / ratio();
+  const snap = (start, room) => Math.round((start + (room - size) / 2) * ratio()) / ratio() - start;
+  svg.style.width = svg.style.height = `${size}px`;
+  svg.style.left = `${snap(r.left, r.width)}px`;
+  svg.style.top = `${snap(r.top, r.height)}px`;
+}

@@ -1,0 +1,110 @@
+// The page's own rule: nothing payable without an agent that was heard in the last three seconds, and none after the deadline.
+import { Link } from './link.js';
+import { fits, measure } from './code.js';
+import { build, prepare, setClock, settle, showNotice, showPay } from './view.js';
+
+const DEAD_MS = 3000;
+
+let screen = null;   // what the agent wants shown
+let until = 0;       // end of the countdown, on performance.now()'s clock
+let heard = -Infinity;
+let showing = 'wait'; // what is painted
+
+const link = new Link({
+  hello: () => ({ type: 'hello', ...measure() }),
+  on: receive,
+  moved: () => { screen = null; paint('moved'); },
+});
+
+function receive(message) {
+  heard = performance.now();
+  switch (message.type) {
+    case 'snapshot':
+      if (message.build !== build) { location.reload(); return; }
+      // falls through
+    case 'screen':
+      screen = message;
+      until = heard + (message.remaining_ms ?? Infinity);
+      paint();
+      break;
+    case 'beat':
+      link.send({ type: 'alive', n: message.n });
+      // A beat may only shorten a countdown: one that was delayed would lengthen it.
+      if (screen && message.seq === screen.seq && message.remaining_ms !== undefined) until = Math.min(until, heard + message.remaining_ms);
+      watch();
+      break;
+  }
+}
+
+// due is what should be on the screen now.
+function due() {
+  if (!screen || performance.now() - heard >= DEAD_MS) return 'wait';
+  if ((screen.kind === 'pay' || screen.kind === 'opened') && performance.now() >= until) return 'checking';
+  return screen.kind;
+}
+
+function paint(kind = due()) {
+  showing = kind;
+  if (kind === 'pay' && !showPay(screen)) showing = kind = 'wait';
+  if (kind === 'wait' || kind === 'moved') showNotice(kind);
+  else if (kind === 'out_of_service' && screen.reason === 'code_too_small') showNotice('too_small', screen);
+  else if (kind !== 'pay') showNotice(kind, screen);
+  if (counting()) { tickClock(); nextFrame(); }
+  confirm();
+}
+
+// confirm reports a screen after its second frame: then it has been painted. A hidden page gets no frames and confirms nothing.
+function confirm() {
+  const seq = screen ? screen.seq : 0;
+  const kind = showing;
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    if (screen && seq === screen.seq && kind === showing) report(kind);
+  }));
+}
+
+function report(kind) {
+  if (!screen) return;
+  link.send({ type: 'shown', seq: screen.seq, kind, payment: screen.payment || '', revision: screen.revision || 0, ...measure() });
+}
+
+function tickClock() { setClock(until - performance.now(), screen.total_ms || 0); }
+
+// watch is the dead man's switch. It compares times and never counts ticks, so a throttled or frozen page is right at once when it
+// runs again; it is called by a timer, by frames, by beats and by whatever wakes a page up.
+function watch() {
+  if (showing === 'moved') return;
+  const kind = due();
+  if (kind !== showing && !(kind === 'pay' && !fits(screen.qr))) paint(kind);
+  if (counting()) tickClock();
+  if (performance.now() - Math.max(heard, link.opened) >= DEAD_MS) link.abandon();
+}
+
+const counting = () => showing === 'pay' || showing === 'opened';
+
+let pending = 0;
+function nextFrame() {
+  cancelAnimationFrame(pending);
+  pending = requestAnimationFrame(() => {
+    watch();
+    if (counting()) nextFrame();
+  });
+}
+
+let resizing = 0;
+function resized() {
+  clearTimeout(resizing);
+  if (showing === 'pay') paint(); else settle();
+  resizing = setTimeout(() => link.send({ type: 'layout', ...measure() }), 100);
+}
+
+prepare();
+paint('wait');
+setInterval(watch, 200);
+for (const wake of ['pageshow', 'focus', 'online']) window.addEventListener(wake, watch);
+document.addEventListener('resume', watch);
+document.addEventListener('visibilitychange', () => {
+  watch();
+  if (document.hidden) report('hidden'); else confirm();
+});
+window.addEventListener('resize', resized);
+link.open();

@@ -1,0 +1,113 @@
+// Painting: every function here sets a whole screen from what it is given and remembers nothing but the texts.
+import { icon } from './icons.js';
+import { clearCode, drawCode } from './code.js';
+
+const setup = JSON.parse(document.body.dataset.setup);
+const [first, ...others] = setup.languages;
+const pay = document.getElementById('pay');
+const notice = document.getElementById('notice');
+const tag = (lang) => (lang === 'zh' ? 'zh-Hans' : lang);
+
+export const build = setup.build;
+
+function node(name, className, text, lang) {
+  const n = document.createElement(name);
+  if (className) n.className = className;
+  if (text) n.textContent = text;
+  if (lang) n.lang = tag(lang);
+  return n;
+}
+
+export function prepare() {
+  for (const brand of document.querySelectorAll('.brand')) {
+    if (setup.logo) {
+      const img = node('img');
+      img.src = '/logo';
+      img.alt = '';
+      brand.append(img);
+    }
+    brand.append(node('span', '', setup.merchant));
+  }
+  for (const n of document.querySelectorAll('[data-text]')) n.textContent = setup.texts[first][n.dataset.text];
+}
+
+function setAmount(root, s) {
+  const shown = Boolean(s.amount);
+  root.querySelector('.amount').classList.toggle('none', !shown);
+  root.querySelector('.currency').textContent = shown ? s.currency || '' : '';
+  root.querySelector('.value').textContent = shown ? s.amount : '';
+}
+
+// showPay returns false, and shows nothing payable, when the code would be too small.
+export function showPay(s) {
+  setAmount(pay, s);
+  const how = `pay.${s.how === 'link' ? 'link' : 'app'}`;
+  pay.querySelector('.how').textContent = setup.texts[first][how];
+  pay.querySelector('.others').replaceChildren(...others.map((lang) => node('li', '', setup.texts[lang]['pay.title'], lang)));
+  const schemes = s.schemes || [];
+  pay.querySelector('.schemes').replaceChildren(
+    ...(schemes.length ? [node('span', 'label', setup.texts[first].accepted)] : []),
+    ...schemes.map((name) => node('span', 'scheme', name)));
+  if (!drawCode(s.qr)) return false;
+  notice.classList.add('off');
+  pay.classList.remove('off');
+  settle(pay);
+  return true;
+}
+
+const looks = ['too_small', 'wait', 'checking', 'moved', 'idle', 'opened', 'approved', 'declined', 'expired', 'cancelled', 'unknown', 'out_of_service'];
+
+// showNotice shows any screen that has no code; kind chooses words, icon and colour.
+export function showNotice(kind, s = {}) {
+  clearCode();
+  const look = looks.includes(kind) ? kind : 'wait';
+  notice.dataset.kind = look;
+  notice.querySelector('.icon').replaceChildren(icon(look));
+  notice.querySelector('.words h1').textContent = setup.texts[first][`${look}.title`];
+  notice.querySelector('.words p').textContent = setup.texts[first][`${look}.text`];
+  setAmount(notice, s);
+  notice.querySelector('.clock').classList.toggle('none', look !== 'opened');
+  notice.querySelector('.others').replaceChildren(...others.map((lang) => {
+    const li = node('li', '', '', lang);
+    li.append(node('b', '', setup.texts[lang][`${look}.title`]), node('span', '', setup.texts[lang][`${look}.text`]));
+    return li;
+  }));
+  const foot = [];
+  if (s.payment && look !== 'idle') foot.push(`${setup.texts[first].reference} ${s.payment}`);
+  if (s.reason) foot.push(s.reason);
+  notice.querySelector('.foot').textContent = foot.join(' · ');
+  pay.classList.add('off');
+  notice.classList.remove('off');
+  settle(notice);
+}
+
+export function setClock(remainingMS, totalMS) {
+  const seconds = Math.ceil(Math.max(0, remainingMS) / 1000);
+  const text = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+  const share = totalMS > 0 ? Math.min(1, Math.max(0, remainingMS / totalMS)) : 0;
+  for (const clock of document.querySelectorAll('.clock')) {
+    const time = clock.querySelector('b');
+    if (time.textContent !== text) time.textContent = text;
+    clock.classList.toggle('soon', seconds <= 30);
+    clock.querySelector('i').style.transform = `scaleX(${share.toFixed(4)})`;
+  }
+}
+
+// settle shrinks the type, never the code, until nothing is cut off: long names, large amounts, long words of some languages.
+export function settle(root = pay.classList.contains('off') ? notice : pay) {
+  for (const brand of root.querySelectorAll('.brand span')) brand.classList.remove('small');
+  for (let k = 1; k > 0.4; k -= 0.05) {
+    root.style.setProperty('--k', k.toFixed(2));
+    if (!overflows(root)) break;
+  }
+  const value = root.querySelector('.amount');
+  value.style.setProperty('--fit', 1);
+  if (value.scrollWidth > value.clientWidth) {
+    value.style.setProperty('--fit', (0.98 * value.clientWidth / value.scrollWidth).toFixed(3));
+  }
+}
+
+function overflows(root) {
+  const parts = [root, ...root.querySelectorAll('.text, .message, .words, h1, .others, .others li, .how, .schemes, .foot')];
+  return parts.some((n) => n.scrollHeight > n.clientHeight + 1 || (!n.matches('.words, .text') && n.scrollWidth > n.clientWidth + 1));
+}

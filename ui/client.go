@@ -1,0 +1,142 @@
+package ui
+
+import (
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+const (
+	outQueue      = 8               // messages; a display that is this far behind is dropped, and gets a snapshot when it is back
+	writeDeadline = 2 * time.Second // for one message
+	closeGrace    = time.Second     // for the display's answer to a close
+)
+
+// client is one connection. Its fields below the line belong to the hub's loop.
+type client struct {
+	conn *websocket.Conn
+	addr string
+	out  chan []byte
+	stop chan parting  // at most one
+	gone chan struct{} // closed when the reader has ended
+	once sync.Once
+
+	joined time.Time
+	heard  time.Time
+	hello  bool
+	sent   frame // what it was told last, without the drawing
+}
+
+// parting ends a connection in good manners.
+type parting struct {
+	reason string
+	code   int
+}
+
+// arrival is what a reader hands to the hub's loop: a new client (first), a message, or the end (err).
+type arrival struct {
+	c     *client
+	first bool
+	msg   report
+	err   error
+}
+
+func newClient(conn *websocket.Conn) *client {
+	return &client{
+		conn: conn, addr: conn.RemoteAddr().String(),
+		out: make(chan []byte, outQueue), stop: make(chan parting, 1), gone: make(chan struct{}),
+	}
+}
+
+// send queues a message and reports whether there was room.
+func (c *client) send(msg []byte) bool {
+	select {
+	case c.out <- msg:
+		return true
+	default:
+		return false
+	}
+}
+
+// part asks the writer to say why and to close; hangUp closes at once, which also ends a writer that is stuck.
+func (c *client) part(p parting) {
+	select {
+	case c.stop <- p:
+	default:
+	}
+}
+
+func (c *client) hangUp() { c.once.Do(func() { c.conn.Close() }) }
+
+// read hands every message to in until the connection ends. It is the only reader.
+func (c *client) read(in chan<- arrival, done <-chan struct{}) {
+	defer c.hangUp()
+	defer close(c.gone)
+	c.conn.SetReadLimit(readLimit)
+	deliver := func(a arrival) bool {
+		select {
+		case in <- a:
+			return true
+		case <-done:
+			return false
+		}
+	}
+	if !deliver(arrival{c: c, first: true}) {
+		return
+	}
+	for {
+		kind, raw, err := c.conn.ReadMessage()
+		if err != nil {
+			deliver(arrival{c: c, err: err})
+			return
+		}
+		msg, err := parseReport(raw)
+		if kind != websocket.TextMessage || err != nil {
+			c.closeFrame(websocket.ClosePolicyViolation, "protocol")
+			if err == nil {
+				err = websocket.ErrBadHandshake
+			}
+			deliver(arrival{c: c, err: err})
+			return
+		}
+		if !deliver(arrival{c: c, msg: msg}) {
+			return
+		}
+	}
+}
+
+// write is the only writer of messages. It ends with the reader, with the first error, or after a parting.
+func (c *client) write() {
+	for {
+		select {
+		case <-c.gone:
+			return
+		case msg := <-c.out:
+			if !c.writeMessage(msg) {
+				c.hangUp()
+				return
+			}
+		case p := <-c.stop:
+			if !c.writeMessage(encode(bye{Type: "bye", Reason: p.reason})) {
+				c.hangUp()
+				return
+			}
+			c.closeFrame(p.code, p.reason)
+			// The reader sees the display's answer, or this deadline, and hangs up.
+			_ = c.conn.SetReadDeadline(time.Now().Add(closeGrace))
+			return
+		}
+	}
+}
+
+func (c *client) writeMessage(msg []byte) bool {
+	if c.conn.SetWriteDeadline(time.Now().Add(writeDeadline)) != nil {
+		return false
+	}
+	return c.conn.WriteMessage(websocket.TextMessage, msg) == nil
+}
+
+func (c *client) closeFrame(code int, text string) {
+	_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(closeGrace))
+}

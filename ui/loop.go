@@ -1,0 +1,266 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"kiosk-agent/ui/qr"
+)
+
+// loop owns the connections. Everything here runs on one goroutine.
+type loop struct {
+	h       *Hub
+	clients map[*client]struct{}
+	active  *client
+	seq     int64 // of the newest frame
+	beats   int64
+	refused refusal // told last, so that a resize does not repeat it
+	drawn   map[drawKey]*drawing
+}
+
+type drawKey struct {
+	payload string
+	level   qr.Level
+}
+
+type refusal struct {
+	payment  string
+	revision int64
+	boxPx    int
+}
+
+func (l *loop) run(ctx context.Context) {
+	ticker := time.NewTicker(l.h.cfg.Beat)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.h.wake:
+			l.push("screen")
+		case a := <-l.h.in:
+			l.arrived(a)
+		case <-ticker.C:
+			l.tick()
+		}
+	}
+}
+
+// farewell closes every connection after the loop; their goroutines end within closeGrace.
+func (l *loop) farewell() {
+	for c := range l.clients {
+		c.part(parting{reason: "shutdown", code: websocket.CloseGoingAway})
+	}
+	l.active = nil
+	l.h.setState(State{})
+}
+
+func (l *loop) arrived(a arrival) {
+	switch {
+	case a.first:
+		a.c.joined = time.Now()
+		a.c.heard = a.c.joined
+		l.clients[a.c] = struct{}{}
+	case a.err != nil:
+		l.ended(a.c, a.err)
+	default:
+		if _, known := l.clients[a.c]; known {
+			l.message(a.c, a.msg)
+		}
+	}
+}
+
+func (l *loop) ended(c *client, err error) {
+	delete(l.clients, c)
+	if c == l.active {
+		l.active = nil
+		l.h.log.Info("display disconnected", "addr", c.addr, "error", err)
+		l.h.setState(State{})
+	}
+}
+
+func (l *loop) message(c *client, m report) {
+	c.heard = time.Now()
+	if m.Type == "hello" {
+		l.activate(c, m)
+		return
+	}
+	if c != l.active {
+		return // it has been told to go, or has not said hello
+	}
+	switch m.Type {
+	case "layout":
+		before := l.h.State().BoxPx
+		l.measure(m)
+		if m.BoxPx != before && l.h.current().Kind == KindPay {
+			l.push("screen")
+		}
+	case "shown":
+		l.measure(m)
+		l.shown(c, m)
+	}
+}
+
+// activate makes c the active display. The one before it gives way and does not come back while c is there.
+func (l *loop) activate(c *client, m report) {
+	if old := l.active; old != nil && old != c {
+		l.h.metrics.dropped.WithLabelValues("moved").Inc()
+		l.h.log.Info("display replaced by a newer one", "addr", c.addr, "old_addr", old.addr)
+		l.drop(old, parting{reason: "moved", code: closeMoved})
+	}
+	c.hello = true
+	l.active = c
+	l.h.log.Info("display connected", "addr", c.addr, "box_px", m.BoxPx, "width", m.Viewport[0], "height", m.Viewport[1], "dpr", m.DPR)
+	l.refused = refusal{}
+	l.h.setState(State{Connected: true, BoxPx: m.BoxPx, ViewportW: m.Viewport[0], ViewportH: m.Viewport[1], DPR: m.DPR})
+	l.push("snapshot")
+}
+
+func (l *loop) measure(m report) {
+	s := l.h.State()
+	s.BoxPx, s.ViewportW, s.ViewportH, s.DPR = m.BoxPx, m.Viewport[0], m.Viewport[1], m.DPR
+	l.h.setState(s)
+}
+
+// shown believes a report only about the newest frame, so that a late one cannot confirm a screen that is gone.
+func (l *loop) shown(c *client, m report) {
+	if m.Seq != c.sent.Seq || m.Payment != c.sent.Payment || m.Revision != c.sent.Revision {
+		return
+	}
+	ownKind := m.Kind == KindWait || m.Kind == KindChecking || m.Kind == KindHidden
+	if m.Kind != c.sent.Kind && !ownKind {
+		return
+	}
+	s := l.h.State()
+	s.Showing = m.Kind
+	if m.Kind == KindHidden {
+		s.Warn = "the page is not visible"
+	} else if s.Warn == "the page is not visible" {
+		s.Warn = ""
+	}
+	l.h.setState(s)
+	if asked := l.h.current(); m.Kind == asked.Kind && m.Payment == asked.Payment && m.Revision == asked.Revision {
+		l.h.ev.DisplayShown(m.Kind, m.Payment, m.Revision)
+	}
+}
+
+// tick sends the heartbeat and lets go of displays that have not answered, or never said hello.
+func (l *loop) tick() {
+	l.beats++
+	limit := deadBeats * l.h.cfg.Beat
+	for c := range l.clients {
+		if time.Since(c.heard) > limit || !c.hello && time.Since(c.joined) > limit {
+			l.h.metrics.dropped.WithLabelValues("silent").Inc()
+			l.h.log.Warn("display has not answered", "addr", c.addr, "silent", time.Since(c.heard).Round(time.Millisecond))
+			l.drop(c, parting{reason: "silent", code: closeSilent})
+		}
+	}
+	if l.active == nil {
+		return
+	}
+	l.send(encode(beat{Type: "beat", N: l.beats, Seq: l.seq, RemainingMS: l.remaining(l.h.current())}))
+}
+
+// push sends the current screen to the active display as a snapshot or a screen.
+func (l *loop) push(kind string) {
+	c := l.active
+	if c == nil {
+		return
+	}
+	f, warn := l.frame(l.h.current())
+	l.seq++
+	f.Type, f.Seq = kind, l.seq
+	if kind == "snapshot" {
+		f.Build = l.h.page.build
+	}
+	s := l.h.State()
+	s.Warn = warn
+	l.h.setState(s)
+	c.sent = f
+	c.sent.QR = nil
+	l.send(encode(f))
+}
+
+func (l *loop) send(msg []byte) {
+	c := l.active
+	if c.send(msg) {
+		return
+	}
+	l.h.metrics.dropped.WithLabelValues("slow").Inc()
+	l.h.log.Warn("display is too slow", "addr", c.addr)
+	c.hangUp()
+	l.drop(c, parting{reason: "slow", code: closeSilent})
+}
+
+// drop forgets a client at once; its goroutines end by themselves.
+func (l *loop) drop(c *client, p parting) {
+	c.part(p)
+	delete(l.clients, c)
+	if c == l.active {
+		l.active = nil
+		l.h.setState(State{})
+	}
+}
+
+// remaining is what is left of a countdown, never negative; nil for screens without one.
+func (l *loop) remaining(s timed) *int64 {
+	if s.Kind != KindPay && s.Kind != KindOpened {
+		return nil
+	}
+	ms := max(0, (s.until - l.h.cfg.Now()).Milliseconds())
+	return &ms
+}
+
+// frame draws a screen for the active display, or the refusal that replaces a code that does not fit.
+func (l *loop) frame(s timed) (f frame, warn string) {
+	f = frame{
+		Kind: s.Kind, Payment: s.Payment, Revision: s.Revision, Amount: groupThousands(s.Amount), Currency: clip(s.Currency, 8),
+		Schemes: schemeLabels(s.Schemes), RemainingMS: l.remaining(s), TotalMS: s.Deadline.Milliseconds(), Reason: reasonCode(s.Reason),
+	}
+	if s.Kind != KindPay {
+		return f, ""
+	}
+	f.How = howToScan(s.Payload)
+	if *f.RemainingMS == 0 {
+		return f, ""
+	}
+	choice, err := qr.Fit(s.Payload, l.h.State().BoxPx)
+	if err == nil {
+		f.QR, err = l.draw(s.Payload, choice)
+	}
+	if err == nil {
+		return f, choice.Warn
+	}
+	if r := (refusal{s.Payment, s.Revision, l.h.State().BoxPx}); r != l.refused {
+		l.refused = r
+		l.h.log.Error("the code cannot be shown", "payment", s.Payment, "error", err)
+		l.h.ev.DisplayRefused(s.Payment, s.Revision, err.Error())
+	}
+	reason := reasonTooLong
+	if errors.Is(err, qr.ErrTooSmall) {
+		reason = reasonTooSmall
+	}
+	return frame{Kind: KindOutOfService, Payment: s.Payment, Revision: s.Revision, Reason: reason}, err.Error()
+}
+
+// draw keeps the last drawing, because a reconnect or a resize asks for the same one again.
+func (l *loop) draw(payload string, choice qr.Choice) (*drawing, error) {
+	key := drawKey{payload, choice.Level}
+	if d, ok := l.drawn[key]; ok {
+		d.Px = choice.PxPerModule
+		return d, nil
+	}
+	start := time.Now()
+	m, err := qr.Encode(payload, choice.Level)
+	if err != nil {
+		return nil, err
+	}
+	d := &drawing{Modules: m.Size(), Quiet: qr.Quiet, Px: choice.PxPerModule, Level: choice.Level.String(), Path: m.Path()}
+	l.h.metrics.drawSeconds.Observe(time.Since(start).Seconds())
+	clear(l.drawn)
+	l.drawn[key] = d
+	return d, nil
+}
