@@ -1,0 +1,158 @@
+package relayd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"kiosk-agent/relay"
+)
+
+// What a publish can fail with; each is one HTTP status.
+var (
+	errQuota       = errors.New("the route's quota is used up")
+	errFull        = errors.New("the store is full")
+	errUnavailable = errors.New("the store does not answer")
+)
+
+const canaryTTL = 5 * time.Minute
+
+// envelope is a stored message. The route is not in it.
+type envelope struct {
+	ID         string              `json:"id"`
+	Kind       string              `json:"kind"`
+	Nonce      string              `json:"nonce,omitempty"`
+	Method     string              `json:"method,omitempty"`
+	Path       string              `json:"path,omitempty"`
+	Query      string              `json:"query,omitempty"`
+	Headers    map[string][]string `json:"headers,omitempty"`
+	Body       []byte              `json:"body,omitempty"`
+	ReceivedAt relay.Time          `json:"received_at"`
+}
+
+// stored is an envelope at its place.
+type stored struct {
+	seq     uint64
+	subject string
+	envelope
+}
+
+func (m *stored) delivery(epoch string) relay.Delivery {
+	d := relay.Delivery{
+		Position: relay.Position{Epoch: epoch, Seq: m.seq, ID: m.ID},
+		Kind:     m.Kind, Nonce: m.Nonce, ReceivedAt: m.ReceivedAt.Time,
+	}
+	if m.Kind == relay.KindHook {
+		d.Hook = relay.Hook{Method: m.Method, Path: m.Path, Query: m.Query, Headers: m.Headers, Body: m.Body}
+	}
+	return d
+}
+
+// publish stores e and wakes the readers. It returns nil only when the store has e durably; after errUnavailable e may
+// be stored all the same, and whoever sent it will send it again.
+func (s *store) publish(ctx context.Context, to source, e envelope) error {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	msg := &nats.Msg{Subject: to.hooks(), Data: data}
+	opts := []jetstream.PublishOpt{jetstream.WithMsgID(e.ID), jetstream.WithExpectStream(streamName)}
+	switch e.Kind {
+	case relay.KindMark:
+		msg.Subject = to.marks()
+	case relay.KindCanary:
+		opts = append(opts, jetstream.WithMsgTTL(canaryTTL))
+	}
+	if _, err := s.js.PublishMsg(ctx, msg, opts...); err != nil {
+		return s.publishError(ctx, msg.Subject, err)
+	}
+	if err := s.nc.Publish(to.wake(), nil); err != nil {
+		s.log.Debug("wake-up lost; the next poll covers it", "err", err)
+	}
+	return nil
+}
+
+// storeFailed is the server's code for a message that it could not store, whatever the limit; which one it was stands in
+// its text only, so we look at the state instead.
+const storeFailed jetstream.ErrorCode = 10077
+
+func (s *store) publishError(ctx context.Context, subject string, err error) error {
+	var api *jetstream.APIError
+	if !errors.As(err, &api) {
+		return fmt.Errorf("%w: %w", errUnavailable, err)
+	}
+	if api.ErrorCode != storeFailed {
+		return fmt.Errorf("%w: %w", errFull, err) // no resources, no space left on the device, …
+	}
+	info, infoErr := s.hooks.Info(ctx, jetstream.WithSubjectFilter(subject))
+	if infoErr == nil && info.State.Subjects[subject] >= uint64(s.cfg.QuotaPerRoute) {
+		return errQuota
+	}
+	return fmt.Errorf("%w: %w", errFull, err)
+}
+
+// next returns the first message after the given sequence on any of the sources, nil when there is none. Messages are
+// never returned out of order: a source that was asked before the best candidate existed is asked again, because
+// something older may have been stored there in between.
+func (s *store) next(ctx context.Context, sources []source, after uint64) (*stored, error) {
+	var best *jetstream.RawStreamMsg
+	for i, n := 0, 0; n < len(sources); i, n = (i+1)%len(sources), n+1 {
+		m, err := s.get(ctx, after+1, jetstream.WithGetMsgSubject(sources[i].filter()))
+		if err != nil {
+			return nil, err
+		}
+		if m != nil && (best == nil || m.Sequence < best.Sequence) {
+			best, n = m, 0
+		}
+	}
+	if best == nil {
+		return nil, nil
+	}
+	return open(best)
+}
+
+// at returns the message at seq, nil when there is none.
+func (s *store) at(ctx context.Context, seq uint64) (*stored, error) {
+	m, err := s.get(ctx, seq)
+	if m == nil || err != nil {
+		return nil, err
+	}
+	return open(m)
+}
+
+// lastMark returns the newest mark of a source, nil when there is none.
+func (s *store) lastMark(ctx context.Context, of source) (*stored, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	m, err := s.hooks.GetLastMsgForSubject(ctx, of.marks())
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return open(m)
+}
+
+func (s *store) get(ctx context.Context, seq uint64, opts ...jetstream.GetMsgOpt) (*jetstream.RawStreamMsg, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	m, err := s.hooks.GetMsg(ctx, seq, opts...)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil
+	}
+	return m, err
+}
+
+func open(m *jetstream.RawStreamMsg) (*stored, error) {
+	out := &stored{seq: m.Sequence, subject: m.Subject}
+	if err := json.Unmarshal(m.Data, &out.envelope); err != nil || out.ID == "" {
+		return nil, fmt.Errorf("message %d is not one of ours", m.Sequence)
+	}
+	return out, nil
+}

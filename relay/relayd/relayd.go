@@ -1,0 +1,260 @@
+// Package relayd is the relay server: it stores each hook request durably before it answers 200, and delivers it to the
+// terminal's agent over an outbound WebSocket, following the position that the agent presents. It also keeps the list
+// of terminals and the newest journal head of each.
+//
+// It reads no hook's content, holds no payment secret, and never deletes a hook because somebody acknowledged it: hooks
+// go by age. It terminates TLS only if asked to and limits nobody by network address.
+//
+// Server's methods may be called from any goroutine. After a crash everything that was answered with 200 is still held;
+// a journal head may be the one of up to a second before; connections are made anew by the agents.
+package relayd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"kiosk-agent/internal/guard"
+	"kiosk-agent/internal/secret"
+)
+
+// Config of a Server. Zero values mean the default where one is named.
+type Config struct {
+	// PublicURL is what gateways and agents call: it is printed in hook URLs, and its host is accepted as Host.
+	// Default: http:// and the public listener's address, for tests and demos.
+	PublicURL string
+	// PublicListen and AdminListen are TCP addresses; port 0 picks one. Defaults 127.0.0.1:9090 and 127.0.0.1:9091.
+	PublicListen, AdminListen string
+	// PublicHosts and AdminHosts are accepted as Host beside loopback names and PublicURL's host.
+	PublicHosts, AdminHosts []string
+	// AdminToken guards the admin API; required.
+	AdminToken secret.Value
+	// TLS serves the public listener; nil = plain HTTP behind a proxy that terminates TLS.
+	TLS *tls.Config
+
+	// Store is where hooks are kept.
+	Store StoreConfig
+
+	// HookRate and HookBurst limit each route: requests per second, and at once. Defaults 20 and 100.
+	HookRate  float64
+	HookBurst int
+	// InFlight is how many hooks and marks a connection may hold unacknowledged. Default 64.
+	InFlight int
+	// Ping is the time between WebSocket pings, and of the poll that covers lost wake-ups; three of them without a
+	// sound end a connection. Default 15 s.
+	Ping time.Duration
+
+	// Now is the wall clock; default time.Now. Tests move it.
+	Now func() time.Time
+}
+
+const (
+	writeTimeout  = 10 * time.Second
+	helloTimeout  = 10 * time.Second
+	storeTimeout  = 5 * time.Second
+	shutdownGrace = 10 * time.Second
+)
+
+func (c Config) withDefaults() Config {
+	if c.PublicListen == "" {
+		c.PublicListen = "127.0.0.1:9090"
+	}
+	if c.AdminListen == "" {
+		c.AdminListen = "127.0.0.1:9091"
+	}
+	if c.HookRate <= 0 {
+		c.HookRate = 20
+	}
+	if c.HookBurst <= 0 {
+		c.HookBurst = 100
+	}
+	if c.InFlight <= 0 {
+		c.InFlight = 64
+	}
+	if c.Ping <= 0 {
+		c.Ping = 15 * time.Second
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.Store = c.Store.withDefaults()
+	return c
+}
+
+// Server is a running relay.
+type Server struct {
+	cfg       Config
+	log       *slog.Logger
+	reg       *prometheus.Registry
+	metrics   *metrics
+	store     *store
+	heads     *heads
+	terminals *terminals
+	hub       *hub
+
+	publicURL          string
+	publicLn, adminLn  net.Listener
+	public, admin      *http.Server
+	guardPub, guardAdm guard.Policy
+	stopping           atomic.Bool
+	ready              readiness
+	closeOnce          atomic.Bool
+	monitorEvery       time.Duration
+}
+
+// New opens the store and binds both listeners; Run serves them. reg may be nil. After an error nothing is left open.
+func New(ctx context.Context, cfg Config, log *slog.Logger, reg *prometheus.Registry) (_ *Server, err error) {
+	cfg = cfg.withDefaults()
+	if cfg.AdminToken.IsZero() {
+		return nil, errors.New("relayd: no admin token")
+	}
+	if reg == nil {
+		reg = prometheus.NewRegistry()
+	}
+	s := &Server{cfg: cfg, log: log, reg: reg, hub: newHub(), monitorEvery: 5 * time.Second}
+	defer func() {
+		if err != nil {
+			s.release()
+		}
+	}()
+	if s.metrics, err = newMetrics(reg, s.hub); err != nil {
+		return nil, fmt.Errorf("relayd: %w", err)
+	}
+	if s.store, err = openStore(ctx, cfg.Store, log); err != nil {
+		return nil, fmt.Errorf("relayd: open the store: %w", err)
+	}
+	s.heads = &heads{kv: s.store.heads}
+	if s.terminals, err = openTerminals(ctx, s.store.terminals, cfg.HookRate, cfg.HookBurst, s.terminalChanged); err != nil {
+		return nil, fmt.Errorf("relayd: read the terminals: %w", err)
+	}
+	if err = s.store.listen(s.hub.wake, s.hub.replaceOthers); err != nil {
+		return nil, fmt.Errorf("relayd: %w", err)
+	}
+	if err = s.bind(); err != nil {
+		return nil, fmt.Errorf("relayd: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Server) bind() (err error) {
+	if s.publicLn, err = net.Listen("tcp", s.cfg.PublicListen); err != nil {
+		return fmt.Errorf("public listener: %w", err)
+	}
+	if s.adminLn, err = net.Listen("tcp", s.cfg.AdminListen); err != nil {
+		return fmt.Errorf("admin listener: %w", err)
+	}
+	s.publicURL = strings.TrimRight(s.cfg.PublicURL, "/")
+	if s.publicURL == "" {
+		s.publicURL = "http://" + s.publicLn.Addr().String()
+	}
+	u, err := url.Parse(s.publicURL)
+	if err != nil || u.Host == "" {
+		return errors.New("public_url is not a URL")
+	}
+	s.guardPub = guard.Policy{Hosts: append([]string{u.Host, u.Hostname()}, s.cfg.PublicHosts...)}
+	s.guardAdm = guard.Policy{Hosts: s.cfg.AdminHosts}
+	errLog := slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
+	s.public = &http.Server{
+		Handler: s.publicHandler(), TLSConfig: s.cfg.TLS, ErrorLog: errLog,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+	s.admin = &http.Server{
+		Handler: s.adminHandler(), ErrorLog: errLog,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+	return nil
+}
+
+// PublicAddr, AdminAddr and PublicURL tell where the relay is reached.
+func (s *Server) PublicAddr() net.Addr { return s.publicLn.Addr() }
+
+// AdminAddr is the admin listener's address.
+func (s *Server) AdminAddr() net.Addr { return s.adminLn.Addr() }
+
+// PublicURL is the start of each hook URL, without a slash at its end.
+func (s *Server) PublicURL() string { return s.publicURL }
+
+// Run serves until ctx ends, then shuts down in order: no new hooks, those under way answered, connections closed with
+// 1001, store drained and closed. It returns when all goroutines have ended. A Server runs once.
+func (s *Server) Run(ctx context.Context) error {
+	if s.stopping.Load() {
+		return errors.New("relayd: already closed")
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return serveErr("public", s.servePublic()) })
+	g.Go(func() error { return serveErr("admin", s.admin.Serve(s.adminLn)) })
+	g.Go(func() error { s.monitor(gctx); return nil })
+	g.Go(func() error {
+		<-gctx.Done()
+		s.shutdown()
+		return nil
+	})
+	return g.Wait()
+}
+
+func (s *Server) servePublic() error {
+	if s.cfg.TLS != nil {
+		return s.public.ServeTLS(s.publicLn, "", "")
+	}
+	return s.public.Serve(s.publicLn)
+}
+
+func serveErr(name string, err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("relayd: %s listener: %w", name, err)
+}
+
+// shutdown is the order that Run promises.
+func (s *Server) shutdown() {
+	s.stopping.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	defer cancel()
+	if err := s.public.Shutdown(ctx); err != nil {
+		s.log.Warn("hooks under way were cut off", "err", err)
+		_ = s.public.Close()
+	}
+	s.hub.closeAll(closeGoingAway, "the relay is shutting down")
+	s.hub.wait()
+	if err := s.admin.Shutdown(ctx); err != nil {
+		_ = s.admin.Close()
+	}
+	s.release()
+}
+
+// Close releases a server that was never run.
+func (s *Server) Close() {
+	s.stopping.Store(true)
+	s.release()
+}
+
+func (s *Server) release() {
+	if s.closeOnce.Swap(true) {
+		return
+	}
+	for _, ln := range []net.Listener{s.publicLn, s.adminLn} {
+		if ln != nil {
+			_ = ln.Close()
+		}
+	}
+	if s.terminals != nil {
+		s.terminals.close()
+	}
+	if s.store != nil {
+		s.store.close()
+	}
+}

@@ -1,0 +1,260 @@
+package relayd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"kiosk-agent/relay"
+)
+
+// farewell is why a connection is ended from our side.
+type farewell struct {
+	code int
+	text string
+}
+
+func (f farewell) Error() string { return fmt.Sprintf("closed with %d: %s", f.code, f.text) }
+
+// session is one terminal's connection. Two goroutines serve it: run, the only writer and the owner of all fields
+// without a note, and read, which feeds inbound.
+type session struct {
+	srv     *Server
+	conn    *websocket.Conn
+	term    *terminal
+	sources []source
+	id      string
+	log     *slog.Logger
+
+	inbound chan relay.Message // 16; when full, read waits, and so does the agent
+	wake    chan struct{}      // holds one: a wake-up before the last is served adds nothing
+	lost    chan error         // holds one: read's last word
+	bye     chan farewell      // holds one: the first reason counts
+	ended   chan struct{}      // closed when run ends
+
+	epoch    string
+	cursor   uint64 // newest sequence read; the next read starts after it
+	helloSeq uint64 // newest sequence in the store at the hello: older canaries are not delivered
+	inFlight []sent // hooks and marks not acknowledged, oldest first
+	caughtUp bool   // has been said
+
+	acked    time.Time // when the message at the agent's position was received; zero: it has no valid position
+	markDue  time.Time
+	head     relay.Head // newest head told on this connection
+	headTold bool       // head is with the store
+	headTick *time.Timer
+}
+
+type sent struct {
+	position relay.Position
+	received time.Time
+}
+
+// close asks run to end the connection; it never blocks. Safe for concurrent use, like wakeUp.
+func (s *session) close(code int, text string) {
+	select {
+	case s.bye <- farewell{code, text}:
+	default:
+	}
+}
+
+func (s *session) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run serves the connection to its end.
+func (s *session) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	readerDone := make(chan struct{})
+	go func() { defer close(readerDone); s.read() }()
+	err := s.serve(ctx)
+	var f farewell
+	if errors.As(err, &f) {
+		s.sendClose(f.code, f.text)
+	}
+	_ = s.conn.Close()
+	close(s.ended)
+	<-readerDone
+	cancel()
+	s.saveHead(context.Background())
+	s.log.Info("terminal disconnected", "conn", s.id, "err", err)
+}
+
+func (s *session) serve(ctx context.Context) error {
+	if err := s.greet(ctx); err != nil {
+		return err
+	}
+	ping := time.NewTicker(s.srv.cfg.Ping)
+	defer ping.Stop()
+	s.headTick = time.NewTimer(time.Hour)
+	defer s.headTick.Stop()
+	s.wakeUp()
+	for {
+		if err := s.turn(ctx, ping.C); err != nil {
+			return err
+		}
+	}
+}
+
+// turn waits for one thing to happen, and does it.
+func (s *session) turn(ctx context.Context, ping <-chan time.Time) error {
+	select {
+	case f := <-s.bye:
+		return f
+	case err := <-s.lost:
+		return err
+	case m := <-s.inbound:
+		ack, ok := m.(relay.Ack)
+		if !ok {
+			return farewell{websocket.ClosePolicyViolation, "expected an ack"}
+		}
+		if err := s.onAck(ack); err != nil {
+			return err
+		}
+		return s.pump(ctx)
+	case <-s.wake:
+		return s.pump(ctx)
+	case <-s.headTick.C:
+		s.saveHead(ctx)
+		return nil
+	case <-ping:
+		if err := s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTimeout)); err != nil {
+			return fmt.Errorf("ping: %w", err)
+		}
+		if err := s.keepPosition(ctx); err != nil {
+			return err
+		}
+		return s.pump(ctx) // covers a wake-up that was lost
+	}
+}
+
+// read feeds messages to run until the connection ends. A connection that is silent for three pings is dead.
+func (s *session) read() {
+	s.conn.SetReadLimit(relay.MaxToRelay)
+	alive := func() { _ = s.conn.SetReadDeadline(time.Now().Add(3 * s.srv.cfg.Ping)) }
+	alive()
+	s.conn.SetPongHandler(func(string) error { alive(); return nil })
+	for {
+		kind, data, err := s.conn.ReadMessage()
+		if err != nil {
+			s.lost <- fmt.Errorf("connection lost: %w", err)
+			return
+		}
+		alive()
+		var m relay.Message
+		if kind == websocket.TextMessage {
+			m, err = relay.Decode(data)
+		} else {
+			err = relay.ErrMalformed
+		}
+		if err != nil {
+			s.close(websocket.CloseUnsupportedData, err.Error())
+			return
+		}
+		select {
+		case s.inbound <- m:
+		case <-s.ended:
+			return
+		}
+	}
+}
+
+// pump sends what the store holds after the cursor, as far as the window allows. It comes back after one window's worth,
+// so that acks and farewells are heard in between.
+func (s *session) pump(ctx context.Context) error {
+	for n := 0; len(s.inFlight) < s.srv.cfg.InFlight; n++ {
+		if n >= s.srv.cfg.InFlight {
+			s.wakeUp()
+			return nil
+		}
+		m, err := s.srv.store.next(ctx, s.sources, s.cursor)
+		if err != nil {
+			s.log.Error("read the store", "err", err)
+			return farewell{websocket.CloseTryAgainLater, "the store does not answer"}
+		}
+		if m == nil {
+			return s.sayCaughtUp()
+		}
+		s.cursor = m.seq
+		if m.Kind == relay.KindCanary && m.seq <= s.helloSeq {
+			continue // older than the connection: proves nothing
+		}
+		d := m.delivery(s.epoch)
+		if m.Kind != relay.KindCanary {
+			s.inFlight = append(s.inFlight, sent{d.Position, m.ReceivedAt.Time})
+		}
+		if err := s.send(d); err != nil {
+			return err
+		}
+		s.srv.metrics.deliveries.WithLabelValues(m.Kind).Inc()
+	}
+	return nil
+}
+
+func (s *session) sayCaughtUp() error {
+	if s.caughtUp {
+		return nil
+	}
+	s.caughtUp = true
+	return s.send(relay.CaughtUpMessage{})
+}
+
+// onAck moves the window. An ack is cumulative; one that names what was never sent ends the connection.
+func (s *session) onAck(a relay.Ack) error {
+	s.noteHead(a.Journal)
+	for i, f := range s.inFlight {
+		if f.position == a.Position {
+			s.acked = f.received
+			s.inFlight = s.inFlight[i+1:]
+			return nil
+		}
+	}
+	return farewell{websocket.ClosePolicyViolation, "ack of something that is not in flight"}
+}
+
+// noteHead remembers a head, to be stored within a second: one write for many acks.
+func (s *session) noteHead(h relay.Head) {
+	if h == s.head {
+		return
+	}
+	if s.headTold {
+		s.headTick.Reset(time.Second)
+	}
+	s.head, s.headTold = h, false
+}
+
+func (s *session) saveHead(ctx context.Context) {
+	if s.headTold || s.head.JournalID == "" {
+		return
+	}
+	s.headTold = true
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if _, err := s.srv.heads.advance(ctx, s.term.ID, s.head, nil); err != nil {
+		s.headTold = false
+		s.log.Error("store a journal head", "err", err)
+	}
+}
+
+func (s *session) send(m relay.Message) error {
+	data, err := relay.Encode(m)
+	if err != nil {
+		return err
+	}
+	_ = s.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err := s.conn.WriteMessage(websocket.TextMessage, data); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	return nil
+}
+
+func (s *session) sendClose(code int, text string) {
+	_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(time.Second))
+}

@@ -1,0 +1,140 @@
+package relayd
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/oklog/ulid/v2"
+
+	"kiosk-agent/relay"
+)
+
+const (
+	closeGoingAway = websocket.CloseGoingAway
+	closeReplaced  = relay.CloseReplaced
+	closeRevoked   = relay.CloseRevoked
+)
+
+// authenticate returns the terminal that the bearer token names, nil for none.
+func (s *Server) authenticate(r *http.Request) *terminal {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !ok || !strings.EqualFold(scheme, "bearer") || len(r.Header.Values("Authorization")) != 1 {
+		return nil
+	}
+	return s.terminals.byTokenText(token)
+}
+
+// terminalOnly lets agents in, and nothing that a browser could send: any Origin is refused.
+func (s *Server) terminalOnly(next func(http.ResponseWriter, *http.Request, *terminal)) http.Handler {
+	return s.guardPub.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t := s.authenticate(r)
+		if t == nil {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "unknown or revoked token", http.StatusUnauthorized)
+			return
+		}
+		next(w, r, t)
+	}))
+}
+
+// serveHead answers GET /v1/head: the anchor for "journal verify --relay".
+func (s *Server) serveHead(w http.ResponseWriter, r *http.Request, t *terminal) {
+	head, err := s.heads.known(r.Context(), t.ID)
+	if err != nil {
+		s.log.Error("read a journal head", "terminal", t.ID, "err", err)
+		unavailable(w, http.StatusServiceUnavailable, "the store does not answer", retryDown)
+		return
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Head *relay.Head `json:"head"`
+	}{head})
+}
+
+// serveStream answers GET /v1/stream: it stays until the connection has ended.
+func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, t *terminal) {
+	if s.stopping.Load() {
+		unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down", retryDown)
+		return
+	}
+	if !offers(r, relay.Subprotocol) {
+		http.Error(w, "the subprotocol "+relay.Subprotocol+" is not offered", http.StatusBadRequest)
+		return
+	}
+	up := websocket.Upgrader{
+		HandshakeTimeout: helloTimeout, Subprotocols: []string{relay.Subprotocol},
+		ReadBufferSize: 1024, WriteBufferSize: 4096,
+		CheckOrigin: func(*http.Request) bool { return true }, // the guard has refused every Origin already
+	}
+	conn, err := up.Upgrade(w, r, nil)
+	if err != nil {
+		return // Upgrade has answered
+	}
+	sess := s.newSession(conn, t)
+	if !s.hub.join(sess) {
+		sess.sendClose(closeGoingAway, "the relay is shutting down")
+		_ = conn.Close()
+		return
+	}
+	defer s.hub.leave(sess)
+	// The record may have changed between the check of the token and now.
+	if now := s.terminals.get(t.ID); now == nil || now.RevokedAt != nil || string(now.Token) != string(t.Token) {
+		sess.close(closeRevoked, "the token is no longer valid")
+	}
+	sess.run(context.WithoutCancel(r.Context()))
+}
+
+func (s *Server) newSession(conn *websocket.Conn, t *terminal) *session {
+	return &session{
+		srv: s, conn: conn, term: t, sources: t.sources(), id: ulid.Make().String(),
+		log: s.log.With("terminal", t.ID), inbound: make(chan relay.Message, 16), wake: make(chan struct{}, 1),
+		lost: make(chan error, 1), bye: make(chan farewell, 1), ended: make(chan struct{}),
+	}
+}
+
+func offers(r *http.Request, protocol string) bool {
+	for _, p := range websocket.Subprotocols(r) {
+		if p == protocol {
+			return true
+		}
+	}
+	return false
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// monitor watches the store: its fill for the metrics, and whether it has been made anew, which ends all connections so
+// that each agent hears of the gap now and not at its next reconnect.
+func (s *Server) monitor(ctx context.Context) {
+	tick := time.NewTicker(s.monitorEvery)
+	defer tick.Stop()
+	epoch := ""
+	for {
+		if sp, err := s.store.span(ctx); err == nil {
+			s.metrics.storeBytes.Set(float64(sp.bytes))
+			s.metrics.storeMessages.Set(float64(sp.msgs))
+			if epoch != "" && sp.epoch != epoch {
+				s.log.Error("the store has another epoch: it was made anew while the relay was running")
+				s.hub.closeEach(websocket.CloseServiceRestart, "the store was made anew")
+			}
+			epoch = sp.epoch
+		} else if ctx.Err() == nil {
+			s.log.Error("the store does not answer", "err", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Server) terminalChanged(t *terminal) { s.hub.changed(t) }
