@@ -116,8 +116,10 @@ type payment struct {
 }
 
 func (p *payment) paid() bool {
-	return slices.ContainsFunc(p.records, func(r *Record) bool { return r.Type == "PAY" && r.Status == StatusSuccess })
+	return slices.ContainsFunc(p.records, succeeded)
 }
+
+func succeeded(r *Record) bool { return r.Type == "PAY" && r.Status == StatusSuccess }
 
 func (p *payment) state(now time.Time) State {
 	switch {
@@ -220,6 +222,9 @@ func (p *payment) chooseScheme(a *Action) error {
 			return !scheme.Card()
 		}
 		return true
+	}
+	if i := slices.IndexFunc(p.records, succeeded); a.Scheme == "" && i >= 0 {
+		a.Scheme = p.records[i].Scheme // staff void and refund what was paid
 	}
 	if a.Scheme == "" {
 		i := slices.IndexFunc(p.link.Schemes, fits)

@@ -135,7 +135,7 @@ func (s *Server) stall(w http.ResponseWriter, r *http.Request, d time.Duration) 
 		d = 30 * time.Second
 	}
 	select {
-	case <-s.clock.After(d):
+	case <-s.clock.At(s.clock.Now().Add(d)):
 		writeJSON(w, http.StatusGatewayTimeout, map[string]string{"error": "sandbox: timed out (scripted)"})
 	case <-r.Context().Done():
 	}

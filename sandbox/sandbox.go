@@ -49,8 +49,9 @@ type Merchant struct {
 // Clock is the time that the sandbox lives by.
 type Clock interface {
 	Now() time.Time
-	// After behaves like time.After.
-	After(d time.Duration) <-chan time.Time
+	// At returns a channel that delivers once the time t has come. An absolute time leaves a fake clock that is moved
+	// between Now and At no gap.
+	At(t time.Time) <-chan time.Time
 }
 
 // UnknownAnswer is how the query answers for a reference without any record. The document leaves it open.
@@ -243,14 +244,14 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // Run sends webhooks until ctx ends, and returns nil once the last exchange is over. It must run at most once at a time.
 func (s *Server) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		j, wait, ok := s.nextJob()
+		j, at, ok := s.nextJob()
 		if ok {
 			s.perform(ctx, j)
 			continue
 		}
 		var due <-chan time.Time
-		if wait > 0 {
-			due = s.clock.After(wait)
+		if !at.IsZero() {
+			due = s.clock.At(at)
 		}
 		select {
 		case <-ctx.Done():
@@ -263,8 +264,8 @@ func (s *Server) Run(ctx context.Context) error {
 
 type systemClock struct{}
 
-func (systemClock) Now() time.Time                         { return time.Now() }
-func (systemClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+func (systemClock) Now() time.Time                  { return time.Now() }
+func (systemClock) At(t time.Time) <-chan time.Time { return time.After(time.Until(t)) }
 
 // sharedRand lets any number of goroutines read from one source.
 type sharedRand struct {

@@ -26,12 +26,12 @@ func (s *Server) schedule(j job) {
 	}
 }
 
-// nextJob takes the earliest job that is due. Otherwise wait says when to look again; 0 = when something new comes.
-func (s *Server) nextJob() (j job, wait time.Duration, ok bool) {
+// nextJob takes the earliest job that is due. Otherwise at says when to look again; zero = when something new comes.
+func (s *Server) nextJob() (j job, at time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.jobs) == 0 {
-		return job{}, 0, false
+		return job{}, time.Time{}, false
 	}
 	first := slices.MinFunc(s.jobs, func(a, b job) int {
 		if c := a.due.Compare(b.due); c != 0 {
@@ -39,13 +39,13 @@ func (s *Server) nextJob() (j job, wait time.Duration, ok bool) {
 		}
 		return a.seq - b.seq
 	})
-	if wait = first.due.Sub(s.clock.Now()); wait > 0 {
-		return job{}, wait, false
+	if first.due.After(s.clock.Now()) {
+		return job{}, first.due, false
 	}
 	if first.hook == nil { // a webhook stays in the list while it is sent, so that Quiet waits for it
 		s.remove(first.seq)
 	}
-	return first, 0, true
+	return first, time.Time{}, true
 }
 
 // remove takes a job off the list. The caller holds s.mu.
