@@ -36,8 +36,7 @@ func New(cfg Config) (*Gateway, error) {
 	return &Gateway{cfg: cfg, keys: k, unseal: unseal}, nil
 }
 
-// Format, LogValue: a Gateway prints as what it is and nothing of what it holds.
+// The methods below print what a Gateway is and nothing of what it holds.
 
-func (*Gateway) Format(s fmt.State, _ rune) { fmt.Fprint(s, "axs.Gateway") }
-
-func (*Gateway) LogValue() slog.Value { return slog.StringValue("axs.Gateway") }
+func (Gateway) Format(s fmt.State, _ rune) { fmt.Fprint(s, "axs.Gateway") }
+func (Gateway) LogValue() slog.Value       { return slog.StringValue("axs.Gateway") }

@@ -150,7 +150,7 @@ func (c *Config) checkURLs(report func(ok bool, key, problem, hint string)) {
 }
 
 // linkID is the last path segment of a payment link.
-var linkID = regexp.MustCompile(`^/hpp/checkout/[A-Za-z0-9._~-]{1,128}$`)
+var linkID = regexp.MustCompile(`^/hpp/checkout/[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
 
 func checkPaymentLink(raw string) (problem, hint string) {
 	const want = "copy the link from the portal, https://{domain}/hpp/checkout/{merchantLinkId}, with nothing after it"

@@ -89,7 +89,7 @@ func checkToken(token, clientID string, maxP2C int) *OpenError {
 	}
 	// A wrapped 256-bit key, a 96-bit nonce, at least one byte, a 128-bit tag.
 	if len(raw[1]) != 40 || len(raw[2]) != 12 || len(raw[3]) == 0 || len(raw[4]) != 16 {
-		return refuse(ReasonMalformed)
+		return refuse(ReasonParts)
 	}
 	return nil
 }

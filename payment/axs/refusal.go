@@ -13,7 +13,7 @@ type Reason string
 const (
 	ReasonNoToken     Reason = "no token found"                            // no five-part token anywhere
 	ReasonTooLong     Reason = "too long"                                  // query, body or token over its bound
-	ReasonMalformed   Reason = "token malformed"                           // not canonical base64url, or a part of the wrong size
+	ReasonMalformed   Reason = "token malformed"                           // not five parts of canonical base64url
 	ReasonHeader      Reason = "token header malformed"                    // not one JSON object with each member once and of the right type
 	ReasonAlgorithm   Reason = "algorithm not allowed"                     // alg
 	ReasonEncryption  Reason = "content encryption not allowed"            // enc
@@ -22,6 +22,7 @@ const (
 	ReasonSalt        Reason = "salt too short"                            // p2s
 	ReasonIterations  Reason = "iteration count not allowed"               // p2c
 	ReasonKeyID       Reason = "kid of another client"                     // kid present and not our Client ID
+	ReasonParts       Reason = "token part of the wrong size"              // wrapped key, nonce, ciphertext or tag
 	ReasonKey         Reason = "does not open with the configured secrets" // forged, damaged, or encrypted with a secret that we do not have
 	ReasonPayload     Reason = "payload is not a JSON object"              // or has a member twice, trailing data, bytes that are no text
 	ReasonOwnLink     Reason = "not a notification: it has clientId"       // a link of ours, sent back to us
@@ -34,7 +35,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		ReasonNoToken, ReasonTooLong, ReasonMalformed, ReasonHeader, ReasonAlgorithm, ReasonEncryption, ReasonCompression, ReasonCritical,
-		ReasonSalt, ReasonIterations, ReasonKeyID, ReasonKey, ReasonPayload, ReasonOwnLink, ReasonNoStatus, ReasonNoRef, ReasonField,
+		ReasonSalt, ReasonIterations, ReasonKeyID, ReasonParts, ReasonKey, ReasonPayload, ReasonOwnLink, ReasonNoStatus, ReasonNoRef, ReasonField,
 	}
 }
 

@@ -1,0 +1,396 @@
+package axs
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
+
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/payment"
+)
+
+// The test vector of docs/protocols (AXS Checkout), which decrypts in two other libraries.
+const (
+	vectorSecret  = "example-client-secret"
+	vectorPayload = `{"clientId":"example-client-id","amount":1023,"currency":"SGD","merchantRef":"Ref123-abc"}`
+	vectorToken   = "eyJhbGciOiJQQkVTMi1IUzUxMitBMjU2S1ciLCJlbmMiOiJBMjU2R0NNIiwicDJzIjoiQUFFQ0F3UUZCZ2NJQ1FvTERBME9EdyIsInAyYyI6MTAwMCwia2lkIjoiZXhhbXBsZS1jbGllbnQtaWQifQ.jv--AZELkeUl0kUnNEOVAlW94PZIkmnnFKMZrl1foj7cdTTe0Deq1w.AAECAwQFBgcICQoL.PCC1d6yArG_EJbWxk4wADO6m61HdGDMVXQmRqHQNIp4jccOT2q9muk6VT9-7qwpbmysS6DS12vgFtXleXMHZzJ1ZtBm7sEgVTjHMTNWtXI1eu_tRWwIxC9-A.9AT2_rxDRYxwikDfOqkKVw"
+)
+
+func TestVector(t *testing.T) {
+	g := newGateway(t, func(c *Config) { c.Secret = secret.New([]byte(vectorSecret)) })
+	plaintext, refused := g.open(vectorToken)
+	if refused != nil || string(plaintext) != vectorPayload {
+		t.Fatalf("open = %s, %v", plaintext, refused)
+	}
+	_, err := g.Open(byQuery(vectorToken))
+	wantReason(t, err, ReasonOwnLink) // its payload is a link's, not a notification's
+}
+
+func wantReason(t *testing.T, err error, want Reason) {
+	t.Helper()
+	if !errors.Is(err, payment.ErrUnopened) {
+		t.Fatalf("error = %v, which is not ErrUnopened", err)
+	}
+	e, ok := errors.AsType[*OpenError](err)
+	if !ok || e.Reason != want {
+		t.Fatalf("error = %v, want reason %q", err, want)
+	}
+}
+
+func TestOpenSample(t *testing.T) {
+	got, err := newGateway(t).Open(byQuery(sealed(t, sample)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]payment.Record{sampleRecord}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestOpenRefusesHeaders: the cryptography of each of these is right, so only the header's check keeps it out, and nothing of
+// it reaches the key derivation.
+func TestOpenRefusesHeaders(t *testing.T) {
+	const good = `"alg":"PBES2-HS512+A256KW","enc":"A256GCM","p2s":"AAECAwQFBgcICQoLDA0ODw","p2c":1000,"kid":"example-client-id"`
+	salt := []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+	swap := func(old, new string) string { return "{" + strings.Replace(good, old, new, 1) + "}" }
+	for _, tc := range []struct {
+		name, header string
+		want         Reason
+		maxP2C       int
+	}{
+		{"good", swap("", ""), "", 0},
+		{"without kid", swap(`,"kid":"example-client-id"`, ""), "", 0},
+		{"unknown members", swap(`"alg"`, `"typ":"JWT","cty":"json","iat":1,"alg"`), "", 0},
+		{"p2c at a raised bound", swap("1000", "5000"), "", 5000},
+		{"p2c over a raised bound", swap("1000", "5001"), ReasonIterations, 5000},
+		{"p2c 1001", swap("1000", "1001"), ReasonIterations, 0},
+		{"p2c 999", swap("1000", "999"), ReasonIterations, 0},
+		{"p2c 0", swap("1000", "0"), ReasonIterations, 0},
+		{"p2c 1000000", swap("1000", "1000000"), ReasonIterations, 0},
+		{"p2c huge", swap("1000", strings.Repeat("9", 300)), ReasonIterations, 0},
+		{"p2c wraps around", swap("1000", "18446744073709552616"), ReasonIterations, 0},
+		{"p2c negative", swap("1000", "-1000"), ReasonIterations, 0},
+		{"p2c float", swap("1000", "1000.0"), ReasonIterations, 0},
+		{"p2c exponent", swap("1000", "1e3"), ReasonIterations, 0},
+		{"p2c string", swap("1000", `"1000"`), ReasonIterations, 0},
+		{"p2c null", swap("1000", "null"), ReasonIterations, 0},
+		{"p2c list", swap("1000", "[1000]"), ReasonIterations, 0},
+		{"p2c missing", swap(`"p2c":1000,`, ""), ReasonIterations, 0},
+		{"p2c twice", swap(`"p2c":1000`, `"p2c":1000,"p2c":1000000`), ReasonHeader, 0},
+		{"p2c and P2C", swap(`"p2c":1000`, `"P2C":1000`), ReasonIterations, 0},
+		{"p2s of 7 bytes", swap("AAECAwQFBgcICQoLDA0ODw", "AAECAwQFBg"), ReasonSalt, 0},
+		{"p2s empty", swap("AAECAwQFBgcICQoLDA0ODw", ""), ReasonSalt, 0},
+		{"p2s missing", swap(`"p2s":"AAECAwQFBgcICQoLDA0ODw",`, ""), ReasonSalt, 0},
+		{"p2s not base64url", swap("AAECAwQFBgcICQoLDA0ODw", "AAECAwQFBgcICQoLDA0O+/"), ReasonSalt, 0},
+		{"p2s number", swap(`"AAECAwQFBgcICQoLDA0ODw"`, "1"), ReasonSalt, 0},
+		{"alg other", swap("PBES2-HS512+A256KW", "PBES2-HS384+A192KW"), ReasonAlgorithm, 0},
+		{"alg none", swap("PBES2-HS512+A256KW", "none"), ReasonAlgorithm, 0},
+		{"alg in lower case", swap("PBES2-HS512+A256KW", "pbes2-hs512+a256kw"), ReasonAlgorithm, 0},
+		{"alg missing", swap(`"alg":"PBES2-HS512+A256KW",`, ""), ReasonAlgorithm, 0},
+		{"alg number", swap(`"PBES2-HS512+A256KW"`, "512"), ReasonAlgorithm, 0},
+		{"enc other", swap("A256GCM", "A128GCM"), ReasonEncryption, 0},
+		{"enc missing", swap(`"enc":"A256GCM",`, ""), ReasonEncryption, 0},
+		{"zip", swap(`"alg"`, `"zip":"DEF","alg"`), ReasonCompression, 0},
+		{"zip empty", swap(`"alg"`, `"zip":"","alg"`), ReasonCompression, 0},
+		{"zip null", swap(`"alg"`, `"zip":null,"alg"`), ReasonCompression, 0},
+		{"crit", swap(`"alg"`, `"crit":["exp"],"exp":1,"alg"`), ReasonCritical, 0},
+		{"crit empty", swap(`"alg"`, `"crit":[],"alg"`), ReasonCritical, 0},
+		{"kid of another", swap("example-client-id", "another-client-id"), ReasonKeyID, 0},
+		{"kid empty", swap("example-client-id", ""), ReasonKeyID, 0},
+		{"kid number", swap(`"example-client-id"`, "7"), ReasonKeyID, 0},
+		{"kid null", swap(`"example-client-id"`, "null"), ReasonKeyID, 0},
+		{"header a list", "[" + `{` + good + `}` + "]", ReasonHeader, 0},
+		{"header with more behind", "{" + good + "}{}", ReasonHeader, 0},
+		{"header cut", "{" + good, ReasonHeader, 0},
+		{"header empty", "{}", ReasonAlgorithm, 0},
+		{"header not UTF-8", "{" + good + ",\"x\":\"\xff\"}", ReasonHeader, 0},
+		{"header too deep", "{" + good + `,"x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "}", ReasonHeader, 0},
+		{"header too long", "{" + good + `,"x":"` + strings.Repeat("x", maxHeader) + `"}`, ReasonTooLong, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			derived := 0
+			g := newGateway(t, func(c *Config) {
+				c.MaxP2C = tc.maxP2C
+				c.PreviousSecret = secret.New([]byte(oldCanary))
+			})
+			g.unseal = func(token string, key secret.Value) ([]byte, error) { derived++; return unseal(token, key) }
+			_, err := g.Open(byQuery(craft(t, tc.header, salt, max(P2C, tc.maxP2C), sample)))
+			if tc.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			wantReason(t, err, tc.want)
+			if derived != 0 {
+				t.Errorf("%d key derivations were spent on it", derived)
+			}
+		})
+	}
+}
+
+// TestOpenRefusesOtherAlgorithms: tokens made by a real library, for which our secret would be the right key.
+func TestOpenRefusesOtherAlgorithms(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		alg  jose.KeyAlgorithm
+		enc  jose.ContentEncryption
+		key  any
+		want Reason
+	}{
+		{jose.DIRECT, jose.A256GCM, []byte(canary), ReasonNoToken}, // its second part is empty
+		{jose.A256KW, jose.A256GCM, []byte(canary), ReasonAlgorithm},
+		{jose.A256GCMKW, jose.A256GCM, []byte(canary), ReasonAlgorithm},
+		{jose.RSA_OAEP, jose.A256GCM, &rsaKey.PublicKey, ReasonAlgorithm},
+		{jose.PBES2_HS256_A128KW, jose.A256GCM, []byte(canary), ReasonAlgorithm},
+		{jose.PBES2_HS384_A192KW, jose.A256GCM, []byte(canary), ReasonAlgorithm},
+		{jose.PBES2_HS512_A256KW, jose.A128GCM, []byte(canary), ReasonEncryption},
+		{jose.PBES2_HS512_A256KW, jose.A256CBC_HS512, []byte(canary), ReasonEncryption},
+	} {
+		t.Run(string(tc.alg)+" "+string(tc.enc), func(t *testing.T) {
+			enc, err := jose.NewEncrypter(tc.enc, jose.Recipient{Algorithm: tc.alg, Key: tc.key, KeyID: clientID, PBES2Count: P2C}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			obj, err := enc.Encrypt([]byte(sample))
+			if err != nil {
+				t.Fatal(err)
+			}
+			token, err := obj.CompactSerialize()
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := newGateway(t)
+			_, err = g.Open(byQuery(token))
+			wantReason(t, err, tc.want)
+			if refused := checkToken(token, clientID, P2C); refused == nil {
+				t.Error("checkToken lets it pass")
+			}
+		})
+	}
+}
+
+func TestOpenRefusesAnyChange(t *testing.T) {
+	g := newGateway(t)
+	token := sealed(t, sample)
+	if _, err := g.Open(byQuery(token)); err != nil {
+		t.Fatal(err)
+	}
+	try := func(what, changed string) {
+		t.Helper()
+		for _, e := range []payment.Envelope{byQuery(changed), {Method: "POST", Body: []byte(changed)}} {
+			if got, err := g.Open(e); !errors.Is(err, payment.ErrUnopened) {
+				t.Fatalf("%s: Open = %v, %v", what, got, err)
+			}
+		}
+	}
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	for i := range len(token) {
+		flip := func(c byte) string { return token[:i] + string(c) + token[i+1:] }
+		try(fmt.Sprintf("byte %d, lowest bit", i), flip(token[i]^1))
+		try(fmt.Sprintf("byte %d, highest bit", i), flip(token[i]^0x80))
+		try(fmt.Sprintf("byte %d removed", i), token[:i]+token[i+1:])
+		if i+1 < len(token) && token[i+1] != '.' {
+			continue
+		}
+		// The last character of a part carries unused bits, in which a lenient decoder sees no difference.
+		for _, c := range []byte(alphabet) {
+			if c != token[i] {
+				try(fmt.Sprintf("byte %d to %c", i, c), flip(c))
+			}
+		}
+	}
+	for n := range len(token) {
+		try(fmt.Sprintf("cut to %d", n), token[:n])
+	}
+	try("line break inside", token[:30]+"\n"+token[30:])
+	try("padding", token+"=")
+	try("a sixth part", token+".AAAA")
+}
+
+func TestOpenRefusesPayloads(t *testing.T) {
+	for _, tc := range []struct {
+		name, payload string
+		want          Reason
+	}{
+		{"clientId", strings.Replace(sample, "{", `{"clientId":"example-client-id",`, 1), ReasonOwnLink},
+		{"clientId null", strings.Replace(sample, "{", `{"clientId":null,`, 1), ReasonOwnLink},
+		{"no status", strings.Replace(sample, `"status":"SUCCESS",`, "", 1), ReasonNoStatus},
+		{"status empty", strings.Replace(sample, `"SUCCESS"`, `""`, 1), ReasonNoStatus},
+		{"status number", strings.Replace(sample, `"SUCCESS"`, `1`, 1), ReasonNoStatus},
+		{"status null", strings.Replace(sample, `"SUCCESS"`, `null`, 1), ReasonNoStatus},
+		{"Status in another case", strings.Replace(sample, `"status"`, `"Status"`, 1), ReasonNoStatus},
+		{"status twice", strings.Replace(sample, "{", `{"status":"DECLINED",`, 1), ReasonPayload},
+		{"amount twice", strings.Replace(sample, "{", `{"amount":"0.01",`, 1), ReasonPayload},
+		{"no merchantRef", strings.Replace(sample, `"merchantRef":"Ref123",`, "", 1), ReasonNoRef},
+		{"merchantRef empty", strings.Replace(sample, `"Ref123"`, `""`, 1), ReasonNoRef},
+		{"merchantRef list", strings.Replace(sample, `"Ref123"`, `["Ref123"]`, 1), ReasonField},
+		{"responseCode boolean", strings.Replace(sample, `"00"`, `true`, 1), ReasonField},
+		{"transactionRef object", strings.Replace(sample, `"1428191406936641536"`, `{}`, 1), ReasonField},
+		{"currency list", strings.Replace(sample, `"SGD"`, `["SGD"]`, 1), ReasonField},
+		{"transactionType boolean", strings.Replace(sample, "{", `{"transactionType":false,`, 1), ReasonField},
+		{"trailing data", sample + "x", ReasonPayload},
+		{"two objects", sample + sample, ReasonPayload},
+		{"list", "[" + sample + "]", ReasonPayload},
+		{"string", `"SUCCESS"`, ReasonPayload},
+		{"cut", sample[:len(sample)-1], ReasonPayload},
+		{"not UTF-8", strings.Replace(sample, "VISA", "VI\xff", 1), ReasonPayload},
+		{"too deep", strings.Replace(sample, "{", `{"x":`+strings.Repeat("[", 20)+strings.Repeat("]", 20)+`,`, 1), ReasonPayload},
+		{"empty object", "{}", ReasonNoStatus},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := newGateway(t).Open(byQuery(sealed(t, tc.payload)))
+			wantReason(t, err, tc.want)
+		})
+	}
+}
+
+func TestOpenReadsFields(t *testing.T) {
+	with := func(old, new string) string { return strings.Replace(sample, old, new, 1) }
+	unreadable := func(text string) func(*payment.Record) {
+		return func(r *payment.Record) { r.Amount, r.AmountText = payment.UnreadableAmount, text }
+	}
+	for _, tc := range []struct {
+		name, payload string
+		change        func(*payment.Record)
+	}{
+		{"unknown fields", with("{", `{"merchantId":"m","nested":{"a":[1]},`), func(*payment.Record) {}},
+		{"numbers, digit for digit", `{"amount":10.23,"currency":"SGD","transactionRef":1428191406936641536,"merchantRef":"Ref123","status":"SUCCESS","responseCode":"00","paymentScheme":"VISA","paymentDateTime":"2026-01-16T01:22:46.010508Z"}`, func(*payment.Record) {}},
+		{"merchantRef number", with(`"Ref123"`, "12345678901234567890"), func(r *payment.Record) { r.MerchantRef = "12345678901234567890" }},
+		{"number that lost its zero", with(`"10.23"`, "10.5"), func(r *payment.Record) { r.Amount = 1050 }},
+		{"number that lost both", with(`"10.23"`, "10"), func(r *payment.Record) { r.Amount = 1000 }},
+		{"number .0", with(`"10.23"`, "10.0"), func(r *payment.Record) { r.Amount = 1000 }},
+		{"whole dollars as text", with(`"10.23"`, `"10"`), func(r *payment.Record) { r.Amount = 1000 }},
+		{"one decimal as text", with(`"10.23"`, `"10.5"`), unreadable("10.5")},
+		{"exponent", with(`"10.23"`, "1.023e1"), unreadable("1.023e1")},
+		{"negative", with(`"10.23"`, "-10.23"), unreadable("-10.23")},
+		{"third decimal", with(`"10.23"`, "10.230"), unreadable("10.230")},
+		{"more than a float can tell", with(`"10.23"`, "90071992547409.93"), func(r *payment.Record) { r.Amount = 9007199254740993 }},
+		{"amount absent", with(`"amount":"10.23",`, ""), unreadable("")},
+		{"amount null", with(`"10.23"`, "null"), unreadable("")},
+		{"amount object", with(`"10.23"`, `{"v":1}`), unreadable(`{"v":1}`)},
+		{"amount too long to keep", with(`"10.23"`, `"`+strings.Repeat("é", 100)+`"`), unreadable(strings.Repeat("é", 32) + "…")},
+		{"other currency", with("SGD", "USD"), func(r *payment.Record) {
+			r.Currency, r.Amount, r.AmountText = "USD", payment.UnreadableAmount, "10.23"
+		}},
+		{"currency absent", with(`"currency":"SGD",`, ""), func(r *payment.Record) {
+			r.Currency, r.Amount, r.AmountText = "", payment.UnreadableAmount, "10.23"
+		}},
+		{"transactionType", with("{", `{"transactionType":"REFUND",`), func(r *payment.Record) { r.Type = payment.TypeRefund }},
+		{"transactionType null", with("{", `{"transactionType":null,`), func(*payment.Record) {}},
+		{"transactionType unknown", with("{", `{"transactionType":"PREAUTH",`), func(r *payment.Record) { r.Type = "PREAUTH" }},
+		{"responseCode null", with(`"00"`, "null"), func(r *payment.Record) { r.ResponseCode = "" }},
+		{"responseCode number", with(`"00"`, "0"), func(r *payment.Record) { r.ResponseCode = "0" }},
+		{"unknown status", with("SUCCESS", "PENDING"), func(r *payment.Record) { r.Status = "PENDING" }},
+		{"no scheme", with(`"VISA"`, "7"), func(r *payment.Record) { r.Scheme = "" }},
+		{"date without zone", with("010508Z", "010508"), func(*payment.Record) {}},
+		{"date with a space", with("2026-01-16T01:22:46.010508Z", "2026-01-16 01:22:46.010508"), func(*payment.Record) {}},
+		{"date in Singapore", with("2026-01-16T01:22:46.010508Z", "2026-01-16T09:22:46.010508+08:00"), func(*payment.Record) {}},
+		{"date in Singapore, ISO basic", with("2026-01-16T01:22:46.010508Z", "2026-01-16T09:22:46.010508+0800"), func(*payment.Record) {}},
+		{"date unreadable", with("2026-01-16T01:22:46.010508Z", "yesterday"), func(r *payment.Record) { r.PaidAt = time.Time{} }},
+		{"date of another type", with(`"2026-01-16T01:22:46.010508Z"`, "1768526566"), func(r *payment.Record) { r.PaidAt = time.Time{} }},
+		{"date that JSON cannot say", with("2026-01-16T01:22:46.010508Z", "9999-12-31T23:59:59-08:00"), func(r *payment.Record) { r.PaidAt = time.Time{} }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			want := sampleRecord
+			tc.change(&want)
+			got, err := newGateway(t).Open(byQuery(sealed(t, tc.payload)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff([]payment.Record{want}, got); d != "" {
+				t.Error(d)
+			}
+			if _, err := payment.EncodeData(payment.Notified{Record: got[0]}); err != nil {
+				t.Errorf("the journal cannot hold it: %v", err)
+			}
+		})
+	}
+}
+
+func TestRotation(t *testing.T) {
+	old := newGateway(t, func(c *Config) { c.Secret = secret.New([]byte(oldCanary)) })
+	during := newGateway(t, func(c *Config) { c.PreviousSecret = secret.New([]byte(oldCanary)) })
+	after := newGateway(t)
+	byNew := byQuery(sealed(t, sample))
+	token, err := seal([]byte(sample), secret.New([]byte(oldCanary)), clientID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byOld := byQuery(token)
+	for _, tc := range []struct {
+		name  string
+		g     *Gateway
+		e     payment.Envelope
+		opens bool
+	}{
+		{"before, old", old, byOld, true}, {"before, new", old, byNew, false}, {"during, old", during, byOld, true},
+		{"during, new", during, byNew, true}, {"after, old", after, byOld, false}, {"after, new", after, byNew, true},
+	} {
+		if _, err := tc.g.Open(tc.e); (err == nil) != tc.opens {
+			t.Errorf("%s: %v", tc.name, err)
+		} else if err != nil {
+			wantReason(t, err, ReasonKey)
+		}
+	}
+	minted := mint(t, during, request())
+	if _, refused := after.open(tokenOf(t, minted)); refused != nil {
+		t.Errorf("during a rotation links are not minted with the new secret: %v", refused)
+	}
+	if same := newGateway(t, func(c *Config) { c.PreviousSecret = c.Secret }); len(same.keys.open) != 1 {
+		t.Error("a previous secret that is the present one is tried twice")
+	}
+}
+
+func TestOwnLinkEchoed(t *testing.T) {
+	g := newGateway(t)
+	for name, e := range map[string]payment.Envelope{
+		"as a notification": byQuery(tokenOf(t, mint(t, g, request()))),
+		"the whole link":    {Method: "POST", Body: []byte(mint(t, g, request()))},
+	} {
+		_, err := g.Open(e)
+		want := ReasonOwnLink
+		if name == "the whole link" {
+			want = ReasonNoToken
+		}
+		t.Run(name, func(t *testing.T) { wantReason(t, err, want) })
+	}
+}
+
+// TestStrangerBuysNoCPU: a flood of the costliest tokens that a stranger can make without the secret, counted in derivations.
+func TestStrangerBuysNoCPU(t *testing.T) {
+	derived := 0
+	g := newGateway(t, func(c *Config) { c.PreviousSecret = secret.New([]byte(oldCanary)) })
+	g.unseal = func(token string, key secret.Value) ([]byte, error) { derived++; return unseal(token, key) }
+	header := func(count string) string {
+		return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"PBES2-HS512+A256KW","enc":"A256GCM","p2s":"AAECAwQFBgcICQoLDA0ODw","p2c":` + count + `}`))
+	}
+	key, nonce, tag := strings.Repeat("A", 54), strings.Repeat("A", 16), strings.Repeat("A", 22)
+	body := header("1000000") + "." + key + "." + nonce + ".AAAA." + tag
+	_, err := g.Open(byQuery(body))
+	wantReason(t, err, ReasonIterations)
+	if derived != 0 {
+		t.Fatalf("%d derivations at 1 000 000 iterations", derived)
+	}
+	var form []string
+	for i := range 50 {
+		form = append(form, fmt.Sprintf("data=%s.%s.%s.AA%02d.%s", header("1000"), key, nonce, i, tag))
+	}
+	if _, err := g.Open(payment.Envelope{Method: "POST", Query: strings.Join(form, "&"), Body: []byte(strings.Join(form, "&"))}); err == nil {
+		t.Fatal("opened")
+	}
+	if most := maxTokens * 2; derived > most {
+		t.Errorf("one delivery cost %d derivations, more than %d", derived, most)
+	}
+}
