@@ -1,0 +1,109 @@
+// Command kiosk-relay is the relay server's program: it reads flags, the configuration file and signals, wires
+// kiosk-agent/relay/relayd, and talks to a running relay's admin API. It decides nothing else. It is one process for one
+// caller; what survives a crash is what relayd has stored. Exit codes: 0 done, 1 failed, 2 usage.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker; otherwise the module's build information is used.
+var version = ""
+
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// errFailed is a failure that has been explained on stderr already.
+var errFailed = errors.New("failed")
+
+// failure is an error of a command that was called rightly; every other error of cobra's is usage.
+type failure struct{ error }
+
+func (f failure) Unwrap() error { return f.error }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := rootCommand(stdout, stderr)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var failed failure
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errFailed):
+		return exitFailed
+	case errors.As(err, &failed):
+		fmt.Fprintln(stderr, "kiosk-relay:", err)
+		return exitFailed
+	default:
+		fmt.Fprintf(stderr, "kiosk-relay: %v\nRun 'kiosk-relay --help' for usage.\n", err)
+		return exitUsage
+	}
+}
+
+func rootCommand(stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "kiosk-relay",
+		Short:         "Takes payment gateways' hooks and delivers them to kiosks",
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return errors.New("a command is missing") },
+	}
+	config := root.PersistentFlags().String("config", "/etc/kiosk-relay/config.toml", "configuration `FILE`")
+	root.AddCommand(
+		serveCommand(config, stderr),
+		checkCommand(config, stdout, stderr),
+		terminalCommand(config, stdout),
+		&cobra.Command{
+			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error {
+				fmt.Fprintln(stdout, "kiosk-relay", programVersion())
+				return nil
+			},
+		},
+	)
+	return root
+}
+
+func checkCommand(config *string, stdout, stderr io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use: "check-config", Short: "Check the configuration file without starting", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if _, err := loadConfig(*config); err != nil {
+				fmt.Fprintln(stderr, err)
+				return errFailed
+			}
+			fmt.Fprintf(stdout, "%s: ok\n", *config)
+			return nil
+		},
+	}
+}
+
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "devel"
+}
