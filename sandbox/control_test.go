@@ -57,6 +57,7 @@ func TestControlEndpoints(t *testing.T) {
 		{"GET", "/sandbox/static/checkout.html", "", 404, ""},
 		{"GET", "/nothing", "", 404, ""},
 		{"DELETE", "/sandbox/payments", "", 405, ""},
+		{"HEAD", "/hpp/checkout/" + testLink, "", 405, ""},
 	}
 	for _, step := range steps {
 		if status, body := w.control(step.method, step.path, step.body); status != step.status || !strings.Contains(body, step.want) {

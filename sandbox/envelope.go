@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -129,7 +131,7 @@ func checkHeader(raw []byte, clientID string) (salt []byte, problems []Problem) 
 	if err != nil || len(salt) < minSalt || len(salt) > maxSalt {
 		bad("p2s", fmt.Sprintf("must be %d to %d bytes as base64url without padding", minSalt, maxSalt))
 	}
-	for name := range fields {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		switch name {
 		case "alg", "enc", "kid", "p2c", "p2s":
 		default:

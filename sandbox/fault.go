@@ -19,7 +19,7 @@ type FaultKind string
 const (
 	FaultDuplicate     FaultKind = "duplicate"             // sent Count times in all (default 2), each with a token of its own
 	FaultDelay         FaultKind = "delay"                 // sent Delay later
-	FaultOutOfOrder    FaultKind = "out_of_order"          // held until Count webhooks wait (default 2), then sent newest first
+	FaultOutOfOrder    FaultKind = "out_of_order"          // held until Count webhooks wait (default 2; see ReleaseHeld), then sent newest first
 	FaultLost          FaultKind = "lost"                  // never sent
 	FaultForged        FaultKind = "forged"                // sealed with another secret
 	FaultWrongAmount   FaultKind = "wrong_amount"          // Value, in dollars; default: one dollar less (or more, under two)

@@ -223,6 +223,47 @@ func TestDefaultOutcomes(t *testing.T) {
 	}
 }
 
+func TestDeliverInsteadOfRun(t *testing.T) {
+	clock := newClock()
+	var paths []string
+	client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		paths = append(paths, r.URL.Path)
+		return &http.Response{StatusCode: 204, Body: http.NoBody}, nil
+	})}
+	s, err := New(Config{Merchants: []Merchant{testMerchant}, Clock: clock, Client: client,
+		Faults: []Fault{{Kind: FaultDelay, Delay: Duration(time.Minute), MerchantRef: "R-1"}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range []string{"R-1", "R-2"} {
+		serveRaw(s, "/hpp/checkout/"+testLink, mint(t, with(fields(ref), "webhookUrl", "http://merchant.example/"+ref)))
+		if _, err := s.Act(ref, Action{Do: Pay}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := s.Deliver(t.Context()); n != 1 {
+		t.Errorf("%d delivered", n)
+	}
+	at, ok := s.NextDue()
+	if !ok || at != clock.Now().Add(time.Minute) {
+		t.Error(at, ok)
+	}
+	clock.advance(time.Minute)
+	if n := s.Deliver(t.Context()); n != 1 {
+		t.Errorf("%d delivered", n)
+	}
+	if _, ok := s.NextDue(); ok {
+		t.Error("something still waits")
+	}
+	if diff := cmp.Diff([]string{"/R-2", "/R-1"}, paths); diff != "" {
+		t.Error(diff)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestDefaultOutcomesAreComplete(t *testing.T) {
 	if n := len(DefaultOutcomes()); n != 8 {
 		t.Errorf("%d outcomes; the table above tests 8", n)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -92,14 +93,10 @@ func (r *linkReader) bad(field, text string) { r.problems = append(r.problems, P
 func (r *linkReader) onlyKnown() {
 	known := []string{"clientId", "amount", "currency", "merchantRef", "scheme", "terminalId",
 		"webhookUrl", "successUrl", "failUrl", "cancelUrl", "expiry"}
-	var strangers []string
-	for name := range r.fields {
-		if !slices.Contains(known, name) {
-			strangers = append(strangers, name)
+	for _, name := range slices.Sorted(maps.Keys(r.fields)) {
+		if slices.Contains(known, name) {
+			continue
 		}
-	}
-	slices.Sort(strangers)
-	for _, name := range strangers {
 		r.bad(fmt.Sprintf("%.40q", name), "is not a field of a checkout link (names are case sensitive)")
 	}
 }

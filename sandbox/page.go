@@ -46,6 +46,10 @@ func (v checkoutView) Shown(scheme Scheme) bool { return slices.Contains(v.Waiti
 
 // serveCheckout answers GET /hpp/checkout/{merchantLinkId}?data={JWE}.
 func (s *Server) serveCheckout(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet { // a HEAD of some link checker must not count as a customer
+		http.Error(w, "sandbox: a phone uses GET", http.StatusMethodNotAllowed)
+		return
+	}
 	view, status, problems := s.checkout(r, r.URL.RawQuery)
 	if len(problems) > 0 {
 		s.showProblems(w, status, problems)

@@ -241,6 +241,30 @@ func (s *Server) checkMerchant(m *Merchant) error {
 // Handler serves the page, the query, the control endpoints and the index under Config.BasePath.
 func (s *Server) Handler() http.Handler { return s.handler }
 
+// Deliver does what Run does, in the caller's goroutine and only for what is due now, and returns how much it did. A
+// simulation with its own scheduler calls it instead of Run, never beside it.
+func (s *Server) Deliver(ctx context.Context) int {
+	for n := 0; ; n++ {
+		j, _, ok := s.nextJob()
+		if !ok || ctx.Err() != nil {
+			return n
+		}
+		s.perform(ctx, j)
+	}
+}
+
+// NextDue is when Deliver will have something to do; ok is false when nothing waits.
+func (s *Server) NextDue() (at time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, j := range s.jobs {
+		if !ok || j.due.Before(at) {
+			at, ok = j.due, true
+		}
+	}
+	return at, ok
+}
+
 // Run sends webhooks until ctx ends, and returns nil once the last exchange is over. It must run at most once at a time.
 func (s *Server) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
