@@ -1,0 +1,230 @@
+package jsonrpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"kiosk-agent/device"
+	"kiosk-agent/internal/guard"
+)
+
+const (
+	// Path is where tills connect.
+	Path = "/v1/till"
+	// Subprotocol is what a client must offer.
+	Subprotocol = "kiosk-till.v1"
+	// tokenPrefix begins the second subprotocol by which a browser, which can set no header, brings its token.
+	tokenPrefix = "bearer."
+)
+
+// Server serves the till API over WebSocket.
+type Server struct {
+	cfg      Config
+	policy   guard.Policy
+	upgrader websocket.Upgrader
+	payments device.Payments
+	terminal device.Terminal
+	log      *slog.Logger
+	metrics  *metrics
+
+	ctx  context.Context // ends every session
+	stop context.CancelFunc
+	wg   sync.WaitGroup // requests that are in serve
+
+	mu      sync.Mutex
+	closing bool
+	running bool
+	conns   map[string]int
+	total   int
+}
+
+// New checks cfg and returns a Server that serves as soon as its Handler is asked. reg may be nil.
+func New(cfg Config, payments device.Payments, terminal device.Terminal, log *slog.Logger, reg prometheus.Registerer) (*Server, error) {
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("till API: %w", err)
+	}
+	m, err := newMetrics(reg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg.withDefaults(), policy: guard.Policy{Hosts: cfg.Hosts, Origins: cfg.AllowedOrigins},
+		payments: payments, terminal: terminal, log: log, metrics: m, conns: make(map[string]int),
+	}
+	s.upgrader = websocket.Upgrader{
+		HandshakeTimeout: s.cfg.WriteWait,
+		Subprotocols:     []string{Subprotocol},
+		CheckOrigin:      func(*http.Request) bool { return true }, // the guard has
+	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// Run waits for ctx, then takes no more connections, closes those that are open (1001) after a bounded time to empty their
+// outboxes, and returns nil when all of their goroutines have ended. It is called once.
+func (s *Server) Run(ctx context.Context) error {
+	s.mu.Lock()
+	again := s.running
+	s.running = true
+	s.mu.Unlock()
+	if again {
+		return errors.New("till API: Run is called once")
+	}
+	<-ctx.Done()
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	s.stop()
+	s.wg.Wait()
+	return nil
+}
+
+// Connections is the number of open connections of a till.
+func (s *Server) Connections(till string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conns[till]
+}
+
+// Handler serves Path and nothing else.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
+
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := s.policy.Check(r); err != nil {
+		reason := "origin"
+		if errors.Is(err, guard.ErrHost) {
+			reason = "host"
+		}
+		s.refuse(w, http.StatusForbidden, reason, err.Error())
+		return
+	}
+	if r.URL.Path != Path {
+		s.refuse(w, http.StatusNotFound, "path", "the till API is at "+Path)
+		return
+	}
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		s.refuse(w, http.StatusMethodNotAllowed, "method", "connect with WebSocket")
+		return
+	}
+	till, ok := s.authenticate(r)
+	if !ok {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="kiosk-till"`)
+		s.refuse(w, http.StatusUnauthorized, "token", "no token of a till: send Authorization: Bearer, or offer the subprotocol bearer.<token>")
+		return
+	}
+	if !websocket.IsWebSocketUpgrade(r) {
+		w.Header().Set("Upgrade", "websocket")
+		s.refuse(w, http.StatusUpgradeRequired, "upgrade", "connect with WebSocket")
+		return
+	}
+	if !offers(r) {
+		s.refuse(w, http.StatusBadRequest, "subprotocol", "offer the subprotocol "+Subprotocol)
+		return
+	}
+	if err := s.enter(till.Name); err != nil {
+		w.Header().Set("Retry-After", "5")
+		s.refuse(w, http.StatusServiceUnavailable, "limit", err.Error())
+		return
+	}
+	defer s.exit(till.Name)
+	s.serve(w, r, till)
+}
+
+// refuse answers in plain text. Neither the answer nor the log holds anything that the client sent, but for what the guard quotes.
+func (s *Server) refuse(w http.ResponseWriter, status int, reason, text string) {
+	s.metrics.refused.WithLabelValues(reason).Inc()
+	s.log.Warn("till connection refused", "status", status, "reason", reason, "detail", text)
+	http.Error(w, text, status)
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, till Till) {
+	c, err := s.upgrader.Upgrade(w, r, nil)
+	if err != nil { // Upgrade has answered
+		s.metrics.refused.WithLabelValues("upgrade").Inc()
+		s.log.Warn("till connection refused", "reason", "upgrade", "till", till.Name, "error", err)
+		return
+	}
+	gauge := s.metrics.connections.WithLabelValues(till.Name)
+	gauge.Inc()
+	defer gauge.Dec()
+	s.log.Info("till connected", "till", till.Name)
+	why := newSession(s, till, newWSConn(c, s.cfg), sessionOptions{}).run(s.ctx)
+	s.metrics.ends.WithLabelValues(string(why)).Inc()
+	s.log.Info("till disconnected", "till", till.Name, "reason", string(why))
+}
+
+// enter counts a connection in, or says why not.
+func (s *Server) enter(till string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closing:
+		return errors.New("the terminal's agent stops")
+	case s.total >= s.cfg.MaxConns:
+		return errors.New("too many connections")
+	case s.conns[till] >= s.cfg.MaxConnsPerTill:
+		return errors.New("too many connections of this till")
+	}
+	s.conns[till]++
+	s.total++
+	s.wg.Add(1)
+	return nil
+}
+
+func (s *Server) exit(till string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns[till]--
+	s.total--
+	s.wg.Done()
+}
+
+// authenticate finds the till that the request's one token belongs to. Every till's token is compared, in constant time.
+func (s *Server) authenticate(r *http.Request) (found Till, ok bool) {
+	token, given := tokenOf(r)
+	for _, t := range s.cfg.Tills {
+		if t.Token.Matches(token) && given {
+			found, ok = t, true
+		}
+	}
+	return found, ok
+}
+
+// tokenOf is the one token that the request brings. A request with several is not understood, and so brings none.
+func tokenOf(r *http.Request) (token []byte, ok bool) {
+	var tokens []string
+	for _, h := range r.Header.Values("Authorization") {
+		scheme, value, _ := strings.Cut(h, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return nil, false
+		}
+		tokens = append(tokens, strings.TrimSpace(value))
+	}
+	for _, p := range websocket.Subprotocols(r) {
+		if value, is := strings.CutPrefix(p, tokenPrefix); is {
+			tokens = append(tokens, value)
+		}
+	}
+	if len(tokens) != 1 {
+		return nil, false
+	}
+	return []byte(tokens[0]), true
+}
+
+func offers(r *http.Request) bool {
+	for _, p := range websocket.Subprotocols(r) {
+		if p == Subprotocol {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,314 @@
+package jsonrpc
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"kiosk-agent/device"
+	"kiosk-agent/payment"
+)
+
+const (
+	// maxPending bounds the messages that wait for their turn; while so many wait, no more are read.
+	maxPending = 64
+	// statusWithin bounds the making of one terminal.changed.
+	statusWithin = 5 * time.Second
+)
+
+// session serves one connection of one till, whatever its transport: it is the machine's shell and owns four goroutines (reader,
+// worker, status, and run's own as the writer's supervisor).
+type session struct {
+	till     Till
+	conn     Conn
+	payments device.Payments
+	terminal device.Terminal
+	log      *slog.Logger
+	metrics  *metrics
+	flush    time.Duration // how long the outbox may take to empty at shutdown
+	options  sessionOptions
+
+	mu       sync.Mutex // guards machine, released, detach and left
+	machine  machine
+	released int
+	detach   func()
+	left     bool // run has let go of the engine
+
+	slots chan struct{} // one for each message that is not over; a full one stops the reader
+	work  chan *call    // holds one: the machine carries out one call at a time, so a send never blocks
+	dirty chan struct{} // holds one: the readiness changed
+	idle  chan struct{} // holds one: the machine has nothing left to do
+	ended chan Ending   // holds one: the first reason to end; later ones are dropped
+	out   *outbox
+}
+
+// sessionOptions are the differences between transports.
+type sessionOptions struct {
+	// maxResponse is the size that an answer may have, in bytes; 0 = any. payment.list gives smaller pages then.
+	maxResponse int
+	// resendOnInfo sends owed outcomes when the till calls terminal.info instead of on connecting.
+	resendOnInfo bool
+}
+
+func newSession(s *Server, till Till, conn Conn, o sessionOptions) *session {
+	v := &session{
+		till: till, conn: conn, payments: s.payments, terminal: s.terminal, log: s.log.With("till", till.Name), metrics: s.metrics,
+		flush: s.cfg.FlushWait, options: o,
+		slots: make(chan struct{}, maxPending), work: make(chan *call, 1), dirty: make(chan struct{}, 1), idle: make(chan struct{}, 1),
+		ended: make(chan Ending, 1), out: newOutbox(),
+	}
+	v.machine = machine{till: till.Name, note: v.note}
+	return v
+}
+
+// run serves until the connection ends or ctx does, and returns when all of its goroutines have ended.
+func (s *session) run(ctx context.Context) Ending {
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	if !s.options.resendOnInfo {
+		s.attach()
+	}
+	wg.Go(func() { s.read(inner) })
+	wg.Go(func() { s.carryOut(inner) })
+	wg.Go(func() { s.watchStatus(inner) })
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		s.write(inner)
+	}()
+
+	var why Ending
+	select {
+	case why = <-s.ended:
+	case <-ctx.Done():
+		why = EndShutdown
+	}
+	if why == EndPeer {
+		s.settle(ctx)
+	}
+	s.release(true)
+	cancel()
+	if why == EndShutdown {
+		select {
+		case <-written: // the writer empties the outbox first
+		case <-s.ended:
+		case <-time.After(s.flush):
+		}
+	}
+	s.conn.Close(why)
+	<-written
+	wg.Wait()
+	return why
+}
+
+// end asks run to end; the first reason counts.
+func (s *session) end(why Ending) {
+	select {
+	case s.ended <- why:
+	default:
+	}
+}
+
+// settle lets what a till had sent before it closed be carried out, within a bounded time.
+func (s *session) settle(ctx context.Context) {
+	s.mu.Lock()
+	idle := s.machine.leave()
+	s.mu.Unlock()
+	limit := time.After(s.flush)
+	for !idle {
+		select {
+		case <-s.idle:
+		case <-limit:
+			return
+		case <-ctx.Done():
+			return
+		}
+		s.mu.Lock()
+		idle = s.machine.idle()
+		s.mu.Unlock()
+	}
+}
+
+// attach registers the connection (again); the engine then sends what is owed.
+func (s *session) attach() {
+	s.release(false)
+	detach := s.payments.Attach(s.till.Name, s.paymentChanged, s.readinessChanged)
+	s.mu.Lock()
+	if !s.left {
+		s.detach, detach = detach, nil
+	}
+	s.mu.Unlock()
+	if detach != nil { // run has ended meanwhile
+		detach()
+	}
+}
+
+// release lets go of the engine: for good, or so that attach can begin anew.
+func (s *session) release(forGood bool) {
+	s.mu.Lock()
+	detach := s.detach
+	s.detach = nil
+	s.left = s.left || forGood
+	s.mu.Unlock()
+	if detach != nil {
+		detach()
+	}
+}
+
+// read hands messages to the machine. Once the session has ended it only discards, until Conn.Read ends.
+func (s *session) read(ctx context.Context) {
+	for {
+		raw, err := s.conn.Read()
+		if err != nil {
+			s.end(endingOf(err))
+			return
+		}
+		if ctx.Err() != nil {
+			continue
+		}
+		select {
+		case s.slots <- struct{}{}:
+		case <-ctx.Done():
+			continue
+		}
+		msg := decode(raw)
+		s.mu.Lock()
+		s.pass(s.machine.accept(msg))
+		s.mu.Unlock()
+	}
+}
+
+// pass sends what the machine said and queues what it wants carried out. The mutex is held, so that what two goroutines say
+// reaches the outbox in the machine's order.
+func (s *session) pass(out [][]byte, next *call) {
+	if !s.out.add(out...) || len(s.machine.held) > maxOutbox {
+		s.end(EndSlow)
+	}
+	if next != nil {
+		s.work <- next
+	}
+	if s.machine.idle() {
+		select {
+		case s.idle <- struct{}{}:
+		default:
+		}
+	}
+	for ; s.released < s.machine.finished; s.released++ {
+		<-s.slots
+	}
+}
+
+// carryOut runs one call after the other. A call that is still unanswered when the session ends is abandoned, not undone: what it
+// started is the engine's and stays owed to the till.
+func (s *session) carryOut(ctx context.Context) {
+	e := &env{ctx: ctx, till: s.till, payments: s.payments, terminal: s.terminal, maxResponse: s.options.maxResponse}
+	if s.options.resendOnInfo {
+		e.resend = s.attach
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case c := <-s.work:
+			if ctx.Err() != nil {
+				return
+			}
+			var once sync.Once
+			c.run(e, func(o outcome) {
+				once.Do(func() {
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					s.pass(s.machine.replied(o))
+				})
+			})
+		}
+	}
+}
+
+// paymentChanged and readinessChanged are called from the engine's goroutine.
+
+func (s *session) paymentChanged(p payment.Payment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pass(s.machine.changed(p), nil)
+}
+
+func (s *session) readinessChanged() {
+	select {
+	case s.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// watchStatus turns any number of readiness changes into one terminal.changed with the newest status.
+func (s *session) watchStatus(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.dirty:
+		}
+		within, cancel := context.WithTimeout(ctx, statusWithin)
+		status, err := s.terminal.Status(within, s.till.Name)
+		cancel()
+		if err != nil {
+			if ctx.Err() == nil {
+				s.log.Warn("no status for terminal.changed", "error", err)
+			}
+			continue
+		}
+		if !s.out.addStatus(terminalChanged(status)) {
+			s.end(EndSlow)
+		}
+	}
+}
+
+// write is the connection's only writer. When the session ends it still writes what is in the outbox, until Close stops it.
+func (s *session) write(ctx context.Context) {
+	for {
+		msg, ok := s.out.take()
+		if ok {
+			if err := s.conn.Write(msg); err != nil {
+				s.end(EndPeer)
+				return
+			}
+			continue
+		}
+		select {
+		case <-s.out.signal:
+		case <-ctx.Done():
+			select {
+			case <-s.out.signal: // added while ctx ended
+			default:
+				return
+			}
+		}
+	}
+}
+
+// note counts and logs one call that is over. Params are not logged; a notification's refusal is seen here only.
+func (s *session) note(c *call, o outcome) {
+	method, result := c.method, "ok"
+	if method == "" {
+		method = "other"
+	}
+	log := s.log.With("method", method)
+	if o.payment != "" {
+		log = log.With("payment", o.payment)
+	}
+	switch {
+	case o.err == nil:
+		log.Debug("request done")
+	default:
+		e := device.ErrorFor(o.err, s.till.Name)
+		result = e.Data.Kind
+		if e.Code == device.CodeInternal {
+			log.Error("request failed", "error", o.err)
+		} else {
+			log.Info("request refused", "kind", result, "notification", c.id == nil)
+		}
+	}
+	s.metrics.requests.WithLabelValues(method, result).Inc()
+}
