@@ -1,0 +1,209 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// checker collects problems with the line of their key.
+type checker struct {
+	c  *Config
+	ps Problems
+}
+
+func (k *checker) fail(key, hint, format string, args ...any) {
+	line, ok := k.c.lines[key]
+	if !ok { // the key is absent: name its table's line
+		line = k.c.lines[key[:max(0, strings.LastIndexByte(key, '.'))]]
+	}
+	k.ps = append(k.ps, Problem{Path: k.c.path, Line: line, Key: key, What: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (k *checker) need(ok bool, key, hint, format string, args ...any) {
+	if !ok {
+		k.fail(key, hint, format, args...)
+	}
+}
+
+func (k *checker) oneOf(key, value string, allowed ...string) {
+	k.need(slices.Contains(allowed, value), key, "one of: "+strings.Join(allowed, ", "), "%.40q is not possible", value)
+}
+
+func (k *checker) within(key string, d Duration, least, most time.Duration) {
+	k.need(d.Of() >= least && d.Of() <= most, key, "", "%s is not between %s and %s", d, Duration(least), Duration(most))
+}
+
+// check finds everything that can be told from the file alone; what a gateway or relay thinks of it, its own package tells.
+func (c *Config) check() Problems {
+	k := &checker{c: c}
+	k.terminal()
+	k.payment()
+	k.axs()
+	k.relay()
+	k.tills()
+	k.rest()
+	return k.ps
+}
+
+func (k *checker) terminal() {
+	t := k.c.Terminal
+	k.need(t.ID != "", "terminal.id", "", "is required")
+	k.need(len(t.ID) <= 32 && printable(t.ID), "terminal.id", "", "must be at most 32 printable ASCII characters")
+	k.need(t.Tag == "" || len(t.Tag) == 8 && strings.Trim(t.Tag, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == "", "terminal.tag",
+		"leave it empty to have one made from id", "must be 8 characters A-Z and 0-9")
+	k.oneOf("terminal.currency", t.Currency, "SGD")
+	k.need(t.MaxAmount > 0 && t.MaxAmount <= 999_999_900, "terminal.max_amount", "minor units: 1000 is SGD 10.00",
+		"%d is not between 1 and 999999900", t.MaxAmount)
+}
+
+func (k *checker) payment() {
+	p := k.c.Payment
+	k.need(p.Provider != "singapay", "payment.provider", "use axs", "singapay comes with a later version")
+	if p.Provider != "singapay" {
+		k.oneOf("payment.provider", p.Provider, "axs")
+	}
+	k.need(p.Mode != "qr", "payment.mode", "use link", "qr comes with a later version")
+	if p.Mode != "qr" {
+		k.oneOf("payment.mode", p.Mode, "link")
+	}
+	k.within("payment.timeout", p.Timeout, 30*time.Second, 900*time.Second)
+	k.within("payment.settle", p.Settle, time.Second, time.Minute)
+	k.within("payment.answer_within", p.AnswerWithin, p.Settle.Of()+time.Second, 2*time.Minute)
+	k.oneOf("payment.after_declined", p.AfterDeclined, "", "wait", "finish")
+	k.within("payment.watch", p.Watch, time.Hour, 30*24*time.Hour)
+	k.within("payment.reuse_window", p.ReuseWindow, 0, time.Hour)
+	k.need(p.RequireCanary == 0 || p.RequireCanary.Of() >= 15*time.Second, "payment.require_canary",
+		"test messages go out every third of it, at most every 10 s", "%s is under 15s", p.RequireCanary)
+	k.need(!p.OfflineLink, "payment.offline_link", "it is for mode qr", "comes with a later version")
+}
+
+func (k *checker) axs() {
+	a := k.c.AXS
+	k.need(a.PaymentLink != "", "axs.payment_link", "copy it from the AXS Merchant Portal", "is required")
+	k.need(a.ClientID != "", "axs.client_id", "copy it from the AXS Merchant Portal", "is required")
+	k.secret("axs.secret", a.Secret, true)
+	k.secret("axs.previous_secret", a.PreviousSecret, false)
+	k.oneOf("axs.amount_as", a.AmountAs, "string", "number")
+	k.need(a.MaxP2C >= 1000 && a.MaxP2C <= 10000, "axs.max_p2c", "", "%d is not between 1000 and 10000", a.MaxP2C)
+}
+
+func (k *checker) relay() {
+	r := k.c.Relay
+	k.secret("relay.token", r.Token, true)
+	k.webURL("relay.url", r.URL, "wss", "ws")
+	k.webURL("relay.hook_url", r.HookURL, "https", "http")
+}
+
+// webURL wants the encrypted scheme, or the plain one on this very machine.
+func (k *checker) webURL(key, raw, secure, plain string) {
+	if raw == "" {
+		k.fail(key, "", "is required")
+		return
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "":
+		k.fail(key, "", "is not an address such as %s://HOST/", secure)
+	case u.Scheme == secure:
+	case u.Scheme == plain && loopback(u.Hostname()):
+	default:
+		k.fail(key, "only a loopback address may do without encryption", "must start with %s://", secure)
+	}
+}
+
+func (k *checker) secret(key, ref string, required bool) {
+	if ref == "" {
+		k.need(!required, key, "write file:PATH or credential:NAME", "is required")
+		return
+	}
+	kind, name, _ := strings.Cut(ref, ":")
+	switch {
+	case kind == "credential" && name != "":
+	case kind == "file" && filepath.IsAbs(name):
+	case kind == "file":
+		k.fail(key, "a service has no useful working directory", "the file's path must be absolute")
+	default:
+		k.fail(key, "put the value into a file of mode 0600 and name that: file:PATH", "the value itself must not stand here")
+	}
+}
+
+func (k *checker) tills() {
+	w := k.c.Till.WebSocket
+	if w.Listen != "" {
+		host := k.listen("till.websocket.listen", w.Listen)
+		k.need(host == "" || loopback(host) || w.TLSCert != "", "till.websocket.listen", "set tls_cert and tls_key, or listen on 127.0.0.1",
+			"an address that is not loopback needs a certificate")
+	}
+	k.need((w.TLSCert == "") == (w.TLSKey == ""), "till.websocket.tls_cert", "", "tls_cert and tls_key go together")
+	names := map[string]bool{}
+	for i, t := range w.Tills {
+		k.name("till.websocket.tills", i, t.Name, names)
+		kind, _, _ := strings.Cut(t.Token, ":")
+		k.need(kind == "file" || kind == "credential", "till.websocket.tills", "write token = \"file:PATH\"",
+			"entry %d: the token must be named as file:PATH or credential:NAME", i+1)
+	}
+	for i := range k.c.Till.Serial {
+		k.fail(fmt.Sprintf("till.serial[%d]", i), "remove this section; use till.websocket", "tills on a line come with a later version")
+	}
+	for _, o := range w.AllowedOrigins {
+		u, err := url.Parse(o)
+		k.need(err == nil && u.Host != "" && u.Path == "" && u.RawQuery == "", "till.websocket.allowed_origins",
+			"as a browser sends it: https://till.example", "%.80q is not an origin", o)
+	}
+}
+
+func (k *checker) name(key string, i int, name string, seen map[string]bool) {
+	k.need(name != "" && len(name) <= 32 && printable(name), key, "", "entry %d: name must be 1 to 32 printable ASCII characters", i+1)
+	k.need(!seen[name], key, "", "two tills are named %q", name)
+	seen[name] = true
+}
+
+func (k *checker) rest() {
+	c := k.c
+	if host := k.listen("display.listen", c.Display.Listen); host != "" {
+		k.need(loopback(host), "display.listen", "the display's browser runs on this machine", "must be a loopback address")
+	}
+	k.secret("display.token", c.Display.Token, true)
+	k.need(len(c.Display.Languages) > 0, "display.languages", "", "names no language")
+	for _, l := range c.Display.Languages {
+		k.oneOf("display.languages", l, "en", "zh", "ms", "ta")
+	}
+	if c.Display.Logo != "" {
+		_, err := os.Stat(c.Display.Logo)
+		k.need(err == nil, "display.logo", "", "cannot be read: %v", err)
+	}
+	k.need(filepath.IsAbs(c.Journal.Path), "journal.path", "", "must be an absolute path")
+	if c.Metrics.Listen != "" {
+		k.listen("metrics.listen", c.Metrics.Listen)
+	}
+	k.need(filepath.IsAbs(c.Admin.Socket), "admin.socket", "", "must be an absolute path")
+}
+
+// listen checks an address and port and returns the host, or "" when it is no address.
+func (k *checker) listen(key, addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "" || host == "" {
+		k.fail(key, "such as 127.0.0.1:7654", "%.60q is not ADDRESS:PORT", addr)
+		return ""
+	}
+	return host
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+func printable(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
+}

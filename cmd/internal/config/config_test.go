@@ -1,0 +1,288 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/pelletier/go-toml/v2"
+)
+
+var update = flag.Bool("update", false, "write docs/CONFIGURATION.md anew")
+
+func fullText(t testing.TB) string {
+	t.Helper()
+	b, err := os.ReadFile("testdata/full.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestExample reads the example of the public contracts: it names every key, and every value in it that is not an example's own is the
+// default.
+func TestExample(t *testing.T) {
+	c, err := Parse("full.toml", []byte(fullText(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Terminal.ID = "K001"
+	want.AXS.PaymentLink, want.AXS.ClientID = c.AXS.PaymentLink, "..."
+	want.AXS.Secret = "file:/etc/kiosk-agent/axs.secret"
+	want.AXS.QueryURL = "https://member.uat.pay.axs.com.sg/api/hpp/v2/transaction"
+	want.AXS.QRURL = "https://payment.uat.pay.axs.com.sg/api/hpp/v1/qrcode"
+	want.Relay = Relay{URL: "wss://relay.example.com", Token: "file:/etc/kiosk-agent/relay.token", HookURL: "https://relay.example.com/hook/route"}
+	want.Till.WebSocket.Tills = []NamedTill{{Name: "till-1", Token: "file:/etc/kiosk-agent/till.token"}}
+	want.Display.MerchantName = "..."
+	if d := cmp.Diff(want, *c, cmpopts.IgnoreUnexported(Config{})); d != "" {
+		t.Error(d)
+	}
+	for _, k := range keys(reflect.TypeFor[Config](), "") {
+		if strings.HasPrefix(k, "till.serial.") || strings.HasPrefix(k, "till.websocket.tills.") || strings.Count(k, ".") == 0 || k == "till.serial" || k == "till.websocket" {
+			continue
+		}
+		if c.lines[k] == 0 {
+			t.Errorf("the example does not name %s", k)
+		}
+	}
+}
+
+// keys are the dotted names of every field.
+func keys(rt reflect.Type, prefix string) []string {
+	var all []string
+	for i := range rt.NumField() {
+		f := rt.Field(i)
+		name := f.Tag.Get("toml")
+		if name == "" {
+			continue
+		}
+		all = append(all, prefix+name)
+		ft := f.Type
+		if ft.Kind() == reflect.Slice {
+			ft = ft.Elem()
+		}
+		if ft.Kind() == reflect.Struct {
+			all = append(all, keys(ft, prefix+name+".")...)
+		}
+	}
+	return all
+}
+
+func TestProblemsNameTheLine(t *testing.T) {
+	full := fullText(t)
+	for _, tc := range []struct{ name, old, new, want string }{
+		{"unknown key", `amount_as = "string" `, "amount_az = \"string\"\n#", "f.toml:LINE: axs.amount_az: no such key (docs/CONFIGURATION.md lists them all)"},
+		{"unknown table", "[metrics]", "[metrix]", "f.toml:LINE: metrix: no such key"},
+		{"syntax", `id = "K001"`, `id = "K001`, "f.toml:LINE: "},
+		{"wrong type", `max_amount = 999999900`, `max_amount = "1"`, "f.toml:LINE: terminal.max_amount: "},
+		{"bad duration", `timeout = "180s"`, `timeout = "3 minutes"`, "f.toml:LINE: "},
+		{"too short a time", `timeout = "180s"`, `timeout = "29s"`, "f.toml:LINE: payment.timeout: 29s is not between 30s and 15m"},
+		{"no id", "[terminal]\nid = \"K001\"", "[terminal]", "f.toml:LINE: terminal.id: is required"},
+		{"tag", `tag = ""`, `tag = "k001"`, "f.toml:LINE: terminal.tag: must be 8 characters"},
+		{"currency", `currency = "SGD"`, `currency = "USD"`, "f.toml:LINE: terminal.currency: "},
+		{"amount", `max_amount = 999999900`, `max_amount = 999999901`, "f.toml:LINE: terminal.max_amount: "},
+		{"secret's value", `secret = "file:/etc/kiosk-agent/axs.secret"`, `secret = "hunter2-hunter2-hunter2"`, "f.toml:LINE: axs.secret: the value itself must not stand here"},
+		{"relative secret", `"file:/etc/kiosk-agent/relay.token"`, `"file:relay.token"`, "f.toml:LINE: relay.token: the file's path must be absolute"},
+		{"plain relay", `wss://relay.example.com`, `ws://relay.example.com`, "f.toml:LINE: relay.url: must start with wss://"},
+		{"plain hook", `hook_url = "https:`, `hook_url = "http:`, "f.toml:LINE: relay.hook_url: must start with https://"},
+		{"open till port", `listen = "127.0.0.1:7654"`, `listen = "0.0.0.0:7654"`, "f.toml:LINE: till.websocket.listen: an address that is not loopback needs a certificate"},
+		{"open display port", `listen = "127.0.0.1:7655"`, `listen = "0.0.0.0:7655"`, "f.toml:LINE: display.listen: must be a loopback address"},
+		{"two tills of one name", `display = false}]`, `display = false}, {name = "till-1", token = "file:/x"}]`, "f.toml:LINE: till.websocket.tills: two tills are named"},
+		{"till token's value", `token = "file:/etc/kiosk-agent/till.token"`, `token = "abc"`, "f.toml:LINE: till.websocket.tills: entry 1: the token must be named"},
+		{"origin", `allowed_origins = []`, `allowed_origins = ["till.example"]`, `f.toml:LINE: till.websocket.allowed_origins: "till.example" is not an origin`},
+		{"language", `["en", "zh", "ms", "ta"]`, `["en", "fr"]`, "f.toml:LINE: display.languages: "},
+		{"size", `"64MiB"`, `"64 MB"`, "f.toml:LINE: "},
+		{"serial", "[metrics]", "[[till.serial]]\nname = \"a\"\n[metrics]", "f.toml:LINE: till.serial[0]: tills on a line come with a later version"},
+		{"provider", `provider = "axs"`, `provider = "singapay"`, "f.toml:LINE: payment.provider: singapay comes with a later version"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			text := strings.Replace(full, tc.old, tc.new, 1)
+			if text == full {
+				t.Fatal("the case changes nothing")
+			}
+			_, err := Parse("f.toml", []byte(text))
+			if _, ok := errors.AsType[Problems](err); !ok {
+				t.Fatalf("error is %T: %v", err, err)
+			}
+			line := 1 + strings.Count(full[:strings.Index(full, tc.old)], "\n")
+			if want := strings.Replace(tc.want, "LINE", strconv.Itoa(line), 1); !strings.Contains(err.Error(), want) {
+				t.Errorf("got:\n%s\nwant it to contain:\n%s", err, want)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Error("the error tells a secret")
+			}
+		})
+	}
+}
+
+func TestLoadNamesTheFile(t *testing.T) {
+	if _, err := Load("testdata/none.toml"); err == nil || !strings.Contains(err.Error(), "testdata/none.toml: no such file") {
+		t.Errorf("error = %v", err)
+	}
+}
+
+func TestTag(t *testing.T) {
+	c := Default()
+	c.Terminal.ID = "K001"
+	first := c.TerminalTag()
+	if len(first) != 8 || strings.Trim(first, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "" {
+		t.Errorf("tag %q", first)
+	}
+	c.Terminal.ID = "K002"
+	if c.TerminalTag() == first {
+		t.Error("two terminals have one tag")
+	}
+	c.Terminal.Tag = "ABCDEF12"
+	if c.TerminalTag() != "ABCDEF12" {
+		t.Error("the configured tag is not used")
+	}
+}
+
+func TestValuesRoundTrip(t *testing.T) {
+	for _, s := range []string{"0s", "1s", "90s", "180s", "1.5s", "10m", "24h", "2d", "400d"} {
+		var d Duration
+		if err := d.UnmarshalText([]byte(s)); err != nil || d.String() != s {
+			t.Errorf("duration %q came back as %q, %v", s, d, err)
+		}
+	}
+	for _, s := range []string{"", "1", "-1s", "1w", "99999d", "1.5d", "d"} {
+		var d Duration
+		if err := d.UnmarshalText([]byte(s)); err == nil {
+			t.Errorf("duration %q was read as %v", s, time.Duration(d))
+		}
+	}
+	for _, s := range []string{"0", "1", "1500", "512KiB", "64MiB", "3GiB"} {
+		var z Size
+		if err := z.UnmarshalText([]byte(s)); err != nil || z.String() != s {
+			t.Errorf("size %q came back as %q, %v", s, z, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(fullText(f))
+	f.Add("[terminal]\nid = 'x'\n[[till.serial]]\nname = 1\n")
+	f.Add("a.b.c = [{x = 1}]\n\"\" = 2\n[[a]]\n[a.b]")
+	f.Fuzz(func(t *testing.T, s string) {
+		c, err := Parse("f.toml", []byte(s))
+		if (c == nil) == (err == nil) {
+			t.Fatal("neither or both of configuration and error")
+		}
+		if _, ok := errors.AsType[Problems](err); err != nil && !ok {
+			t.Fatalf("error is %T", err)
+		}
+	})
+}
+
+const documentPath = "../../../docs/CONFIGURATION.md"
+
+// TestDocument compares docs/CONFIGURATION.md with the code; -update writes it.
+func TestDocument(t *testing.T) {
+	want := document(t)
+	if *update {
+		if err := os.WriteFile(documentPath, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(documentPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, string(got)); d != "" {
+		t.Errorf("docs/CONFIGURATION.md differs from the code (go test ./cmd/internal/config -update writes it):\n%s", d)
+	}
+}
+
+func document(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString(`# Configuration of kiosk-agent
+
+Made from the code by ` + "`go test ./cmd/internal/config -update`" + `; a test keeps the two equal. The file is TOML, by default
+` + "`/etc/kiosk-agent/config.toml`" + `. It is read strictly: a key that is not listed here is an error that names its line.
+` + "`kiosk-agent check-config --config FILE`" + ` checks a file without starting anything.
+
+Durations are written "90s", "10m", "24h" or "400d"; sizes "64MiB"; amounts in minor units (1023 is SGD 10.23). Secrets never stand in
+the file: ` + "`file:PATH`" + ` names a file of mode 0600, ` + "`credential:NAME`" + ` a systemd credential.
+
+`)
+	c := Default()
+	tables(t, &b, reflect.ValueOf(c), "")
+	b.WriteString("## A complete example\n\n```toml\n" + fullText(t) + "```\n")
+	return b.String()
+}
+
+func tables(t *testing.T, b *strings.Builder, v reflect.Value, prefix string) {
+	var rows []string
+	type sub struct {
+		v      reflect.Value
+		prefix string
+		head   string
+	}
+	var subs []sub
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		name, doc := f.Tag.Get("toml"), f.Tag.Get("doc")
+		if name == "" {
+			continue
+		}
+		if doc == "" {
+			t.Errorf("%s%s has no doc", prefix, name)
+		}
+		fv := v.Field(i)
+		switch {
+		case fv.Kind() == reflect.Struct:
+			subs = append(subs, sub{fv, prefix + name + ".", fmt.Sprintf("## [%s%s]\n\n%s\n\n", prefix, name, doc)})
+		case fv.Kind() == reflect.Slice && fv.Type().Elem().Kind() == reflect.Struct:
+			entry := reflect.New(fv.Type().Elem()).Elem()
+			if entry.Type() == reflect.TypeFor[Serial]() {
+				entry = reflect.ValueOf(defaultSerial())
+			}
+			subs = append(subs, sub{entry, prefix + name + "[].", fmt.Sprintf("### Each entry of %s%s\n\n%s\n\n", prefix, name, doc)})
+		default:
+			rows = append(rows, fmt.Sprintf("| `%s` | %s | `%s` | %s |\n", name, typeName(fv), defaultText(t, fv), doc))
+		}
+	}
+	if len(rows) > 0 {
+		b.WriteString("| key | type | default | meaning |\n|---|---|---|---|\n" + strings.Join(rows, "") + "\n")
+	}
+	for _, s := range subs {
+		b.WriteString(s.head)
+		tables(t, b, s.v, s.prefix)
+	}
+}
+
+func typeName(v reflect.Value) string {
+	switch v.Interface().(type) {
+	case Duration:
+		return "duration"
+	case Size:
+		return "size"
+	case []string:
+		return "list of strings"
+	}
+	switch v.Kind() {
+	case reflect.Int, reflect.Int64:
+		return "integer"
+	case reflect.Bool:
+		return "boolean"
+	default:
+		return v.Kind().String()
+	}
+}
+
+func defaultText(t *testing.T, v reflect.Value) string {
+	text, err := toml.Marshal(map[string]any{"k": v.Interface()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(strings.TrimSpace(strings.TrimPrefix(string(text), "k = ")), "'", `"`)
+}

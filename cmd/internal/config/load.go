@@ -1,0 +1,141 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// maxFile bounds the file: a configuration is some hundred lines.
+const maxFile = 256 << 10
+
+// Problem is one mistake in the file.
+type Problem struct {
+	Path string // the file
+	Line int    // 0 = the file as a whole
+	Key  string // dotted
+	What string
+	Hint string
+}
+
+func (p Problem) String() string {
+	s := p.Path
+	if p.Line > 0 {
+		s += ":" + strconv.Itoa(p.Line)
+	}
+	s += ": "
+	if p.Key != "" {
+		s += p.Key + ": "
+	}
+	s += p.What
+	if p.Hint != "" {
+		s += " (" + p.Hint + ")"
+	}
+	return s
+}
+
+// Problems are all the mistakes found; as an error, one to a line.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Load reads and checks a file. The error is Problems.
+func Load(path string) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, Problems{{Path: path, What: errors.Unwrap(err).Error(), Hint: "name the file with --config"}}
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, Problems{{Path: path, What: err.Error()}}
+	}
+	if len(data) > maxFile {
+		return nil, Problems{{Path: path, What: "larger than 256 KiB", Hint: "is this the configuration?"}}
+	}
+	return Parse(path, data)
+}
+
+// Parse checks data as the content of the file at path. The error is Problems.
+func Parse(path string, data []byte) (*Config, error) {
+	c := Default()
+	c.path, c.lines = path, keyLines(data)
+	dec := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
+	if err := dec.Decode(&c); err != nil {
+		return nil, decodeProblems(path, err)
+	}
+	if ps := c.check(); len(ps) > 0 {
+		return nil, ps
+	}
+	return &c, nil
+}
+
+func decodeProblems(path string, err error) Problems {
+	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
+		var ps Problems
+		for _, e := range strict.Errors {
+			line, _ := e.Position()
+			ps = append(ps, Problem{Path: path, Line: line, Key: strings.Join(e.Key(), "."), What: "no such key", Hint: "docs/CONFIGURATION.md lists them all"})
+		}
+		return ps
+	}
+	if e, ok := errors.AsType[*toml.DecodeError](err); ok {
+		line, _ := e.Position()
+		return Problems{{Path: path, Line: line, Key: strings.Join(e.Key(), "."), What: strings.TrimPrefix(e.Error(), "toml: ")}}
+	}
+	return Problems{{Path: path, What: err.Error()}}
+}
+
+// keyLines maps each dotted key of the file to its line, so that a value that reads well but means nothing is named with its line
+// too. Array tables are numbered: till.serial[0].device. What does not parse is left to the decoder to report.
+func keyLines(data []byte) map[string]int {
+	lines := make(map[string]int)
+	counts := make(map[string]int)
+	var p unstable.Parser
+	p.Reset(data)
+	table := ""
+	for p.NextExpression() {
+		e := p.Expression()
+		it := e.Key()
+		var parts []string
+		offset := -1
+		for it.Next() {
+			parts = append(parts, string(it.Node().Data))
+			if offset < 0 {
+				offset = int(it.Node().Raw.Offset)
+			}
+		}
+		key := strings.Join(parts, ".")
+		line := 1 + bytes.Count(data[:max(0, min(offset, len(data)))], []byte("\n"))
+		switch e.Kind {
+		case unstable.Table:
+			table = key
+		case unstable.ArrayTable:
+			table = fmt.Sprintf("%s[%d]", key, counts[key])
+			counts[key]++
+			lines[table] = line
+			continue
+		case unstable.KeyValue:
+			if table != "" {
+				key = table + "." + key
+			}
+		default:
+			continue
+		}
+		lines[key] = line
+	}
+	return lines
+}
