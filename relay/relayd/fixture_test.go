@@ -110,7 +110,9 @@ type memory struct {
 	head     relay.Head
 }
 
-func newMemory(journal string) *memory { return &memory{head: relay.Head{JournalID: journal, Hash: "h0"}} }
+func newMemory(journal string) *memory {
+	return &memory{head: relay.Head{JournalID: journal, Hash: "h0"}}
+}
 
 func (a *agent) commit(p *relay.Position, what string) error {
 	a.mu.Lock()

@@ -70,6 +70,7 @@ type terminals struct {
 	burst   int
 	changed func(*terminal)
 	watcher jetstream.KeyWatcher
+	cancel  context.CancelFunc
 	done    sync.WaitGroup
 
 	mu      sync.RWMutex
@@ -85,11 +86,13 @@ func openTerminals(ctx context.Context, kv jetstream.KeyValue, limit float64, bu
 		byID: map[string]*terminal{}, byRoute: map[hash]*terminal{}, byToken: map[hash]*terminal{},
 	}
 	// The watcher outlives ctx, which bounds only the opening.
-	w, err := kv.WatchAll(context.WithoutCancel(ctx))
+	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	w, err := kv.WatchAll(watching)
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	t.watcher = w
+	t.watcher, t.cancel = w, cancel
 	for {
 		select {
 		case e := <-w.Updates():
@@ -99,7 +102,7 @@ func openTerminals(ctx context.Context, kv jetstream.KeyValue, limit float64, bu
 			}
 			t.apply(e)
 		case <-ctx.Done():
-			_ = w.Stop()
+			t.close()
 			return nil, ctx.Err()
 		}
 	}
@@ -115,6 +118,7 @@ func (t *terminals) follow() {
 
 func (t *terminals) close() {
 	_ = t.watcher.Stop()
+	t.cancel()
 	t.done.Wait()
 }
 
