@@ -2,8 +2,10 @@ package sandbox
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"kiosk-agent/internal/secret"
@@ -75,6 +77,36 @@ func TestControlEndpoints(t *testing.T) {
 	}
 	if _, page := w.control("GET", "/", ""); !strings.Contains(page, token) || !strings.Contains(page, "http-equiv=\"refresh\"") {
 		t.Error("the index has no link to the payment's page or does not refresh")
+	}
+}
+
+func TestManyPhonesAtOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	const phones = 12
+	var all sync.WaitGroup
+	for i := range phones {
+		all.Go(func() {
+			ref := fmt.Sprintf("R-%d", i)
+			if rec := serveRaw(w.Server, "/axs/hpp/checkout/"+testLink, mint(t, fields(ref))); rec.Code != 200 {
+				t.Error(rec.Code)
+			}
+			for range 3 { // one of three presses wins
+				_, _ = w.Act(ref, Action{Do: Pay, Scheme: Visa})
+			}
+			w.Payments()
+			w.Webhooks()
+			_, _ = w.AddFault(Fault{Kind: FaultDuplicate, Times: 1})
+		})
+	}
+	all.Wait()
+	w.quiet()
+	if got := w.Collected(); len(got) != phones {
+		t.Error(got)
+	}
+	for ref, c := range w.Collected() {
+		if c.Payments != 1 {
+			t.Error(ref, c)
+		}
 	}
 }
 

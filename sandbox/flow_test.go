@@ -92,7 +92,49 @@ func TestWalletCodeIsShownThenPaid(t *testing.T) {
 		t.Error(p.Records)
 	}
 	w.next()
+	w.clock.advance(time.Hour)
+	w.waitFor(func() bool { _, waits := w.NextDue(); return !waits })
+	w.none() // a code that was paid does not expire
 }
+
+func TestCardAndCodeArePaidBoth(t *testing.T) {
+	w := newWorld(t, nil)
+	w.openLink(fields("R-1"))
+	w.act("R-1", Action{Do: ShowCode, Scheme: PayNow})
+	w.act("R-1", Action{Do: ShowCode, Scheme: Alipay})
+	w.act("R-1", Action{Do: Pay, Scheme: Visa})
+	p := w.act("R-1", Action{Do: PayAgain, Scheme: PayNow})
+	if len(p.Records) != 3 || w.Collected()["R-1"].Paid != 2046 {
+		t.Error(p.Records)
+	}
+	w.clock.advance(time.Hour)
+	var got []any
+	for range 3 {
+		claims, _ := openClaims(t, w.next().query.Get("data"))
+		got = append(got, claims["status"])
+	}
+	if diff := cmp.Diff([]any{"SUCCESS", "SUCCESS", "EXPIRED"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTransactionRefHas19DigitsAtAnyTime(t *testing.T) {
+	for _, now := range []time.Time{time.Unix(0, 0), time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		s, err := New(Config{Merchants: []Merchant{testMerchant}, Rand: zeros{}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, _ := s.transactionRef(now)
+		b, err := s.transactionRef(now)
+		if err != nil || len(a) != 19 || len(b) != 19 || a == b {
+			t.Error(now, a, b, err)
+		}
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestShownCodeExpiresWithTheLink(t *testing.T) {
 	w := newWorld(t, nil)

@@ -101,6 +101,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	w.hook = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		n++
+		rw.Header().Set("Location", "/elsewhere") // matters to a redirect only
 		rw.WriteHeader(w.reply(n))
 		_, _ = io.WriteString(rw, "OK")
 		w.hooks <- received{r.Method, r.Header.Get("Content-Type"), r.URL.Query(), string(body)}

@@ -264,15 +264,15 @@ func (o Outcome) impose(p *payment, a Action) Action {
 func (s *Server) carryOut(p *payment, a Action, now time.Time) error {
 	switch a.Do {
 	case Pay, PayAgain:
-		return s.settle(p, a.Scheme, StatusSuccess, "00", now, a.Do == PayAgain)
+		return s.settle(p, a.Scheme, StatusSuccess, "00", now)
 	case Decline:
 		code := a.ResponseCode
 		if code == "" {
 			code = "05"
 		}
-		return s.settle(p, a.Scheme, StatusDeclined, code, now, true)
+		return s.settle(p, a.Scheme, StatusDeclined, code, now)
 	case Expire:
-		return s.settle(p, a.Scheme, StatusExpired, s.cfg.ExpiredCode, now, false)
+		return s.settle(p, a.Scheme, StatusExpired, s.cfg.ExpiredCode, now)
 	case ShowCode:
 		r, err := s.addRecord(p, "PAY", a.Scheme, StatusSent, "", now)
 		if err != nil {
@@ -288,11 +288,11 @@ func (s *Server) carryOut(p *payment, a Action, now time.Time) error {
 }
 
 // settle ends an attempt and queues its webhook. A code already on the customer's screen (SENT) with this scheme is the
-// attempt that ends, unless fresh demands a new one.
-func (s *Server) settle(p *payment, scheme Scheme, status Status, code string, now time.Time, fresh bool) error {
+// attempt that ends.
+func (s *Server) settle(p *payment, scheme Scheme, status Status, code string, now time.Time) error {
 	i := slices.IndexFunc(p.records, func(r *Record) bool { return r.Status == StatusSent && r.Scheme == scheme })
 	var r *Record
-	if i >= 0 && !fresh {
+	if i >= 0 {
 		r = p.records[i]
 		r.Status, r.ResponseCode, r.At = status, code, now
 	} else {

@@ -238,7 +238,19 @@ func (s *Server) checkMerchant(m *Merchant) error {
 	return nil
 }
 
-// Handler serves the page, the query, the control endpoints and the index under Config.BasePath.
+// Handler serves everything, under Config.BasePath:
+//
+//	GET    /                                          index for a person, refreshes itself
+//	GET    /hpp/checkout/{merchantLinkId}?data=JWE    payment page
+//	POST   /hpp/checkout/{merchantLinkId}/act         its buttons: form data, action, scheme
+//	GET    /api/hpp/v2/transaction/{merchantLinkId}   transaction query, ?data=JWE
+//	GET    /sandbox/payments, /sandbox/payments/{merchantRef}, /sandbox/webhooks, /sandbox/collected
+//	POST   /sandbox/act      {"merchantRef", "action", "scheme", "responseCode", "clientId"}
+//	GET    /sandbox/faults   the faults in force; POST adds one (a Fault as JSON), DELETE ends all
+//	POST   /sandbox/release  sends what out_of_order holds back
+//
+// Nobody is authenticated. Requests of other sites' pages are refused, but names that were rebound are not: the mounting
+// program checks Host.
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // Deliver does what Run does, in the caller's goroutine and only for what is due now, and returns how much it did. A

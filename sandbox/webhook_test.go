@@ -332,6 +332,18 @@ func TestWebhookWithoutAnswerAndWithoutURL(t *testing.T) {
 	}
 }
 
+func TestRedirectIsNotFollowed(t *testing.T) {
+	w := newWorld(t, func(cfg *Config) { cfg.Client = nil })
+	defer http.DefaultClient.CloseIdleConnections() // the default client shares the default transport
+	w.reply = func(int) int { return http.StatusFound }
+	w.openLink(fields("R-1"))
+	w.act("R-1", Action{Do: Pay})
+	w.quiet()
+	if h := w.Webhooks()[0]; h.State != HookRefused || h.HTTPStatus != http.StatusFound {
+		t.Errorf("%+v", h)
+	}
+}
+
 func TestQueueIsBounded(t *testing.T) {
 	s, err := New(Config{Merchants: []Merchant{testMerchant}, MaxQueue: 2, Clock: newClock(), Faults: []Fault{{Kind: FaultDuplicate, Count: 5}}}, nil)
 	if err != nil {
