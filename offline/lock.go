@@ -1,0 +1,60 @@
+package offline
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// fileMode of everything made here: a journal holds customers' links, so it is for its owner only.
+const fileMode = 0o600
+
+// lockFile takes the journal's lock, or says who has it. The lock ends with the process, however it ends; the file stays.
+func lockFile(path string) (*os.File, error) {
+	name := path + ".lock"
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, fileMode)
+	if err != nil {
+		return nil, failure(path, "cannot open the lock file", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		who := holder(f)
+		f.Close()
+		return nil, &Error{Kind: ErrLocked, Path: path, What: "in use by " + who,
+			Hint: "one process writes a journal; stop that one, or use a command that only reads"}
+	}
+	if err == nil {
+		err = writePID(f)
+	}
+	if err != nil {
+		f.Close()
+		return nil, failure(path, "cannot lock", err)
+	}
+	return f, nil
+}
+
+func writePID(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	if errors.Is(err, unix.ENOSPC) {
+		return nil // the number is for people; a full disk must not keep the agent from answering reads
+	}
+	return err
+}
+
+// holder names the process that wrote the lock file.
+func holder(f *os.File) string {
+	b, err := io.ReadAll(io.LimitReader(f, 32))
+	pid, perr := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || perr != nil || pid <= 0 {
+		return "another process"
+	}
+	return fmt.Sprintf("process %d", pid)
+}

@@ -1,0 +1,240 @@
+package offline
+
+import (
+	"database/sql"
+	"errors"
+	"strings"
+
+	"kiosk-agent/payment"
+)
+
+// lookup is one row of payments: what follows from a payment's facts, as far as it is searched for.
+type lookup struct {
+	firstSeq, lastSeq                int64
+	id, till, reference, merchantRef string
+	amount                           int64
+	currency                         string
+	createdMs                        int64
+	status, flags                    string
+	final, owed, unsettled           bool
+	acknowledged                     bool
+	revision, offeredRev             int64
+	resolution                       string
+}
+
+// lookupOf is the row that belongs to a payment.
+func lookupOf(firstSeq int64, p payment.Payment) lookup {
+	flags := make([]string, len(p.Flags))
+	for i, f := range p.Flags {
+		flags[i] = string(f)
+	}
+	l := lookup{
+		firstSeq: firstSeq, lastSeq: p.LastSeq, id: p.ID, till: p.Till, reference: p.Reference, merchantRef: p.MerchantRef,
+		amount: p.Money.Amount, currency: string(p.Money.Currency), createdMs: p.CreatedAt.UnixMilli(), status: string(p.Status),
+		flags: strings.Join(flags, " "), final: p.Final, owed: p.Owed, unsettled: p.Owed || !p.Final, acknowledged: p.Acknowledged,
+		revision: p.Revision, offeredRev: p.OfferedRev,
+	}
+	if p.Resolution != nil {
+		l.resolution = p.Resolution.Outcome
+	}
+	return l
+}
+
+const lookupColumns = `first_seq, last_seq, id, till, reference, merchant_ref, amount, currency, created_ms, status, flags, final,
+	owed, unsettled, acknowledged, revision, offered_rev, resolution`
+
+func (l *lookup) values() []any {
+	return []any{l.firstSeq, l.lastSeq, l.id, l.till, l.reference, l.merchantRef, l.amount, l.currency, l.createdMs, l.status,
+		l.flags, l.final, l.owed, l.unsettled, l.acknowledged, l.revision, l.offeredRev, l.resolution}
+}
+
+func scanLookup(row interface{ Scan(...any) error }) (l lookup, err error) {
+	err = row.Scan(&l.firstSeq, &l.lastSeq, &l.id, &l.till, &l.reference, &l.merchantRef, &l.amount, &l.currency, &l.createdMs,
+		&l.status, &l.flags, &l.final, &l.owed, &l.unsettled, &l.acknowledged, &l.revision, &l.offeredRev, &l.resolution)
+	return l, err
+}
+
+const insertLookup = "INSERT INTO payments (" + lookupColumns + ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+
+// save writes the row; was is what the table holds. Columns with an index are left alone when they stay the same: each page
+// that is touched goes to the disk.
+func (l *lookup) save(tx *sql.Tx, was lookup, isNew bool) error {
+	if isNew {
+		_, err := tx.Exec(insertLookup, l.values()...)
+		return err
+	}
+	if _, err := tx.Exec(`UPDATE payments SET last_seq = ?, status = ?, flags = ?, final = ?, acknowledged = ?, revision = ?,
+		offered_rev = ?, resolution = ? WHERE first_seq = ?`,
+		l.lastSeq, l.status, l.flags, l.final, l.acknowledged, l.revision, l.offeredRev, l.resolution, l.firstSeq); err != nil {
+		return err
+	}
+	if l.owed == was.owed && l.unsettled == was.unsettled {
+		return nil
+	}
+	_, err := tx.Exec("UPDATE payments SET owed = ?, unsettled = ? WHERE first_seq = ?", l.owed, l.unsettled, l.firstSeq)
+	return err
+}
+
+// live is a payment whose facts have been folded, and the row that the table holds for it.
+type live struct {
+	folder payment.Folder
+	row    lookup
+	used   uint64
+}
+
+// folders keeps the payments that facts were appended to last, so that an append does not read all the others again. It must
+// be dropped whenever a transaction does not commit.
+type folders struct {
+	byID  map[string]*live
+	clock uint64
+}
+
+// maxFolders bounds the cache: a terminal has a handful of payments in flight.
+const maxFolders = 64
+
+func newFolders() *folders { return &folders{byID: map[string]*live{}} }
+
+func (c *folders) drop() { clear(c.byID) }
+
+func (c *folders) get(id string) *live {
+	l := c.byID[id]
+	if l != nil {
+		c.clock++
+		l.used = c.clock
+	}
+	return l
+}
+
+func (c *folders) put(id string, l *live) {
+	if len(c.byID) >= maxFolders {
+		oldest := ""
+		for k, v := range c.byID {
+			if oldest == "" || v.used < c.byID[oldest].used {
+				oldest = k
+			}
+		}
+		delete(c.byID, oldest)
+	}
+	c.clock++
+	l.used = c.clock
+	c.byID[id] = l
+}
+
+// load folds a payment from its committed facts; nil when there is none.
+func load(q querier, id string) (*live, error) {
+	facts, err := factsOf(q, id)
+	if err != nil || len(facts) == 0 {
+		return nil, err
+	}
+	l := &live{}
+	for _, f := range facts {
+		l.folder.Add(f)
+	}
+	l.row = lookupOf(facts[0].Seq, l.folder.Payment())
+	return l, nil
+}
+
+// refreshLookups makes the look-up tables anew when they are of another version, or differ from the facts where Open looked.
+func (j *Journal) refreshLookups() error {
+	j.folders = newFolders()
+	version, err := readMeta(j.writer, "projection")
+	if err != nil {
+		return failure(j.path, "read the version of the look-up tables", err)
+	}
+	switch {
+	case version == projectionVersion && j.rebuilt == "":
+		return nil
+	case version == "0":
+		j.rebuilt = "" // a new journal
+	case version != projectionVersion:
+		j.rebuilt = "they are of version " + version + ", this program has " + projectionVersion
+	}
+	return j.reading("make the look-up tables anew", j.rebuild())
+}
+
+func (j *Journal) rebuild() error {
+	tx, err := j.writer.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if _, err := tx.Exec("DELETE FROM payments; DELETE FROM parked"); err != nil {
+		return err
+	}
+	for last := ""; ; {
+		ids, err := column[string](tx, `SELECT DISTINCT payment FROM facts WHERE payment > ? ORDER BY payment LIMIT 500`, last)
+		if err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			break
+		}
+		for _, id := range ids {
+			l, err := load(tx, id)
+			if err != nil {
+				return err
+			}
+			if !l.folder.Seen() {
+				return errors.New("payment " + id + " does not begin with requested")
+			}
+			if err := l.row.save(tx, lookup{}, true); err != nil {
+				return err
+			}
+		}
+		last = ids[len(ids)-1]
+	}
+	if err := rebuildParked(tx); err != nil {
+		return err
+	}
+	if _, err := tx.Exec("UPDATE meta SET value = ? WHERE key = 'projection'", projectionVersion); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func rebuildParked(tx *sql.Tx) error {
+	if _, err := tx.Exec("INSERT INTO parked (seq) SELECT seq FROM facts WHERE kind = 'parked' AND body IS NOT NULL"); err != nil {
+		return err
+	}
+	return eachRecord(tx, 1, 0, func(r *record) error {
+		switch payment.Kind(r.kind) {
+		case payment.KindNotified, payment.KindUnmatched:
+		default:
+			return nil
+		}
+		f, err := r.fact()
+		if err != nil {
+			return err
+		}
+		return closeParked(tx, f)
+	})
+}
+
+// park keeps the parked table: a delivery that did not open, and the first fact that it opened into.
+func park(tx *sql.Tx, f payment.Fact) error {
+	if f.Kind() == payment.KindParked {
+		_, err := tx.Exec("INSERT INTO parked (seq) VALUES (?)", f.Seq)
+		return err
+	}
+	return closeParked(tx, f)
+}
+
+func closeParked(tx *sql.Tx, f payment.Fact) error {
+	from := fromParked(f.Data)
+	if from == 0 {
+		return nil
+	}
+	_, err := tx.Exec("UPDATE parked SET opened_by = ? WHERE seq = ? AND opened_by IS NULL", f.Seq, from)
+	return err
+}
+
+func fromParked(d payment.Data) int64 {
+	switch d := d.(type) {
+	case payment.Notified:
+		return d.FromParked
+	case payment.Unmatched:
+		return d.FromParked
+	default:
+		return 0
+	}
+}

@@ -1,0 +1,112 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+const (
+	defaultTail   = 1000
+	defaultBudget = 500 * time.Millisecond
+)
+
+// checkTail checks at Open what can be checked in bounded time: the file's structure as far as the budget lets it, the chain and
+// the bodies of the newest facts, and the look-up rows of the payments that these are about.
+func (j *Journal) checkTail() error {
+	if err := j.quickCheck(); err != nil {
+		return err
+	}
+	h, err := readHead(j.db, j.id)
+	if err != nil {
+		return failure(j.path, "read the head", err)
+	}
+	n := int64(j.cfg.TailFacts)
+	if n <= 0 {
+		n = defaultTail
+	}
+	w := walk{next: max(1, h.seq-n+1)}
+	if w.prev, err = j.hashBefore(w.next); err != nil {
+		return err
+	}
+	touched := map[string]bool{}
+	err = eachRecord(j.db, w.next, h.seq, func(r *record) error {
+		if _, problems := w.check(r); len(problems) > 0 {
+			return damaged(j.path, fmt.Sprintf("fact %d: %s", r.seq, problems[0]), "")
+		}
+		if r.payment != "" {
+			touched[r.payment] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return failure(j.path, "check the newest facts", err)
+	}
+	if w.next != h.seq+1 {
+		return damaged(j.path, fmt.Sprintf("facts %d to %d are missing", w.next, h.seq), "")
+	}
+	for id := range touched {
+		if err := j.checkLookup(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hashBefore is the hash that the fact with this sequence follows.
+func (j *Journal) hashBefore(seq int64) (digest, error) {
+	if seq == 1 {
+		return genesis(j.id), nil
+	}
+	var d digest
+	var b []byte
+	if err := j.db.QueryRow("SELECT hash FROM facts WHERE seq = ?", seq-1).Scan(&b); err != nil {
+		return d, damaged(j.path, fmt.Sprintf("fact %d is missing", seq-1), "")
+	}
+	copy(d[:], b)
+	return d, nil
+}
+
+// checkLookup compares one row with the facts. A difference is no damage, for the row follows from them: it is made anew.
+func (j *Journal) checkLookup(id string) error {
+	l, err := load(j.db, id)
+	if errors.Is(err, payment.ErrFact) {
+		return j.reading("check a payment", err)
+	}
+	if err != nil {
+		return failure(j.path, "check a payment", err)
+	}
+	if l == nil || !l.folder.Seen() {
+		return damaged(j.path, "payment "+id+" does not begin with requested", "")
+	}
+	row, err := scanLookup(j.db.QueryRow("SELECT "+lookupColumns+" FROM payments WHERE id = ?", id))
+	if err != nil || row != l.row {
+		j.rebuilt = "the look-up row of payment " + id + " differed from its facts"
+	}
+	return nil
+}
+
+// quickCheck lets SQLite check pages and cells; running out of time is no finding.
+func (j *Journal) quickCheck() error {
+	budget := j.cfg.CheckBudget
+	if budget <= 0 {
+		budget = defaultBudget
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), budget)
+	defer cancel()
+	var first string
+	err := j.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&first)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return failure(j.path, "check the file", err)
+	}
+	if first != "ok" {
+		return damaged(j.path, "its structure is broken: "+first, "")
+	}
+	return nil
+}

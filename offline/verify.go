@@ -1,0 +1,308 @@
+package offline
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"kiosk-agent/payment"
+)
+
+// Problem is one thing that is wrong with a journal. Its text holds no content of a fact.
+type Problem struct {
+	Seq  int64 // the fact; 0 = the journal as a whole
+	What string
+}
+
+// Report is what Verify found. The journal is whole when Problems is empty.
+type Report struct {
+	Facts    int64 // looked at
+	Payments int64 // looked at
+	Head     payment.Head
+	Anchored bool      // the end was compared with a head that somebody else remembers
+	Problems []Problem // at most 100, then one that counts the others
+}
+
+// NoteTail is to be shown with every Report that is not Anchored.
+const NoteTail = "facts removed at the very end cannot be seen from the journal alone: compare with the relay's copy of the head (--relay)"
+
+const maxProblems = 100
+
+// Verify checks the whole journal as it was when the call began: every fact's hash and body, that no sequence is missing, that
+// every kind can be read, that the look-up tables say what the facts say, that the schema with its append-only triggers is as the
+// program made it, and the file's structure. It finds any altered, reordered or removed fact, except facts removed at the very
+// end (see NoteTail and VerifyAgainst). progress, when not nil, is called from time to time. The error is about reading, not
+// about what was found.
+func (r *Reader) Verify(progress func(done, total int64)) (Report, error) {
+	h, err := readHead(r.db, r.id)
+	if err != nil {
+		return Report{}, failure(r.path, "read the head", err)
+	}
+	v := &verifier{r: r, head: h, progress: progress, parked: map[int64]int64{}}
+	v.report.Head = r.anchor(h)
+	for _, step := range []func() error{v.facts, v.payments, v.parkedRows, v.schema, v.structure} {
+		if err := step(); err != nil {
+			return v.report, failure(r.path, "verify", err)
+		}
+	}
+	if v.more > 0 {
+		v.report.Problems = append(v.report.Problems, Problem{0, fmt.Sprintf("and %d more", v.more)})
+	}
+	return v.report, nil
+}
+
+// VerifyAgainst is Verify, and compares the journal with a head of it that was remembered elsewhere: then facts removed at the
+// end, an older copy and another journal show too.
+func (r *Reader) VerifyAgainst(known payment.Head, progress func(done, total int64)) (Report, error) {
+	report, err := r.Verify(progress)
+	if err != nil {
+		return report, err
+	}
+	report.Anchored = true
+	hash, ok, err := r.HashAt(known.Seq)
+	if err != nil {
+		return report, err
+	}
+	switch {
+	case known.JournalID != r.id:
+		report.Problems = append(report.Problems, Problem{0, "the known head is of another journal"})
+	case !ok:
+		report.Problems = append(report.Problems, Problem{0, fmt.Sprintf(
+			"fact %d was there before; the journal ends at %d: facts were removed at the end, or this is an older copy", known.Seq, report.Head.Seq)})
+	case hash != known.Hash:
+		report.Problems = append(report.Problems, Problem{known.Seq, "its hash was another before: the journal was made anew from here or earlier"})
+	}
+	return report, nil
+}
+
+// verifier is one run of Verify.
+type verifier struct {
+	r        *Reader
+	head     head
+	report   Report
+	more     int
+	progress func(done, total int64)
+	parked   map[int64]int64 // parked facts with a body → the first fact that opened each, or 0
+}
+
+func (v *verifier) problem(seq int64, format string, args ...any) {
+	if len(v.report.Problems) >= maxProblems {
+		v.more++
+		return
+	}
+	v.report.Problems = append(v.report.Problems, Problem{seq, fmt.Sprintf(format, args...)})
+}
+
+func (v *verifier) facts() error {
+	w := walk{next: 1, prev: genesis(v.r.id)}
+	err := eachRecord(v.r.db, 1, v.head.seq, func(r *record) error {
+		f, problems := w.check(r)
+		for _, what := range problems {
+			v.problem(r.seq, "%s", what)
+		}
+		v.note(f, r)
+		v.report.Facts++
+		if v.progress != nil && r.seq%piece == 0 {
+			v.progress(r.seq, v.head.seq)
+		}
+		return nil
+	})
+	if err == nil && v.progress != nil {
+		v.progress(v.head.seq, v.head.seq)
+	}
+	return err
+}
+
+// note remembers which parked deliveries were opened.
+func (v *verifier) note(f payment.Fact, r *record) {
+	if f.Data == nil {
+		return
+	}
+	if f.Kind() == payment.KindParked && r.body != nil {
+		v.parked[f.Seq] = 0
+	}
+	if from := fromParked(f.Data); from != 0 {
+		if by, ok := v.parked[from]; ok && by == 0 {
+			v.parked[from] = f.Seq
+		}
+	}
+}
+
+// walk goes along the chain.
+type walk struct {
+	next int64
+	prev digest
+}
+
+// check compares a record with what must follow, and takes it as the next link.
+func (w *walk) check(r *record) (f payment.Fact, problems []string) {
+	switch {
+	case r.seq > w.next:
+		problems = append(problems, fmt.Sprintf("facts %d to %d before it are missing", w.next, r.seq-1))
+	case r.link(w.prev) != r.hash:
+		problems = append(problems, "it or its place was altered: its hash does not follow from the fact before it")
+	}
+	w.next, w.prev = r.seq+1, r.hash
+	kind := payment.Kind(r.kind)
+	if r.body == nil && !droppable(kind) {
+		return f, append(problems, "its body is gone, and retention never drops that of "+fmt.Sprintf("%.40q", r.kind))
+	}
+	if r.body != nil && sha256.Sum256(r.body) != r.bodyHash {
+		problems = append(problems, "its body was altered")
+	}
+	f, err := r.fact()
+	if err != nil {
+		return payment.Fact{}, append(problems, err.Error())
+	}
+	if r.body != nil && payment.Content(f.Data) != r.content {
+		problems = append(problems, "its content mark does not belong to its body")
+	}
+	return f, problems
+}
+
+// payments compares the look-up rows with the facts, some at a time, each time in one snapshot.
+func (v *verifier) payments() error {
+	orphans, err := column[int64](v.r.db, `SELECT seq FROM facts AS f WHERE seq <= ? AND payment IS NOT NULL AND (kind = 'requested'
+		AND seq NOT IN (SELECT first_seq FROM payments) OR payment NOT IN (SELECT id FROM payments)) ORDER BY seq LIMIT 20`, v.head.seq)
+	if err != nil {
+		return err
+	}
+	for _, seq := range orphans {
+		v.problem(seq, "its payment is not in the look-up table")
+	}
+	for after := int64(0); after >= 0; {
+		if after, err = v.somePayments(after); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verifier) somePayments(after int64) (next int64, err error) {
+	tx, err := v.r.db.Begin()
+	if err != nil {
+		return 0, err
+	}
+	defer tx.Rollback()
+	rows, err := lookups(tx, after, 200)
+	if err != nil || len(rows) == 0 {
+		return -1, err
+	}
+	for _, row := range rows {
+		v.report.Payments++
+		l, err := load(tx, row.id)
+		switch {
+		case errors.Is(err, payment.ErrFact):
+			v.problem(row.firstSeq, "its payment cannot be put together: %v", err)
+		case err != nil:
+			return 0, err
+		case l == nil || !l.folder.Seen():
+			v.problem(row.firstSeq, "the look-up table has a payment here that no fact requested")
+		case l.row != row:
+			v.problem(row.firstSeq, "the look-up table says something else about this payment than its facts")
+		}
+	}
+	return rows[len(rows)-1].firstSeq, nil
+}
+
+func lookups(tx *sql.Tx, after int64, limit int) ([]lookup, error) {
+	rows, err := tx.Query("SELECT "+lookupColumns+" FROM payments WHERE first_seq > ? ORDER BY first_seq LIMIT ?", after, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []lookup
+	for rows.Next() {
+		l, err := scanLookup(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, l)
+	}
+	return all, rows.Err()
+}
+
+// parkedRows compares the parked table with the facts up to the head.
+func (v *verifier) parkedRows() error {
+	rows, err := v.r.db.Query(`SELECT p.seq, coalesce(p.opened_by, 0), f.seq IS NOT NULL AND f.body IS NULL FROM parked p
+		LEFT JOIN facts f ON f.seq = p.seq WHERE p.seq <= ?`, v.head.seq)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var seq, by int64
+		var dropped bool
+		if err := rows.Scan(&seq, &by, &dropped); err != nil {
+			return err
+		}
+		if by > v.head.seq {
+			by = 0
+		}
+		want, ok := v.parked[seq]
+		if !dropped && (!ok || want != by) {
+			v.problem(seq, "the table of parked deliveries says something else than the facts")
+		}
+		delete(v.parked, seq)
+	}
+	for seq := range v.parked {
+		v.problem(seq, "it is not in the table of parked deliveries")
+	}
+	return rows.Err()
+}
+
+// schema compares every table, index and trigger with what the migrations make.
+func (v *verifier) schema() error {
+	all, err := migrations(schemaFiles)
+	if err != nil {
+		return err
+	}
+	n, err := readSchemaNumber(v.r.db)
+	if err != nil {
+		return err
+	}
+	want, err := wantedObjects(all[:min(n.version, len(all))])
+	if err != nil {
+		return err
+	}
+	got, err := schemaObjects(v.r.db)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for name := range want {
+		names = append(names, name)
+	}
+	for name := range got {
+		if _, ok := want[name]; !ok && n.version <= len(all) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		text, ok := got[name]
+		switch {
+		case !ok:
+			v.problem(0, "the schema lacks %s", name)
+		case text != want[name]:
+			v.problem(0, "the schema has another %s than the program makes", name)
+		}
+	}
+	return nil
+}
+
+// structure lets SQLite check pages, cells, constraints and that indexes agree with their tables.
+func (v *verifier) structure() error {
+	found, err := column[string](v.r.db, "PRAGMA integrity_check(20)")
+	if err != nil {
+		return err
+	}
+	for _, what := range found {
+		if what != "ok" {
+			v.problem(0, "the file's structure: %s", what)
+		}
+	}
+	return nil
+}
