@@ -41,11 +41,12 @@ export function drawCode(qr) {
   return true;
 }
 
-// place centres the code in the box and moves it to the nearest whole device pixel.
+// place centres the code in the box and moves it to the nearest whole device pixel. Layout counts in 64ths of a pixel and cuts off
+// the rest, so one of them is added: else a position just under a whole pixel would be painted one pixel away.
 function place(svg, devicePx) {
   const r = box.getBoundingClientRect();
   const size = devicePx / ratio();
-  const snap = (start, room) => Math.round((start + (room - size) / 2) * ratio()) / ratio() - start;
+  const snap = (start, room) => Math.round((start + (room - size) / 2) * ratio()) / ratio() - start + 1 / 64;
   svg.style.width = svg.style.height = `${size}px`;
   svg.style.left = `${snap(r.left, r.width)}px`;
   svg.style.top = `${snap(r.top, r.height)}px`;

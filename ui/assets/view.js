@@ -95,7 +95,6 @@ export function setClock(remainingMS, totalMS) {
 
 // settle shrinks the type, never the code, until nothing is cut off: long names, large amounts, long words of some languages.
 export function settle(root = pay.classList.contains('off') ? notice : pay) {
-  for (const brand of root.querySelectorAll('.brand span')) brand.classList.remove('small');
   for (let k = 1; k > 0.4; k -= 0.05) {
     root.style.setProperty('--k', k.toFixed(2));
     if (!overflows(root)) break;
@@ -107,7 +106,9 @@ export function settle(root = pay.classList.contains('off') ? notice : pay) {
   }
 }
 
+// Heights are compared on padded blocks only: a line of type may well be higher than its line box without being cut off.
 function overflows(root) {
-  const parts = [root, ...root.querySelectorAll('.text, .message, .words, h1, .others, .others li, .how, .schemes, .foot')];
-  return parts.some((n) => n.scrollHeight > n.clientHeight + 1 || (!n.matches('.words, .text') && n.scrollWidth > n.clientWidth + 1));
+  const high = [root, ...root.querySelectorAll('.text, .message, .others')];
+  const wide = root.querySelectorAll('h1, .how, .words p, .others li, .schemes, .foot');
+  return high.some((n) => n.scrollHeight > n.clientHeight + 1) || [...wide].some((n) => n.scrollWidth > n.clientWidth + 1);
 }

@@ -1,0 +1,298 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/ui/qr"
+)
+
+// A link of either length is read from a picture of the whole screen, at every size, drawn in pure black and white.
+func TestCodeIsReadable(t *testing.T) {
+	// 400x240 at ratio 2 is the 800x480 panel of a system that scales its interface; 1.5 gives positions between pixels.
+	for _, sz := range append([]size{{400, 240, 2}, {1280, 720, 1.5}, {1024, 768, 1}}, sizes...) {
+		t.Run(fmt.Sprintf("%v at %g", sz, sz.ratio), func(t *testing.T) {
+			s := newStand(t, testConfig(), nil)
+			tb := newTab(t, sz)
+			tb.sign(s)
+			for revision, n := range []int{582, 729, 926} {
+				pay := payScreen("01JD3V8Q6N4ZK9B7T5W2XYCMRE", n)
+				pay.Revision = int64(revision + 1)
+				s.Show(pay)
+				s.events.awaitShown(t, pay)
+				picture := tb.picture()
+				if got := zbar(t, picture); got != pay.Payload {
+					t.Errorf("%d bytes: read %q", n, got)
+				}
+				st := s.State()
+				want, err := qr.Fit(pay.Payload, st.BoxPx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				side := (want.Modules + 2*qr.Quiet) * want.PxPerModule
+				css := evaluate[float64](tb, `document.querySelector('#paper svg').getBoundingClientRect().width`)
+				if got := css * sz.ratio; got < float64(side)-0.02 || got > float64(side)+0.02 {
+					t.Errorf("%d bytes: the code has %.2f device pixels, want %d (%d per module)", n, got, side, want.PxPerModule)
+				}
+				checkCrisp(t, tb, picture, sz.ratio, want)
+			}
+		})
+	}
+}
+
+// checkCrisp compares the picture with the module grid: each module is one colour, in every one of its pixels.
+func checkCrisp(t *testing.T, tb *tab, picture []byte, ratio float64, c qr.Choice) {
+	t.Helper()
+	img, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	corner := evaluate[[]float64](tb, `(() => { const r = document.querySelector('#paper svg').getBoundingClientRect(); return [r.left, r.top]; })()`)
+	at := image.Pt(int(corner[0]*ratio+0.5), int(corner[1]*ratio+0.5))
+	for my := range c.Modules + 2*qr.Quiet {
+		for mx := range c.Modules + 2*qr.Quiet {
+			first, _, _, _ := img.At(at.X+mx*c.PxPerModule, at.Y+my*c.PxPerModule).RGBA()
+			for i := range c.PxPerModule * c.PxPerModule {
+				r, g, b, _ := img.At(at.X+mx*c.PxPerModule+i%c.PxPerModule, at.Y+my*c.PxPerModule+i/c.PxPerModule).RGBA()
+				if r != first || g != r || b != r || r != 0 && r != 0xffff {
+					t.Fatalf("module %d,%d is not one flat square: %x %x %x, first %x", mx, my, r, g, b, first)
+				}
+			}
+		}
+	}
+}
+
+func TestTooSmallScreenSaysSo(t *testing.T) {
+	s := newStand(t, testConfig(), nil)
+	tb := newTab(t, size{320, 240, 1})
+	tb.sign(s)
+	pay := payScreen("P1", 926)
+	s.Show(pay)
+	r := s.events.await(t, "refused", nil)
+	if r.payment != "P1" || r.revision != 3 || !strings.Contains(r.reason, "101+8 modules") {
+		t.Errorf("refused %+v", r)
+	}
+	tb.until(`document.querySelector('#notice').dataset.kind === 'too_small'`)
+	s.events.awaitState(t, func(st State) bool { return st.Showing == KindOutOfService })
+	if evaluate[bool](tb, codeShown) {
+		t.Error("a code is shown")
+	}
+	tb.do(chromedp.EmulateViewport(1024, 600))
+	s.events.awaitShown(t, pay)
+	if got := zbar(t, tb.picture()); got != pay.Payload {
+		t.Errorf("on the larger screen it reads %q", got)
+	}
+}
+
+func TestNothingSecretInThePage(t *testing.T) {
+	s := newStand(t, testConfig(), nil)
+	tb := newTab(t, sizes[2])
+	ctx, cancel := context.WithCancel(tb.ctx)
+	messages := chromedp.Console(ctx)
+	complaints := make(chan []string, 1)
+	go func() {
+		var all []string
+		for m, err := range messages {
+			if err != nil {
+				break
+			}
+			all = append(all, m.String())
+		}
+		complaints <- all
+	}()
+	tb.sign(s)
+	pay := payScreen("P1", 729)
+	s.Show(pay)
+	s.events.awaitShown(t, pay)
+	page := evaluate[string](tb, `document.documentElement.outerHTML + location.href + document.referrer + document.cookie + JSON.stringify(localStorage)`)
+	for name, what := range map[string]string{"token": testToken, "cookie": s.cookieValue(), "payload": pay.Payload, "link": "checkout"} {
+		if strings.Contains(page, what) {
+			t.Errorf("the %s is in the page", name)
+		}
+	}
+	if got := evaluate[string](tb, `location.href`); got != s.url+"/" {
+		t.Errorf("address %q", got)
+	}
+	if strings.Contains(s.log.String(), testToken) || strings.Contains(s.log.String(), "checkout") {
+		t.Error("the log has the token or the link in it")
+	}
+	cancel()
+	if all := <-complaints; len(all) > 0 {
+		t.Errorf("the browser complains: %q", all)
+	}
+}
+
+// The agent dies: no code after three seconds. It comes back: the page shows what the new process wants, without being reloaded.
+func TestDeadMansSwitchWhenTheAgentIsGone(t *testing.T) {
+	s := newStand(t, testConfig(), nil)
+	tb := newTab(t, sizes[3])
+	tb.sign(s)
+	pay := payScreen("P1", 729)
+	s.Show(pay)
+	s.events.awaitShown(t, pay)
+	evaluate[bool](tb, `window.notReloaded = true`)
+	address := s.server.Listener.Addr().String()
+	start := time.Now()
+	s.stop()
+	tb.until(codeGone)
+	if took := time.Since(start); took < time.Second || took > 5*time.Second {
+		t.Errorf("the code was gone after %v, want about 3 s", took)
+	}
+	tb.until(`document.querySelector('#notice').dataset.kind === 'wait' && !document.querySelector('#notice').classList.contains('off')`)
+
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = newStand(t, testConfig(), listener)
+	pay.Revision = 9
+	s.Show(pay)
+	s.events.awaitShown(t, pay)
+	if !evaluate[bool](tb, codeShown+` && window.notReloaded === true`) {
+		t.Error("the code is not back, or the page was reloaded")
+	}
+}
+
+// gate is an Events whose first confirmation of a payment blocks the hub's loop: the sockets stay open, the heartbeat stops.
+type gate struct {
+	recorder
+	closed chan struct{}
+}
+
+func (g gate) DisplayShown(kind, payment string, revision int64) {
+	g.recorder.DisplayShown(kind, payment, revision)
+	if kind == KindPay {
+		<-g.closed
+	}
+}
+
+func TestDeadMansSwitchWhenTheHeartbeatStops(t *testing.T) {
+	s := newStand(t, testConfig(), nil)
+	g := gate{s.events, make(chan struct{})}
+	s.ev = g // before any display is there
+	tb := newTab(t, sizes[2])
+	tb.sign(s)
+	pay := payScreen("P1", 729)
+	s.Show(pay)
+	s.events.awaitShown(t, pay)
+	start := time.Now()
+	tb.until(codeGone)
+	if took := time.Since(start); took < time.Second || took > 5*time.Second {
+		t.Errorf("the code was gone after %v, want about 3 s", took)
+	}
+	close(g.closed)
+	tb.until(codeShown)
+	s.events.awaitShown(t, pay)
+}
+
+// A busy page cannot hide anything, but it hides before it shows another frame, because it compares times.
+func TestFrozenPageIsNotTrusted(t *testing.T) {
+	s := newStand(t, testConfig(), nil)
+	tb := newTab(t, sizes[2])
+	tb.sign(s)
+	pay := payScreen("P1", 729)
+	s.Show(pay)
+	s.events.awaitShown(t, pay)
+	evaluate[bool](tb, `(() => { setTimeout(() => { const end = performance.now() + 6000; while (performance.now() < end); }, 0); return true; })()`)
+	s.events.awaitState(t, func(st State) bool { return !st.Connected })
+	s.Show(Screen{Kind: KindIdle})
+	s.events.awaitShown(t, Screen{Kind: KindIdle})
+	tb.until(codeGone)
+}
+
+func TestCountdownHidesTheCode(t *testing.T) {
+	s := newStand(t, testConfig(), nil)
+	tb := newTab(t, sizes[2])
+	tb.sign(s)
+	s.Show(Screen{Kind: KindIdle})
+	s.events.awaitShown(t, Screen{Kind: KindIdle})
+	pay := payScreen("P1", 729)
+	pay.Deadline = 2500 * time.Millisecond
+	start := time.Now()
+	s.Show(pay)
+	s.events.awaitShown(t, pay)
+	tb.until(`document.querySelector('#pay .clock b').textContent === '0:01'`)
+	s.events.awaitState(t, func(st State) bool { return st.Showing == KindChecking })
+	if took := time.Since(start); took < 2400*time.Millisecond || took > 4500*time.Millisecond {
+		t.Errorf("hidden after %v, want 2.5 s", took)
+	}
+	if !evaluate[bool](tb, codeGone+` && document.querySelector('#notice').dataset.kind === 'checking'`) {
+		t.Error("the code is still there")
+	}
+}
+
+func TestOlderDisplayGivesWayAndComesBack(t *testing.T) {
+	s := newStand(t, testConfig(), nil)
+	s.Show(Screen{Kind: KindIdle})
+	older := newTab(t, sizes[2])
+	older.sign(s)
+	s.events.awaitState(t, func(st State) bool { return st.Showing == KindIdle && st.ViewportW == 1024 })
+	newer := newTab(t, sizes[3])
+	newer.sign(s)
+	s.events.awaitState(t, func(st State) bool { return st.Showing == KindIdle && st.ViewportW == 800 })
+	older.until(`document.querySelector('#notice').dataset.kind === 'moved'`)
+	pay := payScreen("P1", 582)
+	s.Show(pay)
+	s.events.awaitShown(t, pay)
+	// Long enough for the older one to ask whether the place is free: it must not take it.
+	older.until(`performance.getEntriesByType('resource').some((r) => r.name.endsWith('/vacant') && r.responseEnd > 0)`)
+	if got := testutil.ToFloat64(s.metrics.dropped.WithLabelValues("moved")); got != 1 || s.State().ViewportW != 800 {
+		t.Errorf("%v displays were replaced, want 1; active is %+v", got, s.State())
+	}
+	if evaluate[bool](older, codeShown) {
+		t.Error("the older display shows the code")
+	}
+	newer.do(chromedp.Navigate("about:blank"))
+	s.events.awaitState(t, func(st State) bool { return st.Showing == KindPay && st.ViewportW == 1024 })
+	if !evaluate[bool](older, codeShown) {
+		t.Error("the older display has not come back")
+	}
+}
+
+// When the token changes, the page stops waiting in vain and says what to do.
+func TestChangedTokenShowsTheSignInPage(t *testing.T) {
+	s := newStand(t, testConfig(), nil)
+	tb := newTab(t, sizes[2])
+	tb.sign(s)
+	s.events.awaitState(t, func(st State) bool { return st.Showing == KindOutOfService })
+	address := s.server.Listener.Addr().String()
+	s.stop()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := testConfig()
+	cfg.Token = secret.New([]byte("another-display-token-0000"))
+	newStand(t, cfg, listener)
+	tb.do(chromedp.WaitVisible(chromedp.CSS("body.denied h1")))
+}
+
+func BenchmarkScreenToFrame(b *testing.B) {
+	hub, err := NewHub(testConfig(), make(recorder, 1), slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	hub.state = State{Connected: true, BoxPx: 1045}
+	l := &loop{h: hub, drawn: map[drawKey]*drawing{}}
+	screen := timed{Screen: payScreen("P1", 926), until: time.Hour}
+	for b.Loop() {
+		clear(l.drawn)
+		f, _ := l.frame(screen)
+		if f.QR == nil || len(encode(f)) == 0 {
+			b.Fatal("nothing drawn")
+		}
+	}
+}
