@@ -182,6 +182,23 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
+func TestNothingPrintsSecretsOrTokens(t *testing.T) {
+	w := newWorld(t, nil)
+	token := w.openLink(fields("R-1"))
+	w.act("R-1", Action{Do: Pay})
+	w.quiet()
+	for _, v := range []any{w.Server, w.Payments(), w.Webhooks(), w.Faults(), w.Collected(), testMerchant, Config{Merchants: []Merchant{testMerchant}}} {
+		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+			text := fmt.Sprintf(format, v)
+			for _, bad := range []string{testSecret, token, fmt.Sprintf("%x", testSecret), strings.Trim(fmt.Sprint([]byte(testSecret)), "[]")} {
+				if strings.Contains(text, bad) {
+					t.Errorf("%s of %T shows a secret or a token", format, v)
+				}
+			}
+		}
+	}
+}
+
 func TestTwoMerchantsMayUseOneReference(t *testing.T) {
 	w := newWorld(t, func(cfg *Config) {
 		cfg.Merchants = append(cfg.Merchants, Merchant{ClientID: "second", Secret: secret.New([]byte(testSecret)), LinkIDs: []string{"lnk-9"}})

@@ -76,20 +76,20 @@ type opened struct {
 }
 
 // openToken checks the header strictly and decrypts. Problems name "token" or "token header".
-func openToken(token, clientID string, key secret.Value) (opened, []Problem) {
+func openToken(token, clientID string, key secret.Value) (opened, []problem) {
 	if token == "" {
-		return opened{}, []Problem{{"data", "is missing or empty"}}
+		return opened{}, []problem{{"data", "is missing or empty"}}
 	}
 	if len(token) > maxToken {
-		return opened{}, []Problem{{"token", fmt.Sprintf("is longer than %d bytes", maxToken)}}
+		return opened{}, []problem{{"token", fmt.Sprintf("is longer than %d bytes", maxToken)}}
 	}
 	parts := strings.Split(token, ".")
 	if len(parts) != 5 {
-		return opened{}, []Problem{{"token", fmt.Sprintf("has %d parts separated by dots; a compact JWE has 5", len(parts))}}
+		return opened{}, []problem{{"token", fmt.Sprintf("has %d parts separated by dots; a compact JWE has 5", len(parts))}}
 	}
 	for i, part := range parts {
 		if _, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil || part == "" {
-			return opened{}, []Problem{{"token", fmt.Sprintf("part %d is empty or not base64url without padding", i+1)}}
+			return opened{}, []problem{{"token", fmt.Sprintf("part %d is empty or not base64url without padding", i+1)}}
 		}
 	}
 	header, _ := base64.RawURLEncoding.DecodeString(parts[0])
@@ -99,22 +99,22 @@ func openToken(token, clientID string, key secret.Value) (opened, []Problem) {
 	}
 	obj, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{envAlg}, []jose.ContentEncryption{envEnc})
 	if err != nil {
-		return opened{}, []Problem{{"token", "is not a well-formed compact JWE"}}
+		return opened{}, []problem{{"token", "is not a well-formed compact JWE"}}
 	}
 	plain, err := obj.Decrypt(key.Reveal())
 	if err != nil {
-		return opened{}, []Problem{{"token", "does not open with this merchant's secret (another secret, a decoded secret, or a changed token)"}}
+		return opened{}, []problem{{"token", "does not open with this merchant's secret (another secret, a decoded secret, or a changed token)"}}
 	}
 	return opened{plaintext: plain, salt: string(salt), hash: sha256.Sum256([]byte(token))}, nil
 }
 
 // checkHeader checks the protected header before any key is derived.
-func checkHeader(raw []byte, clientID string) (salt []byte, problems []Problem) {
+func checkHeader(raw []byte, clientID string) (salt []byte, problems []problem) {
 	fields, err := strictObject(raw)
 	if err != nil {
-		return nil, []Problem{{"token header", err.Error()}}
+		return nil, []problem{{"token header", err.Error()}}
 	}
-	bad := func(name, text string) { problems = append(problems, Problem{"token header " + name, text}) }
+	bad := func(name, text string) { problems = append(problems, problem{"token header " + name, text}) }
 	want := func(name, value string) {
 		if got, ok := stringField(fields, name); !ok || got != value {
 			bad(name, fmt.Sprintf("must be %q", value))

@@ -56,18 +56,18 @@ type incoming struct {
 
 // receive finds the merchant by the path and opens the parameter data of the encoded form. The status goes with the
 // problems.
-func (s *Server) receive(r *http.Request, form string) (in incoming, status int, problems []Problem) {
+func (s *Server) receive(r *http.Request, form string) (in incoming, status int, problems []problem) {
 	in.linkID = r.PathValue("linkID")
 	in.merchant = s.byLink[in.linkID]
 	if in.merchant == nil {
-		return in, http.StatusNotFound, []Problem{{"merchantLinkId", "in the path is not one of this sandbox's payment links"}}
+		return in, http.StatusNotFound, []problem{{"merchantLinkId", "in the path is not one of this sandbox's payment links"}}
 	}
 	values, err := url.ParseQuery(form)
 	if err != nil {
-		return in, http.StatusBadRequest, []Problem{{"query", "is not well-formed"}}
+		return in, http.StatusBadRequest, []problem{{"query", "is not well-formed"}}
 	}
 	if len(values["data"]) > 1 {
-		return in, http.StatusBadRequest, []Problem{{"data", "is there more than once"}}
+		return in, http.StatusBadRequest, []problem{{"data", "is there more than once"}}
 	}
 	in.token = values.Get("data")
 	in.opened, problems = openToken(in.token, in.merchant.ClientID, in.merchant.Secret)
@@ -77,7 +77,7 @@ func (s *Server) receive(r *http.Request, form string) (in incoming, status int,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.freshlySalted(in.opened) {
-		return in, http.StatusBadRequest, []Problem{{"token header p2s",
+		return in, http.StatusBadRequest, []problem{{"token header p2s",
 			"was used by another token before: make a new encrypter for each token, a shared one repeats its salt"}}
 	}
 	return in, http.StatusOK, nil

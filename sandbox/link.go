@@ -21,16 +21,16 @@ const (
 	currency  = "SGD"
 )
 
-// Problem is one thing that is wrong with a request. Its text is safe to show and to log.
-type Problem struct {
+// problem is one thing that is wrong with a request. Its text is safe to show and to log.
+type problem struct {
 	Field string `json:"field"`
 	Text  string `json:"problem"`
 }
 
-func (p Problem) String() string { return p.Field + " " + p.Text }
+func (p problem) String() string { return p.Field + " " + p.Text }
 
-// Link is a checkout link that passed every check.
-type Link struct {
+// checkoutLink is a checkout link that passed every check.
+type checkoutLink struct {
 	Amount      int64 // cents
 	Currency    string
 	MerchantRef string
@@ -46,22 +46,22 @@ type Link struct {
 // linkReader collects every problem of a payload instead of stopping at the first.
 type linkReader struct {
 	fields   map[string]json.RawMessage
-	problems []Problem
+	problems []problem
 	notes    []string
 }
 
 // parseLink checks a decrypted checkout payload against the document.
-func parseLink(plaintext []byte, m *Merchant, defaultExpiry time.Duration) (Link, []Problem) {
+func parseLink(plaintext []byte, m *Merchant, defaultExpiry time.Duration) (checkoutLink, []problem) {
 	fields, err := strictObject(plaintext)
 	if err != nil {
-		return Link{}, []Problem{{"payload", err.Error()}}
+		return checkoutLink{}, []problem{{"payload", err.Error()}}
 	}
 	r := &linkReader{fields: fields}
 	r.onlyKnown()
 	if id := r.text("clientId", true); id != "" && id != m.ClientID {
 		r.bad("clientId", "is not the client id of this payment link")
 	}
-	l := Link{
+	l := checkoutLink{
 		Amount:      r.amount(),
 		Currency:    r.text("currency", true),
 		MerchantRef: r.text("merchantRef", true),
@@ -88,7 +88,7 @@ func parseLink(plaintext []byte, m *Merchant, defaultExpiry time.Duration) (Link
 	return l, r.problems
 }
 
-func (r *linkReader) bad(field, text string) { r.problems = append(r.problems, Problem{field, text}) }
+func (r *linkReader) bad(field, text string) { r.problems = append(r.problems, problem{field, text}) }
 
 func (r *linkReader) onlyKnown() {
 	known := []string{"clientId", "amount", "currency", "merchantRef", "scheme", "terminalId",

@@ -107,7 +107,7 @@ func TestLinkIsReadAsTheDocumentSays(t *testing.T) {
 	m.WebhookURL, m.SuccessURL, m.FailURL = "https://preset.example/h", "https://preset.example/s", "https://preset.example/f"
 	plaintext, _ := json.Marshal(with(fields("R-1"), "scheme", "wechatpay,credit_card", "expiry", 60, "successUrl", "https://own.example/"))
 	l, problems := parseLink(plaintext, &m, time.Hour)
-	want := Link{Amount: 1023, Currency: "SGD", MerchantRef: "R-1", Schemes: []Scheme{WeChatPay, Visa, Mastercard}, Expiry: time.Minute,
+	want := checkoutLink{Amount: 1023, Currency: "SGD", MerchantRef: "R-1", Schemes: []Scheme{WeChatPay, Visa, Mastercard}, Expiry: time.Minute,
 		WebhookURL: "https://preset.example/h", SuccessURL: "https://own.example/", FailURL: "https://preset.example/f"}
 	if diff := cmp.Diff(want, l); diff != "" || problems != nil {
 		t.Error(diff, problems)

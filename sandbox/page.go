@@ -88,7 +88,7 @@ func (s *Server) pageURL(linkID, token string) string {
 }
 
 // checkout opens and checks a link and registers its first opening.
-func (s *Server) checkout(r *http.Request, form string) (checkoutView, int, []Problem) {
+func (s *Server) checkout(r *http.Request, form string) (checkoutView, int, []problem) {
 	in, status, problems := s.receive(r, form)
 	if len(problems) > 0 {
 		return checkoutView{}, status, problems
@@ -101,7 +101,7 @@ func (s *Server) checkout(r *http.Request, form string) (checkoutView, int, []Pr
 	defer s.mu.Unlock()
 	p, conflict, err := s.open(in, link)
 	if conflict {
-		return checkoutView{}, http.StatusConflict, []Problem{{"merchantRef",
+		return checkoutView{}, http.StatusConflict, []problem{{"merchantRef",
 			"was used by another link before: it must be unique (only the very same link may be opened again)"}}
 	}
 	view := s.view(p)
@@ -134,12 +134,12 @@ func (s *Server) view(p *payment) checkoutView {
 	return v
 }
 
-func (s *Server) showProblems(w http.ResponseWriter, status int, problems []Problem) {
+func (s *Server) showProblems(w http.ResponseWriter, status int, problems []problem) {
 	s.log.Info("link refused", "problem", problems[0].String(), "problems", len(problems))
 	s.render(w, status, "problems.html", struct {
 		Base     string
 		Status   int
-		Problems []Problem
+		Problems []problem
 	}{s.cfg.BasePath, status, problems})
 }
 

@@ -107,7 +107,7 @@ type Collected struct {
 type payment struct {
 	merchant  *Merchant
 	linkID    string
-	link      Link
+	link      checkoutLink
 	token     string // the link's own token, for the page and for the echo fault; never logged
 	openedAt  time.Time
 	expiresAt time.Time
@@ -146,7 +146,7 @@ func (p *payment) copy(now time.Time) Payment {
 
 // open registers the first opening of a link, or finds it again. conflict is true for a second link with a used reference.
 // The caller holds s.mu.
-func (s *Server) open(in incoming, l Link) (p *payment, conflict bool, err error) {
+func (s *Server) open(in incoming, l checkoutLink) (p *payment, conflict bool, err error) {
 	key := refKey{in.merchant.ClientID, l.MerchantRef}
 	if p = s.byRef[key]; p != nil {
 		return p, p.token != in.token || p.linkID != in.linkID, nil

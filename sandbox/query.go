@@ -38,10 +38,10 @@ func (s *Server) serveQuery(w http.ResponseWriter, r *http.Request) {
 }
 
 // parseQuery checks the payload {"merchantRef": "..."}.
-func parseQuery(plaintext []byte) (string, []Problem) {
+func parseQuery(plaintext []byte) (string, []problem) {
 	fields, err := strictObject(plaintext)
 	if err != nil {
-		return "", []Problem{{"payload", err.Error()}}
+		return "", []problem{{"payload", err.Error()}}
 	}
 	r := &linkReader{fields: fields}
 	ref := r.text("merchantRef", true)

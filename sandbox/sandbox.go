@@ -253,6 +253,10 @@ func (s *Server) checkMerchant(m *Merchant) error {
 // program checks Host.
 func (s *Server) Handler() http.Handler { return s.handler }
 
+// Format keeps fmt from printing what is inside: it would reach the merchants' secrets through unexported fields, where no
+// method of theirs is asked.
+func (s *Server) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, "sandbox.Server") }
+
 // Deliver does what Run does, in the caller's goroutine and only for what is due now, and returns how much it did. A
 // simulation with its own scheduler calls it instead of Run, never beside it.
 func (s *Server) Deliver(ctx context.Context) int {
