@@ -10,17 +10,18 @@ import (
 
 // Gateway mints links and opens notifications with one application's credentials. See the package comment.
 type Gateway struct {
-	cfg  Config // without the secrets
-	keys *keys
+	cfg      Config // without the secrets
+	mintKey  key
+	openKeys []key // in the order of trying
 	// unseal decrypts; a field so that a test can count what reaches the key derivation.
 	unseal func(token string, key secret.Value) ([]byte, error)
 }
 
-// keys stands behind a pointer: fmt prints a nested pointer as an address, whatever the struct around it.
-type keys struct {
-	mint secret.Value
-	open []secret.Value // in the order of trying
-}
+// key gives a secret. It is a function because fmt looks through the unexported fields of any struct that somebody prints, past
+// every Format method and, for some verbs, past pointers; it cannot look into a function.
+type key func() secret.Value
+
+func newKey(v secret.Value) key { return func() secret.Value { return v } }
 
 // New checks cfg and returns a Gateway. The error joins one ConfigError for each fault.
 func New(cfg Config) (*Gateway, error) {
@@ -28,12 +29,13 @@ func New(cfg Config) (*Gateway, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	k := &keys{mint: cfg.Secret, open: []secret.Value{cfg.Secret}}
+	g := &Gateway{mintKey: newKey(cfg.Secret), openKeys: []key{newKey(cfg.Secret)}, unseal: unseal}
 	if !cfg.PreviousSecret.IsZero() && !cfg.PreviousSecret.Matches(cfg.Secret.Reveal()) {
-		k.open = append(k.open, cfg.PreviousSecret)
+		g.openKeys = append(g.openKeys, newKey(cfg.PreviousSecret))
 	}
 	cfg.Secret, cfg.PreviousSecret = secret.Value{}, secret.Value{}
-	return &Gateway{cfg: cfg, keys: k, unseal: unseal}, nil
+	g.cfg = cfg
+	return g, nil
 }
 
 // The methods below print what a Gateway is and nothing of what it holds.

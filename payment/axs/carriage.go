@@ -1,7 +1,6 @@
 package axs
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -51,26 +50,42 @@ func findTokens(e payment.Envelope) found {
 		f.addAll(multipartFields(body))
 	default:
 		f.addAll(pairs(body))
-		f.add(body)
+		f.add(trim(body))
 	}
 	return f
 }
 
-// addAll takes the values of each carrier, the documented name first.
-func (f *found) addAll(values map[string][]string) {
-	for _, name := range carriers {
-		for _, v := range values[name] {
-			f.add(v)
-		}
+// values are the shaped texts found under each carrier's name.
+type values map[string][]string
+
+// put keeps a text when the name is a carrier's and the text, without space and one pair of quotes around it, has the shape of
+// a token.
+func (v values) put(name, s string) {
+	s = trim(s)
+	if slices.Contains(carriers[:], name) && len(v[name]) < maxTokens && shaped(s) && !slices.Contains(v[name], s) {
+		v[name] = append(v[name], s)
 	}
 }
 
-// add takes a text if, without space and one pair of quotes around it, it has the shape of a token.
-func (f *found) add(s string) {
+func trim(s string) string {
 	s = strings.TrimSpace(s)
 	if n := len(s); n >= 2 && s[0] == s[n-1] && (s[0] == '"' || s[0] == '\'') {
 		s = strings.TrimSpace(s[1 : n-1])
 	}
+	return s
+}
+
+// addAll takes the tokens of each carrier, the documented name first.
+func (f *found) addAll(v values) {
+	for _, name := range carriers {
+		for _, s := range v[name] {
+			f.add(s)
+		}
+	}
+}
+
+// add takes a token that has its shape.
+func (f *found) add(s string) {
 	switch {
 	case !shaped(s) || slices.Contains(f.tokens, s):
 	case len(s) > maxToken:
@@ -96,56 +111,49 @@ func shaped(s string) bool {
 	return dots == 4 && part > 0
 }
 
-// pairs are the carriers' values in name=value&name=value.
-func pairs(s string) map[string][]string {
-	values := make(map[string][]string)
+// pairs reads name=value&name=value.
+func pairs(s string) values {
+	v := values{}
 	for pair := range strings.SplitSeq(s, "&") {
-		name, value, ok := strings.Cut(pair, "=")
-		if !ok || !slices.Contains(carriers[:], name) {
-			continue
-		}
-		if v, err := url.QueryUnescape(value); err == nil {
-			values[name] = append(values[name], v)
+		name, value, _ := strings.Cut(pair, "=")
+		if decoded, err := url.QueryUnescape(value); err == nil {
+			v.put(name, decoded)
 		}
 	}
-	return values
+	return v
 }
 
-// jsonFields are the carriers' string values in a JSON object, at its top only. What stands before a fault counts.
-func jsonFields(body string) map[string][]string {
-	values := make(map[string][]string)
+// jsonFields reads the string members of a JSON object, at its top only. What stands before a fault counts.
+func jsonFields(body string) values {
+	v := values{}
 	_ = eachMember([]byte(body), func(name string, raw json.RawMessage) error {
-		if v, ok := text(raw); ok && slices.Contains(carriers[:], name) {
-			values[name] = append(values[name], v)
+		if s, ok := text(raw); ok {
+			v.put(name, s)
 		}
 		return nil
 	})
-	return values
+	return v
 }
 
-// multipartFields are the carriers' values in a multipart form; the boundary is read from the body's first line.
-func multipartFields(body string) map[string][]string {
-	values := make(map[string][]string)
+// multipartFields reads a multipart form; the boundary is taken from the body's first line.
+func multipartFields(body string) values {
+	v := values{}
 	line, _, _ := strings.Cut(body, "\n")
 	boundary := strings.TrimRight(strings.TrimPrefix(line, "--"), " \t\r")
 	if boundary == "" || len(boundary) > 70 { // RFC 2046, 5.1.1
-		return values
+		return v
 	}
-	r := multipart.NewReader(bytes.NewReader([]byte(body)), boundary)
+	r := multipart.NewReader(strings.NewReader(body), boundary)
 	for range maxFields {
 		part, err := r.NextPart()
 		if err != nil {
-			return values
+			return v
 		}
-		name := part.FormName()
-		if !slices.Contains(carriers[:], name) {
-			continue
-		}
-		v, err := io.ReadAll(part)
+		s, err := io.ReadAll(part)
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return values
+			return v
 		}
-		values[name] = append(values[name], string(v))
+		v.put(part.FormName(), string(s))
 	}
-	return values
+	return v
 }

@@ -58,8 +58,8 @@ func (g *Gateway) open(token string) ([]byte, *OpenError) {
 	if refused := checkToken(token, g.cfg.ClientID, g.cfg.MaxP2C); refused != nil {
 		return nil, refused
 	}
-	for _, key := range g.keys.open {
-		if plaintext, err := g.unseal(token, key); err == nil {
+	for _, key := range g.openKeys {
+		if plaintext, err := g.unseal(token, key()); err == nil {
 			return plaintext, nil
 		}
 	}

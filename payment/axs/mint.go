@@ -39,7 +39,7 @@ func (g *Gateway) Mint(r payment.MintRequest) (payment.Minted, error) {
 	if err != nil {
 		return payment.Minted{}, mintError(payment.CodeInternal, "the link's content could not be encoded", "report this: it is a fault of the agent", err)
 	}
-	token, err := seal(plaintext, g.keys.mint, g.cfg.ClientID)
+	token, err := seal(plaintext, g.mintKey(), g.cfg.ClientID)
 	if err != nil {
 		return payment.Minted{}, mintError(payment.CodeInternal, "the link could not be encrypted", "report this: it is a fault of the agent", err)
 	}

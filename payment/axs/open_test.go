@@ -348,7 +348,7 @@ func TestRotation(t *testing.T) {
 	if _, refused := after.open(tokenOf(t, minted)); refused != nil {
 		t.Errorf("during a rotation links are not minted with the new secret: %v", refused)
 	}
-	if same := newGateway(t, func(c *Config) { c.PreviousSecret = c.Secret }); len(same.keys.open) != 1 {
+	if same := newGateway(t, func(c *Config) { c.PreviousSecret = c.Secret }); len(same.openKeys) != 1 {
 		t.Error("a previous secret that is the present one is tried twice")
 	}
 }
