@@ -65,11 +65,12 @@ func (h *hub) wake(src source) {
 	}
 }
 
-// replaceOthers closes the connection of a terminal unless it is the one named.
+// replaceOthers closes the connection of a terminal if it is older than the one named. Names are ULIDs, so they tell: an
+// announcement that comes late must not end the connection that has replaced its own.
 func (h *hub) replaceOthers(terminal, conn string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s := h.terminals[terminal]; s != nil && s.id != conn {
+	if s := h.terminals[terminal]; s != nil && s.id < conn {
 		s.close(closeReplaced, "a newer connection has taken over")
 	}
 }

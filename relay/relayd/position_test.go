@@ -59,10 +59,11 @@ func TestEpochChanged(t *testing.T) {
 }
 
 func TestStoreDeletedWhileRunning(t *testing.T) {
-	r := startRelay(t, t.TempDir(), nil)
+	r := startRelay(t, t.TempDir(), func(c *Config) { c.Ping = 100 * time.Millisecond })
 	c := r.add("K001")
 	a := startAgent(t, r, c, newMemory("j"), nil)
 	a.want("mark")
+	await[relay.CaughtUp](a, nil)
 	if err := r.store.js.DeleteStream(t.Context(), streamName); err != nil {
 		t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, reg *prometheus.Regi
 	if reg == nil {
 		reg = prometheus.NewRegistry()
 	}
-	s := &Server{cfg: cfg, log: log, reg: reg, hub: newHub(), monitorEvery: 5 * time.Second}
+	s := &Server{cfg: cfg, log: log, reg: reg, hub: newHub(), monitorEvery: min(5*time.Second, cfg.Ping)}
 	defer func() {
 		if err != nil {
 			s.release()

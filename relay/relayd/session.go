@@ -34,7 +34,6 @@ type session struct {
 	wake    chan struct{}      // holds one: a wake-up before the last is served adds nothing
 	lost    chan error         // holds one: read's last word
 	bye     chan farewell      // holds one: the first reason counts
-	ended   chan struct{}      // closed when run ends
 
 	epoch    string
 	cursor   uint64 // newest sequence read; the next read starts after it
@@ -80,11 +79,31 @@ func (s *session) run(ctx context.Context) {
 		s.sendClose(f.code, f.text)
 	}
 	_ = s.conn.Close()
-	close(s.ended)
-	<-readerDone
 	cancel()
+	s.drain(readerDone)
 	s.saveHead(context.Background())
 	s.log.Info("terminal disconnected", "conn", s.id, "err", err)
+}
+
+// drain takes what read still has to give: the agent's last acks carry its newest head.
+func (s *session) drain(readerDone <-chan struct{}) {
+	note := func(m relay.Message) {
+		if ack, ok := m.(relay.Ack); ok && s.epoch != "" {
+			s.noteHead(ack.Journal)
+		}
+	}
+	for {
+		select {
+		case m := <-s.inbound:
+			note(m)
+			continue
+		case <-readerDone:
+		}
+		for len(s.inbound) > 0 {
+			note(<-s.inbound)
+		}
+		return
+	}
 }
 
 func (s *session) serve(ctx context.Context) error {
@@ -158,11 +177,7 @@ func (s *session) read() {
 			s.close(websocket.CloseUnsupportedData, err.Error())
 			return
 		}
-		select {
-		case s.inbound <- m:
-		case <-s.ended:
-			return
-		}
+		s.inbound <- m // taken by run, or by drain once run is over
 	}
 }
 
@@ -224,7 +239,7 @@ func (s *session) noteHead(h relay.Head) {
 	if h == s.head {
 		return
 	}
-	if s.headTold {
+	if s.headTold && s.headTick != nil {
 		s.headTick.Reset(time.Second)
 	}
 	s.head, s.headTold = h, false

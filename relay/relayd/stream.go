@@ -91,7 +91,7 @@ func (s *Server) newSession(conn *websocket.Conn, t *terminal) *session {
 	return &session{
 		srv: s, conn: conn, term: t, sources: t.sources(), id: ulid.Make().String(),
 		log: s.log.With("terminal", t.ID), inbound: make(chan relay.Message, 16), wake: make(chan struct{}, 1),
-		lost: make(chan error, 1), bye: make(chan farewell, 1), ended: make(chan struct{}),
+		lost: make(chan error, 1), bye: make(chan farewell, 1),
 	}
 }
 
