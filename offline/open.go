@@ -67,17 +67,22 @@ func (j *Journal) open() error {
 	if err := identify(j.db, j.path, all); err != nil {
 		return err
 	}
+	if err := j.recognise(); err != nil {
+		return err
+	}
+	touched, err := j.checkTail()
+	if err != nil {
+		return err
+	}
+	// Nothing has been changed so far; from here on it is our journal.
 	j.writer = openWriter(j.path)
 	if err := migrate(j.writer, j.path, all); err != nil {
 		return err
 	}
-	if err := j.recognise(true); err != nil {
+	if err := j.noteID(); err != nil {
 		return err
 	}
-	if err := j.checkTail(); err != nil {
-		return err
-	}
-	if err := j.refreshLookups(); err != nil {
+	if err := j.refreshLookups(touched); err != nil {
 		return err
 	}
 	j.head, err = readHead(j.writer, j.id)
@@ -85,9 +90,10 @@ func (j *Journal) open() error {
 }
 
 // OpenReadOnly opens the journal for reading only, beside a running agent or after one has died. It creates nothing, migrates
-// nothing and changes no fact; SQLite may make the -shm file, its index of the write-ahead log. For that, and for reading what a
-// dead agent left in the log, it needs write permission in the directory: run it as the agent's user or as root. Without that
-// permission it works while the agent runs, and otherwise the error says so. The errors are those of Open without ErrLocked.
+// nothing and changes no fact; SQLite may make the -shm file, its index of the write-ahead log, and for that it needs write
+// permission in the directory: run it as the agent's user or as root. Without that permission it works while there is a -shm
+// file to read, that is while the agent runs or after it was killed; otherwise the error says so. The errors are those of Open
+// without ErrLocked.
 func OpenReadOnly(path string) (*Reader, error) {
 	path, err := locate(path)
 	if err != nil {
@@ -107,7 +113,7 @@ func OpenReadOnly(path string) (*Reader, error) {
 	r := &Reader{path: path, db: openReaders(path)}
 	err = identify(r.db, path, all)
 	if err == nil {
-		err = r.recognise(false)
+		err = r.recognise()
 	}
 	if err != nil {
 		r.db.Close()
@@ -239,8 +245,8 @@ func identify(db *sql.DB, path string, all []migration) error {
 	return checkSchema(path, n, len(all))
 }
 
-// recognise reads the journal's id and compares it with the one that was noted beside it; a writer notes it when nobody has.
-func (r *Reader) recognise(note bool) error {
+// recognise reads the journal's id and compares it with the one that was noted beside it, where one was.
+func (r *Reader) recognise() error {
 	id, err := readMeta(r.db, "journal_id")
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !isID(id) {
 		return damaged(r.path, "it has no id", "")
@@ -253,17 +259,14 @@ func (r *Reader) recognise(note bool) error {
 		return failure(r.path, "read its format", err)
 	}
 	if format != chainFormat {
-		return &Error{Kind: ErrSchemaNewer, Path: r.path, What: fmt.Sprintf("its chain has format %.8q; this program knows %s", format, chainFormat),
-			Hint: "install the newer kiosk-agent again"}
+		return &Error{Kind: ErrSchemaNewer, Path: r.path, Hint: "install the newer kiosk-agent again",
+			What: fmt.Sprintf("its chain has format %.8q; this program knows %s", format, chainFormat)}
 	}
 	r.id = id
 	marker := r.path + ".id"
 	b, err := os.ReadFile(marker)
-	if errors.Is(err, fs.ErrNotExist) && !note {
-		return nil
-	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return failure(r.path, "note its id in "+marker, writeMarker(marker, id))
+		return nil
 	}
 	if err != nil {
 		return failure(r.path, "read "+marker, err)
@@ -273,6 +276,16 @@ func (r *Reader) recognise(note bool) error {
 			"put the right journal back; if this one is right, remove that file")
 	}
 	return nil
+}
+
+// noteID notes the id beside the journal when nobody has.
+func (j *Journal) noteID() error {
+	marker := j.path + ".id"
+	_, err := os.Lstat(marker)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = writeMarker(marker, j.id)
+	}
+	return failure(j.path, "note its id in "+marker, err)
 }
 
 func isID(s string) bool {

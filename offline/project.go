@@ -134,20 +134,32 @@ func load(q querier, id string) (*live, error) {
 	return l, nil
 }
 
-// refreshLookups makes the look-up tables anew when they are of another version, or differ from the facts where Open looked.
-func (j *Journal) refreshLookups() error {
+// refreshLookups makes the look-up tables anew when they are of another version, or when a row of these payments differs from
+// their facts. That is no damage: the tables follow from the facts.
+func (j *Journal) refreshLookups(touched map[string]bool) error {
 	j.folders = newFolders()
 	version, err := readMeta(j.writer, "projection")
 	if err != nil {
 		return failure(j.path, "read the version of the look-up tables", err)
 	}
-	switch {
-	case version == projectionVersion && j.rebuilt == "":
-		return nil
-	case version == "0":
-		j.rebuilt = "" // a new journal
-	case version != projectionVersion:
+	rebuild := version != projectionVersion
+	if rebuild && version != "0" { // 0: a journal that was just made
 		j.rebuilt = "they are of version " + version + ", this program has " + projectionVersion
+	}
+	for id := range touched {
+		if rebuild {
+			break
+		}
+		same, err := j.sameAsFacts(id)
+		if err != nil {
+			return j.reading("check the look-up tables", err)
+		}
+		if !same {
+			rebuild, j.rebuilt = true, "the row of payment "+id+" differed from its facts"
+		}
+	}
+	if !rebuild {
+		return nil
 	}
 	return j.reading("make the look-up tables anew", j.rebuild())
 }

@@ -2,11 +2,10 @@ package offline
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
-
-	"kiosk-agent/payment"
 )
 
 const (
@@ -14,15 +13,15 @@ const (
 	defaultBudget = 500 * time.Millisecond
 )
 
-// checkTail checks at Open what can be checked in bounded time: the file's structure as far as the budget lets it, the chain and
-// the bodies of the newest facts, and the look-up rows of the payments that these are about.
-func (j *Journal) checkTail() error {
+// checkTail checks at Open what can be checked in bounded time and without writing: the file's structure as far as the budget
+// lets it, and the chain and the bodies of the newest facts. It returns the payments that these are about.
+func (j *Journal) checkTail() (touched map[string]bool, err error) {
 	if err := j.quickCheck(); err != nil {
-		return err
+		return nil, err
 	}
 	h, err := readHead(j.db, j.id)
 	if err != nil {
-		return failure(j.path, "read the head", err)
+		return nil, failure(j.path, "read the head", err)
 	}
 	n := int64(j.cfg.TailFacts)
 	if n <= 0 {
@@ -30,9 +29,9 @@ func (j *Journal) checkTail() error {
 	}
 	w := walk{next: max(1, h.seq-n+1)}
 	if w.prev, err = j.hashBefore(w.next); err != nil {
-		return err
+		return nil, err
 	}
-	touched := map[string]bool{}
+	touched = map[string]bool{}
 	err = eachRecord(j.db, w.next, h.seq, func(r *record) error {
 		if _, problems := w.check(r); len(problems) > 0 {
 			return damaged(j.path, fmt.Sprintf("fact %d: %s", r.seq, problems[0]), "")
@@ -42,18 +41,7 @@ func (j *Journal) checkTail() error {
 		}
 		return nil
 	})
-	if err != nil {
-		return failure(j.path, "check the newest facts", err)
-	}
-	if w.next != h.seq+1 {
-		return damaged(j.path, fmt.Sprintf("facts %d to %d are missing", w.next, h.seq), "")
-	}
-	for id := range touched {
-		if err := j.checkLookup(id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return touched, failure(j.path, "check the newest facts", err)
 }
 
 // hashBefore is the hash that the fact with this sequence follows.
@@ -70,23 +58,20 @@ func (j *Journal) hashBefore(seq int64) (digest, error) {
 	return d, nil
 }
 
-// checkLookup compares one row with the facts. A difference is no damage, for the row follows from them: it is made anew.
-func (j *Journal) checkLookup(id string) error {
-	l, err := load(j.db, id)
-	if errors.Is(err, payment.ErrFact) {
-		return j.reading("check a payment", err)
-	}
+// sameAsFacts compares one look-up row with the facts.
+func (j *Journal) sameAsFacts(id string) (bool, error) {
+	l, err := load(j.writer, id)
 	if err != nil {
-		return failure(j.path, "check a payment", err)
+		return false, err
 	}
 	if l == nil || !l.folder.Seen() {
-		return damaged(j.path, "payment "+id+" does not begin with requested", "")
+		return false, damaged(j.path, "payment "+id+" does not begin with requested", "")
 	}
-	row, err := scanLookup(j.db.QueryRow("SELECT "+lookupColumns+" FROM payments WHERE id = ?", id))
-	if err != nil || row != l.row {
-		j.rebuilt = "the look-up row of payment " + id + " differed from its facts"
+	row, err := scanLookup(j.writer.QueryRow("SELECT "+lookupColumns+" FROM payments WHERE id = ?", id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
 	}
-	return nil
+	return row == l.row, err
 }
 
 // quickCheck lets SQLite check pages and cells; running out of time is no finding.

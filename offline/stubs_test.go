@@ -1,4 +1,0 @@
-package offline
-
-func appender(string) {}
-func hold(string)     {}
