@@ -3,7 +3,7 @@ package jsonrpc
 import (
 	"errors"
 	"io"
-	"os"
+	"net"
 	"sync"
 	"time"
 
@@ -75,10 +75,11 @@ func (w *wsConn) Read() ([]byte, error) {
 		return msg, nil
 	}
 	close(w.dead)
+	timeout, ok := errors.AsType[net.Error](err) // gorilla hides os.ErrDeadlineExceeded
 	switch {
 	case errors.Is(err, websocket.ErrReadLimit):
 		return nil, ErrTooLarge
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case ok && timeout.Timeout():
 		return nil, ErrSilent
 	case err == nil:
 		return nil, ErrNotText
