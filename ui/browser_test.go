@@ -111,9 +111,9 @@ func (tb *tab) until(expression string) {
 	}
 }
 
-func evaluate[T any](tb *tab, expression string) T {
+func evaluate[T any](tb *tab, expression string, opts ...chromedp.EvaluateOption) T {
 	tb.t.Helper()
-	v, err := chromedp.Run(tb.ctx, chromedp.Evaluate[T](expression))
+	v, err := chromedp.Run(tb.ctx, chromedp.Evaluate[T](expression, opts...))
 	if err != nil {
 		tb.t.Fatalf("%s: %v", expression, err)
 	}

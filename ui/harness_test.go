@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -140,6 +141,7 @@ func newStand(t testing.TB, cfg Config, listener net.Listener) *stand {
 		case err := <-ended:
 			t.Fatalf("Run: %v", err)
 		default:
+			runtime.Gosched()
 		}
 	}
 	s.stop = sync.OnceFunc(func() {

@@ -2,15 +2,20 @@ package ui
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 )
 
 var update = flag.Bool("update", false, "write the pictures to docs/images")
@@ -38,36 +43,63 @@ func scenes() map[string]Screen {
 	}
 }
 
-// TestPictures drives the real hub and a real Chromium through every screen at every size: the page confirms each, nothing is cut
-// off or leaves the screen, and with -update the pictures of docs/images are written.
+const longName = "Sri Thirumurugan Traditional Food Court & Catering (Bukit Timah Plaza) Pte Ltd"
+
+// TestPictures drives the real hub and a real Chromium through every screen at every size, with ordinary texts, with a long name and
+// with the longest language first: the page confirms each, nothing is cut off or leaves the screen, the code can be read. With
+// -update the pictures of docs/images are written.
 func TestPictures(t *testing.T) {
+	long, tamil := testConfig(), testConfig()
+	long.MerchantName = longName
+	tamil.MerchantName, tamil.Languages = longName, []string{"ta", "ms", "zh", "en"}
 	for _, sz := range sizes {
 		t.Run(sz.String(), func(t *testing.T) {
-			for name, screen := range scenes() {
-				cfg := testConfig()
-				if name == "pay-large" {
-					cfg.MerchantName = "Sri Thirumurugan Traditional Food Court & Catering (Bukit Timah Plaza) Pte Ltd"
-				}
-				s := newStand(t, cfg, nil)
-				tb := newTab(t, sz)
-				tb.sign(s)
-				s.Show(screen)
-				s.events.awaitShown(t, screen)
-				if found := evaluate[[]string](tb, findCutOff); len(found) > 0 {
-					t.Errorf("%s: cut off: %q", name, found)
-				}
-				picture := tb.picture()
-				if screen.Kind == KindPay {
-					if got := zbar(t, picture); got != screen.Payload {
-						t.Errorf("%s: the code on the picture reads %q", name, got)
-					}
-				}
-				if *update {
-					save(t, fmt.Sprintf("display-%s-%s.png", name, sz), picture)
-				}
-				s.stop()
-			}
+			walk(t, sz, testConfig(), ordinary)
+			walk(t, sz, long, func(name string) string { return map[string]string{"pay-large": "pay-long-name"}[name] })
+			walk(t, sz, tamil, func(name string) string {
+				return map[string]string{"pay": "pay-tamil", "unknown": "unknown-tamil"}[name]
+			})
 		})
+	}
+}
+
+// ordinary keeps all but the rarest of the screens that the page shows by itself.
+func ordinary(name string) string {
+	if name == KindChecking || name == "moved" || name == "too_small" || name == "pay-large" {
+		return ""
+	}
+	return name
+}
+
+// walk shows every scene, and every screen that the page shows by itself. Pictures are kept under the name that keep gives.
+func walk(t *testing.T, sz size, cfg Config, keep func(string) string) {
+	t.Helper()
+	s := newStand(t, cfg, nil)
+	defer s.stop()
+	tb := newTab(t, sz)
+	tb.sign(s)
+	look := func(name string) {
+		t.Helper()
+		if found := evaluate[[]string](tb, findCutOff); len(found) > 0 {
+			t.Errorf("%s in %v: cut off: %q", name, cfg.Languages, found)
+		}
+		if file := keep(name); *update && file != "" {
+			save(t, fmt.Sprintf("display-%s-%s.png", file, sz), tb.picture())
+		}
+	}
+	for name, screen := range scenes() {
+		s.Show(screen)
+		s.events.awaitShown(t, screen)
+		look(name)
+		if screen.Kind == KindPay {
+			if got := zbar(t, tb.picture()); got != screen.Payload {
+				t.Errorf("%s: the code on the picture reads %q", name, got)
+			}
+		}
+	}
+	for _, kind := range []string{KindWait, KindChecking, "moved", "too_small"} {
+		evaluate[bool](tb, "import('/assets/view.js').then((view) => { view.showNotice('"+kind+"', {payment: '01JD3V8Q6N4ZK9B7T5W2XYCMRE'}); return true; })", chromedp.EvalAwaitPromise)
+		look(kind)
 	}
 }
 
@@ -114,41 +146,40 @@ func save(t *testing.T, name string, picture []byte) {
 	}
 }
 
-// quantise keeps a frequent colour of every coarse cell of the colour cube: enough for flat areas and smooth letters.
+// quantise keeps the 16 most frequent colours, at most one of each coarse cell of the colour cube: enough for flat areas with smooth
+// letters, and four bits per pixel.
 func quantise(img image.Image) *image.Paletted {
 	b := img.Bounds()
-	counts := map[color.RGBA]int{}
-	cell := func(c color.RGBA) color.RGBA { return color.RGBA{c.R &^ 31, c.G &^ 31, c.B &^ 31, 255} }
 	pixel := func(x, y int) color.RGBA {
 		return color.RGBAModel.Convert(img.At(x, y)).(color.RGBA)
 	}
+	counts := map[color.RGBA]int{}
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		for x := b.Min.X; x < b.Max.X; x++ {
 			counts[pixel(x, y)]++
 		}
 	}
-	best := map[color.RGBA]color.RGBA{}
-	for c, n := range counts {
-		k := cell(c)
-		if old, ok := best[k]; !ok || n > counts[old] || n == counts[old] && c.R < old.R {
-			best[k] = c
-		}
-	}
+	colours := slices.SortedFunc(maps.Keys(counts), func(p, q color.RGBA) int {
+		return cmp.Or(counts[q]-counts[p], int(p.R)-int(q.R), int(p.G)-int(q.G), int(p.B)-int(q.B))
+	})
 	var palette color.Palette
-	for _, c := range best {
-		if len(palette) < 256 {
+	taken := map[color.RGBA]bool{}
+	for _, c := range colours {
+		cell := color.RGBA{c.R &^ 31, c.G &^ 31, c.B &^ 31, 255}
+		if !taken[cell] && len(palette) < 16 {
+			taken[cell] = true
 			palette = append(palette, c)
 		}
 	}
 	out := image.NewPaletted(b, palette)
-	cache := map[color.RGBA]uint8{}
+	index := map[color.RGBA]uint8{}
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		for x := b.Min.X; x < b.Max.X; x++ {
 			c := pixel(x, y)
-			i, ok := cache[c]
+			i, ok := index[c]
 			if !ok {
 				i = uint8(palette.Index(c))
-				cache[c] = i
+				index[c] = i
 			}
 			out.SetColorIndex(x, y, i)
 		}

@@ -74,7 +74,8 @@ type Config struct {
 	Now func() time.Duration
 }
 
-// Events is told what happens on the display. The methods are called from one goroutine and must not block.
+// Events is told what happens on the display. The methods are called from one goroutine and must not block; they may call Show,
+// Fits and State.
 type Events interface {
 	// DisplayShown: the page has painted this screen. It is repeated after a reconnect, a resize or a lost connection that healed.
 	DisplayShown(kind, payment string, revision int64)
