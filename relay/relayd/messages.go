@@ -113,7 +113,7 @@ func (s *store) next(ctx context.Context, sources []source, after uint64) (*stor
 	if best == nil {
 		return nil, nil
 	}
-	return open(best)
+	return s.open(best), nil
 }
 
 // at returns the message at seq, nil when there is none.
@@ -122,7 +122,7 @@ func (s *store) at(ctx context.Context, seq uint64) (*stored, error) {
 	if m == nil || err != nil {
 		return nil, err
 	}
-	return open(m)
+	return s.open(m), nil
 }
 
 // lastMark returns the newest mark of a source, nil when there is none.
@@ -136,7 +136,7 @@ func (s *store) lastMark(ctx context.Context, of source) (*stored, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(m)
+	return s.open(m), nil
 }
 
 func (s *store) get(ctx context.Context, seq uint64, opts ...jetstream.GetMsgOpt) (*jetstream.RawStreamMsg, error) {
@@ -149,10 +149,17 @@ func (s *store) get(ctx context.Context, seq uint64, opts ...jetstream.GetMsgOpt
 	return m, err
 }
 
-func open(m *jetstream.RawStreamMsg) (*stored, error) {
+// open reads a message. One that is not ours, or of a later program's kind, has no kind: readers pass over it, because
+// no repetition would make it readable and those behind it must not wait.
+func (s *store) open(m *jetstream.RawStreamMsg) *stored {
 	out := &stored{seq: m.Sequence, subject: m.Subject}
-	if err := json.Unmarshal(m.Data, &out.envelope); err != nil || out.ID == "" {
-		return nil, fmt.Errorf("message %d is not one of ours", m.Sequence)
+	err := json.Unmarshal(m.Data, &out.envelope)
+	switch {
+	case err == nil && out.ID != "" && !out.ReceivedAt.IsZero() &&
+		(out.Kind == relay.KindHook || out.Kind == relay.KindMark || out.Kind == relay.KindCanary && relay.ValidNonce(out.Nonce)):
+		return out
+	default:
+		s.log.Error("a message in the store is not one of ours and is passed over", "seq", m.Sequence)
+		return &stored{seq: m.Sequence, subject: m.Subject}
 	}
-	return out, nil
 }

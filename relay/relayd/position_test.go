@@ -148,6 +148,19 @@ func TestMarksKeepQuietPositionsAlive(t *testing.T) {
 	a.nothing()
 }
 
+func TestForeignMessageIsPassedOver(t *testing.T) {
+	r := startRelay(t, t.TempDir(), nil)
+	c := r.add("K001")
+	mustPost(t, c.HookURL, "one")
+	for _, text := range []string{"not JSON", "{}", `{"id":"x","kind":"later","received_at":"2026-11-20T12:00:00Z"}`} {
+		if _, err := r.store.js.Publish(t.Context(), terminalSource("K001").hooks(), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustPost(t, c.HookURL, "two")
+	expect(t, meet(t, r, c, newMemory("j")), "one", "two", "mark")
+}
+
 func TestPositionAgedOut(t *testing.T) {
 	r := startRelay(t, t.TempDir(), nil)
 	c := r.add("K001")

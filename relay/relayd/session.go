@@ -198,8 +198,8 @@ func (s *session) pump(ctx context.Context) error {
 			return s.sayCaughtUp()
 		}
 		s.cursor = m.seq
-		if m.Kind == relay.KindCanary && m.seq <= s.helloSeq {
-			continue // older than the connection: proves nothing
+		if m.Kind == "" || m.Kind == relay.KindCanary && m.seq <= s.helloSeq {
+			continue // not ours, or a canary older than the connection, which proves nothing
 		}
 		d := m.delivery(s.epoch)
 		if m.Kind != relay.KindCanary {

@@ -1,0 +1,270 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// bench drives a machine with a clock of its own and writes down what it does.
+type bench struct {
+	t     *testing.T
+	m     *Machine
+	now   Now
+	lines []string
+	conn  int
+	nonce string
+}
+
+func newBench(t *testing.T, every time.Duration) *bench {
+	n := 0
+	ports := Ports{
+		Nonce:  func() string { n++; return fmt.Sprintf("nonce-%012d", n) },
+		Jitter: func() float64 { return 0 },
+	}
+	timing := Timing{
+		CanaryEvery: every, CanaryTimeout: 10 * time.Second, WelcomeTimeout: 10 * time.Second,
+		BackoffMin: 500 * time.Millisecond, BackoffMax: 30 * time.Second, ReplacedWait: 30 * time.Second,
+	}
+	b := &bench{t: t, m: NewMachine(timing, ports, "test", true, nil), now: Now{Boot: time.Hour, Wall: sampleTime}}
+	return b
+}
+
+// step feeds one input and writes each effect as a line.
+func (b *bench) step(in Input) *bench {
+	for _, e := range b.m.Step(b.now, in) {
+		switch e := e.(type) {
+		case DoReadJournal:
+			b.conn = e.Conn
+			b.lines = append(b.lines, "read")
+		case DoDial:
+			b.lines = append(b.lines, fmt.Sprintf("dial %v", e.Hello.Position))
+		case DoSend:
+			b.lines = append(b.lines, fmt.Sprintf("ack %d head %d", e.Message.(Ack).Position.Seq, e.Message.(Ack).Journal.Seq))
+		case DoClose:
+			b.lines = append(b.lines, "close")
+		case DoHandle:
+			switch m := e.Message.(type) {
+			case Delivery:
+				b.lines = append(b.lines, fmt.Sprintf("deliver %d", m.Position.Seq))
+			case Gap:
+				b.lines = append(b.lines, "gap "+m.Reason)
+			}
+		case DoPostCanary:
+			b.nonce = e.Nonce
+			b.lines = append(b.lines, "canary")
+		case DoObserve:
+			b.lines = append(b.lines, describe(e.Event))
+		}
+	}
+	return b
+}
+
+func describe(e Event) string {
+	switch e := e.(type) {
+	case Disconnected:
+		return fmt.Sprintf("disconnected %v", e.RetryIn)
+	case CanaryReturned:
+		return fmt.Sprintf("returned %v", e.RTT)
+	case ClockOffset:
+		return fmt.Sprintf("offset %v±%v", e.Offset, e.Uncertainty)
+	default:
+		name := fmt.Sprintf("%T", e)
+		return strings.TrimPrefix(name, "relay.")
+	}
+}
+
+func (b *bench) after(d time.Duration) *bench {
+	b.now.Boot += d
+	b.now.Wall = b.now.Wall.Add(d)
+	return b
+}
+
+func (b *bench) message(m Message) *bench { return b.step(InMessage{b.conn, m}) }
+
+// connected goes to the state after welcome and forgets the lines up to there.
+func (b *bench) connected() *bench {
+	b.step(InStart{}).step(InJournal{Conn: b.conn}).step(InDialed{Conn: b.conn})
+	b.message(Welcome{Epoch: "e", Now: Time{b.now.Wall}})
+	b.lines = nil
+	return b
+}
+
+// want compares the lines since the last call.
+func (b *bench) want(lines ...string) *bench {
+	b.t.Helper()
+	if diff := cmp.Diff(lines, b.lines); diff != "" {
+		b.t.Errorf("(-want +got):\n%s", diff)
+	}
+	b.lines = nil
+	return b
+}
+
+func hookAt(seq uint64) Delivery {
+	return Delivery{Kind: KindHook, Position: Position{"e", seq, "i"}, ReceivedAt: sampleTime}
+}
+
+func (b *bench) canaryBack(nonce string) *bench {
+	return b.message(Delivery{Kind: KindCanary, Nonce: nonce, Position: Position{"e", 1, "i"}, ReceivedAt: b.now.Wall})
+}
+
+func TestConnectAndDeliverInOrder(t *testing.T) {
+	b := newBench(t, time.Minute)
+	b.step(InStart{}).want("read")
+	b.step(InJournal{Conn: b.conn, Has: true, Position: Position{"e", 7, "i"}}).want("dial &{e 7 i}")
+	b.step(InDialed{Conn: b.conn}).want()
+	b.after(40 * time.Millisecond).message(Welcome{Epoch: "e", Now: Time{b.now.Wall.Add(time.Second)}})
+	b.want("Connected", "HeadKnown", "offset 1.02s±21ms", "canary")
+	b.message(Gap{Reason: "x"}).message(hookAt(8)).message(hookAt(9)).message(CaughtUpMessage{})
+	b.want("gap x")
+	b.step(InHandled{}).want("GapSeen", "deliver 8")
+	b.step(InHandled{Head: Head{Seq: 1}}).want("ack 8 head 1", "deliver 9")
+	b.step(InHandled{Head: Head{Seq: 2}}).want("ack 9 head 2", "CaughtUp")
+}
+
+func TestRefusedDeliveryIsNotAcknowledged(t *testing.T) {
+	b := newBench(t, 0).connected()
+	b.message(hookAt(1)).message(hookAt(2)).want("deliver 1")
+	refusal := InHandled{Err: errors.New("disk full")}
+	b.step(refusal).want("close", "disconnected 1s")
+	// A journal that keeps refusing slows down, although each connection is welcomed.
+	for _, wait := range []string{"2s", "4s", "8s", "16s", "30s", "30s"} {
+		b.after(30 * time.Second).step(InTick{}).connectedAgain().message(hookAt(1)).want("deliver 1")
+		b.step(refusal).want("close", "disconnected "+wait)
+	}
+	b.after(30*time.Second).step(InTick{}).connectedAgain().message(hookAt(1)).step(InHandled{}).want("deliver 1", "ack 1 head 0")
+	b.step(InLost{b.conn, errors.New("x")}).want("close", "disconnected 500ms")
+}
+
+func (b *bench) connectedAgain() *bench {
+	b.step(InJournal{Conn: b.conn}).step(InDialed{Conn: b.conn}).message(Welcome{Epoch: "e", Now: Time{b.now.Wall}})
+	b.lines = nil
+	return b
+}
+
+// TestLostWhileHandling: the next hello waits for the handler, because only then is the durable position known.
+func TestLostWhileHandling(t *testing.T) {
+	b := newBench(t, 0).connected()
+	b.message(hookAt(1)).message(hookAt(2)).want("deliver 1")
+	b.step(InLost{b.conn, errors.New("x")}).want("close", "disconnected 500ms")
+	b.after(time.Minute).step(InTick{}).want()
+	if _, ok := b.m.Next(); ok {
+		t.Error("a timer is wanted while only the handler can go on")
+	}
+	b.step(InHandled{}).want("read") // no ack on a connection that is gone
+}
+
+func TestStaleAnswersAreIgnored(t *testing.T) {
+	b := newBench(t, 0).connected()
+	old := b.conn
+	b.step(InLost{old, errors.New("x")}).after(time.Second).step(InTick{}).connectedAgain()
+	b.step(InLost{old, errors.New("x")}).step(InMessage{old, hookAt(1)}).step(InDialed{Conn: old}).step(InJournal{Conn: old})
+	b.step(InHandled{}).step(InPosted{Nonce: "unknown"}).want()
+}
+
+func TestBackoff(t *testing.T) {
+	b := newBench(t, 0).step(InStart{})
+	b.lines = nil
+	for _, wait := range []string{"500ms", "1s", "2s", "4s", "8s", "16s", "30s", "30s"} {
+		b.step(InJournal{Conn: b.conn}).step(InDialed{Conn: b.conn, Err: &DialError{503}})
+		b.want("dial <nil>", "disconnected "+wait)
+		b.after(30 * time.Second).step(InTick{}).want("read")
+	}
+	b.connectedAgain().step(InLost{b.conn, &CloseError{CloseReplaced, ""}}).want("close", "disconnected 30s")
+}
+
+func TestNoWelcome(t *testing.T) {
+	b := newBench(t, 0).step(InStart{}).step(InJournal{Conn: 1}).step(InDialed{Conn: 1})
+	b.lines = nil
+	b.after(10*time.Second - 1).step(InTick{}).want()
+	b.after(1).step(InTick{}).want("close", "disconnected 500ms")
+}
+
+func TestCanaryCounts(t *testing.T) {
+	b := newBench(t, time.Minute).connected()
+	first := b.nonce
+	b.canaryBack("forged-0123456789").want()
+	b.after(30*time.Millisecond).canaryBack(first).want("returned 30ms", "offset 15ms±16ms")
+	b.canaryBack(first).want() // once only
+	b.step(InCanary{}).want("canary")
+	b.after(time.Second).message(hookAt(1)).canaryBack(b.nonce).want("deliver 1") // not before what stands in front of it
+	b.after(time.Second).step(InHandled{}).want("ack 1 head 0", "returned 2s", "offset 0s±1.001s")
+	if at, ok := b.m.Next(); !ok || at != b.now.Boot-2*time.Second+time.Minute {
+		t.Errorf("next canary at %v, %v", at, ok)
+	}
+	b.step(InCanary{}).step(InPosted{b.nonce, errors.New("429")}).want("canary", "CanaryFailed")
+	b.step(InLost{b.conn, errors.New("x")}).step(InCanary{}).want("close", "disconnected 500ms", "CanaryFailed")
+}
+
+func TestDeaf(t *testing.T) {
+	b := newBench(t, 11*time.Second).connected()
+	b.after(10 * time.Second).step(InTick{}).want("CanaryFailed")
+	b.after(time.Second).step(InTick{}).want("canary")
+	b.after(10*time.Second).step(InTick{}).want("CanaryFailed", "close", "disconnected 500ms")
+
+	b = newBench(t, 11*time.Second).connected()
+	b.after(10 * time.Second).step(InTick{}).want("CanaryFailed")
+	b.after(time.Second).step(InTick{}).message(hookAt(1)).want("canary", "deliver 1") // something arrives: not deaf
+	b.step(InHandled{}).after(10*time.Second).step(InTick{}).want("ack 1 head 0", "CanaryFailed")
+
+	b = newBench(t, 11*time.Second).connected() // a busy handler is no deafness
+	b.message(hookAt(1)).after(10 * time.Second).step(InTick{}).after(time.Second).step(InTick{})
+	b.after(10*time.Second).step(InTick{}).want("deliver 1", "CanaryFailed", "canary", "CanaryFailed")
+}
+
+func TestOutOfTurn(t *testing.T) {
+	b := newBench(t, 0).connected()
+	b.message(Welcome{}).want("close", "disconnected 500ms")
+	b = newBench(t, 0).connected()
+	for i := range maxQueue + 1 {
+		b.message(hookAt(uint64(i + 1)))
+	}
+	b.lines = nil
+	b.message(hookAt(999)).want("close", "disconnected 500ms")
+}
+
+func TestSupersede(t *testing.T) {
+	b := newBench(t, 0).connected()
+	b.step(InSupersede{Head{JournalID: "old"}}).want("close", "disconnected 0s", "read")
+	for _, e := range b.m.Step(b.now, InJournal{Conn: b.conn}) {
+		if d, ok := e.(DoDial); !ok || d.Hello.Supersedes == nil || d.Hello.Supersedes.JournalID != "old" {
+			t.Errorf("hello %+v", e)
+		}
+	}
+}
+
+// TestMachineIsDeterministic: the same random inputs give the same effects twice, and never a panic.
+func TestMachineIsDeterministic(t *testing.T) {
+	for seed := range uint64(300) {
+		one, two := randomRun(t, seed), randomRun(t, seed)
+		if diff := cmp.Diff(one, two); diff != "" {
+			t.Fatalf("seed %d (-one +two):\n%s", seed, diff)
+		}
+	}
+}
+
+func randomRun(t *testing.T, seed uint64) []string {
+	r := rand.New(rand.NewPCG(seed, 1))
+	b := newBench(t, 5*time.Second)
+	b.step(InStart{})
+	for range 200 {
+		b.after(time.Duration(r.IntN(3000)) * time.Millisecond)
+		var err error
+		if r.IntN(4) == 0 {
+			err = errors.New("x")
+		}
+		b.step([]Input{
+			InTick{}, InJournal{Conn: b.conn, Err: err}, InDialed{Conn: b.conn, Err: err}, InHandled{Err: err}, InCanary{},
+			InMessage{b.conn, Welcome{Now: Time{sampleTime}}}, InMessage{b.conn, hookAt(uint64(r.IntN(9) + 1))},
+			InMessage{b.conn, Gap{Reason: "r"}}, InMessage{b.conn, CaughtUpMessage{}}, InPosted{b.nonce, err},
+			InMessage{b.conn, Delivery{Kind: KindCanary, Nonce: b.nonce, ReceivedAt: sampleTime}},
+			InLost{b.conn, errors.New("x")}, InSupersede{},
+		}[r.IntN(13)])
+	}
+	return b.lines
+}
