@@ -86,11 +86,7 @@ func (f *found) addAll(v values) {
 
 // add takes a token that has its shape.
 func (f *found) add(s string) {
-	switch {
-	case !shaped(s) || slices.Contains(f.tokens, s):
-	case len(s) > maxToken:
-		f.refused = further(f.refused, &OpenError{ReasonTooLong, "token"})
-	case len(f.tokens) < maxTokens:
+	if len(f.tokens) < maxTokens && shaped(s) && !slices.Contains(f.tokens, s) {
 		f.tokens = append(f.tokens, s)
 	}
 }
