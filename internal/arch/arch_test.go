@@ -39,7 +39,7 @@ var allowed = map[string][]string{
 	"sandbox":        {"internal"},
 	"internal":       {},
 	"examples":       {},
-	"cmd":            append([]string{"payment", "payment/engine", "internal"}, adapters...),
+	"cmd":            append([]string{"payment", "payment/engine", "internal"}, append([]string{"examples"}, adapters...)...),
 }
 
 type pkg struct {

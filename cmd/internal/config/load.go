@@ -139,3 +139,23 @@ func keyLines(data []byte) map[string]int {
 	}
 	return lines
 }
+
+// Path is the file that the configuration came from.
+func (c *Config) Path() string { return c.path }
+
+// Locate puts the file and line before an error of another part whose text begins with a dotted key of the configuration
+// ("axs.secret: …"). Joined errors are located one by one.
+func (c *Config) Locate(err error) error {
+	var ps Problems
+	for text := range strings.Lines(err.Error()) {
+		text = strings.TrimSuffix(text, "\n")
+		key, what, _ := strings.Cut(text, " ")
+		key = strings.TrimSuffix(key, ":")
+		line, known := c.lines[key]
+		if !known {
+			key, what = "", text
+		}
+		ps = append(ps, Problem{Path: c.path, Line: line, Key: key, What: what})
+	}
+	return ps
+}

@@ -1,0 +1,114 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"kiosk-agent/internal/guard"
+)
+
+// askWithin bounds how long a health check waits for the engine.
+const askWithin = 2 * time.Second
+
+// watchHandler serves /metrics, /healthz and /readyz.
+func (a *Agent) watchHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), askWithin)
+		defer cancel()
+		if _, err := a.engine.Inspect(ctx); err != nil {
+			http.Error(w, "the engine does not answer: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), askWithin)
+		defer cancel()
+		snap, err := a.engine.Inspect(ctx)
+		if err != nil {
+			http.Error(w, "the engine does not answer: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		if !snap.Ready {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		for _, reason := range snap.Reasons {
+			fmt.Fprintf(w, "%s: %s (%s)\n", reason.Code, reason.Message, reason.Hint)
+		}
+		if snap.Ready {
+			fmt.Fprintln(w, "ready")
+		}
+	})
+	return guard.Policy{}.Wrap(mux)
+}
+
+// listenAdmin binds the admin socket. A socket that nobody answers on is a dead process's and is replaced.
+func listenAdmin(path string) (net.Listener, error) {
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("admin.socket: %w (create the directory, or set admin.socket)", err)
+	}
+	if conn, err := net.DialTimeout("unix", path, askWithin); err == nil {
+		return nil, errors.Join(fmt.Errorf("admin.socket: another kiosk-agent answers on %s", path), conn.Close())
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Type() == os.ModeSocket {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("admin.socket: %w", err)
+		}
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("admin.socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		return nil, errors.Join(fmt.Errorf("admin.socket: %w", err), ln.Close())
+	}
+	return ln, nil
+}
+
+// adminHandler serves the operator commands. Each request is logged with the uid of the process that sent it.
+func (a *Agent) adminHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		st, err := terminal{a}.Status(r.Context(), "")
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(st); err != nil {
+			a.log.Debug("admin answer not delivered", "error", err)
+		}
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.log.Info("admin", "method", r.Method, "path", r.URL.Path, "uid", peerUID(r))
+		mux.ServeHTTP(w, r)
+	})
+}
+
+type peerKey struct{}
+
+// withPeer notes who is at the other end of a Unix socket.
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	if u, ok := c.(*net.UnixConn); ok {
+		return context.WithValue(ctx, peerKey{}, uidOf(u))
+	}
+	return ctx
+}
+
+func peerUID(r *http.Request) int {
+	if uid, ok := r.Context().Value(peerKey{}).(int); ok {
+		return uid
+	}
+	return -1
+}

@@ -1,0 +1,219 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"kiosk-agent/cmd/internal/config"
+	"kiosk-agent/internal/bootclock"
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/offline"
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/axs"
+	"kiosk-agent/payment/engine"
+	"kiosk-agent/relay"
+	"kiosk-agent/ui"
+)
+
+// notBefore is a date that no right clock of this release shows: it is older than the release.
+var notBefore = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+
+// axsSchemes are what a till may name when the configuration names none.
+var axsSchemes = []string{"credit_card", "paynow", "alipay", "wechatpay"}
+
+func engineConfig(c *config.Config) engine.Config {
+	ec := engine.Config{
+		Tag: c.TerminalTag(), Currency: payment.Currency(c.Terminal.Currency), MaxAmount: c.Terminal.MaxAmount,
+		Provider: c.Payment.Provider, Mode: c.Payment.Mode, Schemes: Schemes(c), Timeout: c.Payment.Timeout.Of(),
+		Policy: payment.Policy{
+			FinishDeclined: c.Payment.AfterDeclined == "finish", Settle: payment.ToMillis(c.Payment.Settle.Of()),
+			AnswerWithin: payment.ToMillis(c.Payment.AnswerWithin.Of()), Watch: payment.ToMillis(c.Payment.Watch.Of()),
+		},
+		ReuseWindow: c.Payment.ReuseWindow.Of(), RequireCanary: c.Payment.RequireCanary.Of(), RequireScreen: c.Payment.RequireDisplay,
+		NotBefore: notBefore,
+	}
+	for _, t := range c.Till.WebSocket.Tills {
+		if t.Display {
+			ec.DisplayTills = append(ec.DisplayTills, t.Name)
+		}
+	}
+	return ec
+}
+
+// Schemes are the ways to pay that tills may ask for.
+func Schemes(c *config.Config) []string {
+	if len(c.AXS.Schemes) > 0 {
+		return slices.Clone(c.AXS.Schemes)
+	}
+	return slices.Clone(axsSchemes)
+}
+
+func newGateway(c *config.Config, credDir string) (*axs.Gateway, error) {
+	key, err := secret.Resolve(c.AXS.Secret, credDir)
+	if err != nil {
+		return nil, fmt.Errorf("axs.secret: %w", err)
+	}
+	var previous secret.Value
+	if c.AXS.PreviousSecret != "" {
+		if previous, err = secret.Resolve(c.AXS.PreviousSecret, credDir); err != nil {
+			return nil, fmt.Errorf("axs.previous_secret: %w", err)
+		}
+	}
+	return newGatewayWith(c, key, previous)
+}
+
+func newGatewayWith(c *config.Config, key, previous secret.Value) (*axs.Gateway, error) {
+	return axs.New(axs.Config{
+		PaymentLink: c.AXS.PaymentLink, ClientID: c.AXS.ClientID, Secret: key, PreviousSecret: previous,
+		TerminalID: c.Terminal.ID, WebhookURL: c.Relay.HookURL, SuccessURL: c.AXS.SuccessURL, FailURL: c.AXS.FailURL,
+		CancelURL: c.AXS.CancelURL, AmountAs: c.AXS.AmountAs, SendExpiry: c.AXS.SendExpiry, Schemes: c.AXS.Schemes,
+		MaxP2C: c.AXS.MaxP2C, MaxAmount: c.Terminal.MaxAmount,
+	})
+}
+
+// CheckSecrets resolves every secret of the configuration and builds the gateway, as New would, without starting anything.
+func CheckSecrets(c *config.Config, credDir string) error {
+	_, gateway := newGateway(c, credDir)
+	errs := []error{gateway}
+	refs := map[string]string{"relay.token": c.Relay.Token}
+	for _, t := range c.Till.WebSocket.Tills {
+		refs["till.websocket.tills: token of "+t.Name] = t.Token
+	}
+	for key, ref := range refs {
+		if _, err := secret.Resolve(ref, credDir); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", key, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func filePath(ref string) (string, bool) { return strings.CutPrefix(ref, "file:") }
+
+// clock is the engine's and the relay client's clock.
+type clock struct{ *bootclock.Clock }
+
+func (c clock) Now() engine.Now { return engine.Now{Wall: c.Wall(), Boot: c.BootID(), Up: c.Boot()} }
+
+// ulids makes growing ULIDs, also within a millisecond.
+type ulids struct {
+	mu      sync.Mutex
+	entropy *ulid.MonotonicEntropy
+}
+
+func newULIDs() *ulids { return &ulids{entropy: ulid.Monotonic(rand.Reader, 0)} }
+
+func (u *ulids) NewID(at time.Time) string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return ulid.MustNew(ulid.Timestamp(at), u.entropy).String()
+}
+
+// canvas puts the engine's views on the display.
+type canvas struct{ hub *ui.Hub }
+
+func (c canvas) Show(v engine.View) {
+	s := ui.Screen{
+		Kind: string(v.Kind), Payment: v.Payment, Revision: v.Revision, Payload: v.Payload, Schemes: v.Schemes, Deadline: v.Left, Reason: v.Reason,
+	}
+	if v.Payment != "" {
+		s.Amount, s.Currency = v.Money.Decimal(), string(v.Money.Currency)
+	}
+	c.hub.Show(s)
+}
+
+// displayEvents tells the engine what happens on the display.
+type displayEvents struct{ a *Agent }
+
+func (d displayEvents) DisplayShown(kind, id string, revision int64) {
+	d.a.engine.Post(engine.DisplayShows{Kind: engine.ViewKind(kind), Payment: id, Revision: revision})
+}
+
+func (d displayEvents) DisplayRefused(id string, _ int64, reason string) {
+	d.a.engine.Post(engine.DisplayRefused{Payment: id, Reason: reason})
+}
+
+func (d displayEvents) DisplayState(s ui.State) {
+	cause := "none is connected"
+	if s.Connected {
+		cause = "it has not confirmed the idle screen yet"
+	}
+	d.a.engine.Post(engine.DisplayChanged{Connected: s.Connected, Cause: cause})
+}
+
+// prober asks the relay client for a canary. The client does not exist yet while the engine is built, so it is looked up late.
+type prober struct{ a *Agent }
+
+func (p prober) SendCanary() { p.a.relay.SendCanary() }
+
+// deliveries hands the relay's deliveries to the engine.
+type deliveries struct{ e *engine.Engine }
+
+func (d deliveries) Deliver(ctx context.Context, m relay.Delivery) error {
+	return d.e.Deliver(ctx, payment.Envelope{
+		Method: m.Hook.Method, Path: m.Hook.Path, Query: m.Hook.Query, Headers: m.Hook.Headers, Body: m.Hook.Body, ReceivedAt: m.ReceivedAt,
+	}, payment.Position(m.Position), m.Kind == relay.KindMark)
+}
+
+func (d deliveries) Gap(ctx context.Context, reason string) error { return d.e.Gap(ctx, reason) }
+
+// relayJournal is what the relay client reads of the journal.
+type relayJournal struct{ j *offline.Journal }
+
+func (r relayJournal) Position(context.Context) (relay.Position, bool, error) {
+	p, ok, err := r.j.Position()
+	return relay.Position(p), ok, err
+}
+
+func (r relayJournal) Head(context.Context) (relay.Head, error) {
+	h, err := r.j.Head()
+	return relay.Head{JournalID: h.JournalID, Seq: uint64(max(0, h.Seq)), Hash: h.Hash}, err
+}
+
+// relayEvent tells the engine what the relay client observed.
+func (a *Agent) relayEvent(ev relay.Event) {
+	switch ev := ev.(type) {
+	case relay.Connected:
+		a.engine.Post(engine.RelayChanged{Connected: true})
+	case relay.Disconnected:
+		cause := ""
+		if ev.Err != nil {
+			cause = ev.Err.Error()
+		}
+		a.engine.Post(engine.RelayChanged{Cause: cause})
+	case relay.CanaryReturned:
+		a.engine.Canary(ev.SentAt)
+	case relay.HeadKnown:
+		a.engine.Post(engine.RollbackChecked{Reason: a.rollback(ev.Head)})
+	case relay.ClockOffset:
+		a.offset.Store(&ev.Offset)
+	}
+}
+
+// rollback compares the relay's anchor with the journal: "" when the journal contains it.
+func (a *Agent) rollback(known *relay.Head) string {
+	if known == nil {
+		return ""
+	}
+	if known.JournalID != a.journal.JournalID() {
+		return "it remembers another journal for this terminal"
+	}
+	hash, ok, err := a.journal.HashAt(int64(known.Seq))
+	switch {
+	case err != nil:
+		return "the journal could not be compared: " + err.Error()
+	case !ok:
+		return fmt.Sprintf("it remembers fact %d, which is not here", known.Seq)
+	case hash != known.Hash:
+		return fmt.Sprintf("fact %d is another one here", known.Seq)
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,111 @@
+package agent
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"kiosk-agent/device"
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/payment"
+	"kiosk-agent/ui/qr"
+)
+
+// terminal answers terminal.info and terminal.status.
+type terminal struct{ a *Agent }
+
+func (t terminal) Info(till string) device.Info {
+	c := t.a.cfg
+	return device.Info{
+		TerminalID: c.Terminal.ID, Till: till, Version: t.a.opts.Version, Protocol: device.Protocol,
+		Currency:     payment.Currency(c.Terminal.Currency),
+		AmountLimits: device.AmountLimits{Min: 1, Max: c.Terminal.MaxAmount}, Schemes: Schemes(c), Provider: c.Payment.Provider,
+		Mode: c.Payment.Mode, AnswerWithin: int(c.Payment.AnswerWithin.Of() / time.Second),
+	}
+}
+
+func (t terminal) Status(ctx context.Context, till string) (device.Status, error) {
+	snap, err := t.a.engine.Inspect(ctx)
+	if err != nil {
+		return device.Status{}, err
+	}
+	st := device.Status{
+		Ready: snap.Ready, Reasons: snap.Reasons, Relay: t.relay(), Display: t.display(), Journal: t.journal(), Clock: t.clock(),
+	}
+	if snap.Active != nil {
+		st.Active = device.ViewFor(*snap.Active, till)
+	}
+	for _, nt := range t.a.cfg.Till.WebSocket.Tills {
+		st.Tills = append(st.Tills, device.TillStatus{Name: nt.Name, Kind: "websocket", Connected: snap.Attached[nt.Name] > 0})
+	}
+	return st, nil
+}
+
+func (t terminal) relay() device.RelayStatus {
+	s := t.a.relay.State()
+	r := device.RelayStatus{Connected: s.Connected, Error: s.LastError}
+	if u, err := url.Parse(t.a.cfg.Relay.URL); err == nil {
+		r.Host = u.Host
+	}
+	now := t.a.clock.Boot()
+	if s.Since > 0 {
+		r.Since = device.Time{Time: t.a.clock.Wall().Add(s.Since - now)}
+	}
+	if s.LastCanary > 0 {
+		age := int((now - s.LastCanary) / time.Second)
+		r.CanaryAge = &age
+		r.LastCanaryAt = device.Time{Time: t.a.clock.Wall().Add(s.LastCanary - now)}
+	}
+	return r
+}
+
+func (t terminal) display() device.DisplayStatus {
+	s := t.a.display.State()
+	d := device.DisplayStatus{Connected: s.Connected, Showing: s.Showing, Warning: s.Warn}
+	if s.Connected {
+		if fit, err := qr.Fit(t.a.sampleLink(), s.BoxPx); err == nil {
+			d.PxPerModule = fit.PxPerModule
+		}
+	}
+	return d
+}
+
+func (t terminal) journal() device.JournalStatus {
+	j := device.JournalStatus{Writable: t.a.journal.Writable() == nil}
+	if free, err := t.a.journal.FreeBytes(); err == nil {
+		j.FreeBytes = free
+	}
+	if head, err := t.a.journal.Head(); err == nil {
+		j.HeadSeq = head.Seq
+	}
+	return j
+}
+
+func (t terminal) clock() device.ClockStatus {
+	c := device.ClockStatus{Plausible: !t.a.clock.Wall().Before(notBefore)}
+	if off := t.a.offset.Load(); off != nil {
+		ms := off.Milliseconds()
+		c.OffsetMS = &ms
+	}
+	return c
+}
+
+// sampleLink is a link as long as the ones that are minted here; it pays nothing.
+func (a *Agent) sampleLink() string {
+	a.sampleOnce.Do(func() {
+		cfg := *a.cfg
+		gateway, err := newGatewayWith(&cfg, secret.Generate(), secret.Value{})
+		if err != nil {
+			return
+		}
+		minted, err := gateway.Mint(payment.MintRequest{
+			MerchantRef: a.cfg.TerminalTag() + "-" + newULIDs().NewID(a.clock.Wall()),
+			Money:       payment.Money{Amount: a.cfg.Terminal.MaxAmount, Currency: payment.Currency(a.cfg.Terminal.Currency)},
+			Timeout:     a.cfg.Payment.Timeout.Of(),
+		})
+		if err == nil {
+			a.sample = minted.Payload
+		}
+	})
+	return a.sample
+}

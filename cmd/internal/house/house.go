@@ -1,0 +1,256 @@
+// Package house runs everything on one machine: a simulated gateway, the relay and the agent, wired as an integrator would wire them
+// and with files as an integrator would write them. cmd/kiosk-demo and the end-to-end tests live on it.
+//
+// Every part is the real one except the gateway. Open prepares a directory and starts all three; Run works until its context ends.
+// What is in the directory survives: Open on the same directory goes on where it was.
+package house
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"kiosk-agent/cmd/internal/agent"
+	"kiosk-agent/cmd/internal/config"
+	"kiosk-agent/internal/guard"
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/relay/relayd"
+	"kiosk-agent/sandbox"
+)
+
+// The names used in the house.
+const (
+	Terminal = "DEMO-1"
+	ClientID = "demo-client"
+	LinkID   = "demo-link"
+	Till     = "till-1"
+)
+
+// Options of a House. Empty addresses mean a free port of 127.0.0.1.
+type Options struct {
+	Dir             string // for keys, journal, relay store and configuration; must exist
+	Log             *slog.Logger
+	Version         string
+	TillListen      string
+	DisplayListen   string
+	MetricsListen   string
+	SandboxListen   string
+	MerchantName    string
+	Origins         []string // pages that may be tills
+	Settle          time.Duration
+	Faults          []sandbox.Fault
+	Carriage        sandbox.Carriage
+	RequireNoScreen bool // sales without a customer display
+}
+
+// House is the running set.
+type House struct {
+	Agent      *agent.Agent
+	Relay      *relayd.Server
+	Sandbox    *sandbox.Server
+	SandboxURL string
+	ConfigPath string
+	TillToken  secret.Value
+	Tag        string
+
+	sandboxLn net.Listener
+	log       *slog.Logger
+	stopRelay context.CancelFunc
+	relayDone chan error
+}
+
+const anyPort = "127.0.0.1:0"
+
+// Open starts the relay and the sandbox, writes the agent's files and builds the agent.
+func Open(ctx context.Context, o Options) (_ *House, err error) {
+	h := &House{log: o.Log}
+	defer func() {
+		if err != nil {
+			h.abandon()
+		}
+	}()
+	axsSecret, err := secret.EnsureFile(filepath.Join(o.Dir, "axs.secret"))
+	if err != nil {
+		return nil, err
+	}
+	if h.TillToken, err = secret.EnsureFile(filepath.Join(o.Dir, "till.token")); err != nil {
+		return nil, err
+	}
+	if err := h.openSandbox(o, axsSecret); err != nil {
+		return nil, err
+	}
+	hookURL, err := h.openRelay(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := h.writeConfig(o, hookURL)
+	if err != nil {
+		return nil, err
+	}
+	h.Tag = cfg.TerminalTag()
+	h.Agent, err = agent.New(cfg, agent.Options{Version: o.Version, Log: o.Log.With("program", "kiosk-agent")})
+	return h, err
+}
+
+func (h *House) openSandbox(o Options, key secret.Value) (err error) {
+	if h.sandboxLn, err = net.Listen("tcp", or(o.SandboxListen, anyPort)); err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	h.SandboxURL = "http://" + h.sandboxLn.Addr().String()
+	h.Sandbox, err = sandbox.New(sandbox.Config{
+		Merchants: []sandbox.Merchant{{Name: o.MerchantName, ClientID: ClientID, Secret: key, LinkIDs: []string{LinkID}, Carriage: o.Carriage}},
+		Faults:    o.Faults,
+	}, o.Log.With("program", "sandbox"))
+	return err
+}
+
+// openRelay starts the relay and makes the terminal, once in the life of a directory.
+func (h *House) openRelay(ctx context.Context, o Options) (hookURL string, err error) {
+	admin, err := secret.EnsureFile(filepath.Join(o.Dir, "relay-admin.token"))
+	if err != nil {
+		return "", err
+	}
+	public := filepath.Join(o.Dir, "relay.addr")
+	listen := anyPort
+	if b, err := os.ReadFile(public); err == nil {
+		listen = strings.TrimSpace(string(b)) // the hook URL holds the address: keep it
+	}
+	h.Relay, err = relayd.New(ctx, relayd.Config{
+		PublicListen: listen, AdminListen: anyPort, AdminToken: admin, Store: relayd.StoreConfig{Dir: filepath.Join(o.Dir, "relay-store")},
+	}, o.Log.With("program", "kiosk-relay"), prometheus.NewRegistry())
+	if err != nil {
+		return "", err
+	}
+	relayCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	h.stopRelay, h.relayDone = stop, make(chan error, 1)
+	go func() { h.relayDone <- h.Relay.Run(relayCtx) }()
+
+	hookFile := filepath.Join(o.Dir, "hook.url")
+	if b, err := os.ReadFile(hookFile); err == nil {
+		return strings.TrimSpace(string(b)), nil
+	}
+	cred, err := h.Relay.AddTerminal(ctx, Terminal, "")
+	if err != nil {
+		return "", err
+	}
+	return cred.HookURL, errors.Join(
+		os.WriteFile(public, []byte(h.Relay.PublicAddr().String()+"\n"), 0o600),
+		os.WriteFile(filepath.Join(o.Dir, "relay.token"), append(cred.Token.Reveal(), '\n'), 0o600),
+		os.WriteFile(hookFile, []byte(cred.HookURL+"\n"), 0o600),
+	)
+}
+
+// writeConfig writes the file that an integrator would write, and reads it back as the agent would.
+func (h *House) writeConfig(o Options, hookURL string) (*config.Config, error) {
+	h.ConfigPath = filepath.Join(o.Dir, "config.toml")
+	quoted := make([]string, len(o.Origins))
+	for i, origin := range o.Origins {
+		quoted[i] = fmt.Sprintf("%q", origin)
+	}
+	settle := o.Settle
+	if settle == 0 {
+		settle = 5 * time.Second
+	}
+	text := fmt.Sprintf(`# Written by the demo; kiosk-agent's commands work with it while the demo runs.
+[terminal]
+id = %q
+
+[payment]
+settle = %q
+require_display = %t
+
+[axs]
+payment_link = "%s/hpp/checkout/%s"
+client_id = %q
+secret = "file:%s"
+
+[relay]
+url = "%s"
+token = "file:%s"
+hook_url = "%s"
+
+[till.websocket]
+listen = %q
+tills = [{name = %q, token = "file:%s"}]
+allowed_origins = [%s]
+
+[display]
+listen = %q
+token = "file:%s"
+merchant_name = %q
+
+[journal]
+path = %q
+
+[metrics]
+listen = %q
+
+[admin]
+socket = %q
+`, Terminal, settle, !o.RequireNoScreen, h.SandboxURL, LinkID, ClientID, filepath.Join(o.Dir, "axs.secret"),
+		"ws"+strings.TrimPrefix(h.Relay.PublicURL(), "http"), filepath.Join(o.Dir, "relay.token"), hookURL,
+		or(o.TillListen, anyPort), Till, filepath.Join(o.Dir, "till.token"), strings.Join(quoted, ", "),
+		or(o.DisplayListen, anyPort), filepath.Join(o.Dir, "display.token"), o.MerchantName,
+		filepath.Join(o.Dir, "journal.db"), or(o.MetricsListen, anyPort), filepath.Join(o.Dir, "admin.sock"))
+	if err := os.WriteFile(h.ConfigPath, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	return config.Load(h.ConfigPath)
+}
+
+func or(s, def string) string {
+	if s == "" {
+		return def
+	}
+	return s
+}
+
+// Run works until ctx ends: then the agent stops first, the sandbox next and the relay last.
+func (h *House) Run(ctx context.Context) error {
+	sandboxCtx, stopSandbox := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSandbox()
+	side := new(errgroup.Group)
+	// Links are opened by phones under any name of this machine: the sandbox checks no Host, it guards nothing.
+	srv := &http.Server{Handler: h.Sandbox.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	side.Go(func() error {
+		if err := srv.Serve(h.sandboxLn); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	side.Go(func() error { return h.Sandbox.Run(sandboxCtx) })
+	err := h.Agent.Run(ctx)
+	stopSandbox()
+	err = errors.Join(err, srv.Close(), side.Wait())
+	h.stopRelay()
+	return errors.Join(err, <-h.relayDone)
+}
+
+// abandon undoes what Open had started.
+func (h *House) abandon() {
+	if h.sandboxLn != nil {
+		_ = h.sandboxLn.Close() // nothing was served yet
+	}
+	if h.stopRelay != nil {
+		h.stopRelay()
+		<-h.relayDone
+	} else if h.Relay != nil {
+		h.Relay.Close()
+	}
+}
+
+// TillOrigin is the origin of a page served at addr.
+func TillOrigin(addr string) string { return "http://" + addr }
+
+// Guarded wraps a page of the demo with the Host check of every local listener.
+func Guarded(next http.Handler) http.Handler { return guard.Policy{SameOrigin: true}.Wrap(next) }

@@ -1,0 +1,175 @@
+// Kiosk-demo runs agent, relay and a simulated AXS in one process, for trying it: with --once it plays one sale by itself.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"kiosk-agent/cmd/internal/house"
+	"kiosk-agent/examples"
+	"kiosk-agent/payment"
+	"kiosk-agent/ui/qr"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "kiosk-demo:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	once    bool
+	dir     string
+	verbose bool
+	till    string
+	display string
+	metrics string
+	sandbox string
+	page    string
+	amount  string
+	chrome  string
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	fs := flag.NewFlagSet("kiosk-demo", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.BoolVar(&o.once, "once", false, "play one sale, print its timeline and stop; exit 0 only if the till heard approved and acknowledged it")
+	fs.StringVar(&o.dir, "dir", "", "directory for keys, journal and relay store (default: a new one, removed at the end)")
+	fs.BoolVar(&o.verbose, "verbose", false, "print the programs' logs")
+	fs.StringVar(&o.till, "till", "127.0.0.1:7654", "address of the till API")
+	fs.StringVar(&o.display, "display", "127.0.0.1:7655", "address of the customer display")
+	fs.StringVar(&o.metrics, "metrics", "127.0.0.1:7656", "address of metrics and health")
+	fs.StringVar(&o.page, "page", "127.0.0.1:7657", "address of the till page")
+	fs.StringVar(&o.sandbox, "sandbox", "127.0.0.1:7658", "address of the simulated AXS")
+	fs.StringVar(&o.amount, "amount", "10.23", "amount of the sale that --once plays")
+	fs.StringVar(&o.chrome, "chromium", "", "browser that --once uses as the display (default: the one on PATH; \"none\": a small display client)")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if o.once { // beside a demo that runs already
+		o.till, o.display, o.metrics, o.sandbox = "", "", "", ""
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	o, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	if o.dir == "" {
+		if o.dir, err = os.MkdirTemp("", "kiosk-demo-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
+	} else if o.dir, err = filepath.Abs(o.dir); err != nil {
+		return err
+	} else if err = os.MkdirAll(o.dir, 0o700); err != nil {
+		return err
+	}
+	log := slog.New(slog.DiscardHandler)
+	if o.verbose {
+		log = slog.New(slog.NewTextHandler(stderr, nil))
+	}
+	h, err := house.Open(ctx, house.Options{
+		Dir: o.dir, Log: log, Version: "demo", TillListen: o.till, DisplayListen: o.display, MetricsListen: o.metrics,
+		SandboxListen: o.sandbox, MerchantName: "Kopi & Toast", Origins: []string{"http://" + o.page},
+	})
+	if err != nil {
+		return err
+	}
+	if o.once {
+		return playOnce(ctx, h, o, stdout)
+	}
+	return serve(ctx, h, o, stdout)
+}
+
+// serve runs until the person at the terminal has seen enough.
+func serve(ctx context.Context, h *house.House, o options, out io.Writer) error {
+	runCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- h.Run(runCtx) }()
+
+	ln, err := net.Listen("tcp", o.page)
+	if err != nil {
+		stop()
+		return errors.Join(err, <-done)
+	}
+	srv := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: house.Guarded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "till.html", time.Time{}, examples.TillPage())
+	}))}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }()
+
+	fmt.Fprintf(out, `
+kiosk-agent demo: agent, relay and a simulated AXS on this machine. No money moves.
+
+  1. Customer display   %s
+  2. Till               http://%s/#url=%s&token=%s
+  3. Phone              scan the code, or open the link that is printed below it
+     Simulated AXS      %s/
+     Metrics            %s/metrics
+
+Open 1 first (a sale needs a display), then 2, and start a sale. The commands work too, in another terminal:
+  kiosk-agent --config %s pay 10.23
+Ctrl-C stops the demo.
+
+`, h.Agent.DisplayLogin(), o.page, h.Agent.TillURL(), string(h.TillToken.Reveal()), h.SandboxURL, h.Agent.MetricsURL(), h.ConfigPath)
+
+	news := make(chan payment.Payment, 64)
+	defer h.Agent.Watch(func(p payment.Payment) {
+		select {
+		case news <- p:
+		default: // a terminal that is not read misses news, never holds up a payment
+		}
+	})()
+	shown := map[string]bool{}
+	for {
+		select {
+		case p := <-news:
+			announce(out, p, shown)
+		case err := <-done:
+			return errors.Join(err, srv.Close(), ignoreClosed(<-served))
+		}
+	}
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// announce prints a payment's news, and its code once.
+func announce(out io.Writer, p payment.Payment, shown map[string]bool) {
+	fmt.Fprintf(out, "%s  %s  %s  reference %s: %s\n", time.Now().Format(time.TimeOnly), p.Till, p.Money, p.Reference, p.Status)
+	if p.QRPayload == "" || shown[p.ID] {
+		return
+	}
+	shown[p.ID] = true
+	if code, err := qr.Encode(p.QRPayload, qr.L); err == nil {
+		fmt.Fprintln(out, code.Terminal())
+	}
+	fmt.Fprintf(out, "The link in the code, for a browser on this machine:\n%s\n\n", p.QRPayload)
+}

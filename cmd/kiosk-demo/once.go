@@ -1,0 +1,282 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"kiosk-agent/cmd/internal/displayclient"
+	"kiosk-agent/cmd/internal/house"
+	"kiosk-agent/cmd/internal/tillclient"
+	"kiosk-agent/cmd/internal/timeline"
+	"kiosk-agent/device"
+	"kiosk-agent/payment"
+)
+
+// onceWithin bounds the whole sale.
+const onceWithin = 90 * time.Second
+
+// browsers are tried in this order.
+var browsers = []string{"chromium", "chromium-browser", "google-chrome"}
+
+// moment is one line of the printed timeline.
+type moment struct {
+	at   time.Time
+	who  string
+	what string
+}
+
+// sale plays one sale and notes when what happened.
+type sale struct {
+	h       *house.House
+	out     io.Writer
+	moments []moment
+}
+
+func (s *sale) note(who, format string, args ...any) {
+	s.moments = append(s.moments, moment{time.Now(), who, fmt.Sprintf(format, args...)})
+}
+
+// playOnce plays one sale through the real parts: till, agent, display, simulated phone and gateway, relay, and back.
+func playOnce(parent context.Context, h *house.House, o options, out io.Writer) error {
+	ctx, stop := context.WithTimeout(parent, onceWithin)
+	defer stop()
+	runCtx, stopHouse := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopHouse()
+	done := make(chan error, 1)
+	go func() { done <- h.Run(runCtx) }()
+	stopDisplay, err := startDisplay(ctx, h, o, out)
+	if err == nil {
+		s := &sale{h: h, out: out}
+		err = s.play(ctx, o.amount)
+		err = errors.Join(err, stopDisplay())
+	}
+	stopHouse()
+	return errors.Join(err, <-done)
+}
+
+// startDisplay opens the customer display in headless Chromium where there is one, and says which display it is.
+func startDisplay(ctx context.Context, h *house.House, o options, out io.Writer) (stop func() error, err error) {
+	browser := o.chrome
+	for _, name := range browsers {
+		if browser != "" {
+			break
+		}
+		browser, _ = exec.LookPath(name) // not found: the next one, or none
+	}
+	if browser == "" || browser == "none" {
+		fmt.Fprintln(out, "Display: a small display client (no Chromium found)")
+		displayCtx, cancel := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- displayclient.Run(displayCtx, h.Agent.DisplayURL(), h.Agent.DisplayToken(), nil) }()
+		return func() error { cancel(); return <-ended }, nil
+	}
+	fmt.Fprintln(out, "Display: headless", browser)
+	profile, err := os.MkdirTemp("", "kiosk-demo-chromium-")
+	if err != nil {
+		return nil, err
+	}
+	args := []string{
+		"--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+		"--disable-sync", "--hide-scrollbars", "--window-size=1080,1920", "--remote-debugging-port=0", "--user-data-dir=" + profile,
+	}
+	if os.Geteuid() == 0 {
+		args = append(args, "--no-sandbox") // Chromium's sandbox refuses root
+	}
+	cmd := exec.CommandContext(ctx, browser, append(args, h.Agent.DisplayLogin())...)
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return func() error {
+		killErr := cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed: its exit status says just that
+		return errors.Join(killErr, removeProfile(profile))
+	}, nil
+}
+
+// removeProfile removes the browser's files, some of which its helpers may still be writing.
+func removeProfile(dir string) error {
+	var err error
+	for range 20 {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return err
+}
+
+func (s *sale) play(ctx context.Context, amount string) error {
+	money, err := payment.ParseMoney(amount, payment.SGD)
+	if err != nil {
+		return err
+	}
+	till, err := tillclient.Dial(ctx, s.h.Agent.TillURL(), s.h.TillToken)
+	if err != nil {
+		return err
+	}
+	defer till.Close()
+	if err := waitReady(ctx, till, s.out); err != nil {
+		return err
+	}
+	s.note("till", "payment.start: %s, reference DEMO-1", money)
+	var pay device.Payment
+	if err := till.Call(ctx, "payment.start", map[string]any{"reference": "DEMO-1", "amount": money.Amount}, &pay); err != nil {
+		return err
+	}
+	s.note("till", "has the payment %s: %s", pay.ID, pay.Status)
+	if err := s.waitShown(ctx, pay.ID); err != nil {
+		return err
+	}
+	if err := s.phone(ctx, pay.QRPayload); err != nil {
+		return err
+	}
+	for !pay.Final {
+		select {
+		case next, ok := <-till.Changes():
+			if !ok {
+				return tillclient.ErrClosed
+			}
+			if next.ID == pay.ID {
+				pay = next
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("no outcome: %w", ctx.Err())
+		}
+	}
+	s.note("till", "heard %s (%s, %s)", pay.Status, pay.Scheme, pay.ProviderRef)
+	if err := till.Call(ctx, "payment.acknowledge", map[string]any{"id": pay.ID, "revision": pay.Revision}, nil); err != nil {
+		return err
+	}
+	s.note("till", "stored it and acknowledged revision %d", pay.Revision)
+	return s.conclude(pay)
+}
+
+// waitReady waits until the terminal takes sales: the relay path is proved and the display shows idle.
+func waitReady(ctx context.Context, till *tillclient.Client, out io.Writer) error {
+	fmt.Fprint(out, "Waiting until the terminal is ready")
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var st struct {
+			Ready   bool `json:"ready"`
+			Reasons []payment.Reason
+		}
+		if err := till.Call(ctx, "terminal.status", nil, &st); err != nil {
+			return err
+		}
+		if st.Ready {
+			fmt.Fprintln(out, ": ready")
+			return nil
+		}
+		select {
+		case <-tick.C:
+			fmt.Fprint(out, ".")
+		case <-ctx.Done():
+			return fmt.Errorf("never ready: %+v", st.Reasons)
+		}
+	}
+}
+
+// waitShown waits until the display has confirmed the code, as a customer would before scanning it.
+func (s *sale) waitShown(ctx context.Context, id string) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		facts, err := s.h.Agent.Facts(id)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(facts, func(f payment.Fact) bool { return f.Kind() == payment.KindShown }) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the display never showed the code: %w", ctx.Err())
+		}
+	}
+}
+
+// phone does what a customer does: opens the link of the code, and presses a button on the page.
+func (s *sale) phone(ctx context.Context, link string) error {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Jar: jar, Timeout: 10 * time.Second}
+	u, err := url.Parse(link)
+	if err != nil {
+		return err
+	}
+	if err := fetch(ctx, client, http.MethodGet, link, nil); err != nil {
+		return err
+	}
+	s.note("phone", "opened the checkout page")
+	form := url.Values{"data": {u.Query().Get("data")}, "action": {"pay"}, "scheme": {"PAYNOW"}}
+	u.Path, u.RawQuery = u.Path+"/act", ""
+	if err := fetch(ctx, client, http.MethodPost, u.String(), form); err != nil {
+		return err
+	}
+	s.note("phone", "paid with PayNow")
+	return nil
+}
+
+func fetch(ctx context.Context, client *http.Client, method, target string, form url.Values) error {
+	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("the checkout page answered %s: %.200s", resp.Status, page)
+	}
+	return err
+}
+
+// conclude prints the timeline and says whether the sale went as it must.
+func (s *sale) conclude(pay device.Payment) error {
+	facts, err := s.h.Agent.Facts(pay.ID)
+	if err != nil {
+		return err
+	}
+	for _, f := range facts {
+		s.moments = append(s.moments, moment{f.At, "journal", strings.TrimSpace(string(f.Kind()) + "  " + timeline.Describe(f.Data))})
+	}
+	for _, w := range s.h.Sandbox.Webhooks() {
+		s.moments = append(s.moments, moment{w.SentAt, "AXS", fmt.Sprintf("webhook %s, the relay answered %d", w.State, w.HTTPStatus)})
+	}
+	slices.SortStableFunc(s.moments, func(a, b moment) int { return a.at.Compare(b.at) })
+	fmt.Fprintf(s.out, "\nTimeline of payment %s, %s %s\n\n", pay.ID, pay.Currency, payment.Money{Amount: pay.Amount, Currency: pay.Currency}.Decimal())
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	for _, m := range s.moments {
+		fmt.Fprintf(w, "  %s\t%+5d ms\t%s\t%s\n", m.at.Local().Format("15:04:05.000"), m.at.Sub(s.moments[0].at).Milliseconds(), m.who, m.what)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	p, _ := payment.Fold(facts)
+	if p.Status != payment.StatusApproved || !p.Acknowledged {
+		return fmt.Errorf("the till heard %s, acknowledged: %t", p.Status, p.Acknowledged)
+	}
+	fmt.Fprintf(s.out, "\nApproved: the till heard it and acknowledged it.\n")
+	return nil
+}

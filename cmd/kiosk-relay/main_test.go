@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"kiosk-agent/relay/relayd"
+)
+
+// runMain runs the program inside the test.
+func runMain(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	code = run(t.Context(), args, &out, &errOut)
+	return code, out.String(), errOut.String()
+}
+
+// TestReferenceConfig: config.toml names every key, and with its default.
+func TestReferenceConfig(t *testing.T) {
+	got, err := loadConfig("config.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultConfig()
+	want.PublicURL = "https://relay.example.com"
+	want.Public.Hosts, want.Admin.Hosts = []string{}, []string{}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("config.toml shows other values than the defaults (-default +file):\n%s", diff)
+	}
+	text, err := os.ReadFile("config.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"config.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`toml:"([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+			if !regexp.MustCompile(`(?m)^(\[` + m[1] + `\]|` + m[1] + ` = )`).Match(text) {
+				t.Errorf("config.toml misses %s", m[1])
+			}
+		}
+	}
+}
+
+func TestCheckConfig(t *testing.T) {
+	for _, tc := range []struct {
+		name, text string
+		want       string // part of the message; "" = fine
+	}{
+		{"empty: everything on loopback", "", ""},
+		{"public", "public_url = \"https://r.example\"\n[public]\nlisten = \"0.0.0.0:443\"", ""},
+		{"unknown key", "public_url = \"https://r.example\"\n[store]\nmax_byte = \"1GiB\"", ":3: store.max_byte: unknown key"},
+		{"unknown section", "[tune]\nx = 1", ":1: tune"},
+		{"wrong type", "[hook]\nburst = \"many\"", ":2: hook.burst"},
+		{"not TOML", "public_url = ", ":1:"},
+		{"no public url", "\n[public]\nlisten = \"0.0.0.0:443\"", ":1: public_url: write https://"},
+		{"open public url", "public_url = \"http://r.example\"", ":1: public_url: write https://"},
+		{"bad duration", "[store]\nretention = \"a week\"", ":2: store.retention"},
+		{"retention too short", "[store]\nretention = \"1m\"", ":2: store.retention: at least"},
+		{"bad size", "[store]\n\nmax_bytes = \"4 gigs\"", ":3: store.max_bytes"},
+		{"a number for a size", "[store]\nmax_bytes = \"2097152\"", ""},
+		{"token itself", "[admin]\ntoken = \"admin-canary\"", ":2: admin.token: name a file"},
+		{"password in the store's url", "[store]\nurl = \"nats://u:store-canary@h:4222\"", ":2: store.url"},
+		{"half a certificate", "[public]\ntls_key = \"k.pem\"", ":1: public.tls_cert: set both"},
+		{"ping too rare", "[stream]\nping = \"1m\"", ":2: stream.ping"},
+		{"replicas without a cluster", "[store]\nreplicas = 3", ":2: store.replicas"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "c.toml")
+			if err := os.WriteFile(path, []byte(tc.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			code, stdout, stderr := runMain(t, "check-config", "--config", path)
+			if tc.want == "" {
+				if code != 0 || !strings.HasSuffix(stdout, ": ok\n") {
+					t.Errorf("code %d: %s%s", code, stdout, stderr)
+				}
+				return
+			}
+			if code != exitFailed || !strings.Contains(stderr, path+tc.want) {
+				t.Errorf("code %d, want %q in:\n%s", code, path+tc.want, stderr)
+			}
+			if strings.Contains(stderr, "canary") {
+				t.Errorf("a secret was printed: %s", stderr)
+			}
+		})
+	}
+}
+
+func TestUsageAndFailures(t *testing.T) {
+	dir := t.TempDir()
+	config := writeConfig(t, dir)
+	if err := os.WriteFile(filepath.Join(dir, "admin.token"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"", exitUsage, "a command is missing"},
+		{"fly", exitUsage, "unknown command"},
+		{"serve --fast", exitUsage, "unknown flag"},
+		{"serve now", exitUsage, "unknown command"},
+		{"terminal add", exitUsage, "accepts 1 arg"},
+		{"version", 0, "kiosk-relay "},
+		{"serve --config " + dir + "/none.toml", exitFailed, "none.toml: cannot be read"},
+		{"terminal list --config " + config, exitFailed, "is \"kiosk-relay serve\" running"},
+		{"terminal list --config " + writeConfig(t, t.TempDir()), exitFailed, "admin.token: "},
+	} {
+		code, stdout, stderr := runMain(t, strings.Fields(tc.args)...)
+		if code != tc.code || !strings.Contains(stdout+stderr, tc.want) {
+			t.Errorf("%q: code %d, want %d and %q in:\n%s%s", tc.args, code, tc.code, tc.want, stdout, stderr)
+		}
+	}
+}
+
+func TestTerminalCommands(t *testing.T) {
+	dir := t.TempDir()
+	config := writeConfig(t, dir)
+	p := serve(t, config)
+	if info, err := os.Stat(filepath.Join(dir, "admin.token")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("admin token file: %v, %v", info, err)
+	}
+	var first, second relayd.TerminalSecrets
+	if err := json.Unmarshal(mustRun(t, "terminal", "add", "K 1/ü", "--merchant", "M1", "--json", "--config", config), &first); err != nil {
+		t.Fatal(err)
+	}
+	if first.ID != "K 1/ü" || len(first.Token) != 43 || !regexp.MustCompile(`^http://127\.0\.0\.1:\d+/hook/[A-Za-z0-9_-]{22}$`).MatchString(first.HookURL) {
+		t.Errorf("added %+v", first)
+	}
+	if err := json.Unmarshal(mustRun(t, "terminal", "rotate", "K 1/ü", "--route", "--json", "--config", config), &second); err != nil {
+		t.Fatal(err)
+	}
+	if second.Token == first.Token || second.HookURL == first.HookURL {
+		t.Error("rotate changed nothing")
+	}
+	mustRun(t, "terminal", "revoke", "K 1/ü", "--config", config)
+	list := string(mustRun(t, "terminal", "list", "--config", config))
+	if !strings.Contains(list, "K 1/ü") || !strings.Contains(list, "M1") || !strings.Contains(list, "revoked 20") {
+		t.Errorf("list:\n%s", list)
+	}
+	text := string(mustRun(t, "terminal", "add", "K2", "--config", config))
+	if !strings.Contains(text, "token:    ") || !strings.Contains(text, "hook URL: http://") {
+		t.Errorf("add:\n%s", text)
+	}
+	for args, want := range map[string]string{
+		"add K2":                         "there is such a terminal already",
+		"revoke K3":                      "no such terminal",
+		"add " + strings.Repeat("x", 33): "1 to 32 characters",
+	} {
+		code, _, stderr := runMain(t, append([]string{"terminal", "--config", config}, strings.Fields(args)...)...)
+		if code != exitFailed || !strings.Contains(stderr, want) {
+			t.Errorf("%s: code %d: %s", args, code, stderr)
+		}
+	}
+	second2 := program(t.Context(), "serve", "--config", secondConfig(t, config))
+	out, err := second2.CombinedOutput()
+	if err == nil || second2.ProcessState.ExitCode() != exitFailed || !strings.Contains(string(out), "in use by another relay") {
+		t.Errorf("a second relay on the same store: %v\n%s", err, out)
+	}
+	if code := p.end(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d after SIGTERM", code)
+	}
+}
+
+// secondConfig names the same store with other ports.
+func secondConfig(t *testing.T, config string) string {
+	t.Helper()
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "second.toml")
+	other := regexp.MustCompile(`"127\.0\.0\.1:\d+"`).ReplaceAll(text, []byte(`"127.0.0.1:0"`))
+	if err := os.WriteFile(path, other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
