@@ -317,12 +317,8 @@ func (f *Folder) visible() visible {
 }
 
 func (v visible) equal(w visible) bool {
-	if !slices.Equal(v.flags, w.flags) {
-		return false
-	}
-	v.flags, w.flags = nil, nil
-	return v.status == w.status && v.attempts == w.attempts && v.providerRef == w.providerRef && v.scheme == w.scheme &&
-		v.code == w.code && v.qr == w.qr && v.paidAt.Equal(w.paidAt) && v.reasonCode == w.reasonCode &&
+	return slices.Equal(v.flags, w.flags) && v.status == w.status && v.attempts == w.attempts && v.providerRef == w.providerRef &&
+		v.scheme == w.scheme && v.code == w.code && v.qr == w.qr && v.paidAt.Equal(w.paidAt) && v.reasonCode == w.reasonCode &&
 		v.reasonText == w.reasonText && v.resolved == w.resolved
 }
 

@@ -1,0 +1,49 @@
+# make demo     everything on this machine against a simulated AXS: a till page, a customer display, a phone's checkout
+# make test     all tests; installs what they need
+GO      ?= go
+LINT    := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
+VULN    := $(GO) tool -modfile=.ci/tools/go.mod govulncheck
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+.PHONY: demo demo-once build test lint bench fuzz vuln setup clean
+
+demo: build
+	bin/kiosk-demo
+
+demo-once: build
+	bin/kiosk-demo --once
+
+build:
+	@command -v gcc >/dev/null || { echo "gcc is missing: apt-get install gcc (SQLite is C)"; exit 1; }
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/ ./cmd/...
+
+setup:
+	@.ci/setup
+
+test: setup
+	$(GO) test -timeout 20m ./...
+	$(GO) test -timeout 20m -race ./payment/engine/... ./device/... ./relay/... ./ui ./sandbox
+
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt would change these files"; exit 1; }
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(LINT) run ./...
+
+# Medians of five, side by side in one run; docs/BENCHMARKS.md says what the numbers were.
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem -count 5 ./...
+
+# Each fuzz target for FUZZTIME; the seeds run in make test.
+FUZZTIME ?= 20s
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz'); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; done; done
+
+# Needs the vulnerability database on the network.
+vuln:
+	$(VULN) ./...
+
+clean:
+	rm -rf bin dist
