@@ -24,25 +24,33 @@ const redacted = "[redacted]"
 // maxFile bounds a secret's file: anything longer is a mistake, not a secret.
 const maxFile = 4096
 
-// Value is a secret. The zero Value is empty.
-type Value struct{ b []byte }
+// Value is a secret. The zero Value is empty. The bytes stand behind a function because fmt does not ask the methods of a value
+// in somebody's unexported field: it prints what it finds there, and of a function it finds nothing. So a Value has no ==.
+type Value struct{ reveal func() []byte }
 
 // New copies b into a Value.
-func New(b []byte) Value { return Value{bytes.Clone(b)} }
+func New(b []byte) Value { return hide(bytes.Clone(b)) }
+
+func hide(b []byte) Value { return Value{func() []byte { return b }} }
 
 // Reveal returns the secret itself. The caller must not keep, log or change it.
-func (v Value) Reveal() []byte { return v.b }
+func (v Value) Reveal() []byte {
+	if v.reveal == nil {
+		return nil
+	}
+	return v.reveal()
+}
 
 // Len is the number of bytes.
-func (v Value) Len() int { return len(v.b) }
+func (v Value) Len() int { return len(v.Reveal()) }
 
 // IsZero reports whether there is no secret.
-func (v Value) IsZero() bool { return len(v.b) == 0 }
+func (v Value) IsZero() bool { return v.Len() == 0 }
 
 // Matches compares in time that depends on neither value's content.
 func (v Value) Matches(candidate []byte) bool {
-	want, got := sha256.Sum256(v.b), sha256.Sum256(candidate)
-	return len(v.b) > 0 && subtle.ConstantTimeCompare(want[:], got[:]) == 1
+	want, got := sha256.Sum256(v.Reveal()), sha256.Sum256(candidate)
+	return v.Len() > 0 && subtle.ConstantTimeCompare(want[:], got[:]) == 1
 }
 
 // The methods below keep the secret out of every usual route to a reader.
@@ -105,7 +113,7 @@ func read(path string) (Value, error) {
 	if len(b) == 0 {
 		return Value{}, fmt.Errorf("secret file %s is empty", path)
 	}
-	return Value{b}, nil
+	return hide(b), nil
 }
 
 // Generate returns 256 random bits as 43 base64url characters.
@@ -114,7 +122,7 @@ func Generate() Value {
 	if _, err := rand.Read(raw[:]); err != nil {
 		panic(err) // crypto/rand never fails on the systems that we support
 	}
-	return Value{[]byte(base64.RawURLEncoding.EncodeToString(raw[:]))}
+	return hide([]byte(base64.RawURLEncoding.EncodeToString(raw[:])))
 }
 
 // EnsureFile reads the secret at path, or makes a new one there (mode 0600, synced) when there is no such file.
@@ -131,7 +139,7 @@ func EnsureFile(path string) (Value, error) {
 	if err != nil {
 		return Value{}, fmt.Errorf("secret file: %w", err)
 	}
-	_, werr := f.Write(append(bytes.Clone(v.b), '\n'))
+	_, werr := f.Write(append(bytes.Clone(v.Reveal()), '\n'))
 	if err := errors.Join(werr, f.Sync(), f.Close()); err != nil {
 		return Value{}, fmt.Errorf("secret file: %w", err)
 	}

@@ -18,10 +18,12 @@ const canary = "canary-3f9a-never-printed"
 func TestValuePrintsNothing(t *testing.T) {
 	v := New([]byte(canary))
 	type holder struct {
-		V Value
-		P *Value
+		V      Value
+		P      *Value
+		hidden Value
+		inner  *Value
 	}
-	h := holder{v, &v}
+	h := holder{v, &v, v, &v}
 	var log bytes.Buffer
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v, "h", h)
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v, "h", fmt.Sprint(h))
@@ -30,7 +32,7 @@ func TestValuePrintsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
-		log.WriteString(fmt.Sprintf(verb, v) + fmt.Sprintf(verb, h))
+		log.WriteString(fmt.Sprintf(verb, v) + fmt.Sprintf(verb, h) + fmt.Sprintf(verb, &h) + fmt.Sprintf(verb, []holder{h}))
 	}
 	log.Write(js)
 	log.WriteString(fmt.Errorf("wrapped: %w %v", errors.New("x"), v).Error())
