@@ -70,17 +70,16 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 		}
 	}
 	for _, o := range m.open {
-		switch {
-		case o.p.EndedBy == "":
-			wake(o.p.Deadline)
-			if !o.p.Shown {
-				wake(o.showBy)
-			}
-		default:
+		if o.p.EndedBy != "" {
 			wake(o.answerBy)
 			if !o.p.Policy.Query {
 				wake(o.canaryAt)
 			}
+			continue
+		}
+		wake(o.p.Deadline)
+		if !o.p.Shown {
+			wake(o.showBy)
 		}
 	}
 	wake(m.viewUntil)

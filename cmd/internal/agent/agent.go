@@ -80,7 +80,7 @@ func New(cfg *config.Config, opts Options) (_ *Agent, err error) {
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() {
 		if err != nil {
-			a.close()
+			err = errors.Join(err, a.close())
 		}
 	}()
 	for _, build := range []func() error{a.openJournal, a.buildDisplay, a.buildEngine, a.buildRelay, a.buildTills, a.listen} {
@@ -305,7 +305,7 @@ func serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logge
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = srv.Close()
 	}
-	<-failed
+	_ = <-failed // http.ErrServerClosed, now
 	return err
 }
 

@@ -243,7 +243,7 @@ func (h *House) abandon() {
 	}
 	if h.stopRelay != nil {
 		h.stopRelay()
-		<-h.relayDone
+		_ = <-h.relayDone // Open's own error is the one to tell
 	} else if h.Relay != nil {
 		h.Relay.Close()
 	}
