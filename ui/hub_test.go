@@ -60,25 +60,32 @@ func TestSnapshotThenScreens(t *testing.T) {
 	}
 }
 
-// A report about an older frame, another payment or another kind must not confirm the newest screen.
+// A report about an older frame, another payment or another kind must not confirm the newest screen, even if the older frame showed
+// the same payment: it may have been drawn for a screen of another size.
 func TestOnlyTheNewestFrameIsConfirmed(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
 	pay := payScreen("P1", 582)
 	s.Show(pay)
 	conn := s.dialHello(t, 1000)
 	old := hear(t, conn, "snapshot")
-	pay.Revision = 4
 	s.Show(pay)
 	m := hear(t, conn, "screen")
 	confirm(t, conn, old, KindPay)
-	wrong := map[string]any{"seq": m["seq"], "payment": "P2", "revision": m["revision"]}
-	confirm(t, conn, wrong, KindPay)
+	confirm(t, conn, map[string]any{"seq": m["seq"], "payment": "P2", "revision": m["revision"]}, KindPay)
+	confirm(t, conn, map[string]any{"seq": m["seq"], "payment": "P1", "revision": 2.0}, KindPay)
 	confirm(t, conn, m, KindIdle)
-	confirm(t, conn, m, KindPay)
-	first := s.events.await(t, "shown", nil)
-	if first.payment != "P1" || first.revision != 4 || first.kind != KindPay {
-		t.Errorf("confirmed %+v", first)
+	say(t, conn, map[string]any{"type": "layout", "box_px": 900, "viewport": []int{900, 900}, "dpr": 1})
+	m = hear(t, conn, "screen") // so all reports before it have been judged
+	if st := s.State(); st.Showing != "" {
+		t.Errorf("a wrong report was believed: %+v", st)
 	}
+	for len(s.events) > 0 {
+		if h := <-s.events; h.what == "shown" {
+			t.Errorf("a wrong report confirmed %+v", h)
+		}
+	}
+	confirm(t, conn, m, KindPay)
+	s.events.awaitShown(t, pay)
 }
 
 func TestCodeThatDoesNotFit(t *testing.T) {
