@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"log"
@@ -39,14 +40,12 @@ func main() {
 		if err := conn.ReadJSON(&m); err != nil || m.Error != nil {
 			log.Fatalf("%v %s", err, m.Error) // connection lost? connect and start again with the same reference
 		}
-		p := m.Params.Payment
-		if m.ID == 1 {
-			p = m.Result
-		} else if m.ID == 2 {
+		if m.ID == 2 {
 			return // acknowledged
 		}
-		fmt.Println(p.ID, p.Status)
+		p := cmp.Or(m.Result, m.Params.Payment)
 		if p.Final && p.Reference == os.Args[3] { // a till stores its other outcomes too, whenever they come
+			fmt.Println(p.ID, p.Status)
 			check(os.WriteFile(p.ID+".outcome", fmt.Appendln(nil, p.Revision, p.Status), 0o600)) // store first; a real till: fsync
 			call(2, "payment.acknowledge", map[string]any{"id": p.ID, "revision": p.Revision})
 		}
