@@ -47,6 +47,7 @@ type storeConfig struct {
 	MaxBytes      size     `toml:"max_bytes"`
 	Retention     duration `toml:"retention"`
 	QuotaPerRoute int64    `toml:"quota_per_route"`
+	MinFree       size     `toml:"min_free"`
 	Replicas      int      `toml:"replicas"`
 }
 
@@ -71,7 +72,7 @@ func defaultConfig() config {
 		Admin:  adminConfig{Listen: "127.0.0.1:9091", Token: "file:/var/lib/kiosk-relay/admin.token"},
 		Store: storeConfig{
 			Dir: "/var/lib/kiosk-relay/store", MaxBytes: 4 << 30, Retention: duration(168 * time.Hour),
-			QuotaPerRoute: 20_000, Replicas: 1,
+			QuotaPerRoute: 20_000, MinFree: 64 << 20, Replicas: 1,
 		},
 		Hook:   hookConfig{Rate: 20, Burst: 100},
 		Stream: streamConfig{InFlight: 64, Ping: duration(15 * time.Second)},
@@ -132,6 +133,7 @@ func (c config) fault() (key, hint string) {
 		{"store.max_bytes", c.Store.MaxBytes < 1<<20, "at least \"1MiB\""},
 		{"store.retention", time.Duration(c.Store.Retention) < time.Hour, "at least \"1h\""},
 		{"store.quota_per_route", c.Store.QuotaPerRoute < 100, "at least 100: canaries of five minutes count too"},
+		{"store.min_free", c.Store.MinFree < 1<<20, "at least \"1MiB\": a write that fails for want of space breaks the store until a restart"},
 		{"store.replicas", c.Store.Replicas < 1 || c.Store.Replicas > 5 || c.Store.URL == "" && c.Store.Replicas != 1, "1 for the embedded store, at most 5 for a cluster"},
 		{"hook.rate", c.Hook.Rate <= 0, "requests per second and route, above 0"},
 		{"hook.burst", c.Hook.Burst < 1, "at least 1"},

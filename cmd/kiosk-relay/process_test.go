@@ -53,7 +53,13 @@ var readyLine = regexp.MustCompile(`msg=ready .*public=(\S+) admin=(\S+)`)
 
 func serve(t *testing.T, config string) *process {
 	t.Helper()
-	p := &process{cmd: program(context.Background(), "serve", "--config", config), log: &strings.Builder{}, ended: make(chan struct{})}
+	return watch(t, program(context.Background(), "serve", "--config", config))
+}
+
+// watch starts the command and waits until it is ready.
+func watch(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, log: &strings.Builder{}, ended: make(chan struct{})}
 	out, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -195,6 +201,52 @@ func TestKillAfter200(t *testing.T) {
 	}
 }
 
+// TestWriteErrorIsMendedByRestart lets one write of the store fail, as on a full disk (here: the largest size of a file).
+// From then on each hook is refused; the program ends with 1, and its next start serves what was answered with 200.
+func TestWriteErrorIsMendedByRestart(t *testing.T) {
+	config := writeConfig(t, t.TempDir())
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, append(text, "[stream]\nping = \"1s\"\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	limited := program(context.Background(), "-c", `ulimit -f 1024; exec "$0" "$@"`, os.Args[0], "serve", "--config", config)
+	limited.Path, limited.Args[0] = "/bin/sh", "sh"
+	p := watch(t, limited)
+	var c relayd.TerminalSecrets
+	if err := json.Unmarshal(mustRun(t, "terminal", "add", "K001", "--json", "--config", config), &c); err != nil {
+		t.Fatal(err)
+	}
+	body, stored, status := strings.Repeat("x", 60<<10), 0, http.StatusOK
+	for ; status == http.StatusOK && stored < 100; stored++ {
+		res, err := http.Post(c.HookURL, "text/plain", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		status = res.StatusCode
+	}
+	stored--
+	if status != http.StatusServiceUnavailable || stored == 0 {
+		t.Fatalf("status %d after %d hooks", status, stored)
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(2 * patience):
+		t.Fatal("the program goes on with a broken store")
+	}
+	if code := p.end(syscall.SIGKILL); code != exitFailed || !strings.Contains(p.log.String(), "a restart opens it anew") {
+		t.Errorf("exit code %d", code)
+	}
+	p = serve(t, config)
+	journal := &sink{got: make(chan string, 256)}
+	for range stored {
+		receive(t, p, c.Token, journal, body)
+	}
+}
+
 func receive(t *testing.T, p *process, token string, journal *sink, want string) {
 	t.Helper()
 	cfg := relay.Config{URL: "ws://" + p.public, Token: secret.New([]byte(token))}
@@ -208,10 +260,10 @@ func receive(t *testing.T, p *process, token string, journal *sink, want string)
 	select {
 	case got := <-journal.got:
 		if got != want {
-			t.Errorf("delivered %q, want %q", got, want)
+			t.Errorf("delivered %.80q, want %.80q", got, want)
 		}
 	case <-time.After(patience):
-		t.Errorf("%q was answered with 200 and never delivered", want)
+		t.Errorf("%.80q was answered with 200 and never delivered", want)
 	}
 	cancel()
 	if err := <-done; err != nil {

@@ -67,7 +67,8 @@ func (c config) relay() (relayd.Config, error) {
 		InFlight: c.Stream.InFlight, Ping: time.Duration(c.Stream.Ping),
 		Store: relayd.StoreConfig{
 			Dir: c.Store.Dir, URL: c.Store.URL, Credentials: c.Store.Credentials, MaxBytes: int64(c.Store.MaxBytes),
-			Retention: time.Duration(c.Store.Retention), QuotaPerRoute: c.Store.QuotaPerRoute, Replicas: c.Store.Replicas,
+			Retention: time.Duration(c.Store.Retention), QuotaPerRoute: c.Store.QuotaPerRoute,
+			MinFree: int64(c.Store.MinFree), Replicas: c.Store.Replicas,
 		},
 	}
 	if c.Public.TLSCert != "" {

@@ -2,8 +2,10 @@ package relayd
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay"
 )
 
@@ -185,6 +188,35 @@ func TestStoreDown(t *testing.T) {
 	}
 	if status := get(t, r.PublicURL()+"/healthz", nil); status != http.StatusOK {
 		t.Errorf("healthz: status %d, want 200", status)
+	}
+}
+
+// TestBrokenStoreEndsRun: a store that takes no writes any more is for a restart to mend.
+func TestBrokenStoreEndsRun(t *testing.T) {
+	cfg := Config{
+		PublicListen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", AdminToken: secret.New([]byte("x")),
+		Store: StoreConfig{Dir: t.TempDir()}, Ping: 20 * time.Millisecond,
+	}
+	srv, err := New(t.Context(), cfg, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.store.nc.Close()
+	if err := srv.Run(t.Context()); !errors.Is(err, ErrStoreBroken) {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+func TestDiskNearlyFull(t *testing.T) {
+	r := startRelay(t, t.TempDir(), func(c *Config) { c.Ping, c.Store.MinFree = 20*time.Millisecond, 1<<62 })
+	c := r.add("K001")
+	for deadline := time.Now().Add(patience); post(t, c.HookURL, "x") != http.StatusServiceUnavailable; {
+		if time.Now().After(deadline) {
+			t.Fatal("hooks are still taken")
+		}
+	}
+	if status := get(t, r.PublicURL()+"/readyz", nil); status != http.StatusOK {
+		t.Errorf("readyz: status %d: terminals can still be served", status)
 	}
 }
 

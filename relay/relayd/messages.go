@@ -56,6 +56,9 @@ func (m *stored) delivery(epoch string) relay.Delivery {
 // publish stores e and wakes the readers. It returns nil only when the store has e durably; after errUnavailable e may
 // be stored all the same, and whoever sent it will send it again.
 func (s *store) publish(ctx context.Context, to source, e envelope) error {
+	if s.low.Load() {
+		return fmt.Errorf("%w: its disk has less than min_free left", errFull)
+	}
 	data, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
@@ -71,6 +74,7 @@ func (s *store) publish(ctx context.Context, to source, e envelope) error {
 	if _, err := s.js.PublishMsg(ctx, msg, opts...); err != nil {
 		return s.publishError(ctx, msg.Subject, err)
 	}
+	s.stored.Store(time.Now().UnixNano())
 	if err := s.nc.Publish(to.wake(), nil); err != nil {
 		s.log.Debug("wake-up lost; the next poll covers it", "err", err)
 	}

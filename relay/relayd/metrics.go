@@ -9,6 +9,8 @@ type metrics struct {
 	gaps          *prometheus.CounterVec
 	storeBytes    prometheus.Gauge
 	storeMessages prometheus.Gauge
+	storeUp       prometheus.Gauge
+	diskFree      prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer, h *hub) (*metrics, error) {
@@ -27,9 +29,13 @@ func newMetrics(reg prometheus.Registerer, h *hub) (*metrics, error) {
 		storeMessages: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "kiosk_relay_store_messages", Help: "Stored hooks, canaries and marks."}),
 	}
+	m.storeUp = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "kiosk_relay_store_up", Help: "1 while the store takes writes, or is merely full."})
+	m.diskFree = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "kiosk_relay_disk_free_bytes", Help: "Free space of the embedded store's disk."})
 	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "kiosk_relay_connections", Help: "Terminals connected to this relay."}, func() float64 { return float64(h.count()) })
-	for _, c := range []prometheus.Collector{m.hooks, m.hookSeconds, m.deliveries, m.gaps, m.storeBytes, m.storeMessages, connections} {
+	for _, c := range []prometheus.Collector{m.hooks, m.hookSeconds, m.deliveries, m.gaps, m.storeBytes, m.storeMessages, m.storeUp, m.diskFree, connections} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

@@ -45,11 +45,12 @@ func (r *readiness) check(ctx context.Context, now time.Time, ask func(context.C
 	return r.good
 }
 
-// serveReady says whether hooks can be taken: the store answers, and nobody is shutting us down. A full store is ready,
+// serveReady says whether hooks can be taken: the store answers now, took the last probe's write, and nobody is shutting
+// us down. A full store is ready,
 // because terminals can still be served; it shows in the metrics and as 503 to each hook.
 func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	ask := func(ctx context.Context) error { _, err := s.store.span(ctx); return err }
-	if s.stopping.Load() || !s.ready.check(context.WithoutCancel(r.Context()), time.Now(), ask) {
+	if s.stopping.Load() || s.storeDown.Load() || !s.ready.check(context.WithoutCancel(r.Context()), time.Now(), ask) {
 		unavailable(w, http.StatusServiceUnavailable, "not ready", retryDown)
 		return
 	}

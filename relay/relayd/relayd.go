@@ -109,8 +109,8 @@ type Server struct {
 	guardPub, guardAdm guard.Policy
 	stopping           atomic.Bool
 	ready              readiness
+	storeDown          atomic.Bool // the last probe failed
 	closeOnce          atomic.Bool
-	monitorEvery       time.Duration
 }
 
 // New opens the store and binds both listeners; Run serves them. reg may be nil. After an error nothing is left open.
@@ -122,7 +122,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, reg *prometheus.Regi
 	if reg == nil {
 		reg = prometheus.NewRegistry()
 	}
-	s := &Server{cfg: cfg, log: log, reg: reg, hub: newHub(), monitorEvery: min(5*time.Second, cfg.Ping)}
+	s := &Server{cfg: cfg, log: log, reg: reg, hub: newHub()}
 	defer func() {
 		if err != nil {
 			s.release()
@@ -188,7 +188,8 @@ func (s *Server) AdminAddr() net.Addr { return s.adminLn.Addr() }
 func (s *Server) PublicURL() string { return s.publicURL }
 
 // Run serves until ctx ends, then shuts down in order: no new hooks, those under way answered, connections closed with
-// 1001, store drained and closed. It returns when all goroutines have ended. A Server runs once.
+// 1001, store drained and closed. It returns when all goroutines have ended. A Server runs once. ErrStoreBroken asks for
+// a restart of the program.
 func (s *Server) Run(ctx context.Context) error {
 	if s.stopping.Load() {
 		return errors.New("relayd: already closed")
@@ -196,7 +197,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return serveErr("public", s.servePublic()) })
 	g.Go(func() error { return serveErr("admin", s.admin.Serve(s.adminLn)) })
-	g.Go(func() error { s.monitor(gctx); return nil })
+	g.Go(func() error { return s.monitor(gctx) })
 	g.Go(func() error {
 		<-gctx.Done()
 		s.shutdown()

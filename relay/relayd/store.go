@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -21,7 +22,8 @@ import (
 type StoreConfig struct {
 	// Dir of the embedded store, used when URL is empty.
 	Dir string
-	// URL of an external NATS server with JetStream (nats://host:4222,…) and its credentials file.
+	// URL of an external NATS server with JetStream (nats://host:4222) and its credentials file. The 200 is worth what
+	// that server's sync_interval is: set it to "always", or run three replicas.
 	URL, Credentials string
 	// MaxBytes of all hooks; a full store answers 503. Default 4 GiB.
 	MaxBytes int64
@@ -29,6 +31,8 @@ type StoreConfig struct {
 	Retention time.Duration
 	// QuotaPerRoute is how many hooks and canaries one route may hold; more are answered 429. Default 20 000.
 	QuotaPerRoute int64
+	// MinFree is the free space on Dir's disk below which hooks are refused with 503. Default 64 MiB.
+	MinFree int64
 	// Replicas of the streams, for an external cluster. Default 1.
 	Replicas int
 	// NewEpoch gives the store a new epoch at this start: every agent then gets a gap and everything that is held. For
@@ -57,6 +61,9 @@ func (c StoreConfig) withDefaults() StoreConfig {
 	if c.QuotaPerRoute <= 0 {
 		c.QuotaPerRoute = 20_000
 	}
+	if c.MinFree <= 0 {
+		c.MinFree = 64 << 20
+	}
 	if c.Replicas <= 0 {
 		c.Replicas = 1
 	}
@@ -74,6 +81,9 @@ type store struct {
 	hooks     jetstream.Stream
 	terminals jetstream.KeyValue
 	heads     jetstream.KeyValue
+
+	stored atomic.Int64 // when the last publish was acknowledged, in Unix nanoseconds
+	low    atomic.Bool  // the disk has less than MinFree left
 }
 
 func openStore(ctx context.Context, cfg StoreConfig, log *slog.Logger) (_ *store, err error) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/oklog/ulid/v2"
@@ -109,32 +108,6 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v)
-}
-
-// monitor watches the store: its fill for the metrics, and whether it has been made anew, which ends all connections so
-// that each agent hears of the gap now and not at its next reconnect.
-func (s *Server) monitor(ctx context.Context) {
-	tick := time.NewTicker(s.monitorEvery)
-	defer tick.Stop()
-	epoch := ""
-	for {
-		if sp, err := s.store.span(ctx); err == nil {
-			s.metrics.storeBytes.Set(float64(sp.bytes))
-			s.metrics.storeMessages.Set(float64(sp.msgs))
-			if epoch != "" && sp.epoch != epoch {
-				s.log.Error("the store has another epoch: it was made anew while the relay was running")
-				s.hub.closeEach(websocket.CloseServiceRestart, "the store was made anew")
-			}
-			epoch = sp.epoch
-		} else if ctx.Err() == nil {
-			s.log.Error("the store does not answer", "err", err)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 func (s *Server) terminalChanged(t *terminal) { s.hub.changed(t) }
