@@ -40,6 +40,11 @@ type Screen struct {
 // Run connects to the display page at pageURL and confirms every screen; seen, when not nil, is called for each. It returns nil when
 // ctx ends.
 func Run(ctx context.Context, pageURL string, token secret.Value, seen func(Screen)) error {
+	return RunSmall(ctx, pageURL, token, boxPx, seen)
+}
+
+// RunSmall is Run with a display that has only this many device pixels, in each direction, for the code.
+func RunSmall(ctx context.Context, pageURL string, token secret.Value, boxPx int, seen func(Screen)) error {
 	u, err := url.Parse(pageURL)
 	if err != nil {
 		return err
@@ -56,14 +61,14 @@ func Run(ctx context.Context, pageURL string, token secret.Value, seen func(Scre
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	err = talk(conn, seen)
+	err = talk(conn, boxPx, seen)
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
 }
 
-func talk(conn *websocket.Conn, seen func(Screen)) error {
+func talk(conn *websocket.Conn, boxPx int, seen func(Screen)) error {
 	layout := map[string]any{"type": "hello", "box_px": boxPx, "viewport": [2]int{width, height}, "dpr": 1}
 	if err := conn.WriteJSON(layout); err != nil {
 		return err

@@ -50,7 +50,9 @@ type Options struct {
 	Settle          time.Duration
 	Faults          []sandbox.Fault
 	Carriage        sandbox.Carriage
-	RequireNoScreen bool // sales without a customer display
+	RequireNoScreen bool     // sales without a customer display
+	Tills           []string // names; default: one, Till
+	SuccessURL      string   // where the customer's phone goes after paying; "" = not sent
 }
 
 // House is the running set.
@@ -60,7 +62,8 @@ type House struct {
 	Sandbox    *sandbox.Server
 	SandboxURL string
 	ConfigPath string
-	TillToken  secret.Value
+	TillToken  secret.Value            // of the first till
+	TillTokens map[string]secret.Value // by the till's name
 	Tag        string
 
 	sandboxLn net.Listener
@@ -83,7 +86,7 @@ func Open(ctx context.Context, o Options) (_ *House, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.TillToken, err = secret.EnsureFile(filepath.Join(o.Dir, "till.token")); err != nil {
+	if err := h.makeTills(&o); err != nil {
 		return nil, err
 	}
 	if err := h.openSandbox(o, axsSecret); err != nil {
@@ -101,6 +104,23 @@ func Open(ctx context.Context, o Options) (_ *House, err error) {
 	h.Agent, err = agent.New(cfg, agent.Options{Version: o.Version, Log: o.Log.With("program", "kiosk-agent")})
 	return h, err
 }
+
+// makeTills makes a token for each till, once in the life of a directory.
+func (h *House) makeTills(o *Options) (err error) {
+	if len(o.Tills) == 0 {
+		o.Tills = []string{Till}
+	}
+	h.TillTokens = make(map[string]secret.Value)
+	for _, name := range o.Tills {
+		if h.TillTokens[name], err = secret.EnsureFile(tillFile(o.Dir, name)); err != nil {
+			return err
+		}
+	}
+	h.TillToken = h.TillTokens[o.Tills[0]]
+	return nil
+}
+
+func tillFile(dir, name string) string { return filepath.Join(dir, name+".token") }
 
 func (h *House) openSandbox(o Options, key secret.Value) (err error) {
 	if h.sandboxLn, err = net.Listen("tcp", or(o.SandboxListen, anyPort)); err != nil {
@@ -157,6 +177,10 @@ func (h *House) writeConfig(o Options, hookURL string) (*config.Config, error) {
 	for i, origin := range o.Origins {
 		quoted[i] = fmt.Sprintf("%q", origin)
 	}
+	tills := make([]string, len(o.Tills))
+	for i, name := range o.Tills {
+		tills[i] = fmt.Sprintf("{name = %q, token = %q}", name, "file:"+tillFile(o.Dir, name))
+	}
 	settle := o.Settle
 	if settle == 0 {
 		settle = 5 * time.Second
@@ -173,6 +197,7 @@ require_display = %t
 payment_link = "%s/hpp/checkout/%s"
 client_id = %q
 secret = "file:%s"
+success_url = %q
 
 [relay]
 url = "%s"
@@ -181,7 +206,7 @@ hook_url = "%s"
 
 [till.websocket]
 listen = %q
-tills = [{name = %q, token = "file:%s"}]
+tills = [%s]
 allowed_origins = [%s]
 
 [display]
@@ -197,9 +222,9 @@ listen = %q
 
 [admin]
 socket = %q
-`, Terminal, settle, !o.RequireNoScreen, h.SandboxURL, LinkID, ClientID, filepath.Join(o.Dir, "axs.secret"),
+`, Terminal, settle, !o.RequireNoScreen, h.SandboxURL, LinkID, ClientID, filepath.Join(o.Dir, "axs.secret"), o.SuccessURL,
 		"ws"+strings.TrimPrefix(h.Relay.PublicURL(), "http"), filepath.Join(o.Dir, "relay.token"), hookURL,
-		or(o.TillListen, anyPort), Till, filepath.Join(o.Dir, "till.token"), strings.Join(quoted, ", "),
+		or(o.TillListen, anyPort), strings.Join(tills, ", "), strings.Join(quoted, ", "),
 		or(o.DisplayListen, anyPort), filepath.Join(o.Dir, "display.token"), o.MerchantName,
 		filepath.Join(o.Dir, "journal.db"), or(o.MetricsListen, anyPort), filepath.Join(o.Dir, "admin.sock"))
 	if err := os.WriteFile(h.ConfigPath, []byte(text), 0o600); err != nil {
