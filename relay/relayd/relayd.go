@@ -32,7 +32,7 @@ import (
 // Config of a Server. Zero values mean the default where one is named.
 type Config struct {
 	// PublicURL is what gateways and agents call: it is printed in hook URLs, and its host is accepted as Host.
-	// Default: http:// and the public listener's address, for tests and demos.
+	// Default: http:// (https:// with TLS) and the public listener's address, for tests and demos.
 	PublicURL string
 	// PublicListen and AdminListen are TCP addresses; port 0 picks one. Defaults 127.0.0.1:9090 and 127.0.0.1:9091.
 	PublicListen, AdminListen string
@@ -157,6 +157,9 @@ func (s *Server) bind() (err error) {
 	s.publicURL = strings.TrimRight(s.cfg.PublicURL, "/")
 	if s.publicURL == "" {
 		s.publicURL = "http://" + s.publicLn.Addr().String()
+		if s.cfg.TLS != nil {
+			s.publicURL = "https://" + s.publicLn.Addr().String()
+		}
 	}
 	u, err := url.Parse(s.publicURL)
 	if err != nil || u.Host == "" {
