@@ -134,7 +134,7 @@ func (a *Agent) buildEngine() error {
 		Ledger: a.journal, Register: a.journal, Inbox: a.journal, Storage: a.journal,
 		Gateway: gateway, Display: a.display, IDs: newULIDs(),
 	})
-	a.engine = engine.New(machine, a.journal, a.clock, canvas{a.display}, prober{a}, a.log.With("part", "engine"))
+	a.engine = engine.New(machine, a.journal, a.clock, canvas{a.display, Schemes(a.cfg)}, prober{a}, a.log.With("part", "engine"))
 	if a.opts.OnStep != nil {
 		a.engine.OnStep(a.opts.OnStep)
 	}

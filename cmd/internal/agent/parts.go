@@ -117,16 +117,36 @@ func (u *ulids) NewID(at time.Time) string {
 }
 
 // canvas puts the engine's views on the display.
-type canvas struct{ hub *ui.Hub }
+type canvas struct {
+	hub     *ui.Hub
+	schemes []string // what the terminal takes when a payment names nothing narrower
+}
 
 func (c canvas) Show(v engine.View) {
-	s := ui.Screen{
-		Kind: string(v.Kind), Payment: v.Payment, Revision: v.Revision, Payload: v.Payload, Schemes: v.Schemes, Deadline: v.Left, Reason: v.Reason,
+	s := ui.Screen{Kind: string(v.Kind), Payment: v.Payment, Revision: v.Revision, Payload: v.Payload, Deadline: v.Left, Reason: v.Reason}
+	if v.Payload != "" {
+		s.Schemes = marks(v.Schemes, c.schemes)
 	}
 	if v.Payment != "" {
 		s.Amount, s.Currency = v.Money.Decimal(), string(v.Money.Currency)
 	}
 	c.hub.Show(s)
+}
+
+// marks are the brands that customers know, for the gateway's words.
+func marks(asked, all []string) []string {
+	if len(asked) == 0 {
+		asked = all
+	}
+	var brands []string
+	for _, s := range asked {
+		if s == "credit_card" {
+			brands = append(brands, "visa", "mastercard")
+		} else {
+			brands = append(brands, s)
+		}
+	}
+	return brands
 }
 
 // displayEvents tells the engine what happens on the display.
