@@ -25,10 +25,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const token = "till-token-for-the-examples"
 
 // serve starts the till API over a fake engine.
-func serve(t *testing.T) (url string, payments *devicetest.Payments) {
+func serve(t *testing.T, origins ...string) (url string, payments *devicetest.Payments) {
 	t.Helper()
 	payments = devicetest.New()
-	cfg := jsonrpc.Config{Tills: []jsonrpc.Till{{Name: "till-1", Token: secret.New([]byte(token))}}}
+	cfg := jsonrpc.Config{Tills: []jsonrpc.Till{{Name: "till-1", Token: secret.New([]byte(token))}}, AllowedOrigins: origins}
 	s, err := jsonrpc.New(cfg, payments, new(devicetest.Terminal), slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
