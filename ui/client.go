@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -12,6 +13,8 @@ const (
 	writeDeadline = 2 * time.Second // for one message
 	closeGrace    = time.Second     // for the display's answer to a close
 )
+
+var errNotText = errors.New("not a text message")
 
 // client is one connection. Its fields below the line belong to the hub's loop.
 type client struct {
@@ -92,11 +95,11 @@ func (c *client) read(in chan<- arrival, done <-chan struct{}) {
 			return
 		}
 		msg, err := parseReport(raw)
-		if kind != websocket.TextMessage || err != nil {
+		if kind != websocket.TextMessage {
+			err = errNotText
+		}
+		if err != nil {
 			c.closeFrame(websocket.ClosePolicyViolation, "protocol")
-			if err == nil {
-				err = websocket.ErrBadHandshake
-			}
 			deliver(arrival{c: c, err: err})
 			return
 		}

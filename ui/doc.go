@@ -45,4 +45,11 @@
 // A code that does not fit is replaced by kind out_of_service with reason code_too_small or code_too_long, same payment and revision.
 // The display must hide anything payable when remaining_ms has passed (counted on its own monotonic clock) and when it has heard
 // nothing for 3 s; it may show it again on the next message.
+//
+// # A program as a display
+//
+// A program (the demo without a browser, a test) dials /ws by a loopback address with "Authorization: Bearer <display token>", the
+// subprotocol and no Origin; sends hello with a box_px that is true for what it draws (a terminal that prints the code may say 1000);
+// answers every beat with alive; and after it has drawn a snapshot or a screen sends shown with that message's seq, kind, payment and
+// revision, and its measures. On 4001 it must not dial again while GET /vacant says false.
 package ui
