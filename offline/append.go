@@ -153,7 +153,7 @@ func (j *Journal) commit(b *batch) error {
 		}
 		return j.failed("write", err)
 	}
-	err = tx.Commit()
+	err = j.commitTx(tx)
 	if err == nil {
 		return nil
 	}

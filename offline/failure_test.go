@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"database/sql"
 	"errors"
 	"math"
 	"os"
@@ -117,24 +118,44 @@ func TestAFailedAppendDoesNotComeBack(t *testing.T) {
 	mustBeWhole(t, path)
 }
 
-// TestACommitThatOnlySeemedToFail: the outcome is read from the database, not guessed.
-func TestACommitThatOnlySeemedToFail(t *testing.T) {
-	j, path := fresh(t)
-	x := &fixture{}
-	appendAll(t, j, x.fact("P1", requested("t", "R1")))
-	old := j.head
-	appendAll(t, j, x.fact("P1", payment.Minted{Payload: "x"}))
-	j.mu.Lock()
-	now := j.head
-	j.head = old // as if the commit had reported an error
-	j.failed("commit", errors.New("input/output error"))
-	j.mu.Unlock()
-	facts := appendAll(t, j, x.fact("P1", payment.Shown{By: "display"}))
-	if facts[0].Seq != now.seq+1 {
-		t.Errorf("the next fact is %d", facts[0].Seq)
+// TestACommitWithAnError: the outcome is read from the database, not guessed, and the next fact goes to the right place.
+func TestACommitWithAnError(t *testing.T) {
+	broken := errors.New("input/output error")
+	for _, tc := range []struct {
+		name     string
+		commit   func(*sql.Tx) error
+		accepted bool
+	}{
+		{"it was not committed", func(tx *sql.Tx) error { return errors.Join(broken, tx.Rollback()) }, false},
+		{"it was committed", func(tx *sql.Tx) error { return errors.Join(broken, tx.Commit()) }, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			j, path := fresh(t)
+			x := &fixture{}
+			appendAll(t, j, x.fact("P1", requested("t", "R1")))
+			facts := []payment.Fact{x.fact("P1", payment.Minted{Payload: "x"}), x.fact("P1", payment.Shown{By: "display"})}
+			j.commitTx = tc.commit
+			err := j.Append(facts, nil)
+			j.commitTx = (*sql.Tx).Commit
+			switch {
+			case tc.accepted && (err != nil || facts[1].Seq != 3):
+				t.Errorf("%v, last fact %d", err, facts[1].Seq)
+			case !tc.accepted && (!errors.Is(err, broken) || facts[0].Seq != 0):
+				t.Errorf("%v, first fact %d", err, facts[0].Seq)
+			}
+			if err := j.Writable(); err != nil {
+				t.Error(err)
+			}
+			if !tc.accepted {
+				appendAll(t, j, facts...)
+			}
+			if next := appendAll(t, j, x.fact("P1", paid("t", "R1", "1"))); next[0].Seq != 4 {
+				t.Errorf("the next fact is %d", next[0].Seq)
+			}
+			closeJournal(t, j)
+			mustBeWhole(t, path)
+		})
 	}
-	closeJournal(t, j)
-	mustBeWhole(t, path)
 }
 
 func TestMinFree(t *testing.T) {

@@ -21,6 +21,8 @@ type Journal struct {
 	writer  *sql.DB // one connection
 	rebuilt string  // why Open made the look-up tables anew
 
+	commitTx func(*sql.Tx) error // (*sql.Tx).Commit; a test may put a failing one here, before the first Append
+
 	mu       sync.Mutex // one append at a time; guards what follows
 	head     head
 	folders  *folders

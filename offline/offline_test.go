@@ -99,7 +99,7 @@ func closeJournal(t testing.TB, j *Journal) {
 // copyJournal copies the files of a journal that nobody has open.
 func copyJournal(t testing.TB, path string) string {
 	t.Helper()
-	to := filepath.Join(t.TempDir(), "copy.db")
+	to := filepath.Join(t.TempDir(), "journal.db")
 	for _, part := range []string{"", "-wal", ".id"} {
 		b, err := os.ReadFile(path + part)
 		if os.IsNotExist(err) {

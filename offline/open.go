@@ -37,7 +37,7 @@ func Open(cfg Config) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{cfg: cfg, lock: lock}
+	j := &Journal{cfg: cfg, lock: lock, commitTx: (*sql.Tx).Commit}
 	j.path = path
 	if err := j.open(); err != nil {
 		j.Close()
@@ -89,11 +89,11 @@ func (j *Journal) open() error {
 	return failure(j.path, "read the head", err)
 }
 
-// OpenReadOnly opens the journal for reading only, beside a running agent or after one has died. It creates nothing, migrates
-// nothing and changes no fact; SQLite may make the -shm file, its index of the write-ahead log, and for that it needs write
-// permission in the directory: run it as the agent's user or as root. Without that permission it works while there is a -shm
-// file to read, that is while the agent runs or after it was killed; otherwise the error says so. The errors are those of Open
-// without ErrLocked.
+// OpenReadOnly opens the journal for reading only, beside a running agent or after one has died. It makes no journal, migrates
+// nothing and changes no fact; SQLite may make an empty -wal and the -shm file, its index of the write-ahead log, and for that it
+// needs write permission in the directory: run it as the agent's user or as root. Without that permission it works while there
+// is a -shm file to read, that is while the agent runs or after it was killed; otherwise the error says so. The errors are those
+// of Open without ErrLocked.
 func OpenReadOnly(path string) (*Reader, error) {
 	path, err := locate(path)
 	if err != nil {

@@ -225,8 +225,11 @@ func TestADamagedJournalIsNeverReplaced(t *testing.T) {
 		name, what string
 		change     func(path string) error
 	}{
-		{"gone", "journal missing", func(p string) error { return os.Remove(p) }},
-		{"gone, its log is left", "journal missing", func(p string) error {
+		{"gone", "journal.db.id shows", func(p string) error {
+			os.Remove(p + "-wal")
+			return os.Remove(p)
+		}},
+		{"gone, its log is left", "journal.db-wal shows", func(p string) error {
 			return errors.Join(os.Remove(p), os.Remove(p+".id"), os.WriteFile(p+"-wal", []byte("x"), 0o600))
 		}},
 		{"empty", "empty", func(p string) error { return os.Truncate(p, 0) }},
