@@ -105,7 +105,7 @@ func awaiting(t *testing.T, payments *devicetest.Payments, till string) (id stri
 
 // An example that is not short is no example.
 func TestExamplesAreShort(t *testing.T) {
-	for file, most := range map[string]int{"till-go/main.go": 60, "till-node/till.mjs": 60, "till.html": 400} {
+	for file, most := range map[string]int{"till-go/main.go": 60, "till-node/till.mjs": 60, "till.html": 300} {
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
