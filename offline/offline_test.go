@@ -10,15 +10,6 @@ import (
 	"time"
 
 	"kiosk-agent/payment"
-	"kiosk-agent/payment/engine"
-)
-
-// The journal serves every port of the engine.
-var (
-	_ engine.Journal  = (*Journal)(nil)
-	_ engine.Ledger   = (*Journal)(nil)
-	_ engine.Register = (*Journal)(nil)
-	_ engine.Inbox    = (*Journal)(nil)
 )
 
 var wall = time.Date(2026, 11, 20, 13, 0, 0, 123456789, time.UTC)
