@@ -190,22 +190,22 @@ func (s *Server) exit(till string) {
 
 // authenticate finds the till that the request's one token belongs to. Every till's token is compared, in constant time.
 func (s *Server) authenticate(r *http.Request) (found Till, ok bool) {
-	token, given := tokenOf(r)
+	token := tokenOf(r)
 	for _, t := range s.cfg.Tills {
-		if t.Token.Matches(token) && given {
+		if t.Token.Matches(token) {
 			found, ok = t, true
 		}
 	}
 	return found, ok
 }
 
-// tokenOf is the one token that the request brings. A request with several is not understood, and so brings none.
-func tokenOf(r *http.Request) (token []byte, ok bool) {
+// tokenOf is the one token that the request brings. A request with several is not understood, and so brings none; nil is no till's.
+func tokenOf(r *http.Request) []byte {
 	var tokens []string
 	for _, h := range r.Header.Values("Authorization") {
 		scheme, value, _ := strings.Cut(h, " ")
 		if !strings.EqualFold(scheme, "Bearer") {
-			return nil, false
+			return nil
 		}
 		tokens = append(tokens, strings.TrimSpace(value))
 	}
@@ -215,9 +215,9 @@ func tokenOf(r *http.Request) (token []byte, ok bool) {
 		}
 	}
 	if len(tokens) != 1 {
-		return nil, false
+		return nil
 	}
-	return []byte(tokens[0]), true
+	return []byte(tokens[0])
 }
 
 func offers(r *http.Request) bool {

@@ -203,7 +203,7 @@ func TestTooLargeAndBinaryMessagesClose(t *testing.T) {
 	if g := till.read(); g.Error != nil {
 		t.Error("16 KiB are refused")
 	}
-	till.send(strings.Repeat(" ", 20*maxMessage))
+	till.send(strings.Repeat(" ", 60*maxMessage))
 	if code := till.closed(); code != websocket.CloseMessageTooBig {
 		t.Errorf("closed with %d", code)
 	}
