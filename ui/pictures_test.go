@@ -38,7 +38,7 @@ func scenes() map[string]Screen {
 	unknown.Reason = "query_failed"
 	return map[string]Screen{
 		"idle": {Kind: KindIdle}, "pay": pay, "pay-large": large, "opened": opened, "approved": result(KindApproved),
-		"declined": result(KindDeclined), "expired": result(KindExpired), "cancelled": result(KindCancelled),
+		"declined": result(KindDeclined), "expired": result(KindExpired), "cancelled": result(KindCancelled), "withdrawn": result(KindChecking),
 		"unknown": unknown, "out-of-service": out,
 	}
 }

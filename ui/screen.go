@@ -12,7 +12,8 @@ import (
 const (
 	KindIdle         = "idle"
 	KindPay          = "pay"
-	KindOpened       = "opened" // the customer has the payment page on the phone
+	KindOpened       = "opened"   // the customer has the payment page on the phone
+	KindChecking     = "checking" // the code is withdrawn, the outcome not known yet; a page also shows it by itself when the countdown is over
 	KindApproved     = "approved"
 	KindDeclined     = "declined"
 	KindExpired      = "expired"
@@ -20,14 +21,15 @@ const (
 	KindUnknown      = "unknown" // ask staff, do not pay again
 	KindOutOfService = "out_of_service"
 
-	KindWait     = "wait"     // the page has not heard the agent for 3 s
-	KindChecking = "checking" // the countdown is over
-	KindHidden   = "hidden"   // the page is there, but not visible
+	KindWait   = "wait"   // the page has not heard the agent for 3 s
+	KindHidden = "hidden" // the page is there, but not visible
 )
 
-var askable = []string{KindIdle, KindPay, KindOpened, KindApproved, KindDeclined, KindExpired, KindCancelled, KindUnknown, KindOutOfService}
+var askable = []string{
+	KindIdle, KindPay, KindOpened, KindChecking, KindApproved, KindDeclined, KindExpired, KindCancelled, KindUnknown, KindOutOfService,
+}
 
-var reportable = append(slices.Clone(askable), KindWait, KindChecking, KindHidden)
+var reportable = append(slices.Clone(askable), KindWait, KindHidden)
 
 // Reasons that the hub itself gives for out_of_service.
 const (
