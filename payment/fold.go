@@ -235,10 +235,10 @@ func (f *Folder) because(code, message string) {
 
 // conclude draws status, flags and what depends on them.
 func (f *Folder) conclude(fact Fact) {
-	was := f.p.Status
+	wasFinal := f.p.Final
 	f.p.Status = Decide(f.e)
 	f.p.Final = f.p.Status.Final()
-	if f.p.Final && was != f.p.Status {
+	if f.p.Final && !wasFinal { // a correction begins no new window
 		f.p.FinalBoot, f.p.FinalUp = fact.Boot, fact.Up
 	}
 	f.p.Flags = f.flags()

@@ -183,6 +183,19 @@ func TestRevisionGrowsOnlyWithWhatATillSees(t *testing.T) {
 	}
 }
 
+// A correction does not begin the reuse window anew: a late approval must not answer a sale that comes long after the first answer.
+func TestFinalSinceTheFirstFinalStatus(t *testing.T) {
+	s := cancelled()
+	first, _ := Fold(s.facts)
+	if first.FinalBoot != boot1 || first.FinalUp != s.up {
+		t.Fatalf("final since %s %s, want %s", first.FinalBoot, first.FinalUp, s.up)
+	}
+	corrected, _ := Fold(s.after(time.Hour).add(record(nil)).facts)
+	if corrected.Status != StatusApproved || corrected.FinalUp != first.FinalUp {
+		t.Errorf("%s, final since %s, want %s", corrected.Status, corrected.FinalUp, first.FinalUp)
+	}
+}
+
 // TestPromisesHoldForAnyHistory draws random histories and checks what must hold after each fact.
 func TestPromisesHoldForAnyHistory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
