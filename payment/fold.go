@@ -297,7 +297,8 @@ type visible struct {
 	status                           Status
 	flags                            []Flag
 	attempts                         int
-	providerRef, scheme, code, qr    string
+	payable                          bool // not the code itself: retention drops it, and revisions stay what they were
+	providerRef, scheme, code        string
 	paidAt                           time.Time
 	reasonCode, reasonText, resolved string
 }
@@ -305,7 +306,7 @@ type visible struct {
 func (f *Folder) visible() visible {
 	v := visible{
 		status: f.p.Status, flags: f.p.Flags, attempts: len(f.p.Attempts), providerRef: f.p.ProviderRef, scheme: f.p.Scheme,
-		code: f.p.ResponseCode, qr: f.p.QRPayload, paidAt: f.p.PaidAt,
+		code: f.p.ResponseCode, payable: f.p.Minted && !f.p.Final && f.p.EndedBy == "", paidAt: f.p.PaidAt,
 	}
 	if r := f.p.Reason; r != nil {
 		v.reasonCode, v.reasonText = r.Code, r.Message
@@ -318,7 +319,7 @@ func (f *Folder) visible() visible {
 
 func (v visible) equal(w visible) bool {
 	return slices.Equal(v.flags, w.flags) && v.status == w.status && v.attempts == w.attempts && v.providerRef == w.providerRef &&
-		v.scheme == w.scheme && v.code == w.code && v.qr == w.qr && v.paidAt.Equal(w.paidAt) && v.reasonCode == w.reasonCode &&
+		v.scheme == w.scheme && v.code == w.code && v.payable == w.payable && v.paidAt.Equal(w.paidAt) && v.reasonCode == w.reasonCode &&
 		v.reasonText == w.reasonText && v.resolved == w.resolved
 }
 

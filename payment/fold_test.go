@@ -196,6 +196,23 @@ func TestFinalSinceTheFirstFinalStatus(t *testing.T) {
 	}
 }
 
+// Retention drops the bodies of minted facts: what a till has acknowledged stays acknowledged.
+func TestRevisionsSurviveRetention(t *testing.T) {
+	for name, s := range map[string]*story{
+		"cancelled": cancelled(), "approved": shown(noQuery).add(record(nil)), "late": cancelled().add(record(nil)),
+		"cancelling, then paid": shown(noQuery).add(CancelRequested{}, Withdrawn{}, record(nil)),
+	} {
+		p, _ := Fold(s.facts)
+		whole, _ := Fold(s.add(Acknowledged{Revision: p.Revision}).facts)
+		facts := slices.Clone(s.facts)
+		facts[1].Data = Minted{}
+		dropped, _ := Fold(facts)
+		if !whole.Acknowledged || dropped.Revision != whole.Revision || dropped.Owed {
+			t.Errorf("%s: revision %d becomes %d, owed %t", name, whole.Revision, dropped.Revision, dropped.Owed)
+		}
+	}
+}
+
 // TestPromisesHoldForAnyHistory draws random histories and checks what must hold after each fact.
 func TestPromisesHoldForAnyHistory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
