@@ -94,7 +94,8 @@ func printable(s string) bool {
 	return s != ""
 }
 
-// repeated answers a request whose reference this till has used before, and reports whether it did. Promise 3 lives here.
+// repeated answers a request whose reference this till has used before, and reports whether it did. Promise 3 lives here: a till
+// that has acknowledged any revision has finished with that sale, so a correction that is owed does not answer its next request.
 func (s *step) repeated(ev StartAsked) bool {
 	id, err := s.m.byReference(ev.Till, ev.Request.Reference)
 	var a *account
@@ -115,7 +116,7 @@ func (s *step) repeated(ev StartAsked) bool {
 			Code: payment.CodeReferenceConflict, Op: "start", Message: "this reference was used for another amount",
 			Hint: "use a new reference for a new sale", Payment: &p,
 		})
-	case !p.Final, !p.Acknowledged && p.FinalBoot == s.now.Boot && s.now.Up-p.FinalUp < s.m.cfg.ReuseWindow:
+	case !p.Final, p.AckedRev == 0 && p.FinalBoot == s.now.Boot && s.now.Up-p.FinalUp < s.m.cfg.ReuseWindow:
 		s.offer(a)
 		s.read(Answer{To: ev.To, Payment: p})
 	default:

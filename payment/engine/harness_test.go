@@ -1,0 +1,349 @@
+package engine_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"kiosk-agent/offline"
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+)
+
+const (
+	tag     = "K001TEST"
+	till1   = "till-1"
+	till2   = "till-2"
+	tillOwn = "till-own" // shows the code itself
+)
+
+var (
+	day   = time.Date(2026, 11, 20, 13, 0, 0, 0, time.UTC)
+	sgd10 = payment.Money{Amount: 1023, Currency: payment.SGD}
+)
+
+var errDisk = errors.New("input/output error")
+
+// flaky is the real journal with switches for what a disk can do wrong.
+type flaky struct {
+	*offline.Journal
+	refuse  func(facts []payment.Fact) bool // Append fails and nothing is committed; nil = never
+	lie     bool                            // Append commits, and says that it failed
+	unread  bool                            // look-ups fail
+	commits int
+}
+
+func (f *flaky) Append(facts []payment.Fact, pos *payment.Position) error {
+	if f.refuse != nil && f.refuse(facts) {
+		return errDisk
+	}
+	if err := f.Journal.Append(facts, pos); err != nil {
+		return err
+	}
+	f.commits++
+	if f.lie {
+		return errDisk
+	}
+	return nil
+}
+
+func (f *flaky) Facts(id string) ([]payment.Fact, error) {
+	if f.unread {
+		return nil, errDisk
+	}
+	return f.Journal.Facts(id)
+}
+
+func (f *flaky) ByMerchantRef(ref string) (string, error) {
+	if f.unread {
+		return "", errDisk
+	}
+	return f.Journal.ByMerchantRef(ref)
+}
+
+func (f *flaky) ByReference(till, reference string) (string, error) {
+	if f.unread {
+		return "", errDisk
+	}
+	return f.Journal.ByReference(till, reference)
+}
+
+func (f *flaky) Seen(content string) (bool, error) {
+	if f.unread {
+		return false, errDisk
+	}
+	return f.Journal.Seen(content)
+}
+
+func (f *flaky) Writable() error {
+	if f.refuse != nil && f.refuse(nil) {
+		return errDisk
+	}
+	return f.Journal.Writable()
+}
+
+// always and never are for flaky.refuse.
+func always([]payment.Fact) bool { return true }
+
+// on refuses appends that hold a fact of this kind.
+func on(k payment.Kind) func([]payment.Fact) bool {
+	return func(facts []payment.Fact) bool {
+		return slices.ContainsFunc(facts, func(f payment.Fact) bool { return f.Kind() == k })
+	}
+}
+
+// gateway is a payment service whose secret is a word: an envelope opens when it was sealed with the same one.
+type gateway struct {
+	secret string
+	minted []payment.MintRequest
+	fail   error
+}
+
+type sealed struct {
+	Secret  string
+	Records []payment.Record
+}
+
+func (g *gateway) Mint(r payment.MintRequest) (payment.Minted, error) {
+	if g.fail != nil {
+		return payment.Minted{}, g.fail
+	}
+	g.minted = append(g.minted, r)
+	return payment.Minted{Payload: "https://pay.test/" + r.MerchantRef}, nil
+}
+
+func (g *gateway) Open(e payment.Envelope) ([]payment.Record, error) {
+	var s sealed
+	if err := json.Unmarshal(e.Body, &s); err != nil {
+		return nil, fmt.Errorf("%w: no JSON", payment.ErrUnopened)
+	}
+	if s.Secret != g.secret {
+		return nil, fmt.Errorf("%w: another secret", payment.ErrUnopened)
+	}
+	return s.Records, nil
+}
+
+func seal(secret string, records ...payment.Record) payment.Envelope {
+	body, err := json.Marshal(sealed{secret, records})
+	if err != nil {
+		panic(err)
+	}
+	return payment.Envelope{Method: "POST", Body: body, ReceivedAt: day}
+}
+
+// paper is a display that draws codes unless it is too small.
+type paper struct{ tooSmall error }
+
+func (p *paper) Fits(string) error { return p.tooSmall }
+
+// counter makes identifiers in order.
+type counter struct{ n int }
+
+func (c *counter) NewID(time.Time) string {
+	c.n++
+	return fmt.Sprintf("01JTESTTESTTESTTESTTEST%03d", c.n)
+}
+
+// rig drives a Machine over a real journal as the shell does, on a clock that stands still until it is told to go on.
+type rig struct {
+	t    testing.TB
+	cfg  engine.Config
+	path string
+	j    *flaky
+	m    *engine.Machine
+	gw   *gateway
+	disp *paper
+	ids  *counter
+	now  engine.Now
+	seq  uint64
+
+	ticket  engine.Ticket
+	answers map[engine.Ticket]engine.Answer // the first one for each ticket: the shell drops the others
+	extra   int                             // answers that came too late
+	changed []payment.Payment
+	owed    []engine.Owed
+	screen  engine.View // what the customer sees
+	screens []engine.View
+	ready   int // TerminalChanged
+	canary  int // SendCanary
+	wakes   int
+	failed  bool // the newest step could not be committed
+}
+
+func config() engine.Config {
+	return engine.Config{
+		Tag: tag, Currency: payment.SGD, MaxAmount: 999_999_900, Provider: "axs", Mode: "link", Schemes: []string{"paynow", "credit_card"},
+		Policy:        payment.Policy{Settle: 5000, AnswerWithin: 25000, Watch: 86_400_000},
+		RequireCanary: time.Minute, RequireScreen: true, ParkedCap: 3, DisplayTills: []string{tillOwn},
+		NotBefore: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+	}
+}
+
+// newRig is a machine on an empty journal that nothing stands in the way of a sale of, with till-1 attached.
+func newRig(t testing.TB, change ...func(*engine.Config)) *rig {
+	r := bareRig(t, change...)
+	r.begin()
+	r.makeReady()
+	r.attach(till1)
+	return r
+}
+
+// bareRig has not started its machine yet.
+func bareRig(t testing.TB, change ...func(*engine.Config)) *rig {
+	r := &rig{
+		t: t, cfg: config(), path: filepath.Join(t.TempDir(), "journal.db"), gw: &gateway{secret: "right"}, disp: &paper{}, ids: &counter{},
+		now: engine.Now{Wall: day, Boot: "boot-1", Up: time.Hour}, answers: map[engine.Ticket]engine.Answer{}, j: &flaky{},
+	}
+	for _, c := range change {
+		c(&r.cfg)
+	}
+	r.open()
+	t.Cleanup(func() { r.j.Close() })
+	return r
+}
+
+func (r *rig) open() {
+	r.t.Helper()
+	j, err := offline.Open(offline.Config{Path: r.path, Create: true})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.j.Journal = j
+}
+
+// begin makes a machine and starts it.
+func (r *rig) begin() {
+	r.t.Helper()
+	r.m = engine.NewMachine(r.cfg, engine.Ports{
+		Ledger: r.j, Register: r.j, Inbox: r.j, Storage: r.j, Gateway: r.gw, Display: r.disp, IDs: r.ids,
+	})
+	r.screen = engine.View{Kind: engine.ViewIdle}
+	out, err := r.m.Start(r.now)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.conclude(out)
+}
+
+// crash drops the machine and opens the journal again: everything that was not committed is gone.
+func (r *rig) crash() {
+	r.t.Helper()
+	if err := r.j.Close(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.open()
+	r.begin()
+}
+
+// reboot is a crash of the whole machine.
+func (r *rig) reboot() {
+	r.t.Helper()
+	r.now.Boot, r.now.Up, r.now.Wall = r.now.Boot+"'", 30*time.Second, r.now.Wall.Add(time.Minute)
+	r.crash()
+}
+
+func (r *rig) makeReady() {
+	r.step(engine.RelayChanged{Connected: true})
+	r.step(engine.RollbackChecked{})
+	r.step(engine.CanaryReturned{SentUp: r.now.Up})
+	r.step(engine.DisplayChanged{Connected: true})
+	r.step(engine.DisplayShows{Kind: engine.ViewIdle})
+}
+
+func (r *rig) attach(till string) {
+	r.ticket++
+	r.step(engine.Attached{Till: till, Session: r.ticket})
+}
+
+// step does what the shell does with one event.
+func (r *rig) step(ev engine.Event) {
+	r.t.Helper()
+	r.conclude(r.m.Step(r.now, ev))
+}
+
+func (r *rig) conclude(out engine.Output) {
+	r.t.Helper()
+	effects := out.Then
+	r.failed = false
+	if out.Durable() {
+		if err := r.j.Append(out.Facts, out.Position); err != nil {
+			r.failed, effects = true, out.Else
+			r.m.Failed(out, err)
+		}
+	}
+	if !r.failed {
+		r.m.Committed(out)
+	}
+	for _, ef := range effects {
+		r.carry(ef)
+	}
+}
+
+func (r *rig) carry(ef engine.Effect) {
+	r.t.Helper()
+	switch ef := ef.(type) {
+	case engine.Answer:
+		if _, twice := r.answers[ef.To]; twice {
+			r.extra++
+			return
+		}
+		r.answers[ef.To] = ef
+		if ef.Err == nil && ef.Payment.ID != "" {
+			r.mustBeCommitted(ef.Payment)
+		}
+	case engine.Changed:
+		r.mustBeCommitted(ef.Payment)
+		r.changed = append(r.changed, ef.Payment)
+	case engine.Owed:
+		r.mustBeCommitted(ef.Payment)
+		r.owed = append(r.owed, ef)
+	case engine.TerminalChanged:
+		r.ready++
+	case engine.Show:
+		r.screen = ef.View
+		r.screens = append(r.screens, ef.View)
+		r.mustBePayable(ef.View)
+	case engine.SendCanary:
+		r.canary++
+	}
+}
+
+// mustBeCommitted fails when a till is told what the journal does not say. Unknown without a commit is the one exception.
+func (r *rig) mustBeCommitted(p payment.Payment) {
+	r.t.Helper()
+	if p.Status == payment.StatusUnknown && p.Reason != nil && p.Reason.Code == "journal_unavailable" {
+		return
+	}
+	got := r.payment(p.ID)
+	if d := cmp.Diff(got, p, cmpopts.IgnoreFields(payment.Payment{}, "LastSeq")); d != "" {
+		r.t.Fatalf("told is not what is committed (-committed +told):\n%s", d)
+	}
+}
+
+// mustBePayable fails when a code is put on the screen that the journal does not call payable.
+func (r *rig) mustBePayable(v engine.View) {
+	r.t.Helper()
+	if v.Payload == "" {
+		return
+	}
+	if p := r.payment(v.Payment); p.Final || p.EndedBy != "" || p.QRPayload != v.Payload || p.Boot != r.now.Boot {
+		r.t.Fatalf("a code is shown that nobody may pay: %+v, payment %+v", v, p)
+	}
+}
+
+// payment is what the journal says.
+func (r *rig) payment(id string) payment.Payment {
+	r.t.Helper()
+	p, ok, err := r.j.Journal.Payment(id)
+	if err != nil || !ok {
+		r.t.Fatalf("payment %q: %v %v", id, ok, err)
+	}
+	return p
+}
