@@ -1,4 +1,3 @@
-// Package examples holds what a till developer can start from. Its tests run the examples against the real till API.
 package examples
 
 import (

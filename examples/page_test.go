@@ -57,10 +57,9 @@ func TestPage(t *testing.T) {
 	web := httptest.NewServer(http.FileServer(http.Dir(".")))
 	defer web.Close()
 	url, payments := serve(t, web.URL)
-	p := openPage(t, web.URL+"/till.html")
+	p := openPage(t, web.URL+"/till.html#url="+url+"&token="+token)
 
-	p.run(`$("url").value = "` + url + `"; $("token").value = "` + token + `"; $("connect").requestSubmit()`)
-	p.until(`!$("start").disabled && $("link").textContent === "K001 as till-1"`)
+	p.until(`location.hash === "" && !$("start").disabled && $("link").textContent === "K001 as till-1"`)
 	p.run(`$("amount").value = "10.23"; $("reference").value = "R1"; $("sale").requestSubmit()`)
 	p.until(`$("status").textContent === "Customer pays" && $("detail").textContent.startsWith("R1, SGD 10.23, until ")`)
 	id := awaiting(t, payments, "till-1")
