@@ -87,6 +87,7 @@ func (c *Client) Run(ctx context.Context) error {
 		c.wg.Wait()
 		c.http.CloseIdleConnections()
 		c.drainInputs()
+		c.metrics.connected.Set(0)
 		c.setState(func(s *State) { s.Connected, s.CaughtUp, s.Since = false, false, c.clock.Boot() })
 	}()
 	timer := time.NewTimer(0)
@@ -249,7 +250,7 @@ func (c *Client) report(e Event) {
 	c.metrics.observe(e)
 	switch e := e.(type) {
 	case Connected:
-		c.setState(func(s *State) { s.Connected, s.Since = true, c.clock.Boot() })
+		c.setState(func(s *State) { s.Connected, s.Since, s.LastError = true, c.clock.Boot(), "" })
 		c.log.Info("relay connected", "last", e.Welcome.Last)
 	case CaughtUp:
 		c.setState(func(s *State) { s.CaughtUp = true })

@@ -135,5 +135,5 @@ type State struct {
 	Since      time.Duration // boot clock: when Connected last changed
 	LastCanary time.Duration // boot clock: sending time of the newest canary that returned; 0 = none yet
 	CanaryRTT  time.Duration
-	LastError  string // of the newest disconnection or canary failure; "" once a canary returned after it
+	LastError  string // of the newest disconnection or canary failure; "" again after a welcome or a canary's return
 }

@@ -100,24 +100,31 @@ func (s *store) publishError(ctx context.Context, subject string, err error) err
 	return fmt.Errorf("%w: %w", errFull, err)
 }
 
-// next returns the first message after the given sequence on any of the sources, nil when there is none. Messages are
-// never returned out of order: a source that was asked before the best candidate existed is asked again, because
-// something older may have been stored there in between.
+// next returns the first message after the given sequence on any of the sources, nil when there is none.
 func (s *store) next(ctx context.Context, sources []source, after uint64) (*stored, error) {
-	var best *jetstream.RawStreamMsg
-	for i, n := 0, 0; n < len(sources); i, n = (i+1)%len(sources), n+1 {
-		m, err := s.get(ctx, after+1, jetstream.WithGetMsgSubject(sources[i].filter()))
+	best, err := earliest(len(sources), func(i int) (*jetstream.RawStreamMsg, error) {
+		return s.get(ctx, after+1, jetstream.WithGetMsgSubject(sources[i].filter()))
+	})
+	if best == nil || err != nil {
+		return nil, err
+	}
+	return s.open(best), nil
+}
+
+// earliest asks n sources for their next message and returns the one with the lowest sequence. A source that was asked
+// before the best candidate was seen is asked again: something older may have been stored there in between, and once a
+// later one is delivered nobody would look back.
+func earliest(n int, ask func(i int) (*jetstream.RawStreamMsg, error)) (best *jetstream.RawStreamMsg, err error) {
+	for i, asked := 0, 0; asked < n; i, asked = (i+1)%n, asked+1 {
+		m, err := ask(i)
 		if err != nil {
 			return nil, err
 		}
 		if m != nil && (best == nil || m.Sequence < best.Sequence) {
-			best, n = m, 0
+			best, asked = m, 0
 		}
 	}
-	if best == nil {
-		return nil, nil
-	}
-	return s.open(best), nil
+	return best, nil
 }
 
 // at returns the message at seq, nil when there is none.

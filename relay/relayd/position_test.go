@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/oklog/ulid/v2"
 
 	"kiosk-agent/relay"
@@ -139,7 +140,16 @@ func TestMarksKeepQuietPositionsAlive(t *testing.T) {
 	expect(t, meet(t, r, c, m)) // young: none
 	ahead.Store(int64(41 * time.Hour))
 	expect(t, meet(t, r, c, m)) // 41 of 168 hours: none
+	busy := r.add("K002")       // whose position is a young hook, however old its mark
+	ahead.Store(0)
+	m2 := newMemory("j2")
+	expect(t, meet(t, r, busy, m2), "mark")
+	ahead.Store(int64(41 * time.Hour))
+	mustPost(t, busy.HookURL, "sale")
+	expect(t, meet(t, r, busy, m2), "sale")
 	ahead.Store(int64(43 * time.Hour))
+	expect(t, meet(t, r, busy, m2))
+
 	a := startAgent(t, r, c, m, nil)
 	a.want("mark") // at the hello
 	ahead.Store(int64(43*time.Hour + 43*time.Hour))
@@ -190,6 +200,35 @@ func TestNoPosition(t *testing.T) {
 	old := r.add("K002")
 	ahead.Store(int64(169 * time.Hour))
 	expect(t, meet(t, r, old, newMemory("j2")), "gap:"+relay.GapNoPosition, "mark") // hooks may have aged out
+
+	young := r.add("K003")
+	mustPost(t, young.HookURL, "lost with the store")
+	if err := r.store.js.DeleteStream(t.Context(), streamName); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.store.openHooks(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, meet(t, r, young, newMemory("j3")), "gap:"+relay.GapNoPosition, "mark") // added in another store
+}
+
+// TestEarliestLooksBack: a message that is stored on the first source while the second is asked comes first.
+func TestEarliestLooksBack(t *testing.T) {
+	held := map[int]uint64{}
+	got, err := earliest(2, func(i int) (*jetstream.RawStreamMsg, error) {
+		defer func() {
+			if i == 0 && len(held) == 0 { // right after the first was found empty
+				held[0], held[1] = 9, 10
+			}
+		}()
+		if seq, ok := held[i]; ok {
+			return &jetstream.RawStreamMsg{Sequence: seq}, nil
+		}
+		return nil, nil
+	})
+	if err != nil || got == nil || got.Sequence != 9 {
+		t.Errorf("got %+v, %v; want sequence 9", got, err)
+	}
 }
 
 // TestOneSequenceOverTwoSources reads a terminal's and its merchant's messages in the order of their storing.

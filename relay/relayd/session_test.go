@@ -212,10 +212,33 @@ func TestWindow(t *testing.T) {
 			t.Errorf("delivery %d is %q", i, d.Hook.Body)
 		}
 	}
-	// A canary is stored behind the rest, so a full window holds it back too; no ack, no more.
 	p.send(relay.Ack{Position: got[1].Position, Journal: head})
 	if code := p.closed(); code != websocket.ClosePolicyViolation {
 		t.Errorf("ack of what is not in flight: code %d", code)
+	}
+}
+
+// TestFullWindowSendsNothing: three pings later, each of which reads the store too, nothing more has come.
+func TestFullWindowSendsNothing(t *testing.T) {
+	r := startRelay(t, t.TempDir(), func(c *Config) { c.InFlight, c.Ping = 3, 50*time.Millisecond })
+	c := r.add("K001")
+	for i := range 10 {
+		mustPost(t, c.HookURL, fmt.Sprint(i))
+	}
+	p := dial(t, r, c)
+	p.hello(nil, relay.Head{JournalID: "j"}, nil)
+	for range 3 {
+		next[relay.Delivery](p)
+	}
+	pings, enough := 0, errors.New("enough")
+	p.conn.SetPingHandler(func(string) error {
+		if pings++; pings == 3 {
+			return enough
+		}
+		return p.conn.WriteControl(websocket.PongMessage, nil, time.Now().Add(patience))
+	})
+	if _, data, err := p.conn.ReadMessage(); !errors.Is(err, enough) {
+		t.Errorf("got %.80s, %v", data, err)
 	}
 }
 
