@@ -43,6 +43,7 @@ type Machine struct {
 	open     []*account // payments that are not final, oldest first
 	attached map[string]int
 	parked   int
+	retry    bool // the parked deliveries are still to be tried again
 
 	relayUp      bool
 	relayCause   string
@@ -68,6 +69,7 @@ type account struct {
 	answerBy time.Duration // boot clock; set when the payment has ended
 	canaryAt time.Duration // when the next proof is asked for
 	told     bool          // unknown was told without a commit
+	resumes  bool          // read at the start: the restart rules are still to be applied
 }
 
 // Ports are what the machine reads and asks synchronously.
@@ -150,6 +152,9 @@ func (m *Machine) Step(now Now, ev Event) Output {
 	case Ticked:
 	}
 	s.tick()
+	if err := s.retryParked(); err != nil {
+		s.then(Note{Warn: true, Text: "the parked deliveries could not be tried again", Args: []any{"error", err}})
+	}
 	return s.finish()
 }
 
@@ -169,13 +174,13 @@ func (m *Machine) Committed(out Output) {
 			m.open = append(m.open, a)
 		}
 	}
+	for _, do := range out.onDone {
+		do()
+	}
 	for _, f := range out.Facts {
 		if f.Kind() == payment.KindParked {
 			m.parked++
 		}
-	}
-	for _, do := range out.onDone {
-		do()
 	}
 }
 

@@ -12,6 +12,8 @@ func (s *step) tick() {
 		p := s.latest(o).p
 		switch {
 		case p.Final:
+		case s.latest(o).resumes:
+			s.resume(s.stage(p.ID))
 		case p.EndedBy != "":
 			s.tickEnded(o)
 		case s.now.Up >= p.Deadline:
@@ -92,7 +94,8 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 }
 
 // Start is the first step after the journal was opened: the restart rules of docs/ARCHITECTURE.md, and another try for what is
-// parked. The error is the journal's; the machine must not be used then.
+// parked. When that cannot be committed, the next steps bring it again. The error is the journal's; the machine must not be used
+// then.
 func (m *Machine) Start(now Now) (Output, error) {
 	s := &step{m: m, now: now}
 	ids, err := m.register.Unsettled()
@@ -105,12 +108,11 @@ func (m *Machine) Start(now Now) (Output, error) {
 			return Output{}, err
 		}
 		if p, ok := payment.Fold(facts); ok && !p.Final {
-			m.open = append(m.open, &account{facts: facts, p: p})
+			m.open = append(m.open, &account{facts: facts, p: p, resumes: true})
 		}
 	}
-	for _, o := range m.open {
-		s.resume(s.stage(o.p.ID))
-	}
+	m.retry = true
+	s.tick()
 	if err := s.retryParked(); err != nil {
 		return Output{}, err
 	}
@@ -120,6 +122,7 @@ func (m *Machine) Start(now Now) (Output, error) {
 // resume applies the restart rules to one payment that is not final.
 func (s *step) resume(a *account) {
 	p := a.p
+	a.resumes = false
 	switch {
 	case !p.Minted:
 		s.fact(p.ID, payment.MintFailed{Reason: "mint_failed", Message: "the agent stopped before there was anything to pay"})
@@ -144,13 +147,16 @@ func (s *step) resume(a *account) {
 	}
 }
 
-// retryParked tries again to open what did not open before: the secret may have been corrected since.
+// retryParked tries again, once, to open what did not open before: the secret may have been corrected since.
 func (s *step) retryParked() error {
+	if !s.m.retry {
+		return nil
+	}
 	parked, err := s.m.inbox.Parked()
 	if err != nil {
 		return err
 	}
-	s.m.parked = len(parked)
+	left := len(parked)
 	for _, f := range parked {
 		d, ok := f.Data.(payment.Parked)
 		if !ok || d.Cut {
@@ -163,8 +169,9 @@ func (s *step) retryParked() error {
 		for _, r := range records {
 			s.record(r, d.Delivery, f.Seq)
 		}
-		s.m.parked--
+		left--
 		s.then(Note{Text: "a parked delivery opened", Args: []any{"delivery", d.Delivery, "parked_seq", f.Seq}})
 	}
+	s.out.onDone = append(s.out.onDone, func() { s.m.parked, s.m.retry = left, false })
 	return nil
 }
