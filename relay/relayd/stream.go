@@ -64,8 +64,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, t *terminal
 		return
 	}
 	up := websocket.Upgrader{
-		HandshakeTimeout: helloTimeout, Subprotocols: []string{relay.Subprotocol},
-		ReadBufferSize: 1024, WriteBufferSize: 4096,
+		HandshakeTimeout: helloTimeout, Subprotocols: []string{relay.Subprotocol}, // buffers: net/http's own, which live on anyway
 		CheckOrigin: func(*http.Request) bool { return true }, // the guard has refused every Origin already
 	}
 	conn, err := up.Upgrade(w, r, nil)
