@@ -12,32 +12,30 @@ import (
 const proofEvery = 2 * time.Second
 
 // delivered takes one delivery of the relay: what it states and the position are one commit. The answer is what lets the relay
-// client acknowledge it.
+// client acknowledge it. A delivery that cannot be looked up is left for later: booked without its payment, the money in it would
+// never be found again.
 func (s *step) delivered(ev Delivered) {
+	if !ev.Mark {
+		records, err := s.m.gateway.Open(ev.Envelope)
+		if err != nil {
+			err = s.park(ev, err)
+		} else {
+			err = s.book(records, ev.Position.ID, 0)
+		}
+		if err != nil {
+			s.refuse(ev.To, journalUnreadable("deliver", err))
+			return
+		}
+	}
 	s.out.Position = &ev.Position
-	defer s.answer(Answer{To: ev.To})
-	if ev.Mark {
-		return
-	}
-	records, err := s.m.gateway.Open(ev.Envelope)
-	if err != nil {
-		s.park(ev, err)
-		return
-	}
-	for _, r := range records {
-		s.record(r, ev.Position.ID, 0)
-	}
+	s.answer(Answer{To: ev.To})
 }
 
 // park keeps a delivery that does not open, whole, so that it can be tried again with another secret or a later version.
-func (s *step) park(ev Delivered, cause error) {
+func (s *step) park(ev Delivered, cause error) error {
 	hash := ev.Envelope.Content()
-	seen, err := s.m.inbox.Seen(hash)
-	if err != nil {
-		s.then(Note{Warn: true, Text: "the journal could not be searched for an earlier delivery", Args: []any{"error", err}})
-	}
-	if seen {
-		return
+	if seen, err := s.m.inbox.Seen(hash); err != nil || seen {
+		return err
 	}
 	reason := "not a statement of the gateway"
 	if errors.Is(cause, payment.ErrUnopened) {
@@ -50,30 +48,35 @@ func (s *step) park(ev Delivered, cause error) {
 	}
 	s.fact("", parked)
 	s.then(Note{Warn: true, Text: "a delivery did not open and is parked", Args: []any{"delivery", ev.Position.ID, "reason", reason, "cut", parked.Cut}})
+	return nil
 }
 
-// record books one verified record: with its payment, or as unmatched when it carries our tag, so that no money goes unseen.
-func (s *step) record(r payment.Record, delivery string, fromParked int64) {
-	seen, err := s.m.inbox.Seen(r.Content())
-	if err != nil {
-		s.then(Note{Warn: true, Text: "the journal could not be searched for an earlier record", Args: []any{"error", err}})
+// book books verified records: with their payment, or as unmatched when they carry our tag, so that no money goes unseen. All
+// are looked up before the first is booked: on error nothing is.
+func (s *step) book(records []payment.Record, delivery string, fromParked int64) error {
+	accounts, seen := make([]*account, len(records)), make([]bool, len(records))
+	for i, r := range records {
+		var err error
+		if seen[i], err = s.m.inbox.Seen(r.Content()); err != nil {
+			return err
+		}
+		if accounts[i], err = s.byMerchantRef(r.MerchantRef); err != nil {
+			return err
+		}
 	}
-	if seen && fromParked == 0 {
-		return
+	for i, r := range records {
+		switch a := accounts[i]; {
+		case seen[i] && fromParked == 0:
+		case a != nil:
+			s.fact(a.p.ID, payment.Notified{Record: r, Source: "webhook", Delivery: delivery, FromParked: fromParked})
+		case strings.HasPrefix(r.MerchantRef, s.m.cfg.Tag+"-"), fromParked != 0:
+			s.fact("", payment.Unmatched{Record: r, Source: "webhook", Delivery: delivery, FromParked: fromParked})
+			s.then(Note{Warn: true, Text: "a verified record names no payment of this journal", Args: []any{"merchant_ref", r.MerchantRef, "delivery", delivery}})
+		default:
+			s.then(Note{Text: "a verified record of another terminal was passed over", Args: []any{"delivery", delivery}})
+		}
 	}
-	a, err := s.byMerchantRef(r.MerchantRef)
-	switch {
-	case err != nil:
-		s.then(Note{Warn: true, Text: "the journal could not be searched for a payment", Args: []any{"error", err}})
-		s.fact("", payment.Unmatched{Record: r, Source: "webhook", Delivery: delivery, FromParked: fromParked})
-	case a != nil:
-		s.fact(a.p.ID, payment.Notified{Record: r, Source: "webhook", Delivery: delivery, FromParked: fromParked})
-	case strings.HasPrefix(r.MerchantRef, s.m.cfg.Tag+"-"), fromParked != 0:
-		s.fact("", payment.Unmatched{Record: r, Source: "webhook", Delivery: delivery, FromParked: fromParked})
-		s.then(Note{Warn: true, Text: "a verified record names no payment of this journal", Args: []any{"merchant_ref", r.MerchantRef, "delivery", delivery}})
-	default:
-		s.then(Note{Text: "a verified record of another terminal was passed over", Args: []any{"delivery", delivery}})
-	}
+	return nil
 }
 
 func (s *step) byMerchantRef(ref string) (*account, error) {

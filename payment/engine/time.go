@@ -166,8 +166,8 @@ func (s *step) retryParked() error {
 		if err != nil {
 			continue
 		}
-		for _, r := range records {
-			s.record(r, d.Delivery, f.Seq)
+		if err := s.book(records, d.Delivery, f.Seq); err != nil {
+			return err
 		}
 		left--
 		s.then(Note{Text: "a parked delivery opened", Args: []any{"delivery", d.Delivery, "parked_seq", f.Seq}})
