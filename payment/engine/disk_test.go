@@ -5,7 +5,64 @@ import (
 	"time"
 
 	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
 )
+
+// TestUnknownMayBeToldWithoutACommit: it promises nothing, and the till must hear something by deadline + answer_within.
+func TestUnknownMayBeToldWithoutACommit(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		begin func(r *rig, p payment.Payment) engine.Ticket // the journal fails from some moment on
+		after time.Duration
+	}{
+		{"after a cancel", func(r *rig, p payment.Payment) engine.Ticket {
+			_, w := r.cancel(till1, p.ID)
+			r.j.refuse = always
+			return w
+		}, 25 * time.Second},
+		{"after the deadline", func(r *rig, _ payment.Payment) engine.Ticket {
+			r.pass(180 * time.Second)
+			r.j.refuse = always
+			return 0
+		}, 25 * time.Second},
+		{"from before the deadline on", func(r *rig, _ payment.Payment) engine.Ticket {
+			r.j.refuse = always
+			return 0
+		}, 205 * time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			p := r.sale(till1, "R1")
+			waiter := tc.begin(r, p)
+			r.forget()
+			r.pass(tc.after - time.Millisecond)
+			r.prove() // a proof that cannot be committed answers nobody
+			if len(r.changed) != 0 || waiter != 0 && r.answered(waiter) {
+				t.Fatalf("told too early: %+v", r.changed)
+			}
+			r.pass(1500 * time.Millisecond)
+			if len(r.changed) != 1 || r.changed[0].Status != payment.StatusUnknown || r.changed[0].QRPayload != "" {
+				t.Fatalf("told %+v", r.changed)
+			}
+			if a := r.answers[waiter]; waiter != 0 && (a.Err != nil || a.Payment.Status != payment.StatusUnknown) {
+				t.Errorf("the cancel was answered %+v", a)
+			}
+			r.pass(time.Minute)
+			if len(r.changed) != 1 {
+				t.Error("told again and again")
+			}
+			if r.screen.Payload != "" {
+				t.Error("the code is on the screen")
+			}
+			r.j.refuse = nil
+			r.mustDeliver(paid(p))
+			r.wantStatus(p.ID, payment.StatusApproved)
+			if told := r.told(); told.Status != payment.StatusApproved || told.Revision <= r.changed[0].Revision {
+				t.Errorf("told %+v", told)
+			}
+		})
+	}
+}
 
 // TestADeliveryThatCannotBeLookedUpIsNotAcknowledged: booked as unmatched, the money would never find its payment.
 func TestADeliveryThatCannotBeLookedUpIsNotAcknowledged(t *testing.T) {

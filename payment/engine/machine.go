@@ -296,8 +296,8 @@ func (s *step) settle(a *account) {
 		return
 	}
 	s.offer(a)
-	for _, w := range a.waiters {
-		s.answer(Answer{To: w, Payment: a.p})
+	for _, w := range a.waiters { // they go on waiting when the commit fails: the end may be told later
+		s.then(Answer{To: w, Payment: a.p})
 	}
 	a.waiters = nil
 }

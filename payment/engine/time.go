@@ -17,7 +17,11 @@ func (s *step) tick() {
 		case p.EndedBy != "":
 			s.tickEnded(o)
 		case s.now.Up >= p.Deadline:
-			s.end(s.stage(p.ID), payment.DeadlinePassed{})
+			a := s.stage(p.ID)
+			s.end(a, payment.DeadlinePassed{})
+			if s.now.Up >= p.Deadline+p.Policy.AnswerWithin.Duration() {
+				s.withoutCommit(o, a)
+			}
 		case o.showBy != 0 && s.now.Up >= o.showBy && !p.Shown:
 			s.end(s.stage(p.ID), payment.DisplayLost{Reason: "no confirmation within " + s.m.cfg.ShowWithin.String()})
 		}
