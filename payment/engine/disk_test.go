@@ -8,6 +8,23 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
+// TestTheTerminalBecomesReadyByItself: a till that waits for ready would otherwise never try again.
+func TestTheTerminalBecomesReadyByItself(t *testing.T) {
+	r := newRig(t)
+	r.j.refuse = always
+	_, err := r.tryStart(till1, request("R1"))
+	wantCode(t, err, payment.CodeJournalUnavailable)
+	r.pass(time.Second)
+	r.wantScreen(engine.ViewOutOfService)
+	r.j.refuse = nil
+	r.forget()
+	r.pass(time.Second)
+	if s := r.inspect(); !s.Ready || r.ready != 1 {
+		t.Errorf("still not ready: %+v; told %d times", s.Reasons, r.ready)
+	}
+	r.wantScreen(engine.ViewIdle)
+}
+
 // TestUnknownMayBeToldWithoutACommit: it promises nothing, and the till must hear something by deadline + answer_within.
 func TestUnknownMayBeToldWithoutACommit(t *testing.T) {
 	for _, tc := range []struct {

@@ -146,7 +146,7 @@ func (e *Engine) conclude(out Output) (failed bool) {
 	effects := out.Then
 	if out.Durable() {
 		if err := e.journal.Append(out.Facts, out.Position); err != nil {
-			e.machine.Failed(out, err)
+			e.machine.Failed(out)
 			e.log.Error("the journal took no entry", "facts", len(out.Facts), "error", err)
 			failed, effects = true, out.Else
 		} else {

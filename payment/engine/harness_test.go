@@ -275,7 +275,7 @@ func (r *rig) conclude(out engine.Output) {
 	if out.Durable() {
 		if err := r.j.Append(out.Facts, out.Position); err != nil {
 			r.failed, effects = true, out.Else
-			r.m.Failed(out, err)
+			r.m.Failed(out)
 		}
 	}
 	if !r.failed {

@@ -52,7 +52,6 @@ type Machine struct {
 	displayUp    bool
 	displayIdle  bool // this connection of the display has confirmed idle
 	displayCause string
-	journalErr   error
 
 	view      View
 	viewUntil time.Duration // of an outcome; 0 = until something else happens
@@ -160,9 +159,6 @@ func (m *Machine) Step(now Now, ev Event) Output {
 
 // Committed takes over what the step staged: the facts are on the disk.
 func (m *Machine) Committed(out Output) {
-	if out.Durable() {
-		m.journalErr = nil
-	}
 	for _, a := range out.staged {
 		i := slices.IndexFunc(m.open, func(o *account) bool { return o.p.ID == a.p.ID })
 		switch {
@@ -185,8 +181,7 @@ func (m *Machine) Committed(out Output) {
 }
 
 // Failed notes that nothing of the step was committed. What was staged is forgotten; time will bring the step again.
-func (m *Machine) Failed(out Output, err error) {
-	m.journalErr = err
+func (m *Machine) Failed(out Output) {
 	for _, do := range out.onFail {
 		do()
 	}

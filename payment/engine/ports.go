@@ -34,7 +34,8 @@ type Register interface {
 	Owed(till string) ([]string, error)
 }
 
-// Storage tells whether the journal takes a new sale: nil, or why not.
+// Storage tells whether the journal takes a new sale: nil, or why not. After a failed Append it finds out anew, so that the
+// terminal becomes ready by itself.
 type Storage interface {
 	Writable() error
 }

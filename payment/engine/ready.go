@@ -22,9 +22,7 @@ func (m *Machine) reasons(now Now, till string) []payment.Reason {
 		add("journal_rollback", "the relay knows a newer journal than this one: "+m.rollback,
 			"the journal was restored, lost or cloned: run kiosk-agent recover", 0)
 	}
-	if m.journalErr != nil {
-		add(codeJournal, "the journal took no entry the last time", "check the disk: kiosk-agent doctor", 5)
-	} else if err := m.storage.Writable(); err != nil {
+	if err := m.storage.Writable(); err != nil {
 		add(codeJournal, err.Error(), "check the disk: kiosk-agent doctor", 30)
 	}
 	if now.Wall.Before(m.cfg.NotBefore) {
