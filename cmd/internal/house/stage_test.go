@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -158,6 +159,16 @@ func (s *stage) hookURL() string { return readFile(s.t, s.dir, "hook.url") }
 // axsSecret is the application's Secret.
 func (s *stage) axsSecret() string { return readFile(s.t, s.dir, "axs.secret") }
 
+func readText(t testing.TB, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// readFile reads a file that holds one secret.
 func readFile(t testing.TB, dir, name string) string {
 	t.Helper()
 	v, err := secret.Resolve("file:"+filepath.Join(dir, name), "")
