@@ -176,6 +176,18 @@ func TestStoreFull(t *testing.T) {
 	}
 }
 
+// TestEmbeddedStoreSyncs: without this setting JetStream acknowledges what a power cut may still take.
+func TestEmbeddedStoreSyncs(t *testing.T) {
+	r := startRelay(t, t.TempDir(), nil)
+	cfg := r.store.ns.JetStreamConfig()
+	if cfg == nil || !cfg.SyncAlways {
+		t.Errorf("JetStream runs with %+v", cfg)
+	}
+	if r.store.ns.Addr() != nil {
+		t.Errorf("the embedded store listens on %v", r.store.ns.Addr())
+	}
+}
+
 func TestStoreDown(t *testing.T) {
 	r := startRelay(t, t.TempDir(), nil)
 	c := r.add("K001")
