@@ -81,6 +81,40 @@ func TestUnknownMayBeToldWithoutACommit(t *testing.T) {
 	}
 }
 
+func TestACancelWhoseCommitFails(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.j.refuse = always
+	a, _ := r.cancel(till1, p.ID)
+	wantCode(t, a.Err, payment.CodeJournalUnavailable)
+	r.wantScreen(engine.ViewChecking)
+	r.j.refuse = nil
+	r.mustDeliver(paid(p, status(payment.RecordDeclined, "1")))
+	r.wantScreen(engine.ViewChecking) // what was withdrawn stays withdrawn
+	_, waiter := r.cancel(till1, p.ID)
+	r.pass(6 * time.Second)
+	r.prove()
+	if a := r.answers[waiter]; a.Err != nil || a.Payment.Status != payment.StatusDeclined {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestTheCodeIsGoneOnceMoneyWasSeen: the journal takes the payment only at the second try; nobody may pay again in between.
+func TestTheCodeIsGoneOnceMoneyWasSeen(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.j.refuse = on(payment.KindNotified)
+	r.deliver(paid(p))
+	r.wantScreen(engine.ViewChecking)
+	r.pass(5 * time.Second)
+	r.wantScreen(engine.ViewChecking)
+	r.j.refuse = nil
+	r.mustDeliver(paid(p, status(payment.RecordDeclined, "0")))
+	r.wantScreen(engine.ViewChecking)
+	r.mustDeliver(paid(p))
+	r.wantScreen(engine.ViewApproved)
+}
+
 // TestADeliveryThatCannotBeLookedUpIsNotAcknowledged: booked as unmatched, the money would never find its payment.
 func TestADeliveryThatCannotBeLookedUpIsNotAcknowledged(t *testing.T) {
 	for _, open := range []bool{true, false} {

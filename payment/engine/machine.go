@@ -68,6 +68,7 @@ type account struct {
 	answerBy time.Duration // boot clock; set when the payment has ended
 	canaryAt time.Duration // when the next proof is asked for
 	told     bool          // unknown was told without a commit
+	dark     bool          // its code has left the screen, though that could not be committed: it does not come back
 	resumes  bool          // read at the start: the restart rules are still to be applied
 }
 

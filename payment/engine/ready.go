@@ -109,7 +109,7 @@ func (s *step) views() {
 	if s.out.Durable() {
 		s.out.onDone = append(s.out.onDone, show)
 		s.then(Show{next})
-		if next.Kind != ViewPay && s.m.view.Payload != "" && next.Kind != ViewIdle {
+		if s.m.view.Payload != "" && next.Payload == "" {
 			s.withdrawAnyway()
 		}
 		return
@@ -118,10 +118,18 @@ func (s *step) views() {
 	s.then(Show{next})
 }
 
-// withdrawAnyway takes the code off the screen even when its end could not be committed: a code that nobody may pay is never left.
+// withdrawAnyway takes the code off the screen even when its end could not be committed: nobody is asked to pay what has ended, or
+// what somebody has paid.
 func (s *step) withdrawAnyway() {
-	p := s.m.view
-	s.out.Else = append(s.out.Else, Show{View{Kind: ViewChecking, Payment: p.Payment, Revision: p.Revision, Money: p.Money}})
+	m, p := s.m, s.m.view
+	checking := View{Kind: ViewChecking, Payment: p.Payment, Revision: p.Revision, Money: p.Money}
+	s.out.Else = append(s.out.Else, Show{checking})
+	s.out.onFail = append(s.out.onFail, func() {
+		m.view, m.viewUntil = checking, 0
+		if o := m.account(p.Payment); o != nil {
+			o.dark = true
+		}
+	})
 }
 
 func (s *step) nextView() (View, time.Duration) {
@@ -175,7 +183,7 @@ func (s *step) current() *account {
 }
 
 func (s *step) openView(a *account) View {
-	if a.p.EndedBy != "" {
+	if a.p.EndedBy != "" || a.dark {
 		return View{Kind: ViewChecking, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money}
 	}
 	return View{
