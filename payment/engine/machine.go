@@ -44,6 +44,7 @@ type Machine struct {
 	attached map[string]int
 	parked   int
 	retry    bool // the parked deliveries are still to be tried again
+	doubt    bool // a commit failed: the journal may hold more than open
 
 	relayUp      bool
 	relayCause   string
@@ -112,6 +113,9 @@ func orDefault(d, def time.Duration) time.Duration {
 // and carries out Then or Else.
 func (m *Machine) Step(now Now, ev Event) Output {
 	s := &step{m: m, now: now}
+	if m.doubt {
+		s.reread()
+	}
 	switch ev := ev.(type) {
 	case StartAsked:
 		s.start(ev)
@@ -181,8 +185,10 @@ func (m *Machine) Committed(out Output) {
 	}
 }
 
-// Failed notes that nothing of the step was committed. What was staged is forgotten; time will bring the step again.
+// Failed notes that nothing of the step was committed, as far as is known. What was staged is forgotten; time will bring the step
+// again.
 func (m *Machine) Failed(out Output) {
+	m.doubt = true
 	for _, do := range out.onFail {
 		do()
 	}

@@ -102,18 +102,8 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 // then.
 func (m *Machine) Start(now Now) (Output, error) {
 	s := &step{m: m, now: now}
-	ids, err := m.register.Unsettled()
-	if err != nil {
+	if err := m.adopt(); err != nil {
 		return Output{}, err
-	}
-	for _, id := range ids {
-		facts, err := m.ledger.Facts(id)
-		if err != nil {
-			return Output{}, err
-		}
-		if p, ok := payment.Fold(facts); ok && !p.Final {
-			m.open = append(m.open, &account{facts: facts, p: p, resumes: true})
-		}
 	}
 	m.retry = true
 	s.tick()
@@ -121,6 +111,48 @@ func (m *Machine) Start(now Now) (Output, error) {
 		return Output{}, err
 	}
 	return s.finish(), nil
+}
+
+// adopt opens every payment of the journal that is not final and not open yet.
+func (m *Machine) adopt() error {
+	ids, err := m.register.Unsettled()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if m.account(id) != nil {
+			continue
+		}
+		facts, err := m.ledger.Facts(id)
+		if err != nil {
+			return err
+		}
+		if p, ok := payment.Fold(facts); ok && !p.Final {
+			m.open = append(m.open, &account{facts: facts, p: p, resumes: true})
+		}
+	}
+	return nil
+}
+
+// reread believes the journal after a failed commit: where the disk failed late, the facts are there all the same, and what follows
+// from them goes on as after a crash at that moment.
+func (s *step) reread() {
+	if err := s.m.adopt(); err != nil {
+		s.then(Note{Warn: true, Text: "the journal could not be read after a failed entry", Args: []any{"error", err}})
+		return
+	}
+	for _, o := range s.m.open {
+		facts, err := s.m.ledger.Facts(o.p.ID)
+		if err != nil {
+			s.then(Note{Warn: true, Text: "a payment could not be read after a failed entry", Args: []any{"payment", o.p.ID, "error", err}})
+			return
+		}
+		if p, ok := payment.Fold(facts); ok && len(facts) > len(o.facts) {
+			a := s.stage(o.p.ID)
+			a.facts, a.p, a.resumes = facts, p, true
+		}
+	}
+	s.m.doubt = false
 }
 
 // resume applies the restart rules to one payment that is not final.
