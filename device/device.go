@@ -33,6 +33,18 @@ type Payments interface {
 	Attach(till string, changed func(payment.Payment), terminal func()) (detach func())
 }
 
+// LinePayments is what a session on an ECR line asks beside that. On such a line a connection proves nothing, so nothing counts as
+// told until its bytes are about to go out.
+type LinePayments interface {
+	Payments
+	// Offer commits that this revision is being sent as frame; the reply comes before the first byte may go out. Every
+	// transmission is offered once more. Errors: not_found, not_owner, invalid (not final, or not a revision that there was),
+	// journal_unavailable.
+	Offer(till, id string, revision int64, frame []byte, reply func(error))
+	// Watch is Attach without a till: every change of every payment, no owed outcomes, and nothing is offered by itself.
+	Watch(changed func(payment.Payment), terminal func()) (detach func())
+}
+
 // Terminal answers terminal.info and terminal.status.
 type Terminal interface {
 	Info(till string) Info

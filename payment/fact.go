@@ -92,6 +92,7 @@ type (
 		DeadlineUp  Millis    `json:"deadline_up_ms"` // boot clock; valid in the fact's own boot only
 		DeadlineAt  time.Time `json:"deadline_at"`    // wall clock, for people
 		Policy      Policy    `json:"policy"`
+		Line        *Line     `json:"line,omitempty"` // from a till on an ECR line
 	}
 	// MintSent says that a remote mint is about to leave; it is never sent again.
 	MintSent struct{}
@@ -148,10 +149,12 @@ type (
 	}
 	// Undecided says that deadline or cancel plus answer_within has passed without evidence either way.
 	Undecided struct{}
-	// Offered says that this revision is being told to the till: it is committed first.
+	// Offered says that this revision is being told to the till: it is committed first. On an ECR line every transmission is one,
+	// with the very bytes that go out.
 	Offered struct {
 		Revision int64  `json:"revision"`
 		Status   Status `json:"status"`
+		Frame    []byte `json:"frame,omitempty"`
 	}
 	// Acknowledged says that the till has stored this revision.
 	Acknowledged struct {

@@ -35,7 +35,7 @@ func Fold(facts []Fact) (p Payment, ok bool) {
 func (f *Folder) Payment() Payment {
 	p := f.p
 	p.Flags, p.Attempts = slices.Clone(p.Flags), slices.Clone(p.Attempts)
-	p.Schemes, p.Transactions = slices.Clone(p.Schemes), slices.Clone(p.Transactions)
+	p.Schemes, p.Transactions, p.Sent = slices.Clone(p.Schemes), slices.Clone(p.Transactions), slices.Clone(p.Sent)
 	return p
 }
 
@@ -60,7 +60,7 @@ func (f *Folder) Add(fact Fact) {
 	}
 	switch d := fact.Data.(type) {
 	case Offered:
-		f.offered(d)
+		f.offered(fact, d)
 	case Acknowledged:
 		f.p.AckedRev = max(f.p.AckedRev, d.Revision)
 	}
@@ -75,7 +75,7 @@ func (f *Folder) open(fact Fact, r Requested) {
 		ID: fact.Payment, Till: r.Till, Reference: r.Reference, MerchantRef: r.MerchantRef, Money: r.Money,
 		Status: StatusCreated, Revision: 1, Provider: r.Provider, CreatedAt: fact.At, DeadlineAt: r.DeadlineAt,
 		Description: r.Description, Schemes: r.Schemes, Mode: r.Mode, Policy: r.Policy,
-		Boot: fact.Boot, Deadline: r.DeadlineUp.Duration(), LastSeq: fact.Seq,
+		Boot: fact.Boot, Deadline: r.DeadlineUp.Duration(), LastSeq: fact.Seq, Line: r.Line,
 	}
 }
 
@@ -282,7 +282,10 @@ func (f *Folder) reason() *Reason {
 	}
 }
 
-func (f *Folder) offered(d Offered) {
+func (f *Folder) offered(fact Fact, d Offered) {
+	if d.Frame != nil {
+		f.p.Sent = append(f.p.Sent, Transmission{d.Revision, d.Status, d.Frame, fact.Boot, fact.Up})
+	}
 	f.p.OfferedRev = max(f.p.OfferedRev, d.Revision)
 	switch d.Status {
 	case StatusApproved:

@@ -46,6 +46,15 @@ type Resolution struct {
 	At      time.Time `json:"at"`
 }
 
+// Transmission is one sending of an outcome on an ECR line.
+type Transmission struct {
+	Revision int64
+	Status   Status
+	Frame    []byte
+	Boot     string
+	Up       time.Duration
+}
+
 // Payment is what follows from a payment's facts (see Fold). The first group is what a till may see.
 type Payment struct {
 	ID           string
@@ -90,6 +99,8 @@ type Payment struct {
 	WithdrawnUp  time.Duration
 	FinalBoot    string // boot and boot clock of the fact that made it final
 	FinalUp      time.Duration
-	Transactions []string // the gateway's references of every payment that counts as paid
+	Line         *Line          // on an ECR line: how it was asked for
+	Sent         []Transmission // on an ECR line: every sending of an outcome, oldest first
+	Transactions []string       // the gateway's references of every payment that counts as paid
 	LastSeq      int64
 }

@@ -12,6 +12,15 @@ type Request struct {
 	Schemes     []string // gateway words such as "paynow"; empty = all
 	Description string
 	Timeout     time.Duration // the customer's time; 0 = the configured one
+	Line        *Line         // from a till on an ECR line; nil for all others
+}
+
+// Line is how a till on an ECR line asked: what a repeated request is recognised by, also after a restart.
+type Line struct {
+	ECN      string `json:"ecn"`                  // the till's own number of the request
+	Function string `json:"function"`             // "Q1", "C1" …
+	Digest   string `json:"digest"`               // of function and fields
+	ECNIsNew bool   `json:"ecn_is_new,omitempty"` // the ECN differs from the one of the sale before it on this line
 }
 
 // Key names one payment of one till: by the agent's ID, or by the till's Reference (the newest with it). Exactly one is set.
