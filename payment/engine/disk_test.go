@@ -8,6 +8,107 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
+// TestNoCommitNoWord lets the commit of each step of a payment fail once: nothing of it is told, and it comes again.
+// (The rig itself compares everything that is told with the journal.)
+func TestNoCommitNoWord(t *testing.T) {
+	for _, tc := range []struct {
+		kind payment.Kind
+		do   func(r *rig, p payment.Payment)
+		want string // facts once the journal takes entries again
+	}{
+		{payment.KindShown, func(r *rig, p payment.Payment) { r.confirm(p) }, "requested minted"},
+		{payment.KindCancelRequested, func(r *rig, p payment.Payment) {
+			r.confirm(p)
+			a, _ := r.cancel(till1, p.ID)
+			wantCode(r.t, a.Err, payment.CodeJournalUnavailable)
+		}, "requested minted shown"},
+		{payment.KindDisplayLost, func(r *rig, _ payment.Payment) { r.pass(6 * time.Second) }, "requested minted display_lost withdrawn"},
+		{payment.KindDeadlinePassed, func(r *rig, p payment.Payment) {
+			r.confirm(p)
+			r.pass(181 * time.Second)
+		}, "requested minted shown deadline_passed withdrawn"},
+		{payment.KindNotified, func(r *rig, p payment.Payment) {
+			r.confirm(p)
+			wantCode(r.t, r.deliver(paid(p)), payment.CodeJournalUnavailable)
+			r.deliver(paid(p))
+			r.j.refuse = nil
+			r.mustDeliver(paid(p)) // the relay delivers again what was not acknowledged
+		}, "requested minted shown notified offered"},
+		{payment.KindPathProved, func(r *rig, p payment.Payment) {
+			r.confirm(p)
+			r.cancel(till1, p.ID)
+			r.pass(6 * time.Second)
+			r.prove()
+			r.prove()
+			r.j.refuse = nil
+			r.prove()
+		}, "requested minted shown cancel_requested withdrawn path_proved offered"},
+		{payment.KindUndecided, func(r *rig, p payment.Payment) {
+			r.confirm(p)
+			r.cancel(till1, p.ID)
+			r.pass(30 * time.Second)
+		}, "requested minted shown cancel_requested withdrawn undecided offered"},
+		{payment.KindAcknowledged, func(r *rig, p payment.Payment) {
+			r.confirm(p)
+			r.mustDeliver(paid(p))
+			wantCode(r.t, r.acknowledge(till1, p.ID, 3), payment.CodeJournalUnavailable)
+		}, "requested minted shown notified offered"},
+	} {
+		t.Run(string(tc.kind), func(t *testing.T) {
+			r := newRig(t)
+			p := r.start(till1, "R1")
+			r.j.refuse = on(tc.kind)
+			tc.do(r, p)
+			r.j.refuse = nil
+			r.pass(time.Second)
+			r.wantFacts(p.ID, tc.want)
+		})
+	}
+}
+
+func TestReadsGoOnWithoutAJournalToWriteTo(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.step(engine.Detached{Till: till1})
+	r.mustDeliver(paid(p)) // nobody there to be told
+	r.j.refuse = always
+	r.attach(till1)
+	if len(r.owed) != 1 || r.owed[0].Payment.Status != payment.StatusApproved {
+		t.Errorf("owed %+v", r.owed)
+	}
+	if got, err := r.get(till1, p.ID); err != nil || got.Status != payment.StatusApproved {
+		t.Errorf("get: %+v %v", got, err)
+	}
+	last, _ := r.ask(func(to engine.Ticket) engine.Event { return engine.GetAsked{Till: till1, Newest: true, To: to} })
+	if last.Err != nil || last.Payment.ID != p.ID {
+		t.Errorf("last: %+v", last)
+	}
+	list, _ := r.ask(func(to engine.Ticket) engine.Event {
+		return engine.ListAsked{Till: till1, Query: payment.ListQuery{Limit: 10}, To: to}
+	})
+	if list.Err != nil || len(list.Page.Payments) != 1 {
+		t.Errorf("list: %+v", list)
+	}
+	if s := r.inspect(); s.Ready || s.Reasons[0].Code != "journal_unavailable" {
+		t.Errorf("state: %+v", s)
+	}
+	if again, err := r.tryStart(till1, request("R1")); err != nil || again.ID != p.ID {
+		t.Errorf("the same request: %v", err)
+	}
+	_, err := r.tryStart(till1, request("R2"))
+	wantCode(t, err, payment.CodeJournalUnavailable)
+	r.wantFacts(p.ID, "requested minted shown notified")
+
+	// What was told is booked as told as soon as it can be: a reversal that arrives later regresses no approval.
+	r.j.refuse = nil
+	r.mustDeliver(paid(p, func(rec *payment.Record) { rec.Type = payment.TypeVoid }))
+	r.wantStatus(p.ID, payment.StatusApproved, payment.FlagReversed)
+	r.wantFacts(p.ID, "requested minted shown notified offered notified offered")
+	if !r.inspect().Ready {
+		t.Error("the terminal is not ready again")
+	}
+}
+
 // TestTheTerminalBecomesReadyByItself: a till that waits for ready would otherwise never try again.
 func TestTheTerminalBecomesReadyByItself(t *testing.T) {
 	r := newRig(t)

@@ -44,6 +44,7 @@ type Machine struct {
 	attached map[string]int
 	parked   int
 	retry    bool // the parked deliveries are still to be tried again
+	debts    []debt
 	doubt    bool // a commit failed: the journal may hold more than open
 
 	relayUp      bool
@@ -71,6 +72,12 @@ type account struct {
 	told     bool          // unknown was told without a commit
 	dark     bool          // its code has left the screen, though that could not be committed: it does not come back
 	resumes  bool          // read at the start: the restart rules are still to be applied
+}
+
+// debt is an outcome that a till was told while the journal took no entry: it is booked as offered before anything else is.
+type debt struct {
+	id      string
+	offered payment.Offered
 }
 
 // Ports are what the machine reads and asks synchronously.
@@ -116,6 +123,7 @@ func (m *Machine) Step(now Now, ev Event) Output {
 	if m.doubt {
 		s.reread()
 	}
+	s.payDebts()
 	switch ev := ev.(type) {
 	case StartAsked:
 		s.start(ev)
@@ -152,7 +160,7 @@ func (m *Machine) Step(now Now, ev Event) Output {
 	case DisplayRefused:
 		s.displayRefused(ev)
 	case Inspected:
-		s.answer(Answer{To: ev.To, State: m.snapshot(now)})
+		s.read(Answer{To: ev.To, State: m.snapshot(now)})
 	case Ticked:
 	}
 	s.tick()
@@ -297,7 +305,9 @@ func (s *step) settle(a *account) {
 	if !a.p.Final {
 		return
 	}
-	s.offer(a)
+	if s.m.attached[a.p.Till] > 0 || len(a.waiters) > 0 {
+		s.offer(a)
+	}
 	for _, w := range a.waiters { // they go on waiting when the commit fails: the end may be told later
 		s.then(Answer{To: w, Payment: a.p})
 	}
@@ -315,11 +325,38 @@ func (s *step) committed(a *account) []payment.Fact {
 	return a.facts[:len(a.facts)-n]
 }
 
-// offer commits that the till is being told, when there is a till to tell and it does not know this revision yet.
-func (s *step) offer(a *account) {
-	if a.p.Final && a.p.OfferedRev < a.p.Revision && s.m.attached[a.p.Till] > 0 {
-		s.fact(a.p.ID, payment.Offered{Revision: a.p.Revision, Status: a.p.Status})
+// offer commits that the till is being told, when it does not know this revision yet. It reports whether it had to.
+func (s *step) offer(a *account) bool {
+	if !a.p.Final || a.p.OfferedRev >= a.p.Revision {
+		return false
 	}
+	s.fact(a.p.ID, payment.Offered{Revision: a.p.Revision, Status: a.p.Status})
+	return true
+}
+
+// tell offers what the till is told whether or not that can be committed, because it asked.
+func (s *step) tell(a *account) {
+	if s.offer(a) {
+		m, d := s.m, debt{a.p.ID, payment.Offered{Revision: a.p.Revision, Status: a.p.Status}}
+		s.out.onFail = append(s.out.onFail, func() { m.debts = append(m.debts, d) })
+	}
+}
+
+// payDebts books what was told without a commit.
+func (s *step) payDebts() {
+	if len(s.m.debts) == 0 {
+		return
+	}
+	for _, d := range s.m.debts {
+		a, ok, err := s.load(d.id)
+		if err != nil {
+			return
+		}
+		if ok && a.p.OfferedRev < d.offered.Revision {
+			s.fact(d.id, d.offered)
+		}
+	}
+	s.out.onDone = append(s.out.onDone, func() { s.m.debts = nil })
 }
 
 func (s *step) then(e Effect) { s.out.Then = append(s.out.Then, e) }

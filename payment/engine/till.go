@@ -117,7 +117,7 @@ func (s *step) repeated(ev StartAsked) bool {
 			Hint: "use a new reference for a new sale", Payment: &p,
 		})
 	case !p.Final, p.AckedRev == 0 && p.FinalBoot == s.now.Boot && s.now.Up-p.FinalUp < s.m.cfg.ReuseWindow:
-		s.offer(a)
+		s.tell(a)
 		s.read(Answer{To: ev.To, Payment: p})
 	default:
 		s.refuse(ev.To, &payment.Error{
@@ -257,7 +257,7 @@ func (s *step) get(ev GetAsked) {
 	case a == nil || a.p.Till != ev.Till:
 		s.refuse(ev.To, notFound("get"))
 	default:
-		s.offer(a)
+		s.tell(a)
 		s.read(Answer{To: ev.To, Payment: a.p})
 	}
 }
@@ -267,6 +267,18 @@ func (s *step) list(ev ListAsked) {
 	if err != nil {
 		s.refuse(ev.To, journalUnreadable("list", err))
 		return
+	}
+	for _, p := range page.Payments {
+		if p.Final && p.OfferedRev < p.Revision {
+			a, ok, err := s.load(p.ID)
+			if err != nil {
+				s.refuse(ev.To, journalUnreadable("list", err))
+				return
+			}
+			if ok {
+				s.tell(a)
+			}
+		}
 	}
 	s.read(Answer{To: ev.To, Page: page})
 }
@@ -329,7 +341,7 @@ func (s *step) attach(ev Attached) {
 			s.then(Note{Warn: true, Text: "an owed outcome could not be read", Args: []any{"till", ev.Till, "payment", id, "error", err}})
 			continue
 		}
-		s.offer(a)
+		s.tell(a)
 		e := Owed{Session: ev.Session, Payment: a.p}
 		s.then(e)
 		s.out.Else = append(s.out.Else, e)
