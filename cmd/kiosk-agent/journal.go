@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,7 +29,12 @@ import (
 const pageSize = 200
 
 func newJournal() *cobra.Command {
-	cmd := &cobra.Command{Use: "journal", Short: "Read the journal: also while the agent runs, or after it has stopped", Args: cobra.NoArgs}
+	cmd := &cobra.Command{
+		Use: "journal", Short: "Read the journal: also while the agent runs, or after it has stopped", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return errors.New("a journal command is missing: list, show, verify or export")
+		},
+	}
 	cmd.AddCommand(newJournalList(), newJournalShow(), newJournalVerify(), newJournalExport())
 	return cmd
 }
