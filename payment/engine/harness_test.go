@@ -164,17 +164,18 @@ type rig struct {
 	now  engine.Now
 	seq  uint64
 
-	ticket  engine.Ticket
-	answers map[engine.Ticket]engine.Answer // the first one for each ticket: the shell drops the others
-	extra   int                             // answers that came too late
-	changed []payment.Payment
-	owed    []engine.Owed
-	screen  engine.View // what the customer sees
-	screens []engine.View
-	ready   int // TerminalChanged
-	canary  int // SendCanary
-	wakes   int
-	failed  bool // the newest step could not be committed
+	ticket      engine.Ticket
+	answers     map[engine.Ticket]engine.Answer // the first one for each ticket: the shell drops the others
+	extra       int                             // answers that came too late
+	changed     []payment.Payment
+	owed        []engine.Owed
+	screen      engine.View // what the customer sees
+	screens     []engine.View
+	ready       int // TerminalChanged
+	reasonsTold string
+	canary      int // SendCanary
+	wakes       int
+	failed      bool // the newest step could not be committed
 }
 
 func config() engine.Config {
