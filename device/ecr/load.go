@@ -1,0 +1,218 @@
+package ecr
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+//go:embed dialects/*.toml
+var files embed.FS
+
+// builtins in the order in which texts list them; never written.
+var builtins = []string{"paycube", "nets"}
+
+// Builtins are the names of the dialects that need no file.
+func Builtins() []string { return slices.Clone(builtins) }
+
+// Builtin is the dialect of that name. The error lists the names there are.
+func Builtin(name string) (*Dialect, error) {
+	if !slices.Contains(builtins, name) {
+		return nil, fmt.Errorf("%.40q is not a dialect that is built in: %s", name, strings.Join(builtins, ", "))
+	}
+	return Parse(name+".toml", builtin(name))
+}
+
+func builtin(name string) []byte {
+	b, err := files.ReadFile("dialects/" + name + ".toml")
+	if err != nil {
+		panic(err) // the names are the embedded files': a test reads each
+	}
+	return b
+}
+
+// Blueprint is a commented dialect file: what an integrator starts from.
+func Blueprint() []byte { return builtin("blueprint") }
+
+// Problem is one thing that is wrong with a dialect file. Its texts are safe to log and to show.
+type Problem struct {
+	File string
+	Line int    // 0: the key is not in the file
+	Key  string // dotted: frame.lrc.seed
+	What string
+}
+
+func (p Problem) String() string {
+	where := p.File
+	if p.Line > 0 {
+		where += fmt.Sprintf(":%d", p.Line)
+	}
+	if p.Key == "" {
+		return where + ": " + p.What
+	}
+	return where + ": " + p.Key + ": " + p.What
+}
+
+// Problems is the error of a dialect file: all that was found, in the order of the file.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// maxFile bounds a dialect file: the built-in ones are a tenth of it.
+const maxFile = 256 << 10
+
+// Parse reads a dialect file; file is its name for error texts. It is strict: a key that does not exist, one that is missing, and
+// a value that means nothing or makes the dialect ambiguous are errors of type Problems. A file may start from a built-in dialect
+// (base) and then has only what differs: tables are merged, lists and values replaced.
+func Parse(file string, data []byte) (*Dialect, error) {
+	if len(data) > maxFile {
+		return nil, Problems{{File: file, What: fmt.Sprintf("is larger than the %d KiB of any dialect", maxFile>>10)}}
+	}
+	var own spec
+	if err := strictly(data, &own); err != nil {
+		return nil, decodeProblems(file, err)
+	}
+	full := own
+	if own.Base != "" {
+		merged, err := merge(own.Base, data)
+		if err != nil {
+			return nil, Problems{{File: file, Key: "base", What: err.Error()}}
+		}
+		full = spec{}
+		if err := strictly(merged, &full); err != nil {
+			return nil, Problems{{File: file, Key: "base", What: "does not go together with this file: " + err.Error()}}
+		}
+	}
+	full.complete()
+	if ps := full.check(); len(ps) > 0 {
+		lines := keyLines(data)
+		for i := range ps {
+			ps[i].File, ps[i].Line = file, lines.of(ps[i].Key)
+		}
+		slices.SortStableFunc(ps, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+		return nil, ps
+	}
+	return compile(full), nil
+}
+
+func strictly(data []byte, into *spec) error {
+	return toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(into)
+}
+
+// merge lays a file over a built-in dialect.
+func merge(base string, data []byte) ([]byte, error) {
+	if !slices.Contains(builtins, base) {
+		return nil, fmt.Errorf("%.40q is not built in: %s", base, strings.Join(builtins, ", "))
+	}
+	var below, above map[string]any
+	if err := toml.Unmarshal(builtin(base), &below); err != nil {
+		return nil, err
+	}
+	if err := toml.Unmarshal(data, &above); err != nil {
+		return nil, err
+	}
+	delete(above, "base")
+	overlay(below, above)
+	return toml.Marshal(below)
+}
+
+// overlay merges tables and replaces everything else.
+func overlay(below, above map[string]any) {
+	for key, value := range above {
+		over, isTable := value.(map[string]any)
+		under, wasTable := below[key].(map[string]any)
+		if isTable && wasTable {
+			overlay(under, over)
+			continue
+		}
+		below[key] = value
+	}
+}
+
+// complete fills in what a file may leave out, and takes away the functions that it switches off.
+func (s *spec) complete() {
+	if s.Timers.Quiet == 0 {
+		s.Timers.Quiet = s.Timers.ACK
+	}
+	for code, f := range s.Functions {
+		if f.Kind == kindOff {
+			delete(s.Functions, code)
+		}
+	}
+}
+
+func decodeProblems(file string, err error) Problems {
+	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
+		var ps Problems
+		for _, e := range strict.Errors {
+			line, _ := e.Position()
+			ps = append(ps, Problem{File: file, Line: line, Key: strings.Join(e.Key(), "."), What: "no such key; dialects/blueprint.toml has them all"})
+		}
+		return ps
+	}
+	if e, ok := errors.AsType[*toml.DecodeError](err); ok {
+		line, _ := e.Position()
+		return Problems{{File: file, Line: line, Key: strings.Join(e.Key(), "."), What: strings.TrimPrefix(e.Error(), "toml: ")}}
+	}
+	return Problems{{File: file, What: strings.TrimPrefix(err.Error(), "toml: ")}}
+}
+
+// compile makes a dialect of a spec that was checked.
+func compile(s spec) *Dialect {
+	d := &Dialect{
+		s: s, stx: s.Frame.STX[0], etx: s.Frame.ETX[0], ack: s.Frame.ACK[0], nak: s.Frame.NAK[0], seed: s.Frame.LRC.Seed[0],
+		length:      lengthCode{s.Frame.Length.Encoding, s.Frame.Length.Width},
+		fieldLength: lengthCode{s.Field.Encoding, s.Field.Width},
+		headerLen:   s.headerLen(), overhead: s.overhead(),
+		lrcETX: s.Frame.LRC.Through == "etx",
+		timers: Timers{
+			ACK: time.Duration(s.Timers.ACK), Gap: time.Duration(s.Timers.Gap), Quiet: time.Duration(s.Timers.Quiet),
+			Transmissions: s.Timers.Transmissions, RepeatWindow: time.Duration(s.Timers.RepeatWindow),
+			RepeatWindowNewECN: time.Duration(s.Timers.RepeatWindowNewECN), ECNUnique: s.Timers.ECNUnique,
+			StoredFor: time.Duration(s.Timers.StoredFor),
+		},
+		codes: make(map[string]int),
+	}
+	switch s.Frame.LRC.From {
+	case "length":
+		d.lrcFrom = 1
+	case "header":
+		d.lrcFrom = 1 + s.Frame.Length.Width
+	}
+	d.zone, _ = parseOffset(s.Response.UTCOffset)
+	for code, f := range s.Functions {
+		d.functions = append(d.functions, Function{Code: code, Kind: f.Kind, Schemes: f.Schemes})
+	}
+	slices.SortFunc(d.functions, func(a, b Function) int { return cmp.Compare(a.Code, b.Code) })
+	for i, f := range d.functions {
+		d.codes[f.Code] = i
+	}
+	return d
+}
+
+func (s *spec) headerLen() int {
+	h := &s.Header
+	return h.ECN + h.Function + h.Version + len(h.Indicator) + len(h.Separator)
+}
+
+// overhead is what LEN counts besides the fields.
+func (s *spec) overhead() (n int) {
+	sizes := map[string]int{"stx": 1, "length": s.Frame.Length.Width, "header": s.headerLen(), "etx": 1, "lrc": 1}
+	for _, part := range s.Frame.Length.Counts {
+		n += sizes[part] // fields: not overhead
+	}
+	return n
+}
