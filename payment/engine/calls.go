@@ -45,6 +45,11 @@ func (e *Engine) Shown(till, id string, reply func(error)) {
 	e.ask(onError(reply), func(t Ticket) Event { return TillShows{Till: till, ID: id, To: t} })
 }
 
+// Offer books one transmission on a line; see device.LinePayments.
+func (e *Engine) Offer(till, id string, revision int64, frame []byte, reply func(error)) {
+	e.ask(onError(reply), func(t Ticket) Event { return Offering{Till: till, ID: id, Revision: revision, Frame: frame, To: t} })
+}
+
 func onPayment(reply func(payment.Payment, error)) func(Answer) {
 	return func(a Answer) { reply(a.Payment, a.Err) }
 }
@@ -55,18 +60,31 @@ func onError(reply func(error)) func(Answer) {
 
 // Attach registers a connection of a till; see device.Payments.
 func (e *Engine) Attach(till string, changed func(payment.Payment), terminal func()) (detach func()) {
-	e.mu.Lock()
-	e.next++
-	t := e.next
-	e.sessions[t] = session{till, changed, terminal}
-	e.mu.Unlock()
+	t, leave := e.register(session{changed, terminal})
 	e.Post(Attached{Till: till, Session: t})
 	return sync.OnceFunc(func() {
-		e.mu.Lock()
-		delete(e.sessions, t)
-		e.mu.Unlock()
+		leave()
 		e.Post(Detached{Till: till})
 	})
+}
+
+// Watch tells every change without being a till's connection; see device.LinePayments.
+func (e *Engine) Watch(changed func(payment.Payment), terminal func()) (detach func()) {
+	_, leave := e.register(session{changed, terminal})
+	return leave
+}
+
+func (e *Engine) register(s session) (t Ticket, leave func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.next++
+	t = e.next
+	e.sessions[t] = s
+	return t, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.sessions, t)
+	}
 }
 
 // Deliver books what the relay delivered: nil = it is committed. The error says that it is not, and must not be acknowledged.

@@ -53,7 +53,6 @@ type Engine struct {
 }
 
 type session struct {
-	till     string
 	changed  func(payment.Payment)
 	terminal func()
 }

@@ -44,6 +44,13 @@ type (
 		Revision int64
 		To       Ticket
 	}
+	// Offering: a session on a line is about to send this revision as frame.
+	Offering struct {
+		Till, ID string
+		Revision int64
+		Frame    []byte
+		To       Ticket
+	}
 	// TillShows: a till with a display of its own shows the code.
 	TillShows struct {
 		Till, ID string
@@ -100,6 +107,7 @@ func (CancelAsked) event()     {}
 func (GetAsked) event()        {}
 func (ListAsked) event()       {}
 func (Acknowledged) event()    {}
+func (Offering) event()        {}
 func (TillShows) event()       {}
 func (Attached) event()        {}
 func (Detached) event()        {}

@@ -135,6 +135,8 @@ func (m *Machine) Step(now Now, ev Event) Output {
 		s.list(ev)
 	case Acknowledged:
 		s.acknowledge(ev)
+	case Offering:
+		s.offering(ev)
 	case TillShows:
 		s.tillShows(ev)
 	case Attached:
@@ -208,6 +210,12 @@ type step struct {
 	now   Now
 	out   Output
 	tells []string // payments whose change is told, in order
+	asked []asked  // payments to answer with, as the step leaves them
+}
+
+type asked struct {
+	to Ticket
+	a  *account
 }
 
 // fact stages one fact. For a payment's fact the account is staged with it.
@@ -280,6 +288,10 @@ func (s *step) finish() Output {
 	for _, a := range slices.Clone(s.out.staged) {
 		s.settle(a)
 	}
+	for _, q := range s.asked {
+		s.offer(q.a)
+		s.then(Answer{To: q.to, Payment: q.a.p})
+	}
 	for _, a := range s.out.staged {
 		if slices.Contains(s.tells, a.p.ID) {
 			s.then(Changed{a.p})
@@ -325,9 +337,10 @@ func (s *step) committed(a *account) []payment.Fact {
 	return a.facts[:len(a.facts)-n]
 }
 
-// offer commits that the till is being told, when it does not know this revision yet. It reports whether it had to.
+// offer commits that the till is being told, when it does not know this revision yet. It reports whether it had to. A till on a line is
+// told by its session, transmission by transmission: see offering.
 func (s *step) offer(a *account) bool {
-	if !a.p.Final || a.p.OfferedRev >= a.p.Revision {
+	if !a.p.Final || a.p.OfferedRev >= a.p.Revision || a.p.Line != nil {
 		return false
 	}
 	s.fact(a.p.ID, payment.Offered{Revision: a.p.Revision, Status: a.p.Status})
@@ -340,6 +353,13 @@ func (s *step) tell(a *account) {
 		m, d := s.m, debt{a.p.ID, payment.Offered{Revision: a.p.Revision, Status: a.p.Status}}
 		s.out.onFail = append(s.out.onFail, func() { m.debts = append(m.debts, d) })
 	}
+}
+
+// show answers with a payment: as the step leaves it, for its time may be over just now; when the commit fails, as it is on the disk.
+func (s *step) show(to Ticket, a *account) {
+	s.tell(a)
+	s.asked = append(s.asked, asked{to, a})
+	s.out.Else = append(s.out.Else, Answer{To: to, Payment: a.p})
 }
 
 // payDebts books what was told without a commit.

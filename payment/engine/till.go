@@ -45,7 +45,7 @@ func (s *step) start(ev StartAsked) {
 	}
 	s.fact(id, payment.Requested{
 		Till: ev.Till, Reference: ev.Request.Reference, MerchantRef: ref, Money: ev.Request.Money, Schemes: ev.Request.Schemes,
-		Description: ev.Request.Description, Provider: s.m.cfg.Provider, Mode: s.m.cfg.Mode,
+		Description: ev.Request.Description, Provider: s.m.cfg.Provider, Mode: s.m.cfg.Mode, Line: ev.Request.Line,
 		DeadlineUp: payment.ToMillis(s.now.Up + timeout), DeadlineAt: s.now.Wall.UTC().Add(timeout).Truncate(1e6), Policy: s.m.cfg.Policy,
 	})
 	s.fact(id, minted)
@@ -117,8 +117,7 @@ func (s *step) repeated(ev StartAsked) bool {
 			Hint: "use a new reference for a new sale", Payment: &p,
 		})
 	case !p.Final, p.AckedRev == 0 && p.FinalBoot == s.now.Boot && s.now.Up-p.FinalUp < s.m.cfg.ReuseWindow:
-		s.tell(a)
-		s.read(Answer{To: ev.To, Payment: p})
+		s.show(ev.To, a)
 	default:
 		s.refuse(ev.To, &payment.Error{
 			Code: payment.CodeReferenceReused, Op: "start", Message: "this reference was used up by an earlier sale",
@@ -257,8 +256,7 @@ func (s *step) get(ev GetAsked) {
 	case a == nil || a.p.Till != ev.Till:
 		s.refuse(ev.To, notFound("get"))
 	default:
-		s.tell(a)
-		s.read(Answer{To: ev.To, Payment: a.p})
+		s.show(ev.To, a)
 	}
 }
 
@@ -300,6 +298,38 @@ func (s *step) acknowledge(ev Acknowledged) {
 		s.fact(a.p.ID, payment.Acknowledged{Revision: ev.Revision})
 	}
 	s.answer(Answer{To: ev.To})
+}
+
+// offering books one transmission of an outcome on a line, before its first byte goes out.
+func (s *step) offering(ev Offering) {
+	a, err := s.own("offer", ev.Till, payment.Key{ID: ev.ID})
+	if err != nil {
+		s.refuse(ev.To, err)
+		return
+	}
+	status, known := statusAt(a.p, ev.Revision)
+	if !known || len(ev.Frame) == 0 {
+		s.refuse(ev.To, &payment.Error{
+			Code: payment.CodeInvalid, Op: "offer", Hint: "offer a final payment with a revision that there was, and with its bytes",
+			Message: fmt.Sprintf("revision %d: the payment is %s at revision %d", ev.Revision, a.p.Status, a.p.Revision),
+		})
+		return
+	}
+	s.fact(a.p.ID, payment.Offered{Revision: ev.Revision, Status: status, Frame: ev.Frame})
+	s.answer(Answer{To: ev.To})
+}
+
+// statusAt is what a payment was at its present revision, or at one that has been sent before.
+func statusAt(p payment.Payment, revision int64) (payment.Status, bool) {
+	if p.Final && revision == p.Revision {
+		return p.Status, true
+	}
+	for _, t := range p.Sent {
+		if t.Revision == revision {
+			return t.Status, true
+		}
+	}
+	return "", false
 }
 
 // tillShows takes the word of a till that shows the code itself.

@@ -311,7 +311,7 @@ func serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logge
 
 // Watch calls changed for every change of any payment, from the engine's goroutine: it must not block.
 func (a *Agent) Watch(changed func(payment.Payment)) (stop func()) {
-	return a.engine.Attach("", changed, func() {})
+	return a.engine.Watch(changed, func() {})
 }
 
 // Facts are a payment's facts in the journal.
