@@ -45,7 +45,11 @@ func startHouse(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Logf("the house: %v", err)
 		}
 	})
-	parts.Go(func() { _ = displayclient.Run(ctx, h.Agent.DisplayURL(), h.Agent.DisplayToken(), nil) }) // ends with the house
+	parts.Go(func() {
+		if err := displayclient.Run(ctx, h.Agent.DisplayURL(), h.Agent.DisplayToken(), 0, nil); err != nil {
+			ts.Logf("the display: %v", err)
+		}
+	})
 	links := make(chan payment.Payment, 16)
 	unwatch := h.Agent.Watch(func(p payment.Payment) {
 		if p.Status == payment.StatusAwaiting && p.Revision == 2 && len(p.Attempts) == 0 {

@@ -78,7 +78,7 @@ func startDisplay(ctx context.Context, h *house.House, o options, out io.Writer)
 		fmt.Fprintln(out, "Display: a small display client (no Chromium found)")
 		displayCtx, cancel := context.WithCancel(ctx)
 		ended := make(chan error, 1)
-		go func() { ended <- displayclient.Run(displayCtx, h.Agent.DisplayURL(), h.Agent.DisplayToken(), nil) }()
+		go func() { ended <- displayclient.Run(displayCtx, h.Agent.DisplayURL(), h.Agent.DisplayToken(), 0, nil) }()
 		return func() error { cancel(); return <-ended }, nil
 	}
 	fmt.Fprintln(out, "Display: headless", browser)

@@ -1,7 +1,7 @@
 // Package displayclient is a customer display without a browser: it confirms what the agent tells it to show, as the page would
 // (the messages are in package ui). The demo uses it where there is no Chromium, and tests use it for speed.
 //
-// It paints nothing, and it never reconnects: Run ends with its connection. It keeps nothing.
+// It paints nothing and keeps nothing.
 package displayclient
 
 import (
@@ -25,6 +25,9 @@ const (
 	boxPx  = 984
 )
 
+// redialEvery is the least time between two connections.
+const redialEvery = 50 * time.Millisecond
+
 // Screen is what the agent told the display to show.
 type Screen struct {
 	Type     string `json:"type"`
@@ -37,23 +40,49 @@ type Screen struct {
 	N        int64  `json:"n"`
 }
 
-// Run connects to the display page at pageURL and confirms every screen; seen, when not nil, is called for each. It returns nil when
-// ctx ends.
-func Run(ctx context.Context, pageURL string, token secret.Value, seen func(Screen)) error {
-	return RunSmall(ctx, pageURL, token, boxPx, seen)
-}
+// Why Run ends by itself: connecting again would not help, or would only take the place away from somebody.
+var (
+	ErrRefused = errors.New("display client: the agent refuses this display") // wrong token, Host or Origin
+	ErrMoved   = errors.New("display client: another display has taken the place")
+)
 
-// RunSmall is Run with a display that has only this many device pixels, in each direction, for the code.
-func RunSmall(ctx context.Context, pageURL string, token secret.Value, boxPx int, seen func(Screen)) error {
+// Run connects to the display page at pageURL and confirms every screen, with box device pixels in each direction for the code (0 = as
+// many as a large display has). seen, when not nil, is called for each screen. When the connection ends, or there is none yet, it
+// connects again, as a page does, until ctx ends; then it returns nil. The error wraps ErrRefused or ErrMoved, or pageURL is no
+// address.
+func Run(ctx context.Context, pageURL string, token secret.Value, box int, seen func(Screen)) error {
 	u, err := url.Parse(pageURL)
 	if err != nil {
 		return err
 	}
 	u.Scheme, u.Path, u.RawQuery = "ws", "/ws", ""
+	if box == 0 {
+		box = boxPx
+	}
+	again := time.NewTicker(redialEvery)
+	defer again.Stop()
+	for {
+		err := once(ctx, u.String(), token, box, seen)
+		if errors.Is(err, ErrRefused) || errors.Is(err, ErrMoved) {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// once serves one connection until it ends.
+func once(ctx context.Context, address string, token secret.Value, box int, seen func(Screen)) error {
 	dialer := websocket.Dialer{HandshakeTimeout: 5 * time.Second, Subprotocols: []string{"kiosk-display.v1"}}
-	conn, resp, err := dialer.DialContext(ctx, u.String(), http.Header{"Authorization": {"Bearer " + string(token.Reveal())}})
+	conn, resp, err := dialer.DialContext(ctx, address, http.Header{"Authorization": {"Bearer " + string(token.Reveal())}})
 	if resp != nil {
 		_ = resp.Body.Close() // a handshake's answer
+		if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+			return fmt.Errorf("%w: %s", ErrRefused, resp.Status)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("display client: %w", err)
@@ -61,15 +90,11 @@ func RunSmall(ctx context.Context, pageURL string, token secret.Value, boxPx int
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	err = talk(conn, boxPx, seen)
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
+	return talk(conn, box, seen)
 }
 
-func talk(conn *websocket.Conn, boxPx int, seen func(Screen)) error {
-	layout := map[string]any{"type": "hello", "box_px": boxPx, "viewport": [2]int{width, height}, "dpr": 1}
+func talk(conn *websocket.Conn, box int, seen func(Screen)) error {
+	layout := map[string]any{"type": "hello", "box_px": box, "viewport": [2]int{width, height}, "dpr": 1}
 	if err := conn.WriteJSON(layout); err != nil {
 		return err
 	}
@@ -90,11 +115,14 @@ func talk(conn *websocket.Conn, boxPx int, seen func(Screen)) error {
 			}
 			answer = map[string]any{
 				"type": "shown", "seq": m.Seq, "kind": m.Kind, "payment": m.Payment, "revision": m.Revision,
-				"box_px": boxPx, "viewport": [2]int{width, height}, "dpr": 1,
+				"box_px": box, "viewport": [2]int{width, height}, "dpr": 1,
 			}
 		case "beat":
 			answer = map[string]any{"type": "alive", "n": m.N}
 		case "bye":
+			if m.Reason == "moved" {
+				return ErrMoved
+			}
 			return errors.New("display client: the agent said goodbye: " + m.Reason)
 		default:
 			continue

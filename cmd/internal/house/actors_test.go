@@ -247,21 +247,14 @@ func startDisplay(t testing.TB, page string, token secret.Value, boxPx int) *dis
 	t.Helper()
 	d := &display{t: t, news: make(chan struct{}, 1)}
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		again := time.NewTicker(50 * time.Millisecond)
-		defer again.Stop()
-		for {
-			_ = displayclient.RunSmall(ctx, page, token, boxPx, d.saw) // an agent that is not there yet, or no longer
-			select {
-			case <-again.C:
-			case <-ctx.Done():
-				return
-			}
+	ended := make(chan error, 1)
+	go func() { ended <- displayclient.Run(ctx, page, token, boxPx, d.saw) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil && !errors.Is(err, displayclient.ErrMoved) {
+			t.Error(err)
 		}
-	}()
-	t.Cleanup(func() { stop(); <-ended })
+	})
 	return d
 }
 

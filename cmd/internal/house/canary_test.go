@@ -261,6 +261,8 @@ func (w *world) mistakes() map[string]string {
 	file := func(name string) string { return fmt.Sprintf("%q", "file:"+filepath.Join(w.dir, name)) }
 	spoil("the secret itself", file("axs.secret"), fmt.Sprintf("%q", axs))
 	spoil("the token itself", file("relay.token"), fmt.Sprintf("%q", token))
+	spoil("the secret without quotes", file("axs.secret"), axs)
+	spoil("the secret with one quote", file("axs.secret"), `"`+axs)
 	spoil("the secret as a path", file("axs.secret"), fmt.Sprintf("%q", "file:"+w.dir+"/none.secret"))
 	spoil("the secret as another key's value", `id = "WORLD-1"`, `id = "WORLD-1"`+"\nsecret = "+fmt.Sprintf("%q", axs))
 	w.write("config.toml", good)

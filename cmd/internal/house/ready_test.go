@@ -65,10 +65,10 @@ func TestDisplayTooSmall(t *testing.T) {
 	x := s.till()
 	x.ready()
 	refusedFor(t, x, s.dir, "display_too_small")
-	s.showScreen() // a larger one takes the place of the smaller
-	eventually(t, "the larger display is in use", func() error {
-		return x.Call(soon(t), "payment.start", object{"reference": "REFUSED", "amount": 100}, nil)
-	})
+	s.showScreen().shows("idle", "") // a larger one takes the place of the smaller
+	x.ready()
+	p := x.start("REFUSED", 100)
+	s.until(p.ID, payment.KindShown)
 }
 
 // TestDisplayThatStaysSilent: a display that is told to show the code and never says that it does: display_lost, and nothing payable
