@@ -54,17 +54,17 @@ func (d *Dialect) fieldsLen(fields []Field) (n int) {
 // fits checks the widths and characters of the parts that have fixed ones.
 func (d *Dialect) fits(m Message) error {
 	h := &d.s.Header
-	if err := part("ECN", m.ECN, h.ECN); err != nil {
+	if err := checkPart("ECN", m.ECN, h.ECN); err != nil {
 		return err
 	}
-	if err := part("function", m.Function, h.Function); err != nil {
+	if err := checkPart("function", m.Function, h.Function); err != nil {
 		return err
 	}
-	if err := part("version or response code", m.Code, h.Version); err != nil {
+	if err := checkPart("version or response code", m.Code, h.Version); err != nil {
 		return err
 	}
 	for i := range m.Fields {
-		if err := part("field code", m.Fields[i].Code, d.s.Field.Code); err != nil {
+		if err := checkPart("field code", m.Fields[i].Code, d.s.Field.Code); err != nil {
 			return err
 		}
 		if n := len(m.Fields[i].Data); n > d.fieldLength.most() {
@@ -74,7 +74,7 @@ func (d *Dialect) fits(m Message) error {
 	return nil
 }
 
-func part(name string, b []byte, width int) error {
+func checkPart(name string, b []byte, width int) error {
 	if len(b) == width && printable(b) {
 		return nil
 	}

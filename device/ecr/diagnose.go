@@ -1,0 +1,186 @@
+package ecr
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Fit says how well a dialect reads a capture.
+type Fit struct {
+	Dialect string
+	Frames  int // found by LEN, ETX and LRC
+	Right   int // of these: structure, function and response code are the dialect's
+	Bad     int // began like a frame and were none
+	Noise   int // bytes outside frames
+}
+
+func (f Fit) String() string {
+	if f.Frames == 0 {
+		return "fits nothing"
+	}
+	return fmt.Sprintf("%d frames, %d with words that it knows; %d bad, %d bytes of noise", f.Frames, f.Right, f.Bad, f.Noise)
+}
+
+// score orders fits: more frames, then known words, then less that is left over.
+func (f Fit) score() int {
+	return f.Frames*1_000_000 + f.Right*100_000 - min(f.Bad, 99)*1000 - min(f.Noise, 999)
+}
+
+// fit lets a scanner read the capture; where one goes wrong it starts again behind the STX, since a capture can be read twice. It
+// gives up after so many bad frames.
+func fit(d *Dialect, parts []part, most int) Fit {
+	f := Fit{Dialect: d.Name()}
+	s := d.NewResponseScanner()
+	for _, p := range parts {
+		for b := p.bytes; len(b) > 0 && f.Bad < most; {
+			s.Reset()
+			ev, rest := s.Next(b)
+			switch ev.Kind {
+			case Frame:
+				f.Frames++
+				if ev.Err == nil && d.function(ev.Response.Function) != nil {
+					f.Right++
+				}
+			case Noise:
+				f.Noise += ev.N
+			case Bad, None:
+				f.Bad++
+				rest = b[1:]
+			}
+			b = rest
+		}
+	}
+	return f
+}
+
+// fits tries d and the built-in dialects, best first.
+func fits(d *Dialect, parts []part) []Fit {
+	list := []Fit{fit(d, parts, manyBad)}
+	for _, name := range builtins {
+		if b, err := Builtin(name); err == nil && name != d.Name() {
+			list = append(list, fit(b, parts, manyBad))
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Fit) int { return cmp.Compare(b.score(), a.score()) })
+	return list
+}
+
+// hintBytes is how much of a capture the search for other rules looks at: some hundred rules are tried.
+const hintBytes = 2048
+
+// After so many bad frames a dialect does not fit: when three are tried, and when hundreds of rules are.
+const (
+	manyBad = 256
+	fewBad  = 16
+)
+
+// variant is a dialect with other rules than the one that was asked for.
+type variant struct {
+	changes []string
+	fit     Fit
+}
+
+// hints looks for rules of LEN, LRC and separators under which more frames are right: those with the fewest changes.
+func hints(d *Dialect, parts []part, tried []Fit) []string {
+	var short []part
+	for _, p := range parts {
+		if p.offset < hintBytes {
+			p.bytes = p.bytes[:min(len(p.bytes), hintBytes-p.offset)]
+			short = append(short, p)
+		}
+	}
+	now := fit(d, short, fewBad)
+	var found []variant
+	for _, length := range lengthRules(d) {
+		for _, lrc := range lrcRules(d) {
+			for _, trailing := range []bool{true, false} {
+				if v := d.try(length, lrc, trailing, short); v.fit.Right > now.Right {
+					found = append(found, v)
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b variant) int {
+		return cmp.Or(cmp.Compare(b.fit.Right, a.fit.Right), cmp.Compare(len(a.changes), len(b.changes)))
+	})
+	var list []string
+	for _, v := range found[:min(len(found), 3)] {
+		if v.fit.Right < found[0].fit.Right || len(v.changes) > len(found[0].changes) {
+			break
+		}
+		list = append(list, fmt.Sprintf("with %s, %d frames would be right instead of %d", strings.Join(v.changes, " and "), v.fit.Right, now.Right))
+	}
+	own := tried[slices.IndexFunc(tried, func(f Fit) bool { return f.Dialect == d.Name() })]
+	if best := tried[0]; best.Right > own.Right {
+		list = append(list, fmt.Sprintf("the dialect %q fits better", best.Dialect))
+	}
+	return list
+}
+
+// try reads the capture under other rules.
+func (d *Dialect) try(length lengthSpec, lrc lrcSpec, trailing bool, parts []part) variant {
+	s := d.s
+	s.Frame.Length, s.Frame.LRC, s.Field.Trailing = length, lrc, trailing
+	v := variant{}
+	was := d.s.Frame
+	note := func(changed bool, format string, args ...any) {
+		if changed {
+			v.changes = append(v.changes, fmt.Sprintf(format, args...))
+		}
+	}
+	note(length.Encoding != was.Length.Encoding, "frame.length.encoding = %q", length.Encoding)
+	note(length.Width != was.Length.Width, "frame.length.width = %d", length.Width)
+	note(!slices.Equal(length.Counts, was.Length.Counts), "frame.length.counts = [\"%s\"]", strings.Join(length.Counts, `", "`))
+	note(lrc.From != was.LRC.From, "frame.lrc.from = %q", lrc.From)
+	note(lrc.Through != was.LRC.Through, "frame.lrc.through = %q", lrc.Through)
+	note(lrc.Seed[0] != was.LRC.Seed[0], "frame.lrc.seed = \"%02x\"", lrc.Seed[0])
+	note(trailing != d.s.Field.Trailing, "field.trailing_separator = %t", trailing)
+	if len(v.changes) == 0 || trailing && len(s.Field.Separator) == 0 {
+		return v
+	}
+	v.fit = fit(compile(s), parts, fewBad)
+	return v
+}
+
+// lengthRules are the rules for LEN that are found in the field, and the dialect's own.
+func lengthRules(d *Dialect) []lengthSpec {
+	own := d.s.Frame.Length
+	list := []lengthSpec{own}
+	for _, counts := range [][]string{
+		own.Counts, {"header", "fields"}, {"fields"}, {"header", "fields", "etx"}, {"header", "fields", "etx", "lrc"},
+		{"length", "header", "fields"}, {"stx", "length", "header", "fields", "etx", "lrc"},
+	} {
+		list = append(list, lengthSpec{own.Encoding, own.Width, counts})
+		for _, code := range []lengthCode{{"bcd", 2}, {"big-endian", 2}, {"little-endian", 2}, {"big-endian", 1}, {"ascii", 3}, {"ascii", 4}} {
+			list = append(list, lengthSpec{code.encoding, code.width, counts})
+		}
+	}
+	return distinct(list)
+}
+
+// lrcRules are all ranges with the dialect's seed, and the seeds that are found in the field.
+func lrcRules(d *Dialect) []lrcSpec {
+	list := []lrcSpec{d.s.Frame.LRC}
+	for _, from := range []string{"stx", "length", "header"} {
+		for _, through := range []string{"etx", "fields"} {
+			for _, seed := range []byte{d.seed, 0x00, 0x7f, 0xff} {
+				list = append(list, lrcSpec{hexBytes{seed}, from, through})
+			}
+		}
+	}
+	return distinct(list)
+}
+
+// distinct keeps the first of equal rules.
+func distinct[T any](list []T) (kept []T) {
+	seen := make(map[string]bool)
+	for _, x := range list {
+		if key := fmt.Sprint(x); !seen[key] {
+			seen[key] = true
+			kept = append(kept, x)
+		}
+	}
+	return kept
+}
