@@ -166,17 +166,18 @@ func (s *store) streamConfig() jetstream.StreamConfig {
 	}
 }
 
-// openHooks creates the stream with a new epoch, or opens it with the epoch that it has and the limits of today.
+// openHooks creates the stream with a new epoch, or opens it with the epoch that it has and the limits of today. It looks first: to
+// create a stream that is there is refused for want of room, because the server would reserve its max_bytes a second time.
 func (s *store) openHooks(ctx context.Context) (jetstream.Stream, error) {
 	want := s.streamConfig()
-	created, err := s.js.CreateStream(ctx, want)
-	if err == nil {
-		return created, nil
-	}
-	if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return nil, err
-	}
 	existing, err := s.js.Stream(ctx, streamName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		var created jetstream.Stream
+		if created, err = s.js.CreateStream(ctx, want); !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return created, err
+		}
+		existing, err = s.js.Stream(ctx, streamName) // another relay of the cluster was faster
+	}
 	if err != nil {
 		return nil, err
 	}
