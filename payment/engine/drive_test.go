@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"kiosk-agent/payment"
 	"kiosk-agent/payment/engine"
@@ -21,7 +22,7 @@ func (r *rig) pass(d time.Duration) {
 		if r.failed {
 			at, ok = r.now.Up+time.Second, true
 		}
-		if !ok || at > until {
+		if !ok || at > until || r.dead {
 			break
 		}
 		r.now.Wall = r.now.Wall.Add(max(0, at-r.now.Up))
@@ -238,7 +239,7 @@ func (r *rig) told() payment.Payment {
 	return r.changed[len(r.changed)-1]
 }
 
-func wantCode(t testing.TB, err error, want payment.Code) *payment.Error {
+func wantCode(t rapid.TB, err error, want payment.Code) *payment.Error {
 	t.Helper()
 	var e *payment.Error
 	if !errors.As(err, &e) {

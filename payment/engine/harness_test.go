@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
@@ -153,7 +154,7 @@ func (c *counter) NewID(time.Time) string {
 
 // rig drives a Machine over a real journal as the shell does, on a clock that stands still until it is told to go on.
 type rig struct {
-	t    testing.TB
+	t    rapid.TB
 	cfg  engine.Config
 	path string
 	j    *flaky
@@ -175,7 +176,10 @@ type rig struct {
 	reasonsTold string
 	canary      int // SendCanary
 	wakes       int
-	failed      bool // the newest step could not be committed
+	failed      bool                                 // the newest step could not be committed
+	watch       func(payment.Payment, engine.Effect) // is shown everything that is told
+	die         death
+	dead        bool
 }
 
 func config() engine.Config {
@@ -198,15 +202,20 @@ func newRig(t testing.TB, change ...func(*engine.Config)) *rig {
 
 // bareRig has not started its machine yet.
 func bareRig(t testing.TB, change ...func(*engine.Config)) *rig {
+	r := rigIn(t, t.TempDir(), change...)
+	t.Cleanup(func() { r.j.Close() })
+	return r
+}
+
+func rigIn(t rapid.TB, dir string, change ...func(*engine.Config)) *rig {
 	r := &rig{
-		t: t, cfg: config(), path: filepath.Join(t.TempDir(), "journal.db"), gw: &gateway{secret: "right"}, disp: &paper{}, ids: &counter{},
+		t: t, cfg: config(), path: filepath.Join(dir, "journal.db"), gw: &gateway{secret: "right"}, disp: &paper{}, ids: &counter{},
 		now: engine.Now{Wall: day, Boot: "boot-1", Up: time.Hour}, answers: map[engine.Ticket]engine.Answer{}, j: &flaky{},
 	}
 	for _, c := range change {
 		c(&r.cfg)
 	}
 	r.open()
-	t.Cleanup(func() { r.j.Close() })
 	return r
 }
 
@@ -266,13 +275,18 @@ func (r *rig) attach(till string) {
 // step does what the shell does with one event.
 func (r *rig) step(ev engine.Event) {
 	r.t.Helper()
-	r.conclude(r.m.Step(r.now, ev))
+	if !r.dead {
+		r.conclude(r.m.Step(r.now, ev))
+	}
 }
 
 func (r *rig) conclude(out engine.Output) {
 	r.t.Helper()
 	effects := out.Then
 	r.failed = false
+	if r.dead = r.die != alive; r.die == beforeCommit {
+		return
+	}
 	if out.Durable() {
 		if err := r.j.Append(out.Facts, out.Position); err != nil {
 			r.failed, effects = true, out.Else
@@ -282,10 +296,22 @@ func (r *rig) conclude(out engine.Output) {
 	if !r.failed {
 		r.m.Committed(out)
 	}
+	if r.die == afterCommit {
+		return
+	}
 	for _, ef := range effects {
 		r.carry(ef)
 	}
 }
+
+// death is where in a step the process ends.
+type death int
+
+const (
+	alive death = iota
+	beforeCommit
+	afterCommit
+)
 
 func (r *rig) carry(ef engine.Effect) {
 	r.t.Helper()
@@ -297,14 +323,19 @@ func (r *rig) carry(ef engine.Effect) {
 		}
 		r.answers[ef.To] = ef
 		if ef.Err == nil && ef.Payment.ID != "" {
-			r.mustBeCommitted(ef.Payment)
+			r.tell(ef.Payment, ef)
+		}
+		for _, p := range ef.Page.Payments {
+			if p.Final { // a page is as old as the step: what its time ends in this very step is told as a change
+				r.tell(p, ef)
+			}
 		}
 	case engine.Changed:
-		r.mustBeCommitted(ef.Payment)
 		r.changed = append(r.changed, ef.Payment)
+		r.tell(ef.Payment, ef)
 	case engine.Owed:
-		r.mustBeCommitted(ef.Payment)
 		r.owed = append(r.owed, ef)
+		r.tell(ef.Payment, ef)
 	case engine.TerminalChanged:
 		r.ready++
 	case engine.Show:
@@ -316,10 +347,23 @@ func (r *rig) carry(ef engine.Effect) {
 	}
 }
 
+func (r *rig) tell(p payment.Payment, how engine.Effect) {
+	r.t.Helper()
+	r.mustBeCommitted(p)
+	if r.watch != nil {
+		r.watch(p, how)
+	}
+}
+
+// unwritten reports whether this is the unknown that may be told without a commit.
+func unwritten(p payment.Payment) bool {
+	return p.Status == payment.StatusUnknown && p.Reason != nil && p.Reason.Code == "journal_unavailable"
+}
+
 // mustBeCommitted fails when a till is told what the journal does not say. Unknown without a commit is the one exception.
 func (r *rig) mustBeCommitted(p payment.Payment) {
 	r.t.Helper()
-	if p.Status == payment.StatusUnknown && p.Reason != nil && p.Reason.Code == "journal_unavailable" {
+	if unwritten(p) || r.failed && r.j.lie {
 		return
 	}
 	got := r.payment(p.ID)

@@ -210,12 +210,12 @@ type step struct {
 	now   Now
 	out   Output
 	tells []string // payments whose change is told, in order
-	asked []asked  // payments to answer with, as the step leaves them
+	asked []asked  // what is told of payments as the step leaves them
 }
 
 type asked struct {
-	to Ticket
-	a  *account
+	a   *account
+	say func(payment.Payment) Effect
 }
 
 // fact stages one fact. For a payment's fact the account is staged with it.
@@ -290,7 +290,7 @@ func (s *step) finish() Output {
 	}
 	for _, q := range s.asked {
 		s.offer(q.a)
-		s.then(Answer{To: q.to, Payment: q.a.p})
+		s.then(q.say(q.a.p))
 	}
 	for _, a := range s.out.staged {
 		if slices.Contains(s.tells, a.p.ID) {
@@ -355,11 +355,11 @@ func (s *step) tell(a *account) {
 	}
 }
 
-// show answers with a payment: as the step leaves it, for its time may be over just now; when the commit fails, as it is on the disk.
-func (s *step) show(to Ticket, a *account) {
+// show tells of a payment as the step leaves it, for its time may be over just now; when the commit fails, as it is on the disk.
+func (s *step) show(a *account, say func(payment.Payment) Effect) {
 	s.tell(a)
-	s.asked = append(s.asked, asked{to, a})
-	s.out.Else = append(s.out.Else, Answer{To: to, Payment: a.p})
+	s.asked = append(s.asked, asked{a, say})
+	s.out.Else = append(s.out.Else, say(a.p))
 }
 
 // payDebts books what was told without a commit.

@@ -117,7 +117,7 @@ func (s *step) repeated(ev StartAsked) bool {
 			Hint: "use a new reference for a new sale", Payment: &p,
 		})
 	case !p.Final, p.AckedRev == 0 && p.FinalBoot == s.now.Boot && s.now.Up-p.FinalUp < s.m.cfg.ReuseWindow:
-		s.show(ev.To, a)
+		s.show(a, answerTo(ev.To))
 	default:
 		s.refuse(ev.To, &payment.Error{
 			Code: payment.CodeReferenceReused, Op: "start", Message: "this reference was used up by an earlier sale",
@@ -256,7 +256,7 @@ func (s *step) get(ev GetAsked) {
 	case a == nil || a.p.Till != ev.Till:
 		s.refuse(ev.To, notFound("get"))
 	default:
-		s.show(ev.To, a)
+		s.show(a, answerTo(ev.To))
 	}
 }
 
@@ -371,11 +371,12 @@ func (s *step) attach(ev Attached) {
 			s.then(Note{Warn: true, Text: "an owed outcome could not be read", Args: []any{"till", ev.Till, "payment", id, "error", err}})
 			continue
 		}
-		s.tell(a)
-		e := Owed{Session: ev.Session, Payment: a.p}
-		s.then(e)
-		s.out.Else = append(s.out.Else, e)
+		s.show(a, func(p payment.Payment) Effect { return Owed{Session: ev.Session, Payment: p} })
 	}
+}
+
+func answerTo(to Ticket) func(payment.Payment) Effect {
+	return func(p payment.Payment) Effect { return Answer{To: to, Payment: p} }
 }
 
 func notFound(op string) *payment.Error {
