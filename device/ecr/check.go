@@ -54,14 +54,12 @@ func (c *checker) code(key, code string, width int) {
 
 func (c *checker) frame() {
 	f := &c.s.Frame
-	control := []struct {
-		key string
-		b   hexBytes
-	}{{"frame.stx", f.STX}, {"frame.etx", f.ETX}, {"frame.ack", f.ACK}, {"frame.nak", f.NAK}}
+	control := f.control()
 	for i, x := range control {
-		c.bad(len(x.b) == 1, x.key, "must be one byte, such as \"02\"")
+		c.oneByte(x.key, x.text)
 		for _, y := range control[:i] {
-			c.bad(len(x.b) != 1 || len(y.b) != 1 || x.b[0] != y.b[0], x.key, "%02x is %s already: the two cannot be told apart", x.b, y.key)
+			c.bad(x.text.size() != 1 || y.text.size() != 1 || x.text.first() != y.text.first(), x.key,
+				"%s is %s already: the two cannot be told apart", x.text, y.key)
 		}
 	}
 	c.lengthCode("frame.length.encoding", "frame.length.width", f.Length.Encoding, f.Length.Width)
@@ -70,10 +68,32 @@ func (c *checker) frame() {
 	}
 	c.bad(slices.Contains(f.Length.Counts, "fields"), "frame.length.counts", "must count \"fields\": nothing else says where a frame ends")
 	c.bad(len(slices.Compact(slices.Sorted(slices.Values(f.Length.Counts)))) == len(f.Length.Counts), "frame.length.counts", "names a part twice")
-	c.bad(len(f.LRC.Seed) == 1, "frame.lrc.seed", "must be one byte, such as \"00\"")
+	c.oneByte("frame.lrc.seed", f.LRC.Seed)
 	c.oneOf("frame.lrc.from", f.LRC.From, "stx", "length", "header")
 	c.oneOf("frame.lrc.through", f.LRC.Through, "fields", "etx")
 	c.between("frame.max", f.Max, 64, 65536)
+}
+
+// control are the bytes that mean something outside frames, and ETX.
+func (f *frameSpec) control() []struct {
+	key  string
+	text hexText
+} {
+	return []struct {
+		key  string
+		text hexText
+	}{{"frame.stx", f.STX}, {"frame.etx", f.ETX}, {"frame.ack", f.ACK}, {"frame.nak", f.NAK}}
+}
+
+func (c *checker) oneByte(key string, text hexText) {
+	c.bad(text.size() == 1, key, "is %.40q; it must be one byte in hex, such as \"02\"", string(text))
+}
+
+// someBytes checks 0 to 4 bytes.
+func (c *checker) someBytes(key string, text hexText) []byte {
+	b, ok := text.bytes()
+	c.bad(ok && len(b) <= 4, key, "is %.40q; it must be 0 to 4 bytes in hex, such as \"1c\" or \"0d 0a\"", string(text))
+	return b
 }
 
 func (c *checker) lengthCode(keyEncoding, keyWidth, encoding string, width int) {
@@ -90,7 +110,7 @@ func (c *checker) header() {
 	c.between("header.function", h.Function, 1, 8)
 	c.between("header.version", h.Version, 1, 8)
 	c.code("header.request_version", h.Request, h.Version)
-	c.bad(len(h.Indicator) <= 4, "header.indicator", "must be at most 4 bytes")
+	c.someBytes("header.indicator", h.Indicator)
 	c.separator("header.separator", h.Separator)
 }
 
@@ -99,16 +119,14 @@ func (c *checker) field() {
 	c.between("field.code", f.Code, 1, 8)
 	c.lengthCode("field.length_encoding", "field.length_width", f.Encoding, f.Width)
 	c.separator("field.separator", f.Separator)
-	c.bad(!f.Trailing || len(f.Separator) > 0, "field.trailing_separator", "there is no field.separator to trail")
+	c.bad(!f.Trailing || f.Separator != "", "field.trailing_separator", "there is no field.separator to trail")
 }
 
 // separator refuses bytes that would hide a mistake in a capture, although frames go by length.
-func (c *checker) separator(key string, b hexBytes) {
-	f := &c.s.Frame
-	c.bad(len(b) <= 4, key, "must be at most 4 bytes")
-	for _, x := range b {
-		for _, y := range []hexBytes{f.STX, f.ETX, f.ACK, f.NAK} {
-			c.bad(len(y) != 1 || x != y[0], key, "%02x is a control byte of the frame too", x)
+func (c *checker) separator(key string, text hexText) {
+	for _, x := range c.someBytes(key, text) {
+		for _, y := range c.s.Frame.control() {
+			c.bad(y.text.size() != 1 || x != y.text.first(), key, "%02x is %s too", x, y.key)
 		}
 		letter := x >= '0' && x <= '9' || x >= 'A' && x <= 'Z' || x >= 'a' && x <= 'z'
 		c.bad(!letter, key, "%02x is the character %q: a separator must not be a letter or digit", x, x)
@@ -118,15 +136,18 @@ func (c *checker) separator(key string, b hexBytes) {
 func (c *checker) timers() {
 	t := &c.s.Timers
 	for _, x := range []struct {
-		key string
-		d   duration
+		key  string
+		text timeText
 	}{
-		{"timers.ack", t.ACK}, {"timers.gap", t.Gap}, {"timers.repeat_window", t.RepeatWindow},
+		{"timers.ack", t.ACK}, {"timers.gap", t.Gap}, {"timers.quiet", t.Quiet}, {"timers.repeat_window", t.RepeatWindow},
 		{"timers.repeat_window_new_ecn", t.RepeatWindowNewECN}, {"timers.stored_for", t.StoredFor},
 	} {
-		c.bad(x.d > 0, x.key, "is missing: a time such as \"2s\"")
+		_, ok := x.text.duration()
+		c.bad(ok, x.key, "is %.40q; it must be a time greater than zero, such as \"500ms\" or \"2s\"", string(x.text))
 	}
-	c.bad(t.Gap < t.ACK, "timers.gap", "must be shorter than timers.ack: else a frame that was cut off swallows its own repetition")
+	ack, _ := t.ACK.duration()
+	gap, _ := t.Gap.duration()
+	c.bad(gap < ack || ack == 0, "timers.gap", "must be shorter than timers.ack: else a frame that was cut off swallows its own repetition")
 	c.between("timers.transmissions", t.Transmissions, 1, 10)
 }
 

@@ -88,7 +88,7 @@ func (c *checker) widest() {
 	s := c.s
 	frame := 1 + s.Frame.Length.Width + s.headerLen() + 2
 	most := lengthCode{s.Frame.Length.Encoding, s.Frame.Length.Width}.most()
-	each := s.Field.Code + s.Field.Width + len(s.Field.Separator)
+	each := s.Field.Code + s.Field.Width + s.Field.Separator.size()
 	largest := each + s.Request.Amount.Width
 	for _, k := range append([]Kind{KindUnknown}, kinds...) {
 		for _, o := range outcomes {

@@ -110,7 +110,10 @@ func hints(d *Dialect, parts []part, tried []Fit) []string {
 		if v.fit.Right < found[0].fit.Right || len(v.changes) > len(found[0].changes) {
 			break
 		}
-		list = append(list, fmt.Sprintf("with %s, %d frames would be right instead of %d", strings.Join(v.changes, " and "), v.fit.Right, now.Right))
+		hint := fmt.Sprintf("with %s, %d frames would be right instead of %d", strings.Join(v.changes, " and "), v.fit.Right, now.Right)
+		if !slices.Contains(list, hint) {
+			list = append(list, hint)
+		}
 	}
 	own := tried[slices.IndexFunc(tried, func(f Fit) bool { return f.Dialect == d.Name() })]
 	if best := tried[0]; best.Right > own.Right {
@@ -135,9 +138,9 @@ func (d *Dialect) try(length lengthSpec, lrc lrcSpec, trailing bool, parts []par
 	note(!slices.Equal(length.Counts, was.Length.Counts), "frame.length.counts = [\"%s\"]", strings.Join(length.Counts, `", "`))
 	note(lrc.From != was.LRC.From, "frame.lrc.from = %q", lrc.From)
 	note(lrc.Through != was.LRC.Through, "frame.lrc.through = %q", lrc.Through)
-	note(lrc.Seed[0] != was.LRC.Seed[0], "frame.lrc.seed = \"%02x\"", lrc.Seed[0])
+	note(lrc.Seed.first() != was.LRC.Seed.first(), "frame.lrc.seed = %q", string(lrc.Seed))
 	note(trailing != d.s.Field.Trailing, "field.trailing_separator = %t", trailing)
-	if len(v.changes) == 0 || trailing && len(s.Field.Separator) == 0 {
+	if len(v.changes) == 0 || trailing && len(d.fieldSep) == 0 {
 		return v
 	}
 	v.fit = fit(compile(s), parts, fewBad)
@@ -166,7 +169,7 @@ func lrcRules(d *Dialect) []lrcSpec {
 	for _, from := range []string{"stx", "length", "header"} {
 		for _, through := range []string{"etx", "fields"} {
 			for _, seed := range []byte{d.seed, 0x00, 0x7f, 0xff} {
-				list = append(list, lrcSpec{hexBytes{seed}, from, through})
+				list = append(list, lrcSpec{hexText(fmt.Sprintf("%02x", seed)), from, through})
 			}
 		}
 	}

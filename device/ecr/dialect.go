@@ -49,6 +49,8 @@ type Dialect struct {
 	s spec
 
 	stx, etx, ack, nak byte
+	indicator, headSep []byte
+	fieldSep           []byte
 	length             lengthCode // of the frame
 	fieldLength        lengthCode
 	overhead           int // what LEN counts besides the fields

@@ -9,7 +9,7 @@ import (
 // has read without error comes out with the same bytes. The error wraps ErrFrame and says which part does not fit the dialect;
 // dst is then returned as it was.
 func (d *Dialect) Append(dst []byte, m Message) ([]byte, error) {
-	h, fs := &d.s.Header, &d.s.Field
+	fs := &d.s.Field
 	if err := d.fits(m); err != nil {
 		return dst, err
 	}
@@ -23,15 +23,15 @@ func (d *Dialect) Append(dst []byte, m Message) ([]byte, error) {
 	out = append(out, m.ECN...)
 	out = append(out, m.Function...)
 	out = append(out, m.Code...)
-	out = append(out, h.Indicator...)
-	out = append(out, h.Separator...)
+	out = append(out, d.indicator...)
+	out = append(out, d.headSep...)
 	for i := range m.Fields {
 		f := &m.Fields[i]
 		out = append(out, f.Code...)
 		out = d.fieldLength.append(out, len(f.Data))
 		out = append(out, f.Data...)
 		if fs.Trailing || i < len(m.Fields)-1 {
-			out = append(out, fs.Separator...)
+			out = append(out, d.fieldSep...)
 		}
 	}
 	out = append(out, d.etx, 0)
@@ -45,7 +45,7 @@ func (d *Dialect) fieldsLen(fields []Field) (n int) {
 	for i := range fields {
 		n += fs.Code + fs.Width + len(fields[i].Data)
 		if fs.Trailing || i < len(fields)-1 {
-			n += len(fs.Separator)
+			n += len(d.fieldSep)
 		}
 	}
 	return n

@@ -181,8 +181,8 @@ func (x *explainer) inside(at, end int) {
 	at += h.Function
 	x.code(at, code, response)
 	at += h.Version
-	at = x.literal(at, "indicator", h.Indicator)
-	at = x.literal(at, "separator", h.Separator)
+	at = x.literal(at, "indicator", x.d.indicator)
+	at = x.literal(at, "separator", x.d.headSep)
 	x.fields(at, end, response)
 }
 

@@ -1,7 +1,6 @@
 package ecr
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 )
@@ -39,12 +38,12 @@ func (x *explainer) fields(at, end int, response bool) {
 		if at == end && !fs.Trailing {
 			return
 		}
-		if end-at < len(fs.Separator) {
-			x.item(at, end-at, "separator").Wrong = fmt.Sprintf("missing: expected % x after each field, the last too (field.trailing_separator)", []byte(fs.Separator))
+		if end-at < len(d.fieldSep) {
+			x.item(at, end-at, "separator").Wrong = fmt.Sprintf("missing: expected % x after each field, the last too (field.trailing_separator)", d.fieldSep)
 			return
 		}
-		at = x.literal(at, "separator", fs.Separator)
-		if at == end && !fs.Trailing && len(fs.Separator) > 0 {
+		at = x.literal(at, "separator", d.fieldSep)
+		if at == end && !fs.Trailing && len(d.fieldSep) > 0 {
 			x.item(at, 0, "end of the fields").Wrong = "this dialect has no separator after the last field (field.trailing_separator)"
 		}
 	}
@@ -142,7 +141,7 @@ func (i *Item) write(b *strings.Builder) {
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 		rest = rest[n:]
 	}
-	if bytes.HasPrefix([]byte(i.What), []byte("LRC")) {
+	if i.What == "LRC" {
 		b.WriteByte('\n')
 	}
 }

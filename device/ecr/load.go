@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -144,7 +143,7 @@ func overlay(below, above map[string]any) {
 
 // complete fills in what a file may leave out, and takes away the functions that it switches off.
 func (s *spec) complete() {
-	if s.Timers.Quiet == 0 {
+	if s.Timers.Quiet == "" {
 		s.Timers.Quiet = s.Timers.ACK
 	}
 	for code, f := range s.Functions {
@@ -173,19 +172,18 @@ func decodeProblems(file string, err error) Problems {
 // compile makes a dialect of a spec that was checked.
 func compile(s spec) *Dialect {
 	d := &Dialect{
-		s: s, stx: s.Frame.STX[0], etx: s.Frame.ETX[0], ack: s.Frame.ACK[0], nak: s.Frame.NAK[0], seed: s.Frame.LRC.Seed[0],
+		s: s, stx: s.Frame.STX.first(), etx: s.Frame.ETX.first(), ack: s.Frame.ACK.first(), nak: s.Frame.NAK.first(),
+		seed:        s.Frame.LRC.Seed.first(),
 		length:      lengthCode{s.Frame.Length.Encoding, s.Frame.Length.Width},
 		fieldLength: lengthCode{s.Field.Encoding, s.Field.Width},
 		headerLen:   s.headerLen(), overhead: s.overhead(),
 		lrcETX: s.Frame.LRC.Through == "etx",
-		timers: Timers{
-			ACK: time.Duration(s.Timers.ACK), Gap: time.Duration(s.Timers.Gap), Quiet: time.Duration(s.Timers.Quiet),
-			Transmissions: s.Timers.Transmissions, RepeatWindow: time.Duration(s.Timers.RepeatWindow),
-			RepeatWindowNewECN: time.Duration(s.Timers.RepeatWindowNewECN), ECNUnique: s.Timers.ECNUnique,
-			StoredFor: time.Duration(s.Timers.StoredFor),
-		},
-		codes: make(map[string]int),
+		timers: s.Timers.compile(),
+		codes:  make(map[string]int),
 	}
+	d.indicator, _ = s.Header.Indicator.bytes()
+	d.headSep, _ = s.Header.Separator.bytes()
+	d.fieldSep, _ = s.Field.Separator.bytes()
 	switch s.Frame.LRC.From {
 	case "length":
 		d.lrcFrom = 1
@@ -203,9 +201,32 @@ func compile(s spec) *Dialect {
 	return d
 }
 
+func (t *timerSpec) compile() Timers {
+	timers := Timers{Transmissions: t.Transmissions, ECNUnique: t.ECNUnique}
+	timers.ACK, _ = t.ACK.duration()
+	timers.Gap, _ = t.Gap.duration()
+	timers.Quiet, _ = t.Quiet.duration()
+	timers.RepeatWindow, _ = t.RepeatWindow.duration()
+	timers.RepeatWindowNewECN, _ = t.RepeatWindowNewECN.duration()
+	timers.StoredFor, _ = t.StoredFor.duration()
+	return timers
+}
+
+// first is the byte of a text that was checked to be one byte.
+func (h hexText) first() byte {
+	b, _ := h.bytes()
+	return b[0]
+}
+
+// size is the number of bytes.
+func (h hexText) size() int {
+	b, _ := h.bytes()
+	return len(b)
+}
+
 func (s *spec) headerLen() int {
 	h := &s.Header
-	return h.ECN + h.Function + h.Version + len(h.Indicator) + len(h.Separator)
+	return h.ECN + h.Function + h.Version + h.Indicator.size() + h.Separator.size()
 }
 
 // overhead is what LEN counts besides the fields.

@@ -25,10 +25,10 @@ func (d *Dialect) parseHeader(body []byte, m *Message) error {
 		return errHeader
 	}
 	m.ECN, m.Function, m.Code = ecn, function, code
-	if !bytes.HasPrefix(rest, h.Indicator) {
+	if !bytes.HasPrefix(rest, d.indicator) {
 		return errIndicator
 	}
-	if !bytes.HasPrefix(rest[len(h.Indicator):], h.Separator) {
+	if !bytes.HasPrefix(rest[len(d.indicator):], d.headSep) {
 		return errHeaderSeparator
 	}
 	return nil
@@ -81,11 +81,11 @@ func (d *Dialect) parseField(b []byte) (f Field, rest []byte, err error) {
 	if len(b) == 0 && !fs.Trailing {
 		return f, nil, nil
 	}
-	if !bytes.HasPrefix(b, fs.Separator) {
+	if !bytes.HasPrefix(b, d.fieldSep) {
 		return f, nil, errFieldSeparator
 	}
-	b = b[len(fs.Separator):]
-	if len(b) == 0 && !fs.Trailing && len(fs.Separator) > 0 {
+	b = b[len(d.fieldSep):]
+	if len(b) == 0 && !fs.Trailing && len(d.fieldSep) > 0 {
 		return f, nil, errDangling
 	}
 	return f, b, nil

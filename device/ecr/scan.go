@@ -90,7 +90,7 @@ func (d *Dialect) NewResponseScanner() *Scanner {
 
 // mostFields is how many fields fit into the greatest frame.
 func (d *Dialect) mostFields() int {
-	return d.MaxFrame() / (d.s.Field.Code + d.s.Field.Width + len(d.s.Field.Separator))
+	return d.MaxFrame() / (d.s.Field.Code + d.s.Field.Width + len(d.fieldSep))
 }
 
 // Reset forgets everything: a new connection.

@@ -2,7 +2,6 @@ package ecr
 
 import (
 	"encoding/hex"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -26,10 +25,10 @@ type spec struct {
 }
 
 type frameSpec struct {
-	STX    hexBytes   `toml:"stx"`
-	ETX    hexBytes   `toml:"etx"`
-	ACK    hexBytes   `toml:"ack"`
-	NAK    hexBytes   `toml:"nak"`
+	STX    hexText    `toml:"stx"`
+	ETX    hexText    `toml:"etx"`
+	ACK    hexText    `toml:"ack"`
+	NAK    hexText    `toml:"nak"`
 	Max    int        `toml:"max"`
 	Length lengthSpec `toml:"length"`
 	LRC    lrcSpec    `toml:"lrc"`
@@ -42,37 +41,37 @@ type lengthSpec struct {
 }
 
 type lrcSpec struct {
-	Seed    hexBytes `toml:"seed"`
-	From    string   `toml:"from"`
-	Through string   `toml:"through"`
+	Seed    hexText `toml:"seed"`
+	From    string  `toml:"from"`
+	Through string  `toml:"through"`
 }
 
 type headerSpec struct {
-	ECN       int      `toml:"ecn"`
-	Function  int      `toml:"function"`
-	Version   int      `toml:"version"`
-	Request   string   `toml:"request_version"`
-	Indicator hexBytes `toml:"indicator"`
-	Separator hexBytes `toml:"separator"`
+	ECN       int     `toml:"ecn"`
+	Function  int     `toml:"function"`
+	Version   int     `toml:"version"`
+	Request   string  `toml:"request_version"`
+	Indicator hexText `toml:"indicator"`
+	Separator hexText `toml:"separator"`
 }
 
 type fieldSpec struct {
-	Code      int      `toml:"code"`
-	Encoding  string   `toml:"length_encoding"`
-	Width     int      `toml:"length_width"`
-	Separator hexBytes `toml:"separator"`
-	Trailing  bool     `toml:"trailing_separator"`
+	Code      int     `toml:"code"`
+	Encoding  string  `toml:"length_encoding"`
+	Width     int     `toml:"length_width"`
+	Separator hexText `toml:"separator"`
+	Trailing  bool    `toml:"trailing_separator"`
 }
 
 type timerSpec struct {
-	ACK                duration `toml:"ack"`
-	Gap                duration `toml:"gap"`
-	Quiet              duration `toml:"quiet"`
+	ACK                timeText `toml:"ack"`
+	Gap                timeText `toml:"gap"`
+	Quiet              timeText `toml:"quiet"`
 	Transmissions      int      `toml:"transmissions"`
-	RepeatWindow       duration `toml:"repeat_window"`
-	RepeatWindowNewECN duration `toml:"repeat_window_new_ecn"`
+	RepeatWindow       timeText `toml:"repeat_window"`
+	RepeatWindowNewECN timeText `toml:"repeat_window_new_ecn"`
 	ECNUnique          bool     `toml:"ecn_unique"`
-	StoredFor          duration `toml:"stored_for"`
+	StoredFor          timeText `toml:"stored_for"`
 }
 
 type functionSpec struct {
@@ -128,28 +127,23 @@ type outcomeSpec struct {
 	Text string `toml:"text"`
 }
 
-// hexBytes is written as hex digits, with spaces if wanted: "1c", "0d 0a"; "" is no byte at all.
-type hexBytes []byte
+// hexText is bytes as hex digits, with spaces if wanted: "1c", "0d 0a"; "" is no byte at all. It is text until it was checked, so
+// that the decoder reports whatever is no text with its line.
+type hexText string
 
-func (h *hexBytes) UnmarshalText(text []byte) error {
-	b, err := hex.DecodeString(strings.ReplaceAll(string(text), " ", ""))
-	if err != nil {
-		return errors.New("is not hex bytes such as \"1c\" or \"0d 0a\"")
-	}
-	*h = b
-	return nil
+// bytes is nil, false for what is not hex.
+func (h hexText) bytes() ([]byte, bool) {
+	b, err := hex.DecodeString(strings.ReplaceAll(string(h), " ", ""))
+	return b, err == nil
 }
 
-// duration is written like "500ms", "2s", "10m".
-type duration time.Duration
+// timeText is a time like "500ms", "2s", "10m".
+type timeText string
 
-func (d *duration) UnmarshalText(text []byte) error {
-	v, err := time.ParseDuration(string(text))
-	if err != nil || v <= 0 {
-		return errors.New("is not a time greater than zero such as \"500ms\" or \"2s\"")
-	}
-	*d = duration(v)
-	return nil
+// duration is 0, false for what is not a time greater than zero.
+func (t timeText) duration() (time.Duration, bool) {
+	d, err := time.ParseDuration(string(t))
+	return max(d, 0), err == nil && d > 0
 }
 
 // parseOffset reads "+08:00".
