@@ -154,6 +154,9 @@ func (a *Agent) buildRelay() error {
 }
 
 func (a *Agent) buildTills() error {
+	if len(a.cfg.Till.Serial) > 0 {
+		return errors.New("till.serial: tills on a line come with a later version: remove the section")
+	}
 	c := jsonrpc.Config{AllowedOrigins: a.cfg.Till.WebSocket.AllowedOrigins, Hosts: a.cfg.Till.WebSocket.Hosts}
 	for _, t := range a.cfg.Till.WebSocket.Tills {
 		token, err := secret.Resolve(t.Token, a.opts.CredDir)

@@ -149,8 +149,8 @@ func (k *checker) tills() {
 		k.need(kind == "file" || kind == "credential", "till.websocket.tills", "write token = \"file:PATH\"",
 			"entry %d: the token must be named as file:PATH or credential:NAME", i+1)
 	}
-	for i := range k.c.Till.Serial {
-		k.fail(fmt.Sprintf("till.serial[%d]", i), "remove this section; use till.websocket", "tills on a line come with a later version")
+	for i, line := range k.c.Till.Serial {
+		k.serial(i, line, names)
 	}
 	for _, o := range w.AllowedOrigins {
 		u, err := url.Parse(o)

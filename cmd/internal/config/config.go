@@ -7,6 +7,7 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"fmt"
 )
 
 // Config is the whole file. The tags are the source of docs/CONFIGURATION.md: doc says what a key means, with its unit.
@@ -79,7 +80,7 @@ type Relay struct {
 // Till is [till].
 type Till struct {
 	WebSocket WebSocket `toml:"websocket" doc:"Tills on the local WebSocket."`
-	Serial    []Serial  `toml:"serial" doc:"Tills on a serial or TCP line. Read by a later version: this one refuses them."`
+	Serial    []Serial  `toml:"serial" doc:"Tills on a serial or TCP line: none, one or several."`
 }
 
 // WebSocket is [till.websocket].
@@ -102,11 +103,11 @@ type NamedTill struct {
 // Serial is one entry of [[till.serial]].
 type Serial struct {
 	Name      string   `toml:"name" doc:"The till's name."`
-	Device    string   `toml:"device" doc:"A serial device by stable name, tcp-listen:ADDRESS:PORT or tcp-connect:HOST:PORT."`
+	Device    string   `toml:"device" doc:"A serial device by a stable name (/dev/serial/by-id/…, /dev/kiosk-till, usb:VID:PID), tcp-listen:ADDRESS:PORT or tcp-connect:HOST:PORT."`
 	AllowFrom []string `toml:"allow_from" doc:"CIDRs that may connect to a tcp-listen address that is not loopback."`
 	Token     string   `toml:"token" doc:"TCP with jsonrpc: where the till's token is."`
 	Protocol  string   `toml:"protocol" doc:"ecr or jsonrpc."`
-	Dialect   string   `toml:"dialect" doc:"ECR dialect: paycube, nets or a file."`
+	Dialect   string   `toml:"dialect" doc:"ECR dialect: paycube, nets, or the absolute path of a dialect file (docs/ECR.md)."`
 	Baud      int      `toml:"baud" doc:"Bits per second."`
 	DataBits  int      `toml:"data_bits" doc:"Bits per character."`
 	Parity    string   `toml:"parity" doc:"none, odd or even."`
@@ -163,6 +164,23 @@ func Default() Config {
 // defaultSerial is what an entry of [[till.serial]] starts from.
 func defaultSerial() Serial {
 	return Serial{Protocol: "ecr", Dialect: "paycube", Baud: 9600, DataBits: 8, Parity: "none", StopBits: 1, Flow: "none", AllowFrom: []string{}}
+}
+
+// fill gives an entry the defaults of the keys that it does not name: in a list of tables the decoder starts from nothing.
+func (s *Serial) fill(lines map[string]int, i int) {
+	d := defaultSerial()
+	for _, f := range []struct {
+		key string
+		set func()
+	}{
+		{"protocol", func() { s.Protocol = d.Protocol }}, {"dialect", func() { s.Dialect = d.Dialect }}, {"baud", func() { s.Baud = d.Baud }},
+		{"data_bits", func() { s.DataBits = d.DataBits }}, {"parity", func() { s.Parity = d.Parity }},
+		{"stop_bits", func() { s.StopBits = d.StopBits }}, {"flow", func() { s.Flow = d.Flow }}, {"allow_from", func() { s.AllowFrom = d.AllowFrom }},
+	} {
+		if lines[fmt.Sprintf("till.serial[%d].%s", i, f.key)] == 0 {
+			f.set()
+		}
+	}
 }
 
 func seconds(n int) Duration { return Duration(int64(n) * 1e9) }

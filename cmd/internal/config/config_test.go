@@ -42,6 +42,8 @@ func TestExample(t *testing.T) {
 	want.AXS.QRURL = "https://payment.uat.pay.axs.com.sg/api/hpp/v1/qrcode"
 	want.Relay = Relay{URL: "wss://relay.example.com", Token: "file:/etc/kiosk-agent/relay.token", HookURL: "https://relay.example.com/hook/route"}
 	want.Till.WebSocket.Tills = []NamedTill{{Name: "till-1", Token: "file:/etc/kiosk-agent/till.token"}}
+	want.Till.Serial = []Serial{defaultSerial()}
+	want.Till.Serial[0].Name, want.Till.Serial[0].Device = "till-2", "/dev/kiosk-till"
 	want.Display.MerchantName = "..."
 	if d := cmp.Diff(want, *c, cmpopts.IgnoreUnexported(Config{})); d != "" {
 		t.Error(d)
@@ -101,7 +103,12 @@ func TestProblemsNameTheLine(t *testing.T) {
 		{"origin", `allowed_origins = []`, `allowed_origins = ["till.example"]`, `f.toml:LINE: till.websocket.allowed_origins: "till.example" is not an origin`},
 		{"language", `["en", "zh", "ms", "ta"]`, `["en", "fr"]`, "f.toml:LINE: display.languages: "},
 		{"size", `"64MiB"`, `"64 MB"`, "f.toml:LINE: "},
-		{"serial", "[metrics]", "[[till.serial]]\nname = \"a\"\n[metrics]", "f.toml:LINE: till.serial[0]: tills on a line come with a later version"},
+		{"serial without a device", "[metrics]", "[[till.serial]]\nname = \"a\"\n[metrics]", "f.toml:LINE: till.serial[1].device: is required"},
+		{"serial's name taken", "[metrics]", "[[till.serial]]\nname = \"till-1\"\n[metrics]", "f.toml:LINE2: till.serial[1].name: two tills are named"},
+		{"open line", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"tcp-listen:0.0.0.0:8800\"\n[metrics]", "till.serial[1].allow_from: an address that is not loopback needs it"},
+		{"dialect", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\ndialect = \"verifone\"\n[metrics]", "till.serial[1].dialect: \"verifone\" is neither a built-in dialect (paycube, nets) nor a file"},
+		{"token of a serial line", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\ntoken = \"file:/x\"\n[metrics]", "till.serial[1].token: must be empty (only jsonrpc over TCP has one)"},
+		{"baud", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\nbaud = 0\n[metrics]", "till.serial[1].baud: 0 is not possible"},
 		{"provider", `provider = "axs"`, `provider = "singapay"`, "f.toml:LINE: payment.provider: singapay comes with a later version"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -114,13 +121,28 @@ func TestProblemsNameTheLine(t *testing.T) {
 				t.Fatalf("error is %T: %v", err, err)
 			}
 			line := 1 + strings.Count(full[:strings.Index(full, tc.old)], "\n")
-			if want := strings.Replace(tc.want, "LINE", strconv.Itoa(line), 1); !strings.Contains(err.Error(), want) {
+			want := strings.Replace(tc.want, "LINE2", strconv.Itoa(line+1), 1)
+			if want = strings.Replace(want, "LINE", strconv.Itoa(line), 1); !strings.Contains(err.Error(), want) {
 				t.Errorf("got:\n%s\nwant it to contain:\n%s", err, want)
 			}
 			if strings.Contains(err.Error(), "hunter2") {
 				t.Error("the error tells a secret")
 			}
 		})
+	}
+}
+
+func TestSerialDefaults(t *testing.T) {
+	text := strings.Replace(fullText(t), "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\n[[till.serial]]\nname = \"b\"\ndevice = \"usb:067b:2303\"\nbaud = 19200\n[metrics]", 1)
+	c, err := Parse("f.toml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := defaultSerial(), defaultSerial()
+	a.Name, a.Device = "a", "/dev/x"
+	b.Name, b.Device, b.Baud = "b", "usb:067b:2303", 19200
+	if d := cmp.Diff([]Serial{a, b}, c.Till.Serial[1:]); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -77,6 +77,9 @@ func Parse(path string, data []byte) (*Config, error) {
 	if err := dec.Decode(&c); err != nil {
 		return nil, decodeProblems(path, err)
 	}
+	for i := range c.Till.Serial {
+		c.Till.Serial[i].fill(c.lines, i)
+	}
 	if ps := c.check(); len(ps) > 0 {
 		return nil, ps
 	}

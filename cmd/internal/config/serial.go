@@ -1,0 +1,82 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"kiosk-agent/device/ecr"
+)
+
+// The forms of Serial.Device that are no serial device.
+const (
+	tcpListen  = "tcp-listen:"
+	tcpConnect = "tcp-connect:"
+)
+
+// IsTCP reports whether the line is a TCP connection.
+func (s Serial) IsTCP() bool {
+	return strings.HasPrefix(s.Device, tcpListen) || strings.HasPrefix(s.Device, tcpConnect)
+}
+
+// LoadDialect reads the dialect that a configuration or a command names: a built-in one, or a file.
+func LoadDialect(name string) (*ecr.Dialect, error) {
+	if slices.Contains(ecr.Builtins(), name) {
+		return ecr.Builtin(name)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("%q is neither a built-in dialect (%s) nor a file that can be read: %w", name, strings.Join(ecr.Builtins(), ", "), err)
+	}
+	return ecr.Parse(name, data)
+}
+
+// serial checks one entry of [[till.serial]].
+func (k *checker) serial(i int, s Serial, names map[string]bool) {
+	key := func(name string) string { return fmt.Sprintf("till.serial[%d].%s", i, name) }
+	k.need(s.Name != "" && len(s.Name) <= 32 && printable(s.Name), key("name"), "", "must be 1 to 32 printable ASCII characters")
+	k.need(!names[s.Name], key("name"), "", "two tills are named %q", s.Name)
+	names[s.Name] = true
+	k.device(key("device"), key("allow_from"), s)
+	k.oneOf(key("protocol"), s.Protocol, "ecr", "jsonrpc")
+	if s.Protocol == "ecr" {
+		_, err := LoadDialect(s.Dialect)
+		k.need(err == nil, key("dialect"), "kiosk-agent ecr blueprint shows how to write one", "%v", err)
+	}
+	needsToken := s.Protocol == "jsonrpc" && s.IsTCP()
+	k.need(needsToken || s.Token == "", key("token"), "only jsonrpc over TCP has one", "must be empty")
+	if needsToken {
+		k.secret(key("token"), s.Token, true)
+	}
+	k.need(s.Baud >= 300 && s.Baud <= 4_000_000, key("baud"), "9600 is usual", "%d is not possible", s.Baud)
+	k.need(s.DataBits == 7 || s.DataBits == 8, key("data_bits"), "7 or 8", "%d is not possible", s.DataBits)
+	k.oneOf(key("parity"), s.Parity, "none", "odd", "even")
+	k.need(s.StopBits == 1 || s.StopBits == 2, key("stop_bits"), "1 or 2", "%d is not possible", s.StopBits)
+	k.oneOf(key("flow"), s.Flow, "none", "rtscts")
+}
+
+func (k *checker) device(key, allowKey string, s Serial) {
+	addr, listens := strings.CutPrefix(s.Device, tcpListen)
+	if !listens {
+		k.need(len(s.AllowFrom) == 0, allowKey, "it is for tcp-listen", "must be empty")
+		if addr, connects := strings.CutPrefix(s.Device, tcpConnect); connects {
+			k.listen(key, addr)
+			return
+		}
+		k.need(s.Device != "", key, "such as /dev/serial/by-id/…, tcp-listen:127.0.0.1:8800", "is required")
+		return
+	}
+	host := k.listen(key, addr)
+	if host != "" && net.ParseIP(host) == nil && host != "localhost" {
+		k.fail(key, "such as tcp-listen:127.0.0.1:8800", "%.60q is not an address of this machine", host)
+	}
+	k.need(host == "" || loopback(host) || len(s.AllowFrom) > 0, allowKey, "list the tills' addresses: [\"192.168.1.20/32\"]",
+		"an address that is not loopback needs it")
+	for _, cidr := range s.AllowFrom {
+		_, err := netip.ParsePrefix(cidr)
+		k.need(err == nil, allowKey, "such as 192.168.1.0/24", "%.60q is not a CIDR", cidr)
+	}
+}
