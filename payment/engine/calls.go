@@ -60,7 +60,7 @@ func onError(reply func(error)) func(Answer) {
 
 // Attach registers a connection of a till; see device.Payments.
 func (e *Engine) Attach(till string, changed func(payment.Payment), terminal func()) (detach func()) {
-	t, leave := e.register(session{changed, terminal})
+	t, leave := e.register(session{changed: changed, terminal: terminal})
 	e.Post(Attached{Till: till, Session: t})
 	return sync.OnceFunc(func() {
 		leave()
@@ -70,7 +70,7 @@ func (e *Engine) Attach(till string, changed func(payment.Payment), terminal fun
 
 // Watch tells every change without being a till's connection; see device.LinePayments.
 func (e *Engine) Watch(changed func(payment.Payment), terminal func()) (detach func()) {
-	_, leave := e.register(session{changed, terminal})
+	_, leave := e.register(session{changed: changed, terminal: terminal, live: true})
 	return leave
 }
 
@@ -79,7 +79,7 @@ func (e *Engine) register(s session) (t Ticket, leave func()) {
 	defer e.mu.Unlock()
 	e.next++
 	t = e.next
-	e.sessions[t] = s
+	e.sessions[t] = &s
 	return t, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()

@@ -49,12 +49,13 @@ type Engine struct {
 	mu       sync.Mutex
 	next     Ticket
 	waiting  map[Ticket]func(Answer)
-	sessions map[Ticket]session
+	sessions map[Ticket]*session
 }
 
 type session struct {
 	changed  func(payment.Payment)
 	terminal func()
+	live     bool // a till's connection hears nothing before the machine counts it: nothing would be booked as offered
 }
 
 // New makes an engine; Run starts it.
@@ -62,7 +63,7 @@ func New(m *Machine, j Journal, clock Clock, canvas Canvas, prober Prober, log *
 	return &Engine{
 		machine: m, journal: j, clock: clock, canvas: canvas, prober: prober, log: log,
 		queue: make(chan Event, queueLen), done: make(chan struct{}),
-		waiting: make(map[Ticket]func(Answer)), sessions: make(map[Ticket]session),
+		waiting: make(map[Ticket]func(Answer)), sessions: make(map[Ticket]*session),
 	}
 }
 
@@ -92,8 +93,19 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.drain()
 			return nil
 		}
-		failed = e.conclude(e.machine.Step(e.clock.Now(), ev))
+		failed = e.take(ev)
 	}
+}
+
+func (e *Engine) take(ev Event) (failed bool) {
+	if a, ok := ev.(Attached); ok {
+		e.mu.Lock()
+		if s := e.sessions[a.Session]; s != nil {
+			s.live = true
+		}
+		e.mu.Unlock()
+	}
+	return e.conclude(e.machine.Step(e.clock.Now(), ev))
 }
 
 // drain finishes what was asked before the end.
@@ -101,7 +113,7 @@ func (e *Engine) drain() {
 	for {
 		select {
 		case ev := <-e.queue:
-			e.conclude(e.machine.Step(e.clock.Now(), ev))
+			e.take(ev)
 		default:
 			return
 		}
@@ -209,12 +221,14 @@ func (e *Engine) carry(ef Effect) {
 	}
 }
 
-func (e *Engine) attached() []session {
+func (e *Engine) attached() []*session {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	all := make([]session, 0, len(e.sessions))
+	all := make([]*session, 0, len(e.sessions))
 	for _, s := range e.sessions {
-		all = append(all, s)
+		if s.live {
+			all = append(all, s)
+		}
 	}
 	return all
 }

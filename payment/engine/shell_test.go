@@ -1,0 +1,391 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"kiosk-agent/offline"
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+)
+
+// shell is an Engine over a real journal, with a display and a prober that count.
+type shell struct {
+	*engine.Engine
+	t       *testing.T
+	j       *flaky
+	gw      *gateway
+	began   time.Time
+	views   chan engine.View // nil = nobody looks
+	canary  atomic.Int64
+	appends atomic.Int64
+	stop    context.CancelFunc
+	ended   chan error
+}
+
+func (s *shell) Now() engine.Now {
+	up := time.Since(s.began)
+	return engine.Now{Wall: day.Add(up), Boot: "boot-1", Up: time.Hour + up}
+}
+
+func (s *shell) Show(v engine.View) {
+	if s.views != nil {
+		s.views <- v
+	}
+}
+
+func (s *shell) SendCanary() { s.canary.Add(1) }
+
+// Append counts what the shell tries.
+func (s *shell) Append(facts []payment.Fact, pos *payment.Position) error {
+	s.appends.Add(1)
+	return s.j.Append(facts, pos)
+}
+
+// openJournal is done outside of a synctest bubble, whose clock its connections must not know.
+func openJournal(t *testing.T) *flaky {
+	t.Helper()
+	j, err := offline.Open(offline.Config{Path: filepath.Join(t.TempDir(), "journal.db"), Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	return &flaky{Journal: j}
+}
+
+func newShell(t *testing.T, j *flaky, views chan engine.View) *shell {
+	s := &shell{t: t, j: j, gw: &gateway{secret: "right"}, began: time.Now(), views: views, ended: make(chan error, 1)}
+	m := engine.NewMachine(config(), engine.Ports{
+		Ledger: j, Register: j, Inbox: j, Storage: j, Gateway: s.gw, Display: &paper{}, IDs: &counter{},
+	})
+	s.Engine = engine.New(m, s, s, s, s, slog.New(slog.DiscardHandler))
+	return s
+}
+
+// run runs the engine, ready for sales, until the test ends.
+func (s *shell) run() {
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go func() { s.ended <- s.Run(ctx) }()
+	s.ready()
+}
+
+func (s *shell) ready() {
+	s.Post(engine.RelayChanged{Connected: true})
+	s.Canary(s.Now().Up)
+	s.Post(engine.DisplayChanged{Connected: true})
+	s.Post(engine.DisplayShows{Kind: engine.ViewIdle})
+}
+
+func (s *shell) end() {
+	s.t.Helper()
+	s.stop()
+	if err := <-s.ended; err != nil {
+		s.t.Errorf("Run: %v", err)
+	}
+}
+
+type outcome struct {
+	p   payment.Payment
+	err error
+}
+
+func outcomes() (chan outcome, func(payment.Payment, error)) {
+	got := make(chan outcome, 1)
+	return got, func(p payment.Payment, err error) { got <- outcome{p, err} }
+}
+
+func (s *shell) start(till, reference string) payment.Payment {
+	s.t.Helper()
+	got, reply := outcomes()
+	s.Start(till, request(reference), reply)
+	o := <-got
+	if o.err != nil {
+		s.t.Fatal(o.err)
+	}
+	s.Post(engine.DisplayShows{Kind: engine.ViewPay, Payment: o.p.ID, Revision: o.p.Revision})
+	return o.p
+}
+
+func (s *shell) deliver(seq uint64, records ...payment.Record) error {
+	return s.Deliver(context.Background(), seal("right", records...), payment.Position{Epoch: "E", Seq: seq, ID: "D"}, false)
+}
+
+func TestShellPlaysASale(t *testing.T) {
+	j := openJournal(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, j, nil)
+		var steps []string
+		s.OnStep(func(step string) { steps = append(steps, step) })
+		s.run()
+		changed := make(chan payment.Payment, 16)
+		detach := s.Attach(till1, func(p payment.Payment) { changed <- p }, func() {})
+		p := s.start(till1, "R1")
+		if first := <-changed; first.ID != p.ID || first.Status != payment.StatusAwaiting {
+			t.Errorf("first change %+v", first)
+		}
+		time.Sleep(20 * time.Second)
+		if err := s.deliver(1, paid(p)); err != nil {
+			t.Fatal(err)
+		}
+		final := <-changed
+		if final.Status != payment.StatusApproved {
+			t.Fatalf("changed to %s", final.Status)
+		}
+		acknowledged := make(chan error, 1)
+		s.Acknowledge(till1, p.ID, final.Revision, func(err error) { acknowledged <- err })
+		if err := <-acknowledged; err != nil {
+			t.Fatal(err)
+		}
+		state, err := s.Inspect(context.Background())
+		if err != nil || state.Attached[till1] != 1 || state.Active != nil {
+			t.Errorf("%+v %v", state, err)
+		}
+		detach()
+		detach()
+		if state, _ = s.Inspect(context.Background()); state.Attached[till1] != 0 {
+			t.Errorf("detached twice: %+v", state.Attached)
+		}
+		s.end()
+		want := "committed:requested committed:minted committed:shown committed:notified committed:offered committed:acknowledged"
+		if got := join(steps); got != want {
+			t.Errorf("steps\n got %s\nwant %s", got, want)
+		}
+	})
+}
+
+func join(all []string) (s string) {
+	for i, one := range all {
+		if i > 0 {
+			s += " "
+		}
+		s += one
+	}
+	return s
+}
+
+// TestShellKeepsTime: nobody posts anything, and the deadline, the canaries and the last moment to answer come by themselves.
+func TestShellKeepsTime(t *testing.T) {
+	j := openJournal(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, j, nil)
+		s.run()
+		changed := make(chan payment.Payment, 16)
+		s.Attach(till1, func(p payment.Payment) { changed <- p }, func() {})
+		s.start(till1, "R1")
+		<-changed
+		began := time.Now()
+		if p := <-changed; p.EndedBy != payment.KindDeadlinePassed || time.Since(began) != 180*time.Second {
+			t.Errorf("ended by %q after %s", p.EndedBy, time.Since(began))
+		}
+		if p := <-changed; p.Status != payment.StatusUnknown || time.Since(began) != 205*time.Second {
+			t.Errorf("%s after %s", p.Status, time.Since(began))
+		}
+		if n := s.canary.Load(); n != 10 {
+			t.Errorf("%d canaries", n)
+		}
+		s.end()
+	})
+}
+
+func TestShellTriesAgainOnceASecond(t *testing.T) {
+	j := openJournal(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, j, nil)
+		var broken atomic.Bool
+		j.refuse = func([]payment.Fact) bool { return broken.Load() }
+		s.run()
+		changed := make(chan payment.Payment, 16)
+		s.Attach(till1, func(p payment.Payment) { changed <- p }, func() {})
+		p := s.start(till1, "R1")
+		<-changed
+		synctest.Wait()
+		broken.Store(true)
+		before := s.appends.Load()
+		time.Sleep(240 * time.Second)
+		synctest.Wait()
+		if n := s.appends.Load() - before; n < 50 || n > 70 {
+			t.Errorf("%d tries in the minute after the deadline", n)
+		}
+		if told := <-changed; told.Status != payment.StatusUnknown {
+			t.Errorf("told %+v", told)
+		}
+		if err := s.deliver(1, paid(p)); payment.CodeOf(err) != payment.CodeJournalUnavailable {
+			t.Errorf("a delivery that was not committed: %v", err)
+		}
+		broken.Store(false)
+		if err := s.deliver(1, paid(p)); err != nil {
+			t.Error(err)
+		}
+		if told := <-changed; told.Status != payment.StatusApproved {
+			t.Errorf("told %+v", told)
+		}
+		s.end()
+	})
+}
+
+func TestShellAnswersEverybodyWhenItStops(t *testing.T) {
+	j := openJournal(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, j, nil)
+		s.run()
+		p := s.start(till1, "R1")
+		cancelled, reply := outcomes()
+		s.Cancel(till1, payment.Key{ID: p.ID}, reply)
+		synctest.Wait()
+		s.end()
+		if o := <-cancelled; payment.CodeOf(o.err) != payment.CodeInternal {
+			t.Errorf("the cancel was answered %+v", o)
+		}
+		late, reply := outcomes()
+		s.Start(till1, request("R2"), reply)
+		if o := <-late; payment.CodeOf(o.err) != payment.CodeInternal {
+			t.Errorf("a start after the end was answered %+v", o)
+		}
+		if err := s.deliver(1, paid(p)); err == nil {
+			t.Error("a delivery after the end was confirmed")
+		}
+		s.Attach(till1, func(payment.Payment) {}, func() {})()
+		for range 1000 {
+			s.Post(engine.Ticked{})
+		}
+	})
+}
+
+func TestShellEndsWithTheJournalsErrorAtTheStart(t *testing.T) {
+	j := openJournal(t)
+	j.Journal.Close()
+	s := newShell(t, j, nil)
+	waiting, reply := outcomes()
+	s.Get(till1, payment.Key{ID: "x"}, reply)
+	if err := s.Run(t.Context()); !errors.Is(err, offline.ErrClosed) && err == nil {
+		t.Errorf("Run: %v", err)
+	}
+	if o := <-waiting; o.err == nil {
+		t.Error("answered without a journal")
+	}
+}
+
+// TestShellWithAFullQueue: the display blocks the writer, callers fill the queue and wait; when it goes on, everybody is answered.
+func TestShellWithAFullQueue(t *testing.T) {
+	j := openJournal(t)
+	synctest.Test(t, func(t *testing.T) {
+		views := make(chan engine.View)
+		s := newShell(t, j, views)
+		go func() {
+			s.run()
+		}()
+		synctest.Wait() // Run is stuck in its first Show
+		const callers = 600
+		var answered atomic.Int64
+		var all sync.WaitGroup
+		for range callers {
+			all.Go(func() {
+				s.Get(till1, payment.Key{ID: "x"}, func(payment.Payment, error) { answered.Add(1) })
+			})
+		}
+		synctest.Wait()
+		if n := answered.Load(); n != 0 {
+			t.Errorf("%d answers from a writer that is stuck", n)
+		}
+		go func() {
+			for range views {
+			}
+		}()
+		all.Wait()
+		synctest.Wait()
+		if n := answered.Load(); n != callers {
+			t.Errorf("%d of %d callers were answered", n, callers)
+		}
+		s.end()
+		close(views)
+	})
+}
+
+func TestShellGivesUpADeliveryWithItsContext(t *testing.T) {
+	j := openJournal(t)
+	s := newShell(t, j, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := s.Deliver(ctx, seal("right"), payment.Position{Epoch: "E", Seq: 1, ID: "D"}, false) // Run has not begun
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestShellTellsASessionOnlyWhatWasOffered: a connection that is registered but not yet counted hears nothing; then it hears what
+// it is owed, once and offered.
+func TestShellTellsASessionOnlyWhatWasOffered(t *testing.T) {
+	j := openJournal(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, j, nil)
+		s.run()
+		p := s.start(till1, "R1")
+		hold := make(chan struct{})
+		s.Get(till1, payment.Key{ID: p.ID}, func(payment.Payment, error) { <-hold }) // keeps the writer busy
+		synctest.Wait()
+		delivered := make(chan error, 1)
+		go func() { delivered <- s.deliver(1, paid(p)) }()
+		synctest.Wait()
+		var heard []payment.Payment
+		s.Attach(till1, func(p payment.Payment) { heard = append(heard, p) }, func() {})
+		close(hold)
+		if err := <-delivered; err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if len(heard) != 1 || heard[0].OfferedRev != heard[0].Revision || heard[0].Status != payment.StatusApproved {
+			t.Errorf("heard %d: %+v", len(heard), heard)
+		}
+		s.end()
+	})
+}
+
+// TestShellUnderLoad is for the race detector: every call is answered exactly once, whoever asks.
+func TestShellUnderLoad(t *testing.T) {
+	s := newShell(t, openJournal(t), nil)
+	s.run()
+	var all sync.WaitGroup
+	var asked, answered atomic.Int64
+	for i := range 8 {
+		all.Go(func() {
+			till := []string{till1, till2}[i%2]
+			detach := s.Attach(till, func(payment.Payment) {}, func() {})
+			defer detach()
+			for n := range 20 {
+				got, reply := outcomes()
+				count := func(p payment.Payment, err error) { answered.Add(1); reply(p, err) }
+				asked.Add(3)
+				s.Start(till, request(string(rune('a'+n))), count)
+				o := <-got
+				s.Last(till, count)
+				<-got
+				s.List(till, payment.ListQuery{Limit: 10}, func(payment.Page, error) { answered.Add(1) })
+				if o.err != nil || n%2 == 0 {
+					continue
+				}
+				if err := s.deliver(1, paid(o.p)); err != nil {
+					t.Error(err)
+				}
+				if _, err := s.Inspect(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	s.end()
+	if asked.Load() != answered.Load() {
+		t.Errorf("%d asked, %d answered", asked.Load(), answered.Load())
+	}
+	if r, err := s.j.Verify(nil); err != nil || len(r.Problems) > 0 {
+		t.Errorf("journal: %v %v", err, r.Problems)
+	}
+}
