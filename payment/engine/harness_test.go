@@ -180,6 +180,7 @@ type rig struct {
 	watch       func(payment.Payment, engine.Effect) // is shown everything that is told
 	die         death
 	dead        bool
+	lean        bool // benchmarks: what is told is not compared with the journal
 }
 
 func config() engine.Config {
@@ -363,7 +364,7 @@ func unwritten(p payment.Payment) bool {
 // mustBeCommitted fails when a till is told what the journal does not say. Unknown without a commit is the one exception.
 func (r *rig) mustBeCommitted(p payment.Payment) {
 	r.t.Helper()
-	if unwritten(p) || r.failed && r.j.lie {
+	if r.lean || unwritten(p) || r.failed && r.j.lie {
 		return
 	}
 	got := r.payment(p.ID)
@@ -375,7 +376,7 @@ func (r *rig) mustBeCommitted(p payment.Payment) {
 // mustBePayable fails when a code is put on the screen that the journal does not call payable.
 func (r *rig) mustBePayable(v engine.View) {
 	r.t.Helper()
-	if v.Payload == "" {
+	if r.lean || v.Payload == "" {
 		return
 	}
 	if p := r.payment(v.Payment); p.Final || p.EndedBy != "" || p.QRPayload != v.Payload || p.Boot != r.now.Boot {

@@ -231,3 +231,18 @@ func TestInspect(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestAReadAtTheVeryDeadline: the answer must not hold a code that the same step withdraws.
+func TestAReadAtTheVeryDeadline(t *testing.T) {
+	for name, read := range map[string]func(*rig, payment.Payment) payment.Payment{
+		"get":   func(r *rig, p payment.Payment) payment.Payment { got, _ := r.get(till1, p.ID); return got },
+		"start": func(r *rig, _ payment.Payment) payment.Payment { return r.start(till1, "R1") },
+	} {
+		r := newRig(t)
+		p := r.sale(till1, "R1")
+		r.now.Up += 180 * time.Second
+		if got := read(r, p); got.ID != p.ID || got.QRPayload != "" || got.EndedBy != payment.KindDeadlinePassed {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
