@@ -11,7 +11,7 @@ import (
 type Fit struct {
 	Dialect string
 	Frames  int // found by LEN, ETX and LRC
-	Right   int // of these: structure, function and response code are the dialect's
+	Right   int // of these: structure and function are the dialect's
 	Bad     int // began like a frame and were none
 	Noise   int // bytes outside frames
 }
@@ -20,7 +20,7 @@ func (f Fit) String() string {
 	if f.Frames == 0 {
 		return "fits nothing"
 	}
-	return fmt.Sprintf("%d frames, %d with words that it knows; %d bad, %d bytes of noise", f.Frames, f.Right, f.Bad, f.Noise)
+	return fmt.Sprintf("frames: %d, with known functions: %d, bad: %d, bytes of noise: %d", f.Frames, f.Right, f.Bad, f.Noise)
 }
 
 // score orders fits: more frames, then known words, then less that is left over.
@@ -111,9 +111,15 @@ func hints(d *Dialect, parts []part, tried []Fit) []string {
 			break
 		}
 		hint := fmt.Sprintf("with %s, %d frames would be right instead of %d", strings.Join(v.changes, " and "), v.fit.Right, now.Right)
+		if v.fit.Right-now.Right == 1 {
+			hint += " (one frame proves little: capture more)"
+		}
 		if !slices.Contains(list, hint) {
 			list = append(list, hint)
 		}
+	}
+	if tried[0].Frames == 0 && len(found) == 0 {
+		list = append(list, "no dialect and no other rule finds a frame: check speed, parity and wiring, that the capture is of both directions, and STX")
 	}
 	own := tried[slices.IndexFunc(tried, func(f Fit) bool { return f.Dialect == d.Name() })]
 	if best := tried[0]; best.Right > own.Right {

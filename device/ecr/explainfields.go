@@ -60,8 +60,8 @@ func (x *explainer) meaning(code string, data []byte, response bool) string {
 		r := &x.d.s.Request
 		switch code {
 		case r.Amount.Code:
-			if digits := strings.TrimLeft(string(data), "0"); printable(data) {
-				return text + ": amount, " + minorUnits(digits)
+			if digits := string(data); digits != "" && keepDigits(digits) == digits {
+				return text + ": amount, " + minorUnits(strings.TrimLeft(digits, "0"))
 			}
 			return text + ": amount"
 		case r.Type.Code:
@@ -116,7 +116,10 @@ func (r Report) String() string {
 	for _, i := range r.Items {
 		i.write(&b)
 	}
-	fmt.Fprintf(&b, "\n%d bytes, %d frames, %d of them right as %s.\n", r.Bytes, r.Frames, r.Right, r.Dialect)
+	if s := b.String(); !strings.HasSuffix(s, "\n\n") {
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "%d bytes. As %s, %d of %d frames are right.\n", r.Bytes, r.Dialect, r.Right, r.Frames)
 	for _, f := range r.Fits {
 		fmt.Fprintf(&b, "  %-12s %s\n", f.Dialect, f)
 	}
