@@ -74,7 +74,7 @@ func goldens() []golden {
 		{"cancel-idle", "A5 when nothing runs", head(exampleECN, "A5", "00"), plain},
 		{"cancel-too-late", "A5 after the payment; follows qr-approved", head(secondECN, "A5", "E6"), plain},
 		{"card-approved", "C1 of 10.23", head(exampleECN, "C1", "00"), paid},
-		{"void-refused", "C2: the document gives no code; 01 because the function is not there", head(exampleECN, "C2", "01"), plain},
+		{"void-refused", "C2: the document gives no code; XX, other error, is what the product chose (ecr blueprint)", head(exampleECN, "C2", "XX"), plain},
 		{"busy", "Q1 of 5.00 while 10.23 is awaited", head(secondECN, "Q1", "E6"), []part{text, date, clock, terminalID, busyFor}},
 		{"last-running", "56 while Q1 of 10.23 runs: the sale's own ECN", head(exampleECN, "56", "E6"), asked},
 		{"last-approved", "56 after Q1 of 10.23 was approved", head(exampleECN, "56", "00"), paid},
