@@ -102,5 +102,5 @@ func (c *checker) widest() {
 		}
 	}
 	c.bad(frame+largest <= s.Frame.Max, "frame.max", "is %d; the largest message needs %d bytes", s.Frame.Max, frame+largest)
-	c.bad(s.overhead()+largest <= most, "frame.length.width", "cannot say the %d bytes of the largest message", s.overhead()+largest)
+	c.bad(s.overhead(s.headerLen())+largest <= most, "frame.length.width", "cannot say the %d bytes of the largest message", s.overhead(s.headerLen())+largest)
 }

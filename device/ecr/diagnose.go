@@ -30,9 +30,8 @@ func (f Fit) score() int {
 
 // fit lets a scanner read the capture; where one goes wrong it starts again behind the STX, since a capture can be read twice. It
 // gives up after so many bad frames.
-func fit(d *Dialect, parts []part, most int) Fit {
-	f := Fit{Dialect: d.Name()}
-	s := d.NewResponseScanner()
+func fit(s *Scanner, parts []part, most int) Fit {
+	f := Fit{Dialect: s.d.Name()}
 	for _, p := range parts {
 		for b := p.bytes; len(b) > 0 && f.Bad < most; {
 			s.Reset()
@@ -40,7 +39,7 @@ func fit(d *Dialect, parts []part, most int) Fit {
 			switch ev.Kind {
 			case Frame:
 				f.Frames++
-				if ev.Err == nil && d.function(ev.Response.Function) != nil {
+				if ev.Err == nil && s.d.function(ev.Response.Function) != nil {
 					f.Right++
 				}
 			case Noise:
@@ -57,10 +56,10 @@ func fit(d *Dialect, parts []part, most int) Fit {
 
 // fits tries d and the built-in dialects, best first.
 func fits(d *Dialect, parts []part) []Fit {
-	list := []Fit{fit(d, parts, manyBad)}
+	list := []Fit{fit(d.NewResponseScanner(), parts, manyBad)}
 	for _, name := range builtins {
 		if b, err := Builtin(name); err == nil && name != d.Name() {
-			list = append(list, fit(b, parts, manyBad))
+			list = append(list, fit(b.NewResponseScanner(), parts, manyBad))
 		}
 	}
 	slices.SortStableFunc(list, func(a, b Fit) int { return cmp.Compare(b.score(), a.score()) })
@@ -91,13 +90,14 @@ func hints(d *Dialect, parts []part, tried []Fit) []string {
 			short = append(short, p)
 		}
 	}
-	now := fit(d, short, fewBad)
+	s := d.NewResponseScanner() // one for all: its buffers are the cost of a try
+	now := fit(s, short, fewBad)
 	var found []variant
 	for _, length := range lengthRules(d) {
 		for _, lrc := range lrcRules(d) {
 			for _, trailing := range []bool{true, false} {
-				if v := d.try(length, lrc, trailing, short); v.fit.Right > now.Right {
-					found = append(found, v)
+				if f := d.try(s, length, lrc, trailing, short); f.Right > now.Right {
+					found = append(found, variant{d.changes(length, lrc, trailing), f})
 				}
 			}
 		}
@@ -119,7 +119,7 @@ func hints(d *Dialect, parts []part, tried []Fit) []string {
 		}
 	}
 	if tried[0].Frames == 0 && len(found) == 0 {
-		list = append(list, "no dialect and no other rule finds a frame: check speed, parity and wiring, that the capture is of both directions, and STX")
+		list = append(list, "no dialect and no other rule finds a frame: check speed, parity, wiring and frame.stx")
 	}
 	own := tried[slices.IndexFunc(tried, func(f Fit) bool { return f.Dialect == d.Name() })]
 	if best := tried[0]; best.Right > own.Right {
@@ -129,16 +129,25 @@ func hints(d *Dialect, parts []part, tried []Fit) []string {
 }
 
 // try reads the capture under other rules.
-func (d *Dialect) try(length lengthSpec, lrc lrcSpec, trailing bool, parts []part) variant {
-	s := d.s
-	s.Frame.Length, s.Frame.LRC, s.Field.Trailing = length, lrc, trailing
-	v := variant{}
-	was := d.s.Frame
+func (d *Dialect) try(s *Scanner, length lengthSpec, lrc lrcSpec, trailing bool, parts []part) Fit {
+	if trailing && len(d.fieldSep) == 0 {
+		return Fit{}
+	}
+	changed := *d
+	changed.s.Frame.Length, changed.s.Frame.LRC, changed.s.Field.Trailing = length, lrc, trailing
+	changed.frameRules()
+	s.d, s.resp.d = &changed, &changed
+	return fit(s, parts, fewBad)
+}
+
+// changes are the keys in which rules differ from the dialect's.
+func (d *Dialect) changes(length lengthSpec, lrc lrcSpec, trailing bool) (list []string) {
 	note := func(changed bool, format string, args ...any) {
 		if changed {
-			v.changes = append(v.changes, fmt.Sprintf(format, args...))
+			list = append(list, fmt.Sprintf(format, args...))
 		}
 	}
+	was := d.s.Frame
 	note(length.Encoding != was.Length.Encoding, "frame.length.encoding = %q", length.Encoding)
 	note(length.Width != was.Length.Width, "frame.length.width = %d", length.Width)
 	note(!slices.Equal(length.Counts, was.Length.Counts), "frame.length.counts = [\"%s\"]", strings.Join(length.Counts, `", "`))
@@ -146,11 +155,7 @@ func (d *Dialect) try(length lengthSpec, lrc lrcSpec, trailing bool, parts []par
 	note(lrc.Through != was.LRC.Through, "frame.lrc.through = %q", lrc.Through)
 	note(lrc.Seed.first() != was.LRC.Seed.first(), "frame.lrc.seed = %q", string(lrc.Seed))
 	note(trailing != d.s.Field.Trailing, "field.trailing_separator = %t", trailing)
-	if len(v.changes) == 0 || trailing && len(d.fieldSep) == 0 {
-		return v
-	}
-	v.fit = fit(compile(s), parts, fewBad)
-	return v
+	return list
 }
 
 // lengthRules are the rules for LEN that are found in the field, and the dialect's own.

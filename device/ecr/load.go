@@ -173,23 +173,15 @@ func decodeProblems(file string, err error) Problems {
 func compile(s spec) *Dialect {
 	d := &Dialect{
 		s: s, stx: s.Frame.STX.first(), etx: s.Frame.ETX.first(), ack: s.Frame.ACK.first(), nak: s.Frame.NAK.first(),
-		seed:        s.Frame.LRC.Seed.first(),
-		length:      lengthCode{s.Frame.Length.Encoding, s.Frame.Length.Width},
 		fieldLength: lengthCode{s.Field.Encoding, s.Field.Width},
-		headerLen:   s.headerLen(), overhead: s.overhead(),
-		lrcETX: s.Frame.LRC.Through == "etx",
-		timers: s.Timers.compile(),
-		codes:  make(map[string]int),
+		headerLen:   s.headerLen(),
+		timers:      s.Timers.compile(),
+		codes:       make(map[string]int),
 	}
+	d.frameRules()
 	d.indicator, _ = s.Header.Indicator.bytes()
 	d.headSep, _ = s.Header.Separator.bytes()
 	d.fieldSep, _ = s.Field.Separator.bytes()
-	switch s.Frame.LRC.From {
-	case "length":
-		d.lrcFrom = 1
-	case "header":
-		d.lrcFrom = 1 + s.Frame.Length.Width
-	}
 	d.zone, _ = parseOffset(s.Response.UTCOffset)
 	for code, f := range s.Functions {
 		d.functions = append(d.functions, Function{Code: code, Kind: f.Kind, Schemes: f.Schemes})
@@ -199,6 +191,22 @@ func compile(s spec) *Dialect {
 		d.codes[f.Code] = i
 	}
 	return d
+}
+
+// frameRules sets what follows from the rules for LEN and LRC.
+func (d *Dialect) frameRules() {
+	length, lrc := &d.s.Frame.Length, &d.s.Frame.LRC
+	d.length = lengthCode{length.Encoding, length.Width}
+	d.overhead = d.s.overhead(d.headerLen)
+	d.seed, d.lrcETX = lrc.Seed.first(), lrc.Through == "etx"
+	switch lrc.From {
+	case "length":
+		d.lrcFrom = 1
+	case "header":
+		d.lrcFrom = 1 + length.Width
+	default:
+		d.lrcFrom = 0
+	}
 }
 
 func (t *timerSpec) compile() Timers {
@@ -230,10 +238,16 @@ func (s *spec) headerLen() int {
 }
 
 // overhead is what LEN counts besides the fields.
-func (s *spec) overhead() (n int) {
-	sizes := map[string]int{"stx": 1, "length": s.Frame.Length.Width, "header": s.headerLen(), "etx": 1, "lrc": 1}
+func (s *spec) overhead(header int) (n int) {
 	for _, part := range s.Frame.Length.Counts {
-		n += sizes[part] // fields: not overhead
+		switch part {
+		case "stx", "etx", "lrc":
+			n++
+		case "length":
+			n += s.Frame.Length.Width
+		case "header":
+			n += header
+		}
 	}
 	return n
 }

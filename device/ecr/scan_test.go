@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,10 +27,17 @@ func other(t testing.TB) *Dialect {
 	return d
 }
 
+// all are the three dialects, read once: fuzzing asks for them often.
 func all(t testing.TB) []*Dialect {
 	t.Helper()
-	return []*Dialect{dialect(t, "paycube"), dialect(t, "nets"), other(t)}
+	allOnce.Do(func() { allList = []*Dialect{dialect(t, "paycube"), dialect(t, "nets"), other(t)} })
+	return allList
 }
+
+var (
+	allOnce sync.Once
+	allList []*Dialect
+)
 
 // ecn is a valid ECN of any width.
 func ecn(d *Dialect) string { return strings.Repeat("2512100914", 4)[:d.ECNWidth()] }
