@@ -1,0 +1,315 @@
+package till
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"kiosk-agent/device/ecr"
+	"kiosk-agent/payment"
+)
+
+// answer is a response that is to be sent, or is being sent.
+type answer struct {
+	kind     ecr.Kind
+	s        *sale  // the sale that it is about, if any
+	own      bool   // it is the response to that sale's request
+	repeat   bool   // given because the till asked again
+	tell     bool   // it tells the sale's outcome: each transmission is offered before, and an ACK counts
+	function string // of the request, where it is not the sale's
+	frame    []byte // nil: it is made when its turn comes
+	rev      int64  // what frame tells
+	status   payment.Status
+
+	to    Ticket // of the offer
+	tries int    // transmissions that have begun
+}
+
+func (a *answer) header() ecr.Message {
+	if a.function == "" {
+		return a.s.header(a.s.line.Function)
+	}
+	return a.s.header(a.function)
+}
+
+// phase is where the outstanding answer stands.
+type phase int
+
+const (
+	offering phase = iota // the engine is asked to commit the transmission
+	ready                 // it has: the bytes go out as soon as the line is free
+	writing               // they are going out
+	waiting               // for ACK or NAK
+)
+
+// link is one connection: what is going out on it. The zero link is none.
+type link struct {
+	up      bool
+	closing bool
+	conn    uint64        // number of the connection
+	heardAt time.Duration // when bytes were received last
+
+	busy bool   // bytes are going out
+	ctl  []byte // ACKs and NAKs that wait for that
+
+	out     *answer // the one outstanding answer
+	phase   phase
+	until   time.Duration // waiting: the ACK timer
+	dropped bool          // writing: nobody waits for its ACK any more
+
+	answers []*answer // in order
+
+	quietUntil   time.Duration // no other frame before that
+	quietFor     []byte        // than this one
+	unackedUntil time.Duration // no outcome before that: an ACK may still come for something else
+	holdUntil    time.Duration // nothing on this connection that it did not ask for
+}
+
+// pump sends what can be sent now: ACK and NAK first, then one frame at a time.
+func (m *Machine) pump() {
+	l := &m.link
+	if !l.up || l.closing || l.busy {
+		return
+	}
+	if len(l.ctl) > 0 {
+		m.do(Write{l.ctl})
+		l.busy, l.ctl = true, nil
+		return
+	}
+	if l.out == nil {
+		m.begin()
+	}
+	if l.out != nil && l.phase == ready {
+		m.send()
+	}
+}
+
+// control queues an ACK or a NAK.
+func (m *Machine) control(b byte) {
+	if len(m.link.ctl) < maxControl {
+		m.link.ctl = append(m.link.ctl, b)
+	}
+}
+
+// waits reports whether there is something to send when the line's silence is over.
+func (m *Machine) waits() bool {
+	l := &m.link
+	return l.out == nil && (len(l.answers) > 0 || m.sale != nil && m.sale.due && !m.sale.running())
+}
+
+// begin picks the next answer: the outcome of the sale goes before everything else.
+func (m *Machine) begin() {
+	l := &m.link
+	if s := m.sale; s != nil && s.due && !s.running() {
+		if m.now.Up > s.dueBy+answerSlack {
+			s.due = false
+			m.note("the till waits no longer for its response; it stays owed", "payment", s.p.ID)
+		} else if m.beginOwn(s) {
+			return
+		}
+	}
+	if len(l.answers) > 0 && !m.silent(l.answers[0]) {
+		l.out = l.answers[0]
+		l.answers = slices.Delete(l.answers, 0, 1)
+		m.transmit()
+	}
+}
+
+// beginOwn reports whether the response to the sale's request was begun or goes before all others.
+func (m *Machine) beginOwn(s *sale) bool {
+	l := &m.link
+	if s.conn != l.conn && m.now.Up < l.holdUntil {
+		return false
+	}
+	a := &answer{kind: ecr.KindSale, s: s, own: true, tell: true}
+	if !m.silent(a) {
+		l.out = a
+		m.transmit()
+	}
+	return true
+}
+
+// silent reports whether the line must still be left alone before a.
+func (m *Machine) silent(a *answer) bool {
+	l := &m.link
+	if a.frame != nil && bytes.Equal(a.frame, l.quietFor) {
+		return false // an ACK that comes late is one for the same thing
+	}
+	return m.now.Up < l.quietUntil || a.tell && m.now.Up < l.unackedUntil
+}
+
+// transmit starts one transmission of the outstanding answer: what tells an outcome is committed first.
+func (m *Machine) transmit() {
+	a := m.link.out
+	if a.frame == nil {
+		m.make(a)
+	}
+	if a.own && a.s.running() { // the engine has taken back a word that it could not commit
+		a.s.due = true
+		m.over(false)
+		return
+	}
+	if !a.tell {
+		m.link.phase = ready
+		return
+	}
+	m.link.phase = offering
+	a.to = m.ticket()
+	m.do(AskOffer{To: a.to, ID: a.s.p.ID, Revision: a.rev, Frame: a.frame})
+}
+
+// make gives an answer about a sale its bytes, from what is true now.
+func (m *Machine) make(a *answer) {
+	if s := m.current(); a.kind == ecr.KindLast && s != nil {
+		a.s = s
+	}
+	outcome := ecr.OutcomeOf(a.s.p)
+	a.rev, a.status, a.tell = a.s.p.Revision, a.s.p.Status, outcome != ecr.LastRunning
+	a.frame = m.dialect.Respond(a.header(), outcome, m.data(a.s))
+}
+
+// send lets the bytes go.
+func (m *Machine) send() {
+	l, a := &m.link, m.link.out
+	a.tries++
+	l.phase, l.busy, l.dropped = writing, true, false
+	if a.tries == 1 {
+		m.count(EventSent)
+	} else {
+		m.count(EventRetransmit)
+	}
+	if s := a.s; s != nil && a.own {
+		s.sent++
+		s.due = false
+		if a.tell {
+			s.frame, s.frameRev, s.frameStatus = a.frame, a.rev, a.status
+		}
+	}
+	m.do(Write{a.frame})
+}
+
+// drained: from now on an ACK counts.
+func (m *Machine) drained() {
+	l := &m.link
+	l.busy = false
+	if l.out == nil || l.phase != writing {
+		return
+	}
+	l.phase, l.until = waiting, m.now.Up+m.timers.ACK
+	if l.dropped {
+		m.count(EventAbandoned)
+		m.over(false)
+	}
+}
+
+func (m *Machine) ack() {
+	l := &m.link
+	if l.out == nil || l.phase != waiting {
+		m.count(EventStrayAck)
+		return
+	}
+	a := l.out
+	m.count(EventAcked)
+	m.over(true)
+	switch {
+	case a.tell:
+		a.s.acked = true
+		m.note("the till has the outcome", "payment", a.s.p.ID, "status", a.status, "transmissions", a.tries)
+		m.book(a.s.p.ID, a.rev)
+	case a.s != nil && a.own:
+		a.s.toldTO = true
+	}
+}
+
+func (m *Machine) nak() {
+	l := &m.link
+	if l.out == nil || l.phase != waiting {
+		m.count(EventStrayAck)
+		return
+	}
+	m.count(EventNaked)
+	m.unanswered()
+}
+
+// unanswered: no ACK in time, or a NAK. The same bytes go out again, if they are still true and still may.
+func (m *Machine) unanswered() {
+	l, a := &m.link, m.link.out
+	again := a.tries < m.timers.Transmissions
+	if a.tell && a.status != a.s.p.Status {
+		again = false // what it says is no longer true
+	}
+	if a.own && a.tell && a.status == payment.StatusApproved && m.sentOut(a.s) {
+		again = false
+	}
+	if a.kind == ecr.KindStatus && m.sale != nil && m.sale.due && !m.sale.running() {
+		again = false // the sale's response waits
+	}
+	if again {
+		l.phase = offering
+		m.transmit()
+		return
+	}
+	m.count(EventUnacked)
+	if a.tell {
+		m.warn("an outcome was not acknowledged; it stays owed", "payment", a.s.p.ID, "status", a.status, "transmissions", a.tries)
+	}
+	m.over(false)
+}
+
+// over ends the outstanding answer.
+func (m *Machine) over(acked bool) {
+	l, a := &m.link, m.link.out
+	l.out = nil
+	switch {
+	case a.tries > 1:
+		l.quietUntil, l.quietFor = m.now.Up+m.timers.Quiet, a.frame
+		l.unackedUntil = l.quietUntil
+	case a.tries == 1 && !acked:
+		l.unackedUntil, l.quietFor = m.now.Up+m.timers.Quiet, a.frame
+	}
+}
+
+// queue puts an answer behind the others. A till that asks the same thing again wants one answer.
+func (m *Machine) queue(a *answer) {
+	m.dropKind(a.kind)
+	m.link.answers = append(m.link.answers, a)
+}
+
+// reply queues a response that tells no sale's outcome.
+func (m *Machine) reply(req ecr.Message, kind ecr.Kind, o ecr.Outcome, echo []ecr.Field) {
+	if !m.link.up {
+		return
+	}
+	m.queue(&answer{kind: kind, frame: m.dialect.Respond(req, o, m.plain(payment.Money{}, echo))})
+}
+
+// dropKind forgets answers of that kind; the sale's own response is not one of a kind.
+func (m *Machine) dropKind(k ecr.Kind) {
+	m.drop(func(a *answer) bool { return a.kind == k && !a.own })
+}
+
+// dropAll forgets every answer but the response to this sale's request.
+func (m *Machine) dropAll(s *sale) {
+	m.drop(func(a *answer) bool { return !a.own || a.s != s })
+}
+
+func (m *Machine) drop(which func(*answer) bool) {
+	l := &m.link
+	l.answers = slices.DeleteFunc(l.answers, which)
+	if l.out == nil || !which(l.out) {
+		return
+	}
+	switch l.phase {
+	case writing:
+		l.dropped = true // its bytes cannot be called back
+	default:
+		m.count(EventAbandoned)
+		m.over(false)
+	}
+}
+
+// telling reports whether the response to this sale's request is being given.
+func (m *Machine) telling(s *sale) bool {
+	is := func(a *answer) bool { return a != nil && a.own && a.s == s }
+	return is(m.link.out) || slices.ContainsFunc(m.link.answers, is)
+}

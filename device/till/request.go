@@ -1,0 +1,261 @@
+package till
+
+import (
+	"errors"
+	"slices"
+
+	"kiosk-agent/device/ecr"
+	"kiosk-agent/payment"
+)
+
+// received takes bytes from the till.
+func (m *Machine) received(b []byte) {
+	if !m.link.up || m.link.closing || len(b) == 0 {
+		return
+	}
+	if !m.known {
+		room := 2*m.dialect.MaxFrame() - len(m.held)
+		m.held = append(m.held, b[:min(len(b), max(0, room))]...)
+		m.link.heardAt = m.now.Up
+		return
+	}
+	m.scanAll(b)
+}
+
+func (m *Machine) scanAll(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	l := &m.link
+	if m.scan.Pending() && m.now.Up >= l.heardAt+m.timers.Gap {
+		m.event(m.scan.Gap())
+	}
+	l.heardAt = m.now.Up
+	for len(b) > 0 && !l.closing {
+		var ev ecr.Event
+		ev, b = m.scan.Next(b)
+		m.event(ev)
+	}
+}
+
+// event takes what the scanner found.
+func (m *Machine) event(ev ecr.Event) {
+	switch ev.Kind {
+	case ecr.Ack:
+		m.ack()
+	case ecr.Nak:
+		m.nak()
+	case ecr.Noise:
+		m.count(EventNoise)
+	case ecr.Bad:
+		if ev.Reason == ecr.Cut {
+			m.count(EventCut)
+			break
+		}
+		m.count(EventBad)
+		m.control(m.dialect.NAK())
+	case ecr.Frame:
+		m.count(EventRequest)
+		m.control(m.dialect.ACK())
+		m.request(ev.Request, ev.Err)
+	}
+	if m.cfg.Network && m.scan.NoiseBeforeSTX() >= 3 && !m.link.closing {
+		m.link.closing = true
+		m.count(EventHostile)
+		m.warn("a connection began with bytes that no till sends; it is closed")
+		m.do(Close{})
+	}
+}
+
+// request judges a frame that was acknowledged.
+func (m *Machine) request(r *ecr.Request, err error) {
+	kind := r.Kind()
+	if err != nil {
+		if kind == ecr.KindSale || kind == ecr.KindVoid {
+			m.supersede()
+		}
+		m.reply(header(r), ecr.KindUnknown, ecr.BadFrame, nil)
+		return
+	}
+	switch kind {
+	case ecr.KindSale:
+		m.saleAsked(r)
+	case ecr.KindVoid:
+		m.supersede()
+		m.reply(header(r), kind, ecr.VoidRefused, r.Echo())
+	case ecr.KindCancel:
+		m.cancelAsked(r)
+	case ecr.KindStatus:
+		m.statusAsked(r)
+	case ecr.KindLast:
+		m.lastAsked(r)
+	case ecr.KindLogon:
+		m.reply(header(r), kind, ecr.LogonDone, r.Echo())
+	case ecr.KindSettlement:
+		m.reply(header(r), kind, ecr.SettlementDone, r.Echo())
+	default:
+		m.reply(header(r), kind, ecr.BadFunction, r.Echo())
+	}
+}
+
+// header is what the response to r starts with.
+func header(r *ecr.Request) ecr.Message {
+	h := ecr.Message{ECN: r.ECN, Function: r.Function}
+	return h.Clone()
+}
+
+// current is the sale that the till may be asking about: the one being started, or the newest.
+func (m *Machine) current() *sale {
+	if m.starting != nil {
+		return m.starting
+	}
+	return m.sale
+}
+
+// supersede notes that the till has asked for another sale: whatever it was to be told about an earlier one would now be taken for
+// the answer to this.
+func (m *Machine) supersede() {
+	if s := m.current(); s != nil {
+		s.due, s.superseded = false, true
+	}
+	m.cancel, m.status = nil, nil
+	m.dropAll(nil)
+}
+
+// saleAsked decides whether a request is a repeat, a conflict or a new sale.
+func (m *Machine) saleAsked(r *ecr.Request) {
+	l := lineOf(r)
+	s := m.current()
+	switch {
+	case m.blind():
+		m.reply(header(r), ecr.KindSale, ecr.JournalBefore, r.Echo())
+	case s != nil && s.running():
+		m.askedWhileRunning(s, l, r)
+	case s != nil && s.line.ECN == l.ECN && (m.inWindow(s, m.now) || m.timers.ECNUnique):
+		m.askedAgain(s, l, r)
+	default:
+		m.supersede()
+		m.start(l, r)
+	}
+}
+
+// askedWhileRunning: the same request is being worked on; any other one must wait. A sale of an earlier boot answers no request of
+// this one: nobody can tell whether the till means that sale.
+func (m *Machine) askedWhileRunning(s *sale, l payment.Line, r *ecr.Request) {
+	thisBoot := !s.started() || s.p.Boot == m.now.Boot
+	if thisBoot && s.same(l) {
+		m.dropAll(s)
+		s.due, s.superseded, s.conn = true, false, m.link.conn
+		m.note("the same request again: the sale is running", "payment", s.p.ID)
+		return
+	}
+	outcome := ecr.Busy
+	if thisBoot && s.line.ECN == l.ECN {
+		outcome = ecr.ECNConflict
+	}
+	m.supersede()
+	m.reply(header(r), ecr.KindSale, outcome, r.Echo())
+}
+
+// askedAgain: the sale is over and its window is not.
+func (m *Machine) askedAgain(s *sale, l payment.Line, r *ecr.Request) {
+	switch {
+	case !s.same(l):
+		m.supersede()
+		m.reply(header(r), ecr.KindSale, ecr.ECNConflict, r.Echo())
+	case !m.inWindow(s, m.now):
+		m.supersede()
+		m.reply(header(r), ecr.KindSale, ecr.ECNReused, r.Echo())
+	default:
+		m.repeat(s)
+	}
+}
+
+// repeat gives the response again to a till that asks again.
+func (m *Machine) repeat(s *sale) {
+	s.conn = m.link.conn
+	m.dropAll(s)
+	o := m.link.out
+	outstanding := o != nil && o.own && o.s == s && !m.link.dropped
+	switch {
+	case s.due, !outstanding && m.telling(s):
+		return // it has not been given yet, and will be
+	case outstanding && m.link.phase != waiting:
+		return // its bytes are on their way
+	case outstanding:
+		m.over(false)
+	}
+	m.queue(m.stored(s))
+}
+
+// stored is the answer to a repeat: the bytes that were sent; the truth where that has changed since; TO where a repeat cannot be told
+// from a new sale.
+func (m *Machine) stored(s *sale) *answer {
+	a := &answer{kind: ecr.KindSale, s: s, own: true, repeat: true}
+	approved := s.p.Status == payment.StatusApproved || s.frameStatus == payment.StatusApproved
+	if approved && m.mayBeNew(s) {
+		m.count(EventUncertain)
+		m.warn("a repeat that may be a new sale is answered with TO", "payment", s.p.ID)
+		a.own = false
+		a.frame = m.dialect.Respond(a.header(), ecr.RepeatUncertain, m.plain(s.p.Money, s.echo))
+		return a
+	}
+	m.count(EventRepeat)
+	a.tell = true
+	if s.frame != nil && s.frameStatus == s.p.Status {
+		a.frame, a.rev, a.status = s.frame, s.frameRev, s.frameStatus
+	}
+	return a
+}
+
+// start asks the engine for a payment.
+func (m *Machine) start(l payment.Line, r *ecr.Request) {
+	req, refusal := m.order(l, r)
+	if refusal != "" {
+		m.reply(header(r), ecr.KindSale, refusal, r.Echo())
+		return
+	}
+	m.starting = &sale{ref: req.Reference, line: *req.Line, echo: r.Echo(), due: true, conn: m.link.conn}
+	m.startReq, m.startTo, m.refused = header(r), m.ticket(), ""
+	m.do(AskStart{To: m.startTo, Request: req})
+}
+
+// order is what the engine is asked for, or why it is not.
+func (m *Machine) order(l payment.Line, r *ecr.Request) (req payment.Request, refusal ecr.Outcome) {
+	amount, errAmount := r.Amount()
+	schemes, errSchemes := r.Schemes()
+	ref, errRef := r.Reference()
+	if errors.Join(errAmount, errSchemes, errRef) != nil {
+		return req, ecr.BadField
+	}
+	schemes, ok := offered(schemes, m.cfg.Schemes)
+	if !ok {
+		return req, ecr.BadFunction
+	}
+	l.ECNIsNew = m.sale != nil && m.sale.line.ECN != l.ECN
+	return payment.Request{
+		Reference: m.reference(l.ECN, m.now), Money: payment.Money{Amount: amount, Currency: m.cfg.Currency}, Schemes: schemes,
+		Description: ref, Line: &l,
+	}, ""
+}
+
+// offered are the schemes that a function names and the terminal has; ok is false if it has none of them.
+func offered(named, have []string) (schemes []string, ok bool) {
+	if len(named) == 0 || len(have) == 0 {
+		return slices.Clone(named), true
+	}
+	for _, s := range named {
+		if slices.Contains(have, s) {
+			schemes = append(schemes, s)
+		}
+	}
+	return schemes, len(schemes) > 0
+}
+
+// refusedBy is the code of the engine's refusal, and the payment that it names.
+func refusedBy(err error) (payment.Code, *payment.Payment) {
+	if e, ok := errors.AsType[*payment.Error](err); ok {
+		return e.Code, e.Payment
+	}
+	return payment.CodeInternal, nil
+}

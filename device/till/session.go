@@ -1,0 +1,294 @@
+package till
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"kiosk-agent/device"
+	"kiosk-agent/device/ecr"
+	"kiosk-agent/payment"
+)
+
+const (
+	// readSize is the most that is read at once, in bytes.
+	readSize = 512
+	// drainSlack is how long bytes from the till wait for the end of a Write that may have drained already: its return comes from
+	// another goroutine than they do. An ACK that is read earlier than that before the drain does not count.
+	drainSlack = 5 * time.Millisecond
+	// maxNap bounds the sleep of the shell: its timers stop while the machine is suspended, the boot clock does not.
+	maxNap = 5 * time.Second
+)
+
+// ErrHostile is returned by Run when the peer is no till.
+var ErrHostile = errors.New("the connection began with bytes that no till sends")
+
+// Conn is one connection of a line. Read returns (0, nil) when nothing came for a while, so that it never blocks for good; Write
+// returns when the last byte has drained, or with an error within a bounded time. Read and Write are each called from one goroutine,
+// also at the same time. Close makes both return.
+type Conn interface {
+	Read(p []byte) (n int, err error)
+	Write(frame []byte) error
+	Close() error
+}
+
+// Clock is the boot clock and, for dates in responses only, the wall clock. bootclock.Clock satisfies it.
+type Clock interface {
+	BootID() string
+	Boot() time.Duration
+	Wall() time.Time
+}
+
+// Session is the shell around a Machine: it serves the connections of one till's line, one after the other.
+type Session struct {
+	cfg      Config
+	payments device.LinePayments
+	terminal device.Terminal
+	clock    Clock
+	log      *slog.Logger
+	metrics  *metrics
+
+	running sync.Mutex // held by Run: one connection at a time
+	machine *Machine   // belongs to Run
+
+	mu     sync.Mutex
+	inbox  []Input       // replies and changes, in the engine's order; bounded by what was asked and by what changes
+	signal chan struct{} // holds one: there is something in the inbox
+}
+
+// New makes the session of one till. reg may be nil.
+func New(cfg Config, d *ecr.Dialect, payments device.LinePayments, terminal device.Terminal, clock Clock, log *slog.Logger,
+	reg prometheus.Registerer,
+) (*Session, error) {
+	info := terminal.Info(cfg.Till)
+	if cfg.TerminalID == "" {
+		cfg.TerminalID = info.TerminalID
+	}
+	if cfg.Currency == "" {
+		cfg.Currency = info.Currency
+	}
+	if cfg.Schemes == nil {
+		cfg.Schemes = info.Schemes
+	}
+	machine, err := NewMachine(cfg, d)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(cfg.Till, reg)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{
+		cfg: cfg.withDefaults(d), payments: payments, terminal: terminal, clock: clock, log: log.With("till", cfg.Till, "dialect", d.Name()),
+		metrics: m, machine: machine, signal: make(chan struct{}, 1),
+	}, nil
+}
+
+// Run serves one connection until it ends or ctx does, closes it, and returns when all goroutines have ended: nil because of ctx,
+// ErrHostile, or what the connection said. What a sale is owed survives, here and in the journal: the next Run goes on. A second Run
+// waits for the first.
+func (s *Session) Run(ctx context.Context, conn Conn) error {
+	s.running.Lock()
+	defer s.running.Unlock()
+	inner, cancel := context.WithCancel(ctx)
+	c := &connection{
+		Session: s, conn: conn, ctx: inner, chunks: make(chan []byte), writes: make(chan []byte, 1), wrote: make(chan struct{}, 1),
+		ended: make(chan error, 2),
+	}
+	detach := s.payments.Watch(func(p payment.Payment) { s.post(Changed{p}) }, func() {})
+	c.wg.Go(c.read)
+	c.wg.Go(c.write)
+	s.metrics.connected.Set(1)
+	err := c.loop()
+	s.metrics.connected.Set(0)
+	detach()
+	cancel()
+	conn.Close()
+	c.wg.Wait()
+	c.step(Disconnected{})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// post hands an input to the loop. It never blocks: it is called from the engine's goroutine.
+func (s *Session) post(in Input) {
+	s.mu.Lock()
+	s.inbox = append(s.inbox, in)
+	s.mu.Unlock()
+	select {
+	case s.signal <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Session) take() []Input {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.inbox
+	s.inbox = nil
+	return all
+}
+
+func (s *Session) now() Now {
+	return Now{Wall: s.clock.Wall(), Boot: s.clock.BootID(), Up: s.clock.Boot()}
+}
+
+// connection is one Run.
+type connection struct {
+	*Session
+	conn   Conn
+	ctx    context.Context // ends when the connection does
+	wg     sync.WaitGroup
+	chunks chan []byte   // from the reader; unbuffered: it waits until the last one was taken
+	writes chan []byte   // to the writer; holds one: the machine never asks for a second Write before Drained
+	wrote  chan struct{} // from the writer; holds one, for the same reason
+	ended  chan error    // from both; holds one of each
+	busy   bool          // a Write has not been answered
+	closed bool          // the machine wants the connection closed
+}
+
+// loop is the only goroutine that steps the machine. A panic elsewhere cannot leave it half stepped.
+func (c *connection) loop() error {
+	c.step(Connected{})
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		if c.closed {
+			return ErrHostile
+		}
+		timer.Reset(c.nap())
+		select {
+		case <-c.ctx.Done():
+			return nil
+		case err := <-c.ended:
+			return err
+		case b := <-c.chunks:
+			c.settle()
+			c.step(Received{b})
+		case <-c.wrote:
+			c.drained()
+		case <-c.signal:
+		case <-timer.C:
+			c.step(Ticked{})
+		}
+		c.replies()
+	}
+}
+
+// replies steps what the engine has said.
+func (c *connection) replies() {
+	for _, in := range c.take() {
+		c.step(in)
+	}
+}
+
+// settle gives a Write that is about to return the time to do so: an ACK must not be judged before the drain that it answers.
+func (c *connection) settle() {
+	if !c.busy {
+		return
+	}
+	timer := time.NewTimer(drainSlack)
+	defer timer.Stop()
+	select {
+	case <-c.wrote:
+		c.drained()
+	case <-timer.C:
+	case <-c.ctx.Done():
+	}
+}
+
+func (c *connection) drained() {
+	c.busy = false
+	c.step(Drained{})
+}
+
+func (c *connection) nap() time.Duration {
+	if at, ok := c.machine.NextWake(); ok {
+		return min(maxNap, max(0, at-c.clock.Boot()))
+	}
+	return maxNap
+}
+
+func (c *connection) step(in Input) {
+	for _, e := range c.machine.Step(c.now(), in) {
+		c.carry(e)
+	}
+}
+
+// carry does what the machine decided. The engine's replies come back through the inbox, also those that come at once.
+func (c *connection) carry(e Effect) {
+	till := c.cfg.Till
+	switch e := e.(type) {
+	case Write:
+		c.busy = true
+		c.writes <- e.Bytes
+	case Close:
+		c.closed = true
+	case AskStart:
+		c.payments.Start(till, e.Request, func(p payment.Payment, err error) { c.post(Started{e.To, p, err}) })
+	case AskCancel:
+		c.payments.Cancel(till, e.Key, func(p payment.Payment, err error) { c.post(Cancelled{e.To, p, err}) })
+	case AskLast:
+		c.payments.Last(till, func(p payment.Payment, err error) { c.post(LastRead{e.To, p, err}) })
+	case AskOffer:
+		c.payments.Offer(till, e.ID, e.Revision, e.Frame, func(err error) { c.post(Offered{e.To, err}) })
+	case AskAcknowledge:
+		c.payments.Acknowledge(till, e.ID, e.Revision, func(err error) { c.post(Acknowledged{e.To, err}) })
+	case AskStatus:
+		c.wg.Go(func() {
+			within, cancel := context.WithTimeout(c.ctx, c.cfg.StatusWithin)
+			defer cancel()
+			status, err := c.terminal.Status(within, till)
+			c.post(StatusRead{e.To, status, err})
+		})
+	case Count:
+		c.metrics.events.WithLabelValues(string(e.Event)).Inc()
+	case Note:
+		if e.Warn {
+			c.log.Warn(e.Text, e.Args...)
+		} else {
+			c.log.Info(e.Text, e.Args...)
+		}
+	}
+}
+
+// read hands what arrives to the loop.
+func (c *connection) read() {
+	for c.ctx.Err() == nil {
+		b := make([]byte, readSize)
+		n, err := c.conn.Read(b)
+		if n > 0 {
+			select {
+			case c.chunks <- b[:n]:
+			case <-c.ctx.Done():
+				return
+			}
+		}
+		if err != nil {
+			c.ended <- err
+			return
+		}
+	}
+}
+
+// write is the connection's only writer.
+func (c *connection) write() {
+	for {
+		select {
+		case b := <-c.writes:
+			if err := c.conn.Write(b); err != nil {
+				c.ended <- err
+				return
+			}
+			c.wrote <- struct{}{}
+		case <-c.ctx.Done():
+			return
+		}
+	}
+}
