@@ -268,6 +268,24 @@ func TestACommitThatSaidItFailed(t *testing.T) {
 		r.confirmIdle()
 		r.sale(till1, "R2")
 	})
+	t.Run("notified, and the journal cannot be asked", func(t *testing.T) {
+		r := newRig(t)
+		p := r.sale(till1, "R1")
+		r.cancel(till1, p.ID)
+		r.j.lie = true
+		r.deliver(paid(p))
+		r.j.lie, r.j.unread = false, true
+		r.pass(10 * time.Second)
+		r.prove()
+		if told := r.told(); told.Final {
+			t.Errorf("told %s", told.Status)
+		}
+		r.j.unread = false
+		r.pass(0)
+		if told := r.told(); told.Status != payment.StatusApproved {
+			t.Errorf("told %s", told.Status)
+		}
+	})
 	t.Run("requested", func(t *testing.T) {
 		r := newRig(t)
 		r.j.lie = true
