@@ -117,11 +117,16 @@ func statement(p device.Payment, changes object) string {
 // mintByNode makes a token with node's jose; changes replace what the peer is asked for.
 func (s *stage) mintByNode(payload string, changes object) string {
 	s.t.Helper()
-	request := object{"op": "mint", "secret": s.axsSecret(), "payload": payload, "kid": house.ClientID}
+	return mintByNode(s.t, s.axsSecret(), house.ClientID, payload, changes)
+}
+
+func mintByNode(t testing.TB, secret, clientID, payload string, changes object) string {
+	t.Helper()
+	request := object{"op": "mint", "secret": secret, "payload": payload, "kid": clientID}
 	for k, v := range changes {
 		request[k] = v
 	}
-	return askNode(s.t, request).Token
+	return askNode(t, request).Token
 }
 
 // hook posts a token to the relay in one of the peer's forms; the relay must take it.

@@ -2,12 +2,15 @@ package house_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"kiosk-agent/device"
 	"kiosk-agent/payment"
+	"kiosk-agent/relay"
 )
 
 // TestKillRelayAfter200: the relay has answered 200 and dies; nobody else has the notification. It still arrives.
@@ -91,15 +94,40 @@ func (w *world) sale(x *till, reference string, amount int64) device.Payment {
 	return p
 }
 
-// gap waits until a gap is journaled after those that were there before.
-func (w *world) gap(before int) {
+// gaps are the reasons of the gaps in the journal.
+func (w *world) gaps() (reasons []string) {
+	w.t.Helper()
+	for _, f := range readJournal(w.t, w.dir) {
+		if g, ok := f.Data.(payment.Gap); ok {
+			reasons = append(reasons, g.Reason)
+		}
+	}
+	return reasons
+}
+
+// gap waits until a gap of this reason is journaled after those that were there before.
+func (w *world) gap(reason string, before []string) {
 	w.t.Helper()
 	eventually(w.t, "the gap", func() error {
-		if n := count(readJournal(w.t, w.dir), payment.KindGap); n <= before {
-			return fmt.Errorf("%d facts of a gap, %d before", n, before)
+		if now := w.gaps(); len(now) != len(before)+1 || now[len(before)] != reason {
+			return fmt.Errorf("gaps %q after %q, want %s", now, before, reason)
 		}
 		return nil
 	})
+}
+
+// othersNews fills the relay with genuine notifications that are another terminal's: the agent passes them over.
+func (w *world) othersNews(n int) {
+	w.t.Helper()
+	client := &http.Client{}
+	w.t.Cleanup(client.CloseIdleConnections)
+	for i := range n {
+		of := device.Payment{MerchantRef: fmt.Sprintf("ELSEWHER-%026d", i), Amount: 100}
+		token := mintByNode(w.t, string(w.secret.Reveal()), "world-client", statement(of, nil), nil)
+		if status, text := fetch(w.t, client, http.MethodPost, w.hookURL, url.Values{"data": {token}}); status != http.StatusOK {
+			w.t.Fatalf("the relay answers %d %s", status, text)
+		}
+	}
 }
 
 // replayed checks that a replay has added nothing to payments that were over: no second statement, no flag, nothing owed.
@@ -125,7 +153,8 @@ func TestRelayStoreRestored(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		flags []string
-	}{{"silently", nil}, {"as documented", []string{"--restored"}}} {
+		gap   string
+	}{{"silently", nil, relay.GapIDMismatch}, {"as documented", []string{"--restored"}, relay.GapEpochChanged}} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -143,7 +172,7 @@ func TestRelayStoreRestored(t *testing.T) {
 			}
 			open := x.start("MEANWHILE", 300)
 			w.until(open.ID, payment.KindShown)
-			gaps := count(readJournal(t, w.dir), payment.KindGap)
+			gaps := w.gaps()
 
 			w.agent.kill() // so that the payment is made while nobody listens
 			w.relay.stop()
@@ -151,9 +180,10 @@ func TestRelayStoreRestored(t *testing.T) {
 			w.startRelay(tc.flags...)
 			pay(t, open.QRPayload)
 			w.delivered()
+			w.othersNews(30) // at the agent's number stands a notification again, but another one
 			w.startAgent("")
 			x = w.connect()
-			w.gap(gaps)
+			w.gap(tc.gap, gaps)
 			p := x.approved(open.ID)
 			x.acknowledge(p)
 			x.ready()
@@ -177,7 +207,7 @@ func TestRelayHooksLost(t *testing.T) {
 	done := []device.Payment{w.sale(x, "LOST-1", 100), w.sale(x, "LOST-2", 101)}
 	open := x.start("MEANWHILE", 300)
 	w.until(open.ID, payment.KindShown)
-	gaps := count(readJournal(t, w.dir), payment.KindGap)
+	gaps := w.gaps()
 	w.relay.kill()
 	streams, err := filepath.Glob(filepath.Join(w.store(), "jetstream", "*", "streams", "HOOKS"))
 	if err != nil || len(streams) != 1 {
@@ -189,7 +219,7 @@ func TestRelayHooksLost(t *testing.T) {
 	w.startRelay()
 	pay(t, open.QRPayload)
 	w.delivered()
-	w.gap(gaps)
+	w.gap(relay.GapEpochChanged, gaps)
 	p := x.approved(open.ID)
 	x.acknowledge(p)
 	w.replayed(x, append(done, p)...)
@@ -206,7 +236,7 @@ func TestRelayStoreDeleted(t *testing.T) {
 	x := w.connect()
 	x.ready()
 	done := []device.Payment{w.sale(x, "GONE-1", 100), w.sale(x, "GONE-2", 101)}
-	gaps := count(readJournal(t, w.dir), payment.KindGap)
+	gaps := w.gaps()
 	w.relay.kill()
 	if err := os.RemoveAll(w.store()); err != nil {
 		t.Fatal(err)
@@ -217,7 +247,7 @@ func TestRelayStoreDeleted(t *testing.T) {
 	w.agent.stop()
 	w.startAgent("")
 	x = w.connect()
-	w.gap(gaps)
+	w.gap(relay.GapEpochChanged, gaps)
 	x.ready()
 	w.replayed(x, done...)
 	w.sale(x, "AFTER", 400)
