@@ -11,20 +11,20 @@
 //
 // # Sales on a line
 //
-//	                       sale frame
-//	       none ─────────────────────────────► starting ──refused──► the sale before is the newest again
-//	                                              │ started
-//	                                              ▼
-//	  same request: ACK, its response is due   running ◄──── restart in the same boot: due until deadline + answer_within
-//	  same ECN, other fields: ACK, 02             │
-//	  another sale: ACK, E6                       │ final
-//	  (after these two nothing is due)            ▼
-//	                                            final ──due──► the response, at most three times ──no ACK──► owed: worklist
-//	       in its window, no ACK yet:             │                    │ ACK
-//	       same request: the stored response      │                    ▼
-//	       same ECN, other fields: 02             │              acknowledged
-//	                                              ▼
-//	                           after ACK, window or reboot: every sale frame is a new sale
+//	                     sale frame
+//	     none ─────────────────────────────► starting ──refused──► the sale before is the newest again
+//	                                            │ started
+//	                                            ▼
+//	same request: ACK, its response is due   running ◄──── restart in the same boot: due until deadline + answer_within
+//	same ECN, other fields: ACK, 02             │
+//	another sale: ACK, E6                       │ final
+//	(after these two nothing is due)            ▼
+//	                                          final ──due──► the response, at most three times ──no ACK──► owed: worklist
+//	     in its window, no ACK yet:             │                    │ ACK
+//	     same request: the stored response      │                    ▼
+//	     same ECN, other fields: 02             │              acknowledged
+//	                                            ▼
+//	                         after ACK, window or reboot: every sale frame is a new sale
 //
 // Only the newest sale that was started counts. A refused one (E2, E3, E6, 01, 02, XX) leaves the one before in its place.
 //
