@@ -2,11 +2,11 @@ package jsonrpc
 
 import "errors"
 
-// Conn moves whole messages; what a message means is not its concern. Implementations: WebSocket (websocket.go).
+// Conn moves whole messages; what a message means is not its concern. Implementations: WebSocket (websocket.go), a line (line.go).
 type Conn interface {
 	// Read returns the next message. It is called from one goroutine. It ends with an error when the connection does; errors that
-	// wrap ErrTooLarge or ErrNotText say that the peer broke the framing. After Close it goes on to discard what arrives until the
-	// peer has closed too or a grace period is over.
+	// wrap ErrTooLarge, ErrNotText or ErrNotJSON say that the peer broke the framing. After Close it goes on to discard what
+	// arrives until the peer has closed too or a grace period is over.
 	Read() ([]byte, error)
 	// Write sends one message, whole or not at all, within the transport's write deadline. It is called from one goroutine.
 	Write(msg []byte) error
@@ -20,6 +20,7 @@ var (
 	ErrTooLarge = errors.New("message too large")
 	ErrNotText  = errors.New("not a text message")
 	ErrSilent   = errors.New("no answer to pings")
+	ErrNotJSON  = errors.New("not a line of JSON")
 )
 
 // Ending says why a connection ends; its text is a label of a metric.
@@ -32,7 +33,8 @@ const (
 	EndSlow     Ending = "slow"      // the peer does not read what it is sent
 	EndTooLarge Ending = "too_large" // a message over the limit
 	EndNotText  Ending = "not_text"
-	EndSilent   Ending = "silent" // pings were not answered
+	EndSilent   Ending = "silent"    // pings were not answered
+	EndNotJSON  Ending = "malformed" // on a TCP line, where the first malformed line ends the connection
 )
 
 func endingOf(err error) Ending {
@@ -43,6 +45,8 @@ func endingOf(err error) Ending {
 		return EndNotText
 	case errors.Is(err, ErrSilent):
 		return EndSilent
+	case errors.Is(err, ErrNotJSON):
+		return EndNotJSON
 	default:
 		return EndPeer
 	}

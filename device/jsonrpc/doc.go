@@ -2,7 +2,8 @@
 //
 // A Server authenticates tills and serves each connection with a session. The session is three layers: a Conn moves whole messages
 // and knows nothing of their content; a machine, synchronous and without goroutines, decides what is carried out and answered, in
-// which order; a thin shell around both owns the goroutines. The Conn for WebSocket is here; a line is one more Conn.
+// which order; a thin shell around both owns the goroutines. Conns are here for WebSocket (Server.Handler) and for serial and TCP lines,
+// which somebody else opens (Server.ServeLine).
 //
 // It decides nothing about money: it reads requests strictly, hands them to device.Payments and passes on what that says. Nothing is
 // kept on disk and nothing has to survive a crash: an outcome that a till did not acknowledge is owed by the engine, which sends it

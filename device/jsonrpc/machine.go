@@ -7,16 +7,18 @@ import (
 	"kiosk-agent/payment"
 )
 
-// maxBatchAnswer bounds the answer to a batch: once it is larger, the calls that are left are refused instead of carried out.
+// maxBatchAnswer bounds the answer to a batch, where the transport has no bound of its own: once it is larger, the calls that are left
+// are refused instead of carried out.
 const maxBatchAnswer = 512 << 10
 
 // machine decides what a connection's messages do, strictly one call at a time and in order. It has no goroutine, no clock and no
 // I/O; it is not safe for concurrent use: the session's mutex is around it. Each method returns the messages to send, in order,
 // and the call to carry out next, if any; that call's outcome must come back by replied.
 type machine struct {
-	till     string
-	queue    []message
-	finished int // messages that are over
+	till           string
+	maxBatchAnswer int
+	queue          []message
+	finished       int // messages that are over
 
 	running *call
 	current message                  // what running belongs to
@@ -79,7 +81,7 @@ func (m *machine) advance(out [][]byte) ([][]byte, *call) {
 		for len(m.left) > 0 {
 			c := m.left[0]
 			m.left = m.left[1:]
-			if c.fail == nil && m.size > maxBatchAnswer {
+			if c.fail == nil && m.size > m.maxBatchAnswer {
 				c.fail = invalidRequest("the batch's answer became too large; this call was not carried out: send it again by itself")
 			}
 			if c.fail == nil && m.gone && c.answerer {

@@ -23,6 +23,9 @@ const (
 	maxScheme      = 40 // characters
 )
 
+// infoMethod makes what is owed be sent again on a line.
+const infoMethod = "terminal.info"
+
 // param is one named param of a method.
 type param struct {
 	name     string
@@ -88,7 +91,7 @@ var keyParams = []param{{"reference", false}, {"id", false}}
 
 // methods is the API; it is never written after its creation.
 var methods = []method{
-	{name: "terminal.info", result: device.Info{}, bind: bindInfo},
+	{name: infoMethod, result: device.Info{}, bind: bindInfo},
 	{name: "terminal.status", result: device.Status{}, bind: bindStatus},
 	{name: "payment.start", answerer: true, result: device.Payment{}, bind: bindStart, params: []param{
 		{"reference", true}, {"amount", true}, {"currency", false}, {"schemes", false}, {"description", false}, {"timeout_s", false}}},

@@ -1,6 +1,7 @@
 package jsonrpc
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -47,8 +48,14 @@ type session struct {
 type sessionOptions struct {
 	// maxResponse is the size that an answer may have, in bytes; 0 = any. payment.list gives smaller pages then.
 	maxResponse int
-	// resendOnInfo sends owed outcomes when the till calls terminal.info instead of on connecting.
+	// maxBatchAnswer is how large the answer to a batch may be before the calls that are left are refused; 0 = the usual.
+	maxBatchAnswer int
+	// resendOnInfo sends owed outcomes each time the till calls terminal.info instead of on connecting: that the line is open does not
+	// mean that a till listens, and the engine books as offered what it sends. A till whose first call is another one is heard as well, so
+	// it is registered before that call.
 	resendOnInfo bool
+	// decode reads a message; false leaves it unanswered. nil = decode.
+	decode func(raw []byte) (message, bool)
 }
 
 func newSession(s *Server, till Till, conn Conn, o sessionOptions) *session {
@@ -58,7 +65,10 @@ func newSession(s *Server, till Till, conn Conn, o sessionOptions) *session {
 		slots: make(chan struct{}, maxPending), work: make(chan *call, 1), dirty: make(chan struct{}, 1), idle: make(chan struct{}, 1),
 		ended: make(chan Ending, 1), out: newOutbox(),
 	}
-	v.machine = machine{till: till.Name, note: v.note}
+	v.machine = machine{till: till.Name, note: v.note, maxBatchAnswer: cmp.Or(o.maxBatchAnswer, maxBatchAnswer)}
+	if v.options.decode == nil {
+		v.options.decode = func(raw []byte) (message, bool) { return decode(raw), true }
+	}
 	return v
 }
 
@@ -168,12 +178,15 @@ func (s *session) read(ctx context.Context) {
 		if ctx.Err() != nil {
 			continue
 		}
+		msg, heed := s.options.decode(raw)
+		if !heed {
+			continue
+		}
 		select {
 		case s.slots <- struct{}{}:
 		case <-ctx.Done():
 			continue
 		}
-		msg := decode(raw)
 		s.mu.Lock()
 		s.pass(s.machine.accept(msg))
 		s.mu.Unlock()
@@ -204,8 +217,13 @@ func (s *session) pass(out [][]byte, next *call) {
 // started is the engine's and stays owed to the till.
 func (s *session) carryOut(ctx context.Context) {
 	e := &env{ctx: ctx, till: s.till, payments: s.payments, terminal: s.terminal, maxResponse: s.options.maxResponse}
+	attached := true
 	if s.options.resendOnInfo {
-		e.resend = s.attach
+		attached = false
+		e.resend = func() {
+			attached = true
+			s.attach()
+		}
 	}
 	for {
 		select {
@@ -214,6 +232,9 @@ func (s *session) carryOut(ctx context.Context) {
 		case c := <-s.work:
 			if ctx.Err() != nil {
 				return
+			}
+			if !attached && c.method != infoMethod {
+				e.resend()
 			}
 			var once sync.Once
 			c.run(e, func(o outcome) {

@@ -84,12 +84,11 @@ func TestSessionOverALine(t *testing.T) {
 	p, stop := line(t, r.Server, sessionOptions{maxResponse: 2000, resendOnInfo: true})
 	for i := range 9 {
 		p.in <- request(i, "payment.start", start(fmt.Sprint("R", i), 1))
-		g := p.next(t)
-		r.payments.Finish(g.resultID(t), payment.StatusDeclined)
+		r.payments.Finish(p.answer(t).resultID(t), payment.StatusDeclined)
 	}
 	for range 2 {
 		p.in <- request(100, "terminal.info", `{}`)
-		if g := p.next(t); string(g.ID) != "100" {
+		if g := p.answer(t); string(g.ID) != "100" {
 			t.Fatal(g.raw)
 		}
 		for i := range 9 {
@@ -118,6 +117,16 @@ func TestSessionOverALine(t *testing.T) {
 	close(p.in)
 	if why := stop(); p.why != why || r.payments.Attached() != 0 {
 		t.Errorf("ended by %s, %d attached", why, r.payments.Attached())
+	}
+}
+
+// answer is the next message that is no notification.
+func (p *pipe) answer(t *testing.T) got {
+	t.Helper()
+	for {
+		if g := p.next(t); g.Method == "" {
+			return g
+		}
 	}
 }
 
@@ -220,6 +229,7 @@ func TestTooLargeAndBinaryMessagesClose(t *testing.T) {
 func TestSlowTillIsDropped(t *testing.T) {
 	r := newRig(t)
 	quick := r.dial(token2)
+	quick.call("terminal.info", `{}`) // it is registered
 	slow := r.dial(token1)
 	p := slow.payment("payment.start", start("R0", 1))
 	big := strings.Repeat("x", 8<<10)
