@@ -145,14 +145,6 @@ func kinds(facts []payment.Fact) []payment.Kind {
 	return out
 }
 
-// quiet waits until the simulated gateway has sent every webhook.
-func (s *stage) quiet() {
-	s.t.Helper()
-	if err := s.h.Sandbox.Quiet(soon(s.t)); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // hookURL is the address that the gateway calls.
 func (s *stage) hookURL() string { return readFile(s.t, s.dir, "hook.url") }
 
