@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,6 +85,19 @@ func parse(t testing.TB, b []byte) heard {
 
 func (h heard) String() string { return h.ecn + " " + h.function + " " + h.code }
 
+// dialects are read once: the tests make many rigs.
+var dialects = map[string]func() *ecr.Dialect{"paycube": builtin("paycube"), "nets": builtin("nets")}
+
+func builtin(name string) func() *ecr.Dialect {
+	return sync.OnceValue(func() *ecr.Dialect {
+		d, err := ecr.Builtin(name)
+		if err != nil {
+			panic(err)
+		}
+		return d
+	})
+}
+
 // rig is a machine with a desk and a till's end of the line; it turns the clock.
 type rig struct {
 	t       testing.TB
@@ -112,10 +126,7 @@ func (c *counter) NewID(time.Time) string { *c++; return fmt.Sprintf("%026d", *c
 
 func newRig(t testing.TB, dialect string, change ...func(*Config)) *rig {
 	t.Helper()
-	d, err := ecr.Builtin(dialect)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := dialects[dialect]()
 	cfg := Config{Till: "till-2", TerminalID: "K001", Currency: payment.SGD, IDs: new(counter), Merchant: "SHOP", MerchantID: "M1"}
 	for _, c := range change {
 		c(&cfg)

@@ -93,7 +93,7 @@ func (m *Machine) functionOf(frame []byte) string {
 
 // inWindow reports whether a repeat of this sale's request is still that: a repeat.
 func (m *Machine) inWindow(s *sale, now Now) bool {
-	if s.running() || s.finalBoot != now.Boot {
+	if s.running() || s.p.Boot != now.Boot || s.finalBoot != now.Boot { // a reboot in between ends it, whenever the sale ended
 		return false
 	}
 	age := now.Up - s.finalUp

@@ -1,0 +1,221 @@
+package till
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+func TestRepeatWindow(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		before string // ECN of the sale before; "" = none
+		after  time.Duration
+		how    payment.Status
+		want   string // response code, or "new"
+	}{
+		{"first sale, in 10 s", "", 9900 * time.Millisecond, payment.StatusDeclined, "51"},
+		{"first sale, after 10 s", "", 10100 * time.Millisecond, payment.StatusDeclined, "new"},
+		{"first sale, approved and sent thrice", "", 9 * time.Second, payment.StatusApproved, "TO"},
+		{"constant ECN, in 10 s", ecn, 9 * time.Second, payment.StatusDeclined, "51"},
+		{"constant ECN, unknown", ecn, 9 * time.Second, payment.StatusUnknown, "TO"},
+		{"constant ECN, approved and sent thrice", ecn, 9 * time.Second, payment.StatusApproved, "TO"},
+		{"constant ECN, after 10 s", ecn, 11 * time.Second, payment.StatusApproved, "new"},
+		{"new ECN, in 10 s", "000000000001", 9 * time.Second, payment.StatusApproved, "00"},
+		{"new ECN, in 120 s", "000000000001", 119 * time.Second, payment.StatusApproved, "00"},
+		{"new ECN, after 120 s", "000000000001", 121 * time.Second, payment.StatusApproved, "new"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t, "paycube")
+			if tc.before != "" {
+				r.finish(r.start(tc.before, 1023), payment.StatusDeclined)
+				r.send([]byte{ack})
+				r.take()
+			}
+			p := r.start(ecn, 1023)
+			r.finish(p, tc.how)
+			r.pass(8 * time.Second)
+			first := r.take()
+			r.pass(tc.after - 8*time.Second)
+			n := len(r.desk.order)
+			r.send(saleOn(ecn, 1023))
+			if tc.want == "new" {
+				r.want([]byte{ack})
+				if len(r.desk.order) != n+1 {
+					t.Error("no new sale")
+				}
+				return
+			}
+			w := r.take()
+			if len(w) != 2 || len(r.desk.order) != n {
+				t.Fatalf("%d sales, written:\n%s", len(r.desk.order), dump(w))
+			}
+			if got := parse(t, w[1]).code; got != tc.want {
+				t.Errorf("code %s, want %s", got, tc.want)
+			}
+			stored := bytes.Equal(w[1], first[0])
+			if text := string(w[1]); stored == strings.Contains(text, "SAME REQUEST AGAIN") {
+				t.Errorf("stored %v: %q", stored, text)
+			}
+		})
+	}
+}
+
+func TestARepeatAfterTheAckIsANewSale(t *testing.T) {
+	r := newRig(t, "paycube")
+	r.finish(r.start("000000000001", 1023), payment.StatusDeclined)
+	r.send([]byte{ack})
+	r.take()
+	r.finish(r.start(ecn, 1023), payment.StatusApproved)
+	r.send([]byte{ack})
+	r.take()
+	r.start(ecn, 1023)
+}
+
+func TestARepeatBeforeTheThirdTransmissionOnALineWithoutECNs(t *testing.T) {
+	r := newRig(t, "paycube")
+	p := r.start(ecn, 1023)
+	r.finish(p, payment.StatusApproved)
+	response := r.take()[0]
+	r.pass(time.Second)
+	r.send(saleOn(ecn, 1023)) // the response was lost
+	r.want([]byte{ack}, response)
+	r.pass(time.Minute)
+	r.want(response) // three by all requests together
+	if n := len(r.desk.get(p.ID).Sent); n != 3 {
+		t.Errorf("%d offered", n)
+	}
+}
+
+func TestAStoredResponseIsSentThreeTimesAgain(t *testing.T) {
+	r := newRig(t, "paycube")
+	r.finish(r.start("000000000001", 1023), payment.StatusDeclined)
+	r.send([]byte{ack})
+	r.take()
+	p, response := r.approvedUnacked(ecn, 1023)
+	r.pass(20 * time.Second)
+	r.send(saleOn(ecn, 1023))
+	r.pass(20 * time.Second)
+	r.want([]byte{ack}, response, response, response)
+	r.send(saleOn(ecn, 1023))
+	r.want([]byte{ack}, response)
+	r.send([]byte{ack})
+	if got := r.desk.get(p.ID); !got.Acknowledged || len(got.Sent) != 7 {
+		t.Errorf("%d offered, %+v", len(got.Sent), got)
+	}
+}
+
+func TestSameECNOtherAmount(t *testing.T) {
+	r := newRig(t, "paycube")
+	p := r.start(ecn, 1023)
+	r.send(saleOn(ecn, 500))
+	r.wantAnswers(ecn + " Q1 02")
+	r.send([]byte{ack})
+	r.send(frame(ecn, "C1", "01", "40=000000001023"))
+	r.wantAnswers(ecn + " C1 02")
+	r.send([]byte{ack})
+	r.finish(p, payment.StatusApproved)
+	r.wantAnswers() // the till has asked for something else: 56 tells it, or its own request
+	r.pass(9 * time.Second)
+	r.send(saleOn(ecn, 500))
+	r.wantAnswers(ecn + " Q1 02")
+	r.send([]byte{ack})
+	r.pass(2 * time.Second)
+	r.send(saleOn(ecn, 500))
+	r.want([]byte{ack})
+	if len(r.desk.order) != 2 {
+		t.Error("after the window it is a new sale")
+	}
+}
+
+func TestSameECNOtherAmountAfterTheAck(t *testing.T) {
+	r := newRig(t, "paycube")
+	r.finish(r.start(ecn, 1023), payment.StatusApproved)
+	r.send([]byte{ack})
+	r.take()
+	r.start(ecn, 500)
+}
+
+func TestADifferentSaleWhileOneRuns(t *testing.T) {
+	r := newRig(t, "paycube")
+	p := r.start(ecn, 1023)
+	r.send(saleOn("000000000002", 500))
+	r.want([]byte{ack}, refusal("000000000002", "Q1", "E6", "TERMINAL BUSY"))
+	r.send([]byte{ack})
+	r.finish(p, payment.StatusApproved)
+	r.pass(time.Minute)
+	r.want() // nothing is sent unasked
+	if got := r.desk.get(p.ID); !got.Owed || len(got.Sent) != 0 {
+		t.Errorf("%+v", got)
+	}
+	r.send(frame("000000000002", "56", "01"))
+	r.wantAnswers(ecn + " 56 00")
+}
+
+func TestAskingAgainMakesTheResponseDueAgain(t *testing.T) {
+	r := newRig(t, "paycube")
+	p := r.start(ecn, 1023)
+	r.send(saleOn("000000000002", 500))
+	r.send(saleOn(ecn, 1023)) // E6 was for the other one
+	r.take()
+	r.finish(p, payment.StatusApproved)
+	r.pass(time.Minute)
+	if got := r.answers(); len(got) == 0 || got[0] != ecn+" Q1 00" || strings.Contains(strings.Join(got, ""), "E6") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestANewSaleEndsTheTransmissionsOfTheOneBefore(t *testing.T) {
+	r := newRig(t, "paycube")
+	p := r.start(ecn, 1023)
+	r.finish(p, payment.StatusApproved)
+	r.wantAnswers(ecn + " Q1 00")
+	r.pass(time.Second)
+	r.start("000000000002", 500)
+	r.pass(time.Minute)
+	r.want()
+	if !r.desk.get(p.ID).Owed {
+		t.Error("no longer owed")
+	}
+}
+
+func TestUniqueECNs(t *testing.T) {
+	unique := func(c *Config) {
+		c.Timers.ACK, c.Timers.Gap, c.Timers.Quiet, c.Timers.Transmissions = 2*time.Second, time.Second/2, 2*time.Second, 3
+		c.Timers.ECNUnique, c.Timers.StoredFor = true, 10*time.Minute
+	}
+	r := newRig(t, "paycube", unique)
+	p, response := r.approvedUnacked(ecn, 1023)
+	if p.Reference != ecn {
+		t.Errorf("reference %q", p.Reference)
+	}
+	r.pass(5 * time.Minute)
+	r.send(saleOn(ecn, 1023))
+	r.want([]byte{ack}, response)
+	r.send([]byte{ack})
+	r.send(saleOn(ecn, 1023)) // the till crashed after its ACK
+	r.want([]byte{ack}, response)
+	r.send([]byte{ack})
+	r.send(saleOn(ecn, 500))
+	r.wantAnswers(ecn + " Q1 02")
+	r.send([]byte{ack})
+	r.finish(r.start("000000000002", 700), payment.StatusDeclined)
+	r.send([]byte{ack})
+	r.take()
+	r.send(saleOn(ecn, 1023)) // an older one
+	r.want([]byte{ack}, response)
+	r.send([]byte{ack})
+	r.pass(5 * time.Minute)
+	for range 2 {
+		r.send(saleOn(ecn, 1023))
+		r.want([]byte{ack}, refusal(ecn, "Q1", "02", "ECN USED BEFORE"))
+		r.send([]byte{ack})
+		r.reboot()
+	}
+	if len(r.desk.order) != 2 {
+		t.Error("a second payment")
+	}
+}
