@@ -75,7 +75,11 @@ func startDisplay(ctx context.Context, h *house.House, o options, out io.Writer)
 		browser, _ = exec.LookPath(name) // not found: the next one, or none
 	}
 	if browser == "" || browser == "none" {
-		fmt.Fprintln(out, "Display: a small display client (no Chromium found)")
+		why := "no Chromium found"
+		if browser == "none" {
+			why = "as asked"
+		}
+		fmt.Fprintf(out, "Display: a small display client (%s)\n", why)
 		displayCtx, cancel := context.WithCancel(ctx)
 		ended := make(chan error, 1)
 		go func() { ended <- displayclient.Run(displayCtx, h.Agent.DisplayURL(), h.Agent.DisplayToken(), 0, nil) }()

@@ -10,7 +10,7 @@ import (
 func TestReopen(t *testing.T) {
 	dir := t.TempDir()
 	var hook string
-	for i, maxBytes := range []int64{64 << 20, 64 << 20, 0, 0, 8 << 30} {
+	for i, maxBytes := range []int64{64 << 20, 64 << 20, 0, 0, 8 << 30, 64 << 20} {
 		r := startRelay(t, dir, func(c *Config) { c.Store.MaxBytes = maxBytes })
 		if i == 0 {
 			hook = r.add("K001").HookURL

@@ -47,7 +47,7 @@ const (
 	connSubject  = "relay.conn."
 	epochKey     = "epoch"
 	dedupWindow  = 2 * time.Minute
-	kvAllowance  = 1 << 30 // what terminals and heads may take beside the hooks
+	unreserved   = 1 << 60 // bytes; the stream's own MaxBytes is the limit. A tight one here would refuse to start with a smaller max_bytes
 	startTimeout = 30 * time.Second
 )
 
@@ -143,7 +143,7 @@ func (s *store) embed() (err error) {
 	s.ns, err = server.NewServer(&server.Options{
 		ServerName: "kiosk-relay", DontListen: true, NoSigs: true, DisableJetStreamBanner: true,
 		JetStream: true, StoreDir: s.cfg.Dir, SyncAlways: true,
-		JetStreamMaxStore: s.cfg.MaxBytes + kvAllowance, JetStreamMaxMemory: 64 << 20,
+		JetStreamMaxStore: unreserved, JetStreamMaxMemory: 64 << 20,
 	})
 	if err != nil {
 		return err

@@ -245,11 +245,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	engineDone := make(chan error, 1)
 	go func() { engineDone <- a.engine.Run(engineCtx) }()
 
-	engineFailed := make(chan error, 1)
+	engineEnded := false // written before front.Wait returns, read after it
 	front.Go(func() error {
 		select {
 		case err := <-engineDone:
-			engineFailed <- err
+			engineEnded = true
 			return errors.Join(errors.New("the engine stopped"), err)
 		case <-frontCtx.Done():
 			return nil
@@ -269,9 +269,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.log.Info("ready", "till", a.TillURL(), "display", a.DisplayURL(), "metrics", a.MetricsURL(), "version", a.opts.Version)
 	err := front.Wait()
 	stopEngine()
-	select {
-	case <-engineFailed:
-	default:
+	if !engineEnded {
 		err = errors.Join(err, <-engineDone)
 	}
 	return errors.Join(err, a.close())
@@ -308,7 +306,9 @@ func serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logge
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = srv.Close()
 	}
-	_ = <-failed // http.ErrServerClosed, now
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }
 
