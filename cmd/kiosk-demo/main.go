@@ -90,21 +90,30 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if o.verbose {
 		log = slog.New(slog.NewTextHandler(stderr, nil))
 	}
-	h, err := house.Open(ctx, house.Options{
+	options := house.Options{
 		Dir: o.dir, Log: log, Version: "demo", TillListen: o.till, DisplayListen: o.display, MetricsListen: o.metrics,
 		SandboxListen: o.sandbox, MerchantName: "Kopi & Toast", Origins: []string{"http://" + o.page},
-	})
+	}
+	var line *cable
+	if !o.once {
+		if line, err = newCable(); err != nil {
+			return fmt.Errorf("a pair of pseudo-terminals for the till on a line: %w", err)
+		}
+		defer func() { err = errors.Join(err, line.Close()) }()
+		options.Extra = line.lineConfig()
+	}
+	h, err := house.Open(ctx, options)
 	if err != nil {
 		return err
 	}
 	if o.once {
 		return playOnce(ctx, h, o, stdout)
 	}
-	return serve(ctx, h, o, stdout)
+	return serve(ctx, h, o, line, stdout)
 }
 
 // serve runs until the person at the terminal has seen enough.
-func serve(ctx context.Context, h *house.House, o options, out io.Writer) error {
+func serve(ctx context.Context, h *house.House, o options, line *cable, out io.Writer) error {
 	runCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan error, 1)
@@ -131,10 +140,11 @@ kiosk-agent demo: agent, relay and a simulated AXS on this machine. No money mov
      Metrics            %s/metrics
 
 Open 1 first (a sale needs a display), then 2, and start a sale. The commands work too, in another terminal:
-  kiosk-agent --config %s pay 10.23
+  bin/kiosk-agent --config %s pay 10.23
+  bin/kiosk-agent till --serial %s      (a till on an ECR line: "status", "qr 10.23", "last")
 Ctrl-C stops the demo.
 
-`, h.Agent.DisplayLogin(), o.page, h.Agent.TillURL(), string(h.TillToken.Reveal()), h.SandboxURL, h.Agent.MetricsURL(), h.ConfigPath)
+`, h.Agent.DisplayLogin(), o.page, h.Agent.TillURL(), string(h.TillToken.Reveal()), h.SandboxURL, h.Agent.MetricsURL(), h.ConfigPath, line.Till)
 
 	news := make(chan payment.Payment, 64)
 	defer h.Agent.Watch(func(p payment.Payment) {

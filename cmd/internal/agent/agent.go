@@ -43,6 +43,9 @@ type Options struct {
 	Log     *slog.Logger
 	CredDir string            // $CREDENTIALS_DIRECTORY
 	OnStep  func(step string) // tests stop the process between two steps; nil in production
+
+	// LineTimersDividedBy speeds up the timers of ECR dialects, for soak tests; 0 and 1 leave them.
+	LineTimersDividedBy int64
 }
 
 // Agent is everything that runs on a kiosk.
@@ -56,6 +59,7 @@ type Agent struct {
 	journal *offline.Journal
 	engine  *engine.Engine
 	tills   *jsonrpc.Server
+	lines   []lineTill
 	display *ui.Hub
 	relay   *relay.Client
 	offset  atomic.Pointer[time.Duration] // the relay's clock minus ours
@@ -83,7 +87,7 @@ func New(cfg *config.Config, opts Options) (_ *Agent, err error) {
 			err = errors.Join(err, a.close())
 		}
 	}()
-	for _, build := range []func() error{a.openJournal, a.buildDisplay, a.buildEngine, a.buildRelay, a.buildTills, a.listen} {
+	for _, build := range []func() error{a.openJournal, a.buildDisplay, a.buildEngine, a.buildRelay, a.buildTills, a.buildLines, a.listen} {
 		if err := build(); err != nil {
 			return nil, err
 		}
@@ -154,9 +158,6 @@ func (a *Agent) buildRelay() error {
 }
 
 func (a *Agent) buildTills() error {
-	if len(a.cfg.Till.Serial) > 0 {
-		return errors.New("till.serial: tills on a line come with a later version: remove the section")
-	}
 	c := jsonrpc.Config{AllowedOrigins: a.cfg.Till.WebSocket.AllowedOrigins, Hosts: a.cfg.Till.WebSocket.Hosts}
 	for _, t := range a.cfg.Till.WebSocket.Tills {
 		token, err := secret.Resolve(t.Token, a.opts.CredDir)
@@ -258,6 +259,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	front.Go(func() error { return a.tills.Run(frontCtx) })
 	front.Go(func() error { return a.display.Run(frontCtx) })
 	front.Go(func() error { return a.relay.Run(frontCtx) })
+	for _, l := range a.lines {
+		front.Go(func() error { return l.link.Run(frontCtx, l.serve) })
+	}
 	for _, s := range []struct {
 		ln net.Listener
 		h  http.Handler

@@ -38,6 +38,9 @@ func (t terminal) Status(ctx context.Context, till string) (device.Status, error
 	for _, nt := range t.a.cfg.Till.WebSocket.Tills {
 		st.Tills = append(st.Tills, device.TillStatus{Name: nt.Name, Kind: "websocket", Connected: snap.Attached[nt.Name] > 0})
 	}
+	for _, l := range t.a.lines {
+		st.Tills = append(st.Tills, l.status())
+	}
 	return st, nil
 }
 

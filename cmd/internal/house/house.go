@@ -50,6 +50,8 @@ type Options struct {
 	Settle          time.Duration
 	Faults          []sandbox.Fault
 	Carriage        sandbox.Carriage
+	Extra           string   // appended to the agent's configuration: [[till.serial]] …
+	LineTimersBy    int64    // divides the timers of ECR dialects, for soak tests
 	RequireNoScreen bool     // sales without a customer display
 	Tills           []string // names; default: one, Till
 	SuccessURL      string   // where the customer's phone goes after paying; "" = not sent
@@ -101,7 +103,9 @@ func Open(ctx context.Context, o Options) (_ *House, err error) {
 		return nil, err
 	}
 	h.Tag = cfg.TerminalTag()
-	h.Agent, err = agent.New(cfg, agent.Options{Version: o.Version, Log: o.Log.With("program", "kiosk-agent")})
+	h.Agent, err = agent.New(cfg, agent.Options{
+		Version: o.Version, Log: o.Log.With("program", "kiosk-agent"), LineTimersDividedBy: o.LineTimersBy,
+	})
 	return h, err
 }
 
@@ -227,7 +231,7 @@ socket = %q
 		or(o.TillListen, anyPort), strings.Join(tills, ", "), strings.Join(quoted, ", "),
 		or(o.DisplayListen, anyPort), filepath.Join(o.Dir, "display.token"), o.MerchantName,
 		filepath.Join(o.Dir, "journal.db"), or(o.MetricsListen, anyPort), filepath.Join(o.Dir, "admin.sock"))
-	if err := os.WriteFile(h.ConfigPath, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(h.ConfigPath, []byte(text+o.Extra), 0o600); err != nil {
 		return nil, err
 	}
 	return config.Load(h.ConfigPath)
