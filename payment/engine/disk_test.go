@@ -227,102 +227,26 @@ func TestADeliveryThatCannotBeLookedUpIsNotAcknowledged(t *testing.T) {
 			r.prove()
 		}
 		head, _ := r.j.Head()
-		r.j.unread = true
-		for _, e := range []payment.Envelope{seal("right", paid(p)), seal("wrong", paid(p))} {
+		other := payment.Record{MerchantRef: tag + "-01JNOBODY", Type: payment.TypePay, Status: payment.RecordSuccess}
+		for blind, e := range map[string]payment.Envelope{
+			"Seen": seal("right", paid(p)), "ByMerchantRef": seal("right", other, paid(p)), "Facts": seal("right", other, paid(p)),
+		} {
+			r.j.blind = blind
+			if open && blind != "Seen" {
+				e = seal("right", paid(p), other)
+				r.j.blind = "ByMerchantRef"
+			}
 			wantCode(t, r.deliverEnvelope(e), payment.CodeJournalUnavailable)
 		}
+		r.j.blind = "Seen"
+		wantCode(t, r.deliverEnvelope(seal("wrong", paid(p))), payment.CodeJournalUnavailable)
 		if after, _ := r.j.Head(); after != head {
 			t.Error("something was committed")
 		}
-		r.j.unread = false
+		r.j.blind = ""
 		r.mustDeliver(paid(p))
 		if got := r.payment(p.ID); got.Status != payment.StatusApproved {
 			t.Errorf("status %s", got.Status)
 		}
 	}
-}
-
-// TestACommitThatSaidItFailed: the journal holds what the machine believes lost. It must believe the journal.
-func TestACommitThatSaidItFailed(t *testing.T) {
-	t.Run("notified", func(t *testing.T) {
-		r := newRig(t)
-		p := r.sale(till1, "R1")
-		_, waiter := r.cancel(till1, p.ID)
-		r.j.lie = true
-		wantCode(t, r.deliver(paid(p)), payment.CodeJournalUnavailable)
-		r.j.lie = false
-		r.mustDeliver(paid(p))
-		r.pass(10 * time.Second)
-		r.prove()
-		r.pass(30 * time.Second)
-		r.wantStatus(p.ID, payment.StatusApproved)
-		if a := r.answers[waiter]; a.Payment.Status != payment.StatusApproved {
-			t.Errorf("the cancel was answered %+v", a)
-		}
-		for _, told := range r.changed {
-			if told.Final && told.Status != payment.StatusApproved {
-				t.Errorf("told %s", told.Status)
-			}
-		}
-		r.pass(11 * time.Second)
-		r.confirmIdle()
-		r.sale(till1, "R2")
-	})
-	t.Run("notified, and the journal cannot be asked", func(t *testing.T) {
-		r := newRig(t)
-		p := r.sale(till1, "R1")
-		r.cancel(till1, p.ID)
-		r.j.lie = true
-		r.deliver(paid(p))
-		r.j.lie, r.j.unread = false, true
-		r.pass(10 * time.Second)
-		r.prove()
-		if told := r.told(); told.Final {
-			t.Errorf("told %s", told.Status)
-		}
-		r.j.unread = false
-		r.pass(0)
-		if told := r.told(); told.Status != payment.StatusApproved {
-			t.Errorf("told %s", told.Status)
-		}
-	})
-	t.Run("requested", func(t *testing.T) {
-		r := newRig(t)
-		r.j.lie = true
-		_, err := r.tryStart(till1, request("R1"))
-		wantCode(t, err, payment.CodeJournalUnavailable)
-		r.j.lie = false
-		_, err = r.tryStart(till1, request("R2"))
-		wantCode(t, err, payment.CodeBusy)
-		p := r.start(till1, "R1") // the same request again
-		if n := len(all[payment.Requested](r)); n != 1 || p.ID == "" {
-			t.Errorf("%d payments", n)
-		}
-		r.wantScreen(engine.ViewPay)
-		r.pass(5 * time.Second)
-		if got := r.payment(p.ID); got.EndedBy != payment.KindDisplayLost {
-			t.Errorf("nobody confirmed the code, and it goes on: %+v", got)
-		}
-	})
-	t.Run("requested, never asked for again", func(t *testing.T) {
-		r := newRig(t)
-		r.j.lie = true
-		_, err := r.tryStart(till1, request("R1"))
-		wantCode(t, err, payment.CodeJournalUnavailable)
-		r.j.lie = false
-		r.pass(6 * time.Second)
-		r.pass(6 * time.Second)
-		r.prove()
-		r.wantStatus(newest(r, till1), payment.StatusCancelled, payment.FlagUnconfirmed)
-	})
-	t.Run("acknowledged", func(t *testing.T) {
-		r := newRig(t)
-		p := r.sale(till1, "R1")
-		r.mustDeliver(paid(p))
-		r.j.lie = true
-		wantCode(t, r.acknowledge(till1, p.ID, 3), payment.CodeJournalUnavailable)
-		r.j.lie = false
-		r.mustAcknowledge(till1, p.ID)
-		r.wantFacts(p.ID, "requested minted shown notified offered acknowledged")
-	})
 }

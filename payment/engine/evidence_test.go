@@ -199,6 +199,17 @@ func TestUndecidedIsToldExactlyWhenTheTillMustHearIt(t *testing.T) {
 	r.wantStatus(p.ID, payment.StatusApproved) // not late: not-paid was never said
 }
 
+// TestAWakeThatCameLateMovesNoDeadline: the till counts from the deadline, not from when the machine woke up.
+func TestAWakeThatCameLateMovesNoDeadline(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.now.Up += 190 * time.Second // suspended
+	r.pass(15*time.Second - time.Millisecond)
+	r.wantStatus(p.ID, payment.StatusAwaiting)
+	r.pass(time.Millisecond)
+	r.wantStatus(p.ID, payment.StatusUnknown)
+}
+
 func TestCancelIsAnsweredWithinAnswerWithin(t *testing.T) {
 	r := newRig(t)
 	p := r.sale(till1, "R1")
@@ -306,7 +317,9 @@ func TestATillThatShowsTheCodeItself(t *testing.T) {
 	r.wantFacts(p.ID, "requested minted shown")
 	r.step(engine.DisplayRefused{Payment: p.ID, Reason: "too small"})
 	r.pass(10 * time.Second)
-	r.wantStatus(p.ID, payment.StatusAwaiting)
+	if got := r.payment(p.ID); got.EndedBy != "" {
+		t.Errorf("ended by %s", got.EndedBy)
+	}
 	r.mustDeliver(paid(p))
 
 	r.makeReady()

@@ -38,6 +38,7 @@ type flaky struct {
 	refuse  func(facts []payment.Fact) bool // Append fails and nothing is committed; nil = never
 	lie     bool                            // Append commits, and says that it failed
 	unread  bool                            // look-ups fail
+	blind   string                          // the one look-up that fails
 	commits int
 }
 
@@ -56,28 +57,28 @@ func (f *flaky) Append(facts []payment.Fact, pos *payment.Position) error {
 }
 
 func (f *flaky) Facts(id string) ([]payment.Fact, error) {
-	if f.unread {
+	if f.unread || f.blind == "Facts" {
 		return nil, errDisk
 	}
 	return f.Journal.Facts(id)
 }
 
 func (f *flaky) ByMerchantRef(ref string) (string, error) {
-	if f.unread {
+	if f.unread || f.blind == "ByMerchantRef" {
 		return "", errDisk
 	}
 	return f.Journal.ByMerchantRef(ref)
 }
 
 func (f *flaky) ByReference(till, reference string) (string, error) {
-	if f.unread {
+	if f.unread || f.blind == "ByReference" {
 		return "", errDisk
 	}
 	return f.Journal.ByReference(till, reference)
 }
 
 func (f *flaky) Seen(content string) (bool, error) {
-	if f.unread {
+	if f.unread || f.blind == "Seen" {
 		return false, errDisk
 	}
 	return f.Journal.Seen(content)

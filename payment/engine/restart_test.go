@@ -137,71 +137,77 @@ func TestAnotherBootStillHearsOfTheMoney(t *testing.T) {
 	}
 }
 
-// TestRestartWhileTheTruthIsRead: ended and undecided, in the same boot and in another.
-func TestRestartWhileTheTruthIsRead(t *testing.T) {
-	t.Run("same boot, proof still to come", func(t *testing.T) {
-		r := newRig(t)
-		p := r.sale(till1, "R1")
-		r.cancel(till1, p.ID)
-		withdrawn := r.now.Up
-		r.pass(2 * time.Second)
-		r.crash()
-		r.wantScreen(engine.ViewChecking)
-		r.step(engine.CanaryReturned{SentUp: withdrawn + 5*time.Second - 1})
-		r.wantStatus(p.ID, payment.StatusAwaiting)
-		r.forget()
-		r.pass(3 * time.Second)
-		if r.canary != 1 {
-			t.Errorf("%d canaries were asked for", r.canary)
-		}
-		r.prove()
-		r.wantStatus(p.ID, payment.StatusCancelled, payment.FlagUnconfirmed)
-		r.wantFacts(p.ID, "requested minted shown cancel_requested withdrawn path_proved")
-	})
-	t.Run("same boot, answer_within goes on", func(t *testing.T) {
-		r := newRig(t)
-		p := r.sale(till1, "R1")
-		r.cancel(till1, p.ID)
-		r.pass(20 * time.Second)
-		r.crash()
-		r.pass(5*time.Second - time.Millisecond)
-		r.wantStatus(p.ID, payment.StatusAwaiting)
-		r.pass(time.Millisecond)
-		r.wantStatus(p.ID, payment.StatusUnknown)
-	})
-	t.Run("same boot, answer_within is over", func(t *testing.T) {
-		r := newRig(t)
-		p := r.sale(till1, "R1")
-		r.cancel(till1, p.ID)
-		r.now.Up += time.Minute
-		r.crash()
-		r.pass(0)
-		r.wantStatus(p.ID, payment.StatusUnknown)
-	})
-	t.Run("another boot", func(t *testing.T) {
-		r := newRig(t)
-		p := r.sale(till1, "R1")
-		r.cancel(till1, p.ID)
-		r.reboot()
-		r.wantScreen(engine.ViewChecking)
-		r.forget()
-		r.pass(time.Second)
-		if r.canary != 1 {
-			t.Errorf("%d canaries were asked for: a withdrawal of an earlier boot is long past", r.canary)
-		}
-		r.prove()
-		r.wantStatus(p.ID, payment.StatusCancelled, payment.FlagUnconfirmed)
-	})
-	t.Run("another boot, deaf", func(t *testing.T) {
-		r := newRig(t)
-		p := r.sale(till1, "R1")
-		r.cancel(till1, p.ID)
-		r.reboot()
-		r.pass(25*time.Second - time.Millisecond)
-		r.wantStatus(p.ID, payment.StatusAwaiting)
-		r.pass(time.Millisecond)
-		r.wantStatus(p.ID, payment.StatusUnknown)
-	})
+// Restarts while the truth is read: ended and undecided, in the same boot and in another.
+
+func TestRestartSameBootProofStillToCome(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	withdrawn := r.now.Up
+	r.pass(2 * time.Second)
+	r.crash()
+	r.wantScreen(engine.ViewChecking)
+	r.step(engine.CanaryReturned{SentUp: withdrawn + 5*time.Second - 1})
+	r.wantStatus(p.ID, payment.StatusAwaiting)
+	r.pass(2 * time.Second)
+	if r.canary != 0 {
+		t.Error("a canary was asked for before it can count")
+	}
+	r.pass(time.Second)
+	if r.canary != 1 {
+		t.Errorf("%d canaries were asked for", r.canary)
+	}
+	r.prove()
+	r.wantStatus(p.ID, payment.StatusCancelled, payment.FlagUnconfirmed)
+	r.wantFacts(p.ID, "requested minted shown cancel_requested withdrawn path_proved")
+}
+
+func TestRestartSameBootAnswerWithinGoesOn(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	r.pass(20 * time.Second)
+	r.crash()
+	r.pass(5*time.Second - time.Millisecond)
+	r.wantStatus(p.ID, payment.StatusAwaiting)
+	r.pass(time.Millisecond)
+	r.wantStatus(p.ID, payment.StatusUnknown)
+}
+
+func TestRestartSameBootAnswerWithinIsOver(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	r.now.Up += time.Minute
+	r.crash()
+	r.pass(0)
+	r.wantStatus(p.ID, payment.StatusUnknown)
+}
+
+func TestRestartAnotherBootEnded(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	r.reboot()
+	r.wantScreen(engine.ViewChecking)
+	r.forget()
+	r.pass(time.Second)
+	if r.canary != 1 {
+		t.Errorf("%d canaries were asked for: a withdrawal of an earlier boot is long past", r.canary)
+	}
+	r.prove()
+	r.wantStatus(p.ID, payment.StatusCancelled, payment.FlagUnconfirmed)
+}
+
+func TestRestartAnotherBootEndedAndDeaf(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	r.reboot()
+	r.pass(25*time.Second - time.Millisecond)
+	r.wantStatus(p.ID, payment.StatusAwaiting)
+	r.pass(time.Millisecond)
+	r.wantStatus(p.ID, payment.StatusUnknown)
 }
 
 // TestRestartWhenTheWithdrawalIsMissing: an older release may have committed the cause alone.

@@ -3,8 +3,6 @@ package engine_test
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,108 +13,6 @@ import (
 	"kiosk-agent/payment"
 	"kiosk-agent/payment/engine"
 )
-
-// shell is an Engine over a real journal, with a display and a prober that count.
-type shell struct {
-	*engine.Engine
-	t       *testing.T
-	j       *flaky
-	gw      *gateway
-	began   time.Time
-	views   chan engine.View // nil = nobody looks
-	canary  atomic.Int64
-	appends atomic.Int64
-	stop    context.CancelFunc
-	ended   chan error
-}
-
-func (s *shell) Now() engine.Now {
-	up := time.Since(s.began)
-	return engine.Now{Wall: day.Add(up), Boot: "boot-1", Up: time.Hour + up}
-}
-
-func (s *shell) Show(v engine.View) {
-	if s.views != nil {
-		s.views <- v
-	}
-}
-
-func (s *shell) SendCanary() { s.canary.Add(1) }
-
-// Append counts what the shell tries.
-func (s *shell) Append(facts []payment.Fact, pos *payment.Position) error {
-	s.appends.Add(1)
-	return s.j.Append(facts, pos)
-}
-
-// openJournal is done outside of a synctest bubble, whose clock its connections must not know.
-func openJournal(t *testing.T) *flaky {
-	t.Helper()
-	j, err := offline.Open(offline.Config{Path: filepath.Join(t.TempDir(), "journal.db"), Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { j.Close() })
-	return &flaky{Journal: j}
-}
-
-func newShell(t *testing.T, j *flaky, views chan engine.View) *shell {
-	s := &shell{t: t, j: j, gw: &gateway{secret: "right"}, began: time.Now(), views: views, ended: make(chan error, 1)}
-	m := engine.NewMachine(config(), engine.Ports{
-		Ledger: j, Register: j, Inbox: j, Storage: j, Gateway: s.gw, Display: &paper{}, IDs: &counter{},
-	})
-	s.Engine = engine.New(m, s, s, s, s, slog.New(slog.DiscardHandler))
-	return s
-}
-
-// run runs the engine, ready for sales, until the test ends.
-func (s *shell) run() {
-	ctx, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	go func() { s.ended <- s.Run(ctx) }()
-	s.ready()
-}
-
-func (s *shell) ready() {
-	s.Post(engine.RelayChanged{Connected: true})
-	s.Canary(s.Now().Up)
-	s.Post(engine.DisplayChanged{Connected: true})
-	s.Post(engine.DisplayShows{Kind: engine.ViewIdle})
-}
-
-func (s *shell) end() {
-	s.t.Helper()
-	s.stop()
-	if err := <-s.ended; err != nil {
-		s.t.Errorf("Run: %v", err)
-	}
-}
-
-type outcome struct {
-	p   payment.Payment
-	err error
-}
-
-func outcomes() (chan outcome, func(payment.Payment, error)) {
-	got := make(chan outcome, 1)
-	return got, func(p payment.Payment, err error) { got <- outcome{p, err} }
-}
-
-func (s *shell) start(till, reference string) payment.Payment {
-	s.t.Helper()
-	got, reply := outcomes()
-	s.Start(till, request(reference), reply)
-	o := <-got
-	if o.err != nil {
-		s.t.Fatal(o.err)
-	}
-	s.Post(engine.DisplayShows{Kind: engine.ViewPay, Payment: o.p.ID, Revision: o.p.Revision})
-	return o.p
-}
-
-func (s *shell) deliver(seq uint64, records ...payment.Record) error {
-	return s.Deliver(context.Background(), seal("right", records...), payment.Position{Epoch: "E", Seq: seq, ID: "D"}, false)
-}
 
 func TestShellPlaysASale(t *testing.T) {
 	j := openJournal(t)
@@ -255,6 +151,39 @@ func TestShellAnswersEverybodyWhenItStops(t *testing.T) {
 		s.Attach(till1, func(payment.Payment) {}, func() {})()
 		for range 1000 {
 			s.Post(engine.Ticked{})
+		}
+	})
+}
+
+func TestShellFinishesWhatWasAskedBeforeTheEnd(t *testing.T) {
+	j := openJournal(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, j, nil)
+		s.run()
+		p := s.start(till1, "R1")
+		hold := make(chan struct{})
+		s.Get(till1, payment.Key{ID: p.ID}, func(payment.Payment, error) { <-hold })
+		synctest.Wait()
+		delivered := make(chan error, 1)
+		go func() { delivered <- s.deliver(1, paid(p)) }()
+		synctest.Wait()
+		answers := make(chan error, 20)
+		for range cap(answers) {
+			s.Acknowledge(till1, p.ID, 3, func(err error) { answers <- err })
+		}
+		s.stop()
+		close(hold)
+		if err := <-delivered; err != nil {
+			t.Errorf("deliver: %v", err)
+		}
+		for range cap(answers) {
+			if err := <-answers; err != nil {
+				t.Errorf("acknowledge: %v", err)
+			}
+		}
+		s.end()
+		if got, _, err := j.Payment(p.ID); err != nil || !got.Acknowledged {
+			t.Errorf("%+v %v", got, err)
 		}
 	})
 }

@@ -158,64 +158,72 @@ func TestARefusedStartUsesUpNoReference(t *testing.T) {
 	r.sale(till1, "R1")
 }
 
-// TestRepeatedReference is every case of the last paragraph of interfaces.md, section 1.
+func approve(r *rig, p payment.Payment) { r.mustDeliver(paid(p)) }
+
+// cancelAndWait ends a payment as cancelled.
+func cancelAndWait(r *rig, p payment.Payment) {
+	r.cancel(till1, p.ID)
+	r.pass(6 * time.Second)
+	r.prove()
+}
+
+func anotherAmount() payment.Request {
+	q := request("R1")
+	q.Money.Amount++
+	return q
+}
+
+// repeats is every case of the last paragraph of interfaces.md, section 1.
+var repeats = []struct {
+	name   string
+	before func(r *rig, p payment.Payment)
+	ask    payment.Request
+	want   payment.Code // "" = the same payment
+}{
+	{"awaiting", func(*rig, payment.Payment) {}, request("R1"), ""},
+	{"awaiting, another amount", func(*rig, payment.Payment) {}, anotherAmount(), payment.CodeReferenceConflict},
+	{"cancelling", func(r *rig, p payment.Payment) { r.cancel(till1, p.ID) }, request("R1"), ""},
+	{"approved", approve, request("R1"), ""},
+	{"approved, another amount", approve, anotherAmount(), payment.CodeReferenceConflict},
+	{"approved, just inside the window", func(r *rig, p payment.Payment) {
+		approve(r, p)
+		r.pass(10*time.Minute - time.Millisecond)
+	}, request("R1"), ""},
+	{"approved, window over", func(r *rig, p payment.Payment) {
+		approve(r, p)
+		r.pass(10 * time.Minute)
+	}, request("R1"), payment.CodeReferenceReused},
+	{"approved, agent restarted", func(r *rig, p payment.Payment) {
+		approve(r, p)
+		r.crash()
+	}, request("R1"), ""},
+	{"approved, rebooted", func(r *rig, p payment.Payment) {
+		approve(r, p)
+		r.reboot()
+	}, request("R1"), payment.CodeReferenceReused},
+	{"acknowledged", func(r *rig, p payment.Payment) {
+		approve(r, p)
+		r.mustAcknowledge(till1, p.ID)
+	}, request("R1"), payment.CodeReferenceReused},
+	{"an older revision acknowledged", func(r *rig, p payment.Payment) {
+		cancelAndWait(r, p)
+		r.mustAcknowledge(till1, p.ID)
+		approve(r, p)
+	}, request("R1"), payment.CodeReferenceReused},
+	{"corrected after the window", func(r *rig, p payment.Payment) {
+		cancelAndWait(r, p)
+		r.pass(10 * time.Minute)
+		approve(r, p)
+	}, request("R1"), payment.CodeReferenceReused},
+	{"corrected inside the window, nothing acknowledged", func(r *rig, p payment.Payment) {
+		cancelAndWait(r, p)
+		r.pass(time.Minute)
+		approve(r, p)
+	}, request("R1"), ""},
+}
+
 func TestRepeatedReference(t *testing.T) {
-	other := request("R1")
-	other.Money.Amount++
-	approve := func(r *rig, p payment.Payment) { r.mustDeliver(paid(p)) }
-	for _, tc := range []struct {
-		name   string
-		before func(r *rig, p payment.Payment)
-		ask    payment.Request
-		want   payment.Code // "" = the same payment
-	}{
-		{"awaiting", func(*rig, payment.Payment) {}, request("R1"), ""},
-		{"awaiting, another amount", func(*rig, payment.Payment) {}, other, payment.CodeReferenceConflict},
-		{"cancelling", func(r *rig, p payment.Payment) { r.cancel(till1, p.ID) }, request("R1"), ""},
-		{"approved", approve, request("R1"), ""},
-		{"approved, another amount", approve, other, payment.CodeReferenceConflict},
-		{"approved, just inside the window", func(r *rig, p payment.Payment) {
-			approve(r, p)
-			r.pass(10*time.Minute - time.Millisecond)
-		}, request("R1"), ""},
-		{"approved, window over", func(r *rig, p payment.Payment) {
-			approve(r, p)
-			r.pass(10 * time.Minute)
-		}, request("R1"), payment.CodeReferenceReused},
-		{"approved, agent restarted", func(r *rig, p payment.Payment) {
-			approve(r, p)
-			r.crash()
-		}, request("R1"), ""},
-		{"approved, rebooted", func(r *rig, p payment.Payment) {
-			approve(r, p)
-			r.reboot()
-		}, request("R1"), payment.CodeReferenceReused},
-		{"acknowledged", func(r *rig, p payment.Payment) {
-			approve(r, p)
-			r.mustAcknowledge(till1, p.ID)
-		}, request("R1"), payment.CodeReferenceReused},
-		{"an older revision acknowledged", func(r *rig, p payment.Payment) {
-			r.cancel(till1, p.ID)
-			r.pass(6 * time.Second)
-			r.prove()
-			r.mustAcknowledge(till1, p.ID)
-			approve(r, p)
-		}, request("R1"), payment.CodeReferenceReused},
-		{"corrected after the window", func(r *rig, p payment.Payment) {
-			r.cancel(till1, p.ID)
-			r.pass(6 * time.Second)
-			r.prove()
-			r.pass(10 * time.Minute)
-			approve(r, p)
-		}, request("R1"), payment.CodeReferenceReused},
-		{"corrected inside the window, nothing acknowledged", func(r *rig, p payment.Payment) {
-			r.cancel(till1, p.ID)
-			r.pass(6 * time.Second)
-			r.prove()
-			r.pass(time.Minute)
-			approve(r, p)
-		}, request("R1"), ""},
-	} {
+	for _, tc := range repeats {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t)
 			p := r.sale(till1, "R1")

@@ -246,3 +246,16 @@ func TestAReadAtTheVeryDeadline(t *testing.T) {
 		}
 	}
 }
+
+// TestAReadThatFindsTheEnd: the step that answers is the one that ends the payment, and nobody is attached.
+func TestAReadThatFindsTheEnd(t *testing.T) {
+	r := newRig(t)
+	r.step(engine.Detached{Till: till1})
+	p := r.sale(till1, "R1")
+	r.pass(181 * time.Second)
+	r.now.Up += time.Minute
+	if got, err := r.get(till1, p.ID); err != nil || got.Status != payment.StatusUnknown {
+		t.Errorf("%+v %v", got, err)
+	}
+	r.wantFacts(p.ID, "requested minted shown deadline_passed withdrawn undecided offered")
+}

@@ -1,0 +1,112 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+)
+
+// A commit that said it failed and did not: the journal holds what the machine believes lost. It must believe the journal.
+
+func TestNotifiedThoughItSaidNo(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	_, waiter := r.cancel(till1, p.ID)
+	r.j.lie = true
+	wantCode(t, r.deliver(paid(p)), payment.CodeJournalUnavailable)
+	r.j.lie = false
+	r.mustDeliver(paid(p))
+	r.pass(10 * time.Second)
+	r.prove()
+	r.pass(30 * time.Second)
+	r.wantStatus(p.ID, payment.StatusApproved)
+	if a := r.answers[waiter]; a.Payment.Status != payment.StatusApproved {
+		t.Errorf("the cancel was answered %+v", a)
+	}
+	for _, told := range r.changed {
+		if told.Final && told.Status != payment.StatusApproved {
+			t.Errorf("told %s", told.Status)
+		}
+	}
+	r.pass(11 * time.Second)
+	r.confirmIdle()
+	r.sale(till1, "R2")
+}
+
+func TestNotifiedThoughItSaidNoAndTheJournalCannotBeAsked(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	r.j.lie = true
+	r.deliver(paid(p))
+	r.j.lie, r.j.unread = false, true
+	r.pass(10 * time.Second)
+	r.prove()
+	if told := r.told(); told.Final {
+		t.Errorf("told %s", told.Status)
+	}
+	r.j.unread = false
+	r.pass(0)
+	if told := r.told(); told.Status != payment.StatusApproved {
+		t.Errorf("told %s", told.Status)
+	}
+}
+
+func TestCancelledThoughItSaidNo(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.j.lie = true
+	r.cancel(till1, p.ID)
+	r.j.lie = false
+	_, waiter := r.cancel(till1, p.ID)
+	r.pass(6 * time.Second)
+	r.prove()
+	if a := r.answers[waiter]; a.Err != nil || a.Payment.Status != payment.StatusCancelled {
+		t.Errorf("the second cancel was answered %+v", a)
+	}
+	r.wantFacts(p.ID, "requested minted shown cancel_requested withdrawn path_proved offered")
+}
+
+func TestRequestedThoughItSaidNo(t *testing.T) {
+	r := newRig(t)
+	r.j.lie = true
+	_, err := r.tryStart(till1, request("R1"))
+	wantCode(t, err, payment.CodeJournalUnavailable)
+	r.j.lie = false
+	_, err = r.tryStart(till1, request("R2"))
+	wantCode(t, err, payment.CodeBusy)
+	p := r.start(till1, "R1") // the same request again
+	if n := len(all[payment.Requested](r)); n != 1 || p.ID == "" {
+		t.Errorf("%d payments", n)
+	}
+	r.wantScreen(engine.ViewPay)
+	r.pass(5 * time.Second)
+	if got := r.payment(p.ID); got.EndedBy != payment.KindDisplayLost {
+		t.Errorf("nobody confirmed the code, and it goes on: %+v", got)
+	}
+}
+
+func TestRequestedThoughItSaidNoAndNeverAgain(t *testing.T) {
+	r := newRig(t)
+	r.j.lie = true
+	_, err := r.tryStart(till1, request("R1"))
+	wantCode(t, err, payment.CodeJournalUnavailable)
+	r.j.lie = false
+	r.pass(6 * time.Second)
+	r.pass(6 * time.Second)
+	r.prove()
+	r.wantStatus(newest(r, till1), payment.StatusCancelled, payment.FlagUnconfirmed)
+}
+
+func TestAcknowledgedThoughItSaidNo(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.mustDeliver(paid(p))
+	r.j.lie = true
+	wantCode(t, r.acknowledge(till1, p.ID, 3), payment.CodeJournalUnavailable)
+	r.j.lie = false
+	r.mustAcknowledge(till1, p.ID)
+	r.wantFacts(p.ID, "requested minted shown notified offered acknowledged")
+}
