@@ -142,10 +142,12 @@ func (s *step) end(a *account, cause payment.Data) {
 	a.canaryAt = s.now.Up + a.p.Policy.Settle.Duration()
 }
 
-// displayShows takes the display's confirmation.
+// displayShows takes the display's confirmation. A connection that has confirmed idle, or the outcome that it was told to show, shows
+// what it is told; a code proves that for its own payment only.
 func (s *step) displayShows(ev DisplayShows) {
-	if ev.Kind == ViewIdle {
-		s.m.displayIdle = true
+	v := s.m.view
+	if ev.Kind == ViewIdle || v.Payload == "" && ev.Kind == v.Kind && ev.Payment == v.Payment && ev.Revision == v.Revision {
+		s.m.displayProved = true
 	}
 	if ev.Kind != ViewPay && ev.Kind != ViewOpened {
 		return

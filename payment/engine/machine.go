@@ -47,13 +47,13 @@ type Machine struct {
 	debts    []debt
 	doubt    bool // a commit failed: the journal may hold more than open
 
-	relayUp      bool
-	relayCause   string
-	canaryUp     time.Duration // -1: none has returned in this process
-	rollback     string
-	displayUp    bool
-	displayIdle  bool // this connection of the display has confirmed idle
-	displayCause string
+	relayUp       bool
+	relayCause    string
+	canaryUp      time.Duration // -1: none has returned in this process
+	rollback      string
+	displayUp     bool
+	displayProved bool // this connection of the display has confirmed a screen that it was told
+	displayCause  string
 
 	view      View
 	viewUntil time.Duration // of an outcome; 0 = until something else happens
@@ -150,7 +150,7 @@ func (m *Machine) Step(now Now, ev Event) Output {
 		m.rollback = ev.Reason
 	case DisplayChanged:
 		m.displayUp, m.displayCause = ev.Connected, ev.Cause
-		m.displayIdle = m.displayIdle && ev.Connected
+		m.displayProved = m.displayProved && ev.Connected
 	case DisplayShows:
 		s.displayShows(ev)
 	case DisplayRefused:

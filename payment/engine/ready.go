@@ -31,7 +31,7 @@ func (m *Machine) reasons(now Now, till string) []payment.Reason {
 	if m.cfg.RequireCanary > 0 {
 		m.pathReason(now, add)
 	}
-	if m.cfg.RequireScreen && !m.showsItself(till) && (!m.displayUp || !m.displayIdle) {
+	if m.cfg.RequireScreen && !m.showsItself(till) && (!m.displayUp || !m.displayProved) {
 		message := "no customer display shows what it is told"
 		if m.displayCause != "" {
 			message += ": " + m.displayCause

@@ -175,3 +175,26 @@ func TestWakes(t *testing.T) {
 		})
 	}
 }
+
+// TestDisplayDuringAnOutcome: a display that comes back while an outcome is on the screen proves itself with that outcome; the next sale
+// does not wait until it is over. Another screen than the one that it was told proves nothing.
+func TestDisplayDuringAnOutcome(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.mustDeliver(paid(p))
+	r.step(engine.DisplayChanged{})
+	r.step(engine.DisplayChanged{Connected: true})
+	if got := r.reasons(); got != "no_display " {
+		t.Fatalf("not ready because of %q", got)
+	}
+	final := r.payment(p.ID)
+	r.step(engine.DisplayShows{Kind: engine.ViewDeclined, Payment: p.ID, Revision: final.Revision})
+	r.step(engine.DisplayShows{Kind: engine.ViewApproved, Payment: p.ID, Revision: final.Revision - 1})
+	if got := r.reasons(); got != "no_display " {
+		t.Fatalf("another screen proved the display: %q", got)
+	}
+	r.step(engine.DisplayShows{Kind: engine.ViewApproved, Payment: p.ID, Revision: final.Revision})
+	if got := r.reasons(); got != "" {
+		t.Fatalf("not ready because of %q", got)
+	}
+}

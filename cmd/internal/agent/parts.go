@@ -163,7 +163,7 @@ func (d displayEvents) DisplayRefused(id string, _ int64, reason string) {
 func (d displayEvents) DisplayState(s ui.State) {
 	cause := "none is connected"
 	if s.Connected {
-		cause = "it has not confirmed the idle screen yet"
+		cause = "it has not confirmed a screen yet"
 	}
 	d.a.engine.Post(engine.DisplayChanged{Connected: s.Connected, Cause: cause})
 }
