@@ -117,7 +117,7 @@ func OpenReadOnly(path string) (*Reader, error) {
 	}
 	if err != nil {
 		r.db.Close()
-		if e, ok := errors.AsType[*Error](err); ok && e.Kind == ErrIO {
+		if e, ok := errors.AsType[*Error](err); ok && errors.Is(e.Kind, ErrIO) {
 			e.Hint = "reading needs PATH-shm beside the journal: start the agent, or run this as its user or as root"
 		}
 		return nil, err

@@ -272,7 +272,9 @@ func (h *House) abandon() {
 	}
 	if h.stopRelay != nil {
 		h.stopRelay()
-		_ = <-h.relayDone // Open's own error is the one to tell
+		if err := <-h.relayDone; err != nil {
+			h.log.Warn("the relay did not stop well", "error", err)
+		}
 	} else if h.Relay != nil {
 		h.Relay.Close()
 	}
