@@ -23,9 +23,22 @@ import (
 // mismatch is the amount whose payment the simulated gateway reports wrongly, in cents.
 const mismatch = 7777
 
+// lines are two tills that connect to the agent.
+const lines = `
+[[till.serial]]
+name = "line-1"
+device = "tcp-listen:%s"
+
+[[till.serial]]
+name = "line-2"
+device = "tcp-listen:%s"
+dialect = "nets"
+`
+
 var houses sync.Map // by script: a func that ends it
 
-// startHouse runs everything but the command under test in this process, for the script that asks. It sets CONFIG.
+// startHouse runs everything but the command under test in this process, for the script that asks. It sets CONFIG, HOUSE, TAG, and
+// LINE and NETSLINE: the addresses of two tills' lines, one in each built-in dialect.
 //
 // Its customer opens each link. 1000.01 is paid and 1000.02 declined by that (sandbox.DefaultOutcomes); 77.77 is paid, and reported
 // with another amount; with any other amount the customer walks away.
@@ -33,9 +46,11 @@ func startHouse(ts *testscript.TestScript, _ bool, _ []string) {
 	dir, err := os.MkdirTemp("", "script-") // short: the admin socket's path has a limit
 	ts.Check(err)
 	ts.Defer(func() { _ = os.RemoveAll(dir) })
+	line, nets := freeAddr(ts), freeAddr(ts)
 	h, err := house.Open(context.Background(), house.Options{
 		Dir: dir, Log: slog.New(slog.DiscardHandler), Version: "script", MerchantName: "Kopi", TillListen: freeAddr(ts), Settle: time.Second,
 		Faults: []sandbox.Fault{{Kind: sandbox.FaultWrongAmount, Amount: mismatch}},
+		Extra:  fmt.Sprintf(lines, line, nets),
 	})
 	ts.Check(err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -64,6 +79,8 @@ func startHouse(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("CONFIG", h.ConfigPath)
 	ts.Setenv("HOUSE", dir)
 	ts.Setenv("TAG", h.Tag)
+	ts.Setenv("LINE", line)
+	ts.Setenv("NETSLINE", nets)
 }
 
 func endHouse(ts *testscript.TestScript, _ bool, _ []string) {

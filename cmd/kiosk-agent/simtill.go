@@ -26,15 +26,15 @@ type simTill struct {
 	label  string // what it is, for people
 	sent   int    // transmissions of it
 	ackBy  time.Time
-	asked  map[string]bool // ECN+function of requests whose response is still to come
-	hold   string          // the key of the response that the next command waits for
+	asked  map[string]ecr.Kind // ECN+function of requests whose response is still to come
+	hold   string              // the key of the response that the next command waits for
 	exit   int
 	inputs bool // the input has not ended
 }
 
 func newSimTill(d *ecr.Dialect, out io.Writer) *simTill {
 	return &simTill{
-		d: d, out: out, scanner: d.NewResponseScanner(), ecn: time.Now().Unix() % 1_000_000 * 100, asked: make(map[string]bool), inputs: true,
+		d: d, out: out, scanner: d.NewResponseScanner(), ecn: time.Now().Unix() % 1_000_000 * 100, asked: make(map[string]ecr.Kind), inputs: true,
 	}
 }
 
@@ -72,7 +72,7 @@ func (s *simTill) serve(ctx context.Context, c line, lines <-chan string) (done 
 			return true, nil
 		}
 		input := lines
-		if s.frame != nil || s.asked[s.hold] || !s.inputs {
+		if s.frame != nil || s.waits(s.hold) || !s.inputs {
 			input = nil
 		}
 		select {
@@ -112,7 +112,8 @@ func (s *simTill) serve(ctx context.Context, c line, lines <-chan string) (done 
 func (s *simTill) command(c line, text string) error {
 	text, background := strings.CutSuffix(text, "&")
 	word, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
-	kind, schemes := ecr.KindUnknown, ""
+	var kind ecr.Kind
+	var schemes string
 	switch word {
 	case "status":
 		kind = ecr.KindStatus
@@ -136,23 +137,61 @@ func (s *simTill) command(c line, text string) error {
 	case "send":
 		return s.raw(c, rest)
 	case "quit":
-		s.inputs, s.asked = false, map[string]bool{}
+		s.leave()
+		s.inputs, s.asked = false, map[string]ecr.Kind{}
+		return nil
+	case "help":
+		fmt.Fprintln(s.out, tillHelp)
 		return nil
 	default:
-		fmt.Fprintln(s.out, tillHelp)
+		s.refuse(fmt.Sprintf("%.40q is no command; \"help\" lists them", word))
 		return nil
 	}
 	frame, key, err := s.request(kind, schemes, strings.TrimSpace(rest))
 	if err != nil {
-		fmt.Fprintln(s.out, err)
+		s.refuse(err.Error())
 		return nil
 	}
-	s.asked[key], s.hold = true, ""
+	s.supersede(kind)
+	s.asked[key], s.hold = kind, ""
 	if !background {
 		s.hold = key
 	}
 	s.frame, s.sent, s.label = frame, 0, strings.TrimSpace(word+" "+rest)
 	return s.transmit(c)
+}
+
+// refuse says why a line of input was not carried out. Its exit code is not that of an approval.
+func (s *simTill) refuse(why string) {
+	fmt.Fprintln(s.out, why)
+	s.exit = exitUsage
+}
+
+func (s *simTill) waits(key string) bool {
+	_, ok := s.asked[key]
+	return ok
+}
+
+// supersede forgets a sale that waits for its response when another is asked for: the terminal answers the newer one only.
+func (s *simTill) supersede(by ecr.Kind) {
+	if by != ecr.KindSale && by != ecr.KindVoid {
+		return
+	}
+	for key, kind := range s.asked {
+		if kind == ecr.KindSale {
+			delete(s.asked, key)
+			fmt.Fprintln(s.out, "  (the sale before this one is not answered any more: ask for the last result)")
+		}
+	}
+}
+
+// leave ends the play. A sale that was not answered may still be paid.
+func (s *simTill) leave() {
+	for _, kind := range s.asked {
+		if kind == ecr.KindSale || kind == ecr.KindLast {
+			s.exit = exitUnknown
+		}
+	}
 }
 
 func (s *simTill) setECN(text string) {
@@ -235,7 +274,7 @@ func (s *simTill) function(kind ecr.Kind, scheme string) (string, error) {
 func (s *simTill) raw(c line, digits string) error {
 	b, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
 	if err != nil {
-		fmt.Fprintln(s.out, "send needs hex digits:", err)
+		s.refuse("send needs hex digits: " + err.Error())
 		return nil
 	}
 	s.print("→", b, "")
@@ -246,7 +285,7 @@ func (s *simTill) raw(c line, digits string) error {
 func (s *simTill) transmit(c line) error {
 	if s.sent >= s.d.Timers().Transmissions {
 		fmt.Fprintln(s.out, "No ACK: the terminal does not answer. Ask for the last result before selling again.")
-		s.frame, s.asked, s.exit = nil, map[string]bool{}, exitUnknown
+		s.frame, s.asked, s.exit = nil, map[string]ecr.Kind{}, exitUnknown
 		return nil
 	}
 	s.sent++
@@ -303,7 +342,7 @@ func (s *simTill) response(c line, ev ecr.Event) error {
 	if err := c.Write([]byte{s.d.ACK()}); err != nil {
 		return err
 	}
-	s.print("←", ev.Raw, fmt.Sprintf("%s %s %s", r.Function, r.Code, r.Text()))
+	s.print("←", ev.Raw, strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Function, r.Code, r.Text())))
 	kind := ecr.KindUnknown
 	for _, f := range s.d.Functions() {
 		if f.Code == string(r.Function) {
@@ -311,28 +350,41 @@ func (s *simTill) response(c line, ev ecr.Event) error {
 		}
 	}
 	key := responseKey(kind, r.ECN, string(r.Function))
-	if !s.asked[key] {
+	if !s.waits(key) {
 		fmt.Fprintln(s.out, "  (not the answer to anything that was asked)")
 		return nil
 	}
 	delete(s.asked, key)
 	if kind == ecr.KindSale || kind == ecr.KindLast {
-		s.exit = s.judge(r)
+		s.exit = s.judge(kind, r)
 	}
 	return nil
 }
 
-// judge is the exit code of a sale's response.
-func (s *simTill) judge(r ecr.Response) int {
+// uncertain are the outcomes after which the customer may have paid, notPaid those after which nobody has; never written.
+var (
+	uncertain = []ecr.Outcome{
+		ecr.Unknown, ecr.DeclinedUnconfirmed, ecr.ExpiredUnconfirmed, ecr.CancelledUnconfirmed, ecr.RepeatUncertain, ecr.JournalAfter, ecr.Internal,
+	}
+	notPaid = []ecr.Outcome{ecr.Declined, ecr.Expired, ecr.Cancelled}
+)
+
+// judge is the exit code of the response to a sale, or to the question for the last one. A refusal to start a sale says that nothing was
+// paid; a refusal to tell the last result (it still runs, say) does not.
+func (s *simTill) judge(kind ecr.Kind, r ecr.Response) int {
 	if r.Approved() {
 		return exitDone
 	}
-	for _, o := range s.d.OutcomesWith(string(r.Code)) {
-		if o == ecr.Unknown {
-			return exitUnknown
-		}
+	meanings := s.d.OutcomesWith(string(r.Code))
+	among := func(list []ecr.Outcome) bool {
+		return slices.ContainsFunc(meanings, func(o ecr.Outcome) bool { return slices.Contains(list, o) })
 	}
-	return exitFailed
+	switch {
+	case len(meanings) == 0, among(uncertain), kind == ecr.KindLast && !among(notPaid):
+		return exitUnknown
+	default:
+		return exitFailed
+	}
 }
 
 func (s *simTill) print(arrow string, b []byte, what string) {

@@ -32,7 +32,8 @@ const tillHelp = `till plays a till on an ECR line, for integrators without one.
   quit
 
 A command waits for its response before the next one is read; with "&" behind it, it does not: "qr 10.23 &", then "cancel".
-With --script (or commands in a pipe) the exit code is that of the last sale: 0 approved, 1 not paid, 3 uncertain.`
+With --script (or commands in a pipe) the exit code is that of the last sale, or of the last result that was asked for: 0 approved,
+1 not paid or refused, 3 not known (uncertain, still running, not answered); 2 if a line after it was not understood.`
 
 func newTill() *cobra.Command {
 	var device, tcp, dialect, script string
@@ -115,6 +116,7 @@ func (s *simTill) run(ctx context.Context, link *serial.Link, lines <-chan strin
 		}
 		return err
 	})
+	s.leave()
 	if err != nil {
 		return failed(err)
 	}
