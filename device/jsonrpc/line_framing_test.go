@@ -138,11 +138,18 @@ func TestLineSplitAndGlued(t *testing.T) {
 	for i := range 100 {
 		all.WriteString(request(i, "terminal.info", `{}`) + "\r\n\n")
 	}
-	go r.say(all.String())
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := io.WriteString(r.conn, all.String())
+		wrote <- err
+	}()
 	for i := range 100 {
 		if g := r.answer(); string(g.ID) != fmt.Sprint(i) {
 			t.Fatalf("answer %d: %s", i, g.raw)
 		}
+	}
+	if err := <-wrote; err != nil {
+		t.Error(err)
 	}
 }
 
