@@ -103,21 +103,26 @@ func (l *Link) State() State {
 // started have ended. serve is never called twice at the same time.
 func (l *Link) Run(ctx context.Context, serve Serve) error {
 	wait := backoff{low: l.cfg.RetryMin, high: l.cfg.RetryMax, random: l.random}
-	for ctx.Err() == nil {
-		lasted, err := l.once(ctx, serve)
-		if ctx.Err() != nil {
-			break
-		}
-		l.failed(err)
-		if lasted >= steady {
-			wait.reset()
-		}
-		if l.pause(ctx, wait.next()) != nil {
-			break
-		}
+	for l.attempt(ctx, serve, &wait) {
 	}
 	l.change(func(s *State) { s.Open, s.Listening, s.Name = false, false, "" })
 	return nil
+}
+
+// attempt opens the line once, serves it, and waits for the next attempt; false when there is none.
+func (l *Link) attempt(ctx context.Context, serve Serve, wait *backoff) (more bool) {
+	if ctx.Err() != nil {
+		return false
+	}
+	lasted, err := l.once(ctx, serve)
+	if ctx.Err() != nil {
+		return false
+	}
+	l.failed(err)
+	if lasted >= steady {
+		wait.reset()
+	}
+	return l.pause(ctx, wait.next()) == nil
 }
 
 // once opens the line and serves it until it breaks; it says how long that went well, and why it did not go on.
@@ -160,13 +165,16 @@ func (l *Link) attend(ctx context.Context, c *conn, serve Serve) error {
 		}
 	}()
 	err := serve(ctx, c)
+	reason, hostile := hostility(err)
+	if hostile {
+		l.refused(c.Name(), reason) // before the peer can see that it is closed
+	}
 	close(over)
 	<-watched
 	if closeErr := c.Close(); closeErr != nil {
 		l.log.Debug("line closed with an error", "error", closeErr)
 	}
-	if reason, hostile := hostility(err); hostile {
-		l.refused(c.Name(), reason)
+	if hostile {
 		return err
 	}
 	if cause := c.failure(); cause != nil {

@@ -169,7 +169,7 @@ func (t *ttyLine) Read(p []byte) (int, error) {
 }
 
 func (t *ttyLine) Write(p []byte, until time.Time) error {
-	if err := t.f.SetWriteDeadline(until.Add(time.Hour)); err != nil {
+	if err := t.f.SetWriteDeadline(until); err != nil {
 		return t.error(err)
 	}
 	began := time.Now()
