@@ -133,7 +133,7 @@ func (m *Machine) offered(in Offered) {
 	}
 	code, _ := refusedBy(in.Err)
 	switch {
-	case in.Err == nil && a.status != a.s.p.Status && a.tries == 0:
+	case a.tries == 0 && (in.Err == nil && a.status != a.s.p.Status || code == payment.CodeInvalid && a.rev != a.s.p.Revision):
 		a.frame = nil // the truth has changed before the first byte: tell that
 		m.transmit()
 	case in.Err == nil:

@@ -228,6 +228,30 @@ func TestCorrections(t *testing.T) {
 		r.send(saleOn(ecn, 1023)) // whoever asks again hears the truth
 		r.wantAnswers(ecn + " Q1 00")
 	})
+	t.Run("before the offer was read", func(t *testing.T) {
+		r := newRig(t, "paycube")
+		p := r.start(ecn, 1023)
+		r.desk.finish(p.ID, payment.StatusExpired)
+		r.desk.finish(p.ID, payment.StatusApproved) // the engine is ahead of what the machine has read
+		r.run()
+		r.wantAnswers(ecn + " Q1 00")
+	})
+	t.Run("told without a commit", func(t *testing.T) {
+		r := newRig(t, "paycube")
+		p := r.start(ecn, 1023)
+		p.Status, p.Final = payment.StatusUnknown, true
+		r.step(Changed{p}) // the journal knows nothing of it
+		r.wantAnswers(ecn + " Q1 TO")
+		r.send([]byte{ack})
+		if got := r.desk.get(p.ID); got.AckedRev != 0 || got.Final {
+			t.Errorf("%+v", got)
+		}
+		r.finish(p, payment.StatusApproved)
+		r.pass(time.Hour)
+		r.want() // a correction
+		r.send(frame(ecn, "56", "01"))
+		r.wantAnswers(ecn + " 56 00")
+	})
 	t.Run("before the first byte", func(t *testing.T) {
 		r := newRig(t, "paycube")
 		p := r.start(ecn, 1023)

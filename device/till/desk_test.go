@@ -136,10 +136,18 @@ func (d *desk) Last(_ string, reply func(payment.Payment, error)) {
 func (d *desk) Offer(_, id string, revision int64, frame []byte, reply func(error)) {
 	d.mu.Lock()
 	err := d.called("offer", id)
-	if p := d.get(id); err == nil && !p.Final {
-		err = &payment.Error{Code: payment.CodeInvalid, Op: "offer"}
-	} else if err == nil {
-		d.add(id, payment.Offered{Revision: revision, Status: p.Status, Frame: slices.Clone(frame)})
+	if p := d.get(id); err == nil {
+		status, known := p.Status, p.Final && revision == p.Revision
+		for _, t := range p.Sent {
+			if t.Revision == revision {
+				status, known = t.Status, true
+			}
+		}
+		if known {
+			d.add(id, payment.Offered{Revision: revision, Status: status, Frame: slices.Clone(frame)})
+		} else {
+			err = &payment.Error{Code: payment.CodeInvalid, Op: "offer"}
+		}
 	}
 	d.mu.Unlock()
 	reply(err)

@@ -1,6 +1,7 @@
 package till
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ func FuzzSession(f *testing.F) {
 		script(sendOp, saleOn(ecn, 7), sendOp, frame(ecn, "A5", "01"), disturbOp, []byte{0}, sendOp, saleOn(ecn, 7), endOp, nil),
 		script(sendOp, saleOn(ecn, 7), disturbOp, []byte{1}, sendOp, saleOn(ecn, 7), endOp, nil, sendOp, []byte{nak, nak, nak, nak}),
 		script(sendOp, []byte{stx, 0x99, 0x99, 1, 2, 3, ack, nak, etx}, waitOp, []byte{1}, sendOp, saleOn(ecn, 7)[:9], disturbOp, []byte{2}),
+		script(frameOp, []byte{24}, frameOp, []byte{25}, endOp, nil, waitOp, []byte{5}, frameOp, []byte{24}, disturbOp, []byte{0}, frameOp, []byte{24}),
 	} {
 		f.Add(seed)
 	}
@@ -27,7 +29,7 @@ func FuzzSession(f *testing.F) {
 			b = b[2:]
 			n = min(n, len(b))
 			r.play(op, b[:n])
-			if op == sendOp || op == disturbOp || op == waitOp {
+			if op != endOp && op != failOp {
 				b = b[n:]
 			}
 			r.audit()
@@ -44,6 +46,7 @@ const (
 	endOp
 	disturbOp
 	failOp
+	frameOp
 	ops
 )
 
@@ -86,6 +89,9 @@ func (r *rig) play(op byte, data []byte) {
 				r.drain()
 			}
 		}
+	case frameOp: // a frame that is right, from few enough numbers to meet again
+		f := []string{"Q1", "Q1", "Q1", "C1", "A1", "A5", "56", "C2"}[x%8]
+		r.send(frame(fmt.Sprintf("%012d", x/8%3), f, "01", fmt.Sprintf("40=%012d", x/24%3)))
 	case failOp:
 		clear(r.desk.fail)
 		if len(data) > 0 {

@@ -52,8 +52,8 @@ type Session struct {
 	log      *slog.Logger
 	metrics  *metrics
 
-	running sync.Mutex // held by Run: one connection at a time
-	machine *Machine   // belongs to Run
+	turn    chan struct{} // holds one: the Run whose turn it is, for there is one connection at a time
+	machine *Machine      // belongs to that Run
 
 	mu     sync.Mutex
 	inbox  []Input       // replies and changes, in the engine's order; bounded by what was asked and by what changes
@@ -84,7 +84,7 @@ func New(cfg Config, d *ecr.Dialect, payments device.LinePayments, terminal devi
 	}
 	return &Session{
 		cfg: cfg.withDefaults(d), payments: payments, terminal: terminal, clock: clock, log: log.With("till", cfg.Till, "dialect", d.Name()),
-		metrics: m, machine: machine, signal: make(chan struct{}, 1),
+		metrics: m, machine: machine, turn: make(chan struct{}, 1), signal: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -92,8 +92,13 @@ func New(cfg Config, d *ecr.Dialect, payments device.LinePayments, terminal devi
 // ErrHostile, or what the connection said. What a sale is owed survives, here and in the journal: the next Run goes on. A second Run
 // waits for the first.
 func (s *Session) Run(ctx context.Context, conn Conn) error {
-	s.running.Lock()
-	defer s.running.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		conn.Close()
+		return nil
+	}
 	inner, cancel := context.WithCancel(ctx)
 	c := &connection{
 		Session: s, conn: conn, ctx: inner, chunks: make(chan []byte), writes: make(chan []byte, 1), wrote: make(chan struct{}, 1),
