@@ -217,6 +217,35 @@ func TestJSONRPCOverSerial(t *testing.T) {
 	}
 }
 
+// refusals is how many connections were counted as refused for this reason.
+func (v *terminal) refusals(t *testing.T, reason string) float64 {
+	t.Helper()
+	families, err := v.reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "kiosk_line_refused_total" && strings.Contains(m.String(), `"`+reason+`"`) {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
+}
+
+// closed reads a connection to its end, and waits until the terminal knows that it is over.
+func (v *terminal) closed(c *till) string {
+	c.t.Helper()
+	b, err := io.ReadAll(c.in)
+	if err != nil && len(b) == 0 && !strings.Contains(err.Error(), "reset") {
+		c.t.Fatal(err)
+	}
+	c.rw.Close()
+	v.until(c.t, "closed", func(s serial.State) bool { return !s.Open })
+	return string(b)
+}
+
 // The same over TCP with the token; a stranger with the wrong one is closed and counted, and so is a web page.
 func TestJSONRPCOverTCP(t *testing.T) {
 	v := newTerminal(t, "tcp-listen:127.0.0.1:0")
@@ -229,47 +258,24 @@ func TestJSONRPCOverTCP(t *testing.T) {
 		}
 		return newTill(t, c)
 	}
-	refusals := func(reason string) float64 {
-		t.Helper()
-		families, err := v.reg.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range families {
-			for _, m := range f.GetMetric() {
-				if f.GetName() == "kiosk_line_refused_total" && strings.Contains(m.String(), `"`+reason+`"`) {
-					return m.GetCounter().GetValue()
-				}
-			}
-		}
-		return 0
-	}
-	closed := func(c *till) string {
-		t.Helper()
-		b, err := io.ReadAll(c.in)
-		if err != nil && len(b) == 0 && !strings.Contains(err.Error(), "reset") {
-			t.Fatal(err)
-		}
-		c.rw.Close()
-		v.until(t, "closed", func(s serial.State) bool { return !s.Open })
-		return string(b)
-	}
 	stranger := dial()
 	fmt.Fprint(stranger.rw, `{"jsonrpc":"2.0","id":1,"method":"terminal.authenticate","params":{"token":"guess"}}`+"\n"+
 		`{"jsonrpc":"2.0","id":2,"method":"payment.start","params":{"reference":"R","amount":1}}`+"\n")
-	if said := closed(stranger); strings.Count(said, "\n") != 1 || !strings.Contains(said, "unauthenticated") {
+	if said := v.closed(stranger); strings.Count(said, "\n") != 1 || !strings.Contains(said, "unauthenticated") {
 		t.Errorf("a stranger is told %q", said)
 	}
 	noise := dial()
 	fmt.Fprint(noise.rw, "hello\n")
-	closed(noise)
+	v.closed(noise)
 	page := dial()
 	fmt.Fprint(page.rw, "POST / HTTP/1.1\r\nHost: x\r\n\r\n"+`{"jsonrpc":"2.0","id":1,"method":"payment.last"}`+"\n")
 	if b, _ := io.ReadAll(page.in); len(b) != 0 {
 		t.Errorf("a web page is told %q", b)
 	}
-	if token, malformed, web := refusals("token"), refusals("malformed"), refusals("http"); token != 1 || malformed != 1 || web != 1 {
-		t.Errorf("counted: token %v, malformed %v, http %v", token, malformed, web)
+	for _, reason := range []string{"token", "malformed", "http"} {
+		if n := v.refusals(t, reason); n != 1 {
+			t.Errorf("%s is counted %v times", reason, n)
+		}
 	}
 	if calls := v.payments.Calls(); len(calls) != 0 {
 		t.Fatalf("carried out: %v", calls)

@@ -120,10 +120,12 @@ func (b *lobby) leave(c *net.TCPConn, claim bool) (claimed bool) {
 	return true
 }
 
-func (b *lobby) release() {
+// release ends the live connection's turn, and says so before anybody else can have it: who was told that the line is free is let in.
+func (b *lobby) release(say func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.live = false
+	say()
 }
 
 // close sends away those that wait. A live connection is serve's to end.
@@ -214,8 +216,9 @@ func (l *Link) receive(ctx context.Context, c *net.TCPConn, b *lobby, address st
 	err := l.attend(ctx, newConn(&tcpLine{TCPConn: c, first: first}, TCPListen, l.cfg), serve)
 	l.metrics.failures.WithLabelValues(l.cfg.Till, kindOf(err)).Inc()
 	l.log.Info("till disconnected", "peer", peer, "reason", err)
-	l.change(func(s *State) { s.Open, s.Name, s.LastError, s.Hint = false, address, err.Error(), hintOf(err) })
-	b.release()
+	b.release(func() {
+		l.change(func(s *State) { s.Open, s.Name, s.LastError, s.Hint = false, address, err.Error(), hintOf(err) })
+	})
 }
 
 // sniff reads until the guards know enough. Bytes come as the peer sends them, so a till's first byte is not held back.
