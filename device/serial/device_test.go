@@ -124,9 +124,9 @@ func TestBlockedWrite(t *testing.T) {
 	conn := want(t, "connection", r.conns)
 	began := time.Now()
 	written := make(chan error, 1)
-	go func() { written <- conn.Write(make([]byte, 20_000)) }() // a pseudo-terminal takes less
+	go func() { written <- conn.Write(make([]byte, 100_000)) }() // a pseudo-terminal takes less
 	err := want(t, "end of the write", written)
-	if took, wire := time.Since(began), r.cfg.wireTime(20_000); !errors.Is(err, ErrBlocked) || took > 2*wire+time.Second {
+	if took, wire := time.Since(began), r.cfg.wireTime(100_000); !errors.Is(err, ErrBlocked) || took > 2*wire+time.Second {
 		t.Fatalf("%v after %v", err, took)
 	}
 	if err := conn.Write([]byte("x")); !errors.Is(err, ErrClosed) {
@@ -144,7 +144,7 @@ func TestCloseFreesReadAndWrite(t *testing.T) {
 	r := run(t, Config{Device: c.name})
 	conn := want(t, "connection", r.conns)
 	written := make(chan error, 1)
-	go func() { written <- conn.Write(make([]byte, 20_000)) }()
+	go func() { written <- conn.Write(make([]byte, 100_000)) }()
 	c.hear("\x00") // the write is under way
 	if err := conn.Close(); err != nil {
 		t.Error(err)

@@ -219,7 +219,7 @@ func TestPortLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.hear("out")
-	if err := l.Write(make([]byte, 20_000), time.Now().Add(50*time.Millisecond)); !errors.Is(err, ErrBlocked) {
+	if err := l.Write(make([]byte, 100_000), time.Now().Add(50*time.Millisecond)); !errors.Is(err, ErrBlocked) {
 		t.Fatalf("a write that nobody reads: %v", err)
 	}
 	if err := l.Close(); !errors.Is(err, ErrBlocked) {
