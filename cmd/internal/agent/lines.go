@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -95,7 +96,13 @@ func (a *Agent) serveECR(s config.Serial) (serial.Serve, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, c serial.Conn) error { return session.Run(ctx, c) }, nil
+	return func(ctx context.Context, c serial.Conn) error {
+		err := session.Run(ctx, c)
+		if errors.Is(err, till.ErrHostile) {
+			return &serial.HostileError{Reason: "noise"}
+		}
+		return err
+	}, nil
 }
 
 // status is one till on a line, for terminal.status.
