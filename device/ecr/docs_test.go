@@ -1,0 +1,182 @@
+package ecr
+
+import (
+	"encoding/hex"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// document is docs/ECR.md.
+func document(t *testing.T) string {
+	t.Helper()
+	raw, err := os.ReadFile("../../docs/ECR.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// blocks are the document's code blocks in a language.
+func blocks(t *testing.T, language string) (list []string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(document(t), -1) {
+		list = append(list, m[1])
+	}
+	return list
+}
+
+// Each outcome has one row, with the code of either built-in dialect, the text, and what the cashier does.
+func TestDocumentCodes(t *testing.T) {
+	doc, paycube, nets := document(t), dialect(t, "paycube"), dialect(t, "nets")
+	for _, o := range Outcomes() {
+		inPaycube, text := paycube.Answer(o)
+		inNets, netsText := nets.Answer(o)
+		if text != netsText {
+			t.Errorf("%s: the document has one text for both dialects; they say %q and %q", o, text, netsText)
+		}
+		row := fmt.Sprintf("\n| `%s` | `%s` | `%s` | %s | ", o, inPaycube, inNets, text)
+		if n := strings.Count(doc, row); n != 1 {
+			t.Errorf("%d rows begin with %s", n, row)
+			continue
+		}
+		_, rest, _ := strings.Cut(doc, row)
+		line, _, _ := strings.Cut(rest, "\n")
+		if cells := strings.Split(strings.TrimSuffix(line, " |"), " | "); len(cells) != 2 || cells[0] == "" || cells[1] == "" {
+			t.Errorf("%s: when and what the cashier does: %q", o, line)
+		}
+	}
+	if rows := regexp.MustCompile("(?m)^\\| `[a-z_]+` \\| `..` \\| `..` \\|").FindAllString(doc, -1); len(rows) != len(Outcomes()) {
+		t.Errorf("%d rows for %d outcomes", len(rows), len(Outcomes()))
+	}
+}
+
+// The functions of both dialects, and no others, are in the table.
+func TestDocumentFunctions(t *testing.T) {
+	_, table, _ := strings.Cut(document(t), "| function | paycube | nets |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for column, name := range []string{"paycube", "nets"} {
+		shown := make(map[string]bool)
+		for line := range strings.Lines(table) {
+			for _, code := range regexp.MustCompile("`([0-9A-Z]{2})`").FindAllStringSubmatch(strings.Split(line, "|")[2+column], -1) {
+				shown[code[1]] = true
+			}
+		}
+		for _, f := range dialect(t, name).Functions() {
+			if !shown[f.Code] {
+				t.Errorf("%s: the table lacks %s", name, f.Code)
+			}
+			delete(shown, f.Code)
+		}
+		if len(shown) > 0 {
+			t.Errorf("%s has no functions %v", name, shown)
+		}
+	}
+}
+
+func TestDocumentTimers(t *testing.T) {
+	doc := document(t)
+	p, n := dialect(t, "paycube").Timers(), dialect(t, "nets").Timers()
+	row := func(key string, a, b any) {
+		if want := fmt.Sprintf("\n| `timers.%s` | %v | %v | ", key, a, b); !strings.Contains(doc, want) {
+			t.Errorf("no row %s", want)
+		}
+	}
+	seconds := func(d time.Duration) string { return fmt.Sprintf("%g s", d.Seconds()) }
+	row("ack", seconds(p.ACK), seconds(n.ACK))
+	row("gap", seconds(p.Gap), seconds(n.Gap))
+	row("quiet", seconds(p.Quiet), seconds(n.Quiet))
+	row("repeat_window", seconds(p.RepeatWindow), seconds(n.RepeatWindow))
+	row("repeat_window_new_ecn", seconds(p.RepeatWindowNewECN), seconds(n.RepeatWindowNewECN))
+	row("stored_for", seconds(p.StoredFor), seconds(n.StoredFor))
+	row("transmissions", p.Transmissions, n.Transmissions)
+}
+
+// The frames are what the code makes, and the table of bytes is the sale.
+func TestDocumentBytes(t *testing.T) {
+	d := dialect(t, "paycube")
+	amount, err := d.AmountField(1023)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const number = "251210091401"
+	request := d.NewRequest(number, "C1", amount)
+	want := [][]byte{frame(t, d, d.NewRequest(number, "A1").Message), frame(t, d, request.Message), d.Respond(request.Message, Approved, ResponseData{
+		At: time.Date(2026, 11, 21, 1, 15, 4, 0, time.UTC), TerminalID: "K001", Money: payment.Money{Amount: 1023, Currency: payment.SGD},
+		TransactionRef: "1428191406936641536",
+	})}
+	got := blocks(t, "hex")
+	if len(got) != len(want) {
+		t.Fatalf("%d frames, want %d", len(got), len(want))
+	}
+	for i := range want {
+		if g := digits(got[i]); g != hex.EncodeToString(want[i]) {
+			t.Errorf("frame %d is %s\nwant %x", i, g, want[i])
+		}
+	}
+	var table []byte
+	for _, m := range regexp.MustCompile("(?m)^\\| (\\d+) \\| `([0-9a-f ]+)` \\|").FindAllStringSubmatch(document(t), -1) {
+		if m[1] != fmt.Sprint(len(table)) {
+			t.Errorf("%s stands at %s, not at %d", m[2], m[1], len(table))
+		}
+		b, err := hex.DecodeString(digits(m[2]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		table = append(table, b...)
+	}
+	if string(table) != string(want[1]) {
+		t.Errorf("the table is % x\nwant % x", table, want[1])
+	}
+}
+
+func frame(t *testing.T, d *Dialect, m Message) []byte {
+	t.Helper()
+	b, err := d.Append(nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// digits leaves the spaces out.
+func digits(text string) string { return strings.Join(strings.Fields(text), "") }
+
+// The capture is explained as the document shows.
+func TestDocumentExplain(t *testing.T) {
+	shown := blocks(t, "explain")
+	captures := regexp.MustCompile("(?s)```\n(> .*?)```").FindStringSubmatch(document(t))
+	if len(shown) != 1 || captures == nil {
+		t.Fatalf("%d explanations, capture %q", len(shown), captures)
+	}
+	if got := Explain(dialect(t, "paycube"), []byte(captures[1])).String(); strings.TrimSpace(got) != strings.TrimSpace(shown[0]) {
+		t.Errorf("explained as\n%s", got)
+	}
+}
+
+// The dialect that the document writes loads, and makes the document's capture right.
+func TestDocumentDialect(t *testing.T) {
+	for _, file := range blocks(t, "toml") {
+		if !strings.HasPrefix(file, "base") {
+			continue
+		}
+		d, err := Parse("my-till.toml", []byte(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		capture := regexp.MustCompile("(?s)```\n(> .*?)```").FindStringSubmatch(document(t))
+		if r := Explain(d, []byte(capture[1])); !r.OK() {
+			t.Error(r)
+		}
+		if code, _ := d.Answer(Expired); code != "54" {
+			t.Errorf("expired is %s", code)
+		}
+		return
+	}
+	t.Error("no dialect")
+}
