@@ -192,7 +192,7 @@ func (r *rig) facts(id string) string {
 func all[D payment.Data](r *rig) []D {
 	r.t.Helper()
 	var found []D
-	err := r.j.Journal.Each(1, func(f payment.Fact, _ string) error {
+	err := r.j.Each(1, func(f payment.Fact, _ string) error {
 		if d, ok := f.Data.(D); ok {
 			found = append(found, d)
 		}

@@ -389,7 +389,7 @@ func (r *rig) mustBePayable(v engine.View) {
 // payment is what the journal says.
 func (r *rig) payment(id string) payment.Payment {
 	r.t.Helper()
-	p, ok, err := r.j.Journal.Payment(id)
+	p, ok, err := r.j.Payment(id)
 	if err != nil || !ok {
 		r.t.Fatalf("payment %q: %v %v", id, ok, err)
 	}

@@ -190,7 +190,7 @@ func TestShellFinishesWhatWasAskedBeforeTheEnd(t *testing.T) {
 
 func TestShellEndsWithTheJournalsErrorAtTheStart(t *testing.T) {
 	j := openJournal(t)
-	j.Journal.Close()
+	j.Close()
 	s := newShell(t, j, nil)
 	waiting, reply := outcomes()
 	s.Get(till1, payment.Key{ID: "x"}, reply)
