@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"kiosk-agent/device/ecr"
+	"kiosk-agent/device/serial"
 )
 
 // The forms of Serial.Device that are no serial device.
@@ -59,21 +60,21 @@ func (k *checker) serial(i int, s Serial, names map[string]bool) {
 }
 
 func (k *checker) device(key, allowKey string, s Serial) {
-	addr, listens := strings.CutPrefix(s.Device, tcpListen)
-	if !listens {
-		k.need(len(s.AllowFrom) == 0, allowKey, "it is for tcp-listen", "must be empty")
-		if addr, connects := strings.CutPrefix(s.Device, tcpConnect); connects {
-			k.listen(key, addr)
-			return
-		}
-		k.need(s.Device != "", key, "such as /dev/serial/by-id/…, tcp-listen:127.0.0.1:8800", "is required")
+	if s.Device == "" {
+		k.fail(key, "such as /dev/serial/by-id/…, tcp-listen:127.0.0.1:8800", "is required")
 		return
 	}
-	host := k.listen(key, addr)
-	if host != "" && net.ParseIP(host) == nil && host != "localhost" {
-		k.fail(key, "such as tcp-listen:127.0.0.1:8800", "%.60q is not an address of this machine", host)
+	target, err := serial.Parse(s.Device)
+	if err != nil {
+		k.fail(key, "", "%s", strings.TrimPrefix(err.Error(), "device = "))
+		return
 	}
-	k.need(host == "" || loopback(host) || len(s.AllowFrom) > 0, allowKey, "list the tills' addresses: [\"192.168.1.20/32\"]",
+	if target.Kind != serial.TCPListen {
+		k.need(len(s.AllowFrom) == 0, allowKey, "it is for tcp-listen", "must be empty")
+		return
+	}
+	host, _, err := net.SplitHostPort(strings.TrimPrefix(s.Device, tcpListen))
+	k.need(err != nil || loopback(host) || len(s.AllowFrom) > 0, allowKey, "list the tills' addresses: [\"192.168.1.20/32\"]",
 		"an address that is not loopback needs it")
 	for _, cidr := range s.AllowFrom {
 		_, err := netip.ParsePrefix(cidr)
