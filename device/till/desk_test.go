@@ -21,7 +21,6 @@ type desk struct {
 	fail     map[string]error // method → error
 	hold     bool             // cancels wait for finish
 	query    bool             // a query confirms that nobody paid
-	unique   bool             // references are ECNs, as the engine sees them
 	waiting  []func(payment.Payment, error)
 	calls    []string
 }

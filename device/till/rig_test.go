@@ -53,7 +53,6 @@ type heard struct {
 	ecn, function, code string
 	fields              map[string]string
 	raw                 []byte
-	at                  time.Duration
 }
 
 func parse(t testing.TB, b []byte) heard {

@@ -81,12 +81,10 @@ func (c *wallClock) now() Now            { return Now{Wall: wall, Boot: c.boot, 
 
 // pipe is a Conn in memory. The till's end is in and out.
 type pipe struct {
-	in      chan []byte
-	out     chan []byte
-	closed  chan struct{}
-	once    sync.Once
-	mu      sync.Mutex
-	readErr error
+	in     chan []byte
+	out    chan []byte
+	closed chan struct{}
+	once   sync.Once
 }
 
 func newPipe() *pipe {
