@@ -147,7 +147,8 @@ func TestNoSecretAnywhere(t *testing.T) {
 		tokens = append(tokens, linkCanaries(t, p)...)
 	}
 	nowhere(t, texts, tokens)
-	if !strings.Contains(frames.String(), sold[0].QRPayload) {
+	// The first sale may have begun before the second connection was counted.
+	if !slices.ContainsFunc(sold, func(p device.Payment) bool { return p.QRPayload != "" && strings.Contains(frames.String(), p.QRPayload) }) {
 		t.Error("the till's messages do not hold the link: this test looks at the wrong thing")
 	}
 	refusals := w.mistakes()
