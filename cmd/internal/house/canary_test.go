@@ -148,7 +148,9 @@ func TestNoSecretAnywhere(t *testing.T) {
 	}
 	nowhere(t, texts, tokens)
 	// The first sale may have begun before the second connection was counted.
-	if !slices.ContainsFunc(sold, func(p device.Payment) bool { return p.QRPayload != "" && strings.Contains(frames.String(), p.QRPayload) }) {
+	if !slices.ContainsFunc(sold, func(p device.Payment) bool {
+		return p.QRPayload != "" && strings.Contains(frames.String(), p.QRPayload)
+	}) {
 		t.Error("the till's messages do not hold the link: this test looks at the wrong thing")
 	}
 	refusals := w.mistakes()
