@@ -69,6 +69,7 @@ type cable struct {
 
 func (t *Till) startCable(p Port) *cable {
 	c := &cable{port: p, pulled: make(chan struct{}), ended: make(chan struct{})}
+	_ = p.SetReadDeadline(time.Time{}) // pull left one; a port that is closed fails its first read
 	go func() {
 		defer close(c.ended)
 		buf := make([]byte, 512)

@@ -41,6 +41,11 @@ func Cut(n, at int) func(int, []byte) []byte {
 	return first(n, func(frame []byte) []byte { return frame[:at%len(frame)] })
 }
 
+// Before sends bytes right before the frame, in the first n transmissions.
+func Before(n int, b []byte) func(int, []byte) []byte {
+	return first(n, func(frame []byte) []byte { return append(bytes.Clone(b), frame...) })
+}
+
 // Repeat sends the whole frame twice in one go, in the first n transmissions.
 func Repeat(n int) func(int, []byte) []byte {
 	return first(n, func(frame []byte) []byte { return append(bytes.Clone(frame), frame...) })

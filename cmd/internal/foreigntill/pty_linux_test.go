@@ -5,9 +5,6 @@ import (
 	"os"
 	"testing"
 	"time"
-
-	"github.com/creack/pty"
-	"golang.org/x/sys/unix"
 )
 
 // TestOverPty: the till works over a real pty, survives its hang-up and goes on when it is plugged again.
@@ -22,8 +19,11 @@ func TestOverPty(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	for range 2 {
-		master, slave := openPty(t)
+	for _, hungUp := range []bool{true, false} {
+		master, slave, err := OpenLine()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := till.Plug(ctx, master); err != nil {
 			t.Fatal(err)
 		}
@@ -37,25 +37,15 @@ func TestOverPty(t *testing.T) {
 		if err := <-answered; err != nil {
 			t.Error(err)
 		}
-		_ = slave.Close() // the till's reads now fail, as after a pulled cable
 		cancel()
+		if hungUp {
+			_ = slave.Close() // the till's reads now fail, as after a pulled cable
+		}
 		if err := till.Plug(ctx, nil); err != nil {
 			t.Error(err)
 		}
+		_, _ = master.Close(), slave.Close() // the slave may be closed already
 	}
-}
-
-func openPty(t *testing.T) (master, slave *os.File) {
-	t.Helper()
-	master, slave, err := pty.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _, _ = master.Close(), slave.Close() }) // closed already when all went well
-	if err := raw(slave); err != nil {
-		t.Fatal(err)
-	}
-	return master, slave
 }
 
 // answerOnce is a terminal that acknowledges one request, answers it and reads the ACK.
@@ -82,15 +72,4 @@ func answerOnce(line *os.File) error {
 			}
 		}
 	}
-}
-
-// raw makes the device carry bytes as they are.
-func raw(f *os.File) error {
-	tio, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	if err != nil {
-		return err
-	}
-	tio.Iflag, tio.Oflag, tio.Lflag = 0, 0, 0
-	tio.Cc[unix.VMIN], tio.Cc[unix.VTIME] = 1, 0
-	return unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, tio)
 }

@@ -189,6 +189,7 @@ func TestMisbehavingFrames(t *testing.T) {
 		"split":  {Misbehaviour{Split: true}, nil},
 		"garble": {Misbehaviour{Transmit: Garble(2, 20, 8)}, []Kind{Bad, Bad}},
 		"double": {Misbehaviour{Transmit: Double(1, 10)}, []Kind{Bad, Noise}},
+		"before": {Misbehaviour{Transmit: Before(1, []byte{0xfe})}, []Kind{Noise}},
 		"repeat": {Misbehaviour{Transmit: Repeat(1)}, []Kind{Frame}},
 	} {
 		misbehaved(t, tc.m, func(t *testing.T, till *Till, term *terminal, sale <-chan outcome) {
