@@ -90,6 +90,22 @@ func TestARepeatBeforeTheThirdTransmissionOnALineWithoutECNs(t *testing.T) {
 	}
 }
 
+// The till has heard the response, never acknowledges, and asked for something else since: what looks like a repeat is a new customer.
+func TestARepeatAfterAnotherSaleOnALineWithoutECNs(t *testing.T) {
+	r := newRig(t, "paycube")
+	r.finish(r.start(ecn, 1023), payment.StatusApproved)
+	r.wantAnswers(ecn + " Q1 00")
+	r.pass(time.Second)
+	r.send(saleOn(ecn, 500))
+	r.wantAnswers(ecn + " Q1 02")
+	r.pass(time.Second)
+	r.send(saleOn(ecn, 1023))
+	r.wantAnswers(ecn + " Q1 TO")
+	if len(r.desk.order) != 1 {
+		t.Error("a second payment")
+	}
+}
+
 func TestAStoredResponseIsSentThreeTimesAgain(t *testing.T) {
 	r := newRig(t, "paycube")
 	r.finish(r.start("000000000001", 1023), payment.StatusDeclined)

@@ -70,6 +70,22 @@ func TestResynchronises(t *testing.T) {
 	}
 }
 
+// A till waits 2 s for ACK or NAK: a frame whose end is unknown is NAKed as soon as the line has been silent for the gap.
+func TestNakComesAfterTheGap(t *testing.T) {
+	r := newRig(t, "paycube")
+	r.send([]byte{stx, 0xff, 0xff, 0x30})
+	r.pass(499 * time.Millisecond)
+	r.want()
+	r.pass(time.Millisecond)
+	r.want([]byte{nak})
+	r.send(saleOn(ecn, 1023)[:20])
+	r.pass(500 * time.Millisecond)
+	r.want()
+	if r.events[EventCut] != 1 {
+		t.Error("a frame that stopped is not dropped by then")
+	}
+}
+
 func split(b []byte) (list [][]byte) {
 	for i := range b {
 		list = append(list, b[i:i+1])
