@@ -5,6 +5,7 @@
 // is only read. Engine is the shell: one goroutine owns the Machine, commits, and then carries out the effects, in order.
 // It mints nothing but through the Gateway port, draws nothing, and speaks no protocol.
 //
-// Machine is for one goroutine. Engine's methods may be called from any. After a crash everything that matters is in the
+// Machine is for one goroutine. Engine's methods may be called from any, but never from a reply or a session's callback: those
+// come from the writer itself, which would wait for its own queue. After a crash everything that matters is in the
 // journal: Machine.Start folds it and goes on where the restart rules of docs/ARCHITECTURE.md say.
 package engine

@@ -6,9 +6,12 @@
 //   {id, op: "carry", form, token}                          -> {id, method, query, contentType, body}   body is base64
 //
 // A request that fails is answered with {id, error}.
+import { webcrypto } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { CompactEncrypt, base64url, compactDecrypt } from 'jose'
 import { carry } from './carry.mjs'
+
+globalThis.crypto ??= webcrypto // Debian 12's Node 18 has it under this name only
 
 const utf8 = new TextEncoder()
 const fromUtf8 = new TextDecoder('utf-8', { fatal: true })
