@@ -31,6 +31,7 @@ const (
 	KindUndecided       Kind = "undecided"
 	KindOffered         Kind = "offered"
 	KindAcknowledged    Kind = "acknowledged"
+	KindSuperseded      Kind = "superseded"
 	KindResolved        Kind = "resolved"
 )
 
@@ -160,6 +161,9 @@ type (
 	Acknowledged struct {
 		Revision int64 `json:"revision"`
 	}
+	// Superseded says that the till on this ECR line asked for another sale while the response to this one was still due: it is not
+	// given unasked any more, also after a restart.
+	Superseded struct{}
 	// Resolved is what staff found out. It never changes the status.
 	Resolved struct {
 		Outcome string `json:"outcome"` // "approved" or "not-paid"
@@ -228,6 +232,7 @@ func (QueryFailed) Kind() Kind     { return KindQueryFailed }
 func (Undecided) Kind() Kind       { return KindUndecided }
 func (Offered) Kind() Kind         { return KindOffered }
 func (Acknowledged) Kind() Kind    { return KindAcknowledged }
+func (Superseded) Kind() Kind      { return KindSuperseded }
 func (Resolved) Kind() Kind        { return KindResolved }
 func (Unmatched) Kind() Kind       { return KindUnmatched }
 func (Parked) Kind() Kind          { return KindParked }
@@ -242,7 +247,7 @@ var decoders = map[Kind]func([]byte) (Data, error){
 	KindCancelRequested: decode[CancelRequested], KindDeadlinePassed: decode[DeadlinePassed], KindWithdrawn: decode[Withdrawn],
 	KindPathProved: decode[PathProved], KindNotified: decode[Notified], KindQueryEmpty: decode[QueryEmpty],
 	KindQueryFailed: decode[QueryFailed], KindUndecided: decode[Undecided], KindOffered: decode[Offered],
-	KindAcknowledged: decode[Acknowledged], KindResolved: decode[Resolved], KindUnmatched: decode[Unmatched],
+	KindAcknowledged: decode[Acknowledged], KindSuperseded: decode[Superseded], KindResolved: decode[Resolved], KindUnmatched: decode[Unmatched],
 	KindParked: decode[Parked], KindGap: decode[Gap], KindClockOffset: decode[ClockOffset], KindRecovered: decode[Recovered],
 }
 

@@ -117,6 +117,8 @@ func (f *Folder) take(fact Fact) {
 		f.e.Undecided = f.e.Undecided || !f.p.Final
 	case Notified:
 		f.notified(fact, d.Record)
+	case Superseded:
+		f.p.Superseded = true
 	case Resolved:
 		f.p.Resolution = &Resolution{Outcome: d.Outcome, By: d.By, Reason: d.Reason, At: fact.At}
 	}

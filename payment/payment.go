@@ -101,6 +101,7 @@ type Payment struct {
 	FinalUp      time.Duration
 	Line         *Line          // on an ECR line: how it was asked for
 	Sent         []Transmission // on an ECR line: every sending of an outcome, oldest first
+	Superseded   bool           // on an ECR line: another sale was asked for while the response was due
 	Transactions []string       // the gateway's references of every payment that counts as paid
 	LastSeq      int64
 }

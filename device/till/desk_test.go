@@ -162,6 +162,16 @@ func (d *desk) Acknowledge(_, id string, revision int64, reply func(error)) {
 	reply(err)
 }
 
+func (d *desk) Supersede(_, id string, reply func(error)) {
+	d.mu.Lock()
+	err := d.called("supersede", id)
+	if err == nil {
+		d.add(id, payment.Superseded{})
+	}
+	d.mu.Unlock()
+	reply(err)
+}
+
 func (d *desk) Watch(changed func(payment.Payment), _ func()) (detach func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

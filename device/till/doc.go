@@ -80,6 +80,6 @@
 // A till that never changes its ECN, never acknowledges, and sells the same amount again before the third transmission of a response
 // (4 s; up to its window's 10 s if the program is restarted or the cable pulled in between, which ends the transmissions) cannot be told
 // from one that repeats its request: it gets the stored response. So does one whose counter starts again twice within 120 s at the same
-// number and amount. After a restart it is forgotten that another sale was refused while this one ran, for no fact says so: its
-// response is given. Bytes that are already going out when another request arrives cannot be called back.
+// number and amount. That another sale was refused while this one ran is a fact (superseded) and survives a restart; only a crash in the
+// moment between the refusal and its commit forgets it. Bytes that are already going out when another request arrives cannot be called back.
 package till

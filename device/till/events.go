@@ -111,6 +111,8 @@ type (
 		Revision int64
 	}
 	AskStatus struct{ To Ticket }
+	// AskSupersede is not answered: a booking that fails is logged, and leaves what would be without it.
+	AskSupersede struct{ ID string }
 
 	// Count is something for the metrics: an Event, or a request that was answered.
 	Count struct{ Event Event }
@@ -130,6 +132,7 @@ func (AskLast) effect()        {}
 func (AskOffer) effect()       {}
 func (AskAcknowledge) effect() {}
 func (AskStatus) effect()      {}
+func (AskSupersede) effect()   {}
 func (Count) effect()          {}
 func (Note) effect()           {}
 

@@ -116,6 +116,9 @@ func (m *Machine) current() *sale {
 // the answer to this.
 func (m *Machine) supersede() {
 	if s := m.current(); s != nil {
+		if s.due && s.started() && !s.p.Superseded {
+			m.do(AskSupersede{ID: s.p.ID})
+		}
 		s.due, s.superseded = false, true
 	}
 	m.cancel, m.status = nil, nil

@@ -225,6 +225,8 @@ func (r *rig) carry(e Effect) {
 		r.desk.Offer(till, e.ID, e.Revision, e.Frame, func(err error) { r.post("offer", func() Input { return Offered{e.To, err} }) })
 	case AskAcknowledge:
 		r.desk.Acknowledge(till, e.ID, e.Revision, func(err error) { r.post("acknowledge", func() Input { return Acknowledged{e.To, err} }) })
+	case AskSupersede:
+		r.desk.Supersede(till, e.ID, func(error) {})
 	case AskStatus:
 		r.post("status", func() Input { return StatusRead{e.To, r.status, r.statErr} })
 	case Count:

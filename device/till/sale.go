@@ -76,8 +76,8 @@ func (m *Machine) saleOf(p payment.Payment, now Now) *sale {
 			s.frame, s.frameRev, s.frameStatus = t.Frame, t.Revision, t.Status
 		}
 	}
-	// Frames that came before the restart and were refused are forgotten: see the package comment.
-	s.due = p.Boot == now.Boot && len(p.Sent) == 0 && !s.acked && now.Up < s.dueBy
+	s.superseded = p.Superseded
+	s.due = p.Boot == now.Boot && len(p.Sent) == 0 && !s.acked && !p.Superseded && now.Up < s.dueBy
 	return s
 }
 

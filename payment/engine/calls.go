@@ -50,6 +50,11 @@ func (e *Engine) Offer(till, id string, revision int64, frame []byte, reply func
 	e.ask(onError(reply), func(t Ticket) Event { return Offering{Till: till, ID: id, Revision: revision, Frame: frame, To: t} })
 }
 
+// Supersede books that a till on a line has asked for another sale; see device.LinePayments.
+func (e *Engine) Supersede(till, id string, reply func(error)) {
+	e.ask(onError(reply), func(t Ticket) Event { return Superseding{Till: till, ID: id, To: t} })
+}
+
 func onPayment(reply func(payment.Payment, error)) func(Answer) {
 	return func(a Answer) { reply(a.Payment, a.Err) }
 }

@@ -51,6 +51,11 @@ type (
 		Frame    []byte
 		To       Ticket
 	}
+	// Superseding: the till on a line has asked for another sale while the response to this payment was due.
+	Superseding struct {
+		Till, ID string
+		To       Ticket
+	}
 	// TillShows: a till with a display of its own shows the code.
 	TillShows struct {
 		Till, ID string
@@ -108,6 +113,7 @@ func (GetAsked) event()        {}
 func (ListAsked) event()       {}
 func (Acknowledged) event()    {}
 func (Offering) event()        {}
+func (Superseding) event()     {}
 func (TillShows) event()       {}
 func (Attached) event()        {}
 func (Detached) event()        {}

@@ -131,6 +131,8 @@ func (m *Machine) Step(now Now, ev Event) Output {
 		s.acknowledge(ev)
 	case Offering:
 		s.offering(ev)
+	case Superseding:
+		s.superseding(ev)
 	case TillShows:
 		s.tillShows(ev)
 	case Attached:

@@ -319,6 +319,19 @@ func (s *step) offering(ev Offering) {
 	s.answer(Answer{To: ev.To})
 }
 
+// superseding books that the response to a payment is not given unasked any more.
+func (s *step) superseding(ev Superseding) {
+	a, err := s.own("supersede", ev.Till, payment.Key{ID: ev.ID})
+	switch {
+	case err != nil:
+		s.refuse(ev.To, err)
+		return
+	case a.p.Line != nil && !a.p.Superseded:
+		s.fact(a.p.ID, payment.Superseded{})
+	}
+	s.answer(Answer{To: ev.To})
+}
+
 // statusAt is what a payment was at its present revision, or at one that has been sent before.
 func statusAt(p payment.Payment, revision int64) (payment.Status, bool) {
 	if p.Final && revision == p.Revision {
