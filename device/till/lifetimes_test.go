@@ -80,6 +80,25 @@ func TestRestartCountsTransmissions(t *testing.T) {
 	}
 }
 
+// TestRestartAfterAnotherSaleWasRefused: what the till asked last was refused before the restart, so the running sale's approval would be
+// taken for the answer to that. It is told when it is asked for.
+func TestRestartAfterAnotherSaleWasRefused(t *testing.T) {
+	r := newRig(t, "paycube")
+	p := r.start(ecn, 1023)
+	r.send(saleOn("000000000002", 500))
+	r.wantAnswers("000000000002 Q1 E6")
+	r.send([]byte{ack})
+	if r.desk.count("supersede") != 1 {
+		t.Errorf("booked %d times", r.desk.count("supersede"))
+	}
+	r.restart()
+	r.finish(p, payment.StatusApproved)
+	r.pass(5 * time.Second)
+	r.wantAnswers()
+	r.send(frame("000000000009", "56", "01"))
+	r.wantAnswers(ecn + " 56 00")
+}
+
 func TestRestartWhileTheSaleRunsAndARepeat(t *testing.T) {
 	r := newRig(t, "paycube")
 	p := r.start(ecn, 1023)

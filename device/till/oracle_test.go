@@ -16,13 +16,12 @@ type world struct {
 	ackAfter time.Duration // of each frame; negative: never
 	naks     bool          // NAKs each frame instead
 
-	asking   int            // the sale that the till asked about last; 0 = none
-	asked    []askedSale    // by sale, from 1
-	owner    map[string]int // payment → the sale that it was started for
-	due      []tillAction   // ACKs on their way
-	restarts int            // processes so far
-	doubts   map[doubt]int  // what nobody could tell, and how often
-	history  []string
+	asking  int            // the sale that the till asked about last; 0 = none
+	asked   []askedSale    // by sale, from 1
+	owner   map[string]int // payment → the sale that it was started for
+	due     []tillAction   // ACKs on their way
+	doubts  map[doubt]int  // what nobody could tell, and how often
+	history []string
 }
 
 type askedSale struct {
@@ -76,7 +75,7 @@ func (w *world) ask(sale int) {
 			sale, s = last, &w.asked[last]
 		}
 	}
-	w.asking, s.askedAt, s.boot, s.process = sale, w.now.Up, w.now.Boot, w.restarts
+	w.asking, s.askedAt, s.boot = sale, w.now.Up, w.now.Boot
 	w.logf("till asks about sale %d: ECN %s, %d", sale, s.ecn, s.cents)
 	n, over := len(w.desk.order), w.windowOver(sale)
 	w.send(saleOn(s.ecn, s.cents))
@@ -162,9 +161,8 @@ func (w *world) approved(h heard) {
 type doubt string
 
 const (
-	sameBytes    doubt = "the same bytes before the third transmission, without an ACK"
-	sameNumber   doubt = "a counter that started again twice at the same number and amount"
-	afterRestart doubt = "what the till asked since was refused before a restart"
+	sameBytes  doubt = "the same bytes before the third transmission, without an ACK"
+	sameNumber doubt = "a counter that started again twice at the same number and amount"
 )
 
 // cannotTell is "" if somebody could.
@@ -180,8 +178,6 @@ func (w *world) cannotTell(id string) doubt {
 		return sameBytes
 	case same && w.newECN(id) && age < 120*time.Second:
 		return sameNumber
-	case s.process < w.restarts && o.got == 0 && o.boot == w.now.Boot:
-		return afterRestart
 	default:
 		return ""
 	}
@@ -274,10 +270,8 @@ func (w *world) disturb(what string) {
 	w.logf("%s", what)
 	switch what {
 	case "restart":
-		w.restarts++
 		w.restart()
 	case "reboot":
-		w.restarts++
 		w.due = nil
 		w.rig.reboot()
 	case "cable":
