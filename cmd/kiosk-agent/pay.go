@@ -39,6 +39,9 @@ func newPay() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("AMOUNT: %w (write it like 10.23)", err)
 			}
+			if most := (payment.Money{Amount: c.Terminal.MaxAmount, Currency: money.Currency}); money.Amount < 1 || money.Amount > most.Amount {
+				return failed(fmt.Errorf("AMOUNT: %s is not between 0.01 and %s", money, most.Decimal()))
+			}
 			if reference == "" {
 				reference = "cli-" + time.Now().UTC().Format("20060102-150405.000")
 			}

@@ -66,7 +66,9 @@ func runAgent(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
 		log.Warn("systemd was not told that we are ready", "error", err)
 	}
-	return a.Run(ctx)
+	err = a.Run(ctx)
+	log.Info("stopped")
+	return err
 }
 
 // crashStep makes the process kill itself, without any clean-up, right after the fact that KIOSK_AGENT_CRASH_AFTER names was

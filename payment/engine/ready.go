@@ -36,7 +36,7 @@ func (m *Machine) reasons(now Now, till string) []payment.Reason {
 		if m.displayCause != "" {
 			message += ": " + m.displayCause
 		}
-		add("no_display", message, "check the display's browser; it opens the address that kiosk-agent prints at start", 5)
+		add("no_display", message, "open the display's page in its browser: display.listen, the first time with ?token= and the content of display.token", 5)
 	}
 	return rs
 }

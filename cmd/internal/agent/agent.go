@@ -199,7 +199,7 @@ func (a *Agent) listen() (err error) {
 func listenTCP(key, addr string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w (is another kiosk-agent running?)", key, err)
+		return nil, fmt.Errorf("%s: %w (does another program, or another kiosk-agent, use it?)", key, err)
 	}
 	return ln, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -87,10 +88,27 @@ func CheckSecrets(c *config.Config, credDir string) error {
 	for _, t := range c.Till.WebSocket.Tills {
 		refs["till.websocket.tills: token of "+t.Name] = t.Token
 	}
-	for key, ref := range refs {
-		if _, err := secret.Resolve(ref, credDir); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", key, err))
+	for _, s := range c.Till.Serial {
+		if s.Token != "" {
+			refs["till.serial: token of "+s.Name] = s.Token
 		}
+	}
+	tokens := map[string]secret.Value{}
+	for _, key := range slices.Sorted(maps.Keys(refs)) {
+		v, err := secret.Resolve(refs[key], credDir)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", key, err))
+			continue
+		}
+		if key == "relay.token" {
+			continue
+		}
+		for other, w := range tokens {
+			if v.Matches(w.Reveal()) {
+				errs = append(errs, fmt.Errorf("%s: is the same as %s: each needs one of its own", key, other))
+			}
+		}
+		tokens[key] = v
 	}
 	return errors.Join(errs...)
 }

@@ -99,6 +99,10 @@ func (k *checker) relay() {
 	k.secret("relay.token", r.Token, true)
 	k.webURL("relay.url", r.URL, "wss", "ws")
 	k.webURL("relay.hook_url", r.HookURL, "https", "http")
+	if u, err := url.Parse(r.HookURL); err == nil && u.Host != "" {
+		_, route, found := strings.Cut(u.Path, "/hook/")
+		k.need(found && route != "", "relay.hook_url", "kiosk-relay terminal add prints it", "must end in /hook/ROUTE")
+	}
 }
 
 // webURL wants the encrypted scheme, or the plain one on this very machine.
@@ -167,6 +171,7 @@ func (k *checker) name(key string, i int, name string, seen map[string]bool) {
 
 func (k *checker) rest() {
 	c := k.c
+	k.addresses()
 	if host := k.listen("display.listen", c.Display.Listen); host != "" {
 		k.need(loopback(host), "display.listen", "the display's browser runs on this machine", "must be a loopback address")
 	}
@@ -184,6 +189,27 @@ func (k *checker) rest() {
 		k.listen("metrics.listen", c.Metrics.Listen)
 	}
 	k.need(filepath.IsAbs(c.Admin.Socket), "admin.socket", "", "must be an absolute path")
+}
+
+// addresses finds two listeners on one address; port 0 is another one each time.
+func (k *checker) addresses() {
+	c := k.c
+	taken := map[string]string{}
+	take := func(key, addr string) {
+		if _, port, err := net.SplitHostPort(addr); err != nil || port == "0" {
+			return
+		}
+		k.need(taken[addr] == "", key, "", "%s is taken by %s", addr, taken[addr])
+		taken[addr] = key
+	}
+	take("till.websocket.listen", c.Till.WebSocket.Listen)
+	take("display.listen", c.Display.Listen)
+	take("metrics.listen", c.Metrics.Listen)
+	for i, s := range c.Till.Serial {
+		if addr, ok := strings.CutPrefix(s.Device, tcpListen); ok {
+			take(fmt.Sprintf("till.serial[%d].device", i), addr)
+		}
+	}
 }
 
 // listen checks an address and port and returns the host, or "" when it is no address.

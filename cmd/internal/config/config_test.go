@@ -101,6 +101,11 @@ func TestProblemsNameTheLine(t *testing.T) {
 		{"two tills of one name", `display = false}]`, `display = false}, {name = "till-1", token = "file:/x"}]`, "f.toml:LINE: till.websocket.tills: two tills are named"},
 		{"till token's value", `token = "file:/etc/kiosk-agent/till.token"`, `token = "abc"`, "f.toml:LINE: till.websocket.tills: entry 1: the token must be named"},
 		{"origin", `allowed_origins = []`, `allowed_origins = ["till.example"]`, `f.toml:LINE: till.websocket.allowed_origins: "till.example" is not an origin`},
+		{"hook without a route", `https://relay.example.com/hook/route`, `https://relay.example.com/`, "f.toml:LINE: relay.hook_url: must end in /hook/ROUTE"},
+		{"one address twice", `listen = "127.0.0.1:7656"`, `listen = "127.0.0.1:7655"`, "f.toml:LINE: metrics.listen: 127.0.0.1:7655 is taken by display.listen"},
+		{"duration without a unit", `timeout = "180s"`, `timeout = 180`, `f.toml:LINE: payment.timeout: 180 has no unit (write "180s")`},
+		{"small duration without a unit", `reuse_window = "10m"`, `reuse_window = 10`, `f.toml:LINE: payment.reuse_window: 10 has no unit`},
+		{"a text for a number", `max_amount = 999999900`, `max_amount = "10.00"`, "f.toml:LINE: terminal.max_amount: is a string and must be a whole number"},
 		{"language", `["en", "zh", "ms", "ta"]`, `["en", "fr"]`, "f.toml:LINE: display.languages: "},
 		{"size", `"64MiB"`, `"64 MB"`, "f.toml:LINE: "},
 		{"serial without a device", "[metrics]", "[[till.serial]]\nname = \"a\"\n[metrics]", "f.toml:LINE: till.serial[1].device: is required"},
@@ -143,6 +148,20 @@ func TestSerialDefaults(t *testing.T) {
 	b.Name, b.Device, b.Baud = "b", "usb:067b:2303", 19200
 	if d := cmp.Diff([]Serial{a, b}, c.Till.Serial[1:]); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestAllProblemsAtOnce: an unknown key hides no other mistake.
+func TestAllProblemsAtOnce(t *testing.T) {
+	text := strings.NewReplacer("client_id", "client_idd", `"wss://`, `"https://`, `dialect = "paycube"`, `dialect = "netz"`).Replace(fullText(t))
+	_, err := Parse("f.toml", []byte(text))
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{"axs.client_idd: no such key", "axs.client_id: is required", "relay.url: must start with wss://", `"netz" is neither`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("not told: %s\n%s", want, err)
+		}
 	}
 }
 

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -74,13 +77,18 @@ func Parse(path string, data []byte) (*Config, error) {
 	c := Default()
 	c.path, c.lines = path, keyLines(data)
 	dec := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
+	var strict Problems
 	if err := dec.Decode(&c); err != nil {
-		return nil, decodeProblems(path, err)
+		strict = decodeProblems(path, err)
+		if _, ok := errors.AsType[*toml.StrictMissingError](err); !ok {
+			return nil, strict
+		}
 	}
+	strict = append(strict, unitless(&c, data)...)
 	for i := range c.Till.Serial {
 		c.Till.Serial[i].fill(c.lines, i)
 	}
-	if ps := c.check(); len(ps) > 0 {
+	if ps := append(strict, c.check()...); len(ps) > 0 {
 		return nil, ps
 	}
 	return &c, nil
@@ -97,9 +105,53 @@ func decodeProblems(path string, err error) Problems {
 	}
 	if e, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, _ := e.Position()
-		return Problems{{Path: path, Line: line, Key: strings.Join(e.Key(), "."), What: strings.TrimPrefix(e.Error(), "toml: ")}}
+		what := wrongType.ReplaceAllString(strings.TrimPrefix(e.Error(), "toml: "), "is a $1 and must be a $2")
+		what = strings.NewReplacer("a int64", "a whole number", "a int", "a whole number", "a bool", "true or false").Replace(what)
+		return Problems{{Path: path, Line: line, Key: strings.Join(e.Key(), "."), What: what}}
 	}
 	return Problems{{Path: path, What: err.Error()}}
+}
+
+// wrongType is how the decoder says that a value has another type than its key.
+var wrongType = regexp.MustCompile(`cannot decode TOML (\w+) into (?:struct field \S+ of type|a Go value of type) (\S+)`)
+
+// unitless finds durations that were written as a bare number: the decoder takes them for nanoseconds.
+func unitless(c *Config, data []byte) (ps Problems) {
+	var raw map[string]any
+	if toml.Unmarshal(data, &raw) != nil {
+		return nil // the decoder has said so
+	}
+	for table, v := range raw {
+		keys, ok := v.(map[string]any)
+		if !ok {
+			continue
+		}
+		section, ok := field(reflect.ValueOf(c).Elem(), table)
+		for key, value := range keys {
+			f, known := field(section, key)
+			if _, number := value.(int64); ok && known && number && f.Type() == reflect.TypeFor[Duration]() {
+				ps = append(ps, Problem{
+					Path: c.path, Line: c.lines[table+"."+key], Key: table + "." + key, What: fmt.Sprintf("%d has no unit", value),
+					Hint: fmt.Sprintf("write \"%ds\"", value),
+				})
+			}
+		}
+	}
+	slices.SortFunc(ps, func(a, b Problem) int { return a.Line - b.Line })
+	return ps
+}
+
+// field is the struct's field with this name in the file.
+func field(v reflect.Value, name string) (reflect.Value, bool) {
+	if v.Kind() != reflect.Struct {
+		return reflect.Value{}, false
+	}
+	for i := range v.NumField() {
+		if v.Type().Field(i).Tag.Get("toml") == name {
+			return v.Field(i), true
+		}
+	}
+	return reflect.Value{}, false
 }
 
 // keyLines maps each dotted key of the file to its line, so that a value that reads well but means nothing is named with its line
