@@ -32,7 +32,6 @@ type askedSale struct {
 	askedAt time.Duration // last
 	boot    string
 	acked   bool // an ACK has left for one of them, in time
-	process int  // in which it was refused
 }
 
 type tillAction struct {
