@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -62,7 +63,7 @@ func newECRExplain() *cobra.Command {
 func readCapture(args []string) ([]byte, error) {
 	if len(args) == 1 {
 		data, err := os.ReadFile(args[0])
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENAMETOOLONG) { // a long frame is no file name
 			return data, err
 		}
 	}
