@@ -205,8 +205,7 @@ type Snapshot struct {
 	Active    *payment.Payment
 	Relay     bool
 	Display   bool
-	CanaryUp  time.Duration // when the newest returned canary was sent, boot clock
-	CanaryAge time.Duration // since then; -1 = none has returned
+	CanaryAge time.Duration // since the newest returned canary was sent; -1 = none has returned
 	Attached  map[string]int
 }
 

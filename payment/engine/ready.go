@@ -86,7 +86,7 @@ func (s *step) readiness() {
 func (m *Machine) snapshot(now Now) Snapshot {
 	rs := m.reasons(now, "")
 	snap := Snapshot{
-		Ready: len(rs) == 0, Reasons: rs, Relay: m.relayUp, Display: m.displayUp, CanaryUp: m.canaryUp, CanaryAge: -1,
+		Ready: len(rs) == 0, Reasons: rs, Relay: m.relayUp, Display: m.displayUp, CanaryAge: -1,
 		Attached: maps.Clone(m.attached),
 	}
 	if m.canaryUp >= 0 {

@@ -43,9 +43,6 @@ type Options struct {
 	Log     *slog.Logger
 	CredDir string            // $CREDENTIALS_DIRECTORY
 	OnStep  func(step string) // tests stop the process between two steps; nil in production
-
-	// LineTimersDividedBy speeds up the timers of ECR dialects, for soak tests; 0 and 1 leave them.
-	LineTimersDividedBy int64
 }
 
 // Agent is everything that runs on a kiosk.

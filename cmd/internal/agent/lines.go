@@ -85,13 +85,9 @@ func (a *Agent) serveECR(s config.Serial) (serial.Serve, error) {
 	if err != nil {
 		return nil, err
 	}
-	timers := d.Timers()
-	if a.opts.LineTimersDividedBy > 1 {
-		timers = timers.Scaled(a.opts.LineTimersDividedBy)
-	}
 	session, err := till.New(till.Config{
 		Till: s.Name, Network: s.IsTCP(), Merchant: a.cfg.Display.MerchantName, TerminalID: a.cfg.Terminal.ID,
-		Currency: payment.Currency(a.cfg.Terminal.Currency), Schemes: Schemes(a.cfg), Timers: timers,
+		Currency: payment.Currency(a.cfg.Terminal.Currency), Schemes: Schemes(a.cfg),
 	}, d, a.engine, terminal{a}, a.clock, a.log.With("part", "till"), a.registry)
 	if err != nil {
 		return nil, err

@@ -38,23 +38,21 @@ const (
 
 // Options of a House. Empty addresses mean a free port of 127.0.0.1.
 type Options struct {
-	Dir             string // for keys, journal, relay store and configuration; must exist
-	Log             *slog.Logger
-	Version         string
-	TillListen      string
-	DisplayListen   string
-	MetricsListen   string
-	SandboxListen   string
-	MerchantName    string
-	Origins         []string // pages that may be tills
-	Settle          time.Duration
-	Faults          []sandbox.Fault
-	Carriage        sandbox.Carriage
-	Extra           string   // appended to the agent's configuration: [[till.serial]] …
-	LineTimersBy    int64    // divides the timers of ECR dialects, for soak tests
-	RequireNoScreen bool     // sales without a customer display
-	Tills           []string // names; default: one, Till
-	SuccessURL      string   // where the customer's phone goes after paying; "" = not sent
+	Dir           string // for keys, journal, relay store and configuration; must exist
+	Log           *slog.Logger
+	Version       string
+	TillListen    string
+	DisplayListen string
+	MetricsListen string
+	SandboxListen string
+	MerchantName  string
+	Origins       []string // pages that may be tills
+	Settle        time.Duration
+	Faults        []sandbox.Fault
+	Carriage      sandbox.Carriage
+	Extra         string   // appended to the agent's configuration: [[till.serial]] …
+	Tills         []string // names; default: one, Till
+	SuccessURL    string   // where the customer's phone goes after paying; "" = not sent
 }
 
 // House is the running set.
@@ -104,7 +102,7 @@ func Open(ctx context.Context, o Options) (_ *House, err error) {
 	}
 	h.Tag = cfg.TerminalTag()
 	h.Agent, err = agent.New(cfg, agent.Options{
-		Version: o.Version, Log: o.Log.With("program", "kiosk-agent"), LineTimersDividedBy: o.LineTimersBy,
+		Version: o.Version, Log: o.Log.With("program", "kiosk-agent"),
 	})
 	return h, err
 }
@@ -195,7 +193,6 @@ id = %q
 
 [payment]
 settle = %q
-require_display = %t
 
 [axs]
 payment_link = "%s/hpp/checkout/%s"
@@ -226,7 +223,7 @@ listen = %q
 
 [admin]
 socket = %q
-`, Terminal, settle, !o.RequireNoScreen, h.SandboxURL, LinkID, ClientID, filepath.Join(o.Dir, "axs.secret"), o.SuccessURL,
+`, Terminal, settle, h.SandboxURL, LinkID, ClientID, filepath.Join(o.Dir, "axs.secret"), o.SuccessURL,
 		"ws"+strings.TrimPrefix(h.Relay.PublicURL(), "http"), filepath.Join(o.Dir, "relay.token"), hookURL,
 		or(o.TillListen, anyPort), strings.Join(tills, ", "), strings.Join(quoted, ", "),
 		or(o.DisplayListen, anyPort), filepath.Join(o.Dir, "display.token"), o.MerchantName,
@@ -279,9 +276,6 @@ func (h *House) abandon() {
 		h.Relay.Close()
 	}
 }
-
-// TillOrigin is the origin of a page served at addr.
-func TillOrigin(addr string) string { return "http://" + addr }
 
 // Guarded wraps a page of the demo with the Host check of every local listener.
 func Guarded(next http.Handler) http.Handler { return guard.Policy{SameOrigin: true}.Wrap(next) }
