@@ -42,6 +42,7 @@ const (
 	KindGap         Kind = "gap"
 	KindClockOffset Kind = "clock_offset"
 	KindRecovered   Kind = "recovered"
+	KindQueryProved Kind = "query_proved"
 )
 
 // Fact is one line of the journal. The journal gives Seq when it commits the fact; nothing is changed afterwards.
@@ -164,11 +165,13 @@ type (
 	// Superseded says that the till on this ECR line asked for another sale while the response to this one was still due: it is not
 	// given unasked any more, also after a restart.
 	Superseded struct{}
-	// Resolved is what staff found out. It never changes the status.
+	// Resolved is what staff found out. It never changes the status. As a fact about the journal it closes an entry of the worklist
+	// that belongs to no payment: an unmatched or a parked fact.
 	Resolved struct {
-		Outcome string `json:"outcome"` // "approved" or "not-paid"
+		Outcome string `json:"outcome"` // ResolvedApproved or ResolvedNotPaid
 		By      string `json:"by"`
 		Reason  string `json:"reason"`
+		Entry   int64  `json:"entry,omitempty"` // Seq of the unmatched or parked fact
 	}
 	// Unmatched is a verified record with this terminal's tag and no such payment.
 	Unmatched struct {
@@ -193,10 +196,16 @@ type (
 	ClockOffset struct {
 		Offset Millis `json:"offset_ms"`
 	}
-	// Recovered says that staff accepted a journal that the relay knew a newer head of.
+	// Recovered says that staff accepted this journal in place of one whose head the relay remembered.
 	Recovered struct {
 		Reason string `json:"reason"`
 		By     string `json:"by"`
+		Lost   Head   `json:"lost"` // the head that is given up
+	}
+	// QueryProved says that the transaction query at this endpoint has returned a record that could be read: from now on a 404 of
+	// the same endpoint means that there is none.
+	QueryProved struct {
+		Endpoint string `json:"endpoint"` // Gateway.Endpoint
 	}
 )
 
@@ -239,6 +248,7 @@ func (Parked) Kind() Kind          { return KindParked }
 func (Gap) Kind() Kind             { return KindGap }
 func (ClockOffset) Kind() Kind     { return KindClockOffset }
 func (Recovered) Kind() Kind       { return KindRecovered }
+func (QueryProved) Kind() Kind     { return KindQueryProved }
 
 // decoders has one entry for each kind; the table is never written after its creation.
 var decoders = map[Kind]func([]byte) (Data, error){
@@ -249,6 +259,7 @@ var decoders = map[Kind]func([]byte) (Data, error){
 	KindQueryFailed: decode[QueryFailed], KindUndecided: decode[Undecided], KindOffered: decode[Offered],
 	KindAcknowledged: decode[Acknowledged], KindSuperseded: decode[Superseded], KindResolved: decode[Resolved], KindUnmatched: decode[Unmatched],
 	KindParked: decode[Parked], KindGap: decode[Gap], KindClockOffset: decode[ClockOffset], KindRecovered: decode[Recovered],
+	KindQueryProved: decode[QueryProved],
 }
 
 // EncodeData is the canonical form of a fact's data: the very bytes that the journal stores and hashes.

@@ -2,6 +2,7 @@ package payment
 
 import (
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -55,7 +56,9 @@ func (f *Folder) Add(fact Fact) {
 	f.p.LastSeq = fact.Seq
 	f.take(fact)
 	f.conclude(fact)
-	if !before.equal(f.visible()) {
+	after := f.visible()
+	f.contradict(before, after)
+	if after = f.visible(); !before.equal(after) {
 		f.p.Revision++
 	}
 	switch d := fact.Data.(type) {
@@ -121,6 +124,20 @@ func (f *Folder) take(fact Fact) {
 		f.p.Superseded = true
 	case Resolved:
 		f.p.Resolution = &Resolution{Outcome: d.Outcome, By: d.By, Reason: d.Reason, At: fact.At}
+	}
+}
+
+// contradict drops what staff found out when evidence after it changes what is true, unless it says the same.
+func (f *Folder) contradict(before, after visible) {
+	r := f.p.Resolution
+	if r == nil || before.resolved != after.resolved || before.equal(after) {
+		return
+	}
+	agrees := r.Outcome == ResolvedApproved && f.p.Status == StatusApproved && !slices.ContainsFunc(f.p.Flags, func(x Flag) bool { return x != FlagLate })
+	if !agrees && !r.Contradicted {
+		c := *r
+		c.Contradicted = true
+		f.p.Resolution = &c
 	}
 }
 
@@ -317,7 +334,7 @@ func (f *Folder) visible() visible {
 		v.reasonCode, v.reasonText = r.Code, r.Message
 	}
 	if r := f.p.Resolution; r != nil {
-		v.resolved = contentHash(r.Outcome, r.By, r.Reason, r.At.String())
+		v.resolved = contentHash(r.Outcome, r.By, r.Reason, r.At.String(), strconv.FormatBool(r.Contradicted))
 	}
 	return v
 }

@@ -140,7 +140,7 @@ func TestFold(t *testing.T) {
 
 		{"reversed before it was told", shown(noQuery).add(record(nil), record(func(r *Record) { r.Type = TypeVoid })), want{StatusUnknown, []Flag{FlagReversed}, "reversed", true}},
 		{"reversed after it was told", shown(noQuery).add(record(nil), offer(3, StatusApproved), record(func(r *Record) { r.Type = TypeRefund })), want{StatusApproved, []Flag{FlagReversed}, "", true}},
-		{"resolved changes no status", shown(noQuery).add(DeadlinePassed{}, Withdrawn{}, Undecided{}, Resolved{"approved", "ann", "seen in the portal"}), want{StatusUnknown, nil, "no_answer", true}},
+		{"resolved changes no status", shown(noQuery).add(DeadlinePassed{}, Withdrawn{}, Undecided{}, Resolved{Outcome: "approved", By: "ann", Reason: "seen in the portal"}), want{StatusUnknown, nil, "no_answer", true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p, ok := Fold(tc.s.facts)
@@ -170,7 +170,7 @@ func TestRevisionGrowsOnlyWithWhatATillSees(t *testing.T) {
 	for _, d := range []Data{
 		MintSent{}, Minted{Payload: "x"}, Shown{}, with(RecordSent, "9"), with(RecordDeclined, "1"), CancelRequested{}, Withdrawn{},
 		QueryFailed{"x"}, PathProved{}, Offered{Revision: 5, Status: StatusDeclined}, Acknowledged{Revision: 5}, record(nil), record(nil),
-		Resolved{"approved", "ann", "x"},
+		Resolved{Outcome: "approved", By: "ann", Reason: "x"},
 	} {
 		s.add(d)
 		p, _ := Fold(s.facts)
@@ -268,9 +268,9 @@ func TestFactsSurviveEncoding(t *testing.T) {
 		Requested{Till: "t", Reference: "r", MerchantRef: testRef, Money: testMoney, Schemes: []string{"paynow"}, DeadlineAt: at, Policy: queried, Line: &Line{ECN: "1", Function: "Q1", Digest: "d", ECNIsNew: true}},
 		MintSent{}, MintFailed{"a", "b"}, Minted{"p", "q"}, Shown{"display", 2}, Opened{}, DisplayLost{"x"}, CancelRequested{"till"},
 		DeadlinePassed{"reboot"}, Withdrawn{}, PathProved{5}, record(func(r *Record) { r.PaidAt = at }), QueryEmpty{404, 1}, QueryFailed{"x"},
-		Undecided{}, Offered{Revision: 3, Status: StatusApproved}, Acknowledged{3}, Resolved{"approved", "a", "b"}, Superseded{},
+		Undecided{}, Offered{Revision: 3, Status: StatusApproved}, Acknowledged{3}, Resolved{"approved", "a", "b", 4}, Superseded{},
 		Unmatched{Record: record(nil).Record, Source: "webhook"}, Parked{Reason: "x", Envelope: Envelope{Method: "POST", Body: []byte{0, 255}, ReceivedAt: at}, Hash: "h"},
-		Gap{"x"}, ClockOffset{-3}, Recovered{"a", "b"},
+		Gap{"x"}, ClockOffset{-3}, Recovered{"a", "b", Head{"j", 5, "h"}}, QueryProved{"e"},
 	}
 	seen := map[Kind]bool{}
 	for _, d := range samples {

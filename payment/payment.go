@@ -38,12 +38,19 @@ type Attempt struct {
 	At     time.Time `json:"at"`
 }
 
+// What staff can find out about a payment.
+const (
+	ResolvedApproved = "approved"
+	ResolvedNotPaid  = "not-paid"
+)
+
 // Resolution is what staff found out about a payment.
 type Resolution struct {
-	Outcome string    `json:"outcome"` // "approved" or "not-paid"
-	By      string    `json:"by"`
-	Reason  string    `json:"reason"`
-	At      time.Time `json:"at"`
+	Outcome      string    `json:"outcome"` // ResolvedApproved or ResolvedNotPaid
+	By           string    `json:"by"`
+	Reason       string    `json:"reason"`
+	At           time.Time `json:"at"`
+	Contradicted bool      `json:"contradicted,omitempty"` // later evidence says otherwise: it settles nothing any more
 }
 
 // Transmission is one sending of an outcome on an ECR line.

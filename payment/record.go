@@ -55,7 +55,7 @@ const (
 	saysContradictory                // SUCCESS with a response code that says otherwise
 	saysDeclined
 	saysExpired
-	saysReversed // VOID or REFUND
+	saysReversed // VOID or REFUND, unless it was refused
 )
 
 // judge compares a record with the money that the payment asked for. It is the one place where promise 1 is decided.
@@ -65,6 +65,9 @@ func judge(r Record, merchantRef string, m Money) verdict {
 	}
 	switch r.Type {
 	case TypeVoid, TypeRefund:
+		if r.Status == RecordDeclined || r.Status == RecordExpired {
+			return saysNothing // a reversal that was refused reverses nothing
+		}
 		return saysReversed
 	case TypePay:
 	default:

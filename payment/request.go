@@ -52,9 +52,9 @@ type Position struct {
 
 // Head is the newest fact of a journal: what the relay remembers as an anchor against rollback.
 type Head struct {
-	JournalID string
-	Seq       int64
-	Hash      string // hex
+	JournalID string `json:"journal_id"`
+	Seq       int64  `json:"seq"`
+	Hash      string `json:"hash"` // hex
 }
 
 // MintRequest is what a gateway needs to make a link or code.
@@ -63,6 +63,14 @@ type MintRequest struct {
 	Money       Money
 	Schemes     []string
 	Timeout     time.Duration
+}
+
+// QueryAnswer is what a gateway's transaction query returned for one merchantRef. It is an answer only when Failure is "".
+type QueryAnswer struct {
+	Records    []Record // every record of the answer, in its order
+	HTTPStatus int      // 0 = there was none
+	NotFound   bool     // the endpoint says that it knows no such reference (404); worth nothing before the endpoint is proved
+	Failure    string   // why the answer does not count, safe to store and to show: "timeout", "HTTP 500", "not JSON"
 }
 
 // ErrUnopened is what a gateway's error wraps when a delivery is not, or does not open as, a statement of that gateway. Its
