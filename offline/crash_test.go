@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"kiosk-agent/payment"
@@ -19,9 +20,7 @@ func appender(path string) {
 	}
 	x := &fixture{}
 	for i := j.head.seq; ; i++ {
-		id := fmt.Sprintf("P%09d", i)
-		sale := x.sale(id, "till-1", id)
-		for _, batch := range [][]payment.Fact{sale[:2], sale[2:3], {x.fact("", parked(id))}, sale[3:6], sale[6:]} {
+		for _, batch := range x.batches(fmt.Sprintf("P%09d", i), 0) {
 			pos := payment.Position{Epoch: "e", Seq: uint64(j.head.seq) + uint64(len(batch)), ID: "D"}
 			if err := j.Append(batch, &pos); err != nil {
 				fmt.Println(err)
@@ -35,6 +34,12 @@ func appender(path string) {
 			fmt.Println(j.head.seq, hash)
 		}
 	}
+}
+
+// batches are the commits of a sale, and of a delivery that does not open, which is longer by so many bytes.
+func (x *fixture) batches(id string, more int) [][]payment.Fact {
+	sale := x.sale(id, "till-1", id)
+	return [][]payment.Fact{sale[:2], sale[2:3], {x.fact("", parked(id+strings.Repeat("x", more)))}, sale[3:6], sale[6:]}
 }
 
 type ack struct {

@@ -1,0 +1,163 @@
+package offline
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kiosk-agent/internal/forgetfs"
+	"kiosk-agent/payment"
+)
+
+var (
+	cuts    = flag.Int("cuts", 200, "power cuts of each TestPowerCut")
+	cutSeed = flag.Uint64("cutseed", 0, "seed of the power cuts; 0 = a new one each time")
+)
+
+func isShm(name string) bool { return strings.HasSuffix(name, "-shm") }
+
+// seller sells on a disk that loses its power again and again.
+type seller struct {
+	t      *testing.T
+	rng    *rand.Rand
+	seed   uint64
+	soften string // a pragma that makes the journal less durable than it is; "" = none
+
+	image forgetfs.Image
+	acked ack // the last fact that was promised before the last cut
+
+	cuts, lost int
+	facts      int64 // promised
+}
+
+func newSeller(t *testing.T, soften string) *seller {
+	seed := *cutSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("go test ./offline -run %s -cuts %d -cutseed %d", t.Name(), *cuts, seed)
+	return &seller{t: t, rng: rand.New(rand.NewPCG(seed, 1)), seed: seed, soften: soften}
+}
+
+// life mounts what the last cut has left, opens the journal, checks it, and sells until the power is cut.
+func (s *seller) life() {
+	s.t.Helper()
+	names := forgetfs.Names(s.cuts % 3)
+	disk := forgetfs.New(forgetfs.Config{Seed: s.rng.Uint64(), Names: names, Scratch: isShm}, s.image)
+	dir := s.t.TempDir()
+	if err := disk.Mount(dir); err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() {
+		if err := disk.Unmount(); err != nil {
+			s.t.Error(err)
+		}
+	}()
+	disk.CutAfter(1 + s.rng.IntN(500))
+	j, err := Open(Config{Path: filepath.Join(dir, "journal.db"), Create: true})
+	if err != nil {
+		s.t.Fatalf("cut %d: %v", s.cuts, err)
+	}
+	defer j.Close()
+	if s.rng.IntN(2) == 0 { // so that many cuts come while the log is being moved into the file
+		s.exec(j, "PRAGMA wal_autocheckpoint = 40")
+	}
+	if s.soften != "" {
+		s.exec(j, s.soften)
+	}
+	s.check(j)
+	s.sell(j, disk)
+	s.image = disk.Image()
+	s.cuts++
+}
+
+func (s *seller) exec(j *Journal, pragma string) {
+	s.t.Helper()
+	if _, err := j.writer.Exec(pragma); err != nil { // the only connection that writes
+		s.t.Fatal(err)
+	}
+}
+
+// check compares the journal with what was promised before the cut.
+func (s *seller) check(j *Journal) {
+	s.t.Helper()
+	report, err := j.Verify(nil)
+	if err != nil || len(report.Problems) > 0 || j.Rebuilt() != "" {
+		s.t.Fatalf("cut %d: %v, %+v, %s", s.cuts, err, report.Problems, j.Rebuilt())
+	}
+	if pos, _, err := j.Position(); err != nil || int64(pos.Seq) != report.Head.Seq {
+		s.t.Fatalf("cut %d: half a commit: position %d beside fact %d (%v)", s.cuts, pos.Seq, report.Head.Seq, err)
+	}
+	hash, ok, err := j.HashAt(s.acked.seq)
+	if err != nil {
+		s.t.Fatalf("cut %d: %v", s.cuts, err)
+	}
+	if s.acked.seq > 0 && (!ok || hash != s.acked.hash) {
+		s.lost++
+		if s.soften == "" {
+			s.t.Fatalf("cut %d: fact %d was promised and is lost; the journal ends at %d", s.cuts, s.acked.seq, report.Head.Seq)
+		}
+	}
+	s.acked = ack{report.Head.Seq, report.Head.Hash}
+}
+
+func (s *seller) sell(j *Journal, disk *forgetfs.Disk) {
+	s.t.Helper()
+	x := &fixture{}
+	for i := j.head.seq; ; i++ {
+		id := fmt.Sprintf("P%09d", i)
+		for _, batch := range x.batches(id, s.rng.IntN(20_000)) {
+			was := j.head.seq
+			pos := payment.Position{Epoch: "e", Seq: uint64(was) + uint64(len(batch)), ID: "D"}
+			if err := j.Append(batch, &pos); err != nil {
+				s.t.Fatalf("cut %d: %v", s.cuts, err)
+			}
+			if disk.IsCut() {
+				return
+			}
+			hash, _, err := j.HashAt(j.head.seq)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			s.acked = ack{j.head.seq, hash}
+			s.facts += j.head.seq - was
+		}
+	}
+}
+
+// livesOfAJournal is how many cuts one journal goes through before the next one is made: creation is cut, too, and the whole chain is
+// verified each time.
+const livesOfAJournal = 8
+
+func (s *seller) run(cuts int) {
+	s.t.Helper()
+	for s.cuts < cuts {
+		if s.cuts%livesOfAJournal == 0 {
+			s.image, s.acked = nil, ack{}
+		}
+		s.life()
+	}
+}
+
+// TestPowerCut cuts the power at any file operation, from the making of the journal on: what was promised is there, whole commits only.
+func TestPowerCut(t *testing.T) {
+	t.Parallel()
+	s := newSeller(t, "")
+	s.run(*cuts)
+	t.Logf("%d cuts, %d facts promised, none lost", s.cuts, s.facts)
+}
+
+// TestPowerCutWithTheDriversDefault shows that the test above can fail: with the driver's own default, synchronous=NORMAL, promised
+// facts are lost.
+func TestPowerCutWithTheDriversDefault(t *testing.T) {
+	t.Parallel()
+	s := newSeller(t, "PRAGMA synchronous = NORMAL")
+	s.run(*cuts)
+	if s.lost == 0 {
+		t.Error("nothing was lost: the disk forgets nothing")
+	}
+	t.Logf("%d cuts, promised facts lost in %d of them", s.cuts, s.lost)
+}
