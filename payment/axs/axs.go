@@ -3,18 +3,20 @@ package axs
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 
 	"kiosk-agent/internal/secret"
 )
 
-// Gateway mints links and opens notifications with one application's credentials. See the package comment.
+// Gateway mints links, opens notifications and asks the transaction query with one application's credentials. See the package comment.
 type Gateway struct {
 	cfg      Config // without the secrets
 	mintKey  key
 	openKeys []key // in the order of trying
 	// unseal decrypts; a field so that a test can count what reaches the key derivation.
 	unseal func(token string, key secret.Value) ([]byte, error)
+	client *http.Client // of Query
 }
 
 // key gives a secret. It is a function because fmt looks through the unexported fields of any struct that somebody prints, past
@@ -29,7 +31,7 @@ func New(cfg Config) (*Gateway, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	g := &Gateway{mintKey: newKey(cfg.Secret), openKeys: []key{newKey(cfg.Secret)}, unseal: unseal}
+	g := &Gateway{mintKey: newKey(cfg.Secret), openKeys: []key{newKey(cfg.Secret)}, unseal: unseal, client: newClient(cfg.QueryTimeout)}
 	if !cfg.PreviousSecret.IsZero() && !cfg.PreviousSecret.Matches(cfg.Secret.Reveal()) {
 		g.openKeys = append(g.openKeys, newKey(cfg.PreviousSecret))
 	}

@@ -44,3 +44,17 @@ func BenchmarkRefuse(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkAnswer(b *testing.B) {
+	plain := "[" + strings.Repeat(queried+",", 5) + queried + "]"
+	for name, body := range map[string]string{"plain": plain, "encrypted": sealed(b, plain), "not an answer": strings.Repeat("<p>No ", maxAnswer/6)} {
+		b.Run(name, func(b *testing.B) {
+			g := newGateway(b)
+			for b.Loop() {
+				if a := g.decodeAnswer([]byte(body)); a.HTTPStatus != 200 {
+					b.Fatal(a.Failure)
+				}
+			}
+		})
+	}
+}

@@ -25,6 +25,8 @@ const (
 	CeilingP2C = 10_000      // the most that Config.MaxP2C may allow
 
 	defaultGrace = 30 * time.Second
+	defaultQuery = 10 * time.Second
+	maxQuery     = 30 * time.Second
 	maxURL       = 512 // characters: every one of them makes the QR code denser
 	maxClientID  = 128
 	maxTerminal  = 64
@@ -56,6 +58,11 @@ type Config struct {
 	WebhookURL string
 	// SuccessURL, FailURL and CancelURL are where AXS sends the customer's browser. "" = not sent.
 	SuccessURL, FailURL, CancelURL string
+	// QueryURL is the transaction query, https://{domain}/api/hpp/v2/transaction; the payment link's merchantLinkId is appended.
+	// http is accepted for a loopback host only. "" = no query.
+	QueryURL string
+	// QueryTimeout bounds one query, from resolving the name to the last byte, at most 30 s. 0 = 10 s.
+	QueryTimeout time.Duration
 	// AmountAs is AmountString or AmountNumber. "" = AmountString.
 	AmountAs string
 	// SendExpiry adds expiry (whole seconds) to links: the request's timeout and ExpiryGrace. Not documented by AXS for links,
@@ -89,6 +96,9 @@ func (c *Config) check() error {
 	if c.ExpiryGrace == 0 {
 		c.ExpiryGrace = defaultGrace
 	}
+	if c.QueryTimeout == 0 {
+		c.QueryTimeout = defaultQuery
+	}
 	if c.MaxP2C == 0 {
 		c.MaxP2C = P2C
 	}
@@ -107,6 +117,7 @@ func (c *Config) check() error {
 		"copy the Client ID of the application from the AXS Merchant Portal")
 	c.checkSecrets(report)
 	c.checkURLs(report)
+	c.checkQuery(report)
 	report(plain(c.TerminalID, 0, maxTerminal), "terminal.id", "is too long or not printable ASCII", fmt.Sprintf("use at most %d letters, digits and signs", maxTerminal))
 	report(c.AmountAs == AmountString || c.AmountAs == AmountNumber, "axs.amount_as", "is neither string nor number", `write "string" unless AXS asks for a number`)
 	for _, s := range c.Schemes {
@@ -149,8 +160,28 @@ func (c *Config) checkURLs(report func(ok bool, key, problem, hint string)) {
 		"give AXS the hook's URL without them: AXS appends ?data=… itself")
 }
 
-// linkID is the last path segment of a payment link.
-var linkID = regexp.MustCompile(`^/hpp/checkout/[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
+// checkQuery takes a trailing slash off the query URL, so that one endpoint is written in one way.
+func (c *Config) checkQuery(report func(ok bool, key, problem, hint string)) {
+	const key, want = "axs.query_url", "write it like https://host.example/api/hpp/v2/transaction; leave it empty for no query"
+	report(c.QueryTimeout > 0 && c.QueryTimeout <= maxQuery, key, "has a timeout that is negative or over 30 s", "leave the timeout at 0 for 10 seconds")
+	if c.QueryURL == "" {
+		return
+	}
+	c.QueryURL = strings.TrimRight(c.QueryURL, "/")
+	u, problem := checkURL(c.QueryURL)
+	if problem != "" {
+		report(false, key, problem, want)
+		return
+	}
+	report(!strings.ContainsAny(c.QueryURL, "?#"), key, "has a query string or a fragment", want)
+	id := lastSegment(c.PaymentLink)
+	report(id == "" || lastSegment(u.Path) != id, key, "ends with the merchantLinkId", "leave that away: the agent appends the payment link's")
+}
+
+func lastSegment(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
+// linkPath is the path of a payment link; its last segment is the merchantLinkId.
+var linkPath = regexp.MustCompile(`^/hpp/checkout/[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
 
 func checkPaymentLink(raw string) (problem, hint string) {
 	const want = "copy the link from the portal, https://{domain}/hpp/checkout/{merchantLinkId}, with nothing after it"
@@ -163,7 +194,7 @@ func checkPaymentLink(raw string) (problem, hint string) {
 		return problem, want
 	case strings.ContainsAny(raw, "?#"):
 		return "has a query string or a fragment", want
-	case !linkID.MatchString(u.EscapedPath()):
+	case !linkPath.MatchString(u.EscapedPath()):
 		return "has another path than /hpp/checkout/{merchantLinkId}", want
 	}
 	return "", ""

@@ -62,6 +62,20 @@ func TestNewRefuses(t *testing.T) {
 		{"success URL relative", func(c *Config) { c.SuccessURL = "/ok" }, "axs.success_url", "absolute"},
 		{"fail URL script", func(c *Config) { c.FailURL = "javascript:alert(1)" }, "axs.fail_url", "absolute"},
 		{"cancel URL too long", func(c *Config) { c.CancelURL = "https://shop.example/" + strings.Repeat("x", maxURL) }, "axs.cancel_url", "longer"},
+		{"query", func(c *Config) { c.QueryURL = "https://member.uat.pay.axs.com.sg/api/hpp/v2/transaction" }, "", ""},
+		{"query of the sandbox", func(c *Config) { c.QueryURL = "http://127.0.0.1:9000/axs/api/hpp/v2/transaction/" }, "", ""},
+		{"query plain http", func(c *Config) { c.QueryURL = "http://member.example/transaction" }, "axs.query_url", "not https"},
+		{"query relative", func(c *Config) { c.QueryURL = "/api/hpp/v2/transaction" }, "axs.query_url", "absolute"},
+		{"query with a password", func(c *Config) { c.QueryURL = "https://u:" + canary + "@member.example/transaction" }, "axs.query_url", "user name"},
+		{"query with a query", func(c *Config) { c.QueryURL = "https://member.example/transaction?data=1" }, "axs.query_url", "query string"},
+		{"query with an empty query", func(c *Config) { c.QueryURL = "https://member.example/transaction?" }, "axs.query_url", "query string"},
+		{"query with a fragment", func(c *Config) { c.QueryURL = "https://member.example/transaction#x" }, "axs.query_url", "query string"},
+		{"query with the link's id", func(c *Config) { c.QueryURL = "https://member.example/transaction/lnk-123/" }, "axs.query_url", "appends"},
+		{"query too long", func(c *Config) { c.QueryURL = "https://member.example/" + strings.Repeat("x", maxURL) }, "axs.query_url", "longer"},
+		{"query with a line break", func(c *Config) { c.QueryURL = "https://member.example/x\n" }, "axs.query_url", "printable"},
+		{"query timeout negative", func(c *Config) { c.QueryTimeout = -1 }, "axs.query_url", "timeout"},
+		{"query timeout 30 s", func(c *Config) { c.QueryTimeout = 30 * time.Second }, "", ""},
+		{"query timeout over that", func(c *Config) { c.QueryTimeout = 30*time.Second + 1 }, "axs.query_url", "timeout"},
 		{"terminal too long", func(c *Config) { c.TerminalID = strings.Repeat("K", maxTerminal+1) }, "terminal.id", ""},
 		{"amount_as", func(c *Config) { c.AmountAs = "float" }, "axs.amount_as", ""},
 		{"scheme", func(c *Config) { c.Schemes = []string{"paynow", "cash"} }, "axs.schemes", "credit_card"},
@@ -162,7 +176,7 @@ func TestCanary(t *testing.T) {
 	r.MerchantRef = canary + "\x00"
 	_, err = g.Mint(r)
 	fmt.Fprintln(&out, err, payment.CodeOf(err))
-	_, err = New(Config{PaymentLink: canary, ClientID: canary + " ", TerminalID: canary + canary + canary, WebhookURL: canary, AmountAs: canary, Schemes: []string{canary}})
+	_, err = New(Config{PaymentLink: canary, ClientID: canary + " ", TerminalID: canary + canary + canary, WebhookURL: canary, QueryURL: canary, AmountAs: canary, Schemes: []string{canary}})
 	fmt.Fprintln(&out, err)
 
 	text := strings.ToLower(out.String())

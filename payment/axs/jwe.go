@@ -58,6 +58,11 @@ func (g *Gateway) open(token string) ([]byte, *OpenError) {
 	if refused := checkToken(token, g.cfg.ClientID, g.cfg.MaxP2C); refused != nil {
 		return nil, refused
 	}
+	return g.decrypt(token)
+}
+
+// decrypt tries each secret on a token that has been checked.
+func (g *Gateway) decrypt(token string) ([]byte, *OpenError) {
 	for _, key := range g.openKeys {
 		if plaintext, err := g.unseal(token, key()); err == nil {
 			return plaintext, nil
@@ -71,6 +76,11 @@ func checkToken(token, clientID string, maxP2C int) *OpenError {
 	if len(token) > maxToken {
 		return &OpenError{ReasonTooLong, "token"}
 	}
+	return checkParts(token, clientID, maxP2C)
+}
+
+// checkParts is checkToken for a token whose length is bounded already.
+func checkParts(token, clientID string, maxP2C int) *OpenError {
 	parts := strings.Split(token, ".")
 	if len(parts) != 5 {
 		return refuse(ReasonMalformed)

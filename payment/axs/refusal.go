@@ -47,11 +47,15 @@ type OpenError struct {
 }
 
 func (e *OpenError) Error() string {
-	s := payment.ErrUnopened.Error() + ": " + string(e.Reason)
-	if e.Detail != "" {
-		s += ": " + e.Detail
+	return payment.ErrUnopened.Error() + ": " + e.words()
+}
+
+// words is the text without what it is that was refused.
+func (e *OpenError) words() string {
+	if e.Detail == "" {
+		return string(e.Reason)
 	}
-	return s
+	return string(e.Reason) + ": " + e.Detail
 }
 
 func (e *OpenError) Unwrap() error { return payment.ErrUnopened }

@@ -1,0 +1,144 @@
+package axs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"kiosk-agent/payment"
+)
+
+const (
+	maxRecords = 256     // of one reference: a customer has minutes for attempts
+	maxRecord  = 8 << 10 // bytes of one record, as of a notification
+)
+
+// decodeAnswer reads the body of a 200: the array of records itself, or a token that opens as one, bare or as data of an object.
+// All of it counts or none: a record that was left out because it could not be read might be the payment.
+func (g *Gateway) decodeAnswer(body []byte) payment.QueryAnswer {
+	body = stripped(body)
+	token := answerToken(body)
+	if token != "" {
+		plaintext, refused := g.openAnswer(token)
+		if refused != nil {
+			return unread("the encrypted answer is refused: " + refused.words())
+		}
+		body = stripped(plaintext)
+	}
+	list, err := elements(body)
+	switch {
+	case errors.Is(err, errTooMany):
+		return unread(fmt.Sprintf("more than %d records for one reference", maxRecords))
+	case err != nil && token != "":
+		return unread("the encrypted answer is not a list of records")
+	case err != nil && len(body) == 0:
+		return unread("the answer is empty")
+	case err != nil:
+		return unread("the answer is not a list of records: " + g.excerpt(body))
+	}
+	records := make([]payment.Record, 0, len(list))
+	for i, raw := range list {
+		r, problem := transaction(raw)
+		if problem != "" {
+			return unread(fmt.Sprintf("record %d of %d %s", i+1, len(list), problem))
+		}
+		records = append(records, r)
+	}
+	return payment.QueryAnswer{Records: records, HTTPStatus: http.StatusOK}
+}
+
+func unread(why string) payment.QueryAnswer { return failed(http.StatusOK, "HTTP 200, "+why) }
+
+// stripped is b without a byte order mark and the space around it.
+func stripped(b []byte) []byte { return bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff"))) }
+
+// answerToken is the token that a body is, or has as data; "" when it has none.
+func answerToken(body []byte) string {
+	s := trim(string(body))
+	if !strings.HasPrefix(s, "{") {
+		if shaped(s) {
+			return s
+		}
+		return ""
+	}
+	m, err := members(body)
+	if err != nil {
+		return ""
+	}
+	if data, ok := text(m["data"]); ok && shaped(trim(data)) {
+		return trim(data)
+	}
+	return ""
+}
+
+// openAnswer opens a token that may be as long as the answer.
+func (g *Gateway) openAnswer(token string) ([]byte, *OpenError) {
+	if refused := checkParts(token, g.cfg.ClientID, g.cfg.MaxP2C); refused != nil {
+		return nil, refused
+	}
+	return g.decrypt(token)
+}
+
+var (
+	errNotArray = errors.New("not one plain JSON array")
+	errTooMany  = errors.New("too many elements")
+)
+
+// elements reads exactly one JSON array, and nothing after it.
+func elements(b []byte) ([]json.RawMessage, error) {
+	if !utf8.Valid(b) || tooDeep(b) {
+		return nil, errNotArray
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	if start, err := dec.Token(); err != nil || start != json.Delim('[') {
+		return nil, errNotArray
+	}
+	var list []json.RawMessage
+	for dec.More() {
+		var raw json.RawMessage
+		if dec.Decode(&raw) != nil {
+			return nil, errNotArray
+		}
+		if list = append(list, raw); len(list) > maxRecords {
+			return nil, errTooMany
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, errNotArray
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errNotArray
+	}
+	return list, nil
+}
+
+// transaction reads one element. Unlike a notification it must state its transactionType: without one a refund could pass for a
+// payment. Which reference it names is for the caller to judge.
+func transaction(raw json.RawMessage) (payment.Record, string) {
+	if len(raw) > maxRecord {
+		return payment.Record{}, "is too long"
+	}
+	m, err := members(raw)
+	if err != nil {
+		return payment.Record{}, "is not a JSON object with each member once"
+	}
+	if s, ok := text(m["transactionType"]); !ok || s == "" {
+		return payment.Record{}, "has no transactionType"
+	}
+	r, refused := record(m)
+	switch {
+	case refused == nil:
+		return r, ""
+	case refused.Reason == ReasonNoStatus:
+		return payment.Record{}, "has no status"
+	case refused.Reason == ReasonNoRef:
+		return payment.Record{}, "has no merchantRef"
+	default:
+		return payment.Record{}, "has a malformed " + refused.Detail
+	}
+}
