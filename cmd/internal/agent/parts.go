@@ -76,7 +76,7 @@ func newGatewayWith(c *config.Config, key, previous secret.Value) (*axs.Gateway,
 		PaymentLink: c.AXS.PaymentLink, ClientID: c.AXS.ClientID, Secret: key, PreviousSecret: previous,
 		TerminalID: c.Terminal.ID, WebhookURL: c.Relay.HookURL, SuccessURL: c.AXS.SuccessURL, FailURL: c.AXS.FailURL,
 		CancelURL: c.AXS.CancelURL, AmountAs: c.AXS.AmountAs, SendExpiry: c.AXS.SendExpiry, Schemes: c.AXS.Schemes,
-		MaxP2C: c.AXS.MaxP2C, MaxAmount: c.Terminal.MaxAmount,
+		MaxP2C: c.AXS.MaxP2C, MaxAmount: c.Terminal.MaxAmount, QueryURL: c.AXS.QueryURL,
 	})
 }
 
