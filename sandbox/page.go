@@ -104,6 +104,9 @@ func (s *Server) checkout(r *http.Request, form string) (checkoutView, int, []pr
 		return checkoutView{}, http.StatusConflict, []problem{{"merchantRef",
 			"was used by another link before: it must be unique (only the very same link may be opened again)"}}
 	}
+	if p == nil {
+		return checkoutView{}, http.StatusInternalServerError, []problem{{"payment", err.Error()}}
+	}
 	view := s.view(p)
 	if err != nil {
 		view.Message = err.Error()

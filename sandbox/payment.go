@@ -144,17 +144,18 @@ func (p *payment) copy(now time.Time) Payment {
 	return c
 }
 
-// open registers the first opening of a link, or finds it again. conflict is true for a second link with a used reference.
-// The caller holds s.mu.
+// open registers the first opening of a link, or finds it again. conflict is true for a second link with a used reference; p is nil
+// when the book takes no entries. The caller holds s.mu.
 func (s *Server) open(in incoming, l checkoutLink) (p *payment, conflict bool, err error) {
 	key := refKey{in.merchant.ClientID, l.MerchantRef}
 	if p = s.byRef[key]; p != nil {
 		return p, p.token != in.token || p.linkID != in.linkID, nil
 	}
 	now := s.clock.Now()
-	p = &payment{merchant: in.merchant, linkID: in.linkID, link: l, token: in.token, openedAt: now, expiresAt: now.Add(l.Expiry)}
-	s.payments = append(s.payments, p)
-	s.byRef[key] = p
+	if err := s.keep(bookLine{At: now, Opened: &openedLine{in.linkID, in.token}}); err != nil {
+		return nil, false, err
+	}
+	p = s.register(in, l, now)
 	s.log.Info("link opened", "merchant_ref", l.MerchantRef, "amount", l.Amount)
 	if outcome, fixed := s.cfg.Outcomes[l.Amount]; fixed && outcome.AtOnce {
 		scheme := outcome.Scheme
@@ -164,6 +165,13 @@ func (s *Server) open(in incoming, l checkoutLink) (p *payment, conflict bool, e
 		err = s.act(p, Action{Do: Pay, Scheme: scheme})
 	}
 	return p, false, err
+}
+
+func (s *Server) register(in incoming, l checkoutLink, now time.Time) *payment {
+	p := &payment{merchant: in.merchant, linkID: in.linkID, link: l, token: in.token, openedAt: now, expiresAt: now.Add(l.Expiry)}
+	s.payments = append(s.payments, p)
+	s.byRef[refKey{in.merchant.ClientID, l.MerchantRef}] = p
+	return p
 }
 
 // Act does something with a payment, like the buttons of its page. It returns the payment after that, or one of the
@@ -294,7 +302,9 @@ func (s *Server) settle(p *payment, scheme Scheme, status Status, code string, n
 	var r *Record
 	if i >= 0 {
 		r = p.records[i]
-		r.Status, r.ResponseCode, r.At = status, code, now
+		if err := s.change(p, r, status, code, now); err != nil {
+			return err
+		}
 	} else {
 		var err error
 		if r, err = s.addRecord(p, "PAY", scheme, status, code, now); err != nil {
@@ -313,6 +323,24 @@ func (s *Server) addRecord(p *payment, kind string, scheme Scheme, status Status
 	}
 	r := &Record{Type: kind, TransactionRef: ref, Amount: p.link.Amount, Currency: p.link.Currency, Status: status,
 		ResponseCode: code, Scheme: scheme, At: now}
+	if err := s.keepRecord(p, *r); err != nil {
+		return nil, err
+	}
 	p.records = append(p.records, r)
 	return r, nil
+}
+
+// change ends the attempt of a record.
+func (s *Server) change(p *payment, r *Record, status Status, code string, now time.Time) error {
+	next := *r
+	next.Status, next.ResponseCode, next.At = status, code, now
+	if err := s.keepRecord(p, next); err != nil {
+		return err
+	}
+	*r = next
+	return nil
+}
+
+func (s *Server) keepRecord(p *payment, r Record) error {
+	return s.keep(bookLine{At: r.At, Record: &recordLine{p.merchant.ClientID, p.link.MerchantRef, r}})
 }

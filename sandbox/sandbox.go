@@ -7,7 +7,7 @@
 //
 // A Server may be used by any number of goroutines. Webhooks are sent by Run alone, one after the other in the order in
 // which they fall due, so that a test sees the same order each time. Nothing survives a crash or a restart: it is a
-// simulator. Secrets and tokens never reach its log.
+// simulator. With Config.Book, payments do. Secrets and tokens never reach its log.
 package sandbox
 
 import (
@@ -93,6 +93,9 @@ type Config struct {
 	ExpiredCode string
 	// Retry are the pauses before each further try of a webhook that was not answered 2xx. Default: none, one try only.
 	Retry []time.Duration
+	// Book is the file that keeps payments over a crash: each change is in it, synced, before anybody is told. It holds the links
+	// that were opened: keep it to yourself. Default: "", none.
+	Book string
 	// MaxQueue bounds webhooks that wait to be sent; further ones are logged as dropped. Default: 4096.
 	MaxQueue int
 	// Client sends webhooks. Default: 10 s in all, no redirects followed.
@@ -123,6 +126,7 @@ type Server struct {
 	salts    map[string][32]byte // salt seen → hash of the token that brought it
 	faults   []*fault
 	faultSeq int
+	bookErr  error // once the book has failed
 	jobs     []job
 	jobSeq   int
 	hooks    []*Webhook
@@ -168,6 +172,11 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	for _, f := range cfg.Faults {
 		if _, err := s.AddFault(f); err != nil {
 			return nil, err
+		}
+	}
+	if cfg.Book != "" {
+		if err := s.readBook(); err != nil {
+			return nil, fmt.Errorf("sandbox: book %s: %w", cfg.Book, err)
 		}
 	}
 	s.handler = s.routes()

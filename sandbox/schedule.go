@@ -61,7 +61,10 @@ func (s *Server) perform(ctx context.Context, j job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if j.code.Status == StatusSent {
-		j.code.Status, j.code.ResponseCode, j.code.At = StatusExpired, s.cfg.ExpiredCode, s.clock.Now()
+		if err := s.change(j.payment, j.code, StatusExpired, s.cfg.ExpiredCode, s.clock.Now()); err != nil {
+			s.log.Error("a code did not expire", "merchant_ref", j.payment.link.MerchantRef, "error", err.Error())
+			return
+		}
 		s.announce(j.payment, j.code)
 	}
 }

@@ -58,6 +58,7 @@ type Webhook struct {
 	SentAt      time.Time   `json:"sentAt,omitzero"` // of the last try
 
 	payment *payment
+	status  Status // the record's, whatever the claims say
 	strikes map[FaultKind]*fault
 }
 
@@ -85,7 +86,7 @@ func (s *Server) announce(p *payment, r *Record) {
 	for range copies {
 		w := &Webhook{
 			Seq: len(s.hooks) + 1, MerchantRef: p.link.MerchantRef, Claims: claims, Carriage: p.merchant.Carriage,
-			URL: p.link.WebhookURL, Faults: names(strikes), State: HookQueued, QueuedAt: s.clock.Now(), payment: p, strikes: strikes,
+			URL: p.link.WebhookURL, Faults: names(strikes), State: HookQueued, QueuedAt: s.clock.Now(), payment: p, status: r.Status, strikes: strikes,
 		}
 		s.hooks = append(s.hooks, w)
 		s.post(w, due)
@@ -226,6 +227,9 @@ func (s *Server) deliver(ctx context.Context, j job) {
 		w.State, w.Error = HookFailed, err.Error()
 	case status/100 == 2:
 		w.State = HookDelivered
+		if err := s.keep(bookLine{At: w.SentAt, Told: &toldLine{w.Claims.TransactionRef, w.status}}); err != nil {
+			s.log.Error("a delivered webhook will go out again", "merchant_ref", w.MerchantRef, "error", err.Error())
+		}
 	default:
 		w.State = HookRefused
 	}

@@ -1,0 +1,159 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// bookLine is one line of the book: what happened, as one JSON object with exactly one of its members. A line is on the disk before
+// anybody is told of what it says.
+type bookLine struct {
+	At     time.Time   `json:"at"`
+	Opened *openedLine `json:"opened,omitempty"`
+	Record *recordLine `json:"record,omitempty"`
+	Told   *toldLine   `json:"told,omitempty"`
+}
+
+// openedLine says that a link was opened for the first time.
+type openedLine struct {
+	LinkID string `json:"merchantLinkId"`
+	Token  string `json:"token"`
+}
+
+// recordLine is a transaction as it stands from now on.
+type recordLine struct {
+	ClientID    string `json:"clientId"`
+	MerchantRef string `json:"merchantRef"`
+	Record      Record `json:"record"`
+}
+
+// toldLine says that a webhook about this record was answered 2xx.
+type toldLine struct {
+	TransactionRef string `json:"transactionRef"`
+	Status         Status `json:"status"`
+}
+
+// keep writes one line and waits until it is on the disk; without a book it does nothing. The caller holds s.mu.
+func (s *Server) keep(line bookLine) error {
+	if s.cfg.Book == "" || s.bookErr != nil {
+		return s.bookErr
+	}
+	text, err := json.Marshal(line)
+	if err == nil {
+		err = s.appendToBook(append(text, '\n'))
+	}
+	if err != nil { // half a line may be in it: nothing more goes behind that
+		s.bookErr = fmt.Errorf("the sandbox's book takes no entries: %w", err)
+	}
+	return s.bookErr
+}
+
+func (s *Server) appendToBook(text []byte) error {
+	f, err := os.OpenFile(s.cfg.Book, os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// readBook makes the book if there is none, and otherwise goes on where it ends: payments are as they were, and each webhook that was
+// not answered 2xx goes out again. Faults and what a customer abandoned are not in it.
+func (s *Server) readBook() error {
+	f, err := os.OpenFile(s.cfg.Book, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	dir, err := os.Open(filepath.Dir(s.cfg.Book))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(s.cfg.Book)
+	if err != nil {
+		return err
+	}
+	whole := bytes.LastIndexByte(text, '\n') + 1
+	if whole < len(text) { // a crash while it was written: nobody was told
+		if err := errors.Join(f.Truncate(int64(whole)), f.Sync()); err != nil {
+			return err
+		}
+	}
+	told := map[toldLine]bool{}
+	number := 0
+	for text := range bytes.Lines(text[:whole]) {
+		number++
+		var line bookLine
+		if err := json.Unmarshal(text, &line); err != nil {
+			return fmt.Errorf("line %d: %w", number, err)
+		}
+		if err := s.replay(line, told); err != nil {
+			return fmt.Errorf("line %d: %w", number, err)
+		}
+	}
+	for _, p := range s.payments {
+		for _, r := range p.records {
+			switch {
+			case r.Type != "PAY" || told[toldLine{r.TransactionRef, r.Status}]:
+			case r.Status == StatusSent:
+				s.schedule(job{due: p.expiresAt, code: r, payment: p})
+			default:
+				s.announce(p, r)
+			}
+		}
+	}
+	return nil
+}
+
+// replay takes over what one line says.
+func (s *Server) replay(line bookLine, told map[toldLine]bool) error {
+	switch {
+	case line.Opened != nil:
+		return s.replayOpened(line)
+	case line.Record != nil:
+		p := s.byRef[refKey{line.Record.ClientID, line.Record.MerchantRef}]
+		if p == nil {
+			return errors.New("a record of a link that was not opened")
+		}
+		r := line.Record.Record
+		s.txRefs[r.TransactionRef] = true
+		if i := slices.IndexFunc(p.records, func(e *Record) bool { return e.TransactionRef == r.TransactionRef }); i >= 0 {
+			p.records[i] = &r
+		} else {
+			p.records = append(p.records, &r)
+		}
+		return nil
+	case line.Told != nil:
+		told[*line.Told] = true
+		return nil
+	default:
+		return errors.New("it says nothing")
+	}
+}
+
+func (s *Server) replayOpened(line bookLine) error {
+	in := incoming{merchant: s.byLink[line.Opened.LinkID], linkID: line.Opened.LinkID, token: line.Opened.Token}
+	if in.merchant == nil {
+		return errors.New("no merchant has this payment link")
+	}
+	var problems []problem
+	if in.opened, problems = openToken(in.token, in.merchant.ClientID, in.merchant.Secret); len(problems) > 0 {
+		return fmt.Errorf("the link: %s", problems[0])
+	}
+	link, problems := parseLink(in.plaintext, in.merchant, s.cfg.DefaultExpiry)
+	if len(problems) > 0 {
+		return fmt.Errorf("the link: %s", problems[0])
+	}
+	s.freshlySalted(in.opened)
+	s.register(in, link, line.At)
+	return nil
+}
