@@ -33,7 +33,7 @@ type batch struct {
 // does nothing.
 //
 // On error nothing was committed and the facts are as they were. The error is ErrInvalid when the facts break a rule (a payment
-// begins with requested, once; a merchantRef is used once), ErrFull when a payment would be opened below MinFree or the disk is
+// begins with requested, once; a merchantRef is used once; only an entry of the worklist is closed), ErrFull when a payment would be opened below MinFree or the disk is
 // full, and otherwise ErrIO, ErrDamaged or ErrClosed. In one case the error leaves open what was committed: when after a failed
 // commit the database cannot be asked. The next Append, or Writable, finds out first.
 func (j *Journal) Append(facts []payment.Fact, pos *payment.Position) error {
@@ -98,7 +98,7 @@ func encode(f payment.Fact) (r record, err error) {
 		return r, errors.New("a fact without data")
 	}
 	kind := f.Kind()
-	if aboutJournal(kind) != (f.Payment == "") {
+	if aboutJournal(f.Data) != (f.Payment == "") {
 		return r, fmt.Errorf("%s with payment %.40q: facts about a payment name it, facts about the journal do not", kind, f.Payment)
 	}
 	if !plain(f.Payment) || !plain(f.Boot) {
@@ -118,10 +118,12 @@ func encode(f payment.Fact) (r record, err error) {
 }
 
 // aboutJournal tells facts about the journal as a whole from facts about one payment.
-func aboutJournal(k payment.Kind) bool {
-	switch k {
-	case payment.KindUnmatched, payment.KindParked, payment.KindGap, payment.KindClockOffset, payment.KindRecovered:
+func aboutJournal(d payment.Data) bool {
+	switch d := d.(type) {
+	case payment.Unmatched, payment.Parked, payment.Gap, payment.ClockOffset, payment.Recovered, payment.QueryProved:
 		return true
+	case payment.Resolved:
+		return d.Entry != 0
 	default:
 		return false
 	}
@@ -190,11 +192,14 @@ func (j *Journal) write(tx *sql.Tx, b *batch) error {
 	}
 	for i := range b.rows {
 		r, f := &b.rows[i], b.facts[i]
+		if err := j.checkEntry(tx, f); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(insertFact, r.seq, r.payment, r.kind, r.atMs, r.boot, r.upMs, r.body, r.bodyHash[:], r.content,
 			r.hash[:]); err != nil {
 			return err
 		}
-		if err := park(tx, f); err != nil {
+		if err := note(tx, f); err != nil {
 			return err
 		}
 		if c := changes[f.Payment]; c != nil {

@@ -185,6 +185,11 @@ func TestLookupsUseTheirIndexes(t *testing.T) {
 		{"SELECT id FROM payments WHERE unsettled = 1 ORDER BY first_seq", "payments_unsettled"},
 		{"SELECT id FROM payments WHERE till = ? AND owed = 1 ORDER BY first_seq", "payments_owed"},
 		{"SELECT first_seq FROM payments WHERE till = ? AND first_seq < ? AND created_ms >= ? ORDER BY first_seq DESC LIMIT ?", "payments_by_till"},
+		{recordColumns + newestClause, "facts_about_journal"},
+		{workEntries, "parked_closed"},
+		{workEntries, "unmatched_open"},
+		{workNeeded, "payments_need_staff"},
+		{workOwed, "payments_owed"},
 	} {
 		rows, err := j.db.Query("EXPLAIN QUERY PLAN "+tc.query, make([]any, strings.Count(tc.query, "?"))...)
 		if err != nil {

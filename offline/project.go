@@ -20,6 +20,7 @@ type lookup struct {
 	acknowledged                     bool
 	revision, offeredRev             int64
 	resolution                       string
+	needsStaff                       bool
 }
 
 // lookupOf is the row that belongs to a payment.
@@ -32,7 +33,7 @@ func lookupOf(firstSeq int64, p payment.Payment) lookup {
 		firstSeq: firstSeq, lastSeq: p.LastSeq, id: p.ID, till: p.Till, reference: p.Reference, merchantRef: p.MerchantRef,
 		amount: p.Money.Amount, currency: string(p.Money.Currency), createdMs: p.CreatedAt.UnixMilli(), status: string(p.Status),
 		flags: strings.Join(flags, " "), final: p.Final, owed: p.Owed, unsettled: p.Owed || !p.Final, acknowledged: p.Acknowledged,
-		revision: p.Revision, offeredRev: p.OfferedRev,
+		revision: p.Revision, offeredRev: p.OfferedRev, needsStaff: p.NeedsStaff(),
 	}
 	if p.Resolution != nil {
 		l.resolution = p.Resolution.Outcome
@@ -41,20 +42,20 @@ func lookupOf(firstSeq int64, p payment.Payment) lookup {
 }
 
 const lookupColumns = `first_seq, last_seq, id, till, reference, merchant_ref, amount, currency, created_ms, status, flags, final,
-	owed, unsettled, acknowledged, revision, offered_rev, resolution`
+	owed, unsettled, acknowledged, revision, offered_rev, resolution, needs_staff`
 
 func (l *lookup) values() []any {
 	return []any{l.firstSeq, l.lastSeq, l.id, l.till, l.reference, l.merchantRef, l.amount, l.currency, l.createdMs, l.status,
-		l.flags, l.final, l.owed, l.unsettled, l.acknowledged, l.revision, l.offeredRev, l.resolution}
+		l.flags, l.final, l.owed, l.unsettled, l.acknowledged, l.revision, l.offeredRev, l.resolution, l.needsStaff}
 }
 
 func scanLookup(row interface{ Scan(...any) error }) (l lookup, err error) {
 	err = row.Scan(&l.firstSeq, &l.lastSeq, &l.id, &l.till, &l.reference, &l.merchantRef, &l.amount, &l.currency, &l.createdMs,
-		&l.status, &l.flags, &l.final, &l.owed, &l.unsettled, &l.acknowledged, &l.revision, &l.offeredRev, &l.resolution)
+		&l.status, &l.flags, &l.final, &l.owed, &l.unsettled, &l.acknowledged, &l.revision, &l.offeredRev, &l.resolution, &l.needsStaff)
 	return l, err
 }
 
-const insertLookup = "INSERT INTO payments (" + lookupColumns + ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+const insertLookup = "INSERT INTO payments (" + lookupColumns + ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 // save writes the row; was is what the table holds. Columns with an index are left alone when they stay the same: each page
 // that is touched goes to the disk.
@@ -68,10 +69,10 @@ func (l *lookup) save(tx *sql.Tx, was lookup, isNew bool) error {
 		l.lastSeq, l.status, l.flags, l.final, l.acknowledged, l.revision, l.offeredRev, l.resolution, l.firstSeq); err != nil {
 		return err
 	}
-	if l.owed == was.owed && l.unsettled == was.unsettled {
+	if l.owed == was.owed && l.unsettled == was.unsettled && l.needsStaff == was.needsStaff {
 		return nil
 	}
-	_, err := tx.Exec("UPDATE payments SET owed = ?, unsettled = ? WHERE first_seq = ?", l.owed, l.unsettled, l.firstSeq)
+	_, err := tx.Exec("UPDATE payments SET owed = ?, unsettled = ?, needs_staff = ? WHERE first_seq = ?", l.owed, l.unsettled, l.needsStaff, l.firstSeq)
 	return err
 }
 
@@ -170,7 +171,7 @@ func (j *Journal) rebuild() error {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.Exec("DELETE FROM payments; DELETE FROM parked"); err != nil {
+	if _, err := tx.Exec("DELETE FROM payments; DELETE FROM parked; DELETE FROM unmatched"); err != nil {
 		return err
 	}
 	for last := ""; ; {
@@ -195,58 +196,11 @@ func (j *Journal) rebuild() error {
 		}
 		last = ids[len(ids)-1]
 	}
-	if err := rebuildParked(tx); err != nil {
+	if err := rebuildEntries(tx); err != nil {
 		return err
 	}
 	if _, err := tx.Exec("UPDATE meta SET value = ? WHERE key = 'projection'", projectionVersion); err != nil {
 		return err
 	}
 	return tx.Commit()
-}
-
-func rebuildParked(tx *sql.Tx) error {
-	if _, err := tx.Exec("INSERT INTO parked (seq) SELECT seq FROM facts WHERE kind = 'parked' AND body IS NOT NULL"); err != nil {
-		return err
-	}
-	return eachRecord(tx, 1, 0, func(r *record) error {
-		switch payment.Kind(r.kind) {
-		case payment.KindNotified, payment.KindUnmatched:
-		default:
-			return nil
-		}
-		f, err := r.fact()
-		if err != nil {
-			return err
-		}
-		return closeParked(tx, f)
-	})
-}
-
-// park keeps the parked table: a delivery that did not open, and the first fact that it opened into.
-func park(tx *sql.Tx, f payment.Fact) error {
-	if f.Kind() == payment.KindParked {
-		_, err := tx.Exec("INSERT INTO parked (seq) VALUES (?)", f.Seq)
-		return err
-	}
-	return closeParked(tx, f)
-}
-
-func closeParked(tx *sql.Tx, f payment.Fact) error {
-	from := fromParked(f.Data)
-	if from == 0 {
-		return nil
-	}
-	_, err := tx.Exec("UPDATE parked SET opened_by = ? WHERE seq = ? AND opened_by IS NULL", f.Seq, from)
-	return err
-}
-
-func fromParked(d payment.Data) int64 {
-	switch d := d.(type) {
-	case payment.Notified:
-		return d.FromParked
-	case payment.Unmatched:
-		return d.FromParked
-	default:
-		return 0
-	}
 }

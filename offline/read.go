@@ -104,6 +104,9 @@ func (r *Reader) Parked() ([]payment.Fact, error) {
 	return facts, r.reading("read the parked deliveries", err)
 }
 
+// ofPaymentAt selects the facts of the payment that begins with this one.
+const ofPaymentAt = "WHERE payment = (SELECT id FROM payments WHERE first_seq = ?) ORDER BY seq"
+
 // maxPage is the most that one page holds.
 const maxPage = 200
 
@@ -141,7 +144,7 @@ func (r *Reader) list(where string, args []any, q payment.ListQuery) (page payme
 	}
 	more := len(seqs) > limit
 	for _, seq := range seqs[:min(len(seqs), limit)] {
-		facts, err := selectFacts(tx, "WHERE payment = (SELECT id FROM payments WHERE first_seq = ?) ORDER BY seq", seq)
+		facts, err := selectFacts(tx, ofPaymentAt, seq)
 		if err != nil {
 			return payment.Page{}, r.reading("list", err)
 		}

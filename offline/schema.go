@@ -15,7 +15,7 @@ var schemaFiles embed.FS
 
 // projectionVersion is raised when the look-up tables, or the payment.Folder that they follow from, change: the next Open makes
 // them anew from the facts.
-const projectionVersion = "1"
+const projectionVersion = "2"
 
 // migration is one numbered file of schema/.
 type migration struct {
@@ -114,6 +114,12 @@ type querier interface {
 func readMeta(q querier, key string) (value string, err error) {
 	err = q.QueryRow("SELECT value FROM meta WHERE key = ?", key).Scan(&value)
 	return value, err
+}
+
+// lookupsCurrent reports whether the look-up tables are those of this program.
+func lookupsCurrent(q querier) (bool, error) {
+	version, err := readMeta(q, "projection")
+	return version == projectionVersion, err
 }
 
 // schemaObjects reads every table, index and trigger with its definition.

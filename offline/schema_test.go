@@ -104,7 +104,7 @@ func TestMigrateForward(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, err = readSchemaNumber(db); err != nil || n.version != next || n.compat != 1 {
+	if n, err = readSchemaNumber(db); err != nil || n.version != next || n.compat != 2 {
 		t.Errorf("schema %+v %v", n, err)
 	}
 	db.Close()

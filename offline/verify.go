@@ -19,7 +19,7 @@ type Problem struct {
 // Report is what Verify found. The journal is whole when Problems is empty.
 type Report struct {
 	Facts    int64 // looked at
-	Payments int64 // looked at
+	Payments int64 // requested by them
 	Head     payment.Head
 	Anchored bool      // the end was compared with a head that somebody else remembers
 	Problems []Problem // at most 100, then one that counts the others
@@ -31,7 +31,7 @@ const NoteTail = "facts removed at the very end cannot be seen from the journal 
 const maxProblems = 100
 
 // Verify checks the whole journal as it was when the call began: every fact's hash and body, that no sequence is missing, that
-// every kind can be read, that the look-up tables say what the facts say, that the schema with its append-only triggers is as the
+// every kind can be read, that the look-up tables say what the facts say (unless they are of another version: then the next Open makes them anew), that the schema with its append-only triggers is as the
 // program made it, and the file's structure. It finds any altered, reordered or removed fact, except facts removed at the very
 // end (see NoteTail and VerifyAgainst). progress, when not nil, is called from time to time. The error is about reading, not
 // about what was found.
@@ -40,9 +40,15 @@ func (r *Reader) Verify(progress func(done, total int64)) (Report, error) {
 	if err != nil {
 		return Report{}, failure(r.path, "read the head", err)
 	}
-	v := &verifier{r: r, head: h, progress: progress, parked: map[int64]int64{}}
+	v := &verifier{r: r, head: h, progress: progress, parked: entries{}, unmatched: entries{}}
 	v.report.Head = r.anchor(h)
-	for _, step := range []func() error{v.facts, v.payments, v.parkedRows, v.schema, v.structure} {
+	steps := []func() error{v.facts, v.schema, v.structure}
+	if current, err := lookupsCurrent(r.db); err != nil {
+		return Report{}, failure(r.path, "read the version of the look-up tables", err)
+	} else if current {
+		steps = append(steps, v.payments, v.entryRows)
+	}
+	for _, step := range steps {
 		if err := step(); err != nil {
 			return v.report, failure(r.path, "verify", err)
 		}
@@ -79,12 +85,12 @@ func (r *Reader) VerifyAgainst(known payment.Head, progress func(done, total int
 
 // verifier is one run of Verify.
 type verifier struct {
-	r        *Reader
-	head     head
-	report   Report
-	more     int
-	progress func(done, total int64)
-	parked   map[int64]int64 // parked facts with a body → the first fact that opened each, or 0
+	r                 *Reader
+	head              head
+	report            Report
+	more              int
+	progress          func(done, total int64)
+	parked, unmatched entries // what the facts say; of parked ones only those that have a body
 }
 
 func (v *verifier) problem(seq int64, format string, args ...any) {
@@ -104,6 +110,9 @@ func (v *verifier) facts() error {
 		}
 		v.note(f, r)
 		v.report.Facts++
+		if payment.Kind(r.kind) == payment.KindRequested {
+			v.report.Payments++
+		}
 		if v.progress != nil && r.seq%piece == 0 {
 			v.progress(r.seq, v.head.seq)
 		}
@@ -113,21 +122,6 @@ func (v *verifier) facts() error {
 		v.progress(v.head.seq, v.head.seq)
 	}
 	return err
-}
-
-// note remembers which parked deliveries were opened.
-func (v *verifier) note(f payment.Fact, r *record) {
-	if f.Data == nil {
-		return
-	}
-	if f.Kind() == payment.KindParked && r.body != nil {
-		v.parked[f.Seq] = 0
-	}
-	if from := fromParked(f.Data); from != 0 {
-		if by, ok := v.parked[from]; ok && by == 0 {
-			v.parked[from] = f.Seq
-		}
-	}
 }
 
 // walk goes along the chain.
@@ -191,7 +185,6 @@ func (v *verifier) somePayments(after int64) (next int64, err error) {
 		return -1, err
 	}
 	for _, row := range rows {
-		v.report.Payments++
 		l, err := load(tx, row.id)
 		switch {
 		case errors.Is(err, payment.ErrFact):
@@ -222,35 +215,6 @@ func lookups(tx *sql.Tx, after int64, limit int) ([]lookup, error) {
 		all = append(all, l)
 	}
 	return all, rows.Err()
-}
-
-// parkedRows compares the parked table with the facts up to the head.
-func (v *verifier) parkedRows() error {
-	rows, err := v.r.db.Query(`SELECT p.seq, coalesce(p.opened_by, 0), f.seq IS NOT NULL AND f.body IS NULL FROM parked p
-		LEFT JOIN facts f ON f.seq = p.seq WHERE p.seq <= ?`, v.head.seq)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var seq, by int64
-		var dropped bool
-		if err := rows.Scan(&seq, &by, &dropped); err != nil {
-			return err
-		}
-		if by > v.head.seq {
-			by = 0
-		}
-		want, ok := v.parked[seq]
-		if !dropped && (!ok || want != by) {
-			v.problem(seq, "the table of parked deliveries says something else than the facts")
-		}
-		delete(v.parked, seq)
-	}
-	for seq := range v.parked {
-		v.problem(seq, "it is not in the table of parked deliveries")
-	}
-	return rows.Err()
 }
 
 // schema compares every table, index and trigger with what the migrations make.

@@ -90,10 +90,14 @@ func TestVerifyFindsEveryAlteration(t *testing.T) {
 		{"journal id", 1, "hash does not follow", []string{"UPDATE meta SET value = '00000000000000000000000000000000' WHERE key = 'journal_id'"}},
 		{"look-up row removed", 10, "not in the look-up table", []string{"DELETE FROM payments WHERE id = 'P2'"}},
 		{"look-up row added", 12, "no fact requested", []string{`INSERT INTO payments SELECT 12, 'P9', 12, till, reference, 'x', amount, currency, created_ms, status, flags,
-			final, owed, unsettled, acknowledged, revision, offered_rev, resolution FROM payments WHERE id = 'P2'`}},
+			final, owed, unsettled, acknowledged, revision, offered_rev, resolution, needs_staff FROM payments WHERE id = 'P2'`}},
 		{"parked row removed", 9, "not in the table of parked", []string{"DELETE FROM parked WHERE seq = 9"}},
 		{"parked row closed", 9, "says something else", []string{"UPDATE parked SET opened_by = 14 WHERE seq = 9"}},
 		{"parked row opened", 8, "says something else", []string{"UPDATE parked SET opened_by = NULL WHERE seq = 8"}},
+		{"parked row closed by staff", 9, "says something else", []string{"UPDATE parked SET closed_by = 20 WHERE seq = 9"}},
+		{"unmatched row removed", 15, "not in the table of unmatched", []string{"DELETE FROM unmatched"}},
+		{"unmatched row closed", 15, "says something else", []string{"UPDATE unmatched SET closed_by = 20"}},
+		{"unmatched row added", 12, "says something else", []string{"INSERT INTO unmatched (seq) VALUES (12)"}},
 		{"parked row added", 12, "says something else", []string{"INSERT INTO parked (seq) VALUES (12)"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

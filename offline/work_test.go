@@ -1,0 +1,230 @@
+package offline
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"kiosk-agent/payment"
+)
+
+// TestWorkFollowsFromFacts draws histories of payments and of entries that belong to none, with restarts and look-up tables made
+// anew, and compares each look-up with what the list of all facts says.
+func TestWorkFollowsFromFacts(t *testing.T) {
+	dir := t.TempDir()
+	run := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		run++
+		path := filepath.Join(dir, name("j", run))
+		j := open(t, Config{Path: path, Create: true})
+		defer func() { j.Close() }()
+		x := &fixture{}
+		var all []payment.Fact
+		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
+			var batch []payment.Fact
+			for range rapid.IntRange(1, 3).Draw(rt, "facts") {
+				batch = append(batch, drawFact(rt, x, append(slices.Clone(all), batch...)))
+			}
+			if err := j.Append(batch, nil); err != nil {
+				rt.Fatal(err)
+			}
+			all = append(all, batch...)
+			switch rapid.IntRange(0, 9).Draw(rt, "then") {
+			case 0:
+				j.Close()
+				j = open(t, Config{Path: path})
+			case 1:
+				if err := j.rebuild(); err != nil {
+					rt.Fatal(err)
+				}
+			}
+			compareLookups(rt, j, all)
+		}
+		if report, err := j.Verify(nil); err != nil || len(report.Problems) > 0 {
+			rt.Fatalf("%+v %v", report.Problems, err)
+		}
+	})
+}
+
+// drawFact draws what may come after these facts; their place in the slice is their sequence.
+func drawFact(t *rapid.T, x *fixture, before []payment.Fact) payment.Fact {
+	var toClose, toOpen []int64
+	for i, f := range before {
+		switch f.Kind() {
+		case payment.KindParked:
+			toOpen, toClose = append(toOpen, int64(i+1)), append(toClose, int64(i+1))
+		case payment.KindUnmatched:
+			toClose = append(toClose, int64(i+1))
+		}
+	}
+	from := rapid.SampledFrom(append(toOpen, 0)).Draw(t, "from parked")
+	id := rapid.SampledFrom([]string{"P1", "P2", "P3"}).Draw(t, "payment")
+	n := len(before)
+	switch rapid.IntRange(0, 9).Draw(t, "about") {
+	case 0:
+		return x.fact("", parked(name("parked", n)))
+	case 1:
+		return x.fact("", payment.Unmatched{Source: "webhook", Record: payment.Record{MerchantRef: name("K001TEST-", n)}, FromParked: from})
+	case 2:
+		if len(toClose) > 0 {
+			entry := rapid.SampledFrom(toClose).Draw(t, "entry")
+			return x.fact("", payment.Resolved{Outcome: payment.ResolvedNotPaid, By: "ann", Reason: "junk", Entry: entry})
+		}
+		return x.fact("", payment.ClockOffset{Offset: payment.Millis(n)})
+	case 3:
+		return x.fact("", rapid.SampledFrom([]payment.Data{payment.Gap{Reason: "x"}, payment.ClockOffset{Offset: payment.Millis(n)},
+			payment.QueryProved{Endpoint: name("https://gateway.test/", n)}, payment.Recovered{By: name("ann", n), Lost: payment.Head{Seq: 9}}}).Draw(t, "journal"))
+	default:
+		d := drawData(t, id, has(before, id))
+		if p, ok := d.(payment.Notified); ok {
+			p.FromParked = from
+			d = p
+		}
+		return x.fact(id, d)
+	}
+}
+
+// compareLookups computes every look-up the long way.
+func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
+	of := map[string][]payment.Fact{}
+	var ids []string
+	open := map[int64]payment.Fact{}
+	var proved string
+	var recovered *payment.Recovered
+	var offset *payment.ClockOffset
+	for _, f := range all {
+		if f.Payment != "" {
+			if of[f.Payment] == nil {
+				ids = append(ids, f.Payment)
+			}
+			of[f.Payment] = append(of[f.Payment], f)
+		}
+		switch d := f.Data.(type) {
+		case payment.Parked:
+			open[f.Seq] = f
+		case payment.Unmatched:
+			open[f.Seq] = f
+			delete(open, d.FromParked)
+		case payment.Notified:
+			delete(open, d.FromParked)
+		case payment.Resolved:
+			delete(open, d.Entry)
+		case payment.QueryProved:
+			proved = d.Endpoint
+		case payment.Recovered:
+			recovered = &d
+		case payment.ClockOffset:
+			offset = &d
+		}
+	}
+	var work []payment.WorkItem
+	var final []string
+	for _, id := range ids {
+		p, _ := payment.Fold(of[id])
+		if p.Final {
+			final = append([]string{id}, final...)
+		}
+		if tasks := p.Tasks(); len(tasks) > 0 {
+			work = append(work, payment.WorkItem{Payment: &p, Tasks: tasks})
+		}
+	}
+	for _, f := range all {
+		if _, ok := open[f.Seq]; ok {
+			work = append(work, payment.WorkItem{Entry: &f, Tasks: payment.EntryWork(f.Data)})
+		}
+	}
+	check := func(what string, want, got any, err error) {
+		if err != nil {
+			t.Fatal(what, err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatal(what, d)
+		}
+	}
+	gotWork, err := j.Work()
+	check("work", work, gotWork, err)
+	for _, limit := range []int{1, 10} {
+		got, err := j.Watched(limit)
+		check("watched", final[:min(limit, len(final))], got, err)
+	}
+	endpoint, err := j.Proved()
+	check("proved", proved, endpoint, err)
+	r, ok, err := j.Recovered()
+	check("recovered", recovered != nil, ok, err)
+	if ok {
+		check("recovered", *recovered, r, nil)
+	}
+	o, ok, err := j.LastOffset()
+	check("offset", offset != nil, ok, err)
+	if ok {
+		check("offset", *offset, o, nil)
+	}
+}
+
+func TestEntriesAreClosedOnce(t *testing.T) {
+	j, path := fresh(t)
+	x := &fixture{}
+	facts := appendAll(t, j, x.fact("", parked("a")), x.fact("", payment.Unmatched{Source: "webhook"}), x.fact("P1", requested("till-1", "R1")))
+	closing := func(entry int64) payment.Fact {
+		return x.fact("", payment.Resolved{Outcome: payment.ResolvedNotPaid, By: "ann", Reason: "junk", Entry: entry})
+	}
+	for _, entry := range []int64{3, 4, 99, -1} {
+		if err := j.Append([]payment.Fact{closing(entry)}, nil); !errors.Is(err, ErrInvalid) {
+			t.Errorf("entry %d: %v", entry, err)
+		}
+	}
+	wrong := closing(1)
+	wrong.Payment = "P1"
+	if err := j.Append([]payment.Fact{wrong}, nil); !errors.Is(err, ErrInvalid) {
+		t.Errorf("an entry of a payment: %v", err)
+	}
+	appendAll(t, j, closing(1), closing(2), closing(1)) // staff may say it twice
+	if work, err := j.Work(); err != nil || len(work) != 0 {
+		t.Errorf("work %+v %v", work, err)
+	}
+	for seq := int64(0); seq <= 7; seq++ {
+		f, ok, err := j.Entry(seq)
+		if want := seq == 1 || seq == 2; err != nil || ok != want || ok && !cmp.Equal(f, facts[seq-1]) {
+			t.Errorf("entry %d: %+v %v %v", seq, f, ok, err)
+		}
+	}
+	if got, err := j.Parked(); err != nil || len(got) != 1 {
+		t.Errorf("a closed delivery is tried again all the same: %+v %v", got, err)
+	}
+	n := paid("till-1", "R1", "1")
+	n.FromParked = 1
+	appendAll(t, j, x.fact("P1", n))
+	if got, err := j.Parked(); err != nil || len(got) != 0 {
+		t.Errorf("and may still open: %+v %v", got, err)
+	}
+	closeJournal(t, j)
+	mustBeWhole(t, path)
+}
+
+// TestWorkOfAnOlderVersion: a journal that no agent of this version has opened yet.
+func TestWorkOfAnOlderVersion(t *testing.T) {
+	old, err := os.ReadFile("testdata/schema-1.db")
+	path := filepath.Join(t.TempDir(), "journal.db")
+	if err := errors.Join(err, os.WriteFile(path, old, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenReadOnly(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if e, ok := errors.AsType[*Error](func() error { _, err := r.Work(); return err }()); !ok || e.Hint != "start the agent once: it brings the journal up to date" {
+		t.Error(e)
+	}
+	if endpoint, err := r.Proved(); err != nil || endpoint != "" {
+		t.Error(endpoint, err)
+	}
+	if report, err := r.Verify(nil); err != nil || len(report.Problems) > 0 || report.Payments != 3 {
+		t.Errorf("%+v %v", report, err)
+	}
+}
