@@ -91,6 +91,21 @@ func judge(r Record, merchantRef string, m Money) verdict {
 	}
 }
 
+// Known reports whether the record's type and status are words whose meaning is known: only then does it say that no money moved.
+func Known(r Record) bool {
+	switch r.Type {
+	case TypePay, TypeVoid, TypeRefund:
+	default:
+		return false
+	}
+	switch r.Status {
+	case RecordSuccess, RecordDeclined, RecordExpired, RecordSent:
+		return true
+	default:
+		return false
+	}
+}
+
 // contentHash is the SHA-256, in hex, of the parts with their lengths, so that no two lists of parts collide by concatenation.
 func contentHash(parts ...string) string {
 	var b strings.Builder

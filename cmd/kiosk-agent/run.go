@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
@@ -112,9 +110,9 @@ func newStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			st, err := askStatus(cmd.Context(), c.Admin.Socket)
-			if err != nil {
-				return failed(fmt.Errorf("the agent does not answer on %s: %w (is it running? systemctl status kiosk-agent)", c.Admin.Socket, err))
+			var st map[string]any
+			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodGet, "/v1/status", nil, &st); err != nil {
+				return failed(err)
 			}
 			enc := json.NewEncoder(cmd.OutOrStdout())
 			enc.SetIndent("", "  ")
@@ -127,26 +125,4 @@ func newStatus() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-func askStatus(ctx context.Context, socket string) (map[string]any, error) {
-	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
-	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://admin/v1/status", nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("answer %s", resp.Status)
-	}
-	var st map[string]any
-	return st, json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&st)
 }

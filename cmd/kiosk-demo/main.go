@@ -92,7 +92,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	options := house.Options{
 		Dir: o.dir, Log: log, Version: "demo", TillListen: o.till, DisplayListen: o.display, MetricsListen: o.metrics,
-		SandboxListen: o.sandbox, MerchantName: "Kopi & Toast", Origins: []string{"http://" + o.page},
+		SandboxListen: o.sandbox, MerchantName: "Kopi & Toast", Origins: []string{"http://" + o.page}, Query: true,
 	}
 	var line *cable
 	if !o.once {

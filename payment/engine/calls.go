@@ -110,6 +110,21 @@ func (e *Engine) Inspect(ctx context.Context) (Snapshot, error) {
 	return a.State, err
 }
 
+// Resolve books what staff found out about a payment (ID) or about an entry of the worklist that belongs to none (Entry).
+func (e *Engine) Resolve(ctx context.Context, r Resolving) error {
+	_, err := e.wait(ctx, func(t Ticket) Event {
+		r.To = t
+		return r
+	})
+	return err
+}
+
+// Recover books that staff accept this journal although the relay remembers a newer one.
+func (e *Engine) Recover(ctx context.Context, by, reason string) error {
+	_, err := e.wait(ctx, func(t Ticket) Event { return Recovering{By: by, Reason: reason, To: t} })
+	return err
+}
+
 func (e *Engine) wait(ctx context.Context, event func(Ticket) Event) (Answer, error) {
 	got := make(chan Answer, 1)
 	e.ask(func(a Answer) { got <- a }, event)

@@ -28,8 +28,14 @@ type Clock interface{ Now() Now }
 type (
 	// Canvas shows views on the customer display.
 	Canvas interface{ Show(View) }
-	// Prober sends canaries.
-	Prober interface{ SendCanary() }
+	// Network reaches beyond the machine.
+	Network interface {
+		SendCanary()
+		// Query asks the gateway about a payment; reply is called exactly once, from any goroutine.
+		Query(merchantRef string, reply func(payment.QueryAnswer))
+		// AdoptJournal tells the relay that this journal replaces the one of this head.
+		AdoptJournal(lost payment.Head)
+	}
 )
 
 // Engine is the shell around a Machine. Its methods may be called from any goroutine; replies and sessions' callbacks come
@@ -39,7 +45,7 @@ type Engine struct {
 	journal Journal
 	clock   Clock
 	canvas  Canvas
-	prober  Prober
+	network Network
 	log     *slog.Logger
 	hook    func(step string) // tests stop the process at named steps; nil in production
 
@@ -59,9 +65,9 @@ type session struct {
 }
 
 // New makes an engine; Run starts it.
-func New(m *Machine, j Journal, clock Clock, canvas Canvas, prober Prober, log *slog.Logger) *Engine {
+func New(m *Machine, j Journal, clock Clock, canvas Canvas, network Network, log *slog.Logger) *Engine {
 	return &Engine{
-		machine: m, journal: j, clock: clock, canvas: canvas, prober: prober, log: log,
+		machine: m, journal: j, clock: clock, canvas: canvas, network: network, log: log,
 		queue: make(chan Event, queueLen), done: make(chan struct{}),
 		waiting: make(map[Ticket]func(Answer)), sessions: make(map[Ticket]*session),
 	}
@@ -211,7 +217,13 @@ func (e *Engine) carry(ef Effect) {
 	case Show:
 		e.canvas.Show(ef.View)
 	case SendCanary:
-		e.prober.SendCanary()
+		e.network.SendCanary()
+	case SendQuery:
+		e.network.Query(ef.MerchantRef, func(a payment.QueryAnswer) {
+			e.Post(Queried{Payment: ef.Payment, Round: ef.Round, Answer: a})
+		})
+	case AdoptJournal:
+		e.network.AdoptJournal(ef.Lost)
 	case Note:
 		if ef.Warn {
 			e.log.Warn(ef.Text, ef.Args...)

@@ -86,8 +86,34 @@ type (
 	}
 	// CanaryReturned: a canary sent at SentUp (boot clock of this boot) has travelled the whole path.
 	CanaryReturned struct{ SentUp time.Duration }
+	// CaughtUp: the relay has sent everything that it held when the connection began, and all of it is booked.
+	CaughtUp struct{}
 	// RollbackChecked: the journal was compared with the relay's anchor. Reason "" = it is the newest that the relay knows.
-	RollbackChecked struct{ Reason string }
+	RollbackChecked struct {
+		Reason string
+		Known  payment.Head // what the relay remembers
+	}
+	// ClockLearned: the relay's clock minus this machine's.
+	ClockLearned struct{ Offset, Uncertainty time.Duration }
+	// Queried: a transaction query has ended; it answers SendQuery.
+	Queried struct {
+		Payment string
+		Round   uint64
+		Answer  payment.QueryAnswer
+	}
+	// Resolving: staff say what became of a payment (ID), or of an unmatched or parked fact (Entry).
+	Resolving struct {
+		ID         string
+		Entry      int64
+		Outcome    string
+		By, Reason string
+		To         Ticket
+	}
+	// Recovering: staff accept this journal although the relay remembers a newer one.
+	Recovering struct {
+		By, Reason string
+		To         Ticket
+	}
 	// DisplayChanged: the customer display came, went or lost its heartbeat.
 	DisplayChanged struct {
 		Connected bool
@@ -121,7 +147,12 @@ func (Delivered) event()       {}
 func (GapFound) event()        {}
 func (RelayChanged) event()    {}
 func (CanaryReturned) event()  {}
+func (CaughtUp) event()        {}
 func (RollbackChecked) event() {}
+func (ClockLearned) event()    {}
+func (Queried) event()         {}
+func (Resolving) event()       {}
+func (Recovering) event()      {}
 func (DisplayChanged) event()  {}
 func (DisplayShows) event()    {}
 func (DisplayRefused) event()  {}
@@ -153,6 +184,13 @@ type (
 	Show struct{ View View }
 	// SendCanary asks for a canary now.
 	SendCanary struct{}
+	// SendQuery asks the gateway what became of a payment. It is answered by one Queried with the same Round.
+	SendQuery struct {
+		Payment, MerchantRef string
+		Round                uint64
+	}
+	// AdoptJournal tells the relay that this journal replaces the one of this head.
+	AdoptJournal struct{ Lost payment.Head }
 	// Note is a line for the log: constant text and pairs of key and value, all safe.
 	Note struct {
 		Warn bool
@@ -167,6 +205,8 @@ func (Owed) effect()            {}
 func (TerminalChanged) effect() {}
 func (Show) effect()            {}
 func (SendCanary) effect()      {}
+func (SendQuery) effect()       {}
+func (AdoptJournal) effect()    {}
 func (Note) effect()            {}
 
 // ViewKind names a screen of the customer display.
@@ -207,6 +247,17 @@ type Snapshot struct {
 	Display   bool
 	CanaryAge time.Duration // since the newest returned canary was sent; -1 = none has returned
 	Attached  map[string]int
+	Clock     Clockwork
+	Watched   int          // final payments that are still asked for
+	CaughtUp  bool         // the relay holds nothing that is not in the journal
+	Lost      payment.Head // with journal_rollback: what the relay remembers
+}
+
+// Clockwork is what is known of this machine's wall clock.
+type Clockwork struct {
+	Plausible bool
+	Known     bool          // it was compared with the relay's
+	Offset    time.Duration // the relay's clock minus this machine's, now
 }
 
 // Output is what one step decided.
@@ -215,6 +266,7 @@ type Output struct {
 	Position *payment.Position
 	Then     []Effect // once Facts and Position are committed, or at once when there are none
 	Else     []Effect // instead of Then, when the commit failed
+	at       time.Duration
 	staged   []*account
 	onDone   []func() // volatile state to take over with the commit
 	onFail   []func() // or with its failure

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ func (s *step) delivered(ev Delivered) {
 		if err != nil {
 			err = s.park(ev, err)
 		} else {
-			err = s.book(records, ev.Position.ID, 0)
+			err = s.book(records, source{by: "webhook", delivery: ev.Position.ID})
 		}
 		if err != nil {
 			s.refuse(ev.To, journalUnreadable("deliver", err))
@@ -51,9 +52,16 @@ func (s *step) park(ev Delivered, cause error) error {
 	return nil
 }
 
+// source is where verified records came from.
+type source struct {
+	by       string // "webhook" or "query"
+	delivery string // the relay's id of the delivery
+	parked   int64  // Seq of the parked fact that now opened
+}
+
 // book books verified records: with their payment, or as unmatched when they carry our tag, so that no money goes unseen. All
 // are looked up before the first is booked: on error nothing is.
-func (s *step) book(records []payment.Record, delivery string, fromParked int64) error {
+func (s *step) book(records []payment.Record, from source) error {
 	accounts, seen := make([]*account, len(records)), make([]bool, len(records))
 	for i, r := range records {
 		var err error
@@ -65,15 +73,19 @@ func (s *step) book(records []payment.Record, delivery string, fromParked int64)
 		}
 	}
 	for i, r := range records {
+		again := seen[i] || slices.ContainsFunc(records[:i], func(e payment.Record) bool { return e.Content() == r.Content() })
 		switch a := accounts[i]; {
-		case seen[i] && fromParked == 0:
+		case from.parked == 0 && (again || from.by == "query" && r.Status == payment.RecordSent):
 		case a != nil:
-			s.fact(a.p.ID, payment.Notified{Record: r, Source: "webhook", Delivery: delivery, FromParked: fromParked})
-		case strings.HasPrefix(r.MerchantRef, s.m.cfg.Tag+"-"), fromParked != 0:
-			s.fact("", payment.Unmatched{Record: r, Source: "webhook", Delivery: delivery, FromParked: fromParked})
-			s.then(Note{Warn: true, Text: "a verified record names no payment of this journal", Args: []any{"merchant_ref", r.MerchantRef, "delivery", delivery}})
+			s.fact(a.p.ID, payment.Notified{Record: r, Source: from.by, Delivery: from.delivery, FromParked: from.parked})
+			if !payment.Known(r) {
+				s.m.inquiries.askNow(a.p.ID, s.now.Up)
+			}
+		case strings.HasPrefix(r.MerchantRef, s.m.cfg.Tag+"-"), from.parked != 0:
+			s.fact("", payment.Unmatched{Record: r, Source: from.by, Delivery: from.delivery, FromParked: from.parked})
+			s.then(Note{Warn: true, Text: "a verified record names no payment of this journal", Args: []any{"merchant_ref", r.MerchantRef, "source", from.by, "delivery", from.delivery}})
 		default:
-			s.then(Note{Text: "a verified record of another terminal was passed over", Args: []any{"delivery", delivery}})
+			s.then(Note{Text: "a verified record of another terminal was passed over", Args: []any{"source", from.by, "delivery", from.delivery}})
 		}
 	}
 	return nil

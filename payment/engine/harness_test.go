@@ -176,6 +176,9 @@ type rig struct {
 	ready       int // TerminalChanged
 	reasonsTold string
 	canary      int // SendCanary
+	asked       []engine.SendQuery
+	askedUp     time.Duration // of the newest
+	adopted     []payment.Head
 	wakes       int
 	failed      bool                                 // the newest step could not be committed
 	watch       func(payment.Payment, engine.Effect) // is shown everything that is told
@@ -234,7 +237,7 @@ func (r *rig) open() {
 func (r *rig) begin() {
 	r.t.Helper()
 	r.m = engine.NewMachine(r.cfg, engine.Ports{
-		Ledger: r.j, Register: r.j, Inbox: r.j, Storage: r.j, Gateway: r.gw, Display: r.disp, IDs: r.ids,
+		Ledger: r.j, Register: r.j, Inbox: r.j, Memory: r.j, Storage: r.j, Gateway: r.gw, Display: r.disp, IDs: r.ids,
 	})
 	r.screen = engine.View{Kind: engine.ViewIdle}
 	out, err := r.m.Start(r.now)
@@ -346,6 +349,10 @@ func (r *rig) carry(ef engine.Effect) {
 		r.mustBePayable(ef.View)
 	case engine.SendCanary:
 		r.canary++
+	case engine.SendQuery:
+		r.asked, r.askedUp = append(r.asked, ef), r.now.Up
+	case engine.AdoptJournal:
+		r.adopted = append(r.adopted, ef.Lost)
 	}
 }
 

@@ -27,6 +27,8 @@ type Config struct {
 	ParkedCap     int              // deliveries kept whole that do not open; default 256
 	DisplayTills  []string         // tills that show the code themselves
 	NotBefore     time.Time        // a wall clock before this is wrong for sure
+	QueryEndpoint string           // names what the transaction query asks, and changes with it; "" = there is no query
+	QueryEvery    time.Duration    // between two queries about one payment; default 5 s
 }
 
 // Machine is the step machine. It is for one goroutine.
@@ -35,6 +37,7 @@ type Machine struct {
 	ledger   Ledger
 	register Register
 	inbox    Inbox
+	memory   Memory
 	storage  Storage
 	gateway  Gateway
 	display  Display
@@ -50,7 +53,10 @@ type Machine struct {
 	relayUp       bool
 	relayCause    string
 	canaryUp      time.Duration // -1: none has returned in this process
-	rollback      string
+	caughtUp      bool
+	rollback      string       // why the journal is not the newest that the relay knows; "" = it is
+	lost          payment.Head // what the relay remembers in that case
+	recovered     payment.Head // what staff have given up last
 	displayUp     bool
 	displayProved bool // this connection of the display has confirmed a screen that it was told
 	displayCause  string
@@ -59,6 +65,9 @@ type Machine struct {
 	viewUntil time.Duration // of an outcome; 0 = until something else happens
 	ready     string        // the reasons' codes, as last told
 	toldUp    time.Duration // boot clock of the last look at them
+
+	inquiries  inquiries
+	relayClock relayClock
 }
 
 // account is one open payment with what does not need to survive a crash.
@@ -79,6 +88,7 @@ type Ports struct {
 	Ledger   Ledger
 	Register Register
 	Inbox    Inbox
+	Memory   Memory
 	Storage  Storage
 	Gateway  Gateway
 	Display  Display
@@ -93,13 +103,16 @@ func NewMachine(cfg Config, ports Ports) *Machine {
 	cfg.ReuseWindow = orDefault(cfg.ReuseWindow, 10*time.Minute)
 	cfg.ShowWithin = orDefault(cfg.ShowWithin, 5*time.Second)
 	cfg.ResultFor = orDefault(cfg.ResultFor, 10*time.Second)
+	cfg.QueryEvery = orDefault(cfg.QueryEvery, 5*time.Second)
+	cfg.Policy.Query = cfg.QueryEndpoint != ""
 	if cfg.ParkedCap == 0 {
 		cfg.ParkedCap = 256
 	}
 	return &Machine{
-		cfg: cfg, ledger: ports.Ledger, register: ports.Register, inbox: ports.Inbox, storage: ports.Storage,
+		cfg: cfg, ledger: ports.Ledger, register: ports.Register, inbox: ports.Inbox, memory: ports.Memory, storage: ports.Storage,
 		gateway: ports.Gateway, display: ports.Display, ids: ports.IDs,
 		attached: make(map[string]int), canaryUp: -1, view: View{Kind: ViewIdle},
+		inquiries: inquiries{endpoint: cfg.QueryEndpoint, every: cfg.QueryEvery, sentUp: -1},
 	}
 }
 
@@ -143,13 +156,24 @@ func (m *Machine) Step(now Now, ev Event) Output {
 		s.delivered(ev)
 	case GapFound:
 		s.fact("", payment.Gap{Reason: ev.Reason})
+		m.inquiries.hurry(now.Up)
 		s.answer(Answer{To: ev.To})
 	case RelayChanged:
-		m.relayUp, m.relayCause = ev.Connected, ev.Cause
+		m.relayUp, m.relayCause, m.caughtUp = ev.Connected, ev.Cause, false
+	case CaughtUp:
+		m.caughtUp = true
 	case CanaryReturned:
 		s.canaryReturned(ev)
 	case RollbackChecked:
-		m.rollback = ev.Reason
+		s.rollbackChecked(ev)
+	case ClockLearned:
+		s.clockLearned(ev)
+	case Queried:
+		s.queried(ev)
+	case Resolving:
+		s.resolving(ev)
+	case Recovering:
+		s.recovering(ev)
 	case DisplayChanged:
 		m.displayUp, m.displayCause = ev.Connected, ev.Cause
 		m.displayProved = m.displayProved && ev.Connected
@@ -165,6 +189,7 @@ func (m *Machine) Step(now Now, ev Event) Output {
 	if err := s.retryParked(); err != nil {
 		s.then(Note{Warn: true, Text: "the parked deliveries could not be tried again", Args: []any{"error", err}})
 	}
+	s.inquire()
 	return s.finish()
 }
 
@@ -175,10 +200,15 @@ func (m *Machine) Committed(out Output) {
 		switch {
 		case i >= 0 && a.p.Final:
 			m.open = slices.Delete(m.open, i, i+1)
+			m.inquiries.watch(a.p, out.at+watchFirst, out.at+a.p.Policy.Watch.Duration())
 		case i >= 0:
+			if a.p.Withdrawn && !m.open[i].p.Withdrawn {
+				m.inquiries.askNow(a.p.ID, out.at)
+			}
 			m.open[i] = a
 		case !a.p.Final:
 			m.open = append(m.open, a)
+			m.inquiries.open(a.p, out.at+awaitingEvery)
 		}
 	}
 	for _, do := range out.onDone {
@@ -290,6 +320,7 @@ func (s *step) finish() Output {
 	}
 	s.views()
 	s.readiness()
+	s.out.at = s.now.Up
 	return s.out
 }
 

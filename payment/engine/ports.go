@@ -34,6 +34,16 @@ type Register interface {
 	Owed(till string) ([]string, error)
 }
 
+// Memory is what the journal remembers about itself and its surroundings.
+type Memory interface {
+	// Proved is the endpoint of the newest query_proved fact; "" when there is none.
+	Proved() (endpoint string, err error)
+	// Recovered is the newest recovered fact; ok is false when there is none.
+	Recovered() (r payment.Recovered, ok bool, err error)
+	// Watched are the ids of the newest final payments, newest first, at most limit.
+	Watched(limit int) ([]string, error)
+}
+
 // Storage tells whether the journal takes a new sale: nil, or why not. After a failed Append it finds out anew, so that the
 // terminal becomes ready by itself.
 type Storage interface {
@@ -46,6 +56,8 @@ type Inbox interface {
 	Seen(content string) (bool, error)
 	// Parked are the parked facts that no later fact has opened, oldest first, whole.
 	Parked() ([]payment.Fact, error)
+	// Entry is the unmatched or parked fact with this sequence; ok is false when it is no such fact.
+	Entry(seq int64) (f payment.Fact, ok bool, err error)
 }
 
 // Gateway is the payment service: it makes what the customer scans and opens what it sends. Both are local and deterministic

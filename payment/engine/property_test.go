@@ -25,7 +25,8 @@ type world struct {
 	epoch   int
 	process int // grows with each crash
 	waiting map[engine.Ticket]bool
-	trouble int // appends that will fail
+	trouble int                         // appends that will fail
+	ledger  map[string][]payment.Record // what the gateway has on record, by merchantRef
 }
 
 // entry is one message of the relay: a request of the gateway, or a canary.
@@ -43,8 +44,11 @@ func TestNothingIsLostInventedOrChargedTwice(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		w := &world{rt: rt, oracle: newOracle(rt), waiting: map[engine.Ticket]bool{}}
+		w := &world{rt: rt, oracle: newOracle(rt), waiting: map[engine.Ticket]bool{}, ledger: map[string][]payment.Record{}}
 		w.rig = rigIn(rt, dir, func(c *engine.Config) { c.ParkedCap = 1000 })
+		if rapid.Bool().Draw(rt, "a query is configured") {
+			w.cfg.QueryEndpoint = "endpoint-1"
+		}
 		defer func() { w.j.Close() }()
 		w.watch = func(p payment.Payment, how engine.Effect) { w.oracle.heard(w.rig, p, how) }
 		w.j.refuse = func(facts []payment.Fact) bool {
@@ -68,7 +72,7 @@ func TestNothingIsLostInventedOrChargedTwice(t *testing.T) {
 var acts = []func(*world){
 	(*world).asksToPay, (*world).asksToPay, (*world).asksToPay, (*world).asksToCancel, (*world).asks, (*world).stores, (*world).stores,
 	(*world).connects, (*world).pays, (*world).pays, (*world).pays, (*world).relays, (*world).relays, (*world).relays, (*world).relays,
-	(*world).sendsCanary, (*world).waits, (*world).waits, (*world).waits, (*world).displays, (*world).displays, (*world).recovers,
+	(*world).sendsCanary, (*world).waits, (*world).waits, (*world).waits, (*world).answers, (*world).answers, (*world).answers, (*world).resolves, (*world).displays, (*world).displays, (*world).recovers,
 	(*world).breaks, (*world).dies,
 }
 
@@ -84,7 +88,7 @@ func (w *world) act() {
 
 // restart begins a new process. The relay goes on after the journal's position.
 func (w *world) restart(reboot bool) {
-	w.die, w.dead, w.j.lie, w.j.unread = alive, false, false, false
+	w.die, w.dead, w.j.lie, w.j.unread, w.asked = alive, false, false, false, nil
 	w.trouble = rapid.SampledFrom([]int{0, 0, 0, 1, 3}).Draw(w.rt, "trouble at the start")
 	clear(w.oracle.attached)
 	clear(w.waiting)
@@ -219,7 +223,51 @@ func (w *world) pays() {
 		rec, e.pays = paid(p, func(r *payment.Record) { r.MerchantRef += "X" }), ""
 	}
 	e.env = seal("right", rec)
+	w.ledger[rec.MerchantRef] = append(w.ledger[rec.MerchantRef], rec)
 	w.log = append(w.log, e)
+}
+
+// answers answers a query: mostly with what is on record, now and then with nothing of use.
+func (w *world) answers() {
+	if len(w.asked) == 0 {
+		return
+	}
+	q := w.asked[0]
+	answer := found(w.ledger[q.MerchantRef]...)
+	switch rapid.SampledFrom([]string{"right", "right", "right", "right", "500", "404", "another", "lost", "odd"}).Draw(w.rt, "the query answers") {
+	case "500":
+		answer = broken()
+	case "404":
+		if answer.Records == nil {
+			answer = missing()
+		}
+	case "another":
+		answer = found(paid(payment.Payment{ID: "Z", MerchantRef: "OTHER-1", Money: sgd10}))
+	case "odd":
+		answer.Records = append(answer.Records, paid(payment.Payment{ID: "Q", MerchantRef: q.MerchantRef, Money: sgd10}, status("PENDING", "8")))
+	case "lost":
+		w.asked = w.asked[1:]
+		return
+	}
+	for _, rec := range answer.Records {
+		if s := w.oracle.sales[q.Payment]; s != nil && rec.MerchantRef == q.MerchantRef && rec.Status == payment.RecordSuccess &&
+			rec.Type == payment.TypePay && rec.Amount == s.money.Amount && rec.ResponseCode == "00" {
+			s.paid = true
+		}
+	}
+	w.answerNext(answer)
+}
+
+// resolves lets staff write down what they believe; that changes no status.
+func (w *world) resolves() {
+	id := w.anyone()
+	s := w.oracle.sales[id]
+	if s == nil || !s.shown.Final {
+		return
+	}
+	w.ask(func(t engine.Ticket) engine.Event {
+		return engine.Resolving{ID: id, Outcome: rapid.SampledFrom([]string{"approved", "not-paid"}).Draw(w.rt, "staff say"), By: "ann", Reason: "x", To: t}
+	})
 }
 
 // relays delivers what comes next, in order; what is refused comes again.

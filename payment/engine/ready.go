@@ -20,13 +20,13 @@ func (m *Machine) reasons(now Now, till string) []payment.Reason {
 	}
 	if m.rollback != "" {
 		add("journal_rollback", "the relay knows a newer journal than this one: "+m.rollback,
-			"the journal was restored, lost or cloned: run kiosk-agent recover", 0)
+			"the journal was restored, lost or cloned: run kiosk-agent recover --reason TEXT", 0)
 	}
 	if err := m.storage.Writable(); err != nil {
 		add(codeJournal, err.Error(), "check the disk: kiosk-agent doctor", 30)
 	}
-	if now.Wall.Before(m.cfg.NotBefore) {
-		add("clock_implausible", "this machine's clock says "+now.Wall.UTC().Format(time.DateOnly), "set the clock; check its battery and NTP", 0)
+	if message, hint := m.clockReason(now); message != "" {
+		add("clock_implausible", message, hint, 0)
 	}
 	if m.cfg.RequireCanary > 0 {
 		m.pathReason(now, add)
@@ -87,7 +87,15 @@ func (m *Machine) snapshot(now Now) Snapshot {
 	rs := m.reasons(now, "")
 	snap := Snapshot{
 		Ready: len(rs) == 0, Reasons: rs, Relay: m.relayUp, Display: m.displayUp, CanaryAge: -1,
-		Attached: maps.Clone(m.attached),
+		Attached: maps.Clone(m.attached), Watched: m.inquiries.watched(), CaughtUp: m.caughtUp,
+	}
+	if m.rollback != "" {
+		snap.Lost = m.lost
+	}
+	message, _ := m.clockReason(now)
+	snap.Clock.Plausible = message == ""
+	if m.relayClock.known {
+		snap.Clock.Known, snap.Clock.Offset = true, m.relayClock.offsetAt(now)
 	}
 	if m.canaryUp >= 0 {
 		snap.CanaryAge = now.Up - m.canaryUp

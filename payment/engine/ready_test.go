@@ -143,12 +143,12 @@ func TestWakes(t *testing.T) {
 			r.pass(6 * time.Second)
 			r.prove()
 		}, 6},
-		{"a query is configured, which nobody asks yet", func(r *rig) {
-			r.cfg.Policy.Query = true
+		{"a query that is never answered", func(r *rig) {
+			r.cfg.QueryEndpoint = "endpoint-1"
 			r.crash()
 			r.makeReady()
 			r.sale(till1, "R1")
-		}, 8},
+		}, 20},
 		{"restarted while cancelling", func(r *rig) {
 			r.cancel(till1, r.sale(till1, "R1").ID)
 			r.crash()

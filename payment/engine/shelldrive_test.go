@@ -40,6 +40,12 @@ func (s *shell) Show(v engine.View) {
 
 func (s *shell) SendCanary() { s.canary.Add(1) }
 
+func (s *shell) Query(_ string, reply func(payment.QueryAnswer)) {
+	go reply(payment.QueryAnswer{HTTPStatus: 200})
+}
+
+func (s *shell) AdoptJournal(payment.Head) {}
+
 // Append counts what the shell tries.
 func (s *shell) Append(facts []payment.Fact, pos *payment.Position) error {
 	s.appends.Add(1)
@@ -60,7 +66,7 @@ func openJournal(t *testing.T) *flaky {
 func newShell(t *testing.T, j *flaky, views chan engine.View) *shell {
 	s := &shell{t: t, j: j, gw: &gateway{secret: "right"}, began: time.Now(), views: views, ended: make(chan error, 1)}
 	m := engine.NewMachine(config(), engine.Ports{
-		Ledger: j, Register: j, Inbox: j, Storage: j, Gateway: s.gw, Display: &paper{}, IDs: &counter{},
+		Ledger: j, Register: j, Inbox: j, Memory: j, Storage: j, Gateway: s.gw, Display: &paper{}, IDs: &counter{},
 	})
 	s.Engine = engine.New(m, s, s, s, s, slog.New(slog.DiscardHandler))
 	return s

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"kiosk-agent/payment"
@@ -88,6 +89,9 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 			wake(o.showBy)
 		}
 	}
+	if at, ok := m.inquiries.next(); ok {
+		wake(at)
+	}
 	wake(m.viewUntil)
 	if m.cfg.RequireCanary > 0 && m.canaryUp >= 0 {
 		if until := m.canaryUp + m.cfg.RequireCanary; until > m.toldUp {
@@ -102,7 +106,10 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 // then.
 func (m *Machine) Start(now Now) (Output, error) {
 	s := &step{m: m, now: now}
-	if err := m.adopt(); err != nil {
+	if err := m.adopt(now); err != nil {
+		return Output{}, err
+	}
+	if err := m.remember(now); err != nil {
 		return Output{}, err
 	}
 	m.retry = true
@@ -114,7 +121,7 @@ func (m *Machine) Start(now Now) (Output, error) {
 }
 
 // adopt opens every payment of the journal that is not final and not open yet.
-func (m *Machine) adopt() error {
+func (m *Machine) adopt(now Now) error {
 	ids, err := m.register.Unsettled()
 	if err != nil {
 		return err
@@ -129,15 +136,59 @@ func (m *Machine) adopt() error {
 		}
 		if p, ok := payment.Fold(facts); ok && !p.Final {
 			m.open = append(m.open, &account{facts: facts, p: p, resumes: true})
+			m.inquiries.open(p, now.Up)
 		}
 	}
 	return nil
 }
 
+// remember takes over what an earlier process has learned: which head was given up, whether the query is proved, and which final
+// payments are still watched.
+func (m *Machine) remember(now Now) error {
+	if r, ok, err := m.memory.Recovered(); err != nil {
+		return err
+	} else if ok {
+		m.recovered = r.Lost
+	}
+	if m.cfg.QueryEndpoint == "" {
+		return nil
+	}
+	proved, err := m.memory.Proved()
+	if err != nil {
+		return err
+	}
+	m.inquiries.proved = proved == m.cfg.QueryEndpoint
+	ids, err := m.memory.Watched(watchCap)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Backward(ids) {
+		facts, err := m.ledger.Facts(id)
+		if err != nil {
+			return err
+		}
+		if p, ok := payment.Fold(facts); ok && p.Final {
+			m.inquiries.watch(p, now.Up, watchUntil(p, now))
+		}
+	}
+	return nil
+}
+
+// watchUntil is the boot clock at which the watch of a final payment ends. After a reboot only the wall clock can tell its age, and
+// that may be wrong: the payment is asked for at least once more.
+func watchUntil(p payment.Payment, now Now) time.Duration {
+	watch := p.Policy.Watch.Duration()
+	if p.FinalBoot == now.Boot {
+		return p.FinalUp + watch
+	}
+	age := min(max(0, now.Wall.Sub(p.DeadlineAt)), watch)
+	return now.Up + max(queryTimeout, watch-age)
+}
+
 // reread believes the journal after a failed commit: where the disk failed late, the facts are there all the same, and what follows
 // from them goes on as after a crash at that moment.
 func (s *step) reread() {
-	if err := s.m.adopt(); err != nil {
+	if err := s.m.adopt(s.now); err != nil {
 		s.then(Note{Warn: true, Text: "the journal could not be read after a failed entry", Args: []any{"error", err}})
 		return
 	}
@@ -202,7 +253,7 @@ func (s *step) retryParked() error {
 		if err != nil {
 			continue
 		}
-		if err := s.book(records, d.Delivery, f.Seq); err != nil {
+		if err := s.book(records, source{"webhook", d.Delivery, f.Seq}); err != nil {
 			return err
 		}
 		left--

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -79,17 +78,9 @@ func listenAdmin(path string) (net.Listener, error) {
 // adminHandler serves the operator commands. Each request is logged with the uid of the process that sent it.
 func (a *Agent) adminHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		st, err := terminal{a}.Status(r.Context(), "")
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(st); err != nil {
-			a.log.Debug("admin answer not delivered", "error", err)
-		}
-	})
+	mux.HandleFunc("GET /v1/status", a.answering(func(r *http.Request) (any, error) { return terminal{a}.Status(r.Context(), "") }))
+	mux.HandleFunc("POST /v1/resolve", a.answering(a.resolve))
+	mux.HandleFunc("POST /v1/recover", a.answering(a.recover))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.log.Info("admin", "method", r.Method, "path", r.URL.Path, "uid", peerUID(r))
 		mux.ServeHTTP(w, r)

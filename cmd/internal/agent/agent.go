@@ -16,7 +16,6 @@ import (
 	"net/url"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +28,7 @@ import (
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
+	"kiosk-agent/payment/axs"
 	"kiosk-agent/payment/engine"
 	"kiosk-agent/relay"
 	"kiosk-agent/ui"
@@ -59,7 +59,10 @@ type Agent struct {
 	lines   []lineTill
 	display *ui.Hub
 	relay   *relay.Client
-	offset  atomic.Pointer[time.Duration] // the relay's clock minus ours
+	gateway *axs.Gateway
+
+	queries     context.Context // ends with the agent: no transaction query outlives it
+	stopQueries context.CancelFunc
 
 	sampleOnce sync.Once
 	sample     string
@@ -78,6 +81,7 @@ func New(cfg *config.Config, opts Options) (_ *Agent, err error) {
 		return nil, err
 	}
 	a := &Agent{cfg: cfg, opts: opts, log: opts.Log, clock: clock{boot}, registry: prometheus.NewRegistry()}
+	a.queries, a.stopQueries = context.WithCancel(context.Background())
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() {
 		if err != nil {
@@ -127,15 +131,15 @@ func (a *Agent) ensureToken(ref string) (secret.Value, error) {
 }
 
 func (a *Agent) buildEngine() error {
-	gateway, err := newGateway(a.cfg, a.opts.CredDir)
-	if err != nil {
+	var err error
+	if a.gateway, err = newGateway(a.cfg, a.opts.CredDir); err != nil {
 		return err
 	}
-	machine := engine.NewMachine(engineConfig(a.cfg), engine.Ports{
-		Ledger: a.journal, Register: a.journal, Inbox: a.journal, Storage: a.journal,
-		Gateway: gateway, Display: a.display, IDs: newULIDs(),
+	machine := engine.NewMachine(engineConfig(a.cfg, a.gateway.Endpoint()), engine.Ports{
+		Ledger: a.journal, Register: a.journal, Inbox: a.journal, Memory: a.journal, Storage: a.journal,
+		Gateway: a.gateway, Display: a.display, IDs: newULIDs(),
 	})
-	a.engine = engine.New(machine, a.journal, a.clock, canvas{a.display, Schemes(a.cfg)}, prober{a}, a.log.With("part", "engine"))
+	a.engine = engine.New(machine, a.journal, a.clock, canvas{a.display, Schemes(a.cfg)}, network{a}, a.log.With("part", "engine"))
 	if a.opts.OnStep != nil {
 		a.engine.OnStep(a.opts.OnStep)
 	}
@@ -283,6 +287,7 @@ func (a *Agent) close() error {
 			_ = ln.Close()
 		}
 	}
+	a.stopQueries()
 	if a.journal == nil {
 		return nil
 	}

@@ -30,7 +30,7 @@ var notBefore = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 // axsSchemes are what a till may name when the configuration names none.
 var axsSchemes = []string{"credit_card", "paynow", "alipay", "wechatpay"}
 
-func engineConfig(c *config.Config) engine.Config {
+func engineConfig(c *config.Config, endpoint string) engine.Config {
 	ec := engine.Config{
 		Tag: c.TerminalTag(), Currency: payment.Currency(c.Terminal.Currency), MaxAmount: c.Terminal.MaxAmount,
 		Provider: c.Payment.Provider, Mode: c.Payment.Mode, Schemes: Schemes(c), Timeout: c.Payment.Timeout.Of(),
@@ -39,7 +39,7 @@ func engineConfig(c *config.Config) engine.Config {
 			AnswerWithin: payment.ToMillis(c.Payment.AnswerWithin.Of()), Watch: payment.ToMillis(c.Payment.Watch.Of()),
 		},
 		ReuseWindow: c.Payment.ReuseWindow.Of(), RequireCanary: c.Payment.RequireCanary.Of(), RequireScreen: c.Payment.RequireDisplay,
-		NotBefore: notBefore,
+		NotBefore: notBefore, QueryEndpoint: endpoint,
 	}
 	for _, t := range c.Till.WebSocket.Tills {
 		if t.Display {
@@ -186,10 +186,19 @@ func (d displayEvents) DisplayState(s ui.State) {
 	d.a.engine.Post(engine.DisplayChanged{Connected: s.Connected, Cause: cause})
 }
 
-// prober asks the relay client for a canary. The client does not exist yet while the engine is built, so it is looked up late.
-type prober struct{ a *Agent }
+// network reaches the relay and the gateway for the engine. The relay's client does not exist yet while the engine is built, so it is
+// looked up late.
+type network struct{ a *Agent }
 
-func (p prober) SendCanary() { p.a.relay.SendCanary() }
+func (n network) SendCanary() { n.a.relay.SendCanary() }
+
+func (n network) Query(merchantRef string, reply func(payment.QueryAnswer)) {
+	go func() { reply(n.a.gateway.Query(n.a.queries, merchantRef)) }()
+}
+
+func (n network) AdoptJournal(lost payment.Head) {
+	n.a.relay.Supersede(relay.Head{JournalID: lost.JournalID, Seq: uint64(max(0, lost.Seq)), Hash: lost.Hash})
+}
 
 // deliveries hands the relay's deliveries to the engine.
 type deliveries struct{ e *engine.Engine }
@@ -228,18 +237,27 @@ func (a *Agent) relayEvent(ev relay.Event) {
 		a.engine.Post(engine.RelayChanged{Cause: cause})
 	case relay.CanaryReturned:
 		a.engine.Canary(ev.SentAt)
+	case relay.CaughtUp:
+		a.engine.Post(engine.CaughtUp{})
 	case relay.HeadKnown:
-		a.engine.Post(engine.RollbackChecked{Reason: a.rollback(ev.Head)})
+		a.engine.Post(a.compare(ev.Head))
 	case relay.ClockOffset:
-		a.offset.Store(&ev.Offset)
+		a.engine.Post(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
+	}
+}
+
+// compare holds the journal against what the relay remembers of it.
+func (a *Agent) compare(known *relay.Head) engine.RollbackChecked {
+	if known == nil {
+		return engine.RollbackChecked{}
+	}
+	return engine.RollbackChecked{
+		Reason: a.rollback(*known), Known: payment.Head{JournalID: known.JournalID, Seq: int64(known.Seq), Hash: known.Hash},
 	}
 }
 
 // rollback compares the relay's anchor with the journal: "" when the journal contains it.
-func (a *Agent) rollback(known *relay.Head) string {
-	if known == nil {
-		return ""
-	}
+func (a *Agent) rollback(known relay.Head) string {
 	if known.JournalID != a.journal.JournalID() {
 		return "it remembers another journal for this terminal"
 	}

@@ -8,6 +8,7 @@ import (
 	"kiosk-agent/device"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
 	"kiosk-agent/ui/qr"
 )
 
@@ -30,7 +31,7 @@ func (t terminal) Status(ctx context.Context, till string) (device.Status, error
 		return device.Status{}, err
 	}
 	st := device.Status{
-		Ready: snap.Ready, Reasons: snap.Reasons, Relay: t.relay(), Display: t.display(), Journal: t.journal(), Clock: t.clock(),
+		Ready: snap.Ready, Reasons: snap.Reasons, Relay: t.relay(), Display: t.display(), Journal: t.journal(), Clock: clockStatus(snap),
 	}
 	if snap.Active != nil {
 		st.Active = device.ViewFor(*snap.Active, till)
@@ -84,10 +85,10 @@ func (t terminal) journal() device.JournalStatus {
 	return j
 }
 
-func (t terminal) clock() device.ClockStatus {
-	c := device.ClockStatus{Plausible: !t.a.clock.Wall().Before(notBefore)}
-	if off := t.a.offset.Load(); off != nil {
-		ms := off.Milliseconds()
+func clockStatus(snap engine.Snapshot) device.ClockStatus {
+	c := device.ClockStatus{Plausible: snap.Clock.Plausible}
+	if snap.Clock.Known {
+		ms := snap.Clock.Offset.Milliseconds()
 		c.OffsetMS = &ms
 	}
 	return c

@@ -56,7 +56,7 @@ type AXS struct {
 	ClientID       string   `toml:"client_id" doc:"The application's Client ID. Required."`
 	Secret         string   `toml:"secret" doc:"Where the application's Secret is: file:PATH or credential:NAME; at least 20 bytes. Required."`
 	PreviousSecret string   `toml:"previous_secret" doc:"Where the secret before a rotation is: it opens notifications too."`
-	QueryURL       string   `toml:"query_url" doc:"The transaction query; empty: none. Read by a later version: this one asks nothing."`
+	QueryURL       string   `toml:"query_url" doc:"The transaction query, without the LINKID at its end; empty: none. Without it, a sale that ends unpaid is only ever unconfirmed."`
 	QRURL          string   `toml:"qr_url" doc:"Mode qr: the QR code request."`
 	Schemes        []string `toml:"schemes" doc:"Of credit_card, paynow, alipay, wechatpay; empty: all."`
 	AmountAs       string   `toml:"amount_as" doc:"string or number: how the amount is written in the link."`

@@ -53,6 +53,8 @@ type Options struct {
 	Extra         string   // appended to the agent's configuration: [[till.serial]] …
 	Tills         []string // names; default: one, Till
 	SuccessURL    string   // where the customer's phone goes after paying; "" = not sent
+	Query         bool     // the agent asks the gateway about payments
+	Unknown404    bool     // the gateway answers 404 about a reference that it does not know, instead of an empty list
 }
 
 // House is the running set.
@@ -129,7 +131,12 @@ func (h *House) openSandbox(o Options, key secret.Value) (err error) {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	h.SandboxURL = "http://" + h.sandboxLn.Addr().String()
+	unknown := sandbox.UnknownEmpty
+	if o.Unknown404 {
+		unknown = sandbox.Unknown404
+	}
 	h.Sandbox, err = sandbox.New(sandbox.Config{
+		Unknown:   unknown,
 		Merchants: []sandbox.Merchant{{Name: o.MerchantName, ClientID: ClientID, Secret: key, LinkIDs: []string{LinkID}, Carriage: o.Carriage}},
 		Faults:    o.Faults,
 	}, o.Log.With("program", "sandbox"))
@@ -183,6 +190,10 @@ func (h *House) writeConfig(o Options, hookURL string) (*config.Config, error) {
 	for i, name := range o.Tills {
 		tills[i] = fmt.Sprintf("{name = %q, token = %q}", name, "file:"+tillFile(o.Dir, name))
 	}
+	query := ""
+	if o.Query {
+		query = h.SandboxURL + "/api/hpp/v2/transaction"
+	}
 	settle := o.Settle
 	if settle == 0 {
 		settle = 5 * time.Second
@@ -199,6 +210,7 @@ payment_link = "%s/hpp/checkout/%s"
 client_id = %q
 secret = "file:%s"
 success_url = %q
+query_url = %q
 
 [relay]
 url = "%s"
@@ -223,7 +235,7 @@ listen = %q
 
 [admin]
 socket = %q
-`, Terminal, settle, h.SandboxURL, LinkID, ClientID, filepath.Join(o.Dir, "axs.secret"), o.SuccessURL,
+`, Terminal, settle, h.SandboxURL, LinkID, ClientID, filepath.Join(o.Dir, "axs.secret"), o.SuccessURL, query,
 		"ws"+strings.TrimPrefix(h.Relay.PublicURL(), "http"), filepath.Join(o.Dir, "relay.token"), hookURL,
 		or(o.TillListen, anyPort), strings.Join(tills, ", "), strings.Join(quoted, ", "),
 		or(o.DisplayListen, anyPort), filepath.Join(o.Dir, "display.token"), o.MerchantName,

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kiosk-agent/cmd/internal/agent"
+)
+
+// askAgent asks the running agent on its admin socket. A refusal is an *agent.AdminError.
+func askAgent(ctx context.Context, socket, method, path string, body, into any) error {
+	client := http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		},
+	}}
+	var content io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		content = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://admin"+path, content)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("the agent does not answer on %s: %w (is it running? systemctl status kiosk-agent)", socket, err)
+	}
+	defer resp.Body.Close()
+	dec := json.NewDecoder(io.LimitReader(resp.Body, 1<<20))
+	if resp.StatusCode == http.StatusOK {
+		return dec.Decode(into)
+	}
+	refused := new(agent.AdminError)
+	if err := dec.Decode(refused); err != nil || refused.Message == "" {
+		return fmt.Errorf("the agent answered %s", resp.Status)
+	}
+	return refused
+}
+
+func newResolve() *cobra.Command {
+	var reason, by string
+	cmd := &cobra.Command{
+		Use: "resolve ID|#ENTRY approved|not-paid --reason TEXT", Short: "Write down what staff found out about an entry of the worklist",
+		Long: "resolve takes a payment, or an entry that belongs to none (#NUMBER), off the worklist. It never changes a payment's status: what\n" +
+			"staff found out is kept beside it, with the reason and the user's name. Evidence that says otherwise brings the entry back.",
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			q := agent.ResolveRequest{ID: args[0], Outcome: args[1], Reason: reason, By: by}
+			if number, ok := strings.CutPrefix(args[0], "#"); ok {
+				q.ID = ""
+				if q.Entry, err = strconv.ParseInt(number, 10, 64); err != nil || q.Entry < 1 {
+					return failed(fmt.Errorf("%s is no entry: kiosk-agent worklist shows them as #NUMBER", args[0]))
+				}
+			}
+			if reason == "" {
+				return failed(errors.New("say why: --reason \"seen in the gateway's portal\""))
+			}
+			var done agent.ResolveRequest
+			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodPost, "/v1/resolve", q, &done); err != nil {
+				return failed(err)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is resolved as %s by %s.\n", args[0], done.Outcome, done.By)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "what was seen, and where (required)")
+	cmd.Flags().StringVar(&by, "by", "", "who found out, if it is not the user who runs this")
+	return cmd
+}
+
+func newRecover() *cobra.Command {
+	var reason, by string
+	cmd := &cobra.Command{
+		Use: "recover --reason TEXT", Short: "Accept this journal although the relay remembers a newer one",
+		Long: "recover ends journal_rollback: the journal was restored from a backup, lost, or its disk was cloned. It works once the relay has sent\n" +
+			"everything that it still holds. What the lost part said, nobody on this machine can know: the command says what to look up.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			if reason == "" {
+				return failed(errors.New("say why: --reason \"the disk was replaced, backup of Monday\""))
+			}
+			var done agent.Recovered
+			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodPost, "/v1/recover", agent.RecoverRequest{Reason: reason, By: by}, &done); err != nil {
+				return failed(err)
+			}
+			printRecovered(cmd.OutOrStdout(), done)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "what happened to the journal (required)")
+	cmd.Flags().StringVar(&by, "by", "", "who decided, if it is not the user who runs this")
+	return cmd
+}
+
+func printRecovered(w io.Writer, r agent.Recovered) {
+	fmt.Fprintf(w, "Recovered: this journal (%.8s…, fact %d) now stands for the one that the relay remembered (%.8s…, fact %d).\n\n",
+		r.Here.JournalID, r.Here.Seq, r.Lost.JournalID, r.Lost.Seq)
+	since := "the terminal's first day"
+	if !r.HereUntil.IsZero() {
+		since = r.HereUntil.UTC().Format(time.RFC3339)
+	}
+	if r.Here.JournalID == r.Lost.JournalID && r.Lost.Seq > r.Here.Seq {
+		fmt.Fprintf(w, "%d facts are not here any more.\n", r.Lost.Seq-r.Here.Seq)
+	}
+	fmt.Fprintf(w, `What cannot be known here:
+  sales started after %s, and how they ended, as far as the relay no longer held their notifications.
+What was done:
+  everything that the relay held was read again; %d payment(s) of this journal are being asked for.
+What to do:
+  1. kiosk-agent worklist: %d payment(s) were reported that this journal does not know.
+  2. Compare the tills' books with the gateway's portal from %s until now.
+`, since, r.Watched, r.Unmatched, since)
+}

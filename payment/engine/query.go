@@ -1,0 +1,274 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// How often the transaction query is asked. AXS names no limit; its paper advises no more than every 5 s for a payment.
+const (
+	maxInFlight   = 4                // queries under way at once
+	queriesApart  = time.Second      // between two queries, whatever they are about
+	queryTimeout  = time.Minute      // an answer that took longer was lost: the shell's own limit is far below
+	awaitingEvery = 30 * time.Second // while the code is on the screen: a webhook may have been lost
+	watchFirst    = 30 * time.Second // after the end, then doubling
+	watchMost     = time.Hour
+	watchCap      = 256 // payments that are watched at once
+)
+
+// inquiry is what is known about asking for one payment. It is volatile: a restart asks anew.
+type inquiry struct {
+	id, ref   string
+	due       time.Duration // boot clock
+	sentUp    time.Duration // of the newest query; -1 = none yet
+	round     uint64        // of the query under way; 0 = none is
+	withdrawn bool          // the withdrawal was committed before that query was sent
+	wait      time.Duration // before the next one, once the payment is final
+	until     time.Duration // boot clock; once it is final: not watched after this
+	final     bool
+}
+
+// rest puts off the next query: for a payment that is watched, twice as long each time.
+func (x *inquiry) rest(now time.Duration) {
+	if !x.final {
+		x.due = now + awaitingEvery
+		return
+	}
+	x.due = now + x.wait
+	x.wait = min(2*x.wait, watchMost)
+}
+
+// inquiries keeps one inquiry for each payment that is open or watched, in the order in which they came.
+type inquiries struct {
+	all      []*inquiry
+	round    uint64
+	sentUp   time.Duration // of the newest query of any payment; -1 = none yet
+	endpoint string        // what is asked; "" = nothing is
+	proved   bool          // this endpoint has returned a record that could be read
+	every    time.Duration // between two queries about one payment
+}
+
+func (q *inquiries) of(id string) *inquiry {
+	for _, x := range q.all {
+		if x.id == id {
+			return x
+		}
+	}
+	return nil
+}
+
+// open begins to ask for a payment that is not final.
+func (q *inquiries) open(p payment.Payment, due time.Duration) {
+	if q.endpoint != "" && q.of(p.ID) == nil {
+		q.all = append(q.all, &inquiry{id: p.ID, ref: p.MerchantRef, due: due, sentUp: -1})
+	}
+}
+
+// watch goes on asking for a payment that is final, until its watch is over.
+func (q *inquiries) watch(p payment.Payment, due, until time.Duration) {
+	if q.endpoint == "" || !p.Minted || until <= 0 {
+		q.forget(p.ID)
+		return
+	}
+	x := q.of(p.ID)
+	if x == nil {
+		x = &inquiry{id: p.ID, ref: p.MerchantRef, sentUp: -1}
+		q.all = append(q.all, x)
+	}
+	x.final, x.due, x.until, x.wait = true, due, until, watchFirst
+	if over := slices.IndexFunc(q.all, func(x *inquiry) bool { return x.final }); q.watched() > watchCap {
+		q.all = slices.Delete(q.all, over, over+1)
+	}
+}
+
+func (q *inquiries) watched() (n int) {
+	for _, x := range q.all {
+		if x.final {
+			n++
+		}
+	}
+	return n
+}
+
+func (q *inquiries) forget(id string) {
+	q.all = slices.DeleteFunc(q.all, func(x *inquiry) bool { return x.id == id })
+}
+
+// askNow asks for one payment as soon as the limits allow.
+func (q *inquiries) askNow(id string, now time.Duration) {
+	if x := q.of(id); x != nil {
+		x.due = min(x.due, now)
+	}
+}
+
+// hurry asks for every payment as soon as the limits allow: something may have been missed.
+func (q *inquiries) hurry(now time.Duration) {
+	for _, x := range q.all {
+		x.due, x.wait = min(x.due, now), watchFirst
+	}
+}
+
+// at is when this payment may be asked for.
+func (q *inquiries) at(x *inquiry) time.Duration {
+	if x.round != 0 {
+		return x.sentUp + queryTimeout
+	}
+	at := x.due
+	if x.sentUp >= 0 {
+		at = max(at, x.sentUp+q.every)
+	}
+	return at
+}
+
+// next is the boot clock at which a query may go out; ok is false when none is to.
+func (q *inquiries) next() (at time.Duration, ok bool) {
+	flying := 0
+	for _, x := range q.all {
+		if x.round != 0 {
+			flying++
+		}
+		if t := q.at(x); !ok || t < at {
+			at, ok = t, true
+		}
+	}
+	if flying >= maxInFlight { // the answers, or their absence, wake the machine
+		return q.landing(), ok
+	}
+	if q.sentUp >= 0 {
+		at = max(at, q.sentUp+queriesApart)
+	}
+	return at, ok
+}
+
+// landing is when the oldest query under way is given up.
+func (q *inquiries) landing() (at time.Duration) {
+	for _, x := range q.all {
+		if t := x.sentUp + queryTimeout; x.round != 0 && (at == 0 || t < at) {
+			at = t
+		}
+	}
+	return at
+}
+
+// inquire sends the query that is most urgent, if one is due: payments that a till waits for come first.
+func (s *step) inquire() {
+	m, q := s.m, &s.m.inquiries
+	if q.endpoint == "" {
+		return
+	}
+	flying := 0
+	q.all = slices.DeleteFunc(q.all, func(x *inquiry) bool { return x.final && s.now.Up >= x.until })
+	for _, x := range q.all {
+		if x.round != 0 && s.now.Up >= x.sentUp+queryTimeout {
+			x.round = 0
+			x.rest(s.now.Up)
+		}
+		if x.round != 0 {
+			flying++
+		}
+	}
+	if flying >= maxInFlight || q.sentUp >= 0 && s.now.Up < q.sentUp+queriesApart {
+		return
+	}
+	var best *inquiry
+	for _, x := range q.all {
+		if x.round == 0 && s.now.Up >= q.at(x) && !s.withdraws(x.id) && (best == nil || m.urgency(x) > m.urgency(best) || m.urgency(x) == m.urgency(best) && x.due < best.due) {
+			best = x
+		}
+	}
+	if best == nil {
+		return
+	}
+	q.round++
+	q.sentUp = s.now.Up
+	best.round, best.sentUp = q.round, s.now.Up
+	o := m.account(best.id)
+	best.withdrawn = o != nil && o.p.Withdrawn && o.p.EndedBy != ""
+	ask := SendQuery{Payment: best.id, MerchantRef: best.ref, Round: best.round}
+	s.then(ask)
+	s.out.Else = append(s.out.Else, ask)
+}
+
+// withdraws reports whether this step takes the payment's code off the screen: the first question that counts comes after it.
+func (s *step) withdraws(id string) bool {
+	o := s.m.account(id)
+	return o != nil && !o.p.Withdrawn && s.latest(o).p.Withdrawn
+}
+
+func (m *Machine) urgency(x *inquiry) int {
+	switch o := m.account(x.id); {
+	case o == nil:
+		return 0
+	case o.p.EndedBy == "":
+		return 1
+	default:
+		return 2
+	}
+}
+
+// queried takes the answer of a query. What it states is booked whoever it was about and however late it comes; silence counts only
+// as the answer to a question that was asked after the code had left the screen.
+func (s *step) queried(ev Queried) {
+	q := &s.m.inquiries
+	x := q.of(ev.Payment)
+	timely := x != nil && x.round == ev.Round && ev.Round != 0
+	if timely {
+		x.round = 0
+	}
+	failure := ev.Answer.Failure
+	if failure == "" {
+		if err := s.book(ev.Answer.Records, source{by: "query"}); err != nil {
+			failure = "the journal could not be read"
+			s.then(Note{Warn: true, Text: "a query's answer could not be booked", Args: []any{"payment", ev.Payment, "error", err}})
+		}
+	}
+	if failure == "" && len(ev.Answer.Records) > 0 && !q.proved {
+		s.fact("", payment.QueryProved{Endpoint: q.endpoint})
+		s.out.onDone = append(s.out.onDone, func() { q.proved = true })
+	}
+	if !timely {
+		return
+	}
+	x.rest(s.now.Up)
+	o := s.m.account(ev.Payment)
+	if o == nil {
+		return
+	}
+	a := s.latest(o)
+	if a.p.Final || a.p.EndedBy == "" {
+		return
+	}
+	x.due = s.now.Up // as soon as the limits allow: a till waits
+	if failure == "" {
+		failure = q.silence(ev.Answer, a.p.MerchantRef)
+	}
+	switch {
+	case s.m.doubt || !x.withdrawn || !a.p.Policy.Query:
+	case failure != "":
+		s.fact(ev.Payment, payment.QueryFailed{Reason: failure})
+	default:
+		s.fact(ev.Payment, payment.QueryEmpty{HTTPStatus: ev.Answer.HTTPStatus, Records: len(ev.Answer.Records)})
+		x.due = max(x.due, s.now.Up+a.p.Policy.Settle.Duration())
+	}
+}
+
+// silence reports why an answer without a payment does not say that there is none; "" = it does.
+func (q *inquiries) silence(a payment.QueryAnswer, ref string) string {
+	if a.NotFound && !q.proved {
+		return "404 from an endpoint that has never returned a record"
+	}
+	for _, r := range a.Records {
+		if r.MerchantRef != ref {
+			return "the answer is about another reference"
+		}
+		if !payment.Known(r) {
+			return "the answer has a type or status that is not known: " + r.Type + " " + r.Status
+		}
+		if r.Type == payment.TypePay && r.Status == payment.RecordSuccess {
+			return "the answer reports a payment" // booked above; it says nothing about silence
+		}
+	}
+	return ""
+}

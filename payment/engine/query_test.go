@@ -1,0 +1,352 @@
+package engine_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+)
+
+// asking configures a transaction query.
+func asking(c *engine.Config) { c.QueryEndpoint = "endpoint-1" }
+
+// answerNext answers the oldest question that has none yet; there must be one.
+func (r *rig) answerNext(a payment.QueryAnswer) engine.SendQuery {
+	r.t.Helper()
+	if len(r.asked) == 0 {
+		r.t.Fatal("nothing was asked")
+	}
+	q := r.asked[0]
+	r.asked = r.asked[1:]
+	r.step(engine.Queried{Payment: q.Payment, Round: q.Round, Answer: a})
+	return q
+}
+
+// nothing, missing, broken and found are what a query may answer.
+func nothing() payment.QueryAnswer { return payment.QueryAnswer{HTTPStatus: 200} }
+func missing() payment.QueryAnswer { return payment.QueryAnswer{HTTPStatus: 404, NotFound: true} }
+func broken() payment.QueryAnswer  { return payment.QueryAnswer{HTTPStatus: 500, Failure: "HTTP 500"} }
+func found(records ...payment.Record) payment.QueryAnswer {
+	return payment.QueryAnswer{HTTPStatus: 200, Records: records}
+}
+
+func TestCancelAsksTwiceSettleApart(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	r.pass(10 * time.Second)
+	if len(r.asked) != 0 {
+		t.Fatalf("asked at once: %v", r.asked)
+	}
+	_, waiter := r.cancel(till1, p.ID)
+	r.pass(0)
+	if q := r.answerNext(nothing()); q.Payment != p.ID || q.MerchantRef != p.MerchantRef {
+		t.Errorf("asked %+v", q)
+	}
+	r.pass(5*time.Second - 2*time.Millisecond)
+	if len(r.asked) != 0 || r.answered(waiter) {
+		t.Fatal("one answer is not enough, and the second question comes settle later")
+	}
+	r.pass(2 * time.Millisecond)
+	r.answerNext(nothing())
+	r.wantStatus(p.ID, payment.StatusCancelled)
+	r.wantFacts(p.ID, "requested minted shown cancel_requested withdrawn query_empty query_empty offered")
+	if a := r.answers[waiter]; a.Err != nil || a.Payment.Status != payment.StatusCancelled || len(a.Payment.Flags) != 0 {
+		t.Errorf("the cancel was answered %+v", a)
+	}
+	if r.canary != 0 {
+		t.Error("with a query no canary is needed as proof")
+	}
+}
+
+// TestPaymentWins: whatever was asked for, a SUCCESS that a query finds decides.
+func TestPaymentWins(t *testing.T) {
+	for name, before := range map[string]func(*rig){
+		"first answer": func(*rig) {},
+		"second":       func(r *rig) { r.answerNext(nothing()); r.pass(5 * time.Second) },
+		"after a failure": func(r *rig) {
+			r.answerNext(broken())
+			r.pass(5 * time.Second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, asking)
+			p := r.sale(till1, "R1")
+			_, waiter := r.cancel(till1, p.ID)
+			r.pass(0)
+			before(r)
+			r.answerNext(found(paid(p)))
+			r.wantStatus(p.ID, payment.StatusApproved)
+			if a := r.answers[waiter]; a.Payment.Status != payment.StatusApproved {
+				t.Errorf("the cancel was answered %+v", a)
+			}
+			if n := all[payment.Notified](r); len(n) != 1 || n[0].Source != "query" {
+				t.Errorf("booked %+v", n)
+			}
+		})
+	}
+}
+
+// TestWhatIsNoSilence: answers without a payment that do not say that there is none.
+func TestWhatIsNoSilence(t *testing.T) {
+	for name, answer := range map[string]func(p payment.Payment) payment.QueryAnswer{
+		"failure":           func(payment.Payment) payment.QueryAnswer { return broken() },
+		"404 without proof": func(payment.Payment) payment.QueryAnswer { return missing() },
+		"another reference": func(p payment.Payment) payment.QueryAnswer {
+			return found(paid(p, func(r *payment.Record) { r.MerchantRef = "OTHER-1" }))
+		},
+		"an unknown status": func(p payment.Payment) payment.QueryAnswer { return found(paid(p, status("PROCESSING", "7"))) },
+		"an unknown type": func(p payment.Payment) payment.QueryAnswer {
+			return found(paid(p, func(r *payment.Record) { r.Type = "CAPTURE" }))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, asking)
+			p := r.sale(till1, "R1")
+			r.cancel(till1, p.ID)
+			for range 6 {
+				r.pass(0)
+				for len(r.asked) > 0 {
+					r.answerNext(answer(p))
+				}
+				r.pass(5 * time.Second)
+			}
+			got := r.wantStatus(p.ID, payment.StatusUnknown)
+			if got.Reason.Code != "no_answer" {
+				t.Errorf("reason %+v", got.Reason)
+			}
+			if len(all[payment.QueryEmpty](r)) != 0 || len(all[payment.QueryFailed](r)) < 4 {
+				t.Errorf("facts %s", r.facts(p.ID))
+			}
+		})
+	}
+}
+
+// TestA404CountsOnceTheEndpointIsProved, and no longer when the configuration names another one.
+func TestA404CountsOnceTheEndpointIsProved(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	r.pass(0)
+	r.answerNext(found(paid(p)))
+	r.wantStatus(p.ID, payment.StatusApproved)
+	if proved := all[payment.QueryProved](r); len(proved) != 1 || proved[0].Endpoint != "endpoint-1" {
+		t.Fatalf("proved %+v", proved)
+	}
+	ends := func(reference string) payment.Status {
+		p := r.sale(till1, reference)
+		r.cancel(till1, p.ID)
+		for range 6 {
+			r.pass(0)
+			for len(r.asked) > 0 {
+				r.answerNext(missing())
+			}
+			r.pass(5 * time.Second)
+		}
+		return r.payment(p.ID).Status
+	}
+	if got := ends("R2"); got != payment.StatusCancelled {
+		t.Errorf("404 of a proved endpoint: %s", got)
+	}
+	r.again()
+	if got := ends("R3"); got != payment.StatusCancelled {
+		t.Errorf("after a restart: %s", got)
+	}
+	r.cfg.QueryEndpoint = "endpoint-2"
+	r.again()
+	if got := ends("R4"); got != payment.StatusUnknown {
+		t.Errorf("404 of another endpoint: %s", got)
+	}
+}
+
+// again restarts the program and makes it ready for a sale.
+func (r *rig) again() {
+	r.t.Helper()
+	r.asked = nil
+	r.crash()
+	r.makeReady()
+	r.attach(till1)
+}
+
+// TestAQuestionBeforeTheWithdrawalProvesNothing: its answer may have been true before the customer paid.
+func TestAQuestionBeforeTheWithdrawalProvesNothing(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	r.pass(30 * time.Second)
+	if len(r.asked) != 1 {
+		t.Fatalf("while it is awaited it is asked for every 30 s: %v", r.asked)
+	}
+	r.cancel(till1, p.ID)
+	r.answerNext(nothing())
+	if got := all[payment.QueryEmpty](r); len(got) != 0 {
+		t.Fatal("an answer to a question from before the withdrawal was booked")
+	}
+	r.pass(5 * time.Second)
+	r.answerNext(nothing())
+	r.wantStatus(p.ID, payment.StatusAwaiting)
+	r.pass(5 * time.Second)
+	r.answerNext(nothing())
+	r.wantStatus(p.ID, payment.StatusCancelled)
+}
+
+func TestALostWebhookIsFoundWhileTheCodeIsShown(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	r.pass(30 * time.Second)
+	r.answerNext(found(paid(p)))
+	r.wantStatus(p.ID, payment.StatusApproved)
+	r.wantScreen(engine.ViewApproved)
+}
+
+// TestLateMoneyIsFound: the payment is asked for less and less often until its watch is over; what is found is a correction.
+func TestLateMoneyIsFound(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	r.pass(0)
+	r.answerNext(nothing())
+	r.pass(5 * time.Second)
+	r.answerNext(nothing())
+	cancelled := r.wantStatus(p.ID, payment.StatusCancelled)
+	if err := r.acknowledge(till1, p.ID, cancelled.Revision); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for range 26 * 60 {
+		r.pass(time.Minute)
+		for len(r.asked) > 0 {
+			asked++
+			r.answerNext(nothing())
+		}
+	}
+	if asked < 20 || asked > 40 {
+		t.Errorf("asked %d times in a day", asked)
+	}
+	if n := r.inspect().Watched; n != 0 {
+		t.Errorf("%d payments are watched after the watch", n)
+	}
+	if facts := r.facts(p.ID); facts != "requested minted shown cancel_requested withdrawn query_empty query_empty offered acknowledged" {
+		t.Errorf("the watch wrote facts: %s", facts)
+	}
+
+	r.makeReady()
+	p = r.sale(till1, "R2")
+	r.cancel(till1, p.ID)
+	for range 2 {
+		r.pass(0)
+		r.answerNext(nothing())
+		r.pass(5 * time.Second)
+	}
+	r.pass(31 * time.Second)
+	r.answerNext(found(paid(p)))
+	late := r.wantStatus(p.ID, payment.StatusApproved, payment.FlagLate)
+	if told := r.told(); told.ID != p.ID || told.Status != payment.StatusApproved || !late.Owed {
+		t.Errorf("the till was told %+v, owed %v", told, late.Owed)
+	}
+}
+
+func TestTheWatchGoesOnAfterARestart(t *testing.T) {
+	for _, reboot := range []bool{false, true} {
+		r := newRig(t, asking)
+		p := r.sale(till1, "R1")
+		r.cancel(till1, p.ID)
+		for range 2 {
+			r.pass(0)
+			r.answerNext(nothing())
+			r.pass(5 * time.Second)
+		}
+		r.wantStatus(p.ID, payment.StatusCancelled)
+		if reboot {
+			r.now.Wall = r.now.Wall.AddDate(30, 0, 0)
+			r.reboot()
+		} else {
+			r.crash()
+		}
+		r.pass(time.Second)
+		r.answerNext(found(paid(p)))
+		r.wantStatus(p.ID, payment.StatusApproved, payment.FlagLate)
+	}
+}
+
+func TestAGapAsksForEverything(t *testing.T) {
+	r := newRig(t, asking)
+	var ended []payment.Payment
+	for i := range 3 {
+		p := r.sale(till1, fmt.Sprint("R", i))
+		r.cancel(till1, p.ID)
+		for range 2 {
+			r.pass(0)
+			r.answerNext(nothing())
+			r.pass(5 * time.Second)
+		}
+		ended = append(ended, p)
+	}
+	for range 4 * 60 {
+		r.pass(time.Minute)
+		for len(r.asked) > 0 {
+			r.answerNext(nothing())
+		}
+	}
+	r.makeReady()
+	open := r.sale(till1, "open")
+	r.step(engine.GapFound{Reason: "epoch"})
+	r.pass(10 * time.Second)
+	seen := map[string]bool{}
+	for _, q := range r.asked {
+		seen[q.Payment] = true
+	}
+	for _, p := range append(ended, open) {
+		if !seen[p.ID] {
+			t.Errorf("%s (%s) was not asked for after the gap", p.ID, r.payment(p.ID).Status)
+		}
+	}
+	if len(r.asked) > 10 {
+		t.Errorf("%d queries in 10 s", len(r.asked))
+	}
+}
+
+func TestQueriesKeepTheirLimits(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	var last time.Duration
+	for range 300 {
+		n := len(r.asked)
+		r.pass(100 * time.Millisecond)
+		if len(r.asked) > n {
+			if last != 0 && r.askedUp-last < 5*time.Second {
+				t.Fatalf("asked for one payment after %s", r.askedUp-last)
+			}
+			last = r.askedUp
+			r.answerNext(broken())
+		}
+	}
+	if last == 0 {
+		t.Fatal("never asked")
+	}
+}
+
+func TestOneAnswerStatesAPaymentOnce(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	r.pass(0)
+	r.answerNext(found(paid(p), paid(p), paid(p, status(payment.RecordSent, "9"))))
+	got := r.wantStatus(p.ID, payment.StatusApproved)
+	if len(got.Flags) != 0 || len(all[payment.Notified](r)) != 1 {
+		t.Errorf("flags %v, booked %+v", got.Flags, all[payment.Notified](r))
+	}
+}
+
+// TestAnAnswerCountsHoweverLate: money in an answer that nobody waits for any more is booked all the same.
+func TestAnAnswerCountsHoweverLate(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	r.pass(0)
+	r.pass(30 * time.Second)
+	r.wantStatus(p.ID, payment.StatusUnknown)
+	r.step(engine.Queried{Payment: p.ID, Round: 99, Answer: found(paid(p))})
+	r.wantStatus(p.ID, payment.StatusApproved)
+}

@@ -1,0 +1,224 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+)
+
+var lost = payment.Head{JournalID: "other", Seq: 900, Hash: "abc"}
+
+func (r *rig) recover(by, reason string) error {
+	r.t.Helper()
+	a, to := r.ask(func(t engine.Ticket) engine.Event { return engine.Recovering{By: by, Reason: reason, To: t} })
+	if !r.answered(to) {
+		r.t.Fatal("recover was not answered")
+	}
+	return a.Err
+}
+
+func (r *rig) resolve(ev engine.Resolving) error {
+	r.t.Helper()
+	a, to := r.ask(func(t engine.Ticket) engine.Event { ev.To = t; return ev })
+	if !r.answered(to) {
+		r.t.Fatal("resolve was not answered")
+	}
+	return a.Err
+}
+
+func TestRecoverNeedsABacklogAndAReason(t *testing.T) {
+	r := newRig(t, asking)
+	wantCode := func(err error, want payment.Code) {
+		t.Helper()
+		if payment.CodeOf(err) != want || err == nil {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	wantCode(r.recover("ann", "why not"), payment.CodeInvalid)
+	r.step(engine.RelayChanged{Connected: true})
+	r.step(engine.RollbackChecked{Reason: "fact 900 is not here", Known: lost})
+	if reasons := r.inspect().Reasons; len(reasons) != 1 || reasons[0].Code != "journal_rollback" {
+		t.Fatalf("reasons %+v", reasons)
+	}
+	wantCode(r.recover("ann", "the disk was replaced"), payment.CodeNotReady)
+	r.step(engine.CaughtUp{})
+	wantCode(r.recover("ann", " "), payment.CodeInvalid)
+	wantCode(r.recover("", "the disk was replaced"), payment.CodeInvalid)
+	wantCode(r.recover("ann", strings.Repeat("x", 501)), payment.CodeInvalid)
+	r.j.refuse = always
+	wantCode(r.recover("ann", "the disk was replaced"), payment.CodeJournalUnavailable)
+	r.j.refuse = nil
+	if r.inspect().Ready || len(r.adopted) != 0 {
+		t.Fatal("recovered without a commit")
+	}
+	if err := r.recover("ann", "the disk was replaced"); err != nil {
+		t.Fatal(err)
+	}
+	if got := all[payment.Recovered](r); len(got) != 1 || got[0] != (payment.Recovered{Reason: "the disk was replaced", By: "ann", Lost: lost}) {
+		t.Errorf("booked %+v", got)
+	}
+	if !r.inspect().Ready || len(r.adopted) != 1 || r.adopted[0] != lost {
+		t.Errorf("ready %v, the relay was told %+v", r.inspect().Ready, r.adopted)
+	}
+}
+
+// TestTheRelayHearsOfARecoveryEvenAfterACrash: it may have been told nothing before the process died.
+func TestTheRelayHearsOfARecoveryEvenAfterACrash(t *testing.T) {
+	r := newRig(t)
+	r.step(engine.RollbackChecked{Reason: "fact 900 is not here", Known: lost})
+	r.step(engine.CaughtUp{})
+	if err := r.recover("ann", "the disk was replaced"); err != nil {
+		t.Fatal(err)
+	}
+	r.adopted = nil
+	r.crash()
+	r.makeReady()
+	r.step(engine.RollbackChecked{Reason: "fact 900 is not here", Known: lost})
+	if !r.inspect().Ready || len(r.adopted) != 1 {
+		t.Errorf("ready %v, told %+v", r.inspect().Ready, r.adopted)
+	}
+	other := lost
+	other.Seq++
+	r.step(engine.RollbackChecked{Reason: "fact 901 is not here", Known: other})
+	if r.inspect().Ready {
+		t.Error("another rollback was passed over")
+	}
+}
+
+func TestResolve(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	if err := r.resolve(engine.Resolving{ID: p.ID, Outcome: "approved", By: "ann", Reason: "portal"}); payment.CodeOf(err) != payment.CodeInvalid {
+		t.Errorf("a running payment: %v", err)
+	}
+	r.cancel(till1, p.ID)
+	r.pass(26 * time.Second)
+	unknown := r.wantStatus(p.ID, payment.StatusUnknown)
+	if tasks := unknown.Tasks(); len(tasks) != 2 || tasks[0].Code != "unknown" || tasks[1].Code != "owed" {
+		t.Errorf("tasks %+v", tasks)
+	}
+	for _, ev := range []engine.Resolving{
+		{ID: p.ID, Outcome: "paid", By: "ann", Reason: "x"},
+		{ID: p.ID, Outcome: "approved", Reason: "x"},
+		{ID: p.ID, Outcome: "approved", By: "ann"},
+		{ID: p.ID, Outcome: "approved", By: "ann", Reason: "two\nlines"},
+	} {
+		if err := r.resolve(ev); payment.CodeOf(err) != payment.CodeInvalid {
+			t.Errorf("%+v: %v", ev, err)
+		}
+	}
+	if err := r.resolve(engine.Resolving{ID: "01JNOSUCH", Outcome: "approved", By: "ann", Reason: "x"}); payment.CodeOf(err) != payment.CodeNotFound {
+		t.Errorf("no such payment: %v", err)
+	}
+	if err := r.resolve(engine.Resolving{ID: p.ID, Outcome: "not-paid", By: "ann", Reason: "not in the portal"}); err != nil {
+		t.Fatal(err)
+	}
+	got := r.wantStatus(p.ID, payment.StatusUnknown)
+	if got.Resolution.Outcome != "not-paid" || got.Revision != unknown.Revision+1 || len(got.Tasks()) != 0 {
+		t.Errorf("resolved: %+v, tasks %+v", got.Resolution, got.Tasks())
+	}
+
+	r.mustDeliver(paid(p)) // the money was there after all
+	got = r.wantStatus(p.ID, payment.StatusApproved)
+	if tasks := got.Tasks(); !got.Resolution.Contradicted || len(tasks) == 0 || tasks[0].Code != "contradicted" {
+		t.Errorf("contradicted: %+v, tasks %+v", got.Resolution, got.Tasks())
+	}
+	if err := r.resolve(engine.Resolving{ID: p.ID, Outcome: "approved", By: "ann", Reason: "seen"}); err != nil {
+		t.Fatal(err)
+	}
+	if got = r.payment(p.ID); got.Resolution.Contradicted || len(got.Tasks()) != 0 {
+		t.Errorf("resolved again: %+v", got.Resolution)
+	}
+}
+
+func TestResolvedAsApprovedAgreesWithLaterMoney(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	r.pass(26 * time.Second)
+	if err := r.resolve(engine.Resolving{ID: p.ID, Outcome: "approved", By: "ann", Reason: "seen"}); err != nil {
+		t.Fatal(err)
+	}
+	r.mustDeliver(paid(p))
+	if got := r.wantStatus(p.ID, payment.StatusApproved); got.Resolution.Contradicted || len(got.Tasks()) != 0 {
+		t.Errorf("%+v, %+v", got.Resolution, got.Tasks())
+	}
+	r.mustDeliver(paid(p, status(payment.RecordSuccess, "second")))
+	if got := r.payment(p.ID); !got.Resolution.Contradicted || len(got.Tasks()) < 2 {
+		t.Errorf("a duplicate is new work: %+v, %+v", got.Resolution, got.Tasks())
+	}
+}
+
+func TestResolveAnEntry(t *testing.T) {
+	r := newRig(t)
+	r.mustDeliver(paid(payment.Payment{ID: "X", MerchantRef: tag + "-01JNOTHERE", Money: sgd10}))
+	work, err := r.j.Work()
+	if err != nil || len(work) != 1 || work[0].Entry == nil || work[0].Tasks[0].Code != "unmatched" {
+		t.Fatalf("work %+v, %v", work, err)
+	}
+	seq := work[0].Entry.Seq
+	if err := r.resolve(engine.Resolving{Entry: seq + 5, Outcome: "approved", By: "ann", Reason: "x"}); payment.CodeOf(err) != payment.CodeNotFound {
+		t.Errorf("no such entry: %v", err)
+	}
+	if err := r.resolve(engine.Resolving{Entry: seq, Outcome: "approved", By: "ann", Reason: "found in the till's book"}); err != nil {
+		t.Fatal(err)
+	}
+	if work, err := r.j.Work(); err != nil || len(work) != 0 {
+		t.Errorf("work %+v, %v", work, err)
+	}
+}
+
+// TestTheWallClockChangesNoOutcome steps it by years in the middle of a payment, both ways.
+func TestTheWallClockChangesNoOutcome(t *testing.T) {
+	for _, years := range []int{-60, -3, 3, 70} {
+		r := newRig(t, asking)
+		r.step(engine.ClockLearned{Offset: time.Second})
+		p := r.sale(till1, "R1")
+		r.now.Wall = r.now.Wall.AddDate(years, 0, 0)
+		r.pass(100 * time.Second)
+		r.wantStatus(p.ID, payment.StatusAwaiting)
+		reasons := r.inspect().Reasons
+		if len(reasons) == 0 || reasons[len(reasons)-1].Code != "clock_implausible" && reasons[0].Code != "clock_implausible" {
+			t.Errorf("%d years: %+v", years, reasons)
+		}
+		r.asked = nil
+		r.pass(79 * time.Second)
+		r.wantStatus(p.ID, payment.StatusAwaiting)
+		r.pass(time.Second)
+		if got := r.payment(p.ID); got.EndedBy != payment.KindDeadlinePassed {
+			t.Errorf("%d years: ended by %q", years, got.EndedBy)
+		}
+		r.mustDeliver(paid(p))
+		r.wantStatus(p.ID, payment.StatusApproved)
+	}
+}
+
+func TestTheRelaysClockIsLearnedOnce(t *testing.T) {
+	r := newRig(t)
+	for range 5 {
+		r.step(engine.ClockLearned{Offset: 1500 * time.Millisecond, Uncertainty: 100 * time.Millisecond})
+	}
+	if got := all[payment.ClockOffset](r); len(got) != 0 {
+		t.Errorf("an offset that is worth nothing: %+v", got)
+	}
+	for range 5 {
+		r.step(engine.ClockLearned{Offset: -time.Minute, Uncertainty: 100 * time.Millisecond})
+	}
+	if got := all[payment.ClockOffset](r); len(got) != 1 || got[0].Offset != -60_000 {
+		t.Errorf("booked %+v", got)
+	}
+	if c := r.inspect().Clock; !c.Known || c.Offset != -time.Minute || !r.inspect().Ready {
+		t.Errorf("%+v", c)
+	}
+	r.step(engine.ClockLearned{Offset: 11 * time.Minute})
+	if r.inspect().Ready {
+		t.Error("eleven minutes apart, and ready")
+	}
+	r.now.Wall = r.now.Wall.Add(11 * time.Minute) // somebody has set the clock
+	if !r.inspect().Ready {
+		t.Errorf("set right: %+v", r.inspect().Reasons)
+	}
+}
