@@ -113,18 +113,6 @@ func (m *Machine) statusRead(in StatusRead) {
 	m.reply(q.header, ecr.KindStatus, outcome, q.echo)
 }
 
-// lastAsked answers with the newest sale that was started; what became of it is looked at when the answer goes out.
-func (m *Machine) lastAsked(r *ecr.Request) {
-	switch {
-	case m.blind():
-		m.reply(header(r), ecr.KindLast, ecr.JournalBefore, r.Echo())
-	case m.current() == nil:
-		m.reply(header(r), ecr.KindLast, ecr.LastNone, r.Echo())
-	default:
-		m.queue(&answer{kind: ecr.KindLast, s: m.current(), function: string(r.Function), tell: true})
-	}
-}
-
 // offered says that the bytes may go out, or that nothing could be committed.
 func (m *Machine) offered(in Offered) {
 	a := m.link.out

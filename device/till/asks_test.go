@@ -218,15 +218,23 @@ func TestCorrections(t *testing.T) {
 		r.want()
 	})
 	t.Run("a retransmission that is no longer true is not made", func(t *testing.T) {
-		r := newRig(t, "paycube")
-		p := r.start(ecn, 1023)
-		r.finish(p, payment.StatusExpired)
-		r.wantAnswers(ecn + " Q1 51")
-		r.finish(p, payment.StatusApproved)
-		r.pass(9 * time.Second)
-		r.want()
-		r.send(saleOn(ecn, 1023)) // whoever asks again hears the truth
-		r.wantAnswers(ecn + " Q1 00")
+		for before, want := range map[string]string{
+			"000000000001": "00", // whoever asks again hears the truth
+			ecn:            "TO", // but not who may have heard the answer and be selling again
+		} {
+			r := newRig(t, "paycube")
+			r.finish(r.start(before, 700), payment.StatusDeclined)
+			r.send([]byte{ack})
+			r.take()
+			p := r.start(ecn, 1023)
+			r.finish(p, payment.StatusExpired)
+			r.wantAnswers(ecn + " Q1 51")
+			r.finish(p, payment.StatusApproved)
+			r.pass(9 * time.Second)
+			r.want()
+			r.send(saleOn(ecn, 1023))
+			r.wantAnswers(ecn + " Q1 " + want)
+		}
 	})
 	t.Run("before the offer was read", func(t *testing.T) {
 		r := newRig(t, "paycube")

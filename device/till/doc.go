@@ -21,12 +21,14 @@
 //	(after these two nothing is due)            ▼
 //	                                          final ──due──► the response, at most three times ──no ACK──► owed: worklist
 //	     in its window, no ACK yet:             │                    │ ACK
-//	     same request: the stored response      │                    ▼
-//	     same ECN, other fields: 02             │              acknowledged
+//	     same request: the stored response,     │                    ▼
+//	       or TO (see Decisions)                │              acknowledged
+//	     same ECN, other fields: 02             │
 //	                                            ▼
 //	                         after ACK, window or reboot: every sale frame is a new sale
 //
-// Only the newest sale that was started counts. A refused one (E2, E3, E6, 01, 02, XX) leaves the one before in its place.
+// Only the newest sale that was started counts. A refused one (E2, E3, E6, 01, 02, XX) leaves the one before in its place; only the last
+// result tells of the refusal, until the till has acknowledged it.
 //
 // # One frame at a time
 //
@@ -51,14 +53,20 @@
 //   - Quiet is kept after every frame that was sent more than once, and before an outcome also after one that got no ACK: a late ACK
 //     must not acknowledge an outcome. The same bytes need no quiet.
 //   - No sale before on the line counts as "the ECN does not change": 10 s.
-//   - On a line whose ECN does not change a repeat is not told approved when the response was sent three times (by all its requests
-//     together), when another sale was asked for since, or when the till has acknowledged a TO for it: it gets TO, which is not
-//     offered, and whose ACK acknowledges nothing. What cannot be told apart is not answered with an approval.
+//   - On a line whose ECN does not change nobody is told of an approval by asking again: once a byte that says what became of the sale
+//     has begun to go out (in whichever process, for the sale's request or for the last result), or when another sale was asked for
+//     since, a repeat gets TO, which is not offered, and whose ACK acknowledges nothing. The paper says "sent three times": one lost
+//     ACK would do, and the next customer's sale of the same amount would be told approved. What cannot be told apart is not answered
+//     with an approval. Retransmissions without a request in between stay at three; the request ends them.
 //   - The stored response is the bytes of Payment.Sent. Where the status has changed since (a correction before any ACK), the answer to
 //     a repeat tells what is true now; a retransmission that would no longer be true is not made.
 //   - A sale of an earlier boot that still looks for its evidence answers no request of this one: E6, also for the same bytes.
 //   - Last result (56) tells the present status of the newest started sale under that sale's ECN, at the moment it goes out. It is
 //     offered like a response, and its ACK acknowledges the sale. Nothing to tell: the code of last_none.
+//   - While the newest sale request was refused and the till has acknowledged neither the refusal nor a last result that told it, the last
+//     result is that refusal: the refused request's ECN, the refusal's code and text, no amount. Where the code is also last_running's
+//     (E6), the code is not_ready's: a till that reads "it runs" asks on, and would hear of the sale before. After a TO to a
+//     repeat that may be a new sale the last result is the same TO, whatever is acknowledged, until another sale is asked for.
 //   - A5: done (00) when nothing was started, or when the newest sale was acknowledged or surely not paid; while a sale runs, or its
 //     response is being given, only if its status is cancelled without doubt. A till that may still be waiting for an approval that it
 //     has not acknowledged hears E6, until deadline + answer_within.
@@ -77,9 +85,17 @@
 //
 // # What remains
 //
-// A till that never changes its ECN, never acknowledges, and sells the same amount again before the third transmission of a response
-// (4 s; up to its window's 10 s if the program is restarted or the cable pulled in between, which ends the transmissions) cannot be told
-// from one that repeats its request: it gets the stored response. So does one whose counter starts again twice within 120 s at the same
-// number and amount. That another sale was refused while this one ran is a fact (superseded) and survives a restart; only a crash in the
-// moment between the refusal and its commit forgets it. Bytes that are already going out when another request arrives cannot be called back.
+// A counter that starts again twice within 120 s, at the same number and amount and after a lost ACK, cannot be told from a repeat: it
+// gets the stored response.
+//
+// Bytes that are already going out when another request arrives cannot be called back: they are not sent once more, but a till may take
+// them for the answer to that request.
+//
+// An answer that could not be committed (TO in its place), what a refused request was told, and that a repeat was told TO are not on
+// record: after a restart an outcome that is still due goes out, and 56 is about the newest started sale. A till that heard nothing of a
+// refusal before the restart must compare the ECN, or where that does not change the reference, with what it has booked.
+//
+// An ACK that comes later than its timer, after the till's next request, may be taken for that of the refusal which answers it: then 56 is
+// about the sale before. That another sale was refused while this one ran is a fact (superseded) and survives a restart; only a crash
+// in the moment between the refusal and its commit forgets it.
 package till

@@ -150,6 +150,9 @@ func day(t *testing.T, rnd *rand.Rand) {
 	acks := []time.Duration{0, 100 * time.Millisecond, 1900 * time.Millisecond, 3 * time.Second, 5 * time.Second, 9 * time.Second, -1}
 	w := newWorld(t, acks[rnd.IntN(len(acks))], rnd.IntN(8) == 0)
 	numbering, prices := rnd.IntN(3), 1+rnd.IntN(2)*3
+	if loss := []int{0, 2, 5}[rnd.IntN(3)]; loss > 0 {
+		w.lost = func() bool { return rnd.IntN(loss) == 0 }
+	}
 	counter := 0
 	for range 60 {
 		switch x := rnd.IntN(20); {
@@ -170,9 +173,18 @@ func day(t *testing.T, rnd *rand.Rand) {
 		case x < 15:
 			w.send(frame("000000000077", []string{"A1", "A5", "56"}[rnd.IntN(3)], "01"))
 			w.listen()
+		case x < 17 && w.open: // a till that has no answer
+			w.logf("till asks for the last result")
+			w.send(frame("000000000056", "56", "01"))
+			w.listen()
+		case x < 18:
+			w.desk.fail["start"] = &payment.Error{Code: []payment.Code{payment.CodeNotReady, payment.CodeBusy}[rnd.IntN(2)]}
+		case x < 19:
+			clear(w.desk.fail)
 		}
 		w.wait([]time.Duration{100 * time.Millisecond, time.Second, 3 * time.Second, 8 * time.Second, 12 * time.Second, 125 * time.Second}[rnd.IntN(6)])
 	}
+	clear(w.desk.fail)
 	w.endOpen(payment.StatusApproved)
 	w.lastResult()
 }

@@ -186,19 +186,24 @@ func TestCablePulledMidSale(t *testing.T) {
 }
 
 func TestCablePulledWhileTheResponseGoesOut(t *testing.T) {
-	r := newRig(t, "paycube")
-	p := r.start(ecn, 1023)
-	r.stall = true
-	r.finish(p, payment.StatusApproved)
-	r.pull()
-	r.stall = false
-	r.take()
-	r.pass(time.Second)
-	r.connect()
-	r.pass(5 * time.Second)
-	r.want() // it may have arrived
-	r.send(saleOn(ecn, 1023))
-	r.wantAnswers(ecn + " Q1 00")
+	for before, want := range map[string]string{"000000000001": "00", ecn: "TO"} {
+		r := newRig(t, "paycube")
+		r.finish(r.start(before, 700), payment.StatusDeclined)
+		r.send([]byte{ack})
+		r.take()
+		p := r.start(ecn, 1023)
+		r.stall = true
+		r.finish(p, payment.StatusApproved)
+		r.pull()
+		r.stall = false
+		r.take()
+		r.pass(time.Second)
+		r.connect()
+		r.pass(5 * time.Second)
+		r.want() // it may have arrived
+		r.send(saleOn(ecn, 1023))
+		r.wantAnswers(ecn + " Q1 " + want)
+	}
 }
 
 func TestJournalFailsAtTheEnd(t *testing.T) {
@@ -218,8 +223,11 @@ func TestJournalFailsAtTheEnd(t *testing.T) {
 	r.send(saleOn(ecn, 1023)) // a repeat, or the next customer?
 	r.wantAnswers(ecn + " Q1 TO")
 	r.send([]byte{ack})
-	r.send(frame(ecn, "56", "01"))
-	r.wantAnswers(ecn + " 56 00")
+	r.send(frame(ecn, "56", "01")) // about which of the two?
+	r.wantAnswers(ecn + " 56 TO")
+	if !r.desk.get(p.ID).Owed {
+		t.Error("nothing is owed")
+	}
 }
 
 func TestJournalFailsBetweenTransmissions(t *testing.T) {

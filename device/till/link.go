@@ -11,25 +11,27 @@ import (
 
 // answer is a response that is to be sent, or is being sent.
 type answer struct {
-	kind     ecr.Kind
-	s        *sale  // the sale that it is about, if any
-	own      bool   // it is the response to that sale's request
-	repeat   bool   // given because the till asked again
-	tell     bool   // it tells the sale's outcome: each transmission is offered before, and an ACK counts
-	function string // of the request, where it is not the sale's
-	frame    []byte // nil: it is made when its turn comes
-	rev      int64  // what frame tells
-	status   payment.Status
+	kind      ecr.Kind
+	s         *sale      // the sale that it is about, if any
+	own       bool       // it is the response to that sale's request
+	repeat    bool       // given because the till asked again
+	last      bool       // the till asked again while it was going out: it is not sent once more, TO takes its place
+	tell      bool       // it tells the sale's outcome: each transmission is offered before, and an ACK counts
+	asked     *asked     // the request, where it is not the sale's
+	rejection *rejection // it tells that a sale's request started nothing
+	frame     []byte     // nil: it is made when its turn comes
+	rev       int64      // what frame tells
+	status    payment.Status
 
 	to    Ticket // of the offer
 	tries int    // transmissions that have begun
 }
 
 func (a *answer) header() ecr.Message {
-	if a.function == "" {
+	if a.asked == nil {
 		return a.s.header(a.s.line.Function)
 	}
-	return a.s.header(a.function)
+	return a.s.header(string(a.asked.header.Function))
 }
 
 // phase is where the outstanding answer stands.
@@ -160,8 +162,12 @@ func (m *Machine) transmit() {
 
 // make gives an answer about a sale its bytes, from what is true now.
 func (m *Machine) make(a *answer) {
-	if s := m.current(); a.kind == ecr.KindLast && s != nil {
-		a.s = s
+	if a.repeat && m.wouldApprove(a.s) {
+		*a = *m.uncertain(a.s)
+		return
+	}
+	if a.kind == ecr.KindLast && m.makeLast(a) {
+		return
 	}
 	outcome := ecr.OutcomeOf(a.s.p)
 	a.rev, a.status, a.tell = a.s.p.Revision, a.s.p.Status, outcome != ecr.LastRunning
@@ -177,6 +183,9 @@ func (m *Machine) send() {
 		m.count(EventSent)
 	} else {
 		m.count(EventRetransmit)
+	}
+	if a.s != nil && !a.s.running() {
+		a.s.told = true
 	}
 	if s := a.s; s != nil && a.own {
 		s.sent++
@@ -210,14 +219,12 @@ func (m *Machine) ack() {
 	}
 	a := l.out
 	m.count(EventAcked)
+	m.heard(a)
 	m.over(true)
-	switch {
-	case a.tell:
+	if a.tell {
 		a.s.acked = true
 		m.note("the till has the outcome", "payment", a.s.p.ID, "status", a.status, "transmissions", a.tries)
 		m.book(a.s.p.ID, a.rev)
-	case a.s != nil && a.own:
-		a.s.toldTO = true
 	}
 }
 
@@ -234,12 +241,9 @@ func (m *Machine) nak() {
 // unanswered: no ACK in time, or a NAK. The same bytes go out again, if they are still true and still may.
 func (m *Machine) unanswered() {
 	l, a := &m.link, m.link.out
-	again := a.tries < m.timers.Transmissions
+	again := a.tries < m.timers.Transmissions && !a.last
 	if a.tell && a.status != a.s.p.Status {
 		again = false // what it says is no longer true
-	}
-	if a.own && a.tell && a.status == payment.StatusApproved && m.sentOut(a.s) {
-		again = false
 	}
 	if a.kind == ecr.KindStatus && m.sale != nil && m.sale.due && !m.sale.running() {
 		again = false // the sale's response waits
@@ -254,6 +258,9 @@ func (m *Machine) unanswered() {
 		m.warn("an outcome was not acknowledged; it stays owed", "payment", a.s.p.ID, "status", a.status, "transmissions", a.tries)
 	}
 	m.over(false)
+	if a.last {
+		m.queue(m.uncertain(a.s))
+	}
 }
 
 // over ends the outstanding answer.

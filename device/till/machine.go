@@ -29,16 +29,17 @@ type Machine struct {
 	tickets Ticket
 
 	// What is known of the sales on this line.
-	known    bool // the engine has been asked on this connection what the newest sale is, and answered or could not
-	read     bool // it has answered at least once: nothing but this machine can start another sale
-	lastTo   Ticket
-	lastAt   time.Duration // when to ask again, if it could not; 0 = need not
-	sale     *sale         // the newest that was started
-	starting *sale         // the one that the engine is asked to start
-	startReq ecr.Message
-	startTo  Ticket
-	refused  string // reference of a start that failed, though the journal may hold it all the same
-	held     []byte // received before anything was known
+	known     bool // the engine has been asked on this connection what the newest sale is, and answered or could not
+	read      bool // it has answered at least once: nothing but this machine can start another sale
+	lastTo    Ticket
+	lastAt    time.Duration // when to ask again, if it could not; 0 = need not
+	sale      *sale         // the newest that was started
+	starting  *sale         // the one that the engine is asked to start
+	startReq  ecr.Message
+	startTo   Ticket
+	refused   string     // reference of a start that failed, though the journal may hold it all the same
+	rejection *rejection // what the newest sale request was told, if it started nothing and the till has not acknowledged that
+	held      []byte     // received before anything was known
 
 	// The cancel that a till waits for, and who asked for the status.
 	cancel   *asked
@@ -227,6 +228,9 @@ func (m *Machine) adopt(p payment.Payment) {
 		m.note("the till's newest payment was not started on a line", "payment", p.ID)
 	default:
 		m.sale = m.saleOf(p, m.now)
+		if m.rejection != nil && m.rejection.ref == p.Reference { // it was started after all
+			m.rejection = nil
+		}
 		m.note("the newest sale on the line was read", "payment", p.ID, "status", p.Status, "transmissions", m.sale.sent)
 	}
 }
@@ -270,7 +274,8 @@ func (m *Machine) notStarted(s *sale, err error) {
 	case m.timers.ECNUnique && about != nil && code == payment.CodeReferenceReused:
 		m.usedBefore(s, *about)
 	case s.due:
-		m.reply(m.startReq, ecr.KindSale, outcome, s.echo)
+		m.refuse(m.startReq, ecr.KindSale, outcome, s.echo)
+		m.rejection.ref = s.ref
 	}
 	switch {
 	case m.cancel == nil:
@@ -283,6 +288,9 @@ func (m *Machine) notStarted(s *sale, err error) {
 
 // usedBefore answers a till that never uses an ECN twice, and did: from the store for a while, then not at all.
 func (m *Machine) usedBefore(s *sale, p payment.Payment) {
+	if !s.due { // the till has asked for another sale since
+		return
+	}
 	outcome := ecr.ECNReused
 	if p.Line != nil {
 		old := m.saleOf(p, m.now)
@@ -294,7 +302,7 @@ func (m *Machine) usedBefore(s *sale, p payment.Payment) {
 			return
 		}
 	}
-	m.reply(m.startReq, ecr.KindSale, outcome, s.echo)
+	m.refuse(m.startReq, ecr.KindSale, outcome, s.echo)
 }
 
 // changed hears of any payment; only the newest sale of this till matters.

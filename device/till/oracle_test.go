@@ -15,8 +15,11 @@ type world struct {
 	*rig
 	ackAfter time.Duration // of each frame; negative: never
 	naks     bool          // NAKs each frame instead
+	lost     func() bool   // reports whether a frame gets lost; nil: none does
 
 	asking  int            // the sale that the till asked about last; 0 = none
+	open    bool           // it has heard no definite answer to that
+	forgot  bool           // the program was restarted since
 	asked   []askedSale    // by sale, from 1
 	owner   map[string]int // payment → the sale that it was started for
 	due     []tillAction   // ACKs on their way
@@ -74,7 +77,7 @@ func (w *world) ask(sale int) {
 			sale, s = last, &w.asked[last]
 		}
 	}
-	w.asking, s.askedAt, s.boot = sale, w.now.Up, w.now.Boot
+	w.asking, w.open, w.forgot, s.askedAt, s.boot = sale, true, false, w.now.Up, w.now.Boot
 	w.logf("till asks about sale %d: ECN %s, %d", sale, s.ecn, s.cents)
 	n, over := len(w.desk.order), w.windowOver(sale)
 	w.send(saleOn(s.ecn, s.cents))
@@ -118,6 +121,10 @@ func (w *world) listen() {
 }
 
 func (w *world) hear(h heard) {
+	if w.lost != nil && w.lost() {
+		w.logf("%s is lost", h)
+		return
+	}
 	w.logf("till hears %s %s", h, h.fields["A1"])
 	if w.ackAfter >= 0 || w.naks {
 		b := []byte{ack}
@@ -126,6 +133,9 @@ func (w *world) hear(h heard) {
 		}
 		w.due = append(w.due, tillAction{w.now.Up + max(0, w.ackAfter), b, w.asking})
 	}
+	if h.function == "56" && h.code == "00" && w.open {
+		w.approvedByLast(h)
+	}
 	if h.function != "Q1" {
 		return
 	}
@@ -133,6 +143,7 @@ func (w *world) hear(h heard) {
 	if h.code == "00" {
 		w.approved(h)
 	}
+	w.open = w.open && h.code == "TO"
 	if s.got++; s.got == 1 {
 		s.gotAt = w.now.Up
 	}
@@ -156,12 +167,30 @@ func (w *world) approved(h heard) {
 	w.doubts[d]++
 }
 
+// approvedByLast is the same for a till that takes the last result for its newest sale's, if number and amount are right.
+func (w *world) approvedByLast(h heard) {
+	s := w.asked[w.asking]
+	id := strings.TrimPrefix(h.fields["A1"], "TXN-")
+	if h.ecn != s.ecn || h.fields["40"] != fmt.Sprintf("%012d", s.cents) || w.owner[id] == w.asking {
+		return
+	}
+	switch {
+	case w.forgot:
+		w.doubts[forgotten]++
+	case w.ackAfter > 2*time.Second:
+		w.doubts[lateAck]++
+	default:
+		w.failf("asked about sale %d, and the last result is %s, which was sale %d's", w.asking, id, w.owner[id])
+	}
+}
+
 // doubt is a reason for which nobody could tell: the list of what the package comment admits under "What remains".
 type doubt string
 
 const (
-	sameBytes  doubt = "the same bytes before the third transmission, without an ACK"
 	sameNumber doubt = "a counter that started again twice at the same number and amount"
+	forgotten  doubt = "a restart has forgotten what the newest request was told"
+	lateAck    doubt = "an ACK later than its timer was taken for one of a refusal that was lost"
 )
 
 // cannotTell is "" if somebody could.
@@ -170,16 +199,10 @@ func (w *world) cannotTell(id string) doubt {
 	if w.owner[id] == w.asking {
 		return ""
 	}
-	same := o.ecn == s.ecn && o.cents == s.cents && !o.acked && o.boot == w.now.Boot
-	age := s.askedAt - o.gotAt
-	switch {
-	case same && o.got < 3 && age < 10*time.Second:
-		return sameBytes
-	case same && w.newECN(id) && age < 120*time.Second:
+	if o.ecn == s.ecn && o.cents == s.cents && !o.acked && o.boot == w.now.Boot && w.newECN(id) && s.askedAt-o.gotAt < 120*time.Second {
 		return sameNumber
-	default:
-		return ""
 	}
+	return ""
 }
 
 // newECN reports whether the payment's ECN is another than that of the one before.
@@ -269,9 +292,10 @@ func (w *world) disturb(what string) {
 	w.logf("%s", what)
 	switch what {
 	case "restart":
+		w.forgot = true
 		w.restart()
 	case "reboot":
-		w.due = nil
+		w.due, w.forgot = nil, true
 		w.rig.reboot()
 	case "cable":
 		w.pull()
@@ -281,21 +305,36 @@ func (w *world) disturb(what string) {
 	w.listen()
 }
 
-// lastResult compares 56 with the journal's newest payment.
+// lastResult compares 56 with the journal's newest payment, or with what the newest request was told if that started nothing.
 func (w *world) lastResult() {
 	w.due = nil
-	w.ackAfter, w.naks = -1, false
+	w.ackAfter, w.naks, w.lost = -1, false, nil
 	w.wait(time.Minute)
 	w.take()
+	h := w.askLast()
+	newest := w.asked[w.asking].ecn
+	switch {
+	case h.ecn == newest && h.code == "TO" && h.fields["02"] == "SAME REQUEST AGAIN - CHECK THE LAST SALE":
+		return
+	case h.ecn == newest && h.code != "00" && h.fields["40"] == "":
+		w.send([]byte{ack})
+		h = w.askLast()
+	}
 	if len(w.desk.order) == 0 {
+		if h.code != "XX" {
+			w.failf("last result %v %v, and there is none", h, h.fields)
+		}
 		return
 	}
 	p := w.desk.get(w.desk.order[len(w.desk.order)-1])
-	w.send(frame("000000000056", "56", "01"))
-	list := w.take()
-	h := parse(w.t, list[len(list)-1])
 	approved := p.Status == payment.StatusApproved
 	if (h.code == "00") != approved || h.ecn != p.Line.ECN || h.fields["40"] != fmt.Sprintf("%012d", p.Money.Amount) {
 		w.failf("last result %v %v, the newest is %s %s", h, h.fields, p.ID, p.Status)
 	}
+}
+
+func (w *world) askLast() heard {
+	w.send(frame("000000000056", "56", "01"))
+	list := w.take()
+	return parse(w.t, list[len(list)-1])
 }

@@ -73,6 +73,8 @@ func (m *Machine) request(r *ecr.Request, err error) {
 	if err != nil {
 		if kind == ecr.KindSale || kind == ecr.KindVoid {
 			m.supersede()
+			m.refuse(header(r), ecr.KindUnknown, ecr.BadFrame, nil)
+			return
 		}
 		m.reply(header(r), ecr.KindUnknown, ecr.BadFrame, nil)
 		return
@@ -82,7 +84,7 @@ func (m *Machine) request(r *ecr.Request, err error) {
 		m.saleAsked(r)
 	case ecr.KindVoid:
 		m.supersede()
-		m.reply(header(r), kind, ecr.VoidRefused, r.Echo())
+		m.refuse(header(r), kind, ecr.VoidRefused, r.Echo())
 	case ecr.KindCancel:
 		m.cancelAsked(r)
 	case ecr.KindStatus:
@@ -131,7 +133,7 @@ func (m *Machine) saleAsked(r *ecr.Request) {
 	s := m.current()
 	switch {
 	case m.blind():
-		m.reply(header(r), ecr.KindSale, ecr.JournalBefore, r.Echo())
+		m.refuse(header(r), ecr.KindSale, ecr.JournalBefore, r.Echo())
 	case s != nil && s.running():
 		m.askedWhileRunning(s, l, r)
 	case s != nil && s.line.ECN == l.ECN && (m.inWindow(s, m.now) || m.timers.ECNUnique):
@@ -146,7 +148,14 @@ func (m *Machine) saleAsked(r *ecr.Request) {
 // this one: nobody can tell whether the till means that sale.
 func (m *Machine) askedWhileRunning(s *sale, l payment.Line, r *ecr.Request) {
 	thisBoot := !s.started() || s.p.Boot == m.now.Boot
+	if thisBoot && s.same(l) && s.told && m.mayBeNew(s) { // the engine has taken back a word that the till may have heard
+		m.dropAll(nil)
+		s.due = false
+		m.queue(m.uncertain(s))
+		return
+	}
 	if thisBoot && s.same(l) {
+		m.rejection = nil
 		m.dropAll(s)
 		s.due, s.superseded, s.conn = true, false, m.link.conn
 		m.note("the same request again: the sale is running", "payment", s.p.ID)
@@ -157,7 +166,7 @@ func (m *Machine) askedWhileRunning(s *sale, l payment.Line, r *ecr.Request) {
 		outcome = ecr.ECNConflict
 	}
 	m.supersede()
-	m.reply(header(r), ecr.KindSale, outcome, r.Echo())
+	m.refuse(header(r), ecr.KindSale, outcome, r.Echo())
 }
 
 // askedAgain: the sale is over and its window is not.
@@ -165,10 +174,10 @@ func (m *Machine) askedAgain(s *sale, l payment.Line, r *ecr.Request) {
 	switch {
 	case !s.same(l):
 		m.supersede()
-		m.reply(header(r), ecr.KindSale, ecr.ECNConflict, r.Echo())
+		m.refuse(header(r), ecr.KindSale, ecr.ECNConflict, r.Echo())
 	case !m.inWindow(s, m.now):
 		m.supersede()
-		m.reply(header(r), ecr.KindSale, ecr.ECNReused, r.Echo())
+		m.refuse(header(r), ecr.KindSale, ecr.ECNReused, r.Echo())
 	default:
 		m.repeat(s)
 	}
@@ -176,15 +185,21 @@ func (m *Machine) askedAgain(s *sale, l payment.Line, r *ecr.Request) {
 
 // repeat gives the response again to a till that asks again.
 func (m *Machine) repeat(s *sale) {
-	s.conn = m.link.conn
+	s.conn, m.rejection = m.link.conn, nil
 	m.dropAll(s)
 	o := m.link.out
 	outstanding := o != nil && o.own && o.s == s && !m.link.dropped
 	switch {
+	case m.wouldApprove(s) && outstanding && m.link.phase == writing:
+		o.last = true // its bytes are on their way
+		return
+	case m.wouldApprove(s):
+		s.due = false
+		m.dropAll(nil)
 	case s.due, !outstanding && m.telling(s):
 		return // it has not been given yet, and will be
 	case outstanding && m.link.phase != waiting:
-		return // its bytes are on their way
+		return
 	case outstanding:
 		m.over(false)
 	}
@@ -194,17 +209,11 @@ func (m *Machine) repeat(s *sale) {
 // stored is the answer to a repeat: the bytes that were sent; the truth where that has changed since; TO where a repeat cannot be told
 // from a new sale.
 func (m *Machine) stored(s *sale) *answer {
-	a := &answer{kind: ecr.KindSale, s: s, own: true, repeat: true}
-	approved := s.p.Status == payment.StatusApproved || s.frameStatus == payment.StatusApproved
-	if approved && m.mayBeNew(s) {
-		m.count(EventUncertain)
-		m.warn("a repeat that may be a new sale is answered with TO", "payment", s.p.ID)
-		a.own = false
-		a.frame = m.dialect.Respond(a.header(), ecr.RepeatUncertain, m.plain(s.p.Money, s.echo))
-		return a
+	if m.wouldApprove(s) {
+		return m.uncertain(s)
 	}
 	m.count(EventRepeat)
-	a.tell = true
+	a := &answer{kind: ecr.KindSale, s: s, own: true, repeat: true, tell: true}
 	if s.frame != nil && s.frameStatus == s.p.Status {
 		a.frame, a.rev, a.status = s.frame, s.frameRev, s.frameStatus
 	}
@@ -215,11 +224,11 @@ func (m *Machine) stored(s *sale) *answer {
 func (m *Machine) start(l payment.Line, r *ecr.Request) {
 	req, refusal := m.order(l, r)
 	if refusal != "" {
-		m.reply(header(r), ecr.KindSale, refusal, r.Echo())
+		m.refuse(header(r), ecr.KindSale, refusal, r.Echo())
 		return
 	}
 	m.starting = &sale{ref: req.Reference, line: *req.Line, echo: r.Echo(), due: true, conn: m.link.conn}
-	m.startReq, m.startTo, m.refused = header(r), m.ticket(), ""
+	m.startReq, m.startTo, m.refused, m.rejection = header(r), m.ticket(), "", nil
 	m.do(AskStart{To: m.startTo, Request: req})
 }
 

@@ -20,7 +20,7 @@ type sale struct {
 	dueBy      time.Duration // not after this; 0 = not known yet
 	conn       uint64        // the connection on which it was asked for last
 	superseded bool          // the till has asked for another sale since
-	toldTO     bool          // the till has acknowledged a TO that promised nothing
+	told       bool          // bytes that say what became of it have begun to go out, in whichever process and for whichever request
 	cancelling bool          // a cancel is with the engine
 	acked      bool          // the till has acknowledged an outcome
 
@@ -76,7 +76,7 @@ func (m *Machine) saleOf(p payment.Payment, now Now) *sale {
 			s.frame, s.frameRev, s.frameStatus = t.Frame, t.Revision, t.Status
 		}
 	}
-	s.superseded = p.Superseded
+	s.superseded, s.told = p.Superseded, len(p.Sent) > 0
 	s.due = p.Boot == now.Boot && len(p.Sent) == 0 && !s.acked && !p.Superseded && now.Up < s.dueBy
 	return s
 }
@@ -109,15 +109,15 @@ func (m *Machine) inWindow(s *sale, now Now) bool {
 	}
 }
 
-// mayBeNew reports whether the same request again may as well be a new sale of a till whose ECN does not change: then nobody is told
-// of an approval.
+// mayBeNew reports whether the same request again may as well be a new sale: the ECN does not change, and the till may have heard what
+// became of this one, or has asked for another since.
 func (m *Machine) mayBeNew(s *sale) bool {
-	return m.sentOut(s) || !m.tellsApart(s) && (s.superseded || s.toldTO)
+	return !m.tellsApart(s) && (s.superseded || s.told)
 }
 
-// sentOut reports whether the response was sent as often as it may be to a till whose ECN does not change.
-func (m *Machine) sentOut(s *sale) bool {
-	return !m.tellsApart(s) && s.sent >= m.timers.Transmissions
+// wouldApprove reports whether the answer to a repeat would tell of an approval that nobody may be told of.
+func (m *Machine) wouldApprove(s *sale) bool {
+	return m.mayBeNew(s) && (s.p.Status == payment.StatusApproved || s.frameStatus == payment.StatusApproved)
 }
 
 // tellsApart reports whether the ECN says that a request is a repeat.
