@@ -39,8 +39,8 @@ func TestCodesOfTheDocument(t *testing.T) {
 		},
 		"nets": {
 			"00": "approved ready cancel_done logon_done settlement_done", "51": "declined", "US": "expired cancelled",
-			"TO": "declined_unconfirmed expired_unconfirmed cancelled_unconfirmed unknown repeat_uncertain journal_unavailable_after internal",
-			"HS": "not_ready path_down busy journal_unavailable_before cancel_refused last_none last_running",
+			"TO": "declined_unconfirmed expired_unconfirmed cancelled_unconfirmed unknown repeat_uncertain journal_unavailable_after internal last_running",
+			"HS": "not_ready path_down busy journal_unavailable_before cancel_refused last_none",
 			"01": "bad_frame bad_function void_refused", "20": "bad_field amount_invalid ecn_conflict ecn_reused",
 		},
 	} {

@@ -221,7 +221,7 @@ func TestNetsByteForByte(t *testing.T) {
 			}
 			// 56 while it runs is no approval; afterwards it is one only if this sale is.
 			r.send(frame("000000000001", "56", "01"))
-			if got := r.answers(); len(got) != 1 || got[0] != ecn+" 56 HS" {
+			if got := r.answers(); len(got) != 1 || got[0] != ecn+" 56 TO" {
 				t.Errorf("while it runs: %q", got)
 			}
 			r.send([]byte{ack})

@@ -33,7 +33,7 @@ type Dialect struct {
 	Logon      string             // "" = none
 	Settlement string             // "" = none
 	Codes      map[string]Verdict // of a sale's response and of the last result
-	Running    string             // the last result's code while the sale still runs (nets: the default for busy)
+	Running    string             // the last result's code while the sale still runs (nets: uncertain)
 	Purchase   map[string]string  // function → field T2; nil = no such field
 }
 
@@ -51,7 +51,7 @@ func Paycube() Dialect {
 // Nets is the dialect of tills integrated with NETS terminals.
 func Nets() Dialect {
 	return Dialect{
-		Name: "nets", Status: "55", LastResult: "56", QR: "30", Card: "I0", Logon: "80", Settlement: "81", Running: "HS",
+		Name: "nets", Status: "55", LastResult: "56", QR: "30", Card: "I0", Logon: "80", Settlement: "81", Running: "TO",
 		Codes: map[string]Verdict{
 			"00": Approved, "51": NotPaid, "US": NotPaid, "01": NotPaid, "20": NotPaid, "HS": NotPaid, "LR": NotPaid, "TO": Uncertain,
 		},
