@@ -20,6 +20,7 @@ type Config struct {
 	MinFree     int64         // bytes: with less free space no payment is opened; 0 = no such gate
 	TailFacts   int           // facts at the end that Open checks; 0 = 1000
 	CheckBudget time.Duration // time that Open's quick check of the file's structure may take; 0 = 500 ms
+	NewID       func() string // the id of a journal that is made: 32 hex digits; nil = 128 random bits. Only for what must repeat itself
 }
 
 // Open opens the journal for its one writer. It takes the lock, checks the newest facts, brings the schema up to date and makes
@@ -59,7 +60,7 @@ func (j *Journal) open() error {
 		return missing(j.path)
 	}
 	if !exists {
-		if err := create(j.path, all); err != nil {
+		if err := create(j.path, all, j.cfg.NewID); err != nil {
 			return err
 		}
 	}
@@ -184,7 +185,7 @@ func missing(path string) error {
 
 // create makes an empty journal under another name and moves it into place when it is whole, so that a crash leaves either
 // nothing or a journal. The caller holds the lock.
-func create(path string, all []migration) error {
+func create(path string, all []migration, newID func() string) error {
 	tmp := path + ".new"
 	for _, left := range []string{"", "-wal", "-shm", "-journal"} { // of a creation that was cut off; it never held a fact
 		if err := os.Remove(tmp + left); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -201,7 +202,7 @@ func create(path string, all []migration) error {
 	db := openWriter(tmp)
 	err = migrate(db, path, all)
 	if err == nil {
-		err = christen(db)
+		err = christen(db, newID)
 	}
 	if cerr := db.Close(); err == nil {
 		err = cerr // the last connection moves the write-ahead log into the file and syncs it
@@ -218,12 +219,20 @@ func create(path string, all []migration) error {
 	return failure(path, "sync the directory", syncDir(filepath.Dir(path)))
 }
 
-// christen gives the journal its id: 128 random bits.
-func christen(db *sql.DB) error {
+// christen gives the journal its id.
+func christen(db *sql.DB, newID func() string) error {
+	if newID == nil {
+		newID = randomID
+	}
+	_, err := db.Exec("INSERT INTO meta (key, value) VALUES ('journal_id', ?)", newID())
+	return err
+}
+
+// randomID is 128 random bits.
+func randomID() string {
 	var id [16]byte
 	rand.Read(id[:])
-	_, err := db.Exec("INSERT INTO meta (key, value) VALUES ('journal_id', ?)", hex.EncodeToString(id[:]))
-	return err
+	return hex.EncodeToString(id[:])
 }
 
 // identify refuses a file that is not a journal, or not one for this program, before anything could change it.

@@ -1,0 +1,350 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+)
+
+const (
+	tag      = "K001SIMU"
+	endpoint = "query-1"
+)
+
+// agent is one process of the agent: the machines, and what their shells do.
+type agent struct {
+	w      *World
+	m      *engine.Machine
+	client *client
+	line   *line
+
+	queue    []engine.Event
+	ticket   engine.Ticket
+	waiting  []waiter
+	starts   map[engine.Ticket]*sale // who a start is for; only looked up
+	now      engine.Event            // being stepped
+	secrets  []string // as configured when the process began
+	asked    map[uint64]time.Duration // when the query of a round was sent; only looked up
+	sessions []session
+	screen   engine.View // as last told to the display
+	failed   bool        // the newest step could not be committed
+	dead     bool
+	taking   bool
+	wake     uint64 // number of the newest alarm
+}
+
+// waiter is who asked and has no answer yet.
+type waiter struct {
+	to    engine.Ticket
+	since time.Duration
+	reply func(engine.Answer)
+}
+
+// session is a connection of a till, or a line's watch (which is no connection).
+type session struct {
+	to      engine.Ticket
+	changed func(payment.Payment)
+	live    bool
+}
+
+func (w *World) engineConfig() engine.Config {
+	c := engine.Config{
+		Tag: tag, Currency: payment.SGD, MaxAmount: 999_999_900, Provider: "axs", Mode: "link", Schemes: schemes(),
+		Policy: payment.Policy{
+			FinishDeclined: w.prof.finish, Settle: payment.ToMillis(settle), AnswerWithin: payment.ToMillis(answerWithin), Watch: payment.ToMillis(watch),
+		},
+		ReuseWindow: reuseWindow, RequireCanary: w.prof.canary, RequireScreen: true, ParkedCap: w.prof.parked,
+		NotBefore: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+	}
+	if w.prof.query {
+		c.QueryEndpoint = endpoint
+	}
+	if w.prof.ownShow {
+		c.DisplayTills = []string{"till-2"}
+	}
+	return c
+}
+
+func schemes() []string { return []string{"credit_card", "paynow", "alipay", "wechatpay"} }
+
+const (
+	settle       = 5 * time.Second
+	answerWithin = 25 * time.Second
+	watch        = 24 * time.Hour
+	reuseWindow  = 10 * time.Minute
+)
+
+// startAgent begins a process.
+func (w *World) startAgent() {
+	w.say("agent", "process %d starts", w.proc)
+	a := &agent{
+		w: w, screen: engine.View{Kind: engine.ViewIdle}, starts: map[engine.Ticket]*sale{}, asked: map[uint64]time.Duration{}, secrets: w.gw.configured,
+	}
+	if err := w.disk.open(); err != nil {
+		w.dies(false, "the journal cannot be opened: "+err.Error())
+		return
+	}
+	w.agent = a
+	a.m = engine.NewMachine(w.engineConfig(), engine.Ports{
+		Ledger: w.disk, Register: w.disk, Inbox: w.disk, Memory: w.disk, Storage: w.disk,
+		Gateway: &agentGateway{w: w, secrets: a.secrets}, Display: w.screen, IDs: w,
+	})
+	a.client, a.line = newClient(a), newLine(a)
+	out, err := a.m.Start(w.now())
+	if err != nil {
+		w.dies(false, "the engine cannot start: "+err.Error())
+		return
+	}
+	a.conclude(out, "start")
+	if a.dead {
+		return
+	}
+	a.alarm()
+	w.screen.agentStarts()
+	a.client.step(startClient())
+	w.ecr.agentStarts()
+	for _, t := range w.tills {
+		t.agentStarts()
+	}
+}
+
+// dies ends the process at once, as kill -9 or a power cut do.
+func (w *World) dies(reboot bool, how string) {
+	w.say("agent", "process %d dies: %s", w.proc, how)
+	if w.agent != nil {
+		w.agent.dead = true
+		w.agent.client.vanishes()
+	}
+	w.agent = nil
+	w.proc++
+	w.cov.Crashes++
+	w.screen.agentGone()
+	w.ecr.agentGone()
+	for _, t := range w.tills {
+		t.agentGone()
+	}
+	if reboot {
+		w.boots++ // everything that runs on the computer ends with it
+		w.screen.powerGone()
+	}
+	proc := w.proc
+	w.after(0, func() { w.bury(proc, reboot) })
+}
+
+// bury closes what the process had open, and lets the next one begin.
+func (w *World) bury(proc int, reboot bool) {
+	w.disk.close()
+	away := w.between(200*time.Millisecond, 5*time.Second)
+	if reboot {
+		away = w.between(15*time.Second, 90*time.Second)
+	}
+	if w.chance(0.3) {
+		w.disk.keepBackup()
+	}
+	switch {
+	case w.disk.backup != nil && w.hit(journalRestored):
+		w.disk.restore()
+		away += w.between(0, 10*time.Minute)
+	case w.disk.made < maxJournals && w.hit(journalLost):
+		w.disk.lose()
+		away += w.between(0, 10*time.Minute)
+	}
+	if w.gw.rotated && w.chance(0.7) {
+		w.gw.configure()
+	}
+	w.after(away, func() {
+		if w.proc != proc {
+			return
+		}
+		if reboot {
+			w.bootAt = w.t - w.between(5*time.Second, 30*time.Second)
+			if w.hit(clockJumpsYears) {
+				w.jump(pick(w, -1, 1))
+			}
+			w.screen.powerBack()
+		}
+		w.startAgent()
+	})
+}
+
+// post hands an event to the writer; the queue is first in, first out.
+func (a *agent) post(ev engine.Event) {
+	if a.dead {
+		return
+	}
+	a.queue = append(a.queue, ev)
+	if len(a.queue) == 1 && !a.taking {
+		a.w.inside(a.w.between(0, 3*time.Millisecond), a.take)
+	}
+}
+
+// take works through the queue.
+func (a *agent) take() {
+	a.taking = true
+	for len(a.queue) > 0 && !a.dead {
+		ev := a.queue[0]
+		a.queue = a.queue[1:]
+		a.step(ev)
+	}
+	a.taking = false
+}
+
+func (a *agent) step(ev engine.Event) {
+	if e, ok := ev.(engine.Attached); ok {
+		for i := range a.sessions {
+			if a.sessions[i].to == e.Session {
+				a.sessions[i].live = true
+			}
+		}
+	}
+	if e, ok := ev.(engine.StartAsked); ok {
+		a.w.gw.asking = a.starts[e.To]
+	}
+	a.now = ev
+	out := a.m.Step(a.w.now(), ev)
+	a.conclude(out, fmt.Sprintf("%T", ev))
+	if !a.dead {
+		a.alarm()
+	}
+}
+
+// conclude commits a step and carries out what follows, in order, unless the process dies on the way.
+func (a *agent) conclude(out engine.Output, why string) {
+	w := a.w
+	effects := out.Then
+	failed := false
+	if out.Durable() {
+		if w.hit(crashBeforeCommit) {
+			w.dies(w.hit(powerCut), "before the commit of"+kinds(out.Facts)+" ("+why+")")
+			return
+		}
+		if err := w.disk.Append(out.Facts, out.Position); err != nil {
+			a.m.Failed(out)
+			failed, effects = true, out.Else
+		} else if w.hit(crashAfterCommit) {
+			w.dies(w.hit(powerCut), "after the commit of"+kinds(out.Facts))
+			return
+		}
+	}
+	a.failed = failed
+	if !failed {
+		a.m.Committed(out)
+	}
+	for i, ef := range effects {
+		if out.Durable() && i > 0 && w.hit(crashBetweenEffects) {
+			w.dies(w.hit(powerCut), fmt.Sprintf("before %T", ef))
+			return
+		}
+		a.carry(ef)
+		if a.dead {
+			return
+		}
+	}
+	w.oracle.afterStep(a)
+}
+
+func (a *agent) carry(ef engine.Effect) {
+	w := a.w
+	switch ef := ef.(type) {
+	case engine.Answer:
+		a.reply(ef)
+	case engine.Changed:
+		for _, s := range a.sessions {
+			if s.live {
+				s.changed(ef.Payment)
+			}
+		}
+	case engine.Owed:
+		for _, s := range a.sessions {
+			if s.to == ef.Session {
+				s.changed(ef.Payment)
+			}
+		}
+	case engine.Show:
+		a.screen = ef.View
+		w.oracle.shows(ef.View)
+		w.screen.show(ef.View)
+	case engine.SendCanary:
+		a.client.wantsCanary()
+	case engine.SendQuery:
+		a.query(ef)
+	case engine.AdoptJournal:
+		a.client.supersede(ef.Lost)
+	case engine.TerminalChanged, engine.Note:
+	default:
+		w.fail("an effect that nobody knows: %T", ef)
+	}
+}
+
+// query asks the gateway; the answer comes exactly once.
+func (a *agent) query(ask engine.SendQuery) {
+	w := a.w
+	w.say("engine", "queries %s, round %d", short(ask.MerchantRef), ask.Round)
+	a.asked[ask.Round] = w.t
+	w.gw.asked(ask.MerchantRef, func(ans payment.QueryAnswer, late time.Duration) {
+		w.inside(late, func() {
+			w.say("gateway", "answers the query for %s: %s", short(ask.MerchantRef), answerText(ans))
+			a.post(engine.Queried{Payment: ask.Payment, Round: ask.Round, Answer: ans})
+		})
+	})
+}
+
+// ask posts an event that is answered at most once: not when the process dies before.
+func (a *agent) ask(event func(engine.Ticket) engine.Event, reply func(engine.Answer)) {
+	a.ticket++
+	a.waiting = append(a.waiting, waiter{a.ticket, a.w.t, reply})
+	a.post(event(a.ticket))
+}
+
+func (a *agent) reply(ans engine.Answer) {
+	for i, x := range a.waiting {
+		if x.to == ans.To {
+			a.waiting = append(a.waiting[:i], a.waiting[i+1:]...)
+			x.reply(ans)
+			return
+		}
+	}
+}
+
+// attach registers a connection of a till, or, without a till, a line's watch.
+func (a *agent) attach(till string, changed func(payment.Payment)) (detach func()) {
+	a.ticket++
+	t := a.ticket
+	a.sessions = append(a.sessions, session{to: t, changed: changed, live: till == ""})
+	if till != "" {
+		a.post(engine.Attached{Till: till, Session: t})
+	}
+	return func() {
+		for i, s := range a.sessions {
+			if s.to == t {
+				a.sessions = append(a.sessions[:i:i], a.sessions[i+1:]...)
+				break
+			}
+		}
+		if till != "" {
+			a.post(engine.Detached{Till: till})
+		}
+	}
+}
+
+// alarm wakes the machine when it wants to be woken: the timer of the shell.
+func (a *agent) alarm() {
+	a.wake++
+	n := a.wake
+	at, ok := a.m.NextWake()
+	up := a.w.now().Up
+	d := at - up
+	switch {
+	case a.failed:
+		d = time.Second
+	case !ok:
+		return
+	}
+	a.w.inside(d, func() {
+		if a.wake == n {
+			a.step(engine.Ticked{})
+		}
+	})
+}

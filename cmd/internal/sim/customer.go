@@ -1,0 +1,57 @@
+package sim
+
+import (
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// customerSees lets somebody scan a code that was painted: the first time only, for there is one customer for each sale.
+func (w *World) customerSees(payload string) {
+	l := w.gw.link(payload)
+	if l == nil {
+		w.fail("a code is painted that leads nowhere: %s", payload)
+	}
+	w.oracle.exposed(l)
+	if l.bought {
+		return
+	}
+	l.bought = true
+	left := l.expires - w.t
+	soon := w.between(300*time.Millisecond, 40*time.Second)
+	switch n := w.rng.IntN(100); {
+	case n < 45:
+		w.after(soon, func() { w.pays(l) })
+	case n < 53: // walks away
+	case n < 58:
+		w.after(soon, func() { w.gw.decline(l, payment.RecordDeclined) })
+	case n < 61:
+		w.after(soon, func() { w.gw.decline(l, payment.RecordExpired) })
+	case n < 69: // a second card
+		w.after(soon, func() { w.gw.decline(l, payment.RecordDeclined) })
+		w.after(soon+w.between(2*time.Second, 30*time.Second), func() { w.pays(l) })
+	case n < 74: // two phones
+		w.after(soon, func() { w.pays(l) })
+		w.after(soon+w.between(0, time.Minute), func() { w.pays(l) })
+	case n < 83: // at the last moment, give or take
+		deadline := l.sale.deadline - w.t
+		w.after(deadline+w.between(-40*time.Millisecond, 40*time.Millisecond), func() { w.pays(l) })
+	case n < 90: // after the end, where the gateway lets them
+		w.after(w.between(max(0, l.sale.deadline-w.t), left), func() { w.pays(l) })
+	case n < 92:
+		w.after(soon, func() { w.gw.collect(l, func(r *payment.Record) { r.Amount += pick[int64](w, -1, 1, 100) }) })
+	case n < 93:
+		w.after(soon, func() { w.gw.collect(l, func(r *payment.Record) { r.Currency = "IDR" }) })
+	case n < 95:
+		w.after(soon, func() { w.gw.collect(l, func(r *payment.Record) { r.ResponseCode = "91" }) })
+	default: // pays and gets the money back
+		w.after(soon, func() {
+			if c := w.pays(l); c != nil {
+				w.after(w.between(0, 10*time.Minute), func() { w.gw.reverse(l, c) })
+			}
+		})
+	}
+}
+
+// pays is one payment of the right amount.
+func (w *World) pays(l *link) *capture { return w.gw.collect(l, nil) }

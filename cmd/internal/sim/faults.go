@@ -1,0 +1,194 @@
+package sim
+
+import "time"
+
+// fault names something that can go wrong.
+type fault int
+
+const (
+	crashBeforeCommit fault = iota
+	crashAfterCommit
+	crashBetweenEffects
+	crashIdle
+	powerCut
+	appendRefused
+	appendLies
+	diskBadForLong
+	readsFail
+	clockJumps
+	clockJumpsYears
+	suspended
+	journalRestored
+	journalLost
+	webhookLost
+	webhookTwice
+	webhookLate
+	webhookHours
+	webhookForged
+	secretRotated
+	hookRefused
+	queryTimeout
+	queryError
+	queryNonsense
+	queryOther
+	queryLost
+	queryNotFoundLie
+	queryUnknownWord
+	relayCut
+	relayDeaf
+	relayRestart
+	relayRestored
+	relayMadeAnew
+	relayFlood
+	dialFails
+	displayLate
+	displayLost
+	displaySmall
+	displayFrozen
+	mintFails
+	tillForgets
+	tillLeaves
+	tillMute
+	tillCancels
+	tillAgain
+	tillUsesReferenceAgain
+	tillConflict
+	payAtCancel
+	lineLoses
+	lineGarbles
+	lineDropsACK
+	linePulled
+	numFaults
+)
+
+// faultSpec is a fault's name and how likely it is at each occasion in a terrible run.
+type faultSpec struct {
+	name string
+	rate float64
+}
+
+var faultSpecs = [numFaults]faultSpec{
+	crashBeforeCommit:      {"crash before a commit", 0.02},
+	crashAfterCommit:       {"crash after a commit", 0.02},
+	crashBetweenEffects:    {"crash between two effects", 0.02},
+	crashIdle:              {"crash while idle", 0.15},
+	powerCut:               {"power cut", 0.25},
+	appendRefused:          {"append refused", 0.03},
+	appendLies:             {"append committed, reported failed", 0.03},
+	diskBadForLong:         {"disk bad for long", 0.004},
+	readsFail:              {"reads fail", 0.002},
+	clockJumps:             {"wall clock jumps by seconds to hours", 0.3},
+	clockJumpsYears:        {"wall clock jumps by years", 0.15},
+	suspended:              {"suspend", 0.25},
+	journalRestored:        {"journal restored from an old backup", 0.25},
+	journalLost:            {"journal lost", 0.1},
+	webhookLost:            {"webhook lost", 0.2},
+	webhookTwice:           {"webhook duplicated", 0.2},
+	webhookLate:            {"webhook delayed by minutes", 0.2},
+	webhookHours:           {"webhook delayed by hours", 0.08},
+	webhookForged:          {"webhook forged", 0.1},
+	secretRotated:          {"secret rotated at the gateway only", 0.25},
+	hookRefused:            {"hook refused by the relay", 0.08},
+	queryTimeout:           {"query times out", 0.15},
+	queryError:             {"query answers 500", 0.12},
+	queryNonsense:          {"query answers nonsense", 0.08},
+	queryOther:             {"query answers about another reference", 0.06},
+	queryLost:              {"query answered too late", 0.04},
+	queryNotFoundLie:       {"query answers 404 to everything", 0.3},
+	queryUnknownWord:       {"query answers an unknown word", 0.06},
+	relayCut:               {"relay connection cut", 0.02},
+	relayDeaf:              {"relay connection deaf", 0.15},
+	relayRestart:           {"relay restarts", 0.2},
+	relayRestored:          {"relay's store restored", 0.12},
+	relayMadeAnew:          {"relay's store made anew", 0.12},
+	relayFlood:             {"flood of other deliveries", 0.12},
+	dialFails:              {"relay cannot be reached", 0.15},
+	displayLate:            {"display late", 0.12},
+	displayLost:            {"display lost", 0.25},
+	displaySmall:           {"display too small", 0.1},
+	displayFrozen:          {"display frozen", 0.1},
+	mintFails:              {"link cannot be made", 0.03},
+	tillForgets:            {"till restarts", 0.1},
+	tillLeaves:             {"till's connection ends", 0.12},
+	tillMute:               {"till acknowledges late", 0.2},
+	tillCancels:            {"till cancels", 0.35},
+	tillAgain:              {"till repeats its request", 0.25},
+	tillUsesReferenceAgain: {"till uses a reference again", 0.12},
+	tillConflict:           {"till uses a reference for another amount", 0.05},
+	payAtCancel:            {"cancel and pay at the same instant", 0.4},
+	lineLoses:              {"line loses bytes", 0.06},
+	lineGarbles:            {"line garbles bytes", 0.04},
+	lineDropsACK:           {"line loses an ACK", 0.08},
+	linePulled:             {"cable pulled", 0.1},
+}
+
+// profile is what a seed has drawn for its run.
+type profile struct {
+	name    string
+	level   float64         // of every fault's rate: 0 = calm
+	enabled [numFaults]bool // faults that this run knows
+	query   bool            // a transaction query is configured
+	finish  bool            // an attempt's end is the payment's end
+	ownShow bool            // till-2 shows the code itself
+	canary  time.Duration   // require_canary
+	parked  int             // cap of parked deliveries
+	sales   int
+	unknown int // how the gateway's query answers about what it does not know: 0 = 404, 1 = empty, 2 = SENT
+	watch   bool
+	nets    bool
+	style   ecnStyle
+}
+
+func (w *World) drawProfile() {
+	p := &w.prof
+	kinds := []struct {
+		name  string
+		level float64
+		some  float64 // share of the faults that are known
+	}{{"calm", 0, 0}, {"rough", 0.5, 0.4}, {"rough", 0.5, 0.4}, {"single", 1.5, 0.08}, {"terrible", 1, 0.75}}
+	k := kinds[w.rng.IntN(len(kinds))]
+	p.name, p.level = k.name, k.level
+	for i := range p.enabled {
+		p.enabled[i] = w.rng.Float64() < k.some
+	}
+	p.query = w.rng.IntN(3) > 0
+	p.finish = w.rng.IntN(6) == 0
+	p.ownShow = w.rng.IntN(4) == 0
+	p.canary = pick(w, time.Minute, time.Minute, 3*time.Minute, 0)
+	p.parked = pick(w, 256, 256, 2)
+	p.sales = 2 + w.rng.IntN(6)
+	p.unknown = w.rng.IntN(3)
+	p.watch = w.rng.IntN(12) == 0
+	p.nets = w.rng.IntN(3) == 0
+	p.style = pick(w, counting, counting, constant, restarting)
+}
+
+// hit decides whether this fault happens now, and counts it.
+func (w *World) hit(f fault) bool {
+	if w.healed || !w.prof.enabled[f] || w.rng.Float64() >= faultSpecs[f].rate*w.prof.level {
+		return false
+	}
+	w.cov.Faults[f]++
+	return true
+}
+
+// FaultNames are the names of everything that can go wrong, in the order of Coverage.Faults.
+func FaultNames() []string {
+	names := make([]string, numFaults)
+	for i, s := range faultSpecs {
+		names[i] = s.name
+	}
+	return names
+}
+
+func pick[T any](w *World, of ...T) T { return of[w.rng.IntN(len(of))] }
+
+// between is a time in [a, b).
+func (w *World) between(a, b time.Duration) time.Duration {
+	if b <= a {
+		return a
+	}
+	return a + time.Duration(w.rng.Int64N(int64(b-a)))
+}
+
+func (w *World) chance(p float64) bool { return w.rng.Float64() < p }

@@ -1,0 +1,176 @@
+package sim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// gateway is the payment service with its own book: what was really collected. Nothing that the agent says changes it.
+type gateway struct {
+	w          *World
+	links      []*link
+	byRef      map[string]*link
+	secret     string   // what it seals with now
+	secrets    int      // ever made
+	configured []string // what the agent's configuration holds, newest first
+	rotated    bool     // the agent does not know the secret yet
+	proved     bool     // the query has answered with a record at least once
+	liesUntil  time.Duration
+	txns       int
+	asking     *sale // who the link that is being made is for
+}
+
+// link is a checkout link: what a customer can pay.
+type link struct {
+	ref     string
+	money   payment.Money
+	minted  time.Duration // true time
+	expires time.Duration // nobody can pay after that
+	sale    *sale
+	exposed bool // a customer could have seen it
+	bought  bool // a customer has looked at it
+	caps    []*capture
+	records []*statement // what the gateway would report, in order
+}
+
+// capture is money that was really taken.
+type capture struct {
+	txn      string
+	at       time.Duration
+	good     bool // the amount, the currency and the code are the sale's
+	reversed bool
+}
+
+// statement is a record and when the query begins to show it.
+type statement struct {
+	rec     payment.Record
+	visible time.Duration
+}
+
+func newGateway(w *World) *gateway {
+	g := &gateway{w: w, byRef: map[string]*link{}}
+	g.rotate()
+	g.configure()
+	return g
+}
+
+// rotate changes the secret at the gateway; the agent's configuration follows some time.
+func (g *gateway) rotate() {
+	g.secrets++
+	g.secret, g.rotated = fmt.Sprintf("secret-%d", g.secrets), true
+}
+
+// configure writes the new secret, and the one before, into the agent's configuration; its next start reads them.
+func (g *gateway) configure() {
+	g.configured = append([]string{g.secret}, g.configured[:min(1, len(g.configured))]...)
+	g.rotated = false
+}
+
+// agentGateway is the engine's port: what payment/axs does on the kiosk.
+type agentGateway struct {
+	w       *World
+	secrets []string
+}
+
+// Mint makes a link. Making it is local; the gateway's book only notes what exists.
+func (a *agentGateway) Mint(r payment.MintRequest) (payment.Minted, error) {
+	w, g := a.w, a.w.gw
+	if w.hit(mintFails) {
+		return payment.Minted{}, errors.New("no random numbers")
+	}
+	l := &link{
+		ref: r.MerchantRef, money: r.Money, minted: w.t, expires: w.t + r.Timeout + 30*time.Second + w.between(0, time.Minute), sale: g.asking,
+	}
+	if g.byRef[l.ref] != nil {
+		w.fail("merchantRef %s is used twice", l.ref)
+	}
+	g.links = append(g.links, l)
+	g.byRef[l.ref] = l
+	return payment.Minted{Payload: "https://pay.sim/" + l.ref, ProviderRef: "LINK-" + short(l.ref)}, nil
+}
+
+// sealed is a notification as it travels: whoever knows the secret reads it.
+type sealed struct {
+	Secret  string           `json:"secret"`
+	N       int              `json:"n"` // no two ciphertexts are the same
+	Records []payment.Record `json:"records"`
+}
+
+// Open verifies a delivery with the configured secrets.
+func (a *agentGateway) Open(e payment.Envelope) ([]payment.Record, error) {
+	var s sealed
+	if err := json.Unmarshal(e.Body, &s); err != nil {
+		return nil, fmt.Errorf("%w: not a token", payment.ErrUnopened)
+	}
+	for _, known := range a.secrets {
+		if s.Secret == known {
+			return s.Records, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: no secret opens it", payment.ErrUnopened)
+}
+
+// link finds what a payload leads to.
+func (g *gateway) link(payload string) *link { return g.byRef[payload[len("https://pay.sim/"):]] }
+
+// state reports something about a transaction: to the query a little later, and by webhook.
+func (g *gateway) state(l *link, r payment.Record) {
+	w := g.w
+	l.records = append(l.records, &statement{r, w.t + w.between(0, settle-100*time.Millisecond)})
+	w.say("gateway", "%s %s for %s: %s %d %s code %q", r.Type, r.Status, short(l.ref), r.TransactionRef, r.Amount, r.Currency, r.ResponseCode)
+	g.notify(l, r)
+}
+
+func (g *gateway) record(l *link, status string) payment.Record {
+	g.txns++
+	code := pick(g.w, "", "00")
+	if status != payment.RecordSuccess {
+		code = "05"
+	}
+	return payment.Record{
+		MerchantRef: l.ref, TransactionRef: fmt.Sprintf("TXN%06d", g.txns), Type: payment.TypePay, Status: status, ResponseCode: code,
+		Amount: l.money.Amount, Currency: string(l.money.Currency), Scheme: "PAYNOW", PaidAt: g.w.trueWall().Truncate(time.Second),
+	}
+}
+
+// payable reports whether the gateway would still take money for the link.
+func (g *gateway) payable(l *link) bool { return g.w.t < l.expires }
+
+// collect takes the money.
+func (g *gateway) collect(l *link, change func(*payment.Record)) *capture {
+	if !g.payable(l) {
+		g.w.say("customer", "is too late: the link %s has expired", short(l.ref))
+		return nil
+	}
+	r := g.record(l, payment.RecordSuccess)
+	c := &capture{txn: r.TransactionRef, at: g.w.t, good: true}
+	if change != nil {
+		change(&r)
+		c.good = false
+	}
+	l.caps = append(l.caps, c)
+	g.w.cov.Collected++
+	g.state(l, r)
+	return c
+}
+
+// decline reports an attempt that did not pay.
+func (g *gateway) decline(l *link, status string) {
+	if g.payable(l) {
+		g.state(l, g.record(l, status))
+	}
+}
+
+// reverse gives the money back.
+func (g *gateway) reverse(l *link, c *capture) {
+	c.reversed = true
+	r := g.record(l, payment.RecordSuccess)
+	r.Type, r.TransactionRef = pick(g.w, payment.TypeVoid, payment.TypeRefund), c.txn+"R"
+	l.records = append(l.records, &statement{r, g.w.t + g.w.between(0, settle)})
+	g.w.say("gateway", "%s of %s for %s", r.Type, c.txn, short(l.ref))
+	// A webhook has no type: a reversal is seen by the query alone.
+}

@@ -1,0 +1,70 @@
+package sim
+
+import (
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// heal mends everything, lets the time run until all is decided and lets the tills ask for what they are owed.
+func (w *World) heal() {
+	w.healed = true
+	w.say("world", "everything is mended")
+	w.disk.badUntil, w.disk.blindUntil = 0, 0
+	w.relay.downUntil = 0
+	w.screen.small = false
+	w.wallOff = 0
+	if s := w.relay.session; s != nil && s.conn.deaf {
+		s.conn.cut("the deaf connection is cut")
+	}
+	if w.gw.rotated {
+		w.gw.configure()
+	}
+	if w.oracle.has(payment.KindParked) || w.chance(0.3) {
+		w.after(time.Second, func() {
+			if w.agent != nil {
+				w.dies(w.chance(0.3), "restarted at the end")
+			}
+		})
+	}
+	w.runUntil(w.t + max(0, w.asleepUntil-w.t) + 3*time.Minute) // whatever process is down comes back
+	if w.cov.Faults[webhookHours] > 0 {
+		w.suspend(5 * time.Hour) // what was delayed by hours arrives
+		w.runUntil(w.t + 5*time.Hour + time.Minute)
+	}
+	for _, d := range []time.Duration{30 * time.Second, 90 * time.Second, 5 * time.Minute, 10 * time.Minute} {
+		w.asksAll()
+		w.runUntil(w.t + d)
+	}
+	if w.chance(0.3) {
+		w.staff.works()
+	}
+	if w.prof.query {
+		w.runUntil(w.t + 70*time.Minute) // the slowest rhythm of the watch
+	}
+	for range 2 {
+		w.asksAll()
+		w.runUntil(w.t + 20*time.Second)
+	}
+}
+
+// asksAll lets tills and staff ask for everything.
+func (w *World) asksAll() {
+	for _, t := range w.tills {
+		t.asksForAll()
+	}
+	if w.screen.open && !w.screen.connected {
+		w.screen.reconnects(time.Second)
+	}
+	w.staff.looks()
+}
+
+// has reports whether a fact of this kind was committed.
+func (o *oracle) has(k payment.Kind) bool {
+	for _, e := range o.facts {
+		if e.f.Kind() == k {
+			return true
+		}
+	}
+	return false
+}

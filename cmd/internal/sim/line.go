@@ -1,0 +1,166 @@
+package sim
+
+import (
+	"sync"
+	"time"
+
+	"kiosk-agent/device"
+	"kiosk-agent/device/ecr"
+	"kiosk-agent/device/till"
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+)
+
+const lineTill = "till-3"
+
+// line is the shell around the session machine of a till on a line: till.Session without goroutines.
+type line struct {
+	a      *agent
+	m      *till.Machine
+	up     bool
+	detach func()
+	inbox  []till.Input
+	wake   uint64
+	busy   bool
+}
+
+// The dialects are read once for the process; they never change.
+var (
+	paycube = sync.OnceValues(func() (*ecr.Dialect, error) { return ecr.Builtin("paycube") })
+	nets    = sync.OnceValues(func() (*ecr.Dialect, error) { return ecr.Builtin("nets") })
+)
+
+func (w *World) dialect() *ecr.Dialect {
+	read := paycube
+	if w.prof.nets {
+		read = nets
+	}
+	d, err := read()
+	if err != nil {
+		w.fail("%v", err)
+	}
+	return d
+}
+
+func newLine(a *agent) *line {
+	m, err := till.NewMachine(till.Config{
+		Till: lineTill, TerminalID: "K001", Currency: payment.SGD, IDs: a.w, Merchant: "SHOP", MerchantID: "M1", Schemes: schemes(),
+	}, a.w.dialect())
+	if err != nil {
+		a.w.fail("%v", err)
+	}
+	return &line{a: a, m: m}
+}
+
+// connects and disconnects are the cable's doing.
+func (l *line) connects() {
+	if l.up {
+		return
+	}
+	l.up, l.busy = true, false
+	l.detach = l.a.attach("", func(p payment.Payment) { l.post(till.Changed{Payment: p}) })
+	l.step(till.Connected{})
+}
+
+func (l *line) disconnects() {
+	if !l.up {
+		return
+	}
+	l.up = false
+	l.detach()
+	l.step(till.Disconnected{})
+}
+
+// post brings what the engine says, in the engine's order.
+func (l *line) post(in till.Input) {
+	l.inbox = append(l.inbox, in)
+	if len(l.inbox) == 1 {
+		l.a.w.inside(l.a.w.between(0, time.Millisecond), func() {
+			all := l.inbox
+			l.inbox = nil
+			for _, in := range all {
+				l.step(in)
+			}
+		})
+	}
+}
+
+func (l *line) step(in till.Input) {
+	w := l.a.w
+	if l.a.dead {
+		return
+	}
+	now := w.now()
+	for _, e := range append([]till.Effect(nil), l.m.Step(till.Now{Wall: now.Wall, Boot: now.Boot, Up: now.Up}, in)...) {
+		l.carry(e)
+		if l.a.dead {
+			return
+		}
+	}
+	l.wake++
+	n := l.wake
+	if at, ok := l.m.NextWake(); ok {
+		w.inside(at-w.now().Up, func() {
+			if n == l.wake {
+				l.step(till.Ticked{})
+			}
+		})
+	}
+}
+
+func (l *line) carry(e till.Effect) {
+	a, w := l.a, l.a.w
+	switch e := e.(type) {
+	case till.Write:
+		if !l.up || l.busy {
+			w.fail("the line's session writes while it must not")
+		}
+		l.busy = true
+		w.ecr.written(append([]byte(nil), e.Bytes...))
+		n := w.ecr.cable
+		w.inside(time.Duration(len(e.Bytes))*time.Millisecond+w.between(0, 2*time.Millisecond), func() {
+			if l.up && n == w.ecr.cable {
+				l.busy = false
+				l.step(till.Drained{})
+			}
+		})
+	case till.AskStart:
+		a.ask(func(to engine.Ticket) engine.Event {
+			a.starts[to] = w.ecr.asker(e.Request)
+			return engine.StartAsked{Till: lineTill, Request: e.Request, To: to}
+		}, func(ans engine.Answer) { l.post(till.Started{To: e.To, Payment: ans.Payment, Err: ans.Err}) })
+	case till.AskCancel:
+		a.ask(func(to engine.Ticket) engine.Event { return engine.CancelAsked{Till: lineTill, Key: e.Key, To: to} },
+			func(ans engine.Answer) { l.post(till.Cancelled{To: e.To, Payment: ans.Payment, Err: ans.Err}) })
+	case till.AskLast:
+		a.ask(func(to engine.Ticket) engine.Event { return engine.GetAsked{Till: lineTill, Newest: true, To: to} },
+			func(ans engine.Answer) { l.post(till.LastRead{To: e.To, Payment: ans.Payment, Err: ans.Err}) })
+	case till.AskOffer:
+		a.ask(func(to engine.Ticket) engine.Event {
+			return engine.Offering{Till: lineTill, ID: e.ID, Revision: e.Revision, Frame: e.Frame, To: to}
+		}, func(ans engine.Answer) { l.post(till.Offered{To: e.To, Err: ans.Err}) })
+	case till.AskAcknowledge:
+		a.ask(func(to engine.Ticket) engine.Event {
+			return engine.Acknowledged{Till: lineTill, ID: e.ID, Revision: e.Revision, To: to}
+		}, func(ans engine.Answer) { l.post(till.Acknowledged{To: e.To, Err: ans.Err}) })
+	case till.AskSupersede:
+		a.ask(func(to engine.Ticket) engine.Event { return engine.Superseding{Till: lineTill, ID: e.ID, To: to} }, func(engine.Answer) {})
+	case till.AskStatus:
+		a.ask(func(to engine.Ticket) engine.Event { return engine.Inspected{To: to} }, func(ans engine.Answer) {
+			l.post(till.StatusRead{To: e.To, Status: statusOf(ans.State), Err: ans.Err})
+		})
+	case till.Close, till.Count:
+	case till.Note:
+		w.say("session", "%s %v", e.Text, e.Args)
+	default:
+		w.fail("an effect of the line's session that nobody knows: %T", e)
+	}
+}
+
+func statusOf(s engine.Snapshot) device.Status {
+	st := device.Status{Ready: s.Ready, Reasons: s.Reasons}
+	if s.Active != nil {
+		st.Active = device.NewOutline(*s.Active)
+	}
+	return st
+}

@@ -1,0 +1,260 @@
+package sim
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+	"kiosk-agent/relay"
+)
+
+// oracle knows what was committed, what each till was told and what the gateway collected, and fails the run at once when a promise is
+// broken. It folds nothing: what it concludes, it concludes from single facts.
+type oracle struct {
+	w              *World
+	facts          []entry // the journal as it must be
+	accounts       map[string]*account
+	byAsk          map[string]*account // till and reference
+	contents       map[string]bool     // of notified, unmatched and parked facts
+	everRolledBack bool
+	lost           map[string]bool // payments with facts that a restored journal does not have
+}
+
+// entry is one committed fact and its true time.
+type entry struct {
+	f  payment.Fact
+	at time.Duration
+}
+
+// account is one payment of the journal.
+type account struct {
+	id, ref, till string
+	reference     string
+	boot          string
+	link          *link
+	ended         bool          // cancel, deadline, display lost, or paid: nobody is asked to pay any more
+	withdrawn     bool          //
+	withdrawnAt   time.Duration // true time
+	offered       int64
+	acked         int64
+	toldApproved  bool
+}
+
+func newOracle(w *World) *oracle {
+	o := &oracle{w: w, lost: map[string]bool{}}
+	o.forget()
+	return o
+}
+
+func (o *oracle) forget() {
+	o.facts, o.accounts, o.byAsk, o.contents = nil, map[string]*account{}, map[string]*account{}, map[string]bool{}
+}
+
+// committed takes what is now in the journal.
+func (o *oracle) committed(facts []payment.Fact, _ *payment.Position) {
+	for _, f := range facts {
+		o.w.cov.Facts[f.Kind()]++
+		o.take(entry{f, o.w.t})
+	}
+}
+
+func (o *oracle) take(e entry) {
+	o.facts = append(o.facts, e)
+	if c := payment.Content(e.f.Data); c != "" {
+		o.contents[c] = true
+	}
+	if r, ok := e.f.Data.(payment.Requested); ok {
+		o.requested(e, r)
+		return
+	}
+	a := o.accounts[e.f.Payment]
+	if a == nil {
+		if e.f.Payment != "" {
+			o.w.fail("a %s fact is about %s, which was never requested", e.f.Kind(), e.f.Payment)
+		}
+		return
+	}
+	switch d := e.f.Data.(type) {
+	case payment.CancelRequested, payment.DeadlinePassed, payment.DisplayLost, payment.MintFailed:
+		a.ended = true
+	case payment.Withdrawn:
+		if !a.withdrawn {
+			a.withdrawn, a.withdrawnAt = true, e.at
+		}
+	case payment.Notified:
+		r := d.Record
+		if r.Type == payment.TypePay && r.Status == payment.RecordSuccess {
+			a.ended = true
+		}
+		o.wasStated(r)
+	case payment.Offered:
+		a.offered = max(a.offered, d.Revision)
+	case payment.Acknowledged:
+		a.acked = max(a.acked, d.Revision)
+	case payment.QueryEmpty:
+		o.emptyQuery(a)
+	}
+}
+
+func (o *oracle) requested(e entry, r payment.Requested) {
+	w := o.w
+	l := w.gw.byRef[r.MerchantRef]
+	if l == nil || l.money != r.Money {
+		w.fail("%s is requested and no such link was made", r.MerchantRef)
+	}
+	a := &account{id: e.f.Payment, ref: r.MerchantRef, till: r.Till, reference: r.Reference, boot: e.f.Boot, link: l}
+	key := r.Till + "/" + r.Reference
+	if first := o.byAsk[key]; first != nil {
+		w.fail("a second payment for one reference: %s is %s and now %s", key, first.id, a.id)
+	}
+	o.accounts[a.id], o.byAsk[key] = a, a
+	if s := l.sale; s != nil && (len(s.ids) == 0 || s.ids[len(s.ids)-1] != a.id) {
+		s.ids, s.links = append(s.ids, a.id), append(s.links, l)
+		s.deadline = w.t + max(0, r.DeadlineUp.Duration()-e.f.Up)
+		if s.till == lineTill && len(s.links) > 1 && !o.everRolledBack && w.t-s.asked < 6*time.Second {
+			w.fail("one request of the till on the line began two payments: sale %d", s.no)
+		}
+	}
+}
+
+// wasStated fails when a verified record is in the journal that the gateway never stated.
+func (o *oracle) wasStated(r payment.Record) {
+	if r.Status == payment.RecordSent {
+		return
+	}
+	if l := o.w.gw.byRef[r.MerchantRef]; l != nil {
+		for _, s := range l.records {
+			if s.rec.Content() == r.Content() {
+				return
+			}
+		}
+	}
+	if r.Status == payment.RecordSuccess {
+		o.w.fail("an invented statement is in the journal: %+v", r)
+	}
+}
+
+// emptyQuery checks that silence is the answer to a question that was asked after the code had left the screen.
+func (o *oracle) emptyQuery(a *account) {
+	w := o.w
+	if w.agent == nil {
+		return
+	}
+	q, ok := w.agent.now.(engine.Queried)
+	if !ok || q.Payment != a.id {
+		w.fail("query_empty for %s, and nothing was answered about it", a.id)
+	}
+	if !a.withdrawn || w.agent.asked[q.Round] < a.withdrawnAt {
+		w.fail("query_empty for %s answers a question from before the withdrawal", a.id)
+	}
+	if q.Answer.Failure != "" || q.Answer.NotFound && !w.gw.proved {
+		w.fail("query_empty for %s, and the answer was %s", a.id, answerText(q.Answer))
+	}
+}
+
+// rolledBack: the journal holds only its first n facts.
+func (o *oracle) rolledBack(n int) {
+	all := o.facts
+	told := o.accounts
+	o.everRolledBack = true
+	for _, e := range all[n:] {
+		o.lost[e.f.Payment] = true
+	}
+	o.forget()
+	for _, e := range all[:n] {
+		o.take(e)
+	}
+	for _, e := range all {
+		if a, b := o.accounts[e.f.Payment], told[e.f.Payment]; a != nil && b != nil && !o.lost[a.id] {
+			a.toldApproved = b.toldApproved
+		}
+	}
+}
+
+// captured counts what was really collected for a link, right and not.
+func (l *link) captured() (good, bad, reversed int) {
+	for _, c := range l.caps {
+		switch {
+		case c.good:
+			good++
+		default:
+			bad++
+		}
+		if c.reversed {
+			reversed++
+		}
+	}
+	return good, bad, reversed
+}
+
+// exposed: a customer sees a code.
+func (o *oracle) exposed(l *link) {
+	l.exposed = true
+	for _, a := range o.accounts {
+		if a.link == l {
+			return
+		}
+	}
+	if !o.everRolledBack {
+		o.w.fail("a code is shown whose sale was never committed: %s", l.ref)
+	}
+}
+
+// shows checks every view that the engine sends to the display.
+func (o *oracle) shows(v engine.View) {
+	if v.Payload == "" {
+		return
+	}
+	a := o.accounts[v.Payment]
+	switch {
+	case a == nil:
+		o.w.fail("a code is shown for a payment that is not in the journal: %s", v.Payment)
+	case a.ended:
+		o.w.fail("a code is shown after its end was decided: %s", v.Payment)
+	case a.boot != o.w.now().Boot:
+		o.w.fail("a code of an earlier boot is shown: %s", v.Payment)
+	case !strings.HasSuffix(v.Payload, a.ref) || v.Money != a.link.money:
+		o.w.fail("the code of another payment is shown: %+v", v)
+	}
+}
+
+// afterStep checks what the display was left with.
+func (o *oracle) afterStep(a *agent) {
+	if v := a.screen; v.Payload != "" {
+		if x := o.accounts[v.Payment]; x == nil || x.ended {
+			o.w.fail("the code of %s stays on the screen after its end was committed", v.Payment)
+		}
+	}
+}
+
+// acknowledges checks that what the relay is told to be in the journal is there.
+func (o *oracle) acknowledges(a relay.Ack) {
+	r := o.w.relay
+	if a.Position.Epoch != r.epoch || a.Position.Seq > uint64(len(r.store)) {
+		return // of a store that is gone
+	}
+	m := r.store[a.Position.Seq-1]
+	if m.id != a.Position.ID || m.kind != relay.KindHook || o.booked(m.body) {
+		return
+	}
+	o.w.fail("delivery %d is acknowledged and its content is not in the journal: %s", a.Position.Seq, m.body)
+}
+
+// booked reports whether a delivery's content is in the journal, in one form or the other.
+func (o *oracle) booked(body []byte) bool {
+	if o.contents[payment.Envelope{Method: "POST", Body: body}.Content()] {
+		return true
+	}
+	var s sealed
+	if json.Unmarshal(body, &s) != nil || len(s.Records) == 0 {
+		return false
+	}
+	for _, r := range s.Records {
+		if !o.contents[r.Content()] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,92 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// asked answers a transaction query some time later, exactly once.
+func (g *gateway) asked(ref string, reply func(payment.QueryAnswer, time.Duration)) {
+	w := g.w
+	there, back := w.between(10*time.Millisecond, 400*time.Millisecond), w.between(10*time.Millisecond, 400*time.Millisecond)
+	switch {
+	case w.hit(queryTimeout):
+		reply(payment.QueryAnswer{Failure: "timeout after 10s"}, 10*time.Second)
+	case w.hit(queryLost):
+		w.inside(there, func() { reply(g.truth(ref), w.between(61*time.Second, 5*time.Minute)) })
+	case w.hit(queryError):
+		reply(payment.QueryAnswer{HTTPStatus: 500, Failure: "HTTP 500"}, there+back)
+	case w.hit(queryNonsense):
+		reply(payment.QueryAnswer{HTTPStatus: 200, Failure: "not JSON"}, there+back)
+	case w.hit(queryOther):
+		reply(g.another(ref), there+back)
+	case w.hit(queryUnknownWord):
+		r := payment.Record{MerchantRef: ref, Type: payment.TypePay, Status: "PENDING", Amount: 1, Currency: "SGD"}
+		reply(payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{r}}, there+back)
+	default:
+		w.inside(there, func() { reply(g.truth(ref), back) })
+	}
+}
+
+// truth is what the service knows by now. While a network's login page or a wrong link id stands in between, and only as long as the
+// right service has never answered, everything is a 404.
+func (g *gateway) truth(ref string) payment.QueryAnswer {
+	w := g.w
+	if !g.proved && w.t >= g.liesUntil && w.hit(queryNotFoundLie) {
+		g.liesUntil = w.t + w.between(time.Second, 10*time.Minute)
+	}
+	if !g.proved && w.t < g.liesUntil && !w.healed {
+		return payment.QueryAnswer{HTTPStatus: 404, NotFound: true}
+	}
+	a := payment.QueryAnswer{HTTPStatus: 200}
+	l := g.byRef[ref]
+	if l != nil {
+		for _, s := range l.records {
+			if s.visible <= w.t {
+				a.Records = append(a.Records, s.rec)
+			}
+		}
+	}
+	if len(a.Records) > 0 {
+		g.proved = true
+		return a
+	}
+	switch {
+	case w.prof.unknown == 0:
+		return payment.QueryAnswer{HTTPStatus: 404, NotFound: true}
+	case w.prof.unknown == 2 && l != nil:
+		g.proved = true
+		a.Records = []payment.Record{{
+			MerchantRef: ref, Type: payment.TypePay, Status: payment.RecordSent, Amount: l.money.Amount, Currency: string(l.money.Currency),
+		}}
+	}
+	return a
+}
+
+// another is a true answer to a question that was not asked.
+func (g *gateway) another(ref string) payment.QueryAnswer {
+	for _, l := range g.links {
+		if l.ref == ref {
+			continue
+		}
+		if a := g.truth(l.ref); len(a.Records) > 0 {
+			return a
+		}
+	}
+	r := payment.Record{MerchantRef: "OTHERONE-" + ref[9:], Type: payment.TypePay, Status: payment.RecordSuccess, Amount: 1, Currency: "SGD", TransactionRef: "X"}
+	g.proved = true
+	return payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{r}}
+}
+
+func answerText(a payment.QueryAnswer) string {
+	if a.Failure != "" {
+		return a.Failure
+	}
+	s := fmt.Sprintf("HTTP %d", a.HTTPStatus)
+	for _, r := range a.Records {
+		s += fmt.Sprintf(" %s %s %s(%s)", r.Type, r.Status, r.TransactionRef, short(r.MerchantRef))
+	}
+	return s
+}

@@ -1,0 +1,51 @@
+package sim
+
+import (
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// sale is what a till asked for once, in its own eyes: repeats of the request are the same sale.
+type sale struct {
+	no        int
+	till      string
+	reference string // of a JSON-RPC till
+	ecn       string // of a till on a line
+	accepted  bool   // on a line: the request was acknowledged
+	money     payment.Money
+	asked     time.Duration // true time of the first request
+	askedBoot int
+	timeout   time.Duration
+	deadline  time.Duration // true time, once it is known
+	over      bool          // the till asks no more
+
+	links []*link // that came to be for it
+	ids   []string
+
+	// The till's book.
+	heard    bool
+	status   payment.Status // what the till believes; "" = nothing
+	rev      int64          // JSON-RPC: newest revision that was heard
+	stored   int64          // newest revision that the till acknowledges
+	id       string         // JSON-RPC: the agent's name for it
+	txn      string         // of an approval
+	approved bool           // approved was heard, ever
+}
+
+func (w *World) newSale(till string) *sale {
+	s := &sale{no: len(w.sales) + 1, till: till, asked: w.t, askedBoot: w.boots, money: payment.Money{Amount: w.amount(), Currency: payment.SGD}}
+	w.sales = append(w.sales, s)
+	return s
+}
+
+// amount is often the same, so that sales can be taken for one another.
+func (w *World) amount() int64 { return pick(w, int64(1000), 1000, 1000, 2550, int64(1+w.rng.IntN(100000))) }
+
+// saleOf is the sale that a payment was made for; nil when nobody asked for one.
+func (w *World) saleOf(merchantRef string) *sale {
+	if l := w.gw.byRef[merchantRef]; l != nil {
+		return l.sale
+	}
+	return nil
+}

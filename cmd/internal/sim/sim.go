@@ -1,0 +1,228 @@
+package sim
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"math/rand/v2"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+)
+
+// Options of a Run.
+type Options struct {
+	Dir     string // the journal's directory is made here; it should be a tmpfs
+	History bool   // keep the history's lines
+}
+
+// Result is what became of one run.
+type Result struct {
+	Seed     uint64
+	Profile  string
+	Problem  string   // "" = every promise was kept
+	Digest   string   // of the history
+	Head     string   // the journal's last hash
+	History  []string // when asked for, and the last lines of a run that failed
+	Coverage Coverage
+}
+
+// Coverage counts what happened.
+type Coverage struct {
+	Faults                          [numFaults]int
+	Facts                           map[payment.Kind]int
+	Statuses                        map[string]int // what the tills' books say at the end
+	Runs, Sales, Collected, Crashes int
+	Steps                           int
+	Simulated                       time.Duration
+}
+
+// Add sums up.
+func (c *Coverage) Add(d Coverage) {
+	for i, n := range d.Faults {
+		c.Faults[i] += n
+	}
+	if c.Facts == nil {
+		c.Facts, c.Statuses = map[payment.Kind]int{}, map[string]int{}
+	}
+	for k, n := range d.Facts {
+		c.Facts[k] += n
+	}
+	for k, n := range d.Statuses {
+		c.Statuses[k] += n
+	}
+	c.Runs, c.Sales, c.Collected, c.Crashes = c.Runs+d.Runs, c.Sales+d.Sales, c.Collected+d.Collected, c.Crashes+d.Crashes
+	c.Steps, c.Simulated = c.Steps+d.Steps, c.Simulated+d.Simulated
+}
+
+// wallStart is the true time at which every run begins.
+var wallStart = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+
+// World is one run: a kiosk, its tills and customers, the gateway, the relay, and time.
+type World struct {
+	seed uint64
+	rng  *rand.Rand
+	prof profile
+	cov  Coverage
+
+	t     time.Duration // true time since the run began
+	todo  items
+	seq   uint64
+	steps int
+
+	// The kiosk's computer.
+	boots       int           // number of the boot
+	bootAt      time.Duration // true time of the boot; negative for the first
+	wallOff     time.Duration // the wall clock's error
+	asleepUntil time.Duration
+	proc        int // number of the process, grows at its death
+	ids         int
+	nonces      int
+
+	disk    *disk
+	agent   *agent // nil while none runs
+	gw      *gateway
+	relay   *relayServer
+	screen  *screen
+	tills   []*jsonTill
+	ecr     *ecrTill
+	sales   []*sale // in the order of asking
+	staff   staff
+	oracle  *oracle
+	healed  bool // no fault happens any more
+	offered bool // a sale that was asked for has been journaled
+
+	history hash.Hash
+	lines   []string
+	keep    bool
+}
+
+// violation is how a run ends when a promise was broken.
+type violation struct{ text string }
+
+func (w *World) fail(format string, args ...any) {
+	panic(violation{fmt.Sprintf(format, args...)})
+}
+
+// tailLines is how much of its history a failed run shows when nobody asked for more.
+const tailLines = 4000
+
+// say adds a line to the history.
+func (w *World) say(who, format string, args ...any) {
+	now := w.now()
+	line := fmt.Sprintf("%13.3f  %s+%.3f  %-8s ", w.t.Seconds(), now.Boot, now.Up.Seconds(), who) + fmt.Sprintf(format, args...)
+	_, _ = w.history.Write([]byte(line))
+	if w.keep {
+		w.lines = append(w.lines, line)
+	}
+}
+
+// now is the kiosk's time.
+func (w *World) now() engine.Now {
+	return engine.Now{Wall: w.trueWall().Add(w.wallOff), Boot: fmt.Sprintf("boot-%d", w.boots), Up: w.t - w.bootAt}
+}
+
+// trueWall is the time that the gateway and the relay go by.
+func (w *World) trueWall() time.Time { return wallStart.Add(w.t) }
+
+// NewID makes identifiers for the engine and the line's session; it never repeats one.
+func (w *World) NewID(time.Time) string {
+	w.ids++
+	return fmt.Sprintf("01SIM%021d", w.ids)
+}
+
+// Run plays one seed.
+func Run(seed uint64, o Options) (res Result) {
+	w := &World{seed: seed, rng: rand.New(rand.NewPCG(seed, 0x6b696f736b)), keep: o.History, history: sha256.New()}
+	w.cov.Facts, w.cov.Statuses = map[payment.Kind]int{}, map[string]int{}
+	res.Seed = seed
+	defer func() {
+		if r := recover(); r != nil {
+			v, ok := r.(violation)
+			if !ok {
+				v.text = fmt.Sprintf("panic: %v\n%s", r, debug.Stack())
+			}
+			res.Problem = v.text
+			w.say("ORACLE", "%s", v.text)
+		}
+		if w.disk != nil {
+			w.disk.close()
+			_ = os.RemoveAll(w.disk.dir)
+		}
+		w.cov.Runs, w.cov.Steps, w.cov.Simulated, w.cov.Sales = 1, w.steps, w.t, len(w.sales)
+		res.Coverage, res.Profile, res.History = w.cov, w.prof.name, w.lines
+		res.Digest = hex.EncodeToString(w.history.Sum(nil))
+	}()
+	w.build(o.Dir)
+	w.say("world", "seed %d, %s", seed, w.prof)
+	w.play()
+	w.heal()
+	res.Head = w.judge()
+	return res
+}
+
+func (p profile) String() string {
+	var on []string
+	for i, yes := range p.enabled {
+		if yes && p.level > 0 {
+			on = append(on, faultSpecs[i].name)
+		}
+	}
+	return fmt.Sprintf("%s: query %t, finish %t, till-2 shows %t, require_canary %s, parked_cap %d, %d sales, unknown %d, ECN %s, nets %t; faults: %s",
+		p.name, p.query, p.finish, p.ownShow, p.canary, p.parked, p.sales, p.unknown, p.style, p.nets, strings.Join(on, ", "))
+}
+
+func (w *World) build(dir string) {
+	w.drawProfile()
+	w.boots, w.bootAt, w.proc = 1, -w.between(time.Minute, 3*time.Hour), 1
+	w.wallOff = w.between(-time.Second, time.Second)
+	w.oracle = newOracle(w)
+	w.disk = newDisk(w, dir)
+	w.gw = newGateway(w)
+	w.relay = newRelayServer(w)
+	w.screen = &screen{w: w}
+	w.tills = []*jsonTill{newJSONTill(w, "till-1"), newJSONTill(w, "till-2")}
+	w.ecr = newECRTill(w)
+	w.staff = staff{w: w}
+}
+
+// play lets the agent start, the tills sell and things go wrong.
+func (w *World) play() {
+	w.startAgent()
+	w.inside(0, func() {})
+	w.screen.opens()
+	for _, t := range w.tills {
+		t.connects()
+	}
+	w.ecr.plugs()
+	at := 3 * time.Second
+	for i := range w.prof.sales {
+		at += w.between(100*time.Millisecond, 30*time.Second)
+		if i > 0 && w.chance(0.7) {
+			at += w.between(0, 200*time.Second)
+		}
+		w.after(at, func() { w.asksForSale(i) })
+	}
+	end := at + w.between(10*time.Second, 6*time.Minute)
+	for range 6 {
+		w.after(w.between(0, end), w.mishap)
+	}
+	w.runUntil(end)
+}
+
+// asksForSale lets one of the tills ask for a sale.
+func (w *World) asksForSale(int) {
+	switch w.rng.IntN(5) {
+	case 0, 1:
+		w.ecr.wants()
+	case 2:
+		w.tills[1].wants()
+	default:
+		w.tills[0].wants()
+	}
+}

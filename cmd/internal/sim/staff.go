@@ -1,0 +1,88 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+)
+
+// staff look at the worklist and into the gateway's portal, and accept a journal that was restored.
+type staff struct {
+	w         *World
+	recovered int
+}
+
+// looks is one look: the terminal's state, and now and then the worklist.
+func (s *staff) looks() {
+	w := s.w
+	if w.agent == nil || w.t < w.asleepUntil {
+		return
+	}
+	a := w.agent
+	a.ask(func(to engine.Ticket) engine.Event { return engine.Inspected{To: to} }, func(ans engine.Answer) {
+		if slices.ContainsFunc(ans.State.Reasons, func(r payment.Reason) bool { return r.Code == "journal_rollback" }) {
+			w.inside(w.between(time.Second, 20*time.Second), s.recovers)
+		}
+	})
+	if w.chance(0.4) {
+		s.works()
+	}
+}
+
+// recovers accepts the journal.
+func (s *staff) recovers() {
+	w := s.w
+	w.say("staff", "recover")
+	w.agent.ask(func(to engine.Ticket) engine.Event {
+		return engine.Recovering{By: "staff", Reason: "the disk was replaced", To: to}
+	}, func(ans engine.Answer) {
+		if ans.Err != nil {
+			w.say("staff", "cannot recover: %v", ans.Err)
+			return
+		}
+		s.recovered++
+	})
+}
+
+// works resolves what is on the worklist, by what the gateway's portal says at this moment.
+func (s *staff) works() {
+	w := s.w
+	if w.agent == nil {
+		return
+	}
+	items, err := w.disk.Journal.Work()
+	if err != nil {
+		w.fail("the worklist cannot be read: %v", err)
+	}
+	for _, i := range items {
+		if !w.chance(0.5) {
+			continue
+		}
+		ev := engine.Resolving{By: "staff", Reason: "looked into the portal", Outcome: payment.ResolvedNotPaid}
+		ref := ""
+		if i.Payment != nil {
+			ev.ID, ref = i.Payment.ID, i.Payment.MerchantRef
+		} else {
+			ev.Entry = i.Entry.Seq
+			if u, ok := i.Entry.Data.(payment.Unmatched); ok {
+				ref = u.Record.MerchantRef
+			}
+		}
+		if l := w.gw.byRef[ref]; l != nil {
+			if good, _, _ := l.captured(); good > 0 {
+				ev.Outcome = payment.ResolvedApproved
+			}
+		}
+		w.say("staff", "resolve %s #%d as %s: %s", short(ev.ID), ev.Entry, ev.Outcome, i.Tasks[0].Code)
+		w.agent.ask(func(to engine.Ticket) engine.Event {
+			ev.To = to
+			return ev
+		}, func(ans engine.Answer) {
+			if ans.Err != nil {
+				w.say("staff", "could not resolve: %v", ans.Err)
+			}
+		})
+	}
+}

@@ -1,0 +1,135 @@
+package sim
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"kiosk-agent/payment"
+	"kiosk-agent/relay"
+)
+
+// told checks every word about a payment to its own till, at the moment it leaves the engine.
+func (o *oracle) told(till string, p payment.Payment) {
+	w := o.w
+	if p.Till != till {
+		return
+	}
+	a, l := o.accounts[p.ID], w.gw.byRef[p.MerchantRef]
+	if a == nil || l == nil || a.ref != p.MerchantRef || l.money != p.Money {
+		w.fail("%s is told of a payment that was never committed: %+v", till, p)
+	}
+	if p.QRPayload != "" && a.ended {
+		w.fail("%s is given the code of %s after its end", till, p.ID)
+	}
+	good, _, _ := l.captured()
+	if p.Status == payment.StatusApproved {
+		if good == 0 {
+			w.fail("an invented approval: %s is told that %s is approved", till, p.ID)
+		}
+		a.toldApproved = true
+	} else if a.toldApproved && !o.lost[p.ID] {
+		w.fail("an approval is taken back: %s is told that %s is %s", till, p.ID, p.Status)
+	}
+	if !p.Final || p.Reason != nil && p.Reason.Code == "journal_unavailable" {
+		return
+	}
+	if !w.agent.failed && p.Line == nil && a.offered < p.Revision {
+		w.fail("%s is told revision %d of %s, and %d was committed as offered", till, p.Revision, p.ID, a.offered)
+	}
+	o.notPaid(a, p)
+}
+
+// notPaid checks the evidence behind "no payment was made".
+func (o *oracle) notPaid(a *account, p payment.Payment) {
+	switch p.Status {
+	case payment.StatusDeclined, payment.StatusExpired, payment.StatusCancelled:
+	default:
+		return
+	}
+	w, l := o.w, a.link
+	if !a.withdrawn || o.lost[a.id] {
+		return // finished by an attempt in mode qr, or never minted
+	}
+	if !slices.Contains(p.Flags, payment.FlagUnconfirmed) {
+		for _, c := range l.caps {
+			if c.good && c.at <= a.withdrawnAt && p.Policy.Query && !w.prof.finish {
+				w.fail("%s is told as %s, and %s was paid before its code was withdrawn: two queries must have shown it", p.ID, p.Status, c.txn)
+			}
+		}
+		return
+	}
+	for _, m := range w.relay.store {
+		var s sealed
+		if m.kind != relay.KindHook || m.received > a.withdrawnAt+settle || json.Unmarshal(m.body, &s) != nil || !slices.Contains(w.agent.secrets, s.Secret) {
+			continue
+		}
+		for _, r := range s.Records {
+			if r.MerchantRef == a.ref && r.Status == payment.RecordSuccess && o.right(l, r) && m.received <= a.withdrawnAt && !w.prof.finish {
+				w.fail("%s is told as %s unconfirmed, and the relay held its payment before the canary was sent", p.ID, p.Status)
+			}
+		}
+	}
+}
+
+func (o *oracle) right(l *link, r payment.Record) bool {
+	for _, c := range l.caps {
+		if c.txn == r.TransactionRef {
+			return c.good
+		}
+	}
+	return false
+}
+
+// started checks the answer to payment.start: never another sale's.
+func (o *oracle) started(s *sale, p payment.Payment) {
+	w := o.w
+	l := w.gw.byRef[p.MerchantRef]
+	if l == nil || p.Till != s.till || p.Reference != s.reference || p.Money != s.money {
+		w.fail("%s asked for %s, %d and got %s, %d", s.till, s.reference, s.money.Amount, p.Reference, p.Money.Amount)
+	}
+	owner := l.sale
+	if owner == s || o.lost[p.ID] || o.everRolledBack {
+		return
+	}
+	if owner != nil && owner.stored > 0 {
+		w.fail("an old answer to a new request: sale %d was acknowledged and answers sale %d", owner.no, s.no)
+	}
+}
+
+// refused: a sale that is refused must cost nothing. Its link, if one was made, is watched by exposed.
+func (o *oracle) refused(s *sale, err error) {
+	if payment.CodeOf(err) == payment.CodeReferenceReused && s.id == "" && o.byAsk[s.till+"/"+s.reference] == nil {
+		o.w.fail("%s is refused as reused and was never used", s.reference)
+	}
+}
+
+// stored: the engine has said that it booked the till's acknowledgement.
+func (o *oracle) stored(s *sale, rev int64) {
+	if a := o.accounts[s.id]; a != nil && a.acked < rev {
+		o.w.fail("the acknowledgement of %s, revision %d, was answered and is not in the journal", s.id, rev)
+	}
+}
+
+// lineApproved checks an approval that a till on a line books.
+func (o *oracle) lineApproved(s *sale, txn string) {
+	w := o.w
+	for _, l := range w.gw.links {
+		for _, c := range l.caps {
+			if txn == "" || !strings.HasSuffix(c.txn, txn) && !strings.HasSuffix(txn, c.txn) {
+				continue
+			}
+			switch {
+			case !c.good, l.money != s.money:
+				w.fail("the line approves sale %d with a payment of another amount: %s", s.no, c.txn)
+			case l.sale != s:
+				w.fail("the line approves sale %d with the payment of sale %d", s.no, l.sale.no)
+			}
+			return
+		}
+	}
+	w.fail("the line approves sale %d with transaction %q, which there never was", s.no, txn)
+}
+
+// received notes bytes for the line's session; they are checked by device/till's own tests.
+func (o *oracle) received([]byte) {}
