@@ -29,6 +29,7 @@ type Config struct {
 	NotBefore     time.Time        // a wall clock before this is wrong for sure
 	QueryEndpoint string           // names what the transaction query asks, and changes with it; "" = there is no query
 	QueryEvery    time.Duration    // between two queries about one payment; default 5 s
+	Closed        []payment.Reason // why no sale starts while this process runs, whatever happens; none: the terminal is open
 }
 
 // Machine is the step machine. It is for one goroutine.

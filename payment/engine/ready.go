@@ -2,6 +2,7 @@ package engine
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,9 @@ func (m *Machine) reasons(now Now, till string) []payment.Reason {
 	}
 	if err := m.storage.Writable(); err != nil {
 		add(codeJournal, err.Error(), "check the disk: kiosk-agent doctor", 30)
+	}
+	if m.closed() { // there is no path and no code to show: nothing below would help anybody
+		return append(slices.Clone(m.cfg.Closed), rs...)
 	}
 	if message, hint := m.clockReason(now); message != "" {
 		add("clock_implausible", message, hint, 0)
@@ -57,6 +61,10 @@ func (m *Machine) pathReason(now Now, add func(code, message, hint string, retry
 			"check that relay.hook_url can be reached from here", 10)
 	}
 }
+
+// closed reports whether the terminal was started to tell why it takes no sale, and what became of earlier ones. The gateway cannot be
+// asked then, and nothing is delivered.
+func (m *Machine) closed() bool { return len(m.cfg.Closed) > 0 }
 
 func codes(rs []payment.Reason) string {
 	var b strings.Builder

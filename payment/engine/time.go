@@ -217,6 +217,8 @@ func (s *step) resume(a *account) {
 		s.end(a, payment.DeadlinePassed{Reason: "reboot"})
 	case p.EndedBy == "" && s.now.Up >= p.Deadline:
 		s.end(a, payment.DeadlinePassed{})
+	case p.EndedBy == "" && s.m.closed(): // nothing would be heard of the customer's payment: nobody is asked to make one
+		s.end(a, payment.DisplayLost{Reason: "the terminal is out of service"})
 	case p.EndedBy == "":
 		if !p.Shown && (s.m.cfg.RequireScreen || s.m.showsItself(p.Till)) {
 			a.showBy = s.now.Up + s.m.cfg.ShowWithin
