@@ -32,6 +32,14 @@ func (k *checker) need(ok bool, key, hint, format string, args ...any) {
 	}
 }
 
+// file reports another file that the key names and that cannot be used.
+func (k *checker) file(err error, key, hint, format string, args ...any) {
+	if err != nil {
+		k.fail(key, hint, format, args...)
+		k.ps[len(k.ps)-1].File = true
+	}
+}
+
 func (k *checker) oneOf(key, value string, allowed ...string) {
 	k.need(slices.Contains(allowed, value), key, "one of: "+strings.Join(allowed, ", "), "%.40q is not possible", value)
 }
@@ -182,7 +190,7 @@ func (k *checker) rest() {
 	}
 	if c.Display.Logo != "" {
 		_, err := os.Stat(c.Display.Logo)
-		k.need(err == nil, "display.logo", "", "cannot be read: %v", err)
+		k.file(err, "display.logo", "put the picture there, or leave the key empty", "cannot be read: %v", err)
 	}
 	k.need(filepath.IsAbs(c.Journal.Path), "journal.path", "", "must be an absolute path")
 	if c.Metrics.Listen != "" {

@@ -20,10 +20,11 @@ type Config struct {
 	Till     Till     `toml:"till" doc:"Who may ask for payments."`
 	Display  Display  `toml:"display" doc:"The customer display."`
 	Journal  Journal  `toml:"journal" doc:"The durable record of every payment."`
-	Metrics  Metrics  `toml:"metrics" doc:"Metrics and health, for monitoring."`
+	Metrics  Metrics  `toml:"metrics" doc:"Metrics and health, for monitoring, and a status page for people."`
 	Admin    Admin    `toml:"admin" doc:"The operator commands' way to the running program."`
 
 	path  string
+	text  []byte
 	lines map[string]int
 }
 
@@ -133,7 +134,7 @@ type Journal struct {
 
 // Metrics is [metrics].
 type Metrics struct {
-	Listen string `toml:"listen" doc:"Address and port of /metrics, /healthz and /readyz; empty: off."`
+	Listen string `toml:"listen" doc:"Address and port of the status page (/), /metrics, /healthz and /readyz; empty: off."`
 }
 
 // Admin is [admin].

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -326,4 +327,37 @@ func defaultText(t *testing.T, v reflect.Value) string {
 		t.Fatal(err)
 	}
 	return strings.ReplaceAll(strings.TrimSpace(strings.TrimPrefix(string(text), "k = ")), "'", `"`)
+}
+
+// TestSalvage: a configuration is worth something without the files that it names, and nothing when it says what it does not mean.
+func TestSalvage(t *testing.T) {
+	dir := t.TempDir()
+	for _, tc := range []struct {
+		name, old, new string
+		usable         bool
+		want           string // in the error
+	}{
+		{"all is well", "", "", true, ""},
+		{"no logo", `logo = ""`, `logo = "/nowhere/logo.png"`, true, "display.logo: cannot be read"},
+		{"no dialect", `dialect = "paycube"`, `dialect = "/nowhere/dialect.toml"`, true, "till.serial[0].dialect: "},
+		{"a typing error", "merchant_name", "merchant_nane", false, "no such key"},
+		{"a value that is not possible", `currency = "SGD"`, `currency = "XXX"`, false, "terminal.currency"},
+		{"no TOML", "[terminal]", "[terminal", false, ":1: "},
+	} {
+		text := strings.Replace(fullText(t), tc.old, tc.new, 1)
+		path := filepath.Join(dir, "config.toml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Salvage(path)
+		if (c != nil) != tc.usable || (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, %v", tc.name, c != nil, err)
+		}
+		if c != nil && string(c.Text()) != text {
+			t.Errorf("%s: the text is another one", tc.name)
+		}
+		if c, loadErr := Load(path); (c == nil) != (err != nil) || (loadErr == nil) != (err == nil) {
+			t.Errorf("%s: Load: %v, %v", tc.name, c != nil, loadErr)
+		}
+	}
 }

@@ -26,6 +26,7 @@ type Problem struct {
 	Key  string // dotted
 	What string
 	Hint string
+	File bool // the file is well written; another one, which the key names, is missing or cannot be used
 }
 
 func (p Problem) String() string {
@@ -57,6 +58,31 @@ func (ps Problems) Error() string {
 
 // Load reads and checks a file. The error is Problems.
 func Load(path string) (*Config, error) {
+	c, err := Salvage(path)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Salvage is Load for a program that must serve what it can: where nothing is wrong but other files that the configuration names, the
+// configuration comes with the error.
+func Salvage(path string) (*Config, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	c, ps := parse(path, data)
+	if len(ps) == 0 {
+		return c, nil
+	}
+	if slices.ContainsFunc(ps, func(p Problem) bool { return !p.File }) {
+		c = nil
+	}
+	return c, ps
+}
+
+func read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, Problems{{Path: path, What: errors.Unwrap(err).Error(), Hint: "name the file with --config"}}
@@ -69,13 +95,22 @@ func Load(path string) (*Config, error) {
 	if len(data) > maxFile {
 		return nil, Problems{{Path: path, What: "larger than 256 KiB", Hint: "is this the configuration?"}}
 	}
-	return Parse(path, data)
+	return data, nil
 }
 
 // Parse checks data as the content of the file at path. The error is Problems.
 func Parse(path string, data []byte) (*Config, error) {
+	c, ps := parse(path, data)
+	if len(ps) > 0 {
+		return nil, ps
+	}
+	return c, nil
+}
+
+// parse returns no configuration where data cannot be decoded.
+func parse(path string, data []byte) (*Config, Problems) {
 	c := Default()
-	c.path, c.lines = path, keyLines(data)
+	c.path, c.text, c.lines = path, data, keyLines(data)
 	dec := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
 	var strict Problems
 	if err := dec.Decode(&c); err != nil {
@@ -88,10 +123,7 @@ func Parse(path string, data []byte) (*Config, error) {
 	for i := range c.Till.Serial {
 		c.Till.Serial[i].fill(c.lines, i)
 	}
-	if ps := append(strict, c.check()...); len(ps) > 0 {
-		return nil, ps
-	}
-	return &c, nil
+	return &c, append(strict, c.check()...)
 }
 
 func decodeProblems(path string, err error) Problems {
@@ -195,8 +227,11 @@ func keyLines(data []byte) map[string]int {
 	return lines
 }
 
-// Path is the file that the configuration came from.
+// Path is the file that the configuration came from; "" for one that no file gave.
 func (c *Config) Path() string { return c.path }
+
+// Text is the content of that file. It names secrets and holds none.
+func (c *Config) Text() []byte { return c.text }
 
 // Locate puts the file and line before an error of another part whose text begins with a dotted key of the configuration
 // ("axs.secret: …"). Joined errors are located one by one.

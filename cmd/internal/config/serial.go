@@ -45,7 +45,7 @@ func (k *checker) serial(i int, s Serial, names map[string]bool) {
 	k.oneOf(key("protocol"), s.Protocol, "ecr", "jsonrpc")
 	if s.Protocol == "ecr" {
 		_, err := LoadDialect(s.Dialect)
-		k.need(err == nil, key("dialect"), "kiosk-agent ecr blueprint shows how to write one", "%v", err)
+		k.file(err, key("dialect"), "kiosk-agent ecr blueprint shows how to write one", "%v", err)
 	}
 	needsToken := s.Protocol == "jsonrpc" && s.IsTCP()
 	k.need(needsToken || s.Token == "", key("token"), "only jsonrpc over TCP has one", "must be empty")
