@@ -16,6 +16,7 @@
 //	GET /vacant     {"vacant":true} while no display is active: how a page that had to give way learns that it may come back
 //	GET /ws         WebSocket, subprotocol kiosk-display.v1; cookie, or "Authorization: Bearer <display token>" for programs
 //
+// With Config.Open nobody is asked for a token or a cookie, and none is set: the terminal is out of service, and its token is lost.
 // Host and Origin are checked on each of them first (403, see internal/guard).
 //
 // # Messages, one JSON object per text message

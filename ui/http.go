@@ -47,6 +47,9 @@ func (h *Hub) cookieValue() string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
+// signedIn reports whether the request may see the screen.
+func (h *Hub) signedIn(r *http.Request) bool { return h.cfg.Open || h.hasCookie(r) || h.hasBearer(r) }
+
 func (h *Hub) hasCookie(r *http.Request) bool {
 	for _, c := range r.CookiesNamed(cookieName) {
 		if hmac.Equal([]byte(c.Value), []byte(h.cookieValue())) {
@@ -63,7 +66,12 @@ func (h *Hub) hasBearer(r *http.Request) bool {
 
 // servePage takes the token out of the address at the first visit and serves the page at every later one.
 func (h *Hub) servePage(w http.ResponseWriter, r *http.Request) {
-	if query := r.URL.Query(); query.Has("token") {
+	query := r.URL.Query()
+	if h.cfg.Open && query.Has("token") { // out of the address with it; a cookie that the browser has stays good for the right token
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	if query.Has("token") {
 		if !h.cfg.Token.Matches([]byte(query.Get("token"))) {
 			h.log.Warn("display: wrong token", "addr", r.RemoteAddr)
 			h.page.serveUnauthorized(w)
@@ -76,7 +84,7 @@ func (h *Hub) servePage(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	if !h.hasCookie(r) {
+	if !h.cfg.Open && !h.hasCookie(r) {
 		h.page.serveUnauthorized(w)
 		return
 	}
@@ -84,7 +92,7 @@ func (h *Hub) servePage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Hub) serveVacant(w http.ResponseWriter, r *http.Request) {
-	if !h.hasCookie(r) && !h.hasBearer(r) {
+	if !h.signedIn(r) {
 		http.Error(w, "not signed in", http.StatusUnauthorized)
 		return
 	}
@@ -93,7 +101,7 @@ func (h *Hub) serveVacant(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Hub) serveSocket(w http.ResponseWriter, r *http.Request) {
-	if !h.hasCookie(r) && !h.hasBearer(r) {
+	if !h.signedIn(r) {
 		h.log.Warn("display: connection without a valid cookie or token", "addr", r.RemoteAddr)
 		http.Error(w, "not signed in: open the display's address with its token first", http.StatusUnauthorized)
 		return

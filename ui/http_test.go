@@ -179,3 +179,25 @@ func TestConfigIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// TestOpen: a screen whose token is lost shows what it is told to everybody of this machine, and takes no browser's cookie away.
+func TestOpen(t *testing.T) {
+	cfg := testConfig()
+	cfg.Open, cfg.Token = true, secret.Value{}
+	s := newStand(t, cfg, nil)
+	for path, want := range map[string]int{"/": http.StatusOK, "/?token=lost": http.StatusSeeOther, "/vacant": http.StatusOK} {
+		resp, _ := request(t, s, path, nil)
+		if resp.StatusCode != want || len(resp.Cookies()) != 0 {
+			t.Errorf("%s: %d, cookies %v", path, resp.StatusCode, resp.Cookies())
+		}
+	}
+	if resp, _ := request(t, s, "/", func(r *http.Request) { r.Host = "evil.example" }); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("another host: %d", resp.StatusCode)
+	}
+	s.Show(Screen{Kind: KindOutOfService, Reason: "secret_invalid"})
+	conn := s.dial(t, http.Header{})
+	say(t, conn, map[string]any{"type": "hello", "box_px": 900, "viewport": []int{900, 900}, "dpr": 1})
+	if m := hear(t, conn, "snapshot"); m["kind"] != KindOutOfService || m["reason"] != "secret_invalid" {
+		t.Errorf("snapshot: %v", m)
+	}
+}

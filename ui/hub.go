@@ -53,7 +53,7 @@ type timed struct {
 
 // NewHub checks the configuration and prepares the page. Until the first Show the screen is out_of_service, reason "starting".
 func NewHub(cfg Config, ev Events, log *slog.Logger, reg prometheus.Registerer) (*Hub, error) {
-	if cfg.Token.Len() < 20 {
+	if cfg.Token.Len() < 20 && !cfg.Open {
 		return nil, fmt.Errorf("ui: the display token has %d bytes, at least 20 are needed", cfg.Token.Len())
 	}
 	if n := utf8.RuneCountInString(cfg.MerchantName); n < 1 || n > 80 {

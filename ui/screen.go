@@ -64,13 +64,16 @@ type State struct {
 
 // Config of a Hub. Token, Languages and MerchantName have no defaults.
 type Config struct {
-	Token        secret.Value  // display token, at least 20 bytes
-	MerchantName string        // 1 to 80 characters
-	Logo         []byte        // PNG, JPEG, WebP or SVG, at most 512 KiB; nil: none
-	Languages    []string      // of en, zh, ms, ta; the first is shown large
-	Hosts        []string      // accepted Host values besides loopback, see guard.Policy
-	Origins      []string      // accepted Origin values besides the page's own
-	Beat         time.Duration // between heartbeats; three of them without an answer: disconnected. Default 1 s
+	Token        secret.Value // display token, at least 20 bytes
+	MerchantName string       // 1 to 80 characters
+	Logo         []byte       // PNG, JPEG, WebP or SVG, at most 512 KiB; nil: none
+	Languages    []string     // of en, zh, ms, ta; the first is shown large
+	Hosts        []string     // accepted Host values besides loopback, see guard.Policy
+	Origins      []string     // accepted Origin values besides the page's own
+	// Open lets every page in, without a token or a cookie, and ignores Token. It is for a terminal that takes no sale and whose token
+	// cannot be read, and for no other: a screen must be able to say so.
+	Open bool
+	Beat time.Duration // between heartbeats; three of them without an answer: disconnected. Default 1 s
 	// Now is the clock of the countdown, in time since any fixed moment. It must run on in suspend (CLOCK_BOOTTIME) for the
 	// countdown to be right after one. Default: Go's monotonic clock, which stops in suspend.
 	Now func() time.Duration
