@@ -23,9 +23,9 @@ type agent struct {
 	queue    []engine.Event
 	ticket   engine.Ticket
 	waiting  []waiter
-	starts   map[engine.Ticket]*sale // who a start is for; only looked up
-	now      engine.Event            // being stepped
-	secrets  []string // as configured when the process began
+	starts   map[engine.Ticket]*sale  // who a start is for; only looked up
+	now      engine.Event             // being stepped
+	secrets  []string                 // as configured when the process began
 	asked    map[uint64]time.Duration // when the query of a round was sent; only looked up
 	sessions []session
 	screen   engine.View // as last told to the display
@@ -39,6 +39,7 @@ type agent struct {
 type waiter struct {
 	to    engine.Ticket
 	since time.Duration
+	what  string
 	reply func(engine.Answer)
 }
 
@@ -78,6 +79,7 @@ const (
 
 // startAgent begins a process.
 func (w *World) startAgent() {
+	w.proc++ // what was meant for nobody does not reach it
 	w.say("agent", "process %d starts", w.proc)
 	a := &agent{
 		w: w, screen: engine.View{Kind: engine.ViewIdle}, starts: map[engine.Ticket]*sale{}, asked: map[uint64]time.Duration{}, secrets: w.gw.configured,
@@ -294,8 +296,9 @@ func (a *agent) query(ask engine.SendQuery) {
 // ask posts an event that is answered at most once: not when the process dies before.
 func (a *agent) ask(event func(engine.Ticket) engine.Event, reply func(engine.Answer)) {
 	a.ticket++
-	a.waiting = append(a.waiting, waiter{a.ticket, a.w.t, reply})
-	a.post(event(a.ticket))
+	ev := event(a.ticket)
+	a.waiting = append(a.waiting, waiter{a.ticket, a.w.t, fmt.Sprintf("%T", ev), reply})
+	a.post(ev)
 }
 
 func (a *agent) reply(ans engine.Answer) {

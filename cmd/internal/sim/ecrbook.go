@@ -87,11 +87,13 @@ func (t *ecrTill) answers(e foreigntill.Event) {
 	}
 	if r == nil || repeated && r.m.Function != t.d.LastResult || r.m.Function != m.Function {
 		t.say("has no use for %s %s %s", m.Function, m.ECN, m.Code)
+		t.discards(m)
 		return
 	}
 	last := m.Function == t.d.LastResult
 	if !last && m.ECN != r.m.ECN {
 		t.say("has no use for %s of another request", m.Function)
+		t.discards(m)
 		return
 	}
 	t.say("gets %s %s %s", m.Function, m.ECN, m.Code)
@@ -106,6 +108,7 @@ func (t *ecrTill) answers(e foreigntill.Event) {
 	txn := reference(m)
 	switch {
 	case last && !t.own(r.s, m, txn):
+		t.reconciles(m, txn)
 		t.decides(r.s, payment.StatusUnknown, "")
 	case m.Code == t.d.Running && last:
 		t.asksLast(w.between(5*time.Second, 40*time.Second))
@@ -117,6 +120,26 @@ func (t *ecrTill) answers(e foreigntill.Event) {
 		t.decides(r.s, payment.StatusUnknown, "")
 	default:
 		t.asksLast(w.between(time.Second, 5*time.Second))
+	}
+}
+
+// reconciles books an approval of an earlier sale that the last result tells of, as staff do with its slip.
+func (t *ecrTill) reconciles(m foreigntill.Message, txn string) {
+	for _, s := range t.w.sales {
+		if s.till == lineTill && s.ecn == m.ECN && t.w.prof.style == counting && s != t.sale && !s.approved && t.d.Codes[m.Code] == foreigntill.Approved {
+			t.say("learns that sale %d was approved", s.no)
+			t.w.oracle.lineApproved(s, txn)
+			s.approved, s.txn, s.status = true, txn, payment.StatusApproved
+		}
+	}
+}
+
+// discards notes that the till has acknowledged what it did not book: what it does with an outcome is its own business.
+func (t *ecrTill) discards(m foreigntill.Message) {
+	for _, s := range t.w.sales {
+		if s.till == lineTill && s.ecn == m.ECN && !s.approved {
+			s.discarded = true
+		}
 	}
 }
 

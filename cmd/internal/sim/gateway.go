@@ -19,6 +19,7 @@ type gateway struct {
 	configured []string // what the agent's configuration holds, newest first
 	rotated    bool     // the agent does not know the secret yet
 	proved     bool     // the query has answered with a record at least once
+	provedAt   time.Duration
 	liesUntil  time.Duration
 	txns       int
 	asking     *sale // who the link that is being made is for
@@ -43,6 +44,7 @@ type capture struct {
 	at       time.Duration
 	good     bool // the amount, the currency and the code are the sale's
 	reversed bool
+	doubtful bool // SUCCESS with a code that says otherwise: whether money moved, nobody can tell
 }
 
 // statement is a record and when the query begins to show it.
@@ -114,6 +116,13 @@ func (a *agentGateway) Open(e payment.Envelope) ([]payment.Record, error) {
 	return nil, fmt.Errorf("%w: no secret opens it", payment.ErrUnopened)
 }
 
+// proves: the query answers with a record; from now on its 404 means something.
+func (g *gateway) proves() {
+	if !g.proved {
+		g.proved, g.provedAt = true, g.w.t
+	}
+}
+
 // link finds what a payload leads to.
 func (g *gateway) link(payload string) *link { return g.byRef[payload[len("https://pay.sim/"):]] }
 
@@ -150,7 +159,7 @@ func (g *gateway) collect(l *link, change func(*payment.Record)) *capture {
 	c := &capture{txn: r.TransactionRef, at: g.w.t, good: true}
 	if change != nil {
 		change(&r)
-		c.good = false
+		c.good, c.doubtful = false, r.Amount == l.money.Amount && r.Currency == string(l.money.Currency)
 	}
 	l.caps = append(l.caps, c)
 	g.w.cov.Collected++

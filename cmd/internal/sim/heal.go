@@ -39,8 +39,11 @@ func (w *World) heal() {
 	if w.chance(0.3) {
 		w.staff.works()
 	}
-	if w.prof.query {
-		w.runUntil(w.t + 70*time.Minute) // the slowest rhythm of the watch
+	if w.prof.query { // the slowest rhythm of the watch
+		if w.chance(0.8) {
+			w.suspend(65 * time.Minute)
+		}
+		w.runUntil(w.t + 75*time.Minute)
 	}
 	for range 2 {
 		w.asksAll()

@@ -68,7 +68,7 @@ func (t *jsonTill) cancels(s *sale) {
 // polls asks what became of the sale until that is known.
 func (t *jsonTill) polls(s *sale) {
 	w := t.w
-	if s.status != "" && (s.stored >= s.rev || s.status == payment.StatusUnknown) {
+	if s.status != "" && (s.stored >= s.rev || s.status == payment.StatusUnknown && !w.healed) {
 		return
 	}
 	t.connects()

@@ -53,6 +53,7 @@ func (w *World) mishap() {
 		}
 		if w.hit(tillForgets) {
 			w.ecr.reboots()
+			w.after(w.between(4*time.Second, 9*time.Second), w.ecr.wants) // the cashier types the next sale
 		}
 	case 10:
 		if w.ecr.plugged && w.hit(linePulled) {
@@ -81,7 +82,7 @@ func (w *World) jump(sign int) {
 // suspend stops everything on the kiosk; its boot clock runs on.
 func (w *World) suspend(d time.Duration) {
 	w.say("machine", "is suspended for %s", d)
-	w.asleepUntil = w.t + d
+	w.asleepUntil = max(w.asleepUntil, w.t+d)
 	if s := w.relay.session; s != nil && d > 45*time.Second {
 		k := s.conn
 		w.after(45*time.Second, func() { k.cut("silent for three pings") })

@@ -29,7 +29,7 @@ func (k *conn) maybeCut() bool {
 	if k.up && k.w.hit(relayCut) {
 		k.cut("the connection is cut")
 	}
-	if k.up && !k.deaf && k.w.hit(relayDeaf) && k.w.chance(0.05) {
+	if k.up && !k.deaf && k.w.hit(relayDeaf) {
 		k.deaf = true
 		k.w.say("network", "the connection is deaf: the kiosk hears nothing more on it")
 	}
@@ -63,20 +63,31 @@ func (k *conn) toAgent(m relay.Message) {
 	if k.maybeCut() || k.deaf {
 		return
 	}
+	d, _ := m.(relay.Delivery)
+	if d.Kind == relay.KindCanary { // most messages are these: they go as they are
+		k.arrives(func() relay.Message { return m })
+		return
+	}
 	data, err := relay.Encode(m)
 	if err != nil {
 		k.w.fail("the simulated relay sends what cannot be encoded: %v", err)
 	}
-	k.toAgtAt = max(k.toAgtAt, k.w.t+k.latency())
-	k.w.put(item{at: k.toAgtAt, where: process, gen: k.w.proc, do: func() {
-		if !k.up || k.client.conn != k {
-			return
-		}
+	k.arrives(func() relay.Message {
 		m, err := relay.Decode(data)
 		if err != nil {
 			k.w.fail("the simulated relay sends what the client cannot decode: %v: %s", err, data)
 		}
-		k.client.step(relay.InMessage{Conn: k.n, Message: m})
+		return m
+	})
+}
+
+// arrives brings a message to the kiosk, behind those before it.
+func (k *conn) arrives(message func() relay.Message) {
+	k.toAgtAt = max(k.toAgtAt, k.w.t+k.latency())
+	k.w.put(item{at: k.toAgtAt, where: process, gen: k.w.proc, do: func() {
+		if k.up && k.client.conn == k {
+			k.client.step(relay.InMessage{Conn: k.n, Message: message()})
+		}
 	}})
 }
 

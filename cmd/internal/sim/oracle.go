@@ -33,6 +33,7 @@ type account struct {
 	id, ref, till string
 	reference     string
 	boot          string
+	at            time.Duration // true time of the request
 	link          *link
 	ended         bool          // cancel, deadline, display lost, or paid: nobody is asked to pay any more
 	withdrawn     bool          //
@@ -104,7 +105,7 @@ func (o *oracle) requested(e entry, r payment.Requested) {
 	if l == nil || l.money != r.Money {
 		w.fail("%s is requested and no such link was made", r.MerchantRef)
 	}
-	a := &account{id: e.f.Payment, ref: r.MerchantRef, till: r.Till, reference: r.Reference, boot: e.f.Boot, link: l}
+	a := &account{id: e.f.Payment, ref: r.MerchantRef, till: r.Till, reference: r.Reference, boot: e.f.Boot, at: e.at, link: l}
 	key := r.Till + "/" + r.Reference
 	if first := o.byAsk[key]; first != nil {
 		w.fail("a second payment for one reference: %s is %s and now %s", key, first.id, a.id)

@@ -13,6 +13,7 @@ type sale struct {
 	reference string // of a JSON-RPC till
 	ecn       string // of a till on a line
 	accepted  bool   // on a line: the request was acknowledged
+	discarded bool   // on a line: the till acknowledged a response to it and did not book it
 	money     payment.Money
 	asked     time.Duration // true time of the first request
 	askedBoot int
@@ -40,7 +41,9 @@ func (w *World) newSale(till string) *sale {
 }
 
 // amount is often the same, so that sales can be taken for one another.
-func (w *World) amount() int64 { return pick(w, int64(1000), 1000, 1000, 2550, int64(1+w.rng.IntN(100000))) }
+func (w *World) amount() int64 {
+	return pick(w, int64(1000), 1000, 1000, 2550, int64(1+w.rng.IntN(100000)))
+}
 
 // saleOf is the sale that a payment was made for; nil when nobody asked for one.
 func (w *World) saleOf(merchantRef string) *sale {

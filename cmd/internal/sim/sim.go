@@ -194,7 +194,6 @@ func (w *World) build(dir string) {
 // play lets the agent start, the tills sell and things go wrong.
 func (w *World) play() {
 	w.startAgent()
-	w.inside(0, func() {})
 	w.screen.opens()
 	for _, t := range w.tills {
 		t.connects()
@@ -209,7 +208,7 @@ func (w *World) play() {
 		w.after(at, func() { w.asksForSale(i) })
 	}
 	end := at + w.between(10*time.Second, 6*time.Minute)
-	for range 6 {
+	for range 14 {
 		w.after(w.between(0, end), w.mishap)
 	}
 	w.runUntil(end)
