@@ -90,16 +90,29 @@ func TestLineKilledAtEachStep(t *testing.T) {
 // second.
 func TestLineOldApproval(t *testing.T) {
 	t.Parallel()
-	t.Run("the second is refused and its response is lost", func(t *testing.T) {
-		t.Parallel()
-		r := newRig(t, lineOptions{})
-		f := r.turnOn(foreigntill.Config{Timers: impatient()})
-		r.paid(f, "Q1")
-		r.relay.kill()
-		r.notReady()
-		f.misbehave(foreigntill.Misbehaviour{Hear: foreigntill.Deaf(3, foreigntill.Frame)})
-		f.heard(f.sell("Q1", 1023), foreigntill.NotStarted) // the last result has the first sale's number
-	})
+	for name, cfg := range map[string]foreigntill.Config{
+		"a till":                 {},
+		"a till without numbers": {ECN: foreigntill.Constant, Naive: true},
+	} {
+		t.Run(name+": the second is refused and its response is lost", func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, lineOptions{})
+			cfg.Timers = impatient()
+			f := r.turnOn(cfg)
+			r.paid(f, "Q1")
+			r.relay.kill()
+			r.notReady()
+			f.misbehave(foreigntill.Misbehaviour{Hear: foreigntill.Deaf(3, foreigntill.Frame)})
+			second := f.heard(f.sell("Q1", 1023), foreigntill.NotPaid) // the last result is the refusal
+			if !second.ByLast || second.Code != "E3" {
+				t.Errorf("%+v", second)
+			}
+			if last := f.ask("56"); last.Code != "00" || last.Amount != 1023 {
+				t.Errorf("after its ACK the last result is %s, %d cents", last.Code, last.Amount)
+			}
+			r.oneOfTwo(f)
+		})
+	}
 	t.Run("the first's ACK is lost", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, lineOptions{})
@@ -117,21 +130,44 @@ func TestLineOldApproval(t *testing.T) {
 		}
 		r.bookOf(f, foreigntill.Approved, payment.StatusApproved)
 	})
-	t.Run("a till without numbers never acknowledges", func(t *testing.T) {
-		t.Parallel()
-		r := newRig(t, lineOptions{})
-		f := r.turnOn(foreigntill.Config{ECN: foreigntill.Constant, Naive: true, NoLastResult: true, Timers: impatient()})
-		f.misbehave(foreigntill.Misbehaviour{NeverACK: true})
-		sale := f.sell("Q1", 1023)
-		p := r.begun()
-		pay(t, p.QRPayload)
-		f.heard(sale, foreigntill.Approved)
-		r.rested(f, true)
-		second := <-f.sell("Q1", 1023) // nobody pays
-		if second.Verdict == foreigntill.Approved {
-			t.Errorf("the first sale's approval was given for the second\n%s", f.line())
-		}
-	})
+	for name, tc := range map[string]struct {
+		noLast, rested bool
+	}{
+		"a till without numbers: the first's ACK is lost":               {noLast: true},
+		"a till without numbers: the first's ACK is lost, and 56":       {},
+		"a till without numbers never acknowledges three transmissions": {noLast: true, rested: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, lineOptions{})
+			f := r.turnOn(foreigntill.Config{ECN: foreigntill.Constant, Naive: true, NoLastResult: tc.noLast, Timers: impatient()})
+			f.misbehave(foreigntill.Misbehaviour{NeverACK: true})
+			sale := f.sell("Q1", 1023)
+			p := r.begun()
+			pay(t, p.QRPayload)
+			f.heard(sale, foreigntill.Approved)
+			if tc.rested {
+				r.rested(f, true)
+			} else {
+				f.misbehave(foreigntill.Misbehaviour{})
+			}
+			second := f.heard(f.sell("Q1", 1023), foreigntill.Uncertain) // nobody pays
+			if second.Code != "TO" {
+				t.Errorf("%+v", second)
+			}
+			r.oneOfTwo(f)
+		})
+	}
+}
+
+// oneOfTwo checks that the till believes in one sale of two, and that one was paid.
+func (r *rig) oneOfTwo(f *foreign) {
+	r.t.Helper()
+	cents, n := r.collected()
+	sales, book := f.Book().Approved()
+	if n != 1 || sales != 1 || book != cents || len(r.payments()) != 1 || len(f.Book().Entries()) != 2 {
+		r.t.Errorf("the gateway collected %d cents in %d payments, the till believes in %d of %d cents\n%s", cents, n, sales, book, f.line())
+	}
 }
 
 // notReady waits until the terminal takes no sales.

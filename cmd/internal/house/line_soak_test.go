@@ -45,6 +45,9 @@ type soak struct {
 	outcomes map[foreigntill.Verdict]int
 	strays   map[string]int
 	reader   *offline.Reader
+	cfg      foreigntill.Config
+	of       []string // by sale, the payment that it started; "" = none
+	next     *plan    // of the next sale, where the one before says so
 }
 
 // TestLineSoak: many sales in a row over a pty, with faults from a printed seed. 10 000 of them need -timeout 2h. At the end the till's own book equals the journal, and
@@ -52,7 +55,42 @@ type soak struct {
 func TestLineSoak(t *testing.T) {
 	t.Parallel()
 	sales, seed := soakSize(t)
+	newSoak(t, foreigntill.Config{}, seed).run(sales, seed)
+}
+
+// newSoak starts everything; the till's dialect and timers are the soak's.
+func newSoak(t *testing.T, cfg foreigntill.Config, seed uint64) *soak {
+	t.Helper()
 	r := newRig(t, lineOptions{noAgent: true})
+	cfg.Timers = r.hurryLine()
+	r.startAgent("")
+	r.ready(lineOptions{})
+	return &soak{
+		rig: r, f: r.turnOn(cfg), rng: rand.New(rand.NewPCG(seed, 1)), cfg: cfg,
+		faults: map[string]int{}, outcomes: map[foreigntill.Verdict]int{}, strays: map[string]int{},
+	}
+}
+
+// run makes the sales and compares.
+func (s *soak) run(sales int, seed uint64) {
+	s.t.Helper()
+	s.t.Logf("soak: seed %d, %d sales, dialect timers divided by %d on both ends", seed, sales, faster)
+	began := time.Now()
+	for i := range sales {
+		s.sale(i)
+		if s.t.Failed() {
+			s.t.Fatalf("after %d sales, seed %d", i+1, seed)
+		}
+	}
+	s.settle()
+	verdict := s.compare()
+	s.t.Logf("soak: seed %d, %d sales in %s, faults %v, the till believes %v: %s",
+		seed, sales, time.Since(began).Round(time.Second), sorted(s.faults), s.outcomes, verdict)
+}
+
+// hurryLine divides the timers of the agent's dialect, and returns the till's.
+func (r *rig) hurryLine() foreigntill.Timers {
+	r.t.Helper()
 	r.write("soak.toml", fmt.Sprintf(`base = "paycube"
 name = "soak"
 [timers]
@@ -63,25 +101,7 @@ repeat_window = "%dms"
 repeat_window_new_ecn = "%dms"
 `, 2000/faster, 500/faster, 2000/faster, 10_000/faster, 120_000/faster))
 	r.replaceInConfig(`dialect = "paycube"`, fmt.Sprintf("dialect = %q", filepath.Join(r.dir, "soak.toml")))
-	r.startAgent("")
-	r.ready(lineOptions{})
-	timers := foreigntill.DefaultTimers().Divide(faster)
-	s := &soak{
-		rig: r, f: r.turnOn(foreigntill.Config{Timers: timers}), rng: rand.New(rand.NewPCG(seed, 1)),
-		faults: map[string]int{}, outcomes: map[foreigntill.Verdict]int{}, strays: map[string]int{},
-	}
-	t.Logf("soak: seed %d, %d sales, dialect timers divided by %d on both ends", seed, sales, faster)
-	began := time.Now()
-	for i := range sales {
-		s.sale(i)
-		if t.Failed() {
-			t.Fatalf("after %d sales, seed %d", i+1, seed)
-		}
-	}
-	s.settle()
-	verdict := s.compare()
-	t.Logf("soak: seed %d, %d sales in %s, faults %v, the till believes %v: %s",
-		seed, sales, time.Since(began).Round(time.Second), sorted(s.faults), s.outcomes, verdict)
+	return foreigntill.DefaultTimers().Divide(faster)
 }
 
 func soakSize(t *testing.T) (sales int, seed uint64) {
@@ -167,6 +187,10 @@ func (s *soak) draw() plan {
 	case n < 16:
 		p.customer = "none"
 	}
+	if s.cfg.ECN != "" {
+		s.ambiguous(&p)
+		return p
+	}
 	if s.rng.IntN(100) < 45 {
 		return p
 	}
@@ -178,10 +202,19 @@ func (s *soak) draw() plan {
 	return p
 }
 
+// plan is what the sale before wanted, or drawn.
+func (s *soak) plan() plan {
+	if p := s.next; p != nil {
+		s.next = nil
+		return *p
+	}
+	return s.draw()
+}
+
 // sale runs one sale to its end on both sides.
 func (s *soak) sale(n int) {
 	s.t.Helper()
-	plan := s.draw()
+	plan := s.plan()
 	if plan.fault != "" {
 		s.faults[plan.fault]++
 		s.f.misbehave(lineFaults[plan.fault](s.rng.IntN(80)))
@@ -199,7 +232,8 @@ func (s *soak) sale(n int) {
 	}
 	entries := s.f.Book().Entries()
 	s.outcomes[entries[len(entries)-1].Verdict]++
-	if p.ID != "" {
+	s.of = append(s.of, p.ID)
+	if p.ID != "" && !s.silent(plan) {
 		s.final(p.ID)
 	}
 	if len(entries) != n+1 {
