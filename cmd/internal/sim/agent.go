@@ -20,19 +20,23 @@ type agent struct {
 	client *client
 	line   *line
 
-	queue    []engine.Event
-	ticket   engine.Ticket
-	waiting  []waiter
-	starts   map[engine.Ticket]*sale  // who a start is for; only looked up
-	now      engine.Event             // being stepped
-	secrets  []string                 // as configured when the process began
-	asked    map[uint64]time.Duration // when the query of a round was sent; only looked up
-	sessions []session
-	screen   engine.View // as last told to the display
-	failed   bool        // the newest step could not be committed
-	dead     bool
-	taking   bool
-	wake     uint64 // number of the newest alarm
+	queue     []engine.Event
+	ticket    engine.Ticket
+	waiting   []waiter
+	starts    map[engine.Ticket]*sale  // who a start is for; only looked up
+	now       engine.Event             // being stepped
+	secrets   []string                 // as configured when the process began
+	asked     map[uint64]time.Duration // when the query of a round was sent; only looked up
+	sessions  []session
+	screen    engine.View // as last told to the display
+	failed    bool        // the newest step could not be committed
+	dead      bool
+	canaryUp  time.Duration // when the newest canary that came back was sent; -1 = none has
+	rollback  string        // why the journal is not the newest that the relay knows
+	caughtUp  bool          // on the present connection
+	lostRelay time.Duration // true time since which there is no connection; -1 = there is one
+	taking    bool
+	wake      uint64 // number of the newest alarm
 }
 
 // waiter is who asked and has no answer yet.
@@ -60,7 +64,7 @@ func (w *World) engineConfig() engine.Config {
 		NotBefore: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 	}
 	if w.prof.query {
-		c.QueryEndpoint = endpoint
+		c.QueryEndpoint, c.QueryEvery = endpoint, w.prof.every
 	}
 	if w.prof.ownShow {
 		c.DisplayTills = []string{"till-2"}
@@ -82,7 +86,7 @@ func (w *World) startAgent() {
 	w.proc++ // what was meant for nobody does not reach it
 	w.say("agent", "process %d starts", w.proc)
 	a := &agent{
-		w: w, screen: engine.View{Kind: engine.ViewIdle}, starts: map[engine.Ticket]*sale{}, asked: map[uint64]time.Duration{}, secrets: w.gw.configured,
+		w: w, screen: engine.View{Kind: engine.ViewIdle}, canaryUp: -1, starts: map[engine.Ticket]*sale{}, asked: map[uint64]time.Duration{}, secrets: w.gw.configured,
 	}
 	if err := w.disk.open(); err != nil {
 		w.dies(false, "the journal cannot be opened: "+err.Error())

@@ -170,16 +170,26 @@ func (c *client) observe(ev relay.Event) {
 	switch ev := ev.(type) {
 	case relay.Connected:
 		a.w.say("client", "is connected")
+		a.caughtUp, a.lostRelay = false, -1
 		a.post(engine.RelayChanged{Connected: true})
 	case relay.Disconnected:
 		a.w.say("client", "is disconnected: %v", ev.Err)
+		if a.caughtUp = false; a.lostRelay < 0 {
+			a.lostRelay = a.w.t
+		}
 		a.post(engine.RelayChanged{Cause: ev.Err.Error()})
 	case relay.CaughtUp:
+		a.caughtUp = true
 		a.post(engine.CaughtUp{})
 	case relay.CanaryReturned:
+		a.canaryUp = max(a.canaryUp, ev.SentAt)
 		a.post(engine.CanaryReturned{SentUp: ev.SentAt})
 	case relay.HeadKnown:
-		a.post(c.compare(ev.Head))
+		check := c.compare(ev.Head)
+		if a.rollback = check.Reason; check.Known == a.w.oracle.accepted {
+			a.rollback = "" // staff have given that very head up
+		}
+		a.post(check)
 	case relay.ClockOffset:
 		a.post(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
 	}

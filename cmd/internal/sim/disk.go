@@ -179,7 +179,12 @@ func (d *disk) Append(facts []payment.Fact, pos *payment.Position) error {
 	if err := d.Journal.Append(facts, pos); err != nil {
 		w.fail("the journal refuses facts of the engine: %v: %s", err, kinds(facts))
 	}
-	w.oracle.committed(facts, pos)
+	w.oracle.committed(facts)
+	if pos != nil {
+		if got, ok, err := d.Journal.Position(); err != nil || !ok || got != *pos {
+			w.fail("the position was committed as %v and is %v %v", *pos, got, err)
+		}
+	}
 	if w.hit(appendLies) {
 		w.say("disk", "holds %s and says that it does not", kinds(facts))
 		return errDisk

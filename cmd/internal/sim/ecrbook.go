@@ -109,6 +109,7 @@ func (t *ecrTill) answers(e foreigntill.Event) {
 	switch {
 	case last && !t.own(r.s, m, txn):
 		t.reconciles(m, txn)
+		t.discards(m)
 		t.decides(r.s, payment.StatusUnknown, "")
 	case m.Code == t.d.Running && last:
 		t.asksLast(w.between(5*time.Second, 40*time.Second))

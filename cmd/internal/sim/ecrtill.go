@@ -197,7 +197,6 @@ func (t *ecrTill) put(b []byte) {
 	n := t.cable
 	w.inside(d, func() {
 		if n == t.cable && t.plugged && len(b) > 0 {
-			w.oracle.received(b)
 			half := w.rng.IntN(len(b) + 1)
 			for _, part := range [][]byte{b[:half], b[half:]} {
 				if l := w.agent.line; len(part) > 0 {
@@ -213,6 +212,7 @@ func (t *ecrTill) put(b []byte) {
 
 // written is what the agent sends.
 func (t *ecrTill) written(b []byte) {
+	t.w.oracle.written(t.d, b)
 	b, d := t.line(b)
 	n := t.cable
 	t.w.after(d, func() {
@@ -288,8 +288,8 @@ func (t *ecrTill) reboots() {
 // rests keeps the line quiet before the next sale: a till with one number for ever must.
 func (t *ecrTill) rests() {
 	d := 3 * time.Second
-	if t.w.prof.style == constant {
-		d = 20 * time.Second
+	if t.w.prof.style == constant && t.w.prof.level > 0 {
+		d = 20 * time.Second // its ACK may have been lost
 	}
 	t.rested = max(t.rested, t.w.t+d)
 }

@@ -133,8 +133,9 @@ type profile struct {
 	canary  time.Duration   // require_canary
 	parked  int             // cap of parked deliveries
 	sales   int
-	unknown int // how the gateway's query answers about what it does not know: 0 = 404, 1 = empty, 2 = SENT
-	watch   bool
+	unknown int           // how the gateway's query answers about what it does not know: 0 = 404, 1 = empty, 2 = SENT
+	every   time.Duration // between two queries
+	simple  bool          // tills rely on what they are told when they connect, and ask for nothing
 	nets    bool
 	style   ecnStyle
 }
@@ -158,7 +159,8 @@ func (w *World) drawProfile() {
 	p.parked = pick(w, 256, 256, 2)
 	p.sales = 2 + w.rng.IntN(6)
 	p.unknown = w.rng.IntN(3)
-	p.watch = w.rng.IntN(12) == 0
+	p.every = pick(w, 5*time.Second, 1500*time.Millisecond, 3*time.Second)
+	p.simple = w.rng.IntN(3) == 0
 	p.nets = w.rng.IntN(3) == 0
 	p.style = pick(w, counting, counting, constant, restarting)
 }

@@ -18,8 +18,10 @@ type oracle struct {
 	accounts       map[string]*account
 	byAsk          map[string]*account // till and reference
 	contents       map[string]bool     // of notified, unmatched and parked facts
+	cut            map[string]bool     // of parked facts over the cap: the content is gone
 	everRolledBack bool
 	lost           map[string]bool // payments with facts that a restored journal does not have
+	accepted       payment.Head    // what staff have given up last
 }
 
 // entry is one committed fact and its true time.
@@ -38,6 +40,12 @@ type account struct {
 	ended         bool          // cancel, deadline, display lost, or paid: nobody is asked to pay any more
 	withdrawn     bool          //
 	withdrawnAt   time.Duration // true time
+	withdrawnUp   time.Duration // and boot clock
+	withdrawnBoot string
+	deadline      time.Duration // boot clock
+	frames        [][]byte      // committed as offered on the line
+	paid          bool          // a right SUCCESS is in the journal
+	toldNotPaid   bool          // declined, expired or cancelled was offered before that
 	offered       int64
 	acked         int64
 	toldApproved  bool
@@ -51,10 +59,11 @@ func newOracle(w *World) *oracle {
 
 func (o *oracle) forget() {
 	o.facts, o.accounts, o.byAsk, o.contents = nil, map[string]*account{}, map[string]*account{}, map[string]bool{}
+	o.cut = map[string]bool{}
 }
 
 // committed takes what is now in the journal.
-func (o *oracle) committed(facts []payment.Fact, _ *payment.Position) {
+func (o *oracle) committed(facts []payment.Fact) {
 	for _, f := range facts {
 		o.w.cov.Facts[f.Kind()]++
 		o.take(entry{f, o.w.t})
@@ -64,7 +73,13 @@ func (o *oracle) committed(facts []payment.Fact, _ *payment.Position) {
 func (o *oracle) take(e entry) {
 	o.facts = append(o.facts, e)
 	if c := payment.Content(e.f.Data); c != "" {
+		if o.contents[c] && !fromParked(e.f.Data) {
+			o.w.fail("one statement becomes two facts: %s", e.f.Kind())
+		}
 		o.contents[c] = true
+	}
+	if p, ok := e.f.Data.(payment.Parked); ok && p.Cut {
+		o.cut[p.Hash] = true
 	}
 	if r, ok := e.f.Data.(payment.Requested); ok {
 		o.requested(e, r)
@@ -72,6 +87,9 @@ func (o *oracle) take(e entry) {
 	}
 	a := o.accounts[e.f.Payment]
 	if a == nil {
+		if r, ok := e.f.Data.(payment.Recovered); ok {
+			o.recovered(r)
+		}
 		if e.f.Payment != "" {
 			o.w.fail("a %s fact is about %s, which was never requested", e.f.Kind(), e.f.Payment)
 		}
@@ -82,16 +100,28 @@ func (o *oracle) take(e entry) {
 		a.ended = true
 	case payment.Withdrawn:
 		if !a.withdrawn {
-			a.withdrawn, a.withdrawnAt = true, e.at
+			a.withdrawn, a.withdrawnAt, a.withdrawnUp, a.withdrawnBoot = true, e.at, e.f.Up, e.f.Boot
 		}
 	case payment.Notified:
 		r := d.Record
 		if r.Type == payment.TypePay && r.Status == payment.RecordSuccess {
 			a.ended = true
+			a.paid = a.paid || o.right(a.link, r)
 		}
 		o.wasStated(r)
 	case payment.Offered:
 		a.offered = max(a.offered, d.Revision)
+		if d.Frame != nil {
+			a.frames = append(a.frames, d.Frame)
+		}
+		switch d.Status {
+		case payment.StatusDeclined, payment.StatusExpired, payment.StatusCancelled:
+			a.toldNotPaid = a.toldNotPaid || !a.paid
+		}
+	case payment.PathProved:
+		if !a.withdrawn || e.f.Boot == a.withdrawnBoot && d.SentUp.Duration() < a.withdrawnUp+settle-time.Millisecond {
+			o.w.fail("the path of %s is proved by a canary from before its withdrawal and settle", a.id)
+		}
 	case payment.Acknowledged:
 		a.acked = max(a.acked, d.Revision)
 	case payment.QueryEmpty:
@@ -105,12 +135,15 @@ func (o *oracle) requested(e entry, r payment.Requested) {
 	if l == nil || l.money != r.Money {
 		w.fail("%s is requested and no such link was made", r.MerchantRef)
 	}
-	a := &account{id: e.f.Payment, ref: r.MerchantRef, till: r.Till, reference: r.Reference, boot: e.f.Boot, at: e.at, link: l}
+	a := &account{id: e.f.Payment, ref: r.MerchantRef, till: r.Till, reference: r.Reference, boot: e.f.Boot, at: e.at, link: l, deadline: r.DeadlineUp.Duration()}
 	key := r.Till + "/" + r.Reference
 	if first := o.byAsk[key]; first != nil {
 		w.fail("a second payment for one reference: %s is %s and now %s", key, first.id, a.id)
 	}
 	o.accounts[a.id], o.byAsk[key] = a, a
+	if e.at == w.t && w.agent != nil && len(l.ref) > 0 && l.minted == w.t {
+		o.confirmable(a)
+	}
 	if s := l.sale; s != nil && (len(s.ids) == 0 || s.ids[len(s.ids)-1] != a.id) {
 		s.ids, s.links = append(s.ids, a.id), append(s.links, l)
 		s.deadline = w.t + max(0, r.DeadlineUp.Duration()-e.f.Up)
@@ -205,7 +238,10 @@ func (o *oracle) exposed(l *link) {
 
 // shows checks every view that the engine sends to the display.
 func (o *oracle) shows(v engine.View) {
-	if v.Payload == "" {
+	if v.Kind != engine.ViewPay && v.Kind != engine.ViewOpened {
+		if v.Payload != "" {
+			o.w.fail("a code is on the screen %s", v.Kind)
+		}
 		return
 	}
 	a := o.accounts[v.Payment]
@@ -221,11 +257,21 @@ func (o *oracle) shows(v engine.View) {
 	}
 }
 
-// afterStep checks what the display was left with.
+// afterStep checks what the display was left with, and that who cancels is answered in time.
 func (o *oracle) afterStep(a *agent) {
+	w := o.w
 	if v := a.screen; v.Payload != "" {
-		if x := o.accounts[v.Payment]; x == nil || x.ended {
-			o.w.fail("the code of %s stays on the screen after its end was committed", v.Payment)
+		x := o.accounts[v.Payment]
+		if x == nil || x.ended {
+			w.fail("the code of %s stays on the screen after its end was committed", v.Payment)
+		}
+		if w.now().Up >= x.deadline {
+			w.fail("the code of %s stays on the screen after its deadline", v.Payment)
+		}
+	}
+	for _, x := range a.waiting {
+		if x.what == "engine.CancelAsked" && w.t-max(x.since, w.asleepUntil) > answerWithin+2*time.Second {
+			w.fail("a cancel is not answered within %s", answerWithin)
 		}
 	}
 }
@@ -245,7 +291,7 @@ func (o *oracle) acknowledges(a relay.Ack) {
 
 // booked reports whether a delivery's content is in the journal, in one form or the other.
 func (o *oracle) booked(body []byte) bool {
-	if o.contents[payment.Envelope{Method: "POST", Body: body}.Content()] {
+	if o.contents[envelopeOf(body).Content()] {
 		return true
 	}
 	var s sealed

@@ -18,6 +18,7 @@ type screen struct {
 	small     bool
 	frozen    bool
 	version   int
+	lostAt    time.Duration // true time
 }
 
 // Fits is asked before a sale.
@@ -97,7 +98,7 @@ func (s *screen) lost(why string) {
 	if !s.connected {
 		return
 	}
-	s.connected = false
+	s.connected, s.lostAt = false, w.t
 	w.say("display", "is lost: %s", why)
 	if w.agent != nil {
 		w.agent.post(engine.DisplayChanged{Connected: false, Cause: why})
@@ -125,7 +126,7 @@ func (s *screen) agentStarts() {
 }
 
 func (s *screen) agentGone() {
-	s.connected, s.frozen = false, false
+	s.connected, s.frozen, s.lostAt = false, false, s.w.t
 	s.conn++
 	s.version++
 	s.want = engine.View{Kind: engine.ViewIdle}

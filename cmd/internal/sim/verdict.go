@@ -78,6 +78,11 @@ func (v *verdict) strays() {
 		}
 	}
 	for i, e := range v.o.facts {
+		if p, ok := e.f.Data.(payment.Parked); ok && !p.Cut && !closed[int64(i+1)] {
+			if _, err := (&agentGateway{w: v.w, secrets: v.w.agent.secrets}).Open(p.Envelope); err == nil {
+				v.w.fail("parked fact %d would open, and is not tried", i+1)
+			}
+		}
 		seq := int64(i + 1)
 		if k := e.f.Kind(); (k == payment.KindUnmatched || k == payment.KindParked) && !closed[seq] && !v.entries[seq] {
 			v.w.fail("fact %d, %s, is on no worklist", seq, k)
@@ -164,6 +169,12 @@ func (v *verdict) link(l *link) {
 	}
 	if p.Status == payment.StatusUnknown && w.prof.level == 0 && kbad == 0 && kreversed == 0 && v.askable(a) {
 		w.fail("%s is unknown, and nothing went wrong", a.id)
+	}
+	if a.toldNotPaid && kgood > 0 && !v.o.lost[a.id] && !v.listed(p) {
+		w.fail("%s was paid after the till was told that it was not, and is on no worklist", a.id)
+	}
+	if r := p.Resolution; r != nil && r.Outcome == payment.ResolvedNotPaid && !r.Contradicted && kgood > 0 {
+		w.fail("staff have settled %s as not paid, the gateway has said otherwise since, and nobody is told", a.id)
 	}
 	v.owed(a, p)
 	w.cov.Statuses["agent "+string(p.Status)]++

@@ -1,0 +1,68 @@
+package sim
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"kiosk-agent/cmd/internal/foreigntill"
+	"kiosk-agent/payment"
+)
+
+// confirmable checks promise 4 when a sale begins: there was a way to hear the answer, and a display that shows what it is told.
+func (o *oracle) confirmable(a *account) {
+	w := o.w
+	p := w.agent
+	if p.rollback != "" {
+		w.fail("a sale begins on a journal that is not the newest that the relay knows: %s", p.rollback)
+	}
+	if need := w.prof.canary; need > 0 {
+		if p.canaryUp < 0 || w.now().Up-p.canaryUp > need {
+			w.fail("a sale begins, and the path was not proved within %s", need)
+		}
+		if p.lostRelay >= 0 && w.t-p.lostRelay > time.Second {
+			w.fail("a sale begins without a connection to the relay")
+		}
+	}
+	shows := w.prof.ownShow && a.till == "till-2"
+	if s := w.screen; !shows && !s.connected && w.t-s.lostAt > time.Second {
+		w.fail("a sale begins without a display")
+	}
+}
+
+// recovered: staff accept a journal only once the relay has sent everything that it holds.
+func (o *oracle) recovered(r payment.Recovered) {
+	o.accepted = r.Lost
+	if p := o.w.agent; p != nil {
+		if p.now != nil && !p.caughtUp && p.lostRelay < 0 {
+			o.w.fail("the journal is accepted before the relay has sent what it holds")
+		}
+		p.rollback = ""
+	}
+}
+
+// written checks that an approval goes out on the line only as it was committed.
+func (o *oracle) written(d foreigntill.Dialect, b []byte) {
+	m, err := foreigntill.Decode(b)
+	if err != nil || d.Codes[m.Code] != foreigntill.Approved || m.Function != d.QR && m.Function != d.Card && m.Function != d.LastResult {
+		return
+	}
+	for _, e := range o.facts {
+		a := o.accounts[e.f.Payment]
+		if a != nil && slices.ContainsFunc(a.frames, func(f []byte) bool { return bytes.Equal(f, b) }) {
+			return
+		}
+	}
+	o.w.fail("an approval goes out on the line that was not committed as offered")
+}
+
+func fromParked(d payment.Data) bool {
+	switch d := d.(type) {
+	case payment.Notified:
+		return d.FromParked != 0
+	case payment.Unmatched:
+		return d.FromParked != 0
+	default:
+		return false
+	}
+}
