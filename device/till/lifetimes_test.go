@@ -99,6 +99,29 @@ func TestRestartAfterAnotherSaleWasRefused(t *testing.T) {
 	r.wantAnswers(ecn + " 56 00")
 }
 
+// TestRestartAfterTOThatWasNotCommitted: the journal does not know that the till was told TO, so it must know that the till has moved on
+// before another sale begins; else the old approval would be taken for its answer.
+func TestRestartAfterTOThatWasNotCommitted(t *testing.T) {
+	r := newRig(t, "paycube")
+	p := r.start(ecn, 1023)
+	r.desk.fail["offer"] = broken("offer")
+	r.finish(p, payment.StatusApproved)
+	r.wantAnswers(ecn + " Q1 TO")
+	r.send([]byte{ack})
+	delete(r.desk.fail, "offer")
+	r.pass(20 * time.Second)
+	r.deferred["start"] = true
+	r.desk.fail["start"] = broken("start") // the process ends before the start is committed
+	r.send(saleOn(ecn, 500))
+	if r.desk.count("supersede") != 1 {
+		t.Errorf("booked %d times", r.desk.count("supersede"))
+	}
+	r.restart()
+	r.take()
+	r.pass(30 * time.Second)
+	r.wantAnswers()
+}
+
 func TestRestartWhileTheSaleRunsAndARepeat(t *testing.T) {
 	r := newRig(t, "paycube")
 	p := r.start(ecn, 1023)

@@ -118,7 +118,7 @@ func (m *Machine) current() *sale {
 // the answer to this.
 func (m *Machine) supersede() {
 	if s := m.current(); s != nil {
-		if s.due && s.started() && !s.p.Superseded {
+		if (s.due || s.told && s.frame == nil) && s.started() && !s.p.Superseded { // TO that could not be committed: the journal calls it due
 			m.do(AskSupersede{ID: s.p.ID})
 		}
 		s.due, s.superseded = false, true

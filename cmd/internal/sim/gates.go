@@ -20,12 +20,12 @@ func (o *oracle) confirmable(a *account) {
 		if p.canaryUp < 0 || w.now().Up-p.canaryUp > need {
 			w.fail("a sale begins, and the path was not proved within %s", need)
 		}
-		if p.lostRelay >= 0 && w.t-p.lostRelay > time.Second {
+		if p.lostRelay >= 0 && w.t-max(p.lostRelay, w.asleepUntil) > time.Second {
 			w.fail("a sale begins without a connection to the relay")
 		}
 	}
 	shows := w.prof.ownShow && a.till == "till-2"
-	if s := w.screen; !shows && !s.connected && w.t-s.lostAt > time.Second {
+	if s := w.screen; !shows && !s.connected && w.t-max(s.lostAt, w.asleepUntil) > time.Second {
 		w.fail("a sale begins without a display")
 	}
 }

@@ -45,9 +45,10 @@ func (w *World) heal() {
 		}
 		w.runUntil(w.t + 75*time.Minute)
 	}
+	w.closing = true
 	for range 2 {
 		w.asksAll()
-		w.runUntil(w.t + 20*time.Second)
+		w.runUntil(w.t + time.Minute)
 	}
 }
 
@@ -59,7 +60,9 @@ func (w *World) asksAll() {
 	if w.screen.open && !w.screen.connected {
 		w.screen.reconnects(time.Second)
 	}
-	w.staff.looks()
+	if !w.closing {
+		w.staff.looks()
+	}
 }
 
 // has reports whether a fact of this kind was committed.

@@ -95,7 +95,7 @@ type World struct {
 	staff   staff
 	oracle  *oracle
 	healed  bool // no fault happens any more
-	offered bool // a sale that was asked for has been journaled
+	closing bool // staff have gone home
 
 	history hash.Hash
 	lines   []string

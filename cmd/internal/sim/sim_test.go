@@ -1,0 +1,47 @@
+package sim
+
+import (
+	"flag"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var seeds = flag.Int("seeds", 900, "how many seeds TestPromises plays")
+
+// TestPromises plays fresh seeds each time; a failure prints the seed that replays it. Every fault and every kind of fact must occur.
+func TestPromises(t *testing.T) {
+	first := uint64(time.Now().UnixNano()) % 1_000_000_000
+	t.Logf("%d seeds from %d", *seeds, first)
+	r := Batch{First: first, Seeds: *seeds, Workers: runtime.NumCPU(), Stop: 5}.Play()
+	for _, f := range r.Failed {
+		t.Errorf("seed %d (%s): %s\nreplay: make sim SEED=%d", f.Seed, f.Profile, f.Problem, f.Seed)
+	}
+	if missing := r.Missing(); !t.Failed() && len(missing) > 0 {
+		t.Errorf("never happened in %d seeds from %d: %v", *seeds, first, missing)
+	}
+	t.Log(r.Verdict())
+}
+
+// TestTheSameSeedGivesTheSameRun: byte for byte, history, facts and coverage.
+func TestTheSameSeedGivesTheSameRun(t *testing.T) {
+	for seed := uint64(1); seed <= 12; seed++ {
+		a := Run(seed, Options{Dir: Memory(), History: true})
+		b := Run(seed, Options{Dir: t.TempDir(), History: true})
+		if d := cmp.Diff(a, b); d != "" {
+			t.Fatalf("seed %d:\n%s", seed, d)
+		}
+		if a.Head == "" || len(a.History) < 50 {
+			t.Errorf("seed %d: nothing happened: %+v", seed, a)
+		}
+	}
+}
+
+// TestSeedsDiffer: a seed decides something.
+func TestSeedsDiffer(t *testing.T) {
+	if a, b := Run(1, Options{Dir: Memory()}), Run(2, Options{Dir: Memory()}); a.Digest == b.Digest {
+		t.Error("two seeds, one history")
+	}
+}
