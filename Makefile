@@ -5,7 +5,7 @@ LINT    := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 VULN    := $(GO) tool -modfile=.ci/tools/go.mod govulncheck
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: demo demo-once build test lint bench fuzz vuln setup clean
+.PHONY: demo demo-once build test lint bench fuzz torture vuln setup clean
 
 demo: build
 	bin/kiosk-demo
@@ -40,6 +40,13 @@ fuzz:
 	@for pkg in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz'); do \
 	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; done; done
+
+# Agent, relay and gateway as processes, killed with -9 while three tills sell, KILLS times; SEED=n decides as that run did. The verdict
+# is said last. make test runs a small one.
+KILLS ?= 50
+torture:
+	$(GO) test -c -o bin/house.test ./cmd/internal/house
+	cd cmd/internal/house && ../../../bin/house.test -test.run '^TestTorture$$' -test.v -test.timeout 0 -kills $(KILLS) $(if $(SEED),-seed $(SEED))
 
 # Needs the vulnerability database on the network.
 vuln:

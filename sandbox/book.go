@@ -35,8 +35,15 @@ type recordLine struct {
 
 // toldLine says that a webhook about this record was answered 2xx.
 type toldLine struct {
-	TransactionRef string `json:"transactionRef"`
-	Status         Status `json:"status"`
+	TransactionRef string      `json:"transactionRef"`
+	Status         Status      `json:"status"`
+	Faults         []FaultKind `json:"faults,omitempty"` // that had bent it
+}
+
+// statement is a record at one of its ends: what a webhook is about.
+type statement struct {
+	transactionRef string
+	status         Status
 }
 
 // keep writes one line and waits until it is on the disk; without a book it does nothing. The caller holds s.mu.
@@ -88,7 +95,7 @@ func (s *Server) readBook() error {
 			return err
 		}
 	}
-	told := map[toldLine]bool{}
+	told := map[statement]bool{}
 	number := 0
 	for text := range bytes.Lines(text[:whole]) {
 		number++
@@ -103,7 +110,7 @@ func (s *Server) readBook() error {
 	for _, p := range s.payments {
 		for _, r := range p.records {
 			switch {
-			case r.Type != "PAY" || told[toldLine{r.TransactionRef, r.Status}]:
+			case r.Type != "PAY" || told[statement{r.TransactionRef, r.Status}]:
 			case r.Status == StatusSent:
 				s.schedule(job{due: p.expiresAt, code: r, payment: p})
 			default:
@@ -115,7 +122,7 @@ func (s *Server) readBook() error {
 }
 
 // replay takes over what one line says.
-func (s *Server) replay(line bookLine, told map[toldLine]bool) error {
+func (s *Server) replay(line bookLine, told map[statement]bool) error {
 	switch {
 	case line.Opened != nil:
 		return s.replayOpened(line)
@@ -133,7 +140,7 @@ func (s *Server) replay(line bookLine, told map[toldLine]bool) error {
 		}
 		return nil
 	case line.Told != nil:
-		told[*line.Told] = true
+		told[statement{line.Told.TransactionRef, line.Told.Status}] = true
 		return nil
 	default:
 		return errors.New("it says nothing")

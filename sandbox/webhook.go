@@ -227,7 +227,7 @@ func (s *Server) deliver(ctx context.Context, j job) {
 		w.State, w.Error = HookFailed, err.Error()
 	case status/100 == 2:
 		w.State = HookDelivered
-		if err := s.keep(bookLine{At: w.SentAt, Told: &toldLine{w.Claims.TransactionRef, w.status}}); err != nil {
+		if err := s.keep(bookLine{At: w.SentAt, Told: &toldLine{w.Claims.TransactionRef, w.status, w.Faults}}); err != nil {
 			s.log.Error("a delivered webhook will go out again", "merchant_ref", w.MerchantRef, "error", err.Error())
 		}
 	default:

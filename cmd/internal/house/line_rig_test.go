@@ -37,12 +37,16 @@ type lineOptions struct {
 	timeout string // default: 30s
 	noAgent bool   // the test starts it
 	noShow  bool   // no display
+	gateway func(*world)
 }
 
 // newRig starts everything and waits until the terminal takes sales.
 func newRig(t testing.TB, o lineOptions) *rig {
 	t.Helper()
-	r := &rig{world: newWorld(t)}
+	if o.gateway == nil {
+		o.gateway = (*world).runSandbox
+	}
+	r := &rig{world: newWorldWith(t, o.gateway)}
 	r.device = filepath.Join(r.dir, "kiosk-till")
 	r.putCable()
 	r.configureLine(o)

@@ -21,10 +21,16 @@ const patience = 45 * time.Second
 var bins string
 
 func TestMain(m *testing.M) {
+	if job := os.Getenv(sandboxEnv); job != "" {
+		os.Exit(serveSandbox(job))
+	}
 	code, err := withBrowser(m)
 	if err = errors.Join(err, os.RemoveAll(bins)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
+	}
+	if tortureVerdict != "" {
+		fmt.Println(tortureVerdict) // last: `make torture`
 	}
 	os.Exit(code)
 }
@@ -88,7 +94,13 @@ func freeAddr(t testing.TB) string {
 // eventually asks until check has nothing to complain about; what says what is waited for.
 func eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	within(t, patience, what, check)
+}
+
+// within is eventually with a bound of its own.
+func within(t testing.TB, limit time.Duration, what string, check func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

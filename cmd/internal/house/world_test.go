@@ -33,7 +33,13 @@ type process struct {
 
 func startProcess(t testing.TB, log *record, env []string, name string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(program(t, name), args...), log: log, ended: make(chan struct{})}
+	return launch(t, log, env, program(t, name), args...)
+}
+
+// launch starts any program.
+func launch(t testing.TB, log *record, env []string, path string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(path, args...), log: log, ended: make(chan struct{})}
 	p.cmd.Stderr = log
 	p.cmd.Env = append(os.Environ(), env...)
 	if err := p.cmd.Start(); err != nil {
@@ -46,7 +52,7 @@ func startProcess(t testing.TB, log *record, env []string, name string, args ...
 // kill is what a power cut is to a program: kill -9.
 func (p *process) kill() {
 	p.t.Helper()
-	if err := p.cmd.Process.Kill(); err != nil {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) { // it may have killed itself just now
 		p.t.Fatalf("%s: %v\n%s", p.cmd.Path, err, p.log.tail())
 	}
 	p.crashed()
@@ -90,7 +96,7 @@ type world struct {
 	sandboxURL                   string
 	till, screen, metrics        string // the agent's addresses
 	relayPublic, relayAdmin      string
-	agent, relay                 *process
+	agent, relay, gateway        *process // the gateway is one of its own in the torture only
 	agentLog, relayLog, otherLog *record
 	hookURL                      string
 	secret                       secret.Value // AXS's
@@ -100,12 +106,17 @@ type world struct {
 // newWorld starts the relay and the gateway and writes the agent's files. The agent is started by the test.
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldWith(t, (*world).runSandbox)
+}
+
+func newWorldWith(t testing.TB, startGateway func(*world)) *world {
+	t.Helper()
 	w := &world{
 		t: t, dir: tempDir(t), till: freeAddr(t), screen: freeAddr(t), metrics: freeAddr(t), relayPublic: freeAddr(t), relayAdmin: freeAddr(t),
 		agentLog: &record{}, relayLog: &record{}, otherLog: &record{},
 	}
 	w.tillToken, w.displayToken, w.secret = w.newSecret("till.token"), w.newSecret("display.token"), w.newSecret("axs.secret")
-	w.runSandbox()
+	startGateway(w)
 	w.write("relay.toml", fmt.Sprintf(`
 [public]
 listen = %q
@@ -117,7 +128,7 @@ dir = "%s/store"
 max_bytes = "64MiB"
 `, w.relayPublic, w.relayAdmin, w.dir, w.dir))
 	t.Cleanup(func() {
-		for _, p := range []*process{w.agent, w.relay} {
+		for _, p := range []*process{w.agent, w.relay, w.gateway} {
 			if p != nil {
 				_ = p.cmd.Process.Kill() // most have ended already
 				<-p.ended
@@ -148,6 +159,10 @@ func (w *world) write(name, text string) {
 	}
 }
 
+func worldMerchant(key secret.Value) sandbox.Merchant {
+	return sandbox.Merchant{ClientID: "world-client", Secret: key, LinkIDs: []string{"world-link"}}
+}
+
 // runSandbox serves the simulated gateway until the test ends.
 func (w *world) runSandbox() {
 	w.t.Helper()
@@ -156,7 +171,7 @@ func (w *world) runSandbox() {
 		w.t.Fatal(err)
 	}
 	w.sandboxURL = "http://" + ln.Addr().String()
-	w.sandbox, err = sandbox.New(sandbox.Config{Merchants: []sandbox.Merchant{{ClientID: "world-client", Secret: w.secret, LinkIDs: []string{"world-link"}}}},
+	w.sandbox, err = sandbox.New(sandbox.Config{Merchants: []sandbox.Merchant{worldMerchant(w.secret)}},
 		slog.New(slog.NewTextHandler(w.otherLog, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		w.t.Fatal(err)
