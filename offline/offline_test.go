@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"kiosk-agent/internal/forgetfs"
 	"kiosk-agent/payment"
 )
 
@@ -147,6 +148,7 @@ func mustBeWhole(t testing.TB, path string) Report {
 
 // TestMain lets the test binary be the other process that some tests need.
 func TestMain(m *testing.M) {
+	forgetfs.Main()
 	switch os.Getenv("OFFLINE_TEST_ROLE") {
 	case "appender":
 		appender(os.Getenv("OFFLINE_TEST_PATH"))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"kiosk-agent/internal/forgetfs"
@@ -17,7 +16,7 @@ var (
 	cutSeed = flag.Uint64("cutseed", 0, "seed of the power cuts; 0 = a new one each time")
 )
 
-func isShm(name string) bool { return strings.HasSuffix(name, "-shm") }
+const isShm = "-shm"
 
 // seller sells on a disk that loses its power again and again.
 type seller struct {

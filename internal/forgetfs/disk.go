@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -13,49 +14,13 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// Names says which changes of directories an fsync makes durable.
-type Names int
-
-const (
-	// Ordered is what ext4 and XFS do: changes of directories reach the disk in the order in which they were made, and an fsync of a
-	// file or directory that was changed itself takes everything before that change along.
-	Ordered Names = iota
-	// OwnEntry promises less: an fsync of a file makes its own entry durable and the directories above it, one of a directory its
-	// entries; everything else is kept or lost on its own.
-	OwnEntry
-	// ManPage is what fsync(2) promises: only an fsync of the directory makes an entry durable.
-	ManPage
-)
-
-// Config of a Disk.
-type Config struct {
-	// Seed of every choice at the cut.
-	Seed uint64
-	// Names is what a sync does for directories. Default Ordered.
-	Names Names
-	// Capacity in bytes of all contents; more are refused with ENOSPC. Default 0 = 64 GiB.
-	Capacity int64
-	// Scratch tells by its base name a file that may be mapped into memory and that nothing after a crash depends on, as SQLite's -shm.
-	// What happens to it is not counted as an operation. May be nil.
-	Scratch func(name string) bool
-}
-
-// Image is what a disk holds: slash-separated paths, without a leading slash, and what is there.
-type Image map[string]File
-
-// File is one entry of an Image.
-type File struct {
-	Mode os.FileMode // permissions, and os.ModeDir for a directory
-	Data []byte      // never changed after the image was made
-}
-
 const (
 	rootID          = 1
 	defaultCapacity = 64 << 30
 )
 
-// Disk is one disk in one life: from when it is mounted to the power cut. Make the next one from its Image.
-type Disk struct {
+// disk is one disk in one life, in the process that serves it.
+type disk struct {
 	cfg    Config
 	mu     sync.Mutex
 	rng    *rand.Rand
@@ -87,12 +52,11 @@ type inode struct {
 	lastMeta int               // Ordered: an fsync takes so many changes of names along
 }
 
-// New makes a disk that holds the image; nil is an empty one.
-func New(cfg Config, from Image) *Disk {
+func newDisk(cfg Config, from Image) *disk {
 	if cfg.Capacity <= 0 {
 		cfg.Capacity = defaultCapacity
 	}
-	d := &Disk{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0)), inodes: map[uint64]*inode{}}
+	d := &disk{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0)), inodes: map[uint64]*inode{}}
 	d.newInode("", 0o755, true)
 	for name := range from {
 		d.load(name, from)
@@ -101,7 +65,7 @@ func New(cfg Config, from Image) *Disk {
 }
 
 // load puts one entry of an image and the directories above it on the platter.
-func (d *Disk) load(name string, from Image) *inode {
+func (d *disk) load(name string, from Image) *inode {
 	if name == "." {
 		return d.inodes[rootID]
 	}
@@ -118,10 +82,10 @@ func (d *Disk) load(name string, from Image) *inode {
 	return n
 }
 
-func (d *Disk) newInode(name string, mode uint32, dir bool) *inode {
+func (d *disk) newInode(name string, mode uint32, dir bool) *inode {
 	d.nextID++
 	n := &inode{id: d.nextID, mode: mode, dir: dir, mtime: time.Now()}
-	n.scratch = !dir && d.cfg.Scratch != nil && d.cfg.Scratch(name)
+	n.scratch = !dir && d.cfg.Scratch != "" && strings.HasSuffix(name, d.cfg.Scratch)
 	if dir {
 		n.names, n.kept = map[string]uint64{}, map[string]uint64{}
 	}
@@ -130,7 +94,7 @@ func (d *Disk) newInode(name string, mode uint32, dir bool) *inode {
 }
 
 // step counts an operation that changes something, and cuts the power before it when its time has come.
-func (d *Disk) step(n *inode) {
+func (d *disk) step(n *inode) {
 	if n.scratch {
 		return
 	}
@@ -140,44 +104,8 @@ func (d *Disk) step(n *inode) {
 	d.ops++
 }
 
-// Ops is how many changes and syncs there were.
-func (d *Disk) Ops() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.ops
-}
-
-// CutAfter plans the power cut: it comes after so many more operations that change or sync something, at least one.
-func (d *Disk) CutAfter(ops int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.cutAt = d.ops + max(ops, 1)
-}
-
-// IsCut reports whether the power was cut.
-func (d *Disk) IsCut() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.image != nil
-}
-
-// Image is what the power cut has left. If there was none, it is cut now.
-func (d *Disk) Image() Image {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.cut()
-	return d.image
-}
-
-// Seen is what processes see now: what is left if the power is not cut.
-func (d *Disk) Seen() Image {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.picture(func(n *inode) (map[string]uint64, []byte) { return n.names, n.data })
-}
-
 // picture copies the tree below the root; of shows an inode's entries and content.
-func (d *Disk) picture(of func(*inode) (map[string]uint64, []byte)) Image {
+func (d *disk) picture(of func(*inode) (map[string]uint64, []byte)) Image {
 	img := Image{}
 	var walk func(prefix string, n *inode)
 	walk = func(prefix string, n *inode) {
@@ -222,7 +150,7 @@ func (c change) apply(b []byte) []byte {
 }
 
 // changeContent writes or truncates. A write for which there is too little room is short.
-func (d *Disk) changeContent(n *inode, c change) (written int, errno syscall.Errno) {
+func (d *disk) changeContent(n *inode, c change) (written int, errno syscall.Errno) {
 	length := max(int64(len(n.data)), c.off+int64(len(c.data)))
 	if c.data == nil {
 		length = c.off

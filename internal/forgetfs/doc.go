@@ -12,6 +12,6 @@
 // Config.Scratch may be memory-mapped, and are gone after a cut; no other file can be mapped for writing. An fsync that is made to
 // fail drops what it should have written, as Linux does: a later fsync that succeeds does not bring it back.
 //
-// It needs Linux with /dev/fuse, and root or fusermount3. Methods of Disk may be called from any goroutine. Only tests use this
-// package.
+// It needs Linux with /dev/fuse, and root or fusermount3. Each disk is served by a process of its own, which is the test binary once more:
+// call Main first in TestMain. That process ends with the tests, also when they crash. Only tests use this package.
 package forgetfs

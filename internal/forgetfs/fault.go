@@ -35,36 +35,16 @@ type Fault struct {
 type fault struct {
 	Fault
 	seen, hit int
-}
-
-// Fail sets a fault beside those that are set, and returns how often it has struck so far. Writes to scratch files do not fail, since
-// the kernel makes them when it likes.
-func (d *Disk) Fail(f Fault) (struck func() int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	set := &fault{Fault: f}
-	d.faults = append(d.faults, set)
-	return func() int {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		return set.hit
-	}
-}
-
-// Mend takes all faults away.
-func (d *Disk) Mend() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.faults = nil
+	mended    bool
 }
 
 // strike is the error that the next operation of this kind must end with, 0 for none.
-func (d *Disk) strike(op Op, n *inode) (errno syscall.Errno) {
+func (d *disk) strike(op Op, n *inode) (errno syscall.Errno) {
 	if n != nil && n.scratch && op == Write {
 		return 0
 	}
 	for _, f := range d.faults {
-		if f.Op&op == 0 {
+		if f.mended || f.Op&op == 0 {
 			continue
 		}
 		f.seen++

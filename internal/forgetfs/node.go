@@ -14,7 +14,7 @@ import (
 // node answers the kernel for one inode. It has no PassthroughFd: with one, the kernel would go past us.
 type node struct {
 	fs.Inode
-	d  *Disk
+	d  *disk
 	id uint64
 }
 
@@ -156,7 +156,7 @@ func (n *node) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.En
 	return n.child(ctx, n.d.make(in, name, mode, true), out), 0
 }
 
-func (d *Disk) make(dir *inode, name string, mode uint32, isDir bool) *inode {
+func (d *disk) make(dir *inode, name string, mode uint32, isDir bool) *inode {
 	in := d.newInode(name, mode&0o7777, isDir)
 	d.step(in)
 	d.changeNames(nameChange{{dir: dir.id, name: name, is: in.id}})
@@ -195,7 +195,7 @@ func (n *node) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
 }
 
 // fsync makes durable, or drops what it should have made durable.
-func (d *Disk) fsync(in *inode) syscall.Errno {
+func (d *disk) fsync(in *inode) syscall.Errno {
 	if errno := d.strike(Fsync, in); errno != 0 {
 		in.pending = nil
 		return errno

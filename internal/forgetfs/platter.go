@@ -5,6 +5,7 @@ package forgetfs
 import (
 	"math/rand/v2"
 	"slices"
+	"time"
 )
 
 // entry is one name of a directory that changes from one inode to another; 0 is none.
@@ -43,9 +44,10 @@ func (c nameChange) needs(earlier nameChange, names Names) bool {
 }
 
 // changeNames notes a change of names; the caller has made it for the processes.
-func (d *Disk) changeNames(c nameChange) {
+func (d *disk) changeNames(c nameChange) {
 	for _, e := range c {
 		dir := d.inodes[e.dir]
+		dir.mtime = time.Now()
 		if e.is == 0 {
 			delete(dir.names, e.name)
 		} else {
@@ -65,7 +67,7 @@ func (d *Disk) changeNames(c nameChange) {
 	}
 }
 
-func (d *Disk) isScratch(id uint64) bool { return id != 0 && d.inodes[id].scratch }
+func (d *disk) isScratch(id uint64) bool { return id != 0 && d.inodes[id].scratch }
 
 func (c nameChange) commit(inodes map[uint64]*inode) {
 	for _, e := range c {
@@ -78,7 +80,7 @@ func (c nameChange) commit(inodes map[uint64]*inode) {
 }
 
 // sync makes durable what an fsync of this inode promises.
-func (d *Disk) sync(n *inode) {
+func (d *disk) sync(n *inode) {
 	for _, c := range n.pending {
 		n.disk = c.apply(n.disk)
 	}
@@ -97,7 +99,7 @@ func (d *Disk) sync(n *inode) {
 	d.commitChosen(chosen)
 }
 
-func (d *Disk) commitFirst(count int) {
+func (d *disk) commitFirst(count int) {
 	if count <= 0 {
 		return
 	}
@@ -108,7 +110,7 @@ func (d *Disk) commitFirst(count int) {
 }
 
 // commitChosen makes these changes durable, and those that they need.
-func (d *Disk) commitChosen(chosen []bool) {
+func (d *disk) commitChosen(chosen []bool) {
 	for i := len(d.log) - 1; i >= 0; i-- {
 		for k := range i {
 			chosen[k] = chosen[k] || chosen[i] && d.log[i].needs(d.log[k], d.cfg.Names)
@@ -127,9 +129,9 @@ func (d *Disk) commitChosen(chosen []bool) {
 }
 
 // cut makes the image: once.
-func (d *Disk) cut() {
+func (d *disk) cut() Image {
 	if d.image != nil {
-		return
+		return d.image
 	}
 	f := fate{rng: d.rng, mood: d.rng.IntN(4), sector: []int64{512, 4096}[d.rng.IntN(2)]}
 	if d.cfg.Names == Ordered {
@@ -148,10 +150,16 @@ func (d *Disk) cut() {
 	}
 	d.image = d.picture(func(n *inode) (map[string]uint64, []byte) { return n.kept, n.disk })
 	d.log = nil
+	return d.image
+}
+
+// seen is the image that processes see.
+func (d *disk) seen() Image {
+	return d.picture(func(n *inode) (map[string]uint64, []byte) { return n.names, n.data })
 }
 
 // cutNames keeps or loses each change; what needs a lost one is lost.
-func (d *Disk) cutNames(f fate) {
+func (d *disk) cutNames(f fate) {
 	var lost []nameChange
 	for _, c := range d.log {
 		if slices.ContainsFunc(lost, func(l nameChange) bool { return c.needs(l, d.cfg.Names) }) || f.first(1) == 0 {

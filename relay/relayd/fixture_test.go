@@ -14,11 +14,15 @@ import (
 
 	"go.uber.org/goleak"
 
+	"kiosk-agent/internal/forgetfs"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	forgetfs.Main()
+	goleak.VerifyTestMain(m)
+}
 
 const patience = 20 * time.Second
 
