@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/cmd/internal/agent"
@@ -31,42 +29,45 @@ func credDir() string { return os.Getenv("CREDENTIALS_DIRECTORY") }
 
 func newRun() *cobra.Command {
 	var logJSON bool
+	var r runner
 	cmd := &cobra.Command{
-		Use: "run", Short: "Run the agent", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig(cmd)
-			if err != nil {
+		Use: "run", Short: "Run the agent", Long: runHelp, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if r.path, err = cmd.Flags().GetString("config"); err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
-			log := newLog(cmd.ErrOrStderr(), logJSON)
-			return failed(runAgent(ctx, c, log))
+			hangUp := make(chan os.Signal, 1)
+			signal.Notify(hangUp, syscall.SIGHUP)
+			defer signal.Stop(hangUp)
+			r.log, r.hangUp = newLog(cmd.ErrOrStderr(), logJSON), hangUp
+			r.opts = agent.Options{Version: versionText(), Log: r.log, CredDir: credDir(), OnStep: crashStep(r.log)}
+			err = r.run(ctx)
+			r.log.Info("stopped")
+			return failed(err)
 		},
 	}
 	cmd.Flags().BoolVar(&logJSON, "log-json", false, "write the log as JSON lines")
+	cmd.Flags().StringVar(&r.state, "state", "", "directory of the configuration that passed last (default: $STATE_DIRECTORY, or the journal's)")
+	cmd.Flags().StringVar(&r.display, "spare-display", config.Default().Display.Listen, "the screen's address while no configuration can be used")
+	cmd.Flags().StringVar(&r.metrics, "spare-metrics", config.Default().Metrics.Listen, "the status page's address while no configuration can be used")
 	return cmd
 }
+
+const runHelp = `run works until it is stopped (SIGINT, SIGTERM).
+
+Where it cannot start in full – a mistake in the configuration, a secret or a file that is missing, a journal that cannot be opened – it
+takes no sale, and says so: out of service on the screen, not ready to the tills, the reason on the status page and in /readyz. Where the
+configuration itself is wrong, the one that passed last says where screen and tills are; run keeps it as last-good.toml. It looks again
+every 15 s, when the file changes and at once on SIGHUP, and goes on in full by itself. It ends with 1 where nothing could be served:
+another agent has the journal or the admin socket, or another program has the screen's or the tills' address.`
 
 func newLog(w io.Writer, asJSON bool) *slog.Logger {
 	if asJSON {
 		return slog.New(slog.NewJSONHandler(w, nil))
 	}
 	return slog.New(slog.NewTextHandler(w, nil))
-}
-
-func runAgent(ctx context.Context, c *config.Config, log *slog.Logger) error {
-	a, err := agent.New(c, agent.Options{Version: versionText(), Log: log, CredDir: credDir(), OnStep: crashStep(log)})
-	if err != nil {
-		return err
-	}
-	// Ready means: journal open and its tail verified, listeners bound. It waits for no network, relay or display.
-	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
-		log.Warn("systemd was not told that we are ready", "error", err)
-	}
-	err = a.Run(ctx)
-	log.Info("stopped")
-	return err
 }
 
 // crashStep makes the process kill itself, without any clean-up, right after the fact that KIOSK_AGENT_CRASH_AFTER names was

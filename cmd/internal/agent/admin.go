@@ -18,14 +18,20 @@ import (
 // askWithin bounds how long a health check waits for the engine.
 const askWithin = 2 * time.Second
 
-// watchHandler serves /metrics, /healthz and /readyz.
-func (a *Agent) watchHandler() http.Handler {
+// watchHandler serves the status page, /metrics, /healthz and /readyz. A closed agent is healthy and not ready: it does what can be
+// done, and a supervisor that restarted it would mend nothing and take the screen away.
+func (a *Agent) watchHandler() (http.Handler, error) {
+	page, err := a.statusHandler()
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", page)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), askWithin)
 		defer cancel()
-		if _, err := a.engine.Inspect(ctx); err != nil {
+		if _, err := a.core.Inspect(ctx); err != nil {
 			http.Error(w, "the engine does not answer: "+err.Error(), http.StatusServiceUnavailable)
 			return
 		}
@@ -34,7 +40,7 @@ func (a *Agent) watchHandler() http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), askWithin)
 		defer cancel()
-		snap, err := a.engine.Inspect(ctx)
+		snap, err := a.core.Inspect(ctx)
 		if err != nil {
 			http.Error(w, "the engine does not answer: "+err.Error(), http.StatusServiceUnavailable)
 			return
@@ -49,7 +55,7 @@ func (a *Agent) watchHandler() http.Handler {
 			fmt.Fprintln(w, "ready")
 		}
 	})
-	return guard.Policy{}.Wrap(mux)
+	return guard.Policy{}.Wrap(mux), nil
 }
 
 // listenAdmin binds the admin socket. A socket that nobody answers on is a dead process's and is replaced.
@@ -58,7 +64,7 @@ func listenAdmin(path string) (net.Listener, error) {
 		return nil, fmt.Errorf("admin.socket: %w (create the directory, or set admin.socket)", err)
 	}
 	if conn, err := net.DialTimeout("unix", path, askWithin); err == nil {
-		return nil, errors.Join(fmt.Errorf("admin.socket: another kiosk-agent answers on %s", path), conn.Close())
+		return nil, errors.Join(fmt.Errorf("admin.socket: %w on %s", errOtherAgent, path), conn.Close())
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Type() == os.ModeSocket {
 		if err := os.Remove(path); err != nil {

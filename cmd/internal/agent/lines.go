@@ -72,7 +72,7 @@ func (a *Agent) serveJSON(s config.Serial) (serial.Serve, error) {
 	if s.Token != "" {
 		token, err := secret.Resolve(s.Token, a.opts.CredDir)
 		if err != nil {
-			return nil, fmt.Errorf("token: %w", err)
+			return nil, &SecretError{"token", err}
 		}
 		t.Token = token
 	}
@@ -88,7 +88,7 @@ func (a *Agent) serveECR(s config.Serial) (serial.Serve, error) {
 	session, err := till.New(till.Config{
 		Till: s.Name, Network: s.IsTCP(), Merchant: a.cfg.Display.MerchantName, TerminalID: a.cfg.Terminal.ID,
 		Currency: payment.Currency(a.cfg.Terminal.Currency), Schemes: Schemes(a.cfg),
-	}, d, a.engine, terminal{a}, a.clock, a.log.With("part", "till"), a.registry)
+	}, d, a.core, terminal{a}, a.clock, a.log.With("part", "till"), a.registry)
 	if err != nil {
 		return nil, err
 	}

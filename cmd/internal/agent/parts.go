@@ -60,12 +60,12 @@ func Schemes(c *config.Config) []string {
 func newGateway(c *config.Config, credDir string) (*axs.Gateway, error) {
 	key, err := secret.Resolve(c.AXS.Secret, credDir)
 	if err != nil {
-		return nil, fmt.Errorf("axs.secret: %w", err)
+		return nil, &SecretError{"axs.secret", err}
 	}
 	var previous secret.Value
 	if c.AXS.PreviousSecret != "" {
 		if previous, err = secret.Resolve(c.AXS.PreviousSecret, credDir); err != nil {
-			return nil, fmt.Errorf("axs.previous_secret: %w", err)
+			return nil, &SecretError{"axs.previous_secret", err}
 		}
 	}
 	return newGatewayWith(c, key, previous)
@@ -97,7 +97,7 @@ func CheckSecrets(c *config.Config, credDir string) error {
 	for _, key := range slices.Sorted(maps.Keys(refs)) {
 		v, err := secret.Resolve(refs[key], credDir)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", key, err))
+			errs = append(errs, &SecretError{key, err})
 			continue
 		}
 		if key == "relay.token" {
@@ -105,7 +105,7 @@ func CheckSecrets(c *config.Config, credDir string) error {
 		}
 		for other, w := range tokens {
 			if v.Matches(w.Reveal()) {
-				errs = append(errs, fmt.Errorf("%s: is the same as %s: each needs one of its own", key, other))
+				errs = append(errs, &SecretError{key, fmt.Errorf("is the same as %s: each needs one of its own", other)})
 			}
 		}
 		tokens[key] = v
@@ -171,11 +171,11 @@ func marks(asked, all []string) []string {
 type displayEvents struct{ a *Agent }
 
 func (d displayEvents) DisplayShown(kind, id string, revision int64) {
-	d.a.engine.Post(engine.DisplayShows{Kind: engine.ViewKind(kind), Payment: id, Revision: revision})
+	d.a.core.Post(engine.DisplayShows{Kind: engine.ViewKind(kind), Payment: id, Revision: revision})
 }
 
 func (d displayEvents) DisplayRefused(id string, _ int64, reason string) {
-	d.a.engine.Post(engine.DisplayRefused{Payment: id, Reason: reason})
+	d.a.core.Post(engine.DisplayRefused{Payment: id, Reason: reason})
 }
 
 func (d displayEvents) DisplayState(s ui.State) {
@@ -183,7 +183,7 @@ func (d displayEvents) DisplayState(s ui.State) {
 	if s.Connected {
 		cause = "it has not confirmed a screen yet"
 	}
-	d.a.engine.Post(engine.DisplayChanged{Connected: s.Connected, Cause: cause})
+	d.a.core.Post(engine.DisplayChanged{Connected: s.Connected, Cause: cause})
 }
 
 // network reaches the relay and the gateway for the engine. The relay's client does not exist yet while the engine is built, so it is
@@ -201,7 +201,7 @@ func (n network) AdoptJournal(lost payment.Head) {
 }
 
 // deliveries hands the relay's deliveries to the engine.
-type deliveries struct{ e *engine.Engine }
+type deliveries struct{ e core }
 
 func (d deliveries) Deliver(ctx context.Context, m relay.Delivery) error {
 	return d.e.Deliver(ctx, payment.Envelope{
@@ -228,21 +228,21 @@ func (r relayJournal) Head(context.Context) (relay.Head, error) {
 func (a *Agent) relayEvent(ev relay.Event) {
 	switch ev := ev.(type) {
 	case relay.Connected:
-		a.engine.Post(engine.RelayChanged{Connected: true})
+		a.core.Post(engine.RelayChanged{Connected: true})
 	case relay.Disconnected:
 		cause := ""
 		if ev.Err != nil {
 			cause = ev.Err.Error()
 		}
-		a.engine.Post(engine.RelayChanged{Cause: cause})
+		a.core.Post(engine.RelayChanged{Cause: cause})
 	case relay.CanaryReturned:
-		a.engine.Canary(ev.SentAt)
+		a.core.Post(engine.CanaryReturned{SentUp: ev.SentAt})
 	case relay.CaughtUp:
-		a.engine.Post(engine.CaughtUp{})
+		a.core.Post(engine.CaughtUp{})
 	case relay.HeadKnown:
-		a.engine.Post(a.compare(ev.Head))
+		a.core.Post(a.compare(ev.Head))
 	case relay.ClockOffset:
-		a.engine.Post(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
+		a.core.Post(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
 	}
 }
 

@@ -65,7 +65,7 @@ func (a *Agent) resolve(r *http.Request) (any, error) {
 		return nil, &AdminError{Code: payment.CodeInvalid, Message: "name one payment or one entry", Hint: "kiosk-agent worklist lists them"}
 	}
 	q.By = signature(q.By, peerUID(r))
-	return q, a.engine.Resolve(r.Context(), engine.Resolving{ID: q.ID, Entry: q.Entry, Outcome: q.Outcome, Reason: q.Reason, By: q.By})
+	return q, a.core.Resolve(r.Context(), engine.Resolving{ID: q.ID, Entry: q.Entry, Outcome: q.Outcome, Reason: q.Reason, By: q.By})
 }
 
 func (a *Agent) recover(r *http.Request) (any, error) {
@@ -73,11 +73,14 @@ func (a *Agent) recover(r *http.Request) (any, error) {
 	if err := readAdmin(r, &q); err != nil {
 		return nil, err
 	}
+	if a.journal == nil {
+		return nil, a.core.Recover(r.Context(), q.By, q.Reason) // which says why not
+	}
 	before, err := a.recovered(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	if err := a.engine.Recover(r.Context(), signature(q.By, peerUID(r)), q.Reason); err != nil {
+	if err := a.core.Recover(r.Context(), signature(q.By, peerUID(r)), q.Reason); err != nil {
 		return nil, err
 	}
 	return before, nil
@@ -85,7 +88,7 @@ func (a *Agent) recover(r *http.Request) (any, error) {
 
 // recovered is what a recovery now would give up.
 func (a *Agent) recovered(ctx context.Context) (Recovered, error) {
-	snap, err := a.engine.Inspect(ctx)
+	snap, err := a.core.Inspect(ctx)
 	if err != nil {
 		return Recovered{}, err
 	}

@@ -26,7 +26,7 @@ func (t terminal) Info(till string) device.Info {
 }
 
 func (t terminal) Status(ctx context.Context, till string) (device.Status, error) {
-	snap, err := t.a.engine.Inspect(ctx)
+	snap, err := t.a.core.Inspect(ctx)
 	if err != nil {
 		return device.Status{}, err
 	}
@@ -46,11 +46,16 @@ func (t terminal) Status(ctx context.Context, till string) (device.Status, error
 }
 
 func (t terminal) relay() device.RelayStatus {
-	s := t.a.relay.State()
-	r := device.RelayStatus{Connected: s.Connected, Error: s.LastError}
+	var r device.RelayStatus
 	if u, err := url.Parse(t.a.cfg.Relay.URL); err == nil {
 		r.Host = u.Host
 	}
+	if t.a.relay == nil {
+		r.Error = "not asked for while the terminal is out of service"
+		return r
+	}
+	s := t.a.relay.State()
+	r.Connected, r.Error = s.Connected, s.LastError
 	now := t.a.clock.Boot()
 	if s.Since > 0 {
 		r.Since = device.Time{Time: t.a.clock.Wall().Add(s.Since - now)}
@@ -75,6 +80,9 @@ func (t terminal) display() device.DisplayStatus {
 }
 
 func (t terminal) journal() device.JournalStatus {
+	if t.a.journal == nil {
+		return device.JournalStatus{}
+	}
 	j := device.JournalStatus{Writable: t.a.journal.Writable() == nil}
 	if free, err := t.a.journal.FreeBytes(); err == nil {
 		j.FreeBytes = free

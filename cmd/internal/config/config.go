@@ -142,8 +142,8 @@ type Admin struct {
 	Socket string `toml:"socket" doc:"The Unix socket of the operator commands."`
 }
 
-// stateDir is where the defaults put what the program makes itself.
-const stateDir = "/var/lib/kiosk-agent/"
+// StateDir is where the defaults put what the program makes itself.
+const StateDir = "/var/lib/kiosk-agent/"
 
 // Default is the configuration of an empty file.
 func Default() Config {
@@ -155,8 +155,8 @@ func Default() Config {
 		},
 		AXS:     AXS{Schemes: []string{}, AmountAs: "string", SendExpiry: true, MaxP2C: 1000},
 		Till:    Till{WebSocket: WebSocket{Listen: "127.0.0.1:7654", Tills: []NamedTill{}, AllowedOrigins: []string{}, Hosts: []string{}}},
-		Display: Display{Listen: "127.0.0.1:7655", Token: "file:" + stateDir + "display.token", Languages: []string{"en", "zh", "ms", "ta"}},
-		Journal: Journal{Path: stateDir + "journal.db", Retention: seconds(400 * 24 * 3600), MinFree: 64 << 20},
+		Display: Display{Listen: "127.0.0.1:7655", Token: "file:" + StateDir + "display.token", Languages: []string{"en", "zh", "ms", "ta"}},
+		Journal: Journal{Path: StateDir + "journal.db", Retention: seconds(400 * 24 * 3600), MinFree: 64 << 20},
 		Metrics: Metrics{Listen: "127.0.0.1:7656"},
 		Admin:   Admin{Socket: "/run/kiosk-agent/admin.sock"},
 	}

@@ -1,0 +1,186 @@
+package agent
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strconv"
+	"time"
+
+	"kiosk-agent/device"
+	"kiosk-agent/payment"
+)
+
+//go:embed status.html
+var statusHTML string
+
+// statusStyle stands in the page itself, which loads nothing from anywhere.
+const statusStyle = `
+:root { color-scheme: light dark; --line: #d5d7dc; --soft: #5d626c; --card: #fff; --back: #f2f3f5; --ink: #1b1d21; --mark: #1b7f3b; }
+@media (prefers-color-scheme: dark) { :root { --line: #3a3d44; --soft: #a5abb6; --card: #22242a; --back: #16171b; --ink: #eceef2; --mark: #41b866; } }
+body { margin: 0; background: var(--back); color: var(--ink); font: 16px/1.45 system-ui, sans-serif; overflow-wrap: anywhere; }
+body.bad { --mark: #c0392b; }
+body.wait { --mark: #b9770e; }
+main { max-width: 44rem; margin: 0 auto; padding: 1rem; }
+header, section, table { background: var(--card); border-radius: .5rem; padding: .9rem 1rem; margin: 0 0 .8rem; }
+header { border-left: .5rem solid var(--mark); }
+section { border-left: .5rem solid var(--mark); }
+h1 { margin: 0; font-size: 1.7rem; color: var(--mark); }
+h2 { margin: 0; font-size: 1rem; }
+p { margin: .25rem 0 0; }
+.terminal, .code, footer { color: var(--soft); font-size: .85rem; margin: 0; }
+.code { margin-top: .25rem; font-family: ui-monospace, monospace; }
+table { width: 100%; box-sizing: border-box; border-collapse: collapse; display: block; }
+tbody { display: table; width: 100%; }
+tr + tr > * { border-top: 1px solid var(--line); }
+th, td { text-align: left; vertical-align: top; padding: .4rem .5rem .4rem 0; font-weight: normal; }
+th { color: var(--soft); width: 9rem; }
+.bad { color: #c0392b; }
+@media (max-width: 30rem) { main { padding: .6rem; } th { width: 6rem; } }
+`
+
+// statusPage is what statusHTML shows. Nothing in it is a secret, a token or an address that is a capability.
+type statusPage struct {
+	Terminal, State, Means, Class string
+	Reasons                       []payment.Reason
+	Rows                          []statusRow
+	Style                         template.CSS
+	At                            string
+}
+
+type statusRow struct {
+	Name, Value string
+	Bad         bool
+}
+
+// statusHandler serves the page for people. It answers 200 whatever it says: /readyz is for programs.
+func (a *Agent) statusHandler() (http.Handler, error) {
+	t, err := template.New("status").Parse(statusHTML)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(statusStyle))
+	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), askWithin)
+		defer cancel()
+		st, err := terminal{a}.Status(ctx, "")
+		if err != nil {
+			http.Error(w, "the engine does not answer: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		var page bytes.Buffer
+		if err := t.Execute(&page, a.statusPage(st)); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		for name, value := range map[string]string{
+			"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy, "Cache-Control": "no-store",
+			"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
+		} {
+			w.Header().Set(name, value)
+		}
+		_, _ = w.Write(page.Bytes())
+	}), nil
+}
+
+func (a *Agent) statusPage(st device.Status) statusPage {
+	p := statusPage{
+		Terminal: cmp.Or(a.cfg.Terminal.ID, "kiosk-agent"), State: "ready", Means: "A sale can start now.", Reasons: st.Reasons,
+		Style: statusStyle, At: a.clock.Wall().Format(time.DateTime),
+	}
+	switch {
+	case len(a.closed) > 0:
+		p.State, p.Means, p.Class = "out of service", "No sale can start until this is mended. The agent looks every few seconds and goes on by itself.", "bad"
+	case !st.Ready:
+		p.State, p.Means, p.Class = "not ready", "No sale can start now.", "wait"
+	case st.Active != nil:
+		p.Means = "A payment is under way."
+	}
+	p.Rows = []statusRow{
+		{Name: "Version", Value: a.opts.Version},
+		{Name: "Configuration", Value: cmp.Or(a.cfg.Path(), "none that can be used"), Bad: a.cfg.Path() == ""},
+		a.journalRow(st.Journal), relayRow(st.Relay), displayRow(st.Display),
+		{Name: "Clock", Value: clockText(st.Clock), Bad: !st.Clock.Plausible},
+	}
+	for _, t := range st.Tills {
+		p.Rows = append(p.Rows, tillRow(t))
+	}
+	return p
+}
+
+func (a *Agent) journalRow(j device.JournalStatus) statusRow {
+	row := statusRow{Name: "Journal", Bad: !j.Writable}
+	switch {
+	case a.cfg.Path() == "":
+		row.Value = "not known without a configuration"
+	case a.journal == nil:
+		row.Value = a.cfg.Journal.Path + ", cannot be opened"
+	default:
+		row.Value = fmt.Sprintf("%s, head %d, %d MiB free", a.cfg.Journal.Path, j.HeadSeq, j.FreeBytes>>20)
+		if !j.Writable {
+			row.Value += ", takes no entries"
+		}
+	}
+	return row
+}
+
+func relayRow(r device.RelayStatus) statusRow {
+	row := statusRow{Name: "Relay", Value: "not connected", Bad: !r.Connected}
+	if r.Connected {
+		row.Value = "connected"
+	}
+	if r.Host != "" {
+		row.Value += " to " + r.Host
+	}
+	if r.CanaryAge != nil {
+		row.Value += ", last test message " + strconv.Itoa(*r.CanaryAge) + " s ago"
+	}
+	if r.Error != "" {
+		row.Value += ": " + r.Error
+	}
+	return row
+}
+
+func displayRow(d device.DisplayStatus) statusRow {
+	row := statusRow{Name: "Display", Value: "not connected", Bad: !d.Connected}
+	if d.Connected {
+		row.Value = "connected, shows " + cmp.Or(d.Showing, "nothing yet")
+	}
+	if d.Warning != "" {
+		row.Value += ": " + d.Warning
+	}
+	return row
+}
+
+func clockText(c device.ClockStatus) string {
+	switch {
+	case !c.Plausible:
+		return "wrong"
+	case c.OffsetMS == nil:
+		return "plausible"
+	default:
+		return fmt.Sprintf("%d ms from the relay's", *c.OffsetMS)
+	}
+}
+
+func tillRow(t device.TillStatus) statusRow {
+	row := statusRow{Name: "Till " + t.Name, Value: t.Kind + ", not connected"}
+	if t.Connected {
+		row.Value = t.Kind + ", connected"
+	}
+	if t.Error != "" {
+		row.Value, row.Bad = row.Value+": "+t.Error, true
+	}
+	if t.Hint != "" {
+		row.Value += " (" + t.Hint + ")"
+	}
+	return row
+}
