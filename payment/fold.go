@@ -88,7 +88,7 @@ func (f *Folder) take(fact Fact) {
 	case MintSent:
 		f.p.MintSent = true
 	case MintFailed:
-		if !f.p.Minted {
+		if !f.p.Minted && !f.p.Final {
 			f.e.MintFailed = true
 			f.p.Reason = &Reason{Code: "mint_failed", Message: d.Message}
 		}
@@ -100,24 +100,21 @@ func (f *Folder) take(fact Fact) {
 	case Shown:
 		f.p.Shown = true
 	case DisplayLost:
-		f.end(fact, &Reason{Code: "display_lost", Message: "no display showed the code: " + d.Reason})
-		f.e.Cancel = true
+		f.e.Cancel = f.end(fact, &Reason{Code: "display_lost", Message: "no display showed the code: " + d.Reason}) || f.e.Cancel
 	case CancelRequested:
-		f.end(fact, nil)
-		f.e.Cancel = true
+		f.e.Cancel = f.end(fact, nil) || f.e.Cancel
 	case DeadlinePassed:
-		f.end(fact, nil)
-		f.e.Deadline = true
+		f.e.Deadline = f.end(fact, nil) || f.e.Deadline
 	case Withdrawn:
 		f.p.Withdrawn, f.p.WithdrawnUp = true, fact.Up
 	case PathProved:
-		if f.p.Withdrawn && !f.p.Policy.Query && !f.p.Final {
+		if f.searching() && !f.p.Policy.Query {
 			f.e.Searched, f.unconfirmed = true, true
 		}
 	case QueryEmpty:
 		f.queryEmpty(fact)
 	case Undecided:
-		f.e.Undecided = f.e.Undecided || !f.p.Final
+		f.e.Undecided = f.e.Undecided || f.p.EndedBy != "" && !f.p.Final
 	case Notified:
 		f.notified(fact, d.Record)
 	case Superseded:
@@ -141,21 +138,26 @@ func (f *Folder) contradict(before, after visible) {
 	}
 }
 
-// end notes what ended the customer's time; the first cause stays.
-func (f *Folder) end(fact Fact, why *Reason) {
+// searching reports whether the evidence rule is running: the customer's time has ended, and the code has left the screen.
+func (f *Folder) searching() bool { return f.p.EndedBy != "" && f.p.Withdrawn && !f.p.Final }
+
+// end notes what ended the customer's time; the first cause stays. It reports whether the fact counts: a final payment has ended
+// already.
+func (f *Folder) end(fact Fact, why *Reason) bool {
 	if f.p.EndedBy != "" || f.p.Final {
-		return
+		return !f.p.Final
 	}
 	f.p.EndedBy, f.p.EndedBoot, f.p.EndedUp = fact.Kind(), fact.Boot, fact.Up
 	if why != nil {
 		f.p.Reason = why
 	}
+	return true
 }
 
 // queryEmpty counts towards the evidence rule: two answers without a PAY SUCCESS after the withdrawal, settle apart. Answers of
 // two boots are further apart than any settle.
 func (f *Folder) queryEmpty(fact Fact) {
-	if !f.p.Withdrawn || f.p.Final || !f.p.Policy.Query {
+	if !f.searching() || !f.p.Policy.Query {
 		return
 	}
 	if !f.emptySeen {
