@@ -262,6 +262,7 @@ func (f *Folder) conclude(fact Fact) {
 	if f.p.Final && !wasFinal { // a correction begins no new window
 		f.p.FinalBoot, f.p.FinalUp = fact.Boot, fact.Up
 	}
+	f.p.Disputed = f.e.Paid && f.e.Contradicts
 	f.p.Flags = f.flags()
 	f.p.Reason = f.reason()
 	if f.p.Final || f.p.EndedBy != "" {

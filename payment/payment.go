@@ -109,6 +109,7 @@ type Payment struct {
 	Line         *Line          // on an ECR line: how it was asked for
 	Sent         []Transmission // on an ECR line: every sending of an outcome, oldest first
 	Superseded   bool           // on an ECR line: another sale was asked for while the response was due
+	Disputed     bool           // paid, and the gateway has also said something that does not fit
 	Transactions []string       // the gateway's references of every payment that counts as paid
 	LastSeq      int64
 }

@@ -73,6 +73,14 @@ type QueryAnswer struct {
 	Failure    string   // why the answer does not count, safe to store and to show: "timeout", "HTTP 500", "not JSON"
 }
 
+// MintAnswer is what asking a gateway for a code or link came to. Exactly one of Minted and Failure says something.
+type MintAnswer struct {
+	Minted    Minted
+	ValidFor  time.Duration // how long the gateway lets it be paid, counted from the moment at which it was asked; 0 = not stated
+	Failure   string        // why there is none, safe to store and to show: "timeout after 10s", "HTTP 503"
+	NeverSent bool          // with Failure: provably no byte of the request reached the gateway, so that nothing can be payable there
+}
+
 // ErrUnopened is what a gateway's error wraps when a delivery is not, or does not open as, a statement of that gateway. Its
 // text is safe to store and to show, and tells nothing of the content.
 var ErrUnopened = errors.New("not a verified notification")

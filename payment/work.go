@@ -1,5 +1,7 @@
 package payment
 
+import "slices"
+
 // Task is one thing that staff must do about a payment, or about a fact that belongs to none.
 type Task struct {
 	Code string `json:"code"` // a status, a flag, "contradicted", "owed", "unmatched" or "parked"
@@ -29,6 +31,9 @@ func (p Payment) Tasks() []Task {
 			add(string(f), text)
 		}
 	}
+	if p.Disputed && !slices.Contains(p.Flags, FlagAmountMismatch) {
+		add("disputed", disputedWork)
+	}
 	if p.Status == StatusUnknown && len(p.Flags) == 0 {
 		add(string(StatusUnknown), unknownWork)
 	}
@@ -46,6 +51,9 @@ func (p Payment) NeedsStaff() bool {
 
 const unknownWork = "Nobody could say in time whether the customer paid. Look the merchant reference up in the gateway's portal: " +
 	"if it is paid, book the sale and resolve it as approved; if it is not, resolve it as not-paid. Until then do not charge the customer again."
+
+const disputedWork = "The gateway reports that this sale is paid, and has also reported something that does not fit (another transaction that was refused " +
+	"after it had succeeded). Look the merchant reference up in its portal, then resolve it."
 
 var flagWork = map[Flag]string{
 	FlagLate: "The customer paid after the till was told that no payment was made. If the goods were handed over, book the sale; if they were " +
