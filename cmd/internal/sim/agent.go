@@ -34,6 +34,7 @@ type agent struct {
 	canaryUp  time.Duration // when the newest canary that came back was sent; -1 = none has
 	rollback  string        // why the journal is not the newest that the relay knows
 	caughtUp  bool          // on the present connection
+	behindAt  time.Duration // true time since which it has not
 	lostRelay time.Duration // true time since which there is no connection; -1 = there is one
 	taking    bool
 	wake      uint64 // number of the newest alarm
@@ -86,7 +87,7 @@ func (w *World) startAgent() {
 	w.proc++ // what was meant for nobody does not reach it
 	w.say("agent", "process %d starts", w.proc)
 	a := &agent{
-		w: w, screen: engine.View{Kind: engine.ViewIdle}, canaryUp: -1, starts: map[engine.Ticket]*sale{}, asked: map[uint64]time.Duration{}, secrets: w.gw.configured,
+		w: w, screen: engine.View{Kind: engine.ViewIdle}, canaryUp: -1, behindAt: w.t, starts: map[engine.Ticket]*sale{}, asked: map[uint64]time.Duration{}, secrets: w.gw.configured,
 	}
 	if err := w.disk.open(); err != nil {
 		w.dies(false, "the journal cannot be opened: "+err.Error())
@@ -153,6 +154,7 @@ func (w *World) bury(proc int, reboot bool) {
 	case w.disk.backup != nil && w.hit(journalRestored):
 		w.disk.restore()
 		away += w.between(0, 10*time.Minute)
+		w.after(away+w.between(100*time.Millisecond, 2*time.Second), w.staff.recovers) // in a hurry
 	case w.disk.made < maxJournals && w.hit(journalLost):
 		w.disk.lose()
 		away += w.between(0, 10*time.Minute)
@@ -165,6 +167,7 @@ func (w *World) bury(proc int, reboot bool) {
 			return
 		}
 		if reboot {
+			defer w.watchIsCut()
 			w.bootAt = w.t - w.between(5*time.Second, 30*time.Second)
 			if w.hit(clockJumpsYears) {
 				w.jump(pick(w, -1, 1))

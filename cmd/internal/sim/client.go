@@ -170,11 +170,14 @@ func (c *client) observe(ev relay.Event) {
 	switch ev := ev.(type) {
 	case relay.Connected:
 		a.w.say("client", "is connected")
-		a.caughtUp, a.lostRelay = false, -1
+		a.caughtUp, a.behindAt, a.lostRelay = false, a.w.t, -1
 		a.post(engine.RelayChanged{Connected: true})
 	case relay.Disconnected:
 		a.w.say("client", "is disconnected: %v", ev.Err)
-		if a.caughtUp = false; a.lostRelay < 0 {
+		if a.caughtUp {
+			a.caughtUp, a.behindAt = false, a.w.t
+		}
+		if a.lostRelay < 0 {
 			a.lostRelay = a.w.t
 		}
 		a.post(engine.RelayChanged{Cause: ev.Err.Error()})

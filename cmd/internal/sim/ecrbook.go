@@ -129,7 +129,7 @@ func (t *ecrTill) reconciles(m foreigntill.Message, txn string) {
 	for _, s := range t.w.sales {
 		if s.till == lineTill && s.ecn == m.ECN && t.w.prof.style == counting && s != t.sale && !s.approved && t.d.Codes[m.Code] == foreigntill.Approved {
 			t.say("learns that sale %d was approved", s.no)
-			t.w.oracle.lineApproved(s, txn)
+			t.w.oracle.lineApproved(s, txn, true)
 			s.approved, s.txn, s.status = true, txn, payment.StatusApproved
 		}
 	}
@@ -175,7 +175,7 @@ func amountIs(m foreigntill.Message, cents int64) bool {
 func (t *ecrTill) decides(s *sale, status payment.Status, txn string) {
 	t.say("books sale %d as %s %s", s.no, status, txn)
 	if status == payment.StatusApproved {
-		t.w.oracle.lineApproved(s, txn)
+		t.w.oracle.lineApproved(s, txn, t.polls > 0)
 		s.approved, s.txn = true, txn
 	}
 	s.status, s.heard = status, true

@@ -82,6 +82,12 @@ func (t *ecrTill) wants() {
 	t.say("wants sale %d: ECN %s, %d", s.no, s.ecn, s.money.Amount)
 	t.sale, t.last, t.polls = s, s, 0
 	t.send(&request{m: t.d.Sale(s.ecn, fn, s.money.Amount, ""), s: s})
+	if w.hit(tillForgets) { // and the cashier types the next sale
+		w.after(w.between(2*time.Second, 50*time.Second), func() {
+			t.reboots()
+			w.after(w.between(4*time.Second, 9*time.Second), t.wants)
+		})
+	}
 	if t.d.Cancel != "" && w.hit(tillCancels) {
 		w.after(w.between(3*time.Second, 90*time.Second), func() { t.cancels(s) })
 	}

@@ -34,7 +34,7 @@ func (o *oracle) confirmable(a *account) {
 func (o *oracle) recovered(r payment.Recovered) {
 	o.accepted = r.Lost
 	if p := o.w.agent; p != nil {
-		if p.now != nil && !p.caughtUp && p.lostRelay < 0 {
+		if !p.caughtUp && o.w.t-max(p.behindAt, o.w.asleepUntil) > time.Second {
 			o.w.fail("the journal is accepted before the relay has sent what it holds")
 		}
 		p.rollback = ""

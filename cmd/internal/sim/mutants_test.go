@@ -25,7 +25,7 @@ func mutants() []mutant {
 		one("an approval with a reversal stays approved and unflagged", "payment/fold.go", "		f.anyReversal = true\n", ""),
 		one("a second payment is no duplicate", "payment/fold.go", "{len(f.p.Transactions) > 1, FlagDuplicate}", "{false, FlagDuplicate}"),
 		one("a late payment is not flagged", "payment/fold.go", "f.late = f.toldNotPaid", "f.late = false"),
-		one("what staff settled stays settled", "payment/fold.go", "if !agrees && !r.Contradicted {", "if false {"),
+		one("what staff settled stays settled", "payment/fold.go", "if !agrees && !r.Contradicted {", "if false && !agrees {"),
 		one("a sale goes out on the line without its commit", "device/till/link.go",
 			"	if !a.tell {\n		m.link.phase = ready", "	if true {\n		m.link.phase = ready"),
 
@@ -86,7 +86,7 @@ func mutants() []mutant {
 		one("the canary's gate is off", "payment/engine/ready.go", "	if m.cfg.RequireCanary > 0 {\n		m.pathReason(now, add)", "	if false {\n		m.pathReason(now, add)"),
 		one("the display's gate is off", "payment/engine/ready.go",
 			"	if m.cfg.RequireScreen && !m.showsItself(till) && (!m.displayUp || !m.displayProved) {", "	if false {"),
-		one("a journal that was rolled back sells", "payment/engine/ready.go", `	if m.rollback != "" {`, "	if false {"),
+		one("a journal that was rolled back sells", "payment/engine/ready.go", "	if m.rollback != \"\" {\n		add(", "	if false {\n		add("),
 		one("a journal is accepted before the backlog was read", "payment/engine/staff.go", "	case !s.m.caughtUp:\n", "	case false:\n"),
 		one("the till hears of no withdrawal", "payment/engine/evidence.go", "	s.fact(a.p.ID, payment.Withdrawn{})\n	a.showBy = 0\n", "	a.showBy = 0\n"),
 	}

@@ -42,10 +42,11 @@ type account struct {
 	withdrawnAt   time.Duration // true time
 	withdrawnUp   time.Duration // and boot clock
 	withdrawnBoot string
-	deadline      time.Duration // boot clock
-	frames        [][]byte      // committed as offered on the line
-	paid          bool          // a right SUCCESS is in the journal
-	toldNotPaid   bool          // declined, expired or cancelled was offered before that
+	deadline      time.Duration   // boot clock
+	frames        [][]byte        // committed as offered on the line
+	empties       []time.Duration // true times of the questions whose silence counts
+	paid          bool            // a right SUCCESS is in the journal
+	toldNotPaid   bool            // declined, expired or cancelled was offered before that
 	offered       int64
 	acked         int64
 	toldApproved  bool
@@ -183,6 +184,12 @@ func (o *oracle) emptyQuery(a *account) {
 	if !a.withdrawn || w.agent.asked[q.Round] < a.withdrawnAt {
 		w.fail("query_empty for %s answers a question from before the withdrawal", a.id)
 	}
+	for _, r := range q.Answer.Records {
+		if r.MerchantRef != a.ref || !payment.Known(r) || r.Type == payment.TypePay && r.Status == payment.RecordSuccess {
+			w.fail("query_empty for %s, and the answer was %s", a.id, answerText(q.Answer))
+		}
+	}
+	a.empties = append(a.empties, w.agent.asked[q.Round])
 	if q.Answer.Failure != "" || q.Answer.NotFound && !w.gw.proved {
 		w.fail("query_empty for %s, and the answer was %s", a.id, answerText(q.Answer))
 	}

@@ -34,6 +34,9 @@ func (s *staff) looks() {
 // recovers accepts the journal.
 func (s *staff) recovers() {
 	w := s.w
+	if w.agent == nil {
+		return
+	}
 	w.say("staff", "recover")
 	w.agent.ask(func(to engine.Ticket) engine.Event {
 		return engine.Recovering{By: "staff", Reason: "the disk was replaced", To: to}

@@ -52,6 +52,9 @@ func (o *oracle) notPaid(a *account, p payment.Payment) {
 		return // finished by an attempt in mode qr, or never minted
 	}
 	if !slices.Contains(p.Flags, payment.FlagUnconfirmed) {
+		if n := len(a.empties); !w.prof.finish && (n < 2 || a.empties[n-1]-a.empties[0] < settle) {
+			w.fail("%s is told as %s, and there were no two answers %s apart: %v", p.ID, p.Status, settle, a.empties)
+		}
 		for _, c := range l.caps {
 			if c.good && c.at <= a.withdrawnAt && p.Policy.Query && !w.prof.finish {
 				w.fail("%s is told as %s, and %s was paid before its code was withdrawn: two queries must have shown it", p.ID, p.Status, c.txn)
@@ -115,7 +118,7 @@ func (o *oracle) stored(s *sale, rev int64) {
 }
 
 // lineApproved checks an approval that a till on a line books.
-func (o *oracle) lineApproved(s *sale, txn string) {
+func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 	w := o.w
 	for _, l := range w.gw.links {
 		for _, c := range l.caps {
@@ -125,8 +128,8 @@ func (o *oracle) lineApproved(s *sale, txn string) {
 			switch {
 			case !c.good, l.money != s.money:
 				w.fail("the line approves sale %d with a payment of another amount: %s", s.no, c.txn)
-			case l.sale != s && w.prof.style == constant && l.sale.status == payment.StatusUnknown && !l.sale.approved:
-				// The till gave that one up and asked for the same again under the same number: nobody can tell the two apart.
+			case l.sale != s && w.prof.style == constant && !l.sale.approved && (last || l.sale.status == payment.StatusUnknown):
+				// The same again under the same number, and the till never heard of that approval: nobody can tell the two apart.
 			case l.sale != s:
 				w.fail("the line approves sale %d with the payment of sale %d", s.no, l.sale.no)
 			}
