@@ -5,7 +5,7 @@ LINT    := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 VULN    := $(GO) tool -modfile=.ci/tools/go.mod govulncheck
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: demo demo-once build test lint bench fuzz torture vuln setup clean
+.PHONY: demo demo-once build test lint bench fuzz torture sim sim-mutants vuln setup clean
 
 demo: build
 	bin/kiosk-demo
@@ -47,6 +47,17 @@ KILLS ?= 50
 torture:
 	$(GO) test -c -o bin/house.test ./cmd/internal/house
 	cd cmd/internal/house && ../../../bin/house.test -test.run '^TestTorture$$' -test.v -test.timeout 0 -kills $(KILLS) $(if $(SEED),-seed $(SEED))
+
+# The deterministic simulation (cmd/internal/sim): SEEDS runs with fresh seeds, or SEED=n again with its history. The verdict is said last.
+# FIRST=n plays the seeds from n on.
+SEEDS ?= 1000
+sim:
+	$(GO) build -o bin/kiosk-sim ./cmd/internal/sim/kiosk-sim
+	@bin/kiosk-sim $(if $(SEED),-seed $(SEED),-seeds $(SEEDS) $(if $(FIRST),-first $(FIRST)))
+
+# Breaks the agent on purpose in each way of cmd/internal/sim/mutants_test.go; the simulation must find each. make test tries some.
+sim-mutants:
+	$(GO) test ./cmd/internal/sim -run '^TestMutantsAreCaught$$' -mutants -v -timeout 60m
 
 # Needs the vulnerability database on the network.
 vuln:

@@ -44,7 +44,6 @@ type capture struct {
 	at       time.Duration
 	good     bool // the amount, the currency and the code are the sale's
 	reversed bool
-	doubtful bool // SUCCESS with a code that says otherwise: whether money moved, nobody can tell
 }
 
 // statement is a record and when the query begins to show it.
@@ -159,7 +158,7 @@ func (g *gateway) collect(l *link, change func(*payment.Record)) *capture {
 	c := &capture{txn: r.TransactionRef, at: g.w.t, good: true}
 	if change != nil {
 		change(&r)
-		c.good, c.doubtful = false, r.Amount == l.money.Amount && r.Currency == string(l.money.Currency)
+		c.good = false
 	}
 	l.caps = append(l.caps, c)
 	g.w.cov.Collected++

@@ -114,22 +114,7 @@ func (v *verdict) known(l *link) (good, bad, reversed int) {
 			bad++
 		}
 	}
-	if good > 0 {
-		bad -= v.doubtful(l)
-	}
 	return good, bad, reversed
-}
-
-// doubtful counts what the journal knows of payments whose code contradicts their status: beside a right one they change nothing.
-func (v *verdict) doubtful(l *link) (n int) {
-	for _, s := range l.records {
-		for _, c := range l.caps {
-			if c.doubtful && s.rec.TransactionRef == c.txn && v.o.contents[s.rec.Content()] {
-				n++
-			}
-		}
-	}
-	return n
 }
 
 // link compares one link's money with what the agent says about its payment.
@@ -151,7 +136,7 @@ func (v *verdict) link(l *link) {
 	if !p.Final {
 		w.fail("%s is stuck: %s", a.id, p.Status)
 	}
-	if w.prof.query && !w.cutWatch && kgood+kbad+kreversed+v.doubtful(l) < good+bad+reversed {
+	if w.prof.query && !w.cutWatch && kgood+kbad+kreversed < good+bad+reversed {
 		w.fail("%s: the gateway took %d+%d payments and gave %d back; the journal knows of %d+%d and %d", a.id, good, bad, reversed, kgood, kbad, kreversed)
 	}
 	if p.Status == payment.StatusApproved && kgood == 0 {
