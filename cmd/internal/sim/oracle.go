@@ -209,7 +209,7 @@ func (o *oracle) rolledBack(n int) {
 	}
 	for _, e := range all {
 		if a, b := o.accounts[e.f.Payment], told[e.f.Payment]; a != nil && b != nil && !o.lost[a.id] {
-			a.toldApproved = b.toldApproved
+			a.toldApproved, a.empties = b.toldApproved, b.empties
 		}
 	}
 }

@@ -28,7 +28,7 @@ type Result struct {
 	Problem  string   // "" = every promise was kept
 	Digest   string   // of the history
 	Head     string   // the journal's last hash
-	History  []string // when asked for, and the last lines of a run that failed
+	History  []string // when asked for
 	Coverage Coverage
 }
 
@@ -111,8 +111,6 @@ func (w *World) fail(format string, args ...any) {
 	panic(violation{fmt.Sprintf(format, args...)})
 }
 
-// tailLines is how much of its history a failed run shows when nobody asked for more.
-const tailLines = 4000
 
 // say adds a line to the history.
 func (w *World) say(who, format string, args ...any) {
