@@ -16,6 +16,7 @@ const (
 	watchFirst    = 30 * time.Second // after the end, then doubling
 	watchMost     = time.Hour
 	watchCap      = 256 // payments that are watched at once
+	recentBoots   = 3   // whose payments are watched anew after a reboot, whatever the wall clock says
 )
 
 // inquiry is what is known about asking for one payment. It is volatile: a restart asks anew.

@@ -266,6 +266,10 @@ func TestTheWatchGoesOnAfterARestart(t *testing.T) {
 		r.pass(time.Second)
 		r.answerNext(found(paid(p)))
 		r.wantStatus(p.ID, payment.StatusApproved, payment.FlagLate)
+		r.pass(time.Hour)
+		if n := r.inspect().Watched; n != 1 {
+			t.Errorf("an hour later %d payments are watched", n)
+		}
 	}
 }
 

@@ -162,24 +162,37 @@ func (m *Machine) remember(now Now) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range slices.Backward(ids) {
+	var recent []string // boots
+	var final []payment.Payment
+	for _, id := range ids {
 		facts, err := m.ledger.Facts(id)
 		if err != nil {
 			return err
 		}
-		if p, ok := payment.Fold(facts); ok && p.Final {
-			m.inquiries.watch(p, now.Up, watchUntil(p, now))
+		p, ok := payment.Fold(facts)
+		if !ok || !p.Final {
+			continue
 		}
+		if len(recent) < recentBoots && !slices.Contains(recent, p.FinalBoot) {
+			recent = append(recent, p.FinalBoot)
+		}
+		final = append(final, p)
+	}
+	for _, p := range slices.Backward(final) {
+		m.inquiries.watch(p, now.Up, watchUntil(p, now, slices.Contains(recent, p.FinalBoot)))
 	}
 	return nil
 }
 
 // watchUntil is the boot clock at which the watch of a final payment ends. After a reboot only the wall clock can tell its age, and
-// that may be wrong: the payment is asked for at least once more.
-func watchUntil(p payment.Payment, now Now) time.Duration {
+// that may be wrong by years: payments of the recent boots are watched for the whole time again, older ones asked for at least once.
+func watchUntil(p payment.Payment, now Now, recent bool) time.Duration {
 	watch := p.Policy.Watch.Duration()
-	if p.FinalBoot == now.Boot {
+	switch {
+	case p.FinalBoot == now.Boot:
 		return p.FinalUp + watch
+	case recent:
+		return now.Up + watch
 	}
 	age := min(max(0, now.Wall.Sub(p.DeadlineAt)), watch)
 	return now.Up + max(queryTimeout, watch-age)
