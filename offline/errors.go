@@ -75,6 +75,9 @@ func failure(path, what string, err error) error {
 		e.Kind, e.Hint = ErrFull, hintFull
 	}
 	if sq, ok := errors.AsType[sqlite3.Error](err); ok {
+		if sq.SystemErrno == unix.ENOSPC || sq.SystemErrno == unix.EDQUOT {
+			e.Kind, e.Hint = ErrFull, hintFull
+		}
 		switch sq.Code {
 		case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
 			e.Kind, e.Hint = ErrDamaged, hintDamaged

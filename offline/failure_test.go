@@ -37,6 +37,14 @@ func limitFileSize(t *testing.T, bytes int64) (lift func()) {
 	return lift
 }
 
+// copyWhileOpen copies a file of an open journal. cp is another process: closing the file here would take our own locks away.
+func copyWhileOpen(t *testing.T, from, to string) {
+	t.Helper()
+	if out, err := exec.Command("cp", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+}
+
 func fileSize(t *testing.T, name string) int64 {
 	t.Helper()
 	info, err := os.Stat(name)
@@ -105,10 +113,8 @@ func TestAFailedAppendDoesNotComeBack(t *testing.T) {
 	}
 	lift()
 	crashed := filepath.Join(t.TempDir(), "crashed.db")
-	for _, part := range []string{"", "-wal"} { // cp is another process: closing the files here would take our own locks away
-		if out, err := exec.Command("cp", path+part, crashed+part).CombinedOutput(); err != nil {
-			t.Fatalf("%v %s", err, out)
-		}
+	for _, part := range []string{"", "-wal"} {
+		copyWhileOpen(t, path+part, crashed+part)
 	}
 	if r := mustBeWhole(t, crashed); r.Facts != 7 {
 		t.Errorf("after the crash there are %d facts", r.Facts)

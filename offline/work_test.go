@@ -25,7 +25,7 @@ func TestWorkFollowsFromFacts(t *testing.T) {
 		defer func() { j.Close() }()
 		x := &fixture{}
 		var all []payment.Fact
-		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
+		for range rapid.IntRange(1, 10).Draw(rt, "steps") {
 			var batch []payment.Fact
 			for range rapid.IntRange(1, 3).Draw(rt, "facts") {
 				batch = append(batch, drawFact(rt, x, append(slices.Clone(all), batch...)))

@@ -1,0 +1,191 @@
+package offline
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"kiosk-agent/internal/forgetfs"
+	"kiosk-agent/payment"
+)
+
+func mount(t testing.TB, disk *forgetfs.Disk) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := disk.Mount(dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unmount(t, disk) }) // for a test that ends early
+	return dir
+}
+
+func unmount(t testing.TB, disk *forgetfs.Disk) {
+	t.Helper()
+	if err := disk.Unmount(); err != nil {
+		t.Error(err)
+	}
+}
+
+// backupFaults are what a disk may do to a backup or a restoration: it is full from some moment on, or fails once.
+var backupFaults = []forgetfs.Fault{
+	{Op: forgetfs.Open | forgetfs.Write | forgetfs.Fsync | forgetfs.Truncate, Errno: syscall.ENOSPC, Onward: true},
+	{Op: forgetfs.Write | forgetfs.Fsync | forgetfs.Rename, Errno: syscall.EIO},
+}
+
+// TestBackupToADiskThatFails lets each operation on the backup's disk fail: then there is no backup and nothing else.
+func TestBackupToADiskThatFails(t *testing.T) {
+	t.Parallel()
+	path, head := sample(t)
+	for _, fault := range backupFaults {
+		for n, struck := 1, true; struck; n++ {
+			disk := forgetfs.New(forgetfs.Config{Scratch: isShm}, nil)
+			dir := mount(t, disk)
+			fault.Nth = n
+			hits := disk.Fail(fault)
+			c, err := Backup(path, filepath.Join(dir, "backup"), nil)
+			struck = hits() > 0
+			names := filesIn(t, dir)
+			switch {
+			case err == nil && (c.Head != head || !slices.Equal(names, []string{"backup"})):
+				t.Errorf("fault %d: %+v, files %q", n, c, names)
+			case err == nil && struck && fault.Onward:
+				t.Errorf("fault %d: a full disk took the backup", n)
+			case err != nil && len(names) > 0:
+				t.Errorf("fault %d: %v; left behind: %q", n, err, names)
+			}
+			unmount(t, disk)
+		}
+	}
+}
+
+// TestBackupToADiskThatIsTooSmall fills it for real.
+func TestBackupToADiskThatIsTooSmall(t *testing.T) {
+	path, _ := sample(t)
+	for _, capacity := range []int64{1, 4096, 50_000} {
+		disk := forgetfs.New(forgetfs.Config{Capacity: capacity}, nil)
+		dir := mount(t, disk)
+		if _, err := Backup(path, filepath.Join(dir, "backup"), nil); !errors.Is(err, ErrFull) || len(filesIn(t, dir)) > 0 {
+			t.Errorf("%d bytes: %v, %q", capacity, err, filesIn(t, dir))
+		}
+		unmount(t, disk)
+	}
+}
+
+// restoring is a disk with a journal of 34 facts that an agent was killed over, and a backup of its first 20 elsewhere.
+func restoring(t *testing.T) (backup string, was forgetfs.Image, head payment.Head) {
+	path, _ := sample(t)
+	backup = filepath.Join(t.TempDir(), "backup")
+	made, err := Backup(path, backup, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &fixture{}
+	j := open(t, Config{Path: path})
+	appendAll(t, j, x.sale("P8", "till-1", "R8")...)
+	closeJournal(t, j)
+	j = open(t, Config{Path: path}) // the last sale is in the log only
+	appendAll(t, j, x.sale("P9", "till-1", "R9")...)
+	was = forgetfs.Image{}
+	for _, part := range []string{"", "-wal", ".id"} {
+		copied := filepath.Join(t.TempDir(), "copied")
+		copyWhileOpen(t, path+part, copied)
+		b, err := os.ReadFile(copied)
+		must(t, err)
+		was["journal.db"+part] = forgetfs.File{Mode: 0o600, Data: b}
+	}
+	return backup, was, made.Head
+}
+
+// mustBeOneOfTwo opens what a restoration left that was cut off: the old journal, the new one, or none, and never one that begins
+// anew. Then the restoration is repeated.
+func mustBeOneOfTwo(t *testing.T, what string, n int, backup, path string, head payment.Head) {
+	t.Helper()
+	j, err := Open(Config{Path: path, Create: true})
+	switch {
+	case err == nil:
+		if h, err := j.Head(); err != nil || h != head && h.Seq != 34 {
+			t.Errorf("%s %d: head %+v %v", what, n, h, err)
+		}
+		closeJournal(t, j)
+	case !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "journal missing, but"):
+		t.Errorf("%s %d: %v", what, n, err)
+	}
+	if done, err := Restore(backup, path, restoredAt, nil); err != nil || done.Head != head {
+		t.Errorf("%s %d, once more: %+v %v", what, n, done, err)
+	}
+	mustBeWhole(t, path)
+	whole := 0
+	asides, err := filepath.Glob(path + ".repl*/journal.db")
+	must(t, err)
+	for _, aside := range asides {
+		if verify(t, aside).Head.Seq == 34 {
+			whole++
+		}
+	}
+	if whole != 1 {
+		t.Errorf("%s %d: the old journal lies in %q", what, n, asides)
+	}
+}
+
+// TestRestoreOnADiskThatFails lets each operation on the journal's disk fail.
+func TestRestoreOnADiskThatFails(t *testing.T) {
+	t.Parallel()
+	backup, was, head := restoring(t)
+	for _, fault := range backupFaults {
+		for n, struck := 1, true; struck; n++ {
+			disk := forgetfs.New(forgetfs.Config{Scratch: isShm}, was)
+			path := filepath.Join(mount(t, disk), "journal.db")
+			fault.Nth = n
+			hits := disk.Fail(fault)
+			_, err := Restore(backup, path, restoredAt, nil)
+			if struck = hits() > 0; struck && err == nil && fault.Onward {
+				t.Errorf("fault %d: a full disk took the journal", n)
+			}
+			disk.Mend()
+			mustBeOneOfTwo(t, "fault", n, backup, path, head)
+			unmount(t, disk)
+		}
+	}
+}
+
+// TestRestorePowerCut cuts the power at operations of a restoration: at each of the last ones, where files change their names, several
+// times.
+func TestRestorePowerCut(t *testing.T) {
+	t.Parallel()
+	backup, was, head := restoring(t)
+	seed := uint64(0)
+	run := func(n int, names forgetfs.Names) (ops int) {
+		seed++
+		disk := forgetfs.New(forgetfs.Config{Seed: seed, Names: names, Scratch: isShm}, was)
+		path := filepath.Join(mount(t, disk), "journal.db")
+		disk.CutAfter(n)
+		_, err := Restore(backup, path, restoredAt, nil)
+		must(t, err)
+		ops = disk.Ops()
+		image := disk.Image()
+		unmount(t, disk)
+		if n == 0 {
+			return ops
+		}
+		disk = forgetfs.New(forgetfs.Config{Scratch: isShm}, image)
+		path = filepath.Join(mount(t, disk), "journal.db")
+		mustBeOneOfTwo(t, "cut", n, backup, path, head)
+		unmount(t, disk)
+		return ops
+	}
+	for _, names := range []forgetfs.Names{forgetfs.Ordered, forgetfs.OwnEntry, forgetfs.ManPage} {
+		ops := run(0, names)
+		for n := 1; n < ops-14; n += 20 {
+			run(n, names)
+		}
+		for n := ops - 14; n <= ops; n++ {
+			for range 6 {
+				run(n, names)
+			}
+		}
+	}
+}
