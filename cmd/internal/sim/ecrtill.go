@@ -44,6 +44,7 @@ type ecrTill struct {
 	rested time.Duration // no new sale before that
 	turn   int           // number of the newest thing that is waited for
 	gapAt  int
+	leftAt time.Duration // when the bytes that are being heard left the agent
 }
 
 // request is a frame of the till.
@@ -200,9 +201,12 @@ func (t *ecrTill) cancels(s *sale) {
 func (t *ecrTill) put(b []byte) {
 	w := t.w
 	b, d := t.line(b)
-	n := t.cable
+	n, s := t.cable, t.sale
 	w.inside(d, func() {
 		if n == t.cable && t.plugged && len(b) > 0 {
+			if s != nil && len(b) > 1 && s.reached == 0 {
+				s.reached = w.t
+			}
 			half := w.rng.IntN(len(b) + 1)
 			for _, part := range [][]byte{b[:half], b[half:]} {
 				if l := w.agent.line; len(part) > 0 {
@@ -220,9 +224,10 @@ func (t *ecrTill) put(b []byte) {
 func (t *ecrTill) written(b []byte) {
 	t.w.oracle.written(t.d, b)
 	b, d := t.line(b)
-	n := t.cable
+	n, left := t.cable, t.w.t
 	t.w.after(d, func() {
 		if n == t.cable && t.plugged {
+			t.leftAt = left
 			t.hears(b)
 		}
 	})

@@ -10,10 +10,11 @@ import (
 type sale struct {
 	no        int
 	till      string
-	reference string // of a JSON-RPC till
-	ecn       string // of a till on a line
-	accepted  bool   // on a line: the request was acknowledged
-	discarded bool   // on a line: the till acknowledged a response to it and did not book it
+	reference string        // of a JSON-RPC till
+	ecn       string        // of a till on a line
+	accepted  bool          // on a line: the request was acknowledged
+	reached   time.Duration // on a line: true time at which the request was with the agent first
+	discarded bool          // on a line: the till acknowledged a response to it and did not book it
 	money     payment.Money
 	asked     time.Duration // true time of the first request
 	askedBoot int

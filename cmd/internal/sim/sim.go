@@ -111,7 +111,6 @@ func (w *World) fail(format string, args ...any) {
 	panic(violation{fmt.Sprintf(format, args...)})
 }
 
-
 // say adds a line to the history.
 func (w *World) say(who, format string, args ...any) {
 	now := w.now()
