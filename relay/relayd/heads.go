@@ -13,7 +13,10 @@ import (
 
 // heads remembers the newest journal head of each terminal: the anchor that shows when a journal was rolled back, lost
 // or cloned. It is kept for good, also of revoked terminals.
-type heads struct{ kv jetstream.KeyValue }
+type heads struct {
+	kv    jetstream.KeyValue
+	names *names
+}
 
 // known returns the newest head, nil when there is none.
 func (h *heads) known(ctx context.Context, terminal string) (*relay.Head, error) {
@@ -57,6 +60,9 @@ func (h *heads) advance(ctx context.Context, terminal string, head relay.Head, s
 			_, err = h.kv.Create(ctx, encode(terminal), value)
 		} else {
 			_, err = h.kv.Update(ctx, encode(terminal), value, revision)
+		}
+		if err == nil {
+			err = h.names.sync(headsStream)
 		}
 		if !errors.Is(err, jetstream.ErrKeyExists) {
 			return err == nil, err

@@ -74,6 +74,9 @@ func (s *store) publish(ctx context.Context, to source, e envelope) error {
 	if _, err := s.js.PublishMsg(ctx, msg, opts...); err != nil {
 		return s.publishError(ctx, msg.Subject, err)
 	}
+	if err := s.names.sync(streamName); err != nil {
+		return fmt.Errorf("%w: %w", errUnavailable, err)
+	}
 	s.stored.Store(time.Now().UnixNano())
 	if err := s.nc.Publish(to.wake(), nil); err != nil {
 		s.log.Debug("wake-up lost; the next poll covers it", "err", err)

@@ -134,8 +134,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, reg *prometheus.Regi
 	if s.store, err = openStore(ctx, cfg.Store, log); err != nil {
 		return nil, fmt.Errorf("relayd: open the store: %w", err)
 	}
-	s.heads = &heads{kv: s.store.heads}
-	if s.terminals, err = openTerminals(ctx, s.store.terminals, cfg.HookRate, cfg.HookBurst, s.terminalChanged); err != nil {
+	s.heads = &heads{kv: s.store.heads, names: s.store.names}
+	if s.terminals, err = openTerminals(ctx, s.store, cfg.HookRate, cfg.HookBurst, s.terminalChanged); err != nil {
 		return nil, fmt.Errorf("relayd: read the terminals: %w", err)
 	}
 	if err = s.store.listen(s.hub.wake, s.hub.replaceOthers); err != nil {

@@ -38,6 +38,8 @@ type StoreConfig struct {
 	// NewEpoch gives the store a new epoch at this start: every agent then gets a gap and everything that is held. For
 	// use once after the store was restored from a copy.
 	NewEpoch bool
+
+	syncLater bool // only a test sets it, to see what the embedded store loses then
 }
 
 const (
@@ -81,6 +83,7 @@ type store struct {
 	hooks     jetstream.Stream
 	terminals jetstream.KeyValue
 	heads     jetstream.KeyValue
+	names     *names // nil with an external server
 
 	stored atomic.Int64 // when the last publish was acknowledged, in Unix nanoseconds
 	low    atomic.Bool  // the disk has less than MinFree left
@@ -110,6 +113,9 @@ func openStore(ctx context.Context, cfg StoreConfig, log *slog.Logger) (_ *store
 	if s.heads, err = s.openBucket(ctx, "HEADS"); err != nil {
 		return nil, fmt.Errorf("journal heads: %w", err)
 	}
+	if err := s.names.syncAll(); err != nil {
+		return nil, fmt.Errorf("sync its directories: %w", err)
+	}
 	return s, nil
 }
 
@@ -132,7 +138,7 @@ func (s *store) connect() (err error) {
 	return err
 }
 
-// embed starts a NATS server inside this process: no listener, each write synced before it is acknowledged.
+// embed starts a NATS server inside this process: no listener, each write synced before it is acknowledged (names has the rest of it).
 func (s *store) embed() (err error) {
 	if s.cfg.Dir == "" {
 		return errors.New("neither a directory nor a URL")
@@ -140,9 +146,10 @@ func (s *store) embed() (err error) {
 	if s.lock, err = lockDir(s.cfg.Dir); err != nil {
 		return err
 	}
+	s.names = &names{root: s.cfg.Dir, synced: map[string]time.Time{}}
 	s.ns, err = server.NewServer(&server.Options{
 		ServerName: "kiosk-relay", DontListen: true, NoSigs: true, DisableJetStreamBanner: true,
-		JetStream: true, StoreDir: s.cfg.Dir, SyncAlways: true,
+		JetStream: true, StoreDir: s.cfg.Dir, SyncAlways: !s.cfg.syncLater,
 		JetStreamMaxStore: unreserved, JetStreamMaxMemory: 64 << 20,
 	})
 	if err != nil {

@@ -66,6 +66,7 @@ type terminal struct {
 // terminals is the list, kept in the store, with an index in memory that a watcher feeds with what other relays write.
 type terminals struct {
 	kv      jetstream.KeyValue
+	names   *names
 	limit   rate.Limit
 	burst   int
 	changed func(*terminal)
@@ -80,14 +81,14 @@ type terminals struct {
 }
 
 // openTerminals reads the list and follows it until close. changed is called after each change of the index.
-func openTerminals(ctx context.Context, kv jetstream.KeyValue, limit float64, burst int, changed func(*terminal)) (*terminals, error) {
+func openTerminals(ctx context.Context, s *store, limit float64, burst int, changed func(*terminal)) (*terminals, error) {
 	t := &terminals{
-		kv: kv, limit: rate.Limit(limit), burst: burst, changed: changed,
+		kv: s.terminals, names: s.names, limit: rate.Limit(limit), burst: burst, changed: changed,
 		byID: map[string]*terminal{}, byRoute: map[hash]*terminal{}, byToken: map[hash]*terminal{},
 	}
 	// The watcher outlives ctx, which bounds only the opening.
 	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	w, err := kv.WatchAll(watching)
+	w, err := t.kv.WatchAll(watching)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -256,6 +257,9 @@ func (t *terminals) put(ctx context.Context, r record, old *terminal) error {
 	}
 	if errors.Is(err, jetstream.ErrKeyExists) {
 		return fmt.Errorf("%w (changed elsewhere at this moment; try again)", ErrTerminalExists)
+	}
+	if err == nil {
+		err = t.names.sync(terminalsStream)
 	}
 	if err != nil {
 		return err
