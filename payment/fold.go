@@ -93,8 +93,11 @@ func (f *Folder) take(fact Fact) {
 			f.p.Reason = &Reason{Code: "mint_failed", Message: d.Message}
 		}
 	case Minted:
-		if !f.e.MintFailed {
-			f.p.Minted, f.e.Minted = true, true
+		if f.e.MintFailed || f.p.Minted {
+			return
+		}
+		f.p.Minted, f.e.Minted = true, true
+		if !f.p.Final { // then the status changes with it; alone, what retention drops must make no revision
 			f.p.QRPayload, f.p.ProviderRef = d.Payload, d.ProviderRef
 		}
 	case Shown:
