@@ -14,11 +14,13 @@ import (
 )
 
 var (
-	allMutants    = flag.Bool("mutants", false, "try every mutant, not only today's share")
-	mutantNamed   = flag.String("mutant", "", "try the mutants whose name contains this")
-	mutantSeeds   = flag.Int("mutant-seeds", 6000, "seeds in which a mutant must be caught")
-	mutantsAtOnce = 4 // of all, in a run that does not try every one
+	allMutants  = flag.Bool("mutants", false, "try every mutant, not only today's share")
+	mutantNamed = flag.String("mutant", "", "try the mutants whose name contains this")
+	mutantSeeds = flag.Int("mutant-seeds", 6000, "seeds in which a mutant must be caught")
 )
+
+// mutantsAtOnce is how many of all are tried in a run that does not try every one.
+const mutantsAtOnce = 4
 
 // TestMutantsAreCaught breaks the agent on purpose and lets the simulation find out.
 func TestMutantsAreCaught(t *testing.T) {
@@ -91,8 +93,7 @@ func mustBeCaught(t *testing.T, root, overlay string) {
 	out, err := exec.Command(bin, "-seeds", fmt.Sprint(*mutantSeeds), "-stop", "1", "-quiet").CombinedOutput()
 	var exit *exec.ExitError
 	switch {
-	case errors.As(err, &exit) && exit.ExitCode() == 1 && strings.Contains(string(out), "FAILED: 1 of"),
-		errors.As(err, &exit) && exit.ExitCode() == 1 && strings.Contains(string(out), "FAILED: 2 of"): // both workers found it
+	case errors.As(err, &exit) && exit.ExitCode() == 1 && strings.HasPrefix(string(out), "FAILED: "):
 		t.Logf("caught: %s", out)
 	case err == nil:
 		t.Errorf("not caught: %s", out)

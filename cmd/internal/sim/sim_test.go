@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var seeds = flag.Int("seeds", 900, "how many seeds TestPromises plays")
+var seeds = flag.Int("seeds", 700, "how many seeds TestPromises plays")
 
 // TestPromises plays fresh seeds each time; a failure prints the seed that replays it. Every fault and every kind of fact must occur.
 func TestPromises(t *testing.T) {

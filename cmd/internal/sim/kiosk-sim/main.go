@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"kiosk-agent/cmd/internal/sim"
 )
 
-func main() { os.Exit(run()) }
+func main() {
+	debug.SetGCPercent(400) // runs are short and small
+	os.Exit(run())
+}
 
 func run() int {
 	seeds := flag.Int("seeds", 1000, "how many seeds to play")
