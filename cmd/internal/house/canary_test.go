@@ -224,6 +224,7 @@ func (w *world) readAll(sold []device.Payment) map[string]string {
 	get("the display's script", "http://"+w.screen+"/assets/main.js")
 	get("the display's style", "http://"+w.screen+"/assets/display.css")
 	get("the agent's metrics", "http://"+w.metrics+"/metrics")
+	get("the status page", "http://"+w.metrics+"/")
 	get("the relay's metrics", "http://"+w.relayAdmin+"/metrics")
 	get("an unknown route's answer", strings.Replace(w.hookURL, "/hook/", "/hook/x", 1))
 	get("an answer to a wrong display token", "http://"+w.screen+"/?token=x"+string(w.displayToken.Reveal()))
@@ -259,7 +260,7 @@ func (w *world) mistakes() map[string]string {
 		}
 		w.write("config.toml", strings.Replace(good, old, new, 1))
 		texts[name+", check-config"] = w.command(1, "check-config")
-		texts[name+", run"] = w.command(1, "run")
+		texts[name+", run"] = w.outOfService()
 	}
 	file := func(name string) string { return fmt.Sprintf("%q", "file:"+filepath.Join(w.dir, name)) }
 	spoil("the secret itself", file("axs.secret"), fmt.Sprintf("%q", axs))
@@ -271,7 +272,7 @@ func (w *world) mistakes() map[string]string {
 	w.write("config.toml", good)
 	w.write("axs.secret", axs[:15]+"\n")
 	texts["a short secret, check-config"] = w.command(1, "check-config")
-	texts["a short secret, run"] = w.command(1, "run")
+	texts["a short secret, run"] = w.outOfService()
 	w.write("axs.secret", axs+"\n")
 	return texts
 }

@@ -258,9 +258,9 @@ func (w *world) config() string { return filepath.Join(w.dir, "config.toml") }
 // startAgent starts the agent; crashAfter, when not "", makes it kill itself after a fact of this kind.
 func (w *world) startAgent(crashAfter payment.Kind) {
 	w.t.Helper()
-	var env []string
+	env := []string{"STATE_DIRECTORY=" + w.dir} // as systemd says it
 	if crashAfter != "" {
-		env = []string{"KIOSK_AGENT_CRASH_AFTER=committed:" + string(crashAfter)}
+		env = []string{env[0], "KIOSK_AGENT_CRASH_AFTER=committed:" + string(crashAfter)}
 	}
 	w.agent = startProcess(w.t, w.agentLog, env, "kiosk-agent", "run", "--config", w.config())
 }
