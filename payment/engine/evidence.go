@@ -126,16 +126,17 @@ func provable(a *account) bool {
 // proofFrom is the boot clock from which a canary must have been sent to count: settle after the withdrawal, so that a payment
 // made in the last moment had time to be reported. A withdrawal of an earlier boot is long past.
 func proofFrom(a *account, now Now) time.Duration {
-	if w := lastWithdrawal(a); w.Boot == now.Boot {
+	if w := newestOf(a.facts, payment.KindWithdrawn); w.Boot == now.Boot {
 		return w.Up + a.p.Policy.Settle.Duration()
 	}
 	return 0
 }
 
-func lastWithdrawal(a *account) payment.Fact {
-	for i := len(a.facts) - 1; i >= 0; i-- {
-		if a.facts[i].Kind() == payment.KindWithdrawn {
-			return a.facts[i]
+// newestOf is the newest fact of one kind; its zero value when there is none.
+func newestOf(facts []payment.Fact, kind payment.Kind) payment.Fact {
+	for _, f := range slices.Backward(facts) {
+		if f.Kind() == kind {
+			return f
 		}
 	}
 	return payment.Fact{}

@@ -199,6 +199,24 @@ func TestALostWebhookIsFoundWhileTheCodeIsShown(t *testing.T) {
 	r.wantScreen(engine.ViewApproved)
 }
 
+// TestARestartDoesNotShortenSettle: the second question comes settle after the first answer, whoever asked that.
+func TestARestartDoesNotShortenSettle(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	r.pass(0)
+	r.answerNext(nothing())
+	first := r.now.Up
+	r.pass(time.Second)
+	r.crash()
+	r.pass(10 * time.Second)
+	if got := r.askedUp - first; got < 5*time.Second {
+		t.Errorf("asked again after %s", got)
+	}
+	r.answerNext(nothing())
+	r.wantStatus(p.ID, payment.StatusCancelled)
+}
+
 // TestLateMoneyIsFound: the payment is asked for less and less often until its watch is over; what is found is a correction.
 func TestLateMoneyIsFound(t *testing.T) {
 	r := newRig(t, asking)

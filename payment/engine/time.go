@@ -136,10 +136,18 @@ func (m *Machine) adopt(now Now) error {
 		}
 		if p, ok := payment.Fold(facts); ok && !p.Final {
 			m.open = append(m.open, &account{facts: facts, p: p, resumes: true})
-			m.inquiries.open(p, now.Up)
+			m.inquiries.open(p, askFrom(facts, p, now))
 		}
 	}
 	return nil
+}
+
+// askFrom is when an open payment may be asked for after a restart: settle after an answer that counts.
+func askFrom(facts []payment.Fact, p payment.Payment, now Now) time.Duration {
+	if e := newestOf(facts, payment.KindQueryEmpty); e.Boot == now.Boot {
+		return max(now.Up, e.Up+time.Millisecond+p.Policy.Settle.Duration())
+	}
+	return now.Up
 }
 
 // remember takes over what an earlier process has learned: which head was given up, whether the query is proved, and which final
