@@ -25,7 +25,7 @@ const statusStyle = `
 :root { color-scheme: light dark; --line: #d5d7dc; --soft: #5d626c; --card: #fff; --back: #f2f3f5; --ink: #1b1d21; --mark: #1b7f3b; }
 @media (prefers-color-scheme: dark) { :root { --line: #3a3d44; --soft: #a5abb6; --card: #22242a; --back: #16171b; --ink: #eceef2; --mark: #41b866; } }
 body { margin: 0; background: var(--back); color: var(--ink); font: 16px/1.45 system-ui, sans-serif; overflow-wrap: anywhere; }
-body.bad { --mark: #c0392b; }
+body.closed { --mark: #c0392b; }
 body.wait { --mark: #b9770e; }
 main { max-width: 44rem; margin: 0 auto; padding: 1rem; }
 header, section, table { background: var(--card); border-radius: .5rem; padding: .9rem 1rem; margin: 0 0 .8rem; }
@@ -41,8 +41,8 @@ tbody { display: table; width: 100%; }
 tr + tr > * { border-top: 1px solid var(--line); }
 th, td { text-align: left; vertical-align: top; padding: .4rem .5rem .4rem 0; font-weight: normal; }
 th { color: var(--soft); width: 9rem; }
-.bad { color: #c0392b; }
-@media (max-width: 30rem) { main { padding: .6rem; } th { width: 6rem; } }
+td.bad { color: #c0392b; }
+@media (max-width: 30rem) { main { padding: .6rem; } th { width: 7rem; } }
 `
 
 // statusPage is what statusHTML shows. Nothing in it is a secret, a token or an address that is a capability.
@@ -98,7 +98,7 @@ func (a *Agent) statusPage(st device.Status) statusPage {
 	}
 	switch {
 	case len(a.closed) > 0:
-		p.State, p.Means, p.Class = "out of service", "No sale can start until this is mended. The agent looks every few seconds and goes on by itself.", "bad"
+		p.State, p.Means, p.Class = "out of service", "No sale can start until this is mended. The agent looks every few seconds and goes on by itself.", "closed"
 	case !st.Ready:
 		p.State, p.Means, p.Class = "not ready", "No sale can start now.", "wait"
 	case st.Active != nil:
