@@ -167,7 +167,6 @@ func (w *World) bury(proc int, reboot bool) {
 			return
 		}
 		if reboot {
-			defer w.watchIsCut()
 			w.bootAt = w.t - w.between(5*time.Second, 30*time.Second)
 			if w.hit(clockJumpsYears) {
 				w.jump(pick(w, -1, 1))

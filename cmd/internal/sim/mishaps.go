@@ -104,9 +104,3 @@ func (w *World) rotates() {
 		}
 	})
 }
-
-// watchIsCut notes that the engine begins in a new boot with a wall clock that is ahead: it then takes the payments of earlier boots for
-// older than their watch, and asks for them for a minute only. What is paid or given back later without a webhook is not found.
-func (w *World) watchIsCut() {
-	w.cutWatch = w.cutWatch || w.wallOff > watch/2
-}

@@ -97,8 +97,6 @@ type World struct {
 	healed  bool // no fault happens any more
 	closing bool // staff have gone home
 
-	cutWatch bool
-
 	history hash.Hash
 	lines   []string
 	keep    bool
