@@ -139,9 +139,9 @@ func readAdmin(r *http.Request, into any) error {
 // answering serves one operator command: its result or its refusal as JSON.
 func (a *Agent) answering(do func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		status, body := http.StatusOK, any(nil)
-		result, err := do(r)
-		if body = result; err != nil {
+		status := http.StatusOK
+		body, err := do(r)
+		if err != nil {
 			status, body = refusal(err)
 		}
 		w.Header().Set("Content-Type", "application/json")

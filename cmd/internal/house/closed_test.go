@@ -301,6 +301,68 @@ func TestClosedAtTheFirstStart(t *testing.T) {
 	w.agent.stop()
 }
 
+// TestClosedWithoutAFile: a file that the configuration names is gone, or not what it must be. Whatever can still be had is there: the
+// screen always, the tills unless they could not be known or would hear us in the clear.
+func TestClosedWithoutAFile(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		key, value string // added to the configuration behind key; %s is the file
+		file       string // in the directory
+		text       string // what is right in it; "" = what is there
+		mode       os.FileMode
+		code, word string
+		tills      bool
+	}{
+		"a logo":              {"[display]", `logo = "%s"`, "logo.svg", `<svg xmlns="http://www.w3.org/2000/svg"/>`, 0, "config_invalid", "display.logo: cannot be read", true},
+		"a logo of no kind":   {"[display]", `logo = "%s"`, "logo.svg", `<svg xmlns="http://www.w3.org/2000/svg"/>`, 0o600, "config_invalid", "logo is neither", true},
+		"the display's token": {"[display]", "", "display.token", "", 0o644, "secret_invalid", "display.token: secret file", true},
+		"the till's token":    {"[display]", "", "till.token", "", 0, "secret_invalid", "token of till-1", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			path := filepath.Join(w.dir, tc.file)
+			if tc.value != "" {
+				w.write("config.toml", strings.Replace(readText(t, w.config()), tc.key, tc.key+"\n"+fmt.Sprintf(tc.value, path), 1))
+			}
+			right := tc.text
+			if right == "" {
+				right = readText(t, path)
+			}
+			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+			if tc.mode != 0 {
+				if err := os.WriteFile(path, []byte("neither a picture nor a token\n"), tc.mode); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.startAgent("")
+			w.closed(tc.code, tc.word)
+			screen := w.showScreen()
+			eventually(t, "the screen is out of service", func() error {
+				if s := screen.shows("out_of_service", ""); s.Reason != tc.code {
+					return fmt.Errorf("%+v", s)
+				}
+				return nil
+			})
+			if tc.tills {
+				refusedAs(w.connect(), device.CodeNotReady, "not_ready", tc.code, tc.word)
+			} else if status := handshake(t, "http://"+w.till+"/v1/till", string(w.tillToken.Reveal()), "", "", "kiosk-till.v1"); status != http.StatusUnauthorized {
+				t.Errorf("a till whose token is gone: %d", status)
+			}
+			w.write(tc.file, right)
+			if err := os.Chmod(path, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			w.hangUp()
+			w.inService()
+			w.connect().ready()
+			w.agent.stop()
+		})
+	}
+}
+
 // TestSecondAgentEnds: where another agent works, and where the screen's or the tills' address is taken, there is nothing to serve.
 func TestSecondAgentEnds(t *testing.T) {
 	t.Parallel()
