@@ -15,6 +15,7 @@ type sale struct {
 	accepted  bool          // on a line: the request was acknowledged
 	reached   time.Duration // on a line: true time at which the request was with the agent first
 	discarded bool          // on a line: the till acknowledged a response to it and did not book it
+	twin      bool          // on a line: booked with the payment of an earlier sale that nobody can tell from it
 	money     payment.Money
 	asked     time.Duration // true time of the first request
 	askedBoot int

@@ -131,7 +131,7 @@ func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 				w.fail("the line approves sale %d with a payment of another amount: %s", s.no, c.txn)
 			case l.sale != s && w.prof.style == constant && !l.sale.approved && (last || l.sale.status == payment.StatusUnknown):
 				// The same again under the same number, and the till never heard of that approval: nobody can tell the two apart.
-				l.sale.discarded = true // the money stands in the book once
+				l.sale.discarded, s.twin = true, true // the money stands in the book once
 			case l.sale != s:
 				w.fail("the line approves sale %d with the payment of sale %d", s.no, l.sale.no)
 			}
