@@ -43,7 +43,7 @@ func (job sandboxJob) serve() error {
 	}
 	s, err := sandbox.New(sandbox.Config{
 		Merchants: []sandbox.Merchant{worldMerchant(key)}, Book: job.Book, Outcomes: map[int64]sandbox.Outcome{},
-		Retry: []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, time.Second, 3 * time.Second},
+		Retry: slices.Repeat([]time.Duration{200 * time.Millisecond, time.Second}, 1000), // it does not give up: the relay may be dead, or say 429
 	}, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err

@@ -62,14 +62,10 @@ func (x *torture) execute(kills int, broken <-chan error) {
 			x.note("the relay's store is an old one")
 		}
 		x.public.wish(s.wish)
-		if s.blind {
-			x.blind <- true
-		}
+		x.eyes.set(s.blind)
 		x.startAgent(s.kind)
 		x.live(s, broken)
-		if s.blind {
-			x.blind <- false
-		}
+		x.eyes.set(false)
 		x.public.wish(wish{})
 		x.dead(0)
 	}
@@ -88,7 +84,7 @@ func (x *torture) nextStep(kills int) step {
 	var best step
 	least := -1
 	for _, s := range steps[1:] {
-		n := x.toll.steps[s.kind] * max(1, s.rare)
+		n := (x.toll.steps[s.kind] + x.toll.missed[s.kind]) * max(1, s.rare)
 		if s.rare > 1 { // the others come first
 			n += s.rare / 2
 		}
@@ -138,7 +134,7 @@ func (x *torture) live(s step, broken <-chan error) {
 			return
 		case <-end.C:
 			if s.kind != "" {
-				x.toll.missed++
+				x.toll.missed[s.kind]++
 			}
 			x.killAgent(s)
 			return

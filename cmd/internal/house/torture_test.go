@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,9 +42,10 @@ type torture struct {
 	bank     *bank
 	counters []*counter
 	lane     *lane
-	blind    chan bool // tells the display whether it may confirm what it is told to show
+	eyes     eyes
 	toll     toll
 	history  record            // what was killed and when
+	hundreds int               // of kills that were told of
 	gone     map[toldHook]bool // webhooks that went with a store that was replaced
 }
 
@@ -78,8 +80,8 @@ func newTorture(t *testing.T, seed uint64) *torture {
 	r.replaceInConfig("[axs]\n", "[axs]\nquery_url = \""+r.sandboxURL+"/api/hpp/v2/transaction\"\n")
 	timers := r.hurryLine()
 	x := &torture{
-		rig: r, rng: rand.New(rand.NewPCG(seed, 'X')), public: newPublic(), bank: &bank{url: r.sandboxURL}, blind: make(chan bool),
-		gone: map[toldHook]bool{}, toll: toll{steps: map[payment.Kind]int{}},
+		rig: r, rng: rand.New(rand.NewPCG(seed, 'X')), public: newPublic(), bank: &bank{url: r.sandboxURL},
+		gone: map[toldHook]bool{}, toll: toll{steps: map[payment.Kind]int{}, missed: map[payment.Kind]int{}},
 	}
 	for name, token := range map[string]string{"till-1": "till.token", "till-2": "till-2.token"} {
 		x.counters = append(x.counters, newCounter(name, "ws://"+r.till+"/v1/till", r.newSecret(token), x.public, x.bank, seed))
@@ -100,7 +102,10 @@ func (x *torture) run(kills int) (sales int) {
 	var around, selling errgroup.Group
 	x.t.Cleanup(func() {
 		stop()
-		_ = errors.Join(around.Wait(), selling.Wait()) // told below, or the test has failed already
+		_ = selling.Wait() // told below, or the test has failed already
+		if err := around.Wait(); err != nil {
+			x.t.Errorf("the display: %v", err)
+		}
 	})
 	closed, broken := make(chan struct{}), make(chan error, 1)
 	sold := make([]int, len(x.counters)+1)
@@ -115,7 +120,7 @@ func (x *torture) run(kills int) (sales int) {
 			return err
 		})
 	}
-	around.Go(func() error { x.show(ctx); return nil })
+	around.Go(func() error { return x.show(ctx) })
 	for i, c := range x.counters {
 		around.Go(func() error { c.run(ctx); return nil })
 		sell(i, c.sell)
@@ -138,35 +143,43 @@ func (x *torture) run(kills int) (sales int) {
 	return sales
 }
 
-// show is the customer display. While it is blind it confirms no code, as one whose browser has died.
-func (x *torture) show(ctx context.Context) {
-	blind := false
-	for ctx.Err() == nil {
-		on, off := context.WithCancel(ctx)
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			// Its errors are its user's: the token is right, and there is one display only.
-			_ = displayclient.Run(on, "http://"+x.world.screen+"/", x.displayToken, wholeBox, func(s displayclient.Screen) {
-				if blind && s.Kind == "pay" {
-					off()
-				}
-			})
-		}()
-		select {
-		case <-ended: // it went blind over a code
-			select {
-			case blind = <-x.blind:
-			case <-ctx.Done():
-			}
-		case now := <-x.blind:
-			off()
-			<-ended
-			blind = now
-		case <-ctx.Done():
-			<-ended
+// show is the customer display.
+func (x *torture) show(ctx context.Context) error {
+	return displayclient.Run(ctx, "http://"+x.world.screen+"/", x.displayToken, wholeBox, func(s displayclient.Screen) {
+		if s.Kind == "pay" {
+			x.eyes.see(ctx)
 		}
-		off()
+	})
+}
+
+// eyes are the display's: while they are shut it confirms no code and then nothing any more, as one whose browser hangs.
+type eyes struct {
+	mu   sync.Mutex
+	shut chan struct{} // nil while they are open, closed when they open
+}
+
+func (e *eyes) set(shut bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.shut != nil {
+		close(e.shut)
+	}
+	e.shut = nil
+	if shut {
+		e.shut = make(chan struct{})
+	}
+}
+
+func (e *eyes) see(ctx context.Context) {
+	e.mu.Lock()
+	shut := e.shut
+	e.mu.Unlock()
+	if shut == nil {
+		return
+	}
+	select {
+	case <-shut:
+	case <-ctx.Done():
 	}
 }
 
@@ -174,7 +187,7 @@ func (x *torture) show(ctx context.Context) {
 type toll struct {
 	agent, relay, gateway int
 	steps                 map[payment.Kind]int // of the agent's: by its own hand, after a fact of this kind
-	missed                int                  // lives in which the step did not come
+	missed                map[payment.Kind]int // lives in which the step did not come
 }
 
 func (k *toll) kills() int { return k.agent + k.relay + k.gateway }
@@ -193,7 +206,8 @@ func (k *toll) String() string {
 // note writes a line of the history, and tells now and then how far it is.
 func (x *torture) note(format string, args ...any) {
 	fmt.Fprintf(&x.history, time.Now().Format("15:04:05.000 ")+format+"\n", args...)
-	if n := x.toll.kills(); n > 0 && n%100 == 0 {
+	if n := x.toll.kills() / 100; n > x.hundreds {
+		x.hundreds = n
 		x.t.Logf("%s so far", &x.toll)
 	}
 }
