@@ -154,7 +154,9 @@ func (w *World) bury(proc int, reboot bool) {
 	case w.disk.backup != nil && w.hit(journalRestored):
 		w.disk.restore()
 		away += w.between(0, 10*time.Minute)
-		w.after(away+w.between(100*time.Millisecond, 2*time.Second), w.staff.recovers) // in a hurry
+		for i := range 40 { // in a hurry
+			w.after(away+time.Duration(i)*50*time.Millisecond, w.staff.recovers)
+		}
 	case w.disk.made < maxJournals && w.hit(journalLost):
 		w.disk.lose()
 		away += w.between(0, 10*time.Minute)

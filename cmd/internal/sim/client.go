@@ -170,7 +170,7 @@ func (c *client) observe(ev relay.Event) {
 	switch ev := ev.(type) {
 	case relay.Connected:
 		a.w.say("client", "is connected")
-		a.caughtUp, a.behindAt, a.lostRelay = false, a.w.t, -1
+		a.caughtUp, a.lostRelay = false, -1
 		a.post(engine.RelayChanged{Connected: true})
 	case relay.Disconnected:
 		a.w.say("client", "is disconnected: %v", ev.Err)

@@ -34,7 +34,7 @@ func (o *oracle) confirmable(a *account) {
 func (o *oracle) recovered(r payment.Recovered) {
 	o.accepted = r.Lost
 	if p := o.w.agent; p != nil {
-		if !p.caughtUp && o.w.t-max(p.behindAt, o.w.asleepUntil) > time.Second {
+		if !p.caughtUp && o.w.t-max(p.behindAt, o.w.asleepUntil) > 20*time.Millisecond {
 			o.w.fail("the journal is accepted before the relay has sent what it holds")
 		}
 		p.rollback = ""
