@@ -45,10 +45,11 @@ type Cause struct {
 
 // Resolution is what staff found out.
 type Resolution struct {
-	Outcome string `json:"outcome"` // "approved" or "not-paid"
-	By      string `json:"by"`
-	Reason  string `json:"reason"`
-	At      Time   `json:"at"`
+	Outcome      string `json:"outcome"` // "approved" or "not-paid"
+	By           string `json:"by"`
+	Reason       string `json:"reason"`
+	At           Time   `json:"at"`
+	Contradicted bool   `json:"contradicted,omitempty"` // the gateway has said otherwise since
 }
 
 // Outline is what a till may see of another till's payment: that there is one, how it stands and until when it may last, but
@@ -93,7 +94,7 @@ func NewPayment(p payment.Payment) Payment {
 		v.Reason = &Cause{Code: r.Code, Message: r.Message}
 	}
 	if r := p.Resolution; r != nil {
-		v.Resolution = &Resolution{Outcome: r.Outcome, By: r.By, Reason: r.Reason, At: Time{r.At}}
+		v.Resolution = &Resolution{Outcome: r.Outcome, By: r.By, Reason: r.Reason, At: Time{r.At}, Contradicted: r.Contradicted}
 	}
 	if p.Status == payment.StatusAwaiting {
 		v.QRPayload = p.QRPayload

@@ -107,6 +107,7 @@ type (
 	Minted struct {
 		Payload     string `json:"payload"`
 		ProviderRef string `json:"provider_ref,omitempty"`
+		DeadlineUp  Millis `json:"deadline_up_ms,omitempty"` // boot clock of the boot of mint_sent: the gateway's own end, where it is sooner
 	}
 	// Shown says that a display confirmed this payment.
 	Shown struct {

@@ -99,6 +99,10 @@ func (f *Folder) take(fact Fact) {
 		f.p.Minted, f.e.Minted = true, true
 		if !f.p.Final { // then the status changes with it; alone, what retention drops must make no revision
 			f.p.QRPayload, f.p.ProviderRef = d.Payload, d.ProviderRef
+			if sooner := d.DeadlineUp.Duration(); sooner > 0 && sooner < f.p.Deadline {
+				f.p.DeadlineAt = f.p.DeadlineAt.Add(sooner - f.p.Deadline)
+				f.p.Deadline = sooner
+			}
 		}
 	case Shown:
 		f.p.Shown = true

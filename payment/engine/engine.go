@@ -33,6 +33,10 @@ type (
 		SendCanary()
 		// Query asks the gateway about a payment; reply is called exactly once, from any goroutine.
 		Query(merchantRef string, reply func(payment.QueryAnswer))
+		// Mint asks the gateway for a code; reply is called exactly once, from any goroutine.
+		Mint(r payment.MintRequest, reply func(payment.MintAnswer))
+		// Close asks the gateway to take no payment for a code any more.
+		Close(merchantRef, providerRef string)
 		// AdoptJournal tells the relay that this journal replaces the one of this head.
 		AdoptJournal(lost payment.Head)
 	}
@@ -222,6 +226,10 @@ func (e *Engine) carry(ef Effect) {
 		e.network.Query(ef.MerchantRef, func(a payment.QueryAnswer) {
 			e.Post(Queried{Payment: ef.Payment, Round: ef.Round, Answer: a})
 		})
+	case SendMint:
+		e.network.Mint(ef.Request, func(a payment.MintAnswer) { e.Post(MintReturned{Payment: ef.Payment, Answer: a}) })
+	case CloseCode:
+		e.network.Close(ef.MerchantRef, ef.ProviderRef)
 	case AdoptJournal:
 		e.network.AdoptJournal(ef.Lost)
 	case Note:

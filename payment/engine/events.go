@@ -101,6 +101,11 @@ type (
 		Round   uint64
 		Answer  payment.QueryAnswer
 	}
+	// MintReturned: a mint at the gateway has ended; it answers SendMint.
+	MintReturned struct {
+		Payment string
+		Answer  payment.MintAnswer
+	}
 	// Resolving: staff say what became of a payment (ID), or of an unmatched or parked fact (Entry).
 	Resolving struct {
 		ID         string
@@ -151,6 +156,7 @@ func (CaughtUp) event()        {}
 func (RollbackChecked) event() {}
 func (ClockLearned) event()    {}
 func (Queried) event()         {}
+func (MintReturned) event()    {}
 func (Resolving) event()       {}
 func (Recovering) event()      {}
 func (DisplayChanged) event()  {}
@@ -189,6 +195,13 @@ type (
 		Payment, MerchantRef string
 		Round                uint64
 	}
+	// SendMint asks the gateway for a code. It is answered by one MintReturned.
+	SendMint struct {
+		Payment string
+		Request payment.MintRequest
+	}
+	// CloseCode asks the gateway to take no payment for a code any more; nobody waits for an answer.
+	CloseCode struct{ MerchantRef, ProviderRef string }
 	// AdoptJournal tells the relay that this journal replaces the one of this head.
 	AdoptJournal struct{ Lost payment.Head }
 	// Note is a line for the log: constant text and pairs of key and value, all safe.
@@ -206,6 +219,8 @@ func (TerminalChanged) effect() {}
 func (Show) effect()            {}
 func (SendCanary) effect()      {}
 func (SendQuery) effect()       {}
+func (SendMint) effect()        {}
+func (CloseCode) effect()       {}
 func (AdoptJournal) effect()    {}
 func (Note) effect()            {}
 

@@ -179,6 +179,8 @@ type rig struct {
 	asked       []engine.SendQuery
 	askedUp     time.Duration // of the newest
 	adopted     []payment.Head
+	mints       []engine.SendMint
+	closes      []engine.CloseCode
 	wakes       int
 	failed      bool                                 // the newest step could not be committed
 	watch       func(payment.Payment, engine.Effect) // is shown everything that is told
@@ -351,6 +353,10 @@ func (r *rig) carry(ef engine.Effect) {
 		r.canary++
 	case engine.SendQuery:
 		r.asked, r.askedUp = append(r.asked, ef), r.now.Up
+	case engine.SendMint:
+		r.mints = append(r.mints, ef)
+	case engine.CloseCode:
+		r.closes = append(r.closes, ef)
 	case engine.AdoptJournal:
 		r.adopted = append(r.adopted, ef.Lost)
 	}

@@ -27,6 +27,8 @@ type Config struct {
 	ParkedCap     int              // deliveries kept whole that do not open; default 256
 	DisplayTills  []string         // tills that show the code themselves
 	NotBefore     time.Time        // a wall clock before this is wrong for sure
+	Remote        bool             // the gateway makes the code: it is asked for, and its answer comes later
+	FallbackLink  bool             // with Remote: a link of our own where the request provably never left
 	QueryEndpoint string           // names what the transaction query asks, and changes with it; "" = there is no query
 	QueryEvery    time.Duration    // between two queries about one payment; default 5 s
 	Closed        []payment.Reason // why no sale starts while this process runs, whatever happens; none: the terminal is open
@@ -79,6 +81,10 @@ type account struct {
 	showBy   time.Duration // boot clock; 0 = nobody needs to confirm
 	answerBy time.Duration // boot clock; set when the payment has ended
 	canaryAt time.Duration // when the next proof is asked for
+	starters []Ticket      // who waits for the code
+	mintBy   time.Duration // boot clock; the gateway makes the code, or says what became of it, until then; 0 = nobody waits
+	doubtful bool          // the answer to the mint was lost: one question is asked about it
+	doubt    string        // why
 	told     bool          // unknown was told without a commit
 	dark     bool          // its code has left the screen, though that could not be committed: it does not come back
 	resumes  bool          // read at the start: the restart rules are still to be applied
@@ -171,6 +177,8 @@ func (m *Machine) Step(now Now, ev Event) Output {
 		s.clockLearned(ev)
 	case Queried:
 		s.queried(ev)
+	case MintReturned:
+		s.mintReturned(ev)
 	case Resolving:
 		s.resolving(ev)
 	case Recovering:
@@ -265,7 +273,7 @@ func (s *step) stage(id string) *account {
 	if o := s.m.account(id); o != nil {
 		c := *o
 		c.facts = slices.Clip(o.facts)
-		c.waiters = slices.Clone(o.waiters)
+		c.waiters, c.starters = slices.Clone(o.waiters), slices.Clone(o.starters)
 		a = &c
 	}
 	s.out.staged = append(s.out.staged, a)
@@ -337,11 +345,17 @@ func (s *step) settle(a *account) {
 		return
 	}
 	s.tells = append(s.tells, a.p.ID)
+	if a.p.Final && (s.m.attached[a.p.Till] > 0 || len(a.waiters) > 0 || len(a.starters) > 0) {
+		s.offer(a)
+	}
+	if a.p.Final || a.p.Minted {
+		for _, w := range a.starters {
+			s.then(Answer{To: w, Payment: a.p})
+		}
+		a.starters = nil
+	}
 	if !a.p.Final {
 		return
-	}
-	if s.m.attached[a.p.Till] > 0 || len(a.waiters) > 0 {
-		s.offer(a)
 	}
 	for _, w := range a.waiters { // they go on waiting when the commit fails: the end may be told later
 		s.then(Answer{To: w, Payment: a.p})

@@ -69,7 +69,7 @@ func (q *inquiries) open(p payment.Payment, due time.Duration) {
 
 // watch goes on asking for a payment that is final, until its watch is over.
 func (q *inquiries) watch(p payment.Payment, due, until time.Duration) {
-	if q.endpoint == "" || !p.Minted || until <= 0 {
+	if q.endpoint == "" || !p.Minted && !p.MintSent || until <= 0 {
 		q.forget(p.ID)
 		return
 	}
@@ -238,6 +238,10 @@ func (s *step) queried(ev Queried) {
 		return
 	}
 	a := s.latest(o)
+	if a.doubtful && !a.p.Final && !a.p.Minted && a.p.EndedBy == "" {
+		s.mintFailed(s.stage(a.p.ID), a.doubt)
+		return
+	}
 	if a.p.Final || a.p.EndedBy == "" {
 		return
 	}

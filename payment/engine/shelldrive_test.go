@@ -44,6 +44,12 @@ func (s *shell) Query(_ string, reply func(payment.QueryAnswer)) {
 	go reply(payment.QueryAnswer{HTTPStatus: 200})
 }
 
+func (s *shell) Mint(_ payment.MintRequest, reply func(payment.MintAnswer)) {
+	go reply(payment.MintAnswer{Minted: payment.Minted{Payload: "code"}})
+}
+
+func (s *shell) Close(string, string) {}
+
 func (s *shell) AdoptJournal(payment.Head) {}
 
 // Append counts what the shell tries.

@@ -30,6 +30,15 @@ func (s *step) start(ev StartAsked) {
 	timeout := orDefault(ev.Request.Timeout, s.m.cfg.Timeout)
 	id := s.m.ids.NewID(s.now.Wall)
 	ref := s.m.cfg.Tag + "-" + id
+	requested := payment.Requested{
+		Till: ev.Till, Reference: ev.Request.Reference, MerchantRef: ref, Money: ev.Request.Money, Schemes: ev.Request.Schemes,
+		Description: ev.Request.Description, Provider: s.m.cfg.Provider, Mode: s.m.cfg.Mode, Line: ev.Request.Line,
+		DeadlineUp: payment.ToMillis(s.now.Up + timeout), DeadlineAt: s.now.Wall.UTC().Add(timeout).Truncate(1e6), Policy: s.m.cfg.Policy,
+	}
+	if s.m.cfg.Remote {
+		s.sendMint(ev, id, requested, timeout)
+		return
+	}
 	minted, err := s.m.gateway.Mint(payment.MintRequest{
 		MerchantRef: ref, Money: ev.Request.Money, Schemes: ev.Request.Schemes, Timeout: timeout,
 	})
@@ -43,11 +52,7 @@ func (s *step) start(ev StartAsked) {
 		s.refuse(ev.To, err)
 		return
 	}
-	s.fact(id, payment.Requested{
-		Till: ev.Till, Reference: ev.Request.Reference, MerchantRef: ref, Money: ev.Request.Money, Schemes: ev.Request.Schemes,
-		Description: ev.Request.Description, Provider: s.m.cfg.Provider, Mode: s.m.cfg.Mode, Line: ev.Request.Line,
-		DeadlineUp: payment.ToMillis(s.now.Up + timeout), DeadlineAt: s.now.Wall.UTC().Add(timeout).Truncate(1e6), Policy: s.m.cfg.Policy,
-	})
+	s.fact(id, requested)
 	s.fact(id, minted)
 	a := s.stage(id)
 	if s.m.cfg.RequireScreen || s.m.showsItself(ev.Till) {

@@ -23,6 +23,10 @@ func (s *step) tick() {
 			if s.now.Up >= p.Deadline+p.Policy.AnswerWithin.Duration() {
 				s.withoutCommit(o, a)
 			}
+		case !p.Minted:
+			if by := s.latest(o).mintBy; by != 0 && s.now.Up >= by {
+				s.tickMint(s.stage(p.ID))
+			}
 		case o.showBy != 0 && s.now.Up >= o.showBy && !p.Shown:
 			s.end(s.stage(p.ID), payment.DisplayLost{Reason: "no confirmation within " + s.m.cfg.ShowWithin.String()})
 		}
@@ -85,6 +89,9 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 			continue
 		}
 		wake(o.p.Deadline)
+		if !o.p.Minted {
+			wake(o.mintBy)
+		}
 		if !o.p.Shown {
 			wake(o.showBy)
 		}
@@ -232,6 +239,8 @@ func (s *step) resume(a *account) {
 	p := a.p
 	a.resumes = false
 	switch {
+	case !p.Minted && p.MintSent && p.EndedBy == "" && s.m.inquiries.endpoint != "":
+		s.doubtMint(a, "the agent stopped before the gateway answered")
 	case !p.Minted:
 		s.fact(p.ID, payment.MintFailed{Reason: "mint_failed", Message: "the agent stopped before there was anything to pay"})
 	case p.EndedBy == "" && p.Boot != s.now.Boot:

@@ -170,6 +170,9 @@ type noNetwork struct{}
 
 func (noNetwork) SendCanary()               {}
 func (noNetwork) AdoptJournal(payment.Head) {}
+func (noNetwork) Close(string, string)      {}
+
+func (noNetwork) Mint(_ payment.MintRequest, reply func(payment.MintAnswer)) { reply(noCode) }
 
 func (noNetwork) Query(_ string, reply func(payment.QueryAnswer)) {
 	go reply(payment.QueryAnswer{Failure: errClosed.Error()})

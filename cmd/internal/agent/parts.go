@@ -196,6 +196,14 @@ func (n network) Query(merchantRef string, reply func(payment.QueryAnswer)) {
 	go func() { reply(n.a.gateway.Query(n.a.queries, merchantRef)) }()
 }
 
+// Mint is not asked for: a checkout link is made on this machine.
+func (n network) Mint(_ payment.MintRequest, reply func(payment.MintAnswer)) { reply(noCode) }
+
+// Close has nothing to close: a checkout link ends by itself.
+func (n network) Close(string, string) {}
+
+var noCode = payment.MintAnswer{Failure: "this gateway makes no codes", NeverSent: true}
+
 func (n network) AdoptJournal(lost payment.Head) {
 	n.a.relay.Supersede(relay.Head{JournalID: lost.JournalID, Seq: uint64(max(0, lost.Seq)), Hash: lost.Hash})
 }

@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// mintWithin is how long a gateway may take to make a code before nobody waits for its answer any more.
+const mintWithin = 20 * time.Second
+
+// sendMint opens a payment whose code the gateway makes: requested and mint_sent are committed before anything leaves, and the till's
+// answer waits until there is something to pay, or until it is certain that there will not be.
+func (s *step) sendMint(ev StartAsked, id string, requested payment.Requested, timeout time.Duration) {
+	s.fact(id, requested)
+	s.fact(id, payment.MintSent{})
+	a := s.stage(id)
+	a.mintBy = s.now.Up + mintWithin
+	if ev.To != 0 {
+		a.starters = append(a.starters, ev.To)
+		s.out.Else = append(s.out.Else, Answer{To: ev.To, Err: errJournal()})
+	}
+	s.then(SendMint{Payment: id, Request: payment.MintRequest{
+		MerchantRef: requested.MerchantRef, Money: requested.Money, Schemes: requested.Schemes, Timeout: timeout,
+	}})
+}
+
+// mintReturned takes what the gateway made of a mint. What failed without a doubt may fall back to a link; what may have come to be
+// is asked for once, and never asked for again as a mint.
+func (s *step) mintReturned(ev MintReturned) {
+	a, ok, err := s.load(ev.Payment)
+	if err != nil || !ok {
+		s.then(Note{Warn: true, Text: "a code came for a payment that cannot be read", Args: []any{"payment", ev.Payment, "error", err}})
+		return
+	}
+	answer := ev.Answer
+	switch {
+	case a.p.Minted:
+	case answer.Failure == "":
+		s.minted(a, answer.Minted, answer.ValidFor)
+	case a.p.Final:
+	case answer.NeverSent && s.m.cfg.FallbackLink && a.p.EndedBy == "":
+		s.fallBack(a, answer.Failure)
+	case answer.NeverSent:
+		s.mintFailed(a, answer.Failure)
+	default:
+		s.doubtMint(a, answer.Failure)
+	}
+}
+
+// minted books what the customer scans. The gateway's own validity can only shorten the customer's time: it is counted on our clock from
+// the moment at which the mint was sent.
+func (s *step) minted(a *account, m payment.Minted, validFor time.Duration) {
+	if sent := newestOf(a.facts, payment.KindMintSent); validFor > 0 && sent.Boot == s.now.Boot {
+		m.DeadlineUp = payment.ToMillis(sent.Up + validFor)
+	}
+	ended := a.p.EndedBy != "" || a.p.Final
+	s.fact(a.p.ID, m)
+	a.mintBy, a.doubtful = 0, false
+	if ended {
+		s.closeCode(a)
+		return
+	}
+	if err := s.displayable(a.p.Till, m.Payload); err != nil {
+		s.end(a, payment.DisplayLost{Reason: err.Message})
+		return
+	}
+	if s.m.cfg.RequireScreen || s.m.showsItself(a.p.Till) {
+		a.showBy = s.now.Up + s.m.cfg.ShowWithin
+	}
+}
+
+// fallBack makes a link in place of a code that provably never was.
+func (s *step) fallBack(a *account, why string) {
+	m, err := s.m.gateway.Mint(payment.MintRequest{
+		MerchantRef: a.p.MerchantRef, Money: a.p.Money, Schemes: a.p.Schemes, Timeout: max(0, a.p.Deadline-s.now.Up).Truncate(time.Second),
+	})
+	if err != nil {
+		s.mintFailed(a, why+"; and the link could not be made")
+		return
+	}
+	s.then(Note{Warn: true, Text: "the gateway was not reached: the link is shown instead", Args: []any{"payment", a.p.ID, "reason", why}})
+	s.minted(a, m, 0)
+}
+
+func (s *step) mintFailed(a *account, why string) {
+	a.mintBy, a.doubtful = 0, false
+	s.fact(a.p.ID, payment.MintFailed{Reason: "mint_failed", Message: "the gateway made no code: " + why})
+}
+
+// doubtMint asks once what became of a mint whose answer was lost.
+func (s *step) doubtMint(a *account, why string) {
+	if s.m.inquiries.endpoint == "" || !a.p.Policy.Query {
+		s.mintFailed(a, why)
+		return
+	}
+	a.doubtful, a.doubt = true, why
+	a.mintBy = s.now.Up + a.p.Policy.AnswerWithin.Duration()
+	id := a.p.ID
+	s.out.onDone = append(s.out.onDone, func() { s.m.inquiries.askNow(id, s.now.Up) })
+}
+
+// tickMint ends the wait for a mint, and for the one question about it.
+func (s *step) tickMint(a *account) {
+	if a.doubtful {
+		s.mintFailed(a, a.doubt)
+		return
+	}
+	s.doubtMint(a, "no answer within "+mintWithin.String())
+}
+
+// closeCode asks the gateway to let nobody pay any more. It is a courtesy: a payment that is made all the same is found.
+func (s *step) closeCode(a *account) {
+	if s.m.cfg.Remote && a.p.Minted {
+		s.then(CloseCode{MerchantRef: a.p.MerchantRef, ProviderRef: a.p.ProviderRef})
+	}
+}

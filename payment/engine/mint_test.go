@@ -1,0 +1,196 @@
+package engine_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+)
+
+// remote configures a gateway that makes the codes itself.
+func remote(c *engine.Config) { c.Remote, c.Mode, c.QueryEndpoint = true, "qr", "endpoint-1" }
+
+// begins asks for a sale whose code the gateway makes; the till still waits.
+func (r *rig) begins(reference string) (id string, to engine.Ticket) {
+	r.t.Helper()
+	n := len(r.mints)
+	_, to = r.ask(func(t engine.Ticket) engine.Event {
+		return engine.StartAsked{Till: till1, Request: request(reference), To: t}
+	})
+	if len(r.mints) != n+1 {
+		r.t.Fatalf("no mint was sent: %+v", r.answers[to])
+	}
+	return r.mints[n].Payment, to
+}
+
+func (r *rig) mintReturns(id string, a payment.MintAnswer) {
+	r.t.Helper()
+	r.step(engine.MintReturned{Payment: id, Answer: a})
+}
+
+var code = payment.MintAnswer{Minted: payment.Minted{Payload: "00020101", ProviderRef: "77"}}
+
+func TestARemoteMint(t *testing.T) {
+	r := newRig(t, remote)
+	id, to := r.begins("R1")
+	r.wantFacts(id, "requested mint_sent")
+	if r.answered(to) || len(r.gw.minted) != 0 {
+		t.Fatal("answered before there is anything to pay")
+	}
+	r.mintReturns(id, code)
+	if a := r.answers[to]; a.Err != nil || a.Payment.Status != payment.StatusAwaiting || a.Payment.QRPayload != "00020101" || a.Payment.ProviderRef != "77" {
+		t.Fatalf("answered %+v", a)
+	}
+	r.confirm(r.payment(id))
+	r.mustDeliver(paid(r.payment(id)))
+	r.wantStatus(id, payment.StatusApproved)
+	r.mintReturns(id, code) // twice
+	r.wantFacts(id, "requested mint_sent minted shown notified offered")
+}
+
+func TestTheGatewaysValidityShortensTheTime(t *testing.T) {
+	r := newRig(t, remote)
+	id, _ := r.begins("R1")
+	r.pass(3 * time.Second)
+	short := code
+	short.ValidFor = time.Minute
+	r.mintReturns(id, short)
+	r.confirm(r.payment(id))
+	r.pass(56 * time.Second)
+	r.wantStatus(id, payment.StatusAwaiting)
+	r.pass(time.Second)
+	if got := r.payment(id); got.EndedBy != payment.KindDeadlinePassed {
+		t.Errorf("a minute after the mint was sent: %+v", got.EndedBy)
+	}
+	if len(r.closes) != 1 || r.closes[0].ProviderRef != "77" {
+		t.Errorf("closed %+v", r.closes)
+	}
+}
+
+// TestAMintThatFailed tells the till, and nothing is ever minted again for the sale.
+func TestAMintThatFailed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change  func(*engine.Config)
+		answer  payment.MintAnswer
+		queried bool // one question is asked first
+	}{
+		"never sent":            {remote, payment.MintAnswer{Failure: "cannot resolve host", NeverSent: true}, false},
+		"answer lost":           {remote, payment.MintAnswer{Failure: "timeout after 10s"}, true},
+		"answer lost, no query": {func(c *engine.Config) { remote(c); c.QueryEndpoint = "" }, payment.MintAnswer{Failure: "timeout after 10s"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, tc.change)
+			id, to := r.begins("R1")
+			r.mintReturns(id, tc.answer)
+			r.pass(0)
+			if tc.queried {
+				if r.answered(to) || len(r.asked) != 1 {
+					t.Fatalf("answered %v, asked %v", r.answered(to), r.asked)
+				}
+				r.answerNext(nothing())
+			}
+			if a := r.answers[to]; a.Payment.Status != payment.StatusCancelled || a.Payment.Reason.Code != "mint_failed" {
+				t.Fatalf("answered %+v", a)
+			}
+			if len(r.mints) != 1 || len(r.asked) != 0 {
+				t.Errorf("minted %d times", len(r.mints))
+			}
+			r.begins("R2") // the next sale is free to begin
+		})
+	}
+}
+
+// TestALostAnswerIsAskedFor: whatever the one question finds decides; a code that nobody saw is paid by nobody.
+func TestALostAnswerIsAskedFor(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answer func(payment.Payment) payment.QueryAnswer
+		want   payment.Status
+	}{
+		"sent": {func(p payment.Payment) payment.QueryAnswer { return found(paid(p, status(payment.RecordSent, "1"))) }, payment.StatusCancelled},
+		"paid": {func(p payment.Payment) payment.QueryAnswer { return found(paid(p)) }, payment.StatusApproved},
+		"deaf": {func(payment.Payment) payment.QueryAnswer { return broken() }, payment.StatusCancelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, remote)
+			id, to := r.begins("R1")
+			r.pass(21 * time.Second) // no answer at all
+			r.answerNext(tc.answer(r.payment(id)))
+			r.wantStatus(id, tc.want)
+			if a := r.answers[to]; a.Payment.Status != tc.want {
+				t.Errorf("answered %+v", a)
+			}
+			r.mintReturns(id, code) // it comes after all: too late to show
+			if got := r.payment(id); got.Status != tc.want || got.QRPayload != "" {
+				t.Errorf("%+v", got)
+			}
+			r.wantScreen(engine.ViewKind(tc.want))
+		})
+	}
+}
+
+func TestALinkInPlaceOfACode(t *testing.T) {
+	r := newRig(t, remote, func(c *engine.Config) { c.FallbackLink = true })
+	id, to := r.begins("R1")
+	r.pass(2 * time.Second)
+	r.mintReturns(id, payment.MintAnswer{Failure: "cannot resolve host", NeverSent: true})
+	if a := r.answers[to]; a.Payment.Status != payment.StatusAwaiting || a.Payment.QRPayload != "https://pay.test/"+a.Payment.MerchantRef {
+		t.Fatalf("answered %+v", a)
+	}
+	if len(r.gw.minted) != 1 || r.gw.minted[0].Timeout != 178*time.Second {
+		t.Errorf("minted %+v", r.gw.minted)
+	}
+	id, _ = func() (string, engine.Ticket) { r.cancel(till1, id); r.pass(40 * time.Second); return r.begins("R2") }()
+	r.mintReturns(id, payment.MintAnswer{Failure: "timeout after 10s"}) // it may have left: no link
+	if len(r.gw.minted) != 1 {
+		t.Error("a second way to pay, although the first may be there")
+	}
+}
+
+func TestARestartWhileMinting(t *testing.T) {
+	r := newRig(t, remote)
+	id, _ := r.begins("R1")
+	r.crash()
+	r.pass(time.Second)
+	r.wantStatus(id, payment.StatusCreated)
+	r.answerNext(nothing())
+	got := r.wantStatus(id, payment.StatusCancelled)
+	if got.Reason.Code != "mint_failed" || len(r.mints) != 1 {
+		t.Errorf("%+v, minted %d times", got.Reason, len(r.mints))
+	}
+}
+
+func TestCancelWhileMinting(t *testing.T) {
+	r := newRig(t, remote)
+	id, to := r.begins("R1")
+	_, waiter := r.cancel(till1, id)
+	r.mintReturns(id, code)
+	if len(r.closes) != 1 || r.screen.Kind == engine.ViewPay {
+		t.Fatalf("closed %+v, screen %s", r.closes, r.screen.Kind)
+	}
+	for range 2 {
+		r.pass(5 * time.Second)
+		r.answerNext(nothing())
+	}
+	r.wantStatus(id, payment.StatusCancelled)
+	if !r.answered(to) || !r.answered(waiter) {
+		t.Error("somebody still waits")
+	}
+}
+
+func TestAMintThatCannotBeBooked(t *testing.T) {
+	r := newRig(t, remote)
+	r.j.refuse = on(payment.KindMintSent)
+	_, err := r.tryStart(till1, request("R1"))
+	if payment.CodeOf(err) != payment.CodeJournalUnavailable || len(r.mints) != 0 {
+		t.Fatalf("%v, minted %d times", err, len(r.mints))
+	}
+	r.j.refuse = nil
+	id, to := r.begins("R1")
+	r.disp.tooSmall = errors.New("240 pixels")
+	r.mintReturns(id, code)
+	if got := r.payment(id); got.EndedBy != payment.KindDisplayLost || !r.answered(to) {
+		t.Errorf("a code that no display can draw: %+v", got)
+	}
+}
