@@ -38,7 +38,6 @@ var backupFaults = []forgetfs.Fault{
 
 // TestBackupToADiskThatFails lets each operation on the backup's disk fail: then there is no backup and nothing else.
 func TestBackupToADiskThatFails(t *testing.T) {
-	t.Parallel()
 	path, head := sample(t)
 	for _, fault := range backupFaults {
 		for n, struck := 1, true; struck; n++ {
@@ -131,23 +130,30 @@ func mustBeOneOfTwo(t *testing.T, what string, n int, backup, path string, head 
 	}
 }
 
-// TestRestoreOnADiskThatFails lets each operation on the journal's disk fail.
+// TestRestoreOnADiskThatFails lets operations on the journal's disk fail: each of the last ones, where files change their names.
 func TestRestoreOnADiskThatFails(t *testing.T) {
-	t.Parallel()
 	backup, was, head := restoring(t)
+	run := func(fault forgetfs.Fault, n int) (struck bool) {
+		disk := forgetfs.New(forgetfs.Config{Scratch: isShm}, was)
+		path := filepath.Join(mount(t, disk), "journal.db")
+		fault.Nth = n
+		hits := disk.Fail(fault)
+		_, err := Restore(backup, path, restoredAt, nil)
+		if struck = hits() > 0; struck && err == nil && fault.Onward {
+			t.Errorf("fault %d: a full disk took the journal", n)
+		}
+		disk.Mend()
+		mustBeOneOfTwo(t, "fault", n, backup, path, head)
+		unmount(t, disk)
+		return struck
+	}
 	for _, fault := range backupFaults {
-		for n, struck := 1, true; struck; n++ {
-			disk := forgetfs.New(forgetfs.Config{Scratch: isShm}, was)
-			path := filepath.Join(mount(t, disk), "journal.db")
-			fault.Nth = n
-			hits := disk.Fail(fault)
-			_, err := Restore(backup, path, restoredAt, nil)
-			if struck = hits() > 0; struck && err == nil && fault.Onward {
-				t.Errorf("fault %d: a full disk took the journal", n)
-			}
-			disk.Mend()
-			mustBeOneOfTwo(t, "fault", n, backup, path, head)
-			unmount(t, disk)
+		n := 1
+		for run(fault, n) {
+			n += 9
+		}
+		for last := n - 25; last < n; last++ {
+			run(fault, last)
 		}
 	}
 }
@@ -155,7 +161,6 @@ func TestRestoreOnADiskThatFails(t *testing.T) {
 // TestRestorePowerCut cuts the power at operations of a restoration: at each of the last ones, where files change their names, several
 // times.
 func TestRestorePowerCut(t *testing.T) {
-	t.Parallel()
 	backup, was, head := restoring(t)
 	seed := uint64(0)
 	run := func(n int, names forgetfs.Names) (ops int) {
@@ -183,7 +188,7 @@ func TestRestorePowerCut(t *testing.T) {
 			run(n, names)
 		}
 		for n := ops - 14; n <= ops; n++ {
-			for range 6 {
+			for range 3 {
 				run(n, names)
 			}
 		}

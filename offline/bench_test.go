@@ -89,6 +89,34 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
+// BenchmarkRetain is how long appends wait for one call.
+func BenchmarkRetain(b *testing.B) {
+	j := filled(b, 100_000)
+	var took []time.Duration
+	for b.Loop() {
+		start := time.Now()
+		if n, _, err := j.Retain(wall.Add(365 * day)); err != nil || n != 0 {
+			b.Fatal(n, err)
+		}
+		took = append(took, time.Since(start))
+	}
+	b.StopTimer()
+	moreFacts(b, j, wall.Add(100*day))
+	moreFacts(b, j, wall.Add(200*day))
+	took = took[:0]
+	for done := false; !done; {
+		start := time.Now()
+		var err error
+		if _, done, err = j.Retain(wall.Add(150 * day)); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+}
+
 func BenchmarkVerify100k(b *testing.B) {
 	j := filled(b, 100_000)
 	for b.Loop() {

@@ -1,6 +1,6 @@
 // Package offline is the journal: an append-only, hash-chained table of facts in SQLite, with what the engine and the till API
-// look up in it (payments by merchantRef and reference, the outbox, parked deliveries) and the position in the relay's stream.
-// It is the only place with SQL.
+// look up in it (payments by merchantRef and reference, the outbox, the worklist, parked deliveries) and the position in the relay's
+// stream; with backup, restore and retention. It is the only place with SQL.
 //
 // It decides nothing: statuses come from payment.Folder. It makes no facts, reads no clock, sends nothing, starts no goroutine
 // and never replaces or repairs a damaged journal; what it rebuilds by itself are only the look-up tables, which follow from the
@@ -16,5 +16,6 @@
 // error left the outcome open is settled before it returns where possible, and before the next one at the latest.
 //
 // Files beside PATH: PATH-wal and PATH-shm belong to SQLite, PATH.lock names the one process that may write, PATH.id holds the
-// journal's id, so that a journal that has vanished is not taken for one that never was.
+// journal's id, so that a journal that has vanished is not taken for one that never was. Restore leaves PATH.replaced-DATE, a
+// directory with the journal that was there before (PATH.replacing while it is being moved).
 package offline

@@ -190,6 +190,7 @@ func TestLookupsUseTheirIndexes(t *testing.T) {
 		{workEntries, "unmatched_open"},
 		{workNeeded, "payments_need_staff"},
 		{workOwed, "payments_owed"},
+		{selectDroppable, "facts_droppable"},
 	} {
 		rows, err := j.db.Query("EXPLAIN QUERY PLAN "+tc.query, make([]any, strings.Count(tc.query, "?"))...)
 		if err != nil {

@@ -23,8 +23,14 @@ const (
 )
 
 // setup runs on each new connection: what the driver has no option for. A write-ahead log that grew behind a long read is cut
-// back; b-tree cells are checked as they are read; nothing in the schema may call a function with side effects.
-const setup = "PRAGMA journal_size_limit=4194304; PRAGMA cell_size_check=1; PRAGMA trusted_schema=0"
+// back; b-tree cells are checked as they are read; nothing in the schema may call a function with side effects; what retention drops
+// is overwritten.
+const setup = "PRAGMA journal_size_limit=4194304; PRAGMA cell_size_check=1; PRAGMA trusted_schema=0; PRAGMA secure_delete=1"
+
+// tryToWrite fails on a connection that cannot write, and otherwise changes nothing. SQLite makes such a connection without a word when the
+// file cannot be opened for writing at that moment, and it would go on refusing each write when the disk is well again. (BEGIN IMMEDIATE alone
+// succeeds on it.)
+const tryToWrite = "BEGIN IMMEDIATE; CREATE TABLE try_to_write (x); ROLLBACK"
 
 // connector opens connections and refuses those whose pragmas are not what was asked for.
 type connector struct {
@@ -35,7 +41,7 @@ type connector struct {
 func writerPragmas() map[string]string {
 	return map[string]string{
 		"journal_mode": "wal", "synchronous": "2", "busy_timeout": "5000", "foreign_keys": "1", "query_only": "0",
-		"cell_size_check": "1", "trusted_schema": "0", "journal_size_limit": "4194304",
+		"cell_size_check": "1", "trusted_schema": "0", "journal_size_limit": "4194304", "secure_delete": "1",
 	}
 }
 
@@ -74,6 +80,12 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if _, err := sq.Exec(setup, nil); err != nil {
 		conn.Close()
 		return nil, err
+	}
+	if c.expect["query_only"] == "0" {
+		if _, err := sq.Exec(tryToWrite, nil); err != nil {
+			conn.Close()
+			return nil, err
+		}
 	}
 	for name, want := range c.expect {
 		got, err := pragma(sq, name)

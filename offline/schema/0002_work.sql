@@ -7,7 +7,7 @@ UPDATE meta SET value = '2' WHERE key = 'compat';
 CREATE INDEX facts_about_journal ON facts (kind, seq) WHERE payment IS NULL;
 
 -- What retention may still drop; the list of kinds is that of facts_no_update.
-CREATE INDEX facts_droppable ON facts (seq) WHERE body IS NOT NULL AND kind IN ('minted', 'parked');
+CREATE INDEX facts_droppable ON facts (at_ms) WHERE body IS NOT NULL AND kind IN ('minted', 'parked');
 
 ALTER TABLE payments ADD COLUMN needs_staff INTEGER NOT NULL DEFAULT 0; -- payment.Payment.NeedsStaff
 
