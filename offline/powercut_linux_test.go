@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	cuts    = flag.Int("cuts", 200, "power cuts of each TestPowerCut")
+	cuts    = flag.Int("cuts", 100, "power cuts of each TestPowerCut")
 	cutSeed = flag.Uint64("cutseed", 0, "seed of the power cuts; 0 = a new one each time")
 )
 
