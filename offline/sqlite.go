@@ -32,11 +32,6 @@ const setup = "PRAGMA journal_size_limit=4194304; PRAGMA cell_size_check=1; PRAG
 // succeeds on it.)
 const tryToWrite = "BEGIN IMMEDIATE; CREATE TABLE try_to_write (x); ROLLBACK"
 
-// tryToWrite fails on a connection that cannot write, and otherwise changes nothing. SQLite makes such a connection without a word when the
-// file cannot be opened for writing at that moment, and it would go on refusing each write when the disk is well again. (BEGIN IMMEDIATE alone
-// succeeds on it.)
-const tryToWrite = "BEGIN IMMEDIATE; CREATE TABLE try_to_write (x); ROLLBACK"
-
 // connector opens connections and refuses those whose pragmas are not what was asked for.
 type connector struct {
 	dsn    string
@@ -85,12 +80,6 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if _, err := sq.Exec(setup, nil); err != nil {
 		conn.Close()
 		return nil, err
-	}
-	if c.expect["query_only"] == "0" {
-		if _, err := sq.Exec(tryToWrite, nil); err != nil {
-			conn.Close()
-			return nil, err
-		}
 	}
 	if c.expect["query_only"] == "0" {
 		if _, err := sq.Exec(tryToWrite, nil); err != nil {
