@@ -41,7 +41,7 @@ func mutants() []mutant {
 		one("the query is dropped", "payment/engine/query.go", "	s.then(ask)\n	s.out.Else = append(s.out.Else, ask)\n", "	_ = ask\n"),
 		one("owed outcomes are forgotten when a till attaches", "payment/engine/till.go", "ids[:min(len(ids), maxOwed)]", "ids[:0]"),
 		one("final payments are not watched", "payment/engine/query.go",
-			`if q.endpoint == "" || !p.Minted || until <= 0 {`, "if true {"),
+			`if q.endpoint == "" || !p.Minted && !p.MintSent || until <= 0 {`, "if true {"),
 		one("the position is not in the journal", "offline/append.go", "	if b.pos == nil {\n		return nil\n	}\n", "	if true {\n		return nil\n	}\n"),
 		one("parked deliveries are not tried again", "payment/engine/time.go", "	m.retry = true\n", ""),
 		one("a statement that comes again is booked again", "payment/engine/evidence.go",
