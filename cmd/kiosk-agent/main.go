@@ -75,7 +75,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.PersistentFlags().String("config", "/etc/kiosk-agent/config.toml", "configuration file")
-	root.AddCommand(newRun(), newCheckConfig(), newStatus(), newPay(), newJournal(), newECR(), newTill(), newResolve(), newRecover(), newVersion())
+	root.AddCommand(newRun(), newCheckConfig(), newStatus(), newPay(), newJournal(), newECR(), newTill(), newResolve(), newRecover(), newWorklist(), newBackup(), newRestore(), newVersion())
 	return root
 }
 
