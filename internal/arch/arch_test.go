@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"payment":           {},
 	"payment/engine":    {"payment"},
 	"payment/axs":       {"payment", "internal"},
+	"payment/singapay":  {"payment", "internal"},
 	"device":            {"payment", "internal"},
 	"offline":           {"payment", "internal"},
 	"relay":             {"internal"}, // opaque bytes: never payment
@@ -118,7 +119,7 @@ func TestRulesBite(t *testing.T) {
 	}{
 		{"payment", "encoding/json", true}, {"payment", "github.com/google/uuid", false}, {"payment", module + "payment/engine", false},
 		{"payment/engine", module + "payment", true}, {"payment/engine", module + "offline", false},
-		{"payment/axs", module + "payment", true}, {"payment/axs", module + "relay", false}, {"payment/axs", module + "payment/engine", false},
+		{"payment/axs", module + "payment", true}, {"payment/axs", module + "relay", false}, {"payment/axs", module + "payment/engine", false}, {"payment/singapay", module + "payment/axs", false}, {"payment/singapay", module + "payment", true},
 		{"device/jsonrpc", module + "device", true}, {"device/jsonrpc", module + "payment/engine", false},
 		{"relay/relayd", module + "relay", true}, {"relay", module + "payment", false}, {"relay/relayd", module + "payment", false},
 		{"ui", module + "device", false}, {"sandbox", module + "payment/axs", false}, {"ui", "flag", false}, {"offline", "os/signal", false},

@@ -1,0 +1,182 @@
+package singapay
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+	"unicode/utf8"
+)
+
+// maxDepth bounds the nesting of any JSON that is read here; SingaPay's own has depth 6.
+const maxDepth = 64
+
+var errJSON = errors.New("not one plain JSON object")
+
+// object is a JSON object as it was written: numbers are json.Number, with every digit.
+type object = map[string]any
+
+// parse reads exactly one JSON object. No name may come twice in an object (two readers could then see two things), nothing may
+// follow, and all of it is text: UTF-8 without half a surrogate pair, which Go would replace and PHP would refuse.
+func parse(b []byte) (object, error) {
+	if !utf8.Valid(b) || tooDeep(b) || !json.Valid(b) || halfSurrogate(b) {
+		return nil, errJSON
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	v, err := value(dec)
+	if err != nil {
+		return nil, err
+	}
+	m, ok := v.(object)
+	if _, err := dec.Token(); !ok || !errors.Is(err, io.EOF) {
+		return nil, errJSON
+	}
+	return m, nil
+}
+
+func value(dec *json.Decoder) (any, error) {
+	token, err := dec.Token()
+	if err != nil {
+		return nil, errJSON
+	}
+	switch token {
+	case json.Delim('{'):
+		m := object{}
+		for dec.More() {
+			name, err := dec.Token()
+			key, ok := name.(string)
+			if err != nil || !ok {
+				return nil, errJSON
+			}
+			if _, twice := m[key]; twice {
+				return nil, errJSON
+			}
+			if m[key], err = value(dec); err != nil {
+				return nil, err
+			}
+		}
+		_, err = dec.Token()
+		return m, err
+	case json.Delim('['):
+		list := []any{}
+		for dec.More() {
+			v, err := value(dec)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		_, err = dec.Token()
+		return list, err
+	default:
+		return token, nil
+	}
+}
+
+// tooDeep counts brackets outside strings before any decoder sees them.
+func tooDeep(b []byte) bool {
+	depth, inString, escaped := 0, false, false
+	for _, c := range b {
+		switch {
+		case escaped:
+			escaped = false
+		case inString:
+			escaped, inString = c == '\\', c != '"'
+		case c == '"':
+			inString = true
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// halfSurrogate finds, in valid JSON, an escape of one half of a surrogate pair without the other.
+func halfSurrogate(b []byte) bool {
+	for i := 0; i < len(b); i++ {
+		if b[i] != '\\' {
+			continue
+		}
+		switch unit := escape(b[i:]); {
+		case unit >= 0xd800 && unit < 0xdc00:
+			if low := escape(b[i+6:]); low < 0xdc00 || low > 0xdfff {
+				return true
+			}
+			i += 11
+		case unit >= 0xdc00 && unit <= 0xdfff:
+			return true
+		default:
+			i++
+		}
+	}
+	return false
+}
+
+// escape is the code unit of a \uXXXX at the start of b; -1 when there is none.
+func escape(b []byte) int {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(b[2:6]), 16, 32)
+	if err != nil {
+		return -1
+	}
+	return int(n)
+}
+
+// at walks down through objects; nil when something is missing or not an object.
+func at(v any, names ...string) any {
+	for _, name := range names {
+		m, ok := v.(object)
+		if !ok {
+			return nil
+		}
+		v = m[name]
+	}
+	return v
+}
+
+// text is the value of a JSON string; "" for anything else.
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// scalar is the value of a JSON string or the literal of a JSON number, digit for digit. Absent and null are "". ok is false for an
+// object, a list or a boolean.
+func scalar(v any) (s string, ok bool) {
+	switch v := v.(type) {
+	case nil:
+		return "", true
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), true
+	default:
+		return "", false
+	}
+}
+
+// id is the positive whole number by which SingaPay names an object, as text; "" when v is none.
+func id(v any) string {
+	if s, ok := scalar(v); ok && isID(s) {
+		return s
+	}
+	return ""
+}
+
+// count is a small number that is not negative; -1 when v is none.
+func count(v any) int {
+	s, ok := scalar(v)
+	n, err := strconv.ParseUint(s, 10, 31)
+	if !ok || err != nil {
+		return -1
+	}
+	return int(n)
+}

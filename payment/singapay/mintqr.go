@@ -1,0 +1,106 @@
+package singapay
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+type qrRequest struct {
+	Amount    int64  `json:"amount"` // whole rupiah
+	Reff      string `json:"merchant_reff_no"`
+	ExpiredAt string `json:"expired_at"` // without it a code stays open for ever
+}
+
+func (g *Gateway) mintQR(ctx context.Context, o order) payment.MintAnswer {
+	body, err := marshal(qrRequest{o.rupiah(), o.MerchantRef, o.ends.In(jakarta).Format(iso)})
+	if err != nil {
+		return payment.MintAnswer{Failure: "the request could not be encoded", NeverSent: true}
+	}
+	a := g.call(ctx, request{client: g.fresh, method: http.MethodPost, path: qrPath + g.cfg.AccountID + "/generate-qr", body: body})
+	if a.failure != "" {
+		return payment.MintAnswer{Failure: a.failure, NeverSent: !a.sent}
+	}
+	q := codeOf(a.data)
+	if problem := q.echoes(o); problem != "" {
+		return payment.MintAnswer{Failure: "the code is not as it was asked for: " + problem + "; it is not shown, and ends by itself"}
+	}
+	g.seen.put(qrPrefix, o.MerchantRef, q.id)
+	return payment.MintAnswer{Minted: payment.Minted{Payload: q.payload, ProviderRef: qrPrefix + q.id}, ValidFor: q.ends.Sub(o.now)}
+}
+
+// code is what SingaPay says about a QRIS code.
+type code struct {
+	id, reff, ref, payload string // reff is our reference, ref SingaPay's
+	amount, total          int64  // minor units
+	amountText             string
+	status                 string // ours
+	paidAt                 time.Time
+	ends, created          time.Time
+}
+
+func codeOf(v any) code {
+	m, _ := v.(object)
+	q := code{
+		id: id(m["id"]), reff: text(m["merchant_reff_no"]), ref: reference(m["reff_no"]), payload: text(m["qr_data"]), status: computedStatus(fromQR, m),
+		ends: moment(m["expired_at"]), created: moment(m["created_at"]), paidAt: moment(m["payment_date"]),
+	}
+	q.amount, q.amountText = amount(m["amount"])
+	q.total = q.amount
+	if m["total_amount"] != nil {
+		q.total, _ = amount(m["total_amount"])
+	}
+	return q
+}
+
+func (q code) echoes(o order) string {
+	switch {
+	case q.reff != o.MerchantRef:
+		return "it has another merchant_reff_no"
+	case q.id == "":
+		return "it has no id"
+	case q.amount != o.Money.Amount || q.total != o.Money.Amount:
+		return "it has another amount"
+	case q.status != payment.RecordSent:
+		return "it is not open"
+	case q.ends.IsZero() || q.ends.Sub(o.ends).Abs() > echoSlack:
+		return "expired_at is not the one that was sent"
+	}
+	return checkQRIS(q.payload, o.rupiah())
+}
+
+// checkQRIS looks at the code's own text, which is what the customer's app believes: EMVCo's list of two digits of name, two of
+// length and a value. It is a merchant's code in rupiah, and for this amount if it states one.
+func checkQRIS(s string, rupiah int64) string {
+	const wrong = "qr_data is not the text of a QRIS code"
+	if !plain(s, 1, maxURL) || !strings.HasPrefix(s, "000201") || strings.TrimSpace(s) != s {
+		return wrong
+	}
+	for rest := s; rest != ""; {
+		if len(rest) < 4 {
+			return wrong
+		}
+		length, err := strconv.ParseUint(rest[2:4], 10, 8)
+		if err != nil || len(rest) < 4+int(length) {
+			return wrong
+		}
+		name, v := rest[:2], rest[4:4+length]
+		rest = rest[4+length:]
+		switch name {
+		case "53":
+			if v != "360" { // ISO 4217: IDR
+				return "qr_data is not in rupiah"
+			}
+		case "54":
+			whole, decimals, _ := strings.Cut(v, ".")
+			if n, err := strconv.ParseInt(whole, 10, 64); err != nil || n != rupiah || strings.Trim(decimals, "0") != "" {
+				return "qr_data is for another amount"
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,125 @@
+package singapay
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+const maxBody = 64 << 10 // bytes; the relay takes no more
+
+// Open verifies a delivery and returns what it states about payments: none, where an authentic delivery is about something else. The
+// error is an *OpenError, which wraps payment.ErrUnopened: the delivery is not authentic, or it is and cannot be understood, so that
+// it is worth keeping.
+//
+// X-Timestamp is compared with e.ReceivedAt, the relay's clock, and with no other: this very delivery may be read hours later. Outside
+// the window, whatever it states becomes StatusStale.
+func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
+	s, refused := signatureOf(e)
+	if refused != nil {
+		return nil, refused
+	}
+	m, err := parse(e.Body)
+	if err != nil {
+		return nil, refuse(ReasonPayload, "")
+	}
+	if !g.authentic(s, m, e.Body) {
+		return nil, refuse(ReasonSignature, "")
+	}
+	records, refused := statements(m)
+	if refused != nil {
+		return nil, refused
+	}
+	if e.ReceivedAt.IsZero() || s.at.Sub(e.ReceivedAt).Abs() > g.cfg.ReplayWindow {
+		for i := range records {
+			records[i].Status = StatusStale
+		}
+	}
+	return records, nil
+}
+
+// signed is what the headers of a delivery say.
+type signed struct {
+	mac       []byte
+	token     string // SingaPay's own, part of what is signed
+	timestamp string
+	at        time.Time
+}
+
+// signatureOf checks everything that can be checked before the body is looked at.
+func signatureOf(e payment.Envelope) (signed, *OpenError) {
+	switch {
+	case e.Method != "POST":
+		return signed{}, refuse(ReasonMethod, "")
+	case len(e.Body) > maxBody:
+		return signed{}, refuse(ReasonTooLong, "")
+	}
+	signature, authorization, timestamp := header(e, "X-Signature"), header(e, "Authorization"), header(e, "X-Timestamp")
+	if signature == "" || authorization == "" || timestamp == "" {
+		if m, err := parse(e.Body); err == nil && signature+authorization+timestamp == "" && text(m["data"]) != "" {
+			return signed{}, refuse(ReasonTest, "")
+		}
+		return signed{}, refuse(ReasonUnsigned, "")
+	}
+	seconds, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil || len(timestamp) != 10 || timestamp[0] < '1' || timestamp[0] > '9' {
+		return signed{}, refuse(ReasonTimestamp, "")
+	}
+	mac, err := hex.DecodeString(signature)
+	if err != nil || len(mac) != sha512.Size {
+		return signed{}, refuse(ReasonForm, "X-Signature")
+	}
+	const bearer = "bearer "
+	if len(authorization) <= len(bearer) || !strings.EqualFold(authorization[:len(bearer)], bearer) {
+		return signed{}, refuse(ReasonForm, "Authorization")
+	}
+	return signed{mac, strings.TrimSpace(authorization[len(bearer):]), timestamp, time.Unix(seconds, 0)}, nil
+}
+
+// header is the value of a header that comes once; "" otherwise. The relay may write its name in any case.
+func header(e payment.Envelope, name string) string {
+	var values []string
+	for k, v := range e.Headers {
+		if strings.EqualFold(k, name) {
+			values = append(values, v...)
+		}
+	}
+	if len(values) != 1 {
+		return ""
+	}
+	return strings.TrimSpace(values[0])
+}
+
+// authentic tries each form of the body with each secret.
+func (g *Gateway) authentic(s signed, m object, body []byte) bool {
+	hashes := make([]string, 0, len(forms)+1)
+	for _, f := range forms {
+		hashes = append(hashes, hashed(f.canonical(m)))
+	}
+	hashes = append(hashes, hashed(body))
+	for i, hash := range hashes {
+		if i > 0 && hash == hashes[i-1] {
+			continue
+		}
+		toSign := []byte("POST:" + g.cfg.WebhookPath + ":" + s.token + ":" + hash + ":" + s.timestamp)
+		for _, k := range g.openKeys {
+			mac := hmac.New(sha512.New, k().Reveal())
+			mac.Write(toSign)
+			if hmac.Equal(mac.Sum(nil), s.mac) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func hashed(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,226 @@
+package singapay
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/payment"
+)
+
+func wantReason(t *testing.T, err error, want Reason) {
+	t.Helper()
+	e, ok := errors.AsType[*OpenError](err)
+	if !ok || !errors.Is(err, payment.ErrUnopened) || e.Reason != want {
+		t.Errorf("error = %v, want %q", err, want)
+	}
+}
+
+// TestOpenVectors: every signature of the vectors verifies, whatever the delivery then says.
+func TestOpenVectors(t *testing.T) {
+	for _, v := range loadVectors(t).Webhook.Vectors {
+		t.Run(v.Name, func(t *testing.T) {
+			records, err := v.gateway(t).Open(v.envelope())
+			if strings.HasPrefix(v.Name, "payment-link-transaction") {
+				wantSame(t, []payment.Record{{
+					MerchantRef: "PL20251105160923690b1443a67e9", TransactionRef: "18917720251110094037705", Type: payment.TypePay, Status: payment.RecordSuccess,
+					Amount: 1_000_000, Currency: "IDR", PaidAt: time.Date(2025, 11, 10, 2, 46, 38, 0, time.UTC),
+				}}, records)
+			} else if e, refused := errors.AsType[*OpenError](err); refused && (e.Reason == ReasonSignature || e.Reason == ReasonPayload) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestOpenVectorsRefuse(t *testing.T) {
+	vs := loadVectors(t).Webhook
+	simple := vs.Vectors[0]
+	if simple.Name != "simple" {
+		t.Fatal("the vectors are in another order")
+	}
+	changed := func(f func(*vector)) vector {
+		v := simple
+		f(&v)
+		return v
+	}
+	cases := map[string]func() error{}
+	add := func(name string, v vector, change func(*payment.Envelope)) {
+		cases[name] = func() error {
+			e := v.envelope()
+			if change != nil {
+				change(&e)
+			}
+			_, err := v.gateway(t).Open(e)
+			return err
+		}
+	}
+	add("tampered body", changed(func(v *vector) { v.Body = strings.Replace(v.Body, "INV-1", "INV-2", 1) }), nil)
+	add("wrong secret", changed(func(v *vector) { v.Secret = "wrong-secret-of-20-bytes" }), nil)
+	add("wrong endpoint", changed(func(v *vector) { v.Endpoint = "/webhooks/other" }), nil)
+	add("non-numeric timestamp", simple, func(e *payment.Envelope) { e.Headers["X-Timestamp"] = []string{"yesterday"} })
+	add("body not JSON, or JSON scalar", simple, func(e *payment.Envelope) { e.Body = []byte(`"text"`) })
+	add("nesting deeper than 64 levels (attacker-made; genuine deliveries seen are 4 levels)", simple, func(e *payment.Envelope) {
+		e.Body = []byte(`{"a":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}`)
+	})
+	for _, r := range vs.MustReject {
+		switch {
+		case r.Case == "stale" || r.Case == "future":
+			continue // behind a relay they are not refused: TestOpenTolerance
+		case strings.HasPrefix(r.Case, "missing any of"):
+			for _, name := range []string{"X-Signature", "X-Timestamp", "Authorization"} {
+				e := simple.envelope()
+				delete(e.Headers, name)
+				_, err := simple.gateway(t).Open(e)
+				wantReason(t, err, ReasonUnsigned)
+			}
+		case r.Case == "dashboard Test button":
+			_, err := simple.gateway(t).Open(payment.Envelope{Method: "POST", Body: []byte(r.Wire), ReceivedAt: noon})
+			wantReason(t, err, ReasonTest)
+		case cases[r.Case] == nil:
+			t.Errorf("no test of %q", r.Case)
+		case cases[r.Case]() == nil || !errors.Is(cases[r.Case](), payment.ErrUnopened):
+			t.Errorf("%s: accepted", r.Case)
+		}
+	}
+}
+
+// TestOpenTolerance: the relay's time of receipt decides, and what is too old or too new is asked about, not dropped.
+func TestOpenTolerance(t *testing.T) {
+	for _, tc := range loadVectors(t).Webhook.Tolerance {
+		if tc.Timestamp == "" {
+			continue // refused: it is missing
+		}
+		e := signedBy(canary, hookPath, tc.Timestamp, paidLink)
+		e.ReceivedAt = time.Unix(tc.Now, 0)
+		records, err := newGateway(t).Open(e)
+		if err != nil || len(records) != 1 {
+			t.Fatal(records, err)
+		}
+		if fresh := records[0].Status == payment.RecordSuccess; fresh != tc.Fresh || payment.Known(records[0]) != tc.Fresh {
+			t.Errorf("%s at %d: %s", tc.Timestamp, tc.Now, records[0].Status)
+		}
+	}
+	for seconds, want := range map[int]string{0: payment.RecordSuccess, 300: payment.RecordSuccess, -300: payment.RecordSuccess, 301: StatusStale, -301: StatusStale, 86400 * 30: StatusStale} {
+		e := delivery(paidLink)
+		e.ReceivedAt = e.ReceivedAt.Add(time.Duration(seconds) * time.Second)
+		records, err := newGateway(t).Open(e)
+		if err != nil || len(records) != 1 || records[0].Status != want || records[0].MerchantRef != ref || records[0].TransactionRef == "" {
+			t.Errorf("%d s: %+v, %v", seconds, records, err)
+		}
+	}
+	e := delivery(paidLink)
+	e.ReceivedAt = time.Time{}
+	if records, err := newGateway(t).Open(e); err != nil || records[0].Status != StatusStale {
+		t.Errorf("received at no time: %+v, %v", records, err)
+	}
+	wider := newGateway(t, func(c *Config) { c.ReplayWindow = 15 * time.Minute })
+	e.ReceivedAt = time.Unix(1792126800+899, 0)
+	if records, err := wider.Open(e); err != nil || records[0].Status != payment.RecordSuccess {
+		t.Errorf("in a wider window: %+v, %v", records, err)
+	}
+}
+
+func TestOpenHeaders(t *testing.T) {
+	set := func(name string, values ...string) func(*payment.Envelope) {
+		return func(e *payment.Envelope) { e.Headers[name] = values }
+	}
+	base := delivery(paidLink)
+	signature, token := base.Headers["X-Signature"][0], base.Headers["Authorization"][0]
+	for _, tc := range []struct {
+		name   string
+		change func(*payment.Envelope)
+		want   Reason // "" = accepted
+	}{
+		{"as it is", func(*payment.Envelope) {}, ""},
+		{"upper-case hex", set("X-Signature", strings.ToUpper(signature)), ""},
+		{"bearer", set("Authorization", "bearer "+token[7:]), ""},
+		{"BEARER", set("Authorization", "BEARER "+token[7:]), ""},
+		{"names in lower case", func(e *payment.Envelope) {
+			e.Headers = map[string][]string{"x-signature": {signature}, "x-timestamp": {"1792126800"}, "authorization": {token}}
+		}, ""},
+		{"no partner id", func(e *payment.Envelope) { delete(e.Headers, "X-Partner-Id") }, ""},
+		{"another partner id", set("X-Partner-Id", "somebody"), ""},
+		{"another user agent", set("User-Agent", "GuzzleHttp/7"), ""},
+		{"another path", func(e *payment.Envelope) { e.Path = "/elsewhere" }, ""},
+		{"GET", func(e *payment.Envelope) { e.Method = "GET" }, ReasonMethod},
+		{"two signatures", set("X-Signature", signature, signature), ReasonUnsigned},
+		{"two signatures under two names", set("x-signature", signature), ReasonUnsigned},
+		{"two timestamps", set("X-Timestamp", "1792126800", "1792126801"), ReasonUnsigned},
+		{"empty signature", set("X-Signature", ""), ReasonUnsigned},
+		{"short signature", set("X-Signature", signature[2:]), ReasonForm},
+		{"no hex", set("X-Signature", "x"+signature[1:]), ReasonForm},
+		{"another signature", set("X-Signature", strings.Repeat("0", 128)), ReasonSignature},
+		{"no scheme", set("Authorization", token[7:]), ReasonForm},
+		{"no token", set("Authorization", "Bearer "), ReasonForm},
+		{"basic", set("Authorization", "Basic "+token[7:]), ReasonForm},
+		{"another token", set("Authorization", "Bearer x"), ReasonSignature},
+		{"another time", set("X-Timestamp", "1792126801"), ReasonSignature},
+		{"milliseconds", set("X-Timestamp", "1792126800000"), ReasonTimestamp},
+		{"signed time", set("X-Timestamp", "+792126800"), ReasonTimestamp},
+		{"early time", set("X-Timestamp", "0792126800"), ReasonTimestamp},
+		{"a body that is too long", func(e *payment.Envelope) { e.Body = append(e.Body, make([]byte, maxBody)...) }, ReasonTooLong},
+		{"another body", func(e *payment.Envelope) { e.Body = []byte(strings.Replace(paidLink, "50000.00", "50000.01", 1)) }, ReasonSignature},
+		{"a member twice", func(e *payment.Envelope) { e.Body = []byte(strings.Replace(paidLink, "{", `{"event":"x",`, 1)) }, ReasonPayload},
+		{"the same body, written otherwise", func(e *payment.Envelope) {
+			e.Body = []byte(strings.NewReplacer(`/`, `\/`, `é`, `\u00e9`, `,`, " ,\n").Replace(paidLink))
+		}, ""},
+		{"unsigned", func(e *payment.Envelope) { e.Headers = nil }, ReasonUnsigned},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := delivery(paidLink)
+			tc.change(&e)
+			records, err := newGateway(t).Open(e)
+			if tc.want != "" {
+				wantReason(t, err, tc.want)
+			} else if err != nil || len(records) != 1 || records[0].Status != payment.RecordSuccess {
+				t.Errorf("%+v, %v", records, err)
+			}
+		})
+	}
+}
+
+// TestOpenCandidates: what SingaPay hashes is not known for sure, so each form verifies, with each of the secrets.
+func TestOpenCandidates(t *testing.T) {
+	body := with(t, paidLink, `"tip":null`, `"tip":{},"more":[1,2,3,4,5,6,7,8,9,10,11],"n":10.50`)
+	m, err := parse([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, key := range []string{canary, oldCanary} {
+		g := newGateway(t, func(c *Config) { c.PreviousSecret = secret.New([]byte(oldCanary)) })
+		hashes := []string{hashed([]byte(body))}
+		for _, f := range forms {
+			hashes = append(hashes, hashed(f.canonical(m)))
+		}
+		for i, hash := range hashes {
+			records, err := g.Open(signedHash(key, hookPath, "1792126800", hash, body))
+			if err != nil || len(records) != 1 {
+				t.Errorf("form %d with %.12s: %v", i, key, err)
+			}
+			seen[hash] = true
+		}
+	}
+	if len(seen) != len(forms)+1 {
+		t.Errorf("only %d different hashes", len(seen))
+	}
+	_, err = newGateway(t).Open(signedBy(oldCanary, hookPath, "1792126800", body))
+	wantReason(t, err, ReasonSignature)
+}
+
+func TestReasonsAreDistinct(t *testing.T) {
+	seen := map[Reason]bool{}
+	for _, r := range Reasons() {
+		if r == "" || seen[r] {
+			t.Errorf("reason %q is empty or listed twice", r)
+		}
+		seen[r] = true
+	}
+	if got := fmt.Sprint(refuse(ReasonField, "x")); !strings.HasSuffix(got, ": x") {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,47 @@
+package singapay
+
+import "kiosk-agent/payment"
+
+// Reason says why a delivery was not accepted. The set is closed.
+type Reason string
+
+// The reasons, in the order in which a delivery meets the checks. Up to ReasonSignature anybody may have sent it.
+const (
+	ReasonMethod    Reason = "not a POST"
+	ReasonTooLong   Reason = "body too long"
+	ReasonUnsigned  Reason = "unsigned"                                          // X-Signature, X-Timestamp or Authorization is missing or comes twice
+	ReasonTest      Reason = "unsigned, as the dashboard's Test button sends it" // proves that the address is reached, and nothing else
+	ReasonTimestamp Reason = "X-Timestamp is not Unix seconds"                   // ten digits
+	ReasonForm      Reason = "X-Signature or Authorization malformed"            // not 128 hex digits; no token
+	ReasonPayload   Reason = "body is not one plain JSON object"                 // or has a member twice, is too deep, or is no text
+	ReasonSignature Reason = "signature does not match"                          // forged, damaged, another secret or another singapay.webhook_path
+	ReasonEvent     Reason = "verified, but of a kind that this version does not know"
+	ReasonReversal  Reason = "verified, about money that goes back: look into the SingaPay dashboard"
+	ReasonField     Reason = "verified, but a field is missing or malformed"
+)
+
+// Reasons lists every Reason in the order above.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonMethod, ReasonTooLong, ReasonUnsigned, ReasonTest, ReasonTimestamp, ReasonForm, ReasonPayload, ReasonSignature, ReasonEvent,
+		ReasonReversal, ReasonField,
+	}
+}
+
+// OpenError is a refusal. It wraps payment.ErrUnopened; its text is safe to store and to show and repeats nothing of the delivery.
+type OpenError struct {
+	Reason Reason
+	Detail string // the name of a field or header; "" = none
+}
+
+func (e *OpenError) Error() string {
+	s := payment.ErrUnopened.Error() + ": " + string(e.Reason)
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
+	return s
+}
+
+func (e *OpenError) Unwrap() error { return payment.ErrUnopened }
+
+func refuse(r Reason, detail string) *OpenError { return &OpenError{r, detail} }
