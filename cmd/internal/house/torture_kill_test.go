@@ -1,22 +1,28 @@
 package house_test
 
 import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
+	"kiosk-agent/offline"
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox"
 )
 
 // step is a fact after which the agent kills itself, and what makes that fact come about. Not here are: mint_sent and mint_failed (only
 // remote mints make them, and crashes right after requested, which a local mint never separates from minted), opened (no gateway says
-// it), resolved and recovered (staff), clock_offset (one machine has one clock).
+// it), recovered (no journal is lost here), clock_offset (one machine has one clock).
 type step struct {
 	kind    payment.Kind
 	wish    wish
 	noQuery bool // in this life the agent has no transaction query
 	blind   bool // the display confirms no code
 	restore bool // the relay's store is replaced by an old copy
+	staff   bool // staff resolve something
 	rare    int  // how many times rarer than the others; 0 = 1
 }
 
@@ -28,6 +34,7 @@ var steps = []step{
 	{kind: payment.KindQueryEmpty, wish: wish{conduct: walksAway}},
 	{kind: payment.KindQueryFailed, wish: wish{conduct: undecidable}, rare: 2},
 	{kind: payment.KindPathProved, wish: wish{conduct: walksAway}, noQuery: true, rare: 2},
+	{kind: payment.KindResolved, staff: true, rare: 3},
 	{kind: payment.KindSuperseded, wish: wish{conduct: forgotten}, rare: 3},
 	{kind: payment.KindUnmatched, wish: wish{pays, sandbox.FaultUnknownRef}, rare: 2}, {kind: payment.KindParked, wish: wish{pays, sandbox.FaultForged}, rare: 2},
 	{kind: payment.KindGap, restore: true, rare: 8}, {kind: payment.KindDisplayLost, blind: true, rare: 8},
@@ -64,13 +71,54 @@ func (x *torture) execute(kills int, broken <-chan error) {
 		x.public.wish(s.wish)
 		x.eyes.set(s.blind)
 		x.startAgent(s.kind)
+		staff := x.staff(s)
 		x.live(s, broken)
+		staff()
 		x.eyes.set(false)
 		x.public.wish(wish{})
 		x.dead(0)
 	}
 	x.configure(whole, step{})
 	x.startAgent("")
+}
+
+// staff resolves something off the worklist, in the life that ends with that; the function that it returns waits until they have left.
+func (x *torture) staff(s step) (left func()) {
+	x.t.Helper()
+	if !s.staff {
+		return func() {}
+	}
+	command := program(x.t, "kiosk-agent")
+	ctx, stop := context.WithCancel(x.t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			if name := x.work(); name != "" {
+				// Refused, or not answered any more: the agent dies of it.
+				_ = exec.CommandContext(ctx, command, "resolve", name, "not-paid", "--reason", "torture", "--config", x.config()).Run()
+			}
+			_ = pause(ctx, 200*time.Millisecond, nil) // its end is the loop's
+		}
+	}()
+	return func() { stop(); <-done }
+}
+
+// work is the newest entry of the worklist, as kiosk-agent resolve wants it; "" = there is none.
+func (x *torture) work() string {
+	j, err := offline.OpenReadOnly(filepath.Join(x.dir, "journal.db"))
+	if err != nil {
+		return "" // not there yet
+	}
+	defer j.Close()
+	items, err := j.Work()
+	if err != nil || len(items) == 0 {
+		return ""
+	}
+	if last := items[len(items)-1]; last.Payment == nil {
+		return fmt.Sprintf("#%d", last.Entry.Seq)
+	}
+	return items[len(items)-1].Payment.ID
 }
 
 // nextStep decides how the next life of the agent ends; the zero step is a random moment.
