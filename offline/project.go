@@ -2,7 +2,7 @@ package offline
 
 import (
 	"database/sql"
-	"errors"
+	"fmt"
 	"strings"
 
 	"kiosk-agent/payment"
@@ -187,8 +187,8 @@ func (j *Journal) rebuild() error {
 			if err != nil {
 				return err
 			}
-			if !l.folder.Seen() {
-				return errors.New("payment " + id + " does not begin with requested")
+			if l == nil || !l.folder.Seen() { // nil: an index names a payment that no fact is about
+				return damaged(j.path, fmt.Sprintf("payment %.40q does not begin with requested", id), "")
 			}
 			if err := l.row.save(tx, lookup{}, true); err != nil {
 				return err
