@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"time"
 
 	"kiosk-agent/payment"
 	"kiosk-agent/relay"
@@ -53,7 +52,7 @@ func (o *oracle) notPaid(a *account, p payment.Payment) {
 		return // finished by an attempt in mode qr, or never minted
 	}
 	if !slices.Contains(p.Flags, payment.FlagUnconfirmed) {
-		if n := len(a.empties); !w.prof.finish && (n < 2 || a.empties[n-1]-a.empties[0] < settle-time.Second) { // a restart in between asks again up to one answer's way early
+		if n := len(a.empties); !w.prof.finish && (n < 2 || a.empties[n-1]-a.empties[0] < settle) {
 			w.fail("%s is told as %s, and there were no two answers %s apart: %v", p.ID, p.Status, settle, a.empties)
 		}
 		for _, c := range l.caps {
