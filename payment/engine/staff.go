@@ -21,12 +21,11 @@ const (
 // relayClock is the relay's clock as it was learned: at Up it showed Wall. The boot clock carries it on, so that a step of this
 // machine's wall clock shows at once.
 type relayClock struct {
-	known    bool
-	up       time.Duration
-	wall     time.Time
-	doubt    time.Duration
-	recorded bool
-	offset   time.Duration // the newest in the journal of this process
+	known  bool
+	up     time.Duration
+	wall   time.Time
+	doubt  time.Duration
+	offset time.Duration // the newest that this process has written down
 }
 
 // offsetAt is the relay's clock minus this machine's.
