@@ -9,7 +9,7 @@ import (
 	"kiosk-agent/internal/secret"
 )
 
-// Gateway mints links, opens notifications and asks the transaction query with one application's credentials. See the package comment.
+// Gateway mints links, asks for codes, opens notifications and asks the transaction query with one application's credentials. See the package comment.
 type Gateway struct {
 	cfg      Config // without the secrets
 	mintKey  key
@@ -17,6 +17,7 @@ type Gateway struct {
 	// unseal decrypts; a field so that a test can count what reaches the key derivation.
 	unseal func(token string, key secret.Value) ([]byte, error)
 	client *http.Client // of Query
+	orders *http.Client // of FetchCode
 }
 
 // key gives a secret. It is a function because fmt looks through the unexported fields of any struct that somebody prints, past
@@ -31,7 +32,8 @@ func New(cfg Config) (*Gateway, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	g := &Gateway{mintKey: newKey(cfg.Secret), openKeys: []key{newKey(cfg.Secret)}, unseal: unseal, client: newClient(cfg.QueryTimeout)}
+	g := &Gateway{mintKey: newKey(cfg.Secret), openKeys: []key{newKey(cfg.Secret)}, unseal: unseal,
+		client: newClient(cfg.QueryTimeout, true), orders: newClient(cfg.QueryTimeout, false)}
 	if !cfg.PreviousSecret.IsZero() && !cfg.PreviousSecret.Matches(cfg.Secret.Reveal()) {
 		g.openKeys = append(g.openKeys, newKey(cfg.PreviousSecret))
 	}

@@ -39,7 +39,10 @@ const (
 )
 
 // knownSchemes are the words of AXS's scheme parameter.
-var knownSchemes = [...]string{"credit_card", "paynow", "alipay", "wechatpay"}
+var knownSchemes = [...]string{cards, "paynow", "alipay", "wechatpay"}
+
+// cards is the scheme that has a page and no code.
+const cards = "credit_card"
 
 // Config says how to reach AXS. New checks all of it.
 type Config struct {
@@ -61,7 +64,10 @@ type Config struct {
 	// QueryURL is the transaction query, https://{domain}/api/hpp/v2/transaction; the payment link's merchantLinkId is appended.
 	// http is accepted for a loopback host only. "" = no query.
 	QueryURL string
-	// QueryTimeout bounds one query, from resolving the name to the last byte, at most 30 s. 0 = 10 s.
+	// QRURL is the request for a code, https://{domain}/api/hpp/v1/qrcode; the payment link's merchantLinkId is appended. http is
+	// accepted for a loopback host only. "" = no codes.
+	QRURL string
+	// QueryTimeout bounds one query or one request for a code, from resolving the name to the last byte, at most 30 s. 0 = 10 s.
 	QueryTimeout time.Duration
 	// AmountAs is AmountString or AmountNumber. "" = AmountString.
 	AmountAs string
@@ -117,7 +123,9 @@ func (c *Config) check() error {
 		"copy the Client ID of the application from the AXS Merchant Portal")
 	c.checkSecrets(report)
 	c.checkURLs(report)
-	c.checkQuery(report)
+	report(c.QueryTimeout > 0 && c.QueryTimeout <= maxQuery, "axs.query_url", "has a timeout that is negative or over 30 s", "leave the timeout at 0 for 10 seconds")
+	c.checkEndpoint(report, "axs.query_url", &c.QueryURL, "write it like https://host.example/api/hpp/v2/transaction; leave it empty for no query")
+	c.checkEndpoint(report, "axs.qr_url", &c.QRURL, "write it like https://host.example/api/hpp/v1/qrcode; leave it empty for no codes")
 	report(plain(c.TerminalID, 0, maxTerminal), "terminal.id", "is too long or not printable ASCII", fmt.Sprintf("use at most %d letters, digits and signs", maxTerminal))
 	report(c.AmountAs == AmountString || c.AmountAs == AmountNumber, "axs.amount_as", "is neither string nor number", `write "string" unless AXS asks for a number`)
 	for _, s := range c.Schemes {
@@ -160,20 +168,18 @@ func (c *Config) checkURLs(report func(ok bool, key, problem, hint string)) {
 		"give AXS the hook's URL without them: AXS appends ?data=… itself")
 }
 
-// checkQuery takes a trailing slash off the query URL, so that one endpoint is written in one way.
-func (c *Config) checkQuery(report func(ok bool, key, problem, hint string)) {
-	const key, want = "axs.query_url", "write it like https://host.example/api/hpp/v2/transaction; leave it empty for no query"
-	report(c.QueryTimeout > 0 && c.QueryTimeout <= maxQuery, key, "has a timeout that is negative or over 30 s", "leave the timeout at 0 for 10 seconds")
-	if c.QueryURL == "" {
+// checkEndpoint takes a trailing slash off a URL that is asked, so that one endpoint is written in one way.
+func (c *Config) checkEndpoint(report func(ok bool, key, problem, hint string), key string, address *string, want string) {
+	if *address == "" {
 		return
 	}
-	c.QueryURL = strings.TrimRight(c.QueryURL, "/")
-	u, problem := checkURL(c.QueryURL)
+	*address = strings.TrimRight(*address, "/")
+	u, problem := checkURL(*address)
 	if problem != "" {
 		report(false, key, problem, want)
 		return
 	}
-	report(!strings.ContainsAny(c.QueryURL, "?#"), key, "has a query string or a fragment", want)
+	report(!strings.ContainsAny(*address, "?#"), key, "has a query string or a fragment", want)
 	id := lastSegment(c.PaymentLink)
 	report(id == "" || lastSegment(u.Path) != id, key, "ends with the merchantLinkId", "leave that away: the agent appends the payment link's")
 }

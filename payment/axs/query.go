@@ -21,17 +21,17 @@ const (
 	idleConnection = 2 * time.Minute // for the next question; a waiting payment asks every few seconds
 )
 
-// newClient is what the query is asked with: TLS verified against the system's roots, HTTP/1.1, no cookies, no redirects (where
-// one leads nobody has configured). No proxy either: the environment of a kiosk's service is no place that anybody looks at to
-// see where payments are asked about.
-func newClient(timeout time.Duration) *http.Client {
+// newClient is what AXS is asked with, on kept connections or on a new one each time: TLS verified against the system's roots,
+// HTTP/1.1, no cookies, no redirects (where one leads nobody has configured). No proxy either: the environment of a kiosk's service is
+// no place that anybody looks at to see where payments are asked about.
+func newClient(timeout time.Duration, keep bool) *http.Client {
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		// Query's context ends it all after timeout; the bounds here end a dial that goes on behind a request that has ended.
+		// The caller's context ends it all after timeout; the bounds here end a dial that goes on behind a request that has ended.
 		Transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: timeout}).DialContext,
 			TLSHandshakeTimeout: timeout, ResponseHeaderTimeout: timeout, IdleConnTimeout: idleConnection,
-			MaxResponseHeaderBytes: 64 << 10, DisableCompression: true,
+			MaxResponseHeaderBytes: 64 << 10, DisableCompression: true, DisableKeepAlives: !keep,
 		},
 	}
 }
@@ -79,8 +79,8 @@ func (g *Gateway) Query(ctx context.Context, merchantRef string) payment.QueryAn
 	switch status := resp.StatusCode; {
 	case status == http.StatusNotFound:
 		return payment.QueryAnswer{HTTPStatus: status, NotFound: true}
-	case status >= 300 && status < 400 && resp.Header.Get("Location") != "":
-		return failed(status, fmt.Sprintf("HTTP %d, a redirect, which is not followed: a network's login page, or a wrong axs.query_url", status))
+	case redirects(resp):
+		return failed(status, redirected(status, "axs.query_url"))
 	case status != http.StatusOK:
 		return failed(status, fmt.Sprintf("HTTP %d", status))
 	case err != nil:
@@ -105,6 +105,14 @@ func (g *Gateway) question(merchantRef string) (address, fault string) {
 		return "", "the question could not be encrypted"
 	}
 	return g.cfg.QueryURL + "/" + g.linkID() + "?data=" + token, ""
+}
+
+func redirects(resp *http.Response) bool {
+	return resp.StatusCode >= 300 && resp.StatusCode < 400 && resp.Header.Get("Location") != ""
+}
+
+func redirected(status int, key string) string {
+	return fmt.Sprintf("HTTP %d, a redirect, which is not followed: a network's login page, or a wrong %s", status, key)
 }
 
 // failed is an answer that does not count.
