@@ -243,6 +243,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	front.Go(func() error { return a.display.Run(frontCtx) })
 	if a.relay != nil {
 		front.Go(func() error { return a.relay.Run(frontCtx) })
+		front.Go(func() error { return a.tidy(frontCtx, a.journal) })
 	}
 	for _, l := range a.lines {
 		front.Go(func() error { return l.link.Run(frontCtx, l.serve) })

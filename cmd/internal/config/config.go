@@ -128,7 +128,7 @@ type Display struct {
 // Journal is [journal].
 type Journal struct {
 	Path      string   `toml:"path" doc:"The journal's file."`
-	Retention Duration `toml:"retention" doc:"How long whole facts are kept; what was paid is kept for ever. Read by a later version: this one keeps everything."`
+	Retention Duration `toml:"retention" doc:"How long links and opened deliveries are kept; references, amounts and outcomes are kept for ever."`
 	MinFree   Size     `toml:"min_free" doc:"New sales are refused below this much free disk, so that running ones can finish."`
 }
 
