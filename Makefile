@@ -5,7 +5,7 @@ LINT    := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 VULN    := $(GO) tool -modfile=.ci/tools/go.mod govulncheck
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: demo demo-once build test lint bench fuzz torture sim sim-mutants vuln setup clean
+.PHONY: powercuts demo demo-once build test lint bench fuzz torture sim sim-mutants vuln setup clean
 
 demo: build
 	bin/kiosk-demo
@@ -58,6 +58,12 @@ sim:
 # Breaks the agent on purpose in each way of cmd/internal/sim/mutants_test.go; the simulation must find each. make test tries some.
 sim-mutants:
 	$(GO) test ./cmd/internal/sim -run '^TestMutantsAreCaught$$' -mutants -v -timeout 60m
+
+# 200 power cuts each of the journal and the relay's store, as promised and with the settings that lose facts; and each file operation of a
+# journal failing in turn. make test does the same with fewer.
+powercuts: setup
+	$(GO) test -timeout 60m -count 1 -v ./offline -run 'TestPowerCut|TestEachFileOperationFails' -cuts 200 -faultstep 1
+	$(GO) test -timeout 60m -count 1 -v ./relay/relayd -run TestPowerCut -cuts 200
 
 # Needs the vulnerability database on the network.
 vuln:

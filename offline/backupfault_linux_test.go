@@ -41,7 +41,7 @@ func TestBackupToADiskThatFails(t *testing.T) {
 	path, head := sample(t)
 	for _, fault := range backupFaults {
 		for n, struck := 1, true; struck; n++ {
-			disk := forgetfs.New(forgetfs.Config{Scratch: isShm}, nil)
+			disk := forgetfs.New(forgetfs.Config{Scratch: shmFiles}, nil)
 			dir := mount(t, disk)
 			fault.Nth = n
 			hits := disk.Fail(fault)
@@ -134,7 +134,7 @@ func mustBeOneOfTwo(t *testing.T, what string, n int, backup, path string, head 
 func TestRestoreOnADiskThatFails(t *testing.T) {
 	backup, was, head := restoring(t)
 	run := func(fault forgetfs.Fault, n int) (struck bool) {
-		disk := forgetfs.New(forgetfs.Config{Scratch: isShm}, was)
+		disk := forgetfs.New(forgetfs.Config{Scratch: shmFiles}, was)
 		path := filepath.Join(mount(t, disk), "journal.db")
 		fault.Nth = n
 		hits := disk.Fail(fault)
@@ -165,7 +165,7 @@ func TestRestorePowerCut(t *testing.T) {
 	seed := uint64(0)
 	run := func(n int, names forgetfs.Names) (ops int) {
 		seed++
-		disk := forgetfs.New(forgetfs.Config{Seed: seed, Names: names, Scratch: isShm}, was)
+		disk := forgetfs.New(forgetfs.Config{Seed: seed, Names: names, Scratch: shmFiles}, was)
 		path := filepath.Join(mount(t, disk), "journal.db")
 		disk.CutAfter(n)
 		_, err := Restore(backup, path, restoredAt, nil)
@@ -176,7 +176,7 @@ func TestRestorePowerCut(t *testing.T) {
 		if n == 0 {
 			return ops
 		}
-		disk = forgetfs.New(forgetfs.Config{Scratch: isShm}, image)
+		disk = forgetfs.New(forgetfs.Config{Scratch: shmFiles}, image)
 		path = filepath.Join(mount(t, disk), "journal.db")
 		mustBeOneOfTwo(t, "cut", n, backup, path, head)
 		unmount(t, disk)

@@ -19,7 +19,7 @@ var faultStep = flag.Int("faultstep", 12, "TestEachFileOperationFails tries each
 // unplugged is a journal of a few sales whose power was cut: some of its facts are in the write-ahead log only.
 func unplugged(t *testing.T) (image forgetfs.Image, last ack) {
 	t.Helper()
-	disk := forgetfs.New(forgetfs.Config{Scratch: isShm}, nil)
+	disk := forgetfs.New(forgetfs.Config{Scratch: shmFiles}, nil)
 	dir := mount(t, disk)
 	defer unmount(t, disk)
 	j, err := Open(Config{Path: filepath.Join(dir, "journal.db"), Create: true})
@@ -126,7 +126,7 @@ func TestEachFileOperationFails(t *testing.T) {
 // failing is one run with one fault; it reports whether it struck.
 func failing(t *testing.T, image forgetfs.Image, promised ack, f forgetfs.Fault) bool {
 	t.Helper()
-	disk := forgetfs.New(forgetfs.Config{Seed: uint64(f.Nth), Scratch: isShm}, image)
+	disk := forgetfs.New(forgetfs.Config{Seed: uint64(f.Nth), Scratch: shmFiles}, image)
 	dir := mount(t, disk)
 	hits := disk.Fail(f)
 	j, err := Open(Config{Path: filepath.Join(dir, "journal.db")})

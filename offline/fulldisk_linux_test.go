@@ -20,7 +20,7 @@ func smallDisk(t *testing.T, bytes int64) (dir string, readOnly func()) {
 	dir = t.TempDir()
 	err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", bytes))
 	if errors.Is(err, unix.EPERM) {
-		disk := forgetfs.New(forgetfs.Config{Capacity: bytes, Scratch: isShm}, nil)
+		disk := forgetfs.New(forgetfs.Config{Capacity: bytes, Scratch: shmFiles}, nil)
 		t.Log("not root: the disk is a forgetfs")
 		dir = mount(t, disk)
 		t.Cleanup(func() { unmount(t, disk) })

@@ -16,7 +16,7 @@ var (
 	cutSeed = flag.Uint64("cutseed", 0, "seed of the power cuts; 0 = a new one each time")
 )
 
-const isShm = "-shm"
+const shmFiles = "-shm"
 
 // seller sells on a disk that loses its power again and again.
 type seller struct {
@@ -45,7 +45,7 @@ func newSeller(t *testing.T, soften string) *seller {
 func (s *seller) life() {
 	s.t.Helper()
 	names := forgetfs.Names(s.cuts % 3)
-	disk := forgetfs.New(forgetfs.Config{Seed: s.rng.Uint64(), Names: names, Scratch: isShm}, s.image)
+	disk := forgetfs.New(forgetfs.Config{Seed: s.rng.Uint64(), Names: names, Scratch: shmFiles}, s.image)
 	dir := s.t.TempDir()
 	if err := disk.Mount(dir); err != nil {
 		s.t.Fatal(err)
