@@ -16,19 +16,20 @@ import (
 const (
 	maxAnswer = 4 << 20 // bytes of an answer's body: a page of a hundred attempts has some 100 KiB
 
+	dialBound      = maxTimeout + time.Second
 	idleConnection = 2 * time.Minute // for the next question; a waiting payment asks every few seconds
 )
 
 // newClient is what SingaPay is asked with: TLS verified against the system's roots, HTTP/1.1, no cookies, no redirects (where one
 // leads nobody has configured). No proxy either: the environment of a kiosk's service is no place that anybody looks at to see where
 // payments are asked about.
-func newClient(timeout time.Duration, reuse bool) *http.Client {
+func newClient(reuse bool) *http.Client {
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		// The context ends it all after the timeout; the bounds here end a dial that goes on behind a request that has ended.
+		// A request's context ends it before these bounds; they end a dial that goes on behind a request that has ended.
 		Transport: &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: timeout}).DialContext,
-			TLSHandshakeTimeout: timeout, ResponseHeaderTimeout: timeout, IdleConnTimeout: idleConnection, DisableKeepAlives: !reuse,
+			DialContext:         (&net.Dialer{Timeout: dialBound}).DialContext,
+			TLSHandshakeTimeout: dialBound, ResponseHeaderTimeout: dialBound, IdleConnTimeout: idleConnection, DisableKeepAlives: !reuse,
 			MaxResponseHeaderBytes: 64 << 10, DisableCompression: true,
 		},
 	}

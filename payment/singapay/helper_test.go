@@ -28,8 +28,8 @@ const (
 	accountID = "01K946KF851RK7FX075GJHBVKF"
 	hookPath  = "/hook/AAAAAAAAAAAAAAAAAAAAAA"
 
-	// ref was made at noon, a quarter of an hour before noon's now in the tests. The ULID's time is 2026-10-16T04:45:00Z.
-	ref = "KIOSK001-01M51A4460ABCDEFGHJKMNPQRS"
+	// ref was made a quarter of an hour before noon: its ULID says 2026-10-16T04:45:00Z.
+	ref = "KIOSK001-01M51GE570ABCDEFGHJKMNPQRS"
 )
 
 // noon in Jakarta.

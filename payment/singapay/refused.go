@@ -43,7 +43,7 @@ func (g *Gateway) refused(a *answer, top object) {
 	switch words, known := codeWords[code]; {
 	case known:
 		a.failure += ", " + code + ": " + words
-	case code != "":
+	case code != "" && code != codeOK:
 		a.failure += ", code " + g.excerpt(code)
 	case a.status == http.StatusForbidden && strings.Contains(strings.ToLower(message), "not registered"):
 		a.failure += ": " + codeWords[codeIP]
