@@ -74,8 +74,8 @@ func newRoot() *cobra.Command {
 		Long:          "kiosk-agent takes amounts from tills, shows the payment code to the customer, waits for the gateway's own word\nand tells the till what happened.",
 		SilenceErrors: true, SilenceUsage: true,
 	}
-	root.PersistentFlags().String("config", "/etc/kiosk-agent/config.toml", "configuration file")
-	root.AddCommand(newRun(), newCheckConfig(), newStatus(), newPay(), newJournal(), newECR(), newTill(), newResolve(), newRecover(), newWorklist(), newBackup(), newRestore(), newVersion())
+	root.PersistentFlags().String("config", "/etc/kiosk-agent/config.toml", "configuration `FILE`")
+	root.AddCommand(newRun(), newCheckConfig(), newStatus(), newPay(), newJournal(), newECR(), newTill(), newResolve(), newRecover(), newWorklist(), newBackup(), newRestore(), newVersion(), newMan(), newCheckUpgrade())
 	return root
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/cmd/internal/agent"
@@ -42,6 +43,10 @@ func newRun() *cobra.Command {
 			signal.Notify(hangUp, syscall.SIGHUP)
 			defer signal.Stop(hangUp)
 			r.log, r.hangUp = newLog(cmd.ErrOrStderr(), logJSON), hangUp
+			if err := keepMemoryPrivate(); err != nil {
+				r.log.Warn("other processes of this user can look into this one", "error", err)
+			}
+			r.service = serviceManager(r.log)
 			r.opts = agent.Options{Version: versionText(), Log: r.log, CredDir: credDir(), OnStep: crashStep(r.log)}
 			err = r.run(ctx)
 			r.log.Info("stopped")
@@ -63,6 +68,19 @@ configuration itself is wrong, the one that passed last says where screen and ti
 every 15 s, when the file changes and at once on SIGHUP, and goes on in full by itself. It ends with 1 where nothing could be served:
 another agent has the journal or the admin socket, or another program has the screen's or the tills' address.`
 
+// serviceManager is systemd, where it has started us.
+func serviceManager(log *slog.Logger) service {
+	watchdog, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		log.Warn("systemd's watchdog is not fed", "error", err)
+	}
+	return service{watchdog: watchdog, tell: func(state string) {
+		if _, err := daemon.SdNotify(false, state); err != nil {
+			log.Warn("systemd was not told", "error", err)
+		}
+	}}
+}
+
 func newLog(w io.Writer, asJSON bool) *slog.Logger {
 	if asJSON {
 		return slog.New(slog.NewJSONHandler(w, nil))
@@ -80,7 +98,9 @@ func crashStep(log *slog.Logger) func(string) {
 	log.Warn("this process will kill itself", "after", at)
 	return func(step string) {
 		if step == at {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // nothing runs after it
+			if self, err := os.FindProcess(os.Getpid()); err == nil {
+				_ = self.Kill() // -9: nothing runs after it
+			}
 			select {}
 		}
 	}

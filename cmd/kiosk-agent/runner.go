@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
-
 	"kiosk-agent/cmd/internal/agent"
 	"kiosk-agent/cmd/internal/config"
 	"kiosk-agent/offline"
@@ -35,6 +33,7 @@ type runner struct {
 	opts             agent.Options
 	log              *slog.Logger
 	hangUp           <-chan os.Signal // look again now
+	service          service
 
 	told     string        // the reasons, as last logged
 	promised bool          // the last look found nothing in the way of a full start
@@ -88,8 +87,19 @@ func (r *runner) serve(ctx context.Context, a *agent.Agent, cfg *config.Config) 
 		r.log.Info("back in service")
 	}
 	// Ready means: journal open and its tail verified, listeners bound. It waits for no network, relay or display.
-	r.notify("in service")
-	return a.Run(ctx)
+	return r.runReported(ctx, a)
+}
+
+// runReported runs the agent and tells the service manager about it.
+func (r *runner) runReported(ctx context.Context, a *agent.Agent) error {
+	r.service.ready()
+	inner, stop := context.WithCancel(ctx)
+	var report sync.WaitGroup
+	report.Go(func() { r.service.report(inner, a) })
+	err := a.Run(ctx)
+	stop()
+	report.Wait()
+	return err
 }
 
 // serveClosed runs a closed agent until a full start may be possible, or is impossible for another reason: the error is errAgain then.
@@ -109,7 +119,6 @@ func (r *runner) serveClosed(ctx context.Context, cfg *config.Config, cause erro
 		return errors.Join(err, cause)
 	}
 	// Ready for systemd too: this process does what can be done, and starting it again would mend nothing.
-	r.notify("out of service: " + reasons[0].Message)
 	inner, stop := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() {
@@ -117,7 +126,7 @@ func (r *runner) serveClosed(ctx context.Context, cfg *config.Config, cause erro
 			stop(errAgain)
 		}
 	})
-	err = a.Run(inner)
+	err = r.runReported(inner, a)
 	stop(nil)
 	watch.Wait()
 	if err == nil && ctx.Err() == nil {
@@ -238,10 +247,4 @@ func ignoreMissing(err error) error {
 		return nil
 	}
 	return err
-}
-
-func (r *runner) notify(status string) {
-	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS="+strings.ReplaceAll(status, "\n", " ")); err != nil {
-		r.log.Warn("systemd was not told that we are ready", "error", err)
-	}
 }

@@ -12,8 +12,11 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"kiosk-agent/cmd/internal/manual"
 )
 
 // version is set by the linker; otherwise the module's build information is used.
@@ -80,8 +83,29 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 				return nil
 			},
 		},
+		manCommand(stdout),
 	)
 	return root
+}
+
+// manCommand is for the package's build.
+func manCommand(stdout io.Writer) *cobra.Command {
+	var epoch int64
+	cmd := &cobra.Command{
+		Use: "man", Short: "Print the manual page", Args: cobra.NoArgs, Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.Root().InitDefaultCompletionCmd()
+			_, err := fmt.Fprint(stdout, manual.Page(cmd.Root(), time.Unix(epoch, 0), "kiosk-relay "+programVersion(),
+				manual.Section{Title: "Exit status", Items: [][2]string{{"0", "done"}, {"1", "failed"}, {"2", "called wrongly"}}},
+				manual.Section{Title: "Files", Items: [][2]string{
+					{"/etc/kiosk-relay/config.toml", "the configuration; each key is explained in it"},
+					{"/var/lib/kiosk-relay/store", "the store: the hooks that are held, and the terminals"},
+				}}))
+			return err
+		},
+	}
+	cmd.Flags().Int64Var(&epoch, "date", time.Now().Unix(), "the page's date, in seconds since 1970")
+	return cmd
 }
 
 func checkCommand(config *string, stdout, stderr io.Writer) *cobra.Command {

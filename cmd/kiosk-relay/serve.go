@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
@@ -42,6 +43,9 @@ func serveCommand(path *string, stderr io.Writer) *cobra.Command {
 			}
 			log.Info("ready", "version", programVersion(), "public", srv.PublicAddr().String(),
 				"admin", srv.AdminAddr().String(), "public_url", srv.PublicURL())
+			if _, err := daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS=Takes hooks for "+srv.PublicURL()); err != nil {
+				log.Warn("systemd was not told that we are ready", "error", err)
+			}
 			if err := srv.Run(cmd.Context()); err != nil {
 				return failure{err}
 			}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kiosk-agent/cmd/internal/agent"
+	"kiosk-agent/cmd/internal/manual"
+	"kiosk-agent/offline"
+)
+
+// newMan is for the package's build.
+func newMan() *cobra.Command {
+	var epoch int64
+	cmd := &cobra.Command{
+		Use: "man", Short: "Print the manual page", Args: cobra.NoArgs, Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.Root().InitDefaultCompletionCmd()
+			_, err := fmt.Fprint(cmd.OutOrStdout(), manual.Page(cmd.Root(), time.Unix(epoch, 0), "kiosk-agent "+versionText(),
+				manual.Section{Title: "Exit status", Items: [][2]string{
+					{"0", "done"}, {"1", "refused or failed"}, {"2", "called wrongly"}, {"3", "the outcome of a payment is not known"},
+				}},
+				manual.Section{Title: "Files", Items: [][2]string{
+					{"/etc/kiosk-agent/config.toml", "the configuration; /usr/share/doc/kiosk-agent/CONFIGURATION.md explains every key"},
+					{"/var/lib/kiosk-agent/journal.db", "the journal: every payment, for its owner only"},
+					{"/run/kiosk-agent/admin.sock", "the operator commands' way to the running program"},
+				}}))
+			return failed(err)
+		},
+	}
+	cmd.Flags().Int64Var(&epoch, "date", time.Now().Unix(), "the page's date, in seconds since 1970")
+	return cmd
+}
+
+// newCheckUpgrade is for the package's installation: what it refuses does not take the place of the program that runs.
+func newCheckUpgrade() *cobra.Command {
+	return &cobra.Command{
+		Use: "check-upgrade [BACKUP]", Short: "Check that this version can take over: configuration, secrets, and a backup of the journal",
+		Long: "check-upgrade starts nothing and touches neither the journal nor BACKUP. It checks the configuration and every file that it names,\n" +
+			"restores a copy of BACKUP beside it as this version would, opens that and removes it again.",
+		Args: cobra.MaximumNArgs(1), Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			if err := agent.CheckSecrets(c, credDir()); err != nil {
+				return failed(c.Locate(err))
+			}
+			if len(args) == 1 {
+				if err := rehearse(args[0]); err != nil {
+					return failed(fmt.Errorf("a copy of the journal: %w", err))
+				}
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "kiosk-agent %s can take over\n", versionText())
+			return nil
+		},
+	}
+}
+
+// rehearse does to a copy of a backup what the next start would do to the journal.
+func rehearse(backup string) (err error) {
+	dir, err := os.MkdirTemp(filepath.Dir(backup), "rehearsal-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "journal.db")
+	if _, err := offline.Restore(backup, path, time.Now(), nil); err != nil {
+		return err
+	}
+	j, err := offline.Open(offline.Config{Path: path})
+	if err != nil {
+		return err
+	}
+	return j.Close()
+}

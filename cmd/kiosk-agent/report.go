@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"kiosk-agent/payment/engine"
+)
+
+// reportEvery is how often the engine is asked, at most: less often than systemd's watchdog wants, never.
+const reportEvery = 10 * time.Second
+
+// service is what the service manager is told about this process.
+type service struct {
+	tell     func(state string) // a message of sd_notify
+	watchdog time.Duration      // WatchdogSec; 0 = none
+}
+
+// inspector is the engine, or what stands in its place in a closed agent. It answers from the goroutine that decides about payments.
+type inspector interface {
+	Inspect(ctx context.Context) (engine.Snapshot, error)
+}
+
+// ready says that the process is started.
+func (s service) ready() { s.tell(daemon.SdNotifyReady + "\nSTATUS=Started.") }
+
+// report tells, until ctx ends, whether a sale can start and why not. With a watchdog it says that the process lives, and only after the
+// engine has answered: where the engine is stuck nothing is said, and systemd starts the process again. It waits for an answer as long
+// as it takes: a card that syncs slowly is no reason for a restart, the watchdog's time is.
+func (s service) report(ctx context.Context, e inspector) {
+	every := reportEvery
+	if s.watchdog > 0 {
+		every = min(every, s.watchdog/3)
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for told := ""; ; {
+		snap, err := e.Inspect(ctx)
+		if err == nil {
+			var lines []string
+			if s.watchdog > 0 {
+				lines = append(lines, daemon.SdNotifyWatchdog)
+			}
+			if now := statusLine(snap); now != told {
+				told = now
+				lines = append(lines, "STATUS="+now)
+			}
+			if len(lines) > 0 {
+				s.tell(strings.Join(lines, "\n"))
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// statusLine is for a person who reads systemctl status.
+func statusLine(snap engine.Snapshot) string {
+	switch {
+	case !snap.Ready && len(snap.Reasons) > 0:
+		r := snap.Reasons[0]
+		text := "No sale can start: " + r.Message
+		if r.Hint != "" {
+			text += " (" + r.Hint + ")"
+		}
+		if more := len(snap.Reasons) - 1; more > 0 {
+			text += fmt.Sprintf("; and %d more: kiosk-agent status", more)
+		}
+		return strings.Join(strings.Fields(text), " ")
+	case snap.Active != nil:
+		return "Ready; a payment of " + snap.Active.Money.String() + " is under way."
+	default:
+		return "Ready: a sale can start."
+	}
+}
