@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/mattn/go-sqlite3"
-	"golang.org/x/sys/unix"
 )
 
 // What an Error of this package is about; test with errors.Is.
@@ -71,11 +70,11 @@ func failure(path, what string, err error) error {
 		return known
 	}
 	e := &Error{Kind: ErrIO, Path: path, What: what, Hint: hintIO, Cause: err}
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+	if saysFull(err) {
 		e.Kind, e.Hint = ErrFull, hintFull
 	}
 	if sq, ok := errors.AsType[sqlite3.Error](err); ok {
-		if sq.SystemErrno == unix.ENOSPC || sq.SystemErrno == unix.EDQUOT {
+		if saysFull(sq.SystemErrno) {
 			e.Kind, e.Hint = ErrFull, hintFull
 		}
 		switch sq.Code {

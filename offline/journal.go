@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
 	"kiosk-agent/payment"
 )
 
@@ -69,11 +67,8 @@ func (j *Journal) Writable() error {
 
 // FreeBytes is the space on the journal's file system that this process may still use.
 func (j *Journal) FreeBytes() (int64, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(filepath.Dir(j.path), &st); err != nil {
-		return 0, failure(j.path, "ask for the free space", err)
-	}
-	return int64(st.Bavail) * st.Bsize, nil
+	free, err := freeIn(filepath.Dir(j.path))
+	return free, failure(j.path, "ask for the free space", err)
 }
 
 // room refuses with ErrFull when less than MinFree is left, so that payments that are running can be brought to their end.

@@ -7,12 +7,13 @@ import (
 	"os"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // fileMode of everything made here: a journal holds customers' links, so it is for its owner only.
 const fileMode = 0o600
+
+// errHeld is lockWhole's when another process has the lock.
+var errHeld = errors.New("held by another process")
 
 // lockFile takes the journal's lock, or says who has it. The lock ends with the process, however it ends; the file stays.
 func lockFile(path string) (*os.File, error) {
@@ -21,8 +22,8 @@ func lockFile(path string) (*os.File, error) {
 	if err != nil {
 		return nil, failure(path, "cannot open the lock file", err)
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
+	err = lockWhole(f)
+	if errors.Is(err, errHeld) {
 		who := holder(f)
 		f.Close()
 		return nil, &Error{Kind: ErrLocked, Path: path, What: "in use by " + who,
@@ -43,7 +44,7 @@ func writePID(f *os.File) error {
 		return err
 	}
 	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	if errors.Is(err, unix.ENOSPC) {
+	if saysFull(err) {
 		return nil // the number is for people; a full disk must not keep the agent from answering reads
 	}
 	return err

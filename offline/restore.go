@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"kiosk-agent/payment"
@@ -86,15 +85,6 @@ func replaceable(dst, backup string) (owner, error) {
 
 // owner is the user to whom new files are given when root makes them.
 type owner struct{ uid, gid int }
-
-func ownerOf(info fs.FileInfo) owner {
-	if info != nil {
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			return owner{int(st.Uid), int(st.Gid)}
-		}
-	}
-	return owner{-1, -1}
-}
 
 func (o owner) take(name string) error {
 	if os.Geteuid() != 0 {

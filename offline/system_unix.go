@@ -1,0 +1,42 @@
+//go:build unix
+
+package offline
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// saysFull reports whether the system's error is about space.
+func saysFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
+
+// lockWhole takes the file's lock without waiting; errHeld = another process has it.
+func lockWhole(f *os.File) error {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return errHeld
+	}
+	return err
+}
+
+// freeIn is the space on dir's file system that this process may still use.
+func freeIn(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:unconvert // 32 bits wide on armhf
+}
+
+func ownerOf(info fs.FileInfo) owner {
+	if info != nil {
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			return owner{int(st.Uid), int(st.Gid)}
+		}
+	}
+	return owner{-1, -1}
+}
