@@ -20,10 +20,11 @@ type bookLine struct {
 	Told   *toldLine   `json:"told,omitempty"`
 }
 
-// openedLine says that a link was opened for the first time.
+// openedLine says that a link was opened for the first time, or a code made.
 type openedLine struct {
 	LinkID string `json:"merchantLinkId"`
 	Token  string `json:"token"`
+	Code   bool   `json:"code,omitempty"` // a code was made, no page opened
 }
 
 // recordLine is a transaction as it stands from now on.
@@ -157,10 +158,13 @@ func (s *Server) replayOpened(line bookLine) error {
 		return fmt.Errorf("the link: %s", problems[0])
 	}
 	link, problems := parseLink(in.plaintext, in.merchant, s.cfg.DefaultExpiry)
+	if line.Opened.Code {
+		link, problems = parseCode(in.plaintext, in.merchant)
+	}
 	if len(problems) > 0 {
 		return fmt.Errorf("the link: %s", problems[0])
 	}
 	s.freshlySalted(in.opened)
-	s.register(in, link, line.At)
+	s.register(in, link, line.At).code = line.Opened.Code
 	return nil
 }

@@ -43,22 +43,40 @@ const (
 	FaultQueryAmount   FaultKind = "query_wrong_amount"    // records with another amount, like wrong_amount
 	FaultQueryCurrency FaultKind = "query_wrong_currency"  // records with another currency, like wrong_currency
 	FaultQueryOtherRef FaultKind = "query_wrong_reference" // records with another reference, like unknown_reference
+	FaultQR500         FaultKind = "qr_500"                // 500, and no code is made
+	FaultQRTimeout     FaultKind = "qr_timeout"            // the code is made; no answer for Delay (default 30 s), then 504
+	FaultQRNonsense    FaultKind = "qr_nonsense"           // the code is made; 200 and Value; default: an HTML page
+	FaultQROtherRef    FaultKind = "qr_wrong_reference"    // the code is made; the answer names another reference, like unknown_reference
 )
 
-// FaultKinds lists every kind: those of webhooks first, then those of queries (they begin with "query_").
+// FaultKinds lists every kind: those of webhooks first, then those of queries (they begin with "query_") and of codes ("qr_").
 func FaultKinds() []FaultKind {
 	return []FaultKind{
 		FaultDuplicate, FaultDelay, FaultOutOfOrder, FaultLost, FaultForged, FaultWrongAmount, FaultWrongCurrency,
 		FaultUnknownRef, FaultGarbage, FaultAlg, FaultEnc, FaultP2C, FaultKidAbsent, FaultKidChanged, FaultTruncated,
 		FaultLinkEcho, FaultWrongStatus, FaultSuccessCode05,
 		FaultQuery500, FaultQueryTimeout, FaultQueryNonsense, FaultQuery404, FaultQueryEmpty, FaultQueryAmount,
-		FaultQueryCurrency, FaultQueryOtherRef,
+		FaultQueryCurrency, FaultQueryOtherRef, FaultQR500, FaultQRTimeout, FaultQRNonsense, FaultQROtherRef,
 	}
 }
 
-func (k FaultKind) ofQuery() bool { return strings.HasPrefix(string(k), "query_") }
+// What a fault strikes: its kind's prefix.
+const (
+	ofWebhooks = ""
+	ofQueries  = "query_"
+	ofCodes    = "qr_"
+)
 
-// Fault is one scripted misbehaviour. With neither MerchantRef nor Amount it strikes any webhook (or query).
+func (k FaultKind) of() string {
+	for _, prefix := range []string{ofQueries, ofCodes} {
+		if strings.HasPrefix(string(k), prefix) {
+			return prefix
+		}
+	}
+	return ofWebhooks
+}
+
+// Fault is one scripted misbehaviour. With neither MerchantRef nor Amount it strikes any webhook (or query, or request for a code).
 type Fault struct {
 	Kind FaultKind `json:"fault"`
 	// MerchantRef and Amount (cents) choose what is struck; "" and 0 mean any.
@@ -169,10 +187,10 @@ func (s *Server) ReleaseHeld() {
 }
 
 // struckBy returns the first fault of each kind that strikes this payment, and counts it. The caller holds s.mu.
-func (s *Server) struckBy(merchantRef string, amount int64, query bool) map[FaultKind]*fault {
+func (s *Server) struckBy(merchantRef string, amount int64, of string) map[FaultKind]*fault {
 	strikes := map[FaultKind]*fault{}
 	for _, f := range s.faults {
-		if f.Kind.ofQuery() != query || strikes[f.Kind] != nil || f.Times > 0 && f.struck >= f.Times ||
+		if f.Kind.of() != of || strikes[f.Kind] != nil || f.Times > 0 && f.struck >= f.Times ||
 			f.MerchantRef != "" && f.MerchantRef != merchantRef || f.Amount != 0 && f.Amount != amount {
 			continue
 		}

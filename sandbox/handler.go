@@ -12,7 +12,7 @@ import (
 // maxBody bounds every request body, bytes.
 const maxBody = 64 << 10
 
-// routes puts every path under one handler. The QR string of axs.md (/api/hpp/v1/qrcode/) will stand beside the query.
+// routes puts every path under one handler.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(method, path string, h http.HandlerFunc) {
@@ -21,6 +21,7 @@ func (s *Server) routes() http.Handler {
 	handle("GET", "/{$}", s.serveIndex)
 	handle("GET", "/hpp/checkout/{linkID}", s.serveCheckout)
 	handle("POST", "/hpp/checkout/{linkID}/act", s.serveButton)
+	handle("GET", "/api/hpp/v1/qrcode/{linkID}", s.serveCode)
 	handle("GET", "/api/hpp/v2/transaction/{linkID}", s.serveQuery)
 	handle("GET", "/sandbox/static/{name}", s.serveAsset)
 	handle("GET", "/sandbox/payments", s.controlPayments)
@@ -104,9 +105,10 @@ func (s *Server) controlCollected(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, s.Collected())
 }
 
-// actRequest is the body of POST /sandbox/act.
+// actRequest is the body of POST /sandbox/act. A wallet knows no merchantRef: it sends the qrString that it has scanned.
 type actRequest struct {
 	MerchantRef  string `json:"merchantRef"`
+	QRString     string `json:"qrString"`
 	Action       Verb   `json:"action"`
 	Scheme       Scheme `json:"scheme"`
 	ResponseCode string `json:"responseCode"`
@@ -117,6 +119,14 @@ func (s *Server) controlAct(w http.ResponseWriter, r *http.Request) {
 	var in actRequest
 	if !readJSON(w, r, &in) {
 		return
+	}
+	if in.QRString != "" {
+		scanned, err := s.Scan(in.QRString)
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		in.MerchantRef, in.ClientID = scanned.MerchantRef, scanned.ClientID
 	}
 	p, err := s.Act(in.MerchantRef, Action{Do: in.Action, Scheme: in.Scheme, ResponseCode: in.ResponseCode, ClientID: in.ClientID})
 	if err != nil {

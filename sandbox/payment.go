@@ -9,7 +9,7 @@ import (
 
 // Errors of Act and of the look-ups; test with errors.Is.
 var (
-	ErrUnknown   = errors.New("no such payment: its link was not opened yet")
+	ErrUnknown   = errors.New("no such payment: its link was not opened yet, or no such code made")
 	ErrAmbiguous = errors.New("two merchants use this reference")
 	ErrPaid      = errors.New("already paid: only pay_again, void and refund are possible")
 	ErrExpired   = errors.New("the link has expired")
@@ -77,7 +77,7 @@ const (
 	StateExpired State = "expired"
 )
 
-// Payment is a copy of what the sandbox knows about one opened link.
+// Payment is a copy of what the sandbox knows about one opened link or one code.
 type Payment struct {
 	MerchantRef string    `json:"merchantRef"`
 	ClientID    string    `json:"clientId"`
@@ -88,7 +88,8 @@ type Payment struct {
 	TerminalID  string    `json:"terminalId,omitempty"`
 	Schemes     []Scheme  `json:"schemes"`
 	State       State     `json:"state"`
-	Abandoned   bool      `json:"abandoned"` // the customer's last act was to leave
+	Abandoned   bool      `json:"abandoned"`          // the customer's last act was to leave
+	QRString    string    `json:"qrString,omitempty"` // of a code
 	OpenedAt    time.Time `json:"openedAt"`
 	ExpiresAt   time.Time `json:"expiresAt"`
 	Records     []Record  `json:"records"`
@@ -113,6 +114,7 @@ type payment struct {
 	expiresAt time.Time
 	abandoned bool
 	records   []*Record
+	code      bool // made as a code: one wallet, one attempt
 }
 
 func (p *payment) paid() bool {
@@ -125,7 +127,7 @@ func (p *payment) state(now time.Time) State {
 	switch {
 	case p.paid():
 		return StatePaid
-	case !now.Before(p.expiresAt):
+	case !now.Before(p.expiresAt), p.code && len(p.records) > 0 && p.records[0].Status == StatusExpired:
 		return StateExpired
 	}
 	return StateOpen
@@ -136,7 +138,7 @@ func (p *payment) copy(now time.Time) Payment {
 		MerchantRef: p.link.MerchantRef, ClientID: p.merchant.ClientID, Merchant: p.merchant.Name, LinkID: p.linkID,
 		Amount: p.link.Amount, Currency: p.link.Currency, TerminalID: p.link.TerminalID,
 		Schemes: slices.Clone(p.link.Schemes), State: p.state(now), Abandoned: p.abandoned,
-		OpenedAt: p.openedAt, ExpiresAt: p.expiresAt, Records: []Record{}, Notes: slices.Clone(p.link.Notes),
+		OpenedAt: p.openedAt, ExpiresAt: p.expiresAt, Records: []Record{}, Notes: slices.Clone(p.link.Notes), QRString: p.qrString(),
 	}
 	for _, r := range p.records {
 		c.Records = append(c.Records, *r)
@@ -152,7 +154,7 @@ func (s *Server) open(in incoming, l checkoutLink) (p *payment, conflict bool, e
 		return p, p.token != in.token || p.linkID != in.linkID, nil
 	}
 	now := s.clock.Now()
-	if err := s.keep(bookLine{At: now, Opened: &openedLine{in.linkID, in.token}}); err != nil {
+	if err := s.keep(bookLine{At: now, Opened: &openedLine{LinkID: in.linkID, Token: in.token}}); err != nil {
 		return nil, false, err
 	}
 	p = s.register(in, l, now)
@@ -197,6 +199,9 @@ func (s *Server) act(p *payment, a Action) error {
 			return ErrNotPaid
 		}
 	case Pay, Decline, Expire, ShowCode, Abandon:
+		if p.code && a.Do == ShowCode { // it is shown already
+			return ErrAction
+		}
 		if state == StatePaid {
 			return ErrPaid
 		}

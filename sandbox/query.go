@@ -1,11 +1,15 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
 	"time"
 )
+
+// maintenance is the page that a nonsense fault answers with by default.
+const maintenance = "<!doctype html><title>Maintenance</title><p>Back soon."
 
 // transaction is one record of the query's answer, in the document's types.
 type transaction struct {
@@ -62,15 +66,11 @@ func (s *Server) answerQuery(w http.ResponseWriter, r *http.Request, in incoming
 		writeJSON(w, http.StatusNotFound, map[string]string{"error": "sandbox: not found (scripted)"})
 	case strikes[FaultQueryNonsense] != nil:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		body := strikes[FaultQueryNonsense].Value
-		if body == "" {
-			body = "<!doctype html><title>Maintenance</title><p>Back soon."
-		}
-		_, _ = io.WriteString(w, body)
+		_, _ = io.WriteString(w, cmp.Or(strikes[FaultQueryNonsense].Value, maintenance))
 	case len(records) == 0 && s.cfg.Unknown == Unknown404 && strikes[FaultQueryEmpty] == nil:
 		writeJSON(w, http.StatusNotFound, map[string]string{"error": "sandbox: no transaction with this reference"})
 	default:
-		s.writeRecords(w, in.merchant, records)
+		s.writeAnswer(w, in.merchant, records)
 	}
 }
 
@@ -81,9 +81,9 @@ func (s *Server) transactions(in incoming, ref string) ([]transaction, map[Fault
 	p := s.byRef[refKey{in.merchant.ClientID, ref}]
 	records := []transaction{}
 	if p == nil || p.linkID != in.linkID {
-		return records, s.struckBy(ref, 0, true)
+		return records, s.struckBy(ref, 0, ofQueries)
 	}
-	strikes := s.struckBy(ref, p.link.Amount, true)
+	strikes := s.struckBy(ref, p.link.Amount, ofQueries)
 	if strikes[FaultQueryEmpty] != nil {
 		return records, strikes
 	}
@@ -105,28 +105,6 @@ func (s *Server) transactions(in incoming, ref string) ([]transaction, map[Fault
 		records = append(records, t)
 	}
 	return records, strikes
-}
-
-// writeRecords answers with the array in the form that Config.QueryForm asks for.
-func (s *Server) writeRecords(w http.ResponseWriter, m *Merchant, records []transaction) {
-	plaintext, err := json.Marshal(records)
-	if err == nil && s.cfg.QueryForm != QueryPlain {
-		var token string
-		token, err = seal{secret: m.Secret.Reveal(), kid: m.ClientID}.token(s.rand, plaintext)
-		if err == nil && s.cfg.QueryForm == QueryCompact {
-			w.Header().Set("Content-Type", "application/jose")
-			_, _ = io.WriteString(w, token)
-			return
-		}
-		plaintext, err = json.Marshal(map[string]string{"data": token})
-	}
-	if err != nil {
-		s.log.Error("query not answered", "error", err.Error())
-		writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "sandbox: the answer could not be made"})
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(plaintext)
 }
 
 // stall keeps the caller waiting, then answers 504; it ends early when the caller leaves.

@@ -1,9 +1,9 @@
-// Package sandbox is a simulated AXS Checkout: hosted payment page, webhooks and transaction query, with scripted faults.
+// Package sandbox is a simulated AXS Checkout: hosted payment page, QR strings, webhooks and transaction query, with scripted faults.
 //
 // It is written from docs/protocols (axs.md) alone and shares no code with the client that it tests, so that one mistake
 // is not made twice. It checks every field of a link strictly and says on the page what is wrong with it, because that
 // page is what an integrator debugs with. It moves no money, knows nothing of AXS's own reserved amounts or test cards,
-// authenticates nobody on its control endpoints (mount it on a loopback listener), and does not serve the QR string yet.
+// and authenticates nobody on its control endpoints (mount it on a loopback listener).
 //
 // A Server may be used by any number of goroutines. Webhooks are sent by Run alone, one after the other in the order in
 // which they fall due, so that a test sees the same order each time. Nothing survives a crash or a restart: it is a
@@ -85,8 +85,10 @@ type Config struct {
 	Faults []Fault
 	// Unknown is the query's answer for a reference without records. Default: UnknownEmpty.
 	Unknown UnknownAnswer
-	// QueryForm wraps the query's answer. Default: QueryPlain.
+	// QueryForm wraps the query's answer and that of a request for a code. Default: QueryPlain.
 	QueryForm QueryForm
+	// NumbersAsText writes a code's expiry and createdAt as JSON strings. The document leaves it open. Default: numbers.
+	NumbersAsText bool
 	// DefaultExpiry is the life of a link that brings no expiry, from its first opening. Default: 10 minutes (our choice).
 	DefaultExpiry time.Duration
 	// ExpiredCode is the responseCode of EXPIRED records. The document names none. Default: "", the key is left out.

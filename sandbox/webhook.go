@@ -70,7 +70,7 @@ func dateTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0
 
 // announce queues the webhooks of a record that reached its end, bent by the faults in force. The caller holds s.mu.
 func (s *Server) announce(p *payment, r *Record) {
-	strikes := s.struckBy(p.link.MerchantRef, p.link.Amount, false)
+	strikes := s.struckBy(p.link.MerchantRef, p.link.Amount, ofWebhooks)
 	claims := Claims{
 		Amount: dollars(r.Amount), Currency: r.Currency, TransactionRef: r.TransactionRef, MerchantRef: p.link.MerchantRef,
 		Status: string(r.Status), ResponseCode: r.ResponseCode, PaymentScheme: string(r.Scheme), PaymentDateTime: dateTime(r.At),
