@@ -61,7 +61,7 @@ func TestMintSendsWhatIsConfigured(t *testing.T) {
 	s.on(createRoute, says(200, older(echo)))
 	g := s.gateway(t, func(c *Config) {
 		c.Methods = []string{"QRIS", "VA_BCA", "ALFAMART", "VA_BRI"}
-		c.Description, c.CustomerName, c.CustomerEmail = "Kopi & <Teh>", "Kiosk", "kiosk@shop.example"
+		c.Description, c.CustomerName, c.CustomerEmail = "Kopi & <Roti>", "Kiosk", "kiosk@shop.example"
 		c.SuccessURL, c.ExpiredURL = "https://shop.example/ok", "https://shop.example/late"
 	})
 	r := mintRequest()
@@ -69,7 +69,7 @@ func TestMintSendsWhatIsConfigured(t *testing.T) {
 	if a := g.Mint(t.Context(), r); a.Failure != "" {
 		t.Fatal(a.Failure)
 	}
-	wantSame(t, `{"reff_no":"`+ref+`","payment_link_type":"total","total_amount":50000,"max_usage":1,"expired_at":"2026-10-16T12:03:30+07:00","description":"Kopi & <Teh>",`+
+	wantSame(t, `{"reff_no":"`+ref+`","payment_link_type":"total","total_amount":50000,"max_usage":1,"expired_at":"2026-10-16T12:03:30+07:00","description":"Kopi & <Roti>",`+
 		`"whitelisted_payment_method":["QRIS","VA_BCA","ALFAMART"],"success_redirect_url":"https://shop.example/ok","expired_redirect_url":"https://shop.example/late",`+
 		`"customer_name":"Kiosk","customer_email":"kiosk@shop.example"}`, s.requests()[0].body)
 }
@@ -238,7 +238,7 @@ func TestMintFailures(t *testing.T) {
 		{422, `{"response_code":"SP018","response_message":"Invalid","data":{"errors":{"expired_at":"must be a future date"}}}`, "HTTP 422, SP018: the request is not valid: expired_at: must be a future date"},
 		{200, `{"response_code":"SP004","response_message":"Duplicate","data":null}`, "HTTP 200, SP004: this reference exists already"},
 		{200, `{"response_code":"SP005","data":null}`, "HTTP 200, SP005: timeout at SingaPay, it may still have been done"},
-		{200, `{"response_code":"SP999","data":{}}`, "HTTP 200, code SP999"},
+		{200, `{"response_code":"SP999","data":{}}`, "HTTP 200, SP999: a code that is not documented"},
 		{200, `{"status":200,"success":false}`, "HTTP 200, success is not true"},
 		{200, `{"status":500,"success":true,"data":` + created + `}`, "HTTP 200, success is not true"},
 		{500, `{"response_code":"SP000","data":` + created + `}`, "HTTP 500"},

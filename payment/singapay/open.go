@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,10 @@ import (
 	"kiosk-agent/payment"
 )
 
-const maxBody = 64 << 10 // bytes; the relay takes no more
+const (
+	maxBody = 64 << 10 // bytes; the relay takes no more
+	maxTest = 1 << 10  // bytes of what the dashboard's Test button sends
+)
 
 // Open verifies a delivery and returns what it states about payments: none, where an authentic delivery is about something else. The
 // error is an *OpenError, which wraps payment.ErrUnopened: the delivery is not authentic, or it is and cannot be understood, so that
@@ -55,15 +59,17 @@ type signed struct {
 // signatureOf checks everything that can be checked before the body is looked at.
 func signatureOf(e payment.Envelope) (signed, *OpenError) {
 	switch {
-	case e.Method != "POST":
+	case e.Method != http.MethodPost:
 		return signed{}, refuse(ReasonMethod, "")
 	case len(e.Body) > maxBody:
 		return signed{}, refuse(ReasonTooLong, "")
 	}
 	signature, authorization, timestamp := header(e, "X-Signature"), header(e, "Authorization"), header(e, "X-Timestamp")
 	if signature == "" || authorization == "" || timestamp == "" {
-		if m, err := parse(e.Body); err == nil && signature+authorization+timestamp == "" && text(m["data"]) != "" {
-			return signed{}, refuse(ReasonTest, "")
+		if len(e.Body) <= maxTest && signature+authorization+timestamp == "" {
+			if m, err := parse(e.Body); err == nil && text(m["data"]) != "" {
+				return signed{}, refuse(ReasonTest, "")
+			}
 		}
 		return signed{}, refuse(ReasonUnsigned, "")
 	}

@@ -3,6 +3,7 @@ package singapay
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,8 @@ var codeWords = map[string]string{
 	"SP403": "this credential does not own the account: use the one that singapay.account_id is assigned to",
 }
 
+var anyCode = regexp.MustCompile(`^[A-Z]{2}[0-9]{3,5}$`)
+
 // refused finds the words for an answer that is no success.
 func (g *Gateway) refused(a *answer, top object) {
 	code := text(top["response_code"])
@@ -43,8 +46,8 @@ func (g *Gateway) refused(a *answer, top object) {
 	switch words, known := codeWords[code]; {
 	case known:
 		a.failure += ", " + code + ": " + words
-	case code != "" && code != codeOK:
-		a.failure += ", code " + g.excerpt(code)
+	case anyCode.MatchString(code) && code != codeOK:
+		a.failure += ", " + code + ": a code that is not documented"
 	case a.status == http.StatusForbidden && strings.Contains(strings.ToLower(message), "not registered"):
 		a.failure += ": " + codeWords[codeIP]
 	case a.status == http.StatusUnauthorized:
@@ -96,8 +99,8 @@ const (
 	hidden     = "[…]"
 )
 
-// excerpt shows what SingaPay complains about. It is a stranger's text, which may echo our request or tell of a customer: only words
-// of plain letters, short numbers and punctuation are shown, and none of our secrets.
+// excerpt shows what SingaPay complains about in our own request, which has no customer's data in it. It is a stranger's text all the
+// same: addresses, long numbers and long words are hidden, and our secrets.
 func (g *Gateway) excerpt(s string) string {
 	for _, k := range g.openKeys {
 		s = strings.ReplaceAll(s, string(k().Reveal()), hidden)
