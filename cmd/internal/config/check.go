@@ -48,12 +48,22 @@ func (k *checker) within(key string, d Duration, least, most time.Duration) {
 	k.need(d.Of() >= least && d.Of() <= most, key, "", "%s is not between %s and %s", d, Duration(least), Duration(most))
 }
 
+const providerSingaPay = "singapay"
+
+// singapayRuns is the one switch for payment.provider = "singapay": until the agent can run with it, a configuration for it is
+// checked to its end and then refused.
+const singapayRuns = false
+
 // check finds everything that can be told from the file alone; what a gateway or relay thinks of it, its own package tells.
 func (c *Config) check() Problems {
 	k := &checker{c: c}
 	k.terminal()
 	k.payment()
-	k.axs()
+	if c.Payment.Provider == providerSingaPay {
+		k.singapay()
+	} else {
+		k.axs()
+	}
 	k.relay()
 	k.tills()
 	k.rest()
@@ -66,15 +76,20 @@ func (k *checker) terminal() {
 	k.need(len(t.ID) <= 32 && printable(t.ID), "terminal.id", "", "must be at most 32 printable ASCII characters")
 	k.need(t.Tag == "" || len(t.Tag) == 8 && strings.Trim(t.Tag, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == "", "terminal.tag",
 		"leave it empty to have one made from id", "must be 8 characters A-Z and 0-9")
-	k.oneOf("terminal.currency", t.Currency, "SGD")
+	currency := "SGD"
+	if k.c.Payment.Provider == providerSingaPay {
+		currency = "IDR"
+		k.need(t.MaxAmount >= 1_000_000, "terminal.max_amount", "minor units: 1000000 is IDR 10000.00, the least that SingaPay takes", "%d is too little", t.MaxAmount)
+	}
+	k.oneOf("terminal.currency", t.Currency, currency)
 	k.need(t.MaxAmount > 0 && t.MaxAmount <= 999_999_900, "terminal.max_amount", "minor units: 1000 is SGD 10.00",
 		"%d is not between 1 and 999999900", t.MaxAmount)
 }
 
 func (k *checker) payment() {
 	p := k.c.Payment
-	k.need(p.Provider != "singapay", "payment.provider", "use axs", "singapay comes with a later version")
-	if p.Provider != "singapay" {
+	k.need(singapayRuns || p.Provider != providerSingaPay, "payment.provider", "use axs", "singapay comes with a later version")
+	if p.Provider != providerSingaPay {
 		k.oneOf("payment.provider", p.Provider, "axs")
 	}
 	k.need(p.Mode != "qr", "payment.mode", "use link", "qr comes with a later version")
@@ -100,6 +115,20 @@ func (k *checker) axs() {
 	k.secret("axs.previous_secret", a.PreviousSecret, false)
 	k.oneOf("axs.amount_as", a.AmountAs, "string", "number")
 	k.need(a.MaxP2C >= 1000 && a.MaxP2C <= 10000, "axs.max_p2c", "", "%d is not between 1000 and 10000", a.MaxP2C)
+}
+
+func (k *checker) singapay() {
+	s := k.c.SingaPay
+	k.webURL("singapay.base_url", s.BaseURL, "https", "http")
+	for _, id := range []struct{ key, value string }{{"client_id", s.ClientID}, {"api_key", s.APIKey}, {"account_id", s.AccountID}} {
+		k.need(id.value != "", "singapay."+id.key, "copy it from the SingaPay dashboard", "is required")
+	}
+	k.secret("singapay.client_secret", s.ClientSecret, true)
+	k.secret("singapay.previous_secret", s.PreviousSecret, false)
+	k.within("singapay.expiry_grace", s.ExpiryGrace, time.Second, time.Hour)
+	k.within("singapay.create_timeout", s.CreateTimeout, time.Second, 30*time.Second)
+	k.within("singapay.query_timeout", s.QueryTimeout, time.Second, 30*time.Second)
+	k.within("singapay.replay_window", s.ReplayWindow, 10*time.Second, 15*time.Minute)
 }
 
 func (k *checker) relay() {

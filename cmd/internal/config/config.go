@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"net/url"
 )
 
 // Config is the whole file. The tags are the source of docs/CONFIGURATION.md: doc says what a key means, with its unit.
@@ -15,7 +16,7 @@ type Config struct {
 	Terminal Terminal `toml:"terminal" doc:"This terminal."`
 	Payment  Payment  `toml:"payment" doc:"How payments run."`
 	AXS      AXS      `toml:"axs" doc:"The AXS checkout, from its Merchant Portal."`
-	SingaPay SingaPay `toml:"singapay" doc:"The SingaPay gateway. Its keys come with a later version."`
+	SingaPay SingaPay `toml:"singapay" doc:"The SingaPay gateway, from its dashboard. For payment.provider = singapay, which comes with a later version."`
 	Relay    Relay    `toml:"relay" doc:"The way by which the gateway's word reaches this terminal."`
 	Till     Till     `toml:"till" doc:"Who may ask for payments."`
 	Display  Display  `toml:"display" doc:"The customer display."`
@@ -69,7 +70,25 @@ type AXS struct {
 }
 
 // SingaPay is [singapay].
-type SingaPay struct{}
+type SingaPay struct {
+	BaseURL        string   `toml:"base_url" doc:"https://payment-b2b.singapay.id, or https://sandbox-payment-b2b.singapay.id for the sandbox. Required."`
+	ClientID       string   `toml:"client_id" doc:"The credential's Client ID. Required."`
+	ClientSecret   string   `toml:"client_secret" doc:"Where the credential's Client Secret is: file:PATH or credential:NAME; at least 20 bytes. Required."`
+	PreviousSecret string   `toml:"previous_secret" doc:"Where the secret before a rotation is: it verifies notifications too."`
+	APIKey         string   `toml:"api_key" doc:"The credential's API key, also called Partner ID. Required."`
+	AccountID      string   `toml:"account_id" doc:"The account that gets the money, 26 characters; the credential must own it. Required."`
+	WebhookPath    string   `toml:"webhook_path" doc:"What follows the host in the dashboard's notification URL, exactly: it is part of the signature. Empty: that of relay.hook_url."`
+	Methods        []string `toml:"methods" doc:"Payment method codes such as QRIS, VA_BCA, EWALLET_DANA; empty: all of the account's."`
+	Description    string   `toml:"description" doc:"Text on SingaPay's page, at most 255 characters. Empty: none."`
+	CustomerName   string   `toml:"customer_name" doc:"With customer_email: filled in for the customer, where SingaPay's page would ask. The shop's own name. Empty: not sent."`
+	CustomerEmail  string   `toml:"customer_email" doc:"With customer_name: the shop's own address. Empty: not sent."`
+	SuccessURL     string   `toml:"success_url" doc:"Where the customer's phone goes after paying; proves nothing. Empty: not sent."`
+	ExpiredURL     string   `toml:"expired_url" doc:"Where the customer's phone goes when the link has ended. Empty: not sent."`
+	ExpiryGrace    Duration `toml:"expiry_grace" doc:"How long a link or code outlives the customer's time on the screen, so that who pays in the last second still can."`
+	CreateTimeout  Duration `toml:"create_timeout" doc:"How long SingaPay has to make a link or code, at most 30s."`
+	QueryTimeout   Duration `toml:"query_timeout" doc:"How long one question has, with all its requests, at most 30s."`
+	ReplayWindow   Duration `toml:"replay_window" doc:"A notification signed longer before or after its receipt is asked about and not believed, at most 15m."`
+}
 
 // Relay is [relay].
 type Relay struct {
@@ -153,7 +172,10 @@ func Default() Config {
 			Provider: "axs", Mode: "link", Timeout: seconds(180), Settle: seconds(5), AnswerWithin: seconds(25),
 			Watch: seconds(24 * 3600), ReuseWindow: seconds(600), RequireCanary: seconds(60), RequireDisplay: true,
 		},
-		AXS:     AXS{Schemes: []string{}, AmountAs: "string", SendExpiry: true, MaxP2C: 1000},
+		AXS: AXS{Schemes: []string{}, AmountAs: "string", SendExpiry: true, MaxP2C: 1000},
+		SingaPay: SingaPay{
+			Methods: []string{}, ExpiryGrace: seconds(30), CreateTimeout: seconds(10), QueryTimeout: seconds(10), ReplayWindow: seconds(300),
+		},
 		Till:    Till{WebSocket: WebSocket{Listen: "127.0.0.1:7654", Tills: []NamedTill{}, AllowedOrigins: []string{}, Hosts: []string{}}},
 		Display: Display{Listen: "127.0.0.1:7655", Token: "file:" + StateDir + "display.token", Languages: []string{"en", "zh", "ms", "ta"}},
 		Journal: Journal{Path: StateDir + "journal.db", Retention: seconds(400 * 24 * 3600), MinFree: 64 << 20},
@@ -193,4 +215,16 @@ func (c *Config) TerminalTag() string {
 	}
 	sum := sha256.Sum256([]byte("kiosk-agent terminal tag\n" + c.Terminal.ID))
 	return base32.StdEncoding.EncodeToString(sum[:5])
+}
+
+// SingaPayWebhookPath is the path in force: the configured one, or that of the hook's URL.
+func (c *Config) SingaPayWebhookPath() string {
+	if c.SingaPay.WebhookPath != "" {
+		return c.SingaPay.WebhookPath
+	}
+	u, err := url.Parse(c.Relay.HookURL)
+	if err != nil {
+		return ""
+	}
+	return u.EscapedPath()
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -135,6 +136,54 @@ func TestProblemsNameTheLine(t *testing.T) {
 				t.Error("the error tells a secret")
 			}
 		})
+	}
+}
+
+// TestSingaPay: a configuration for SingaPay is checked whole, asks for nothing of AXS, and is refused for one reason only.
+func TestSingaPay(t *testing.T) {
+	full := strings.NewReplacer(`currency = "SGD"`, `currency = "IDR"`, `provider = "axs"`, `provider = "singapay"`, `base_url = ""`, `base_url = "https://payment-b2b.singapay.id"`,
+		"[singapay]", "[singapay]\nclient_id = \"c\"", "\nclient_id = \"\"\n", "\n", `client_secret = ""`, `client_secret = "file:/etc/kiosk-agent/singapay.secret"`,
+		`api_key = ""`, `api_key = "k"`, `account_id = ""`, `account_id = "01K946KF851RK7FX075GJHBVKF"`, `payment_link = "`, `payment_link = "" #`,
+		`secret = "file:/etc/kiosk-agent/axs.secret"`, `secret = ""`).Replace(fullText(t))
+	problems := func(text string) Problems {
+		t.Helper()
+		_, err := Parse("f.toml", []byte(text))
+		ps, ok := errors.AsType[Problems](err)
+		if !ok {
+			t.Fatalf("error is %v", err)
+		}
+		return ps
+	}
+	if ps := problems(full); len(ps) != 1 || ps[0].Key != "payment.provider" || ps[0].What != "singapay comes with a later version" {
+		t.Errorf("problems:\n%s", ps)
+	}
+	for _, tc := range []struct{ old, new, key string }{
+		{`currency = "IDR"`, `currency = "SGD"`, "terminal.currency"},
+		{`max_amount = 999999900`, `max_amount = 999999`, "terminal.max_amount"},
+		{`base_url = "https:`, `base_url = "http:`, "singapay.base_url"},
+		{`base_url = "https://payment-b2b.singapay.id"`, `base_url = ""`, "singapay.base_url"},
+		{`client_id = "c"`, `client_id = ""`, "singapay.client_id"},
+		{`api_key = "k"`, `api_key = ""`, "singapay.api_key"},
+		{`account_id = "01K946KF851RK7FX075GJHBVKF"`, `account_id = ""`, "singapay.account_id"},
+		{`client_secret = "file:/etc/kiosk-agent/singapay.secret"`, `client_secret = ""`, "singapay.client_secret"},
+		{`client_secret = "file:/etc/kiosk-agent/singapay.secret"`, `client_secret = "hunter2"`, "singapay.client_secret"},
+		{`expiry_grace = "30s"`, `expiry_grace = "2h"`, "singapay.expiry_grace"},
+		{`create_timeout = "10s"`, `create_timeout = "31s"`, "singapay.create_timeout"},
+		{`query_timeout = "10s"`, `query_timeout = "0s"`, "singapay.query_timeout"},
+		{`replay_window = "300s"`, `replay_window = "16m"`, "singapay.replay_window"},
+	} {
+		text := strings.Replace(full, tc.old, tc.new, 1)
+		if ps := problems(text); text == full || len(ps) != 2 || !slices.ContainsFunc(ps, func(p Problem) bool { return p.Key == tc.key }) {
+			t.Errorf("%s: problems:\n%s", tc.key, ps)
+		}
+	}
+	c := Default()
+	c.Relay.HookURL = "https://relay.example.com/hook/route"
+	if got := c.SingaPayWebhookPath(); got != "/hook/route" {
+		t.Errorf("path %q", got)
+	}
+	if c.SingaPay.WebhookPath = "/elsewhere"; c.SingaPayWebhookPath() != "/elsewhere" {
+		t.Error("the configured path is not used")
 	}
 }
 
