@@ -7,11 +7,13 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 
 .PHONY: powercuts demo demo-once build test lint bench fuzz torture sim sim-mutants vuln setup clean
 
+# GATEWAY=axs-qr: codes for one wallet instead of links.
+GATEWAY ?= axs
 demo: build
-	bin/kiosk-demo
+	bin/kiosk-demo --gateway $(GATEWAY)
 
 demo-once: build
-	bin/kiosk-demo --once
+	bin/kiosk-demo --once --gateway $(GATEWAY)
 
 build:
 	@command -v gcc >/dev/null || { echo "gcc is missing: apt-get install gcc (SQLite is C)"; exit 1; }

@@ -97,7 +97,9 @@ type (
 		Line        *Line     `json:"line,omitempty"` // from a till on an ECR line
 	}
 	// MintSent says that a remote mint is about to leave; it is never sent again.
-	MintSent struct{}
+	MintSent struct {
+		Scheme string `json:"scheme,omitempty"` // the wallet that the code is for, where it is for one
+	}
 	// MintFailed says that no link or code came to be.
 	MintFailed struct {
 		Reason  string `json:"reason"`
@@ -108,6 +110,7 @@ type (
 		Payload     string `json:"payload"`
 		ProviderRef string `json:"provider_ref,omitempty"`
 		DeadlineUp  Millis `json:"deadline_up_ms,omitempty"` // boot clock of the boot of mint_sent: the gateway's own end, where it is sooner
+		Link        bool   `json:"link,omitempty"`           // a link in place of the gateway's code: for every scheme, not for the one of mint_sent
 	}
 	// Shown says that a display confirmed this payment.
 	Shown struct {

@@ -86,7 +86,7 @@ func (f *Folder) open(fact Fact, r Requested) {
 func (f *Folder) take(fact Fact) {
 	switch d := fact.Data.(type) {
 	case MintSent:
-		f.p.MintSent = true
+		f.p.MintSent, f.p.Wallet = true, d.Scheme
 	case MintFailed:
 		if !f.p.Minted && !f.p.Final {
 			f.e.MintFailed = true
@@ -97,6 +97,9 @@ func (f *Folder) take(fact Fact) {
 			return
 		}
 		f.p.Minted, f.e.Minted = true, true
+		if d.Link {
+			f.p.Wallet = ""
+		}
 		if !f.p.Final { // then the status changes with it; alone, what retention drops must make no revision
 			f.p.QRPayload, f.p.ProviderRef = d.Payload, d.ProviderRef
 			if sooner := d.DeadlineUp.Duration(); sooner > 0 && sooner < f.p.Deadline {

@@ -297,7 +297,7 @@ func TestFactsSurviveEncoding(t *testing.T) {
 	at := time.Date(2026, 1, 16, 1, 22, 46, 10508000, time.UTC)
 	samples := []Data{
 		Requested{Till: "t", Reference: "r", MerchantRef: testRef, Money: testMoney, Schemes: []string{"paynow"}, DeadlineAt: at, Policy: queried, Line: &Line{ECN: "1", Function: "Q1", Digest: "d", ECNIsNew: true}},
-		MintSent{}, MintFailed{"a", "b"}, Minted{"p", "q", 7}, Shown{"display", 2}, Opened{}, DisplayLost{"x"}, CancelRequested{"till"},
+		MintSent{"paynow"}, MintFailed{"a", "b"}, Minted{"p", "q", 7, true}, Shown{"display", 2}, Opened{}, DisplayLost{"x"}, CancelRequested{"till"},
 		DeadlinePassed{"reboot"}, Withdrawn{}, PathProved{5}, record(func(r *Record) { r.PaidAt = at }), QueryEmpty{404, 1}, QueryFailed{"x"},
 		Undecided{}, Offered{Revision: 3, Status: StatusApproved}, Acknowledged{3}, Resolved{"approved", "a", "b", 4}, Superseded{},
 		Unmatched{Record: record(nil).Record, Source: "webhook"}, Parked{Reason: "x", Envelope: Envelope{Method: "POST", Body: []byte{0, 255}, ReceivedAt: at}, Hash: "h"},

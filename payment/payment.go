@@ -98,6 +98,7 @@ type Payment struct {
 	AckedRev     int64         // newest revision that the till has stored
 	Shown        bool
 	MintSent     bool
+	Wallet       string // the scheme that the gateway's code is for; "" where it is for none in particular
 	Minted       bool
 	EndedBy      Kind   // cancel_requested, display_lost, deadline_passed or ""
 	EndedBoot    string // boot and boot clock of that fact

@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -32,6 +34,9 @@ func main() {
 	}
 }
 
+// gateways are the values of --gateway: AXS's checkout link, and its codes for one wallet.
+var gateways = [...]string{"axs", "axs-qr"}
+
 type options struct {
 	once    bool
 	dir     string
@@ -43,6 +48,7 @@ type options struct {
 	page    string
 	amount  string
 	chrome  string
+	gateway string
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -59,11 +65,15 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.sandbox, "sandbox", "127.0.0.1:7658", "address of the simulated AXS")
 	fs.StringVar(&o.amount, "amount", "10.23", "amount of the sale that --once plays")
 	fs.StringVar(&o.chrome, "chromium", "", "browser that --once uses as the display (default: the one on PATH; \"none\": a small display client)")
+	fs.StringVar(&o.gateway, "gateway", gateways[0], "what the customer scans: "+strings.Join(gateways[:], ", "))
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
 	if fs.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if !slices.Contains(gateways[:], o.gateway) {
+		return o, fmt.Errorf("there is no gateway %.40q: use one of %s", o.gateway, strings.Join(gateways[:], ", "))
 	}
 	if o.once { // beside a demo that runs already
 		o.till, o.display, o.metrics, o.sandbox = "", "", "", ""
@@ -93,6 +103,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	options := house.Options{
 		Dir: o.dir, Log: log, Version: "demo", TillListen: o.till, DisplayListen: o.display, MetricsListen: o.metrics,
 		SandboxListen: o.sandbox, MerchantName: "Kopi & Toast", Origins: []string{"http://" + o.page}, Query: true,
+	}
+	if o.gateway == "axs-qr" {
+		options.Mode = "qr"
 	}
 	var line *cable
 	if !o.once {
@@ -135,7 +148,7 @@ kiosk-agent demo: agent, relay and a simulated AXS on this machine. No money mov
 
   1. Customer display   %s
   2. Till               http://%s/#url=%s&token=%s
-  3. Phone              scan the code, or open the link that is printed below it
+  3. Phone              %s
      Simulated AXS      %s/
      Metrics            %s/metrics
 
@@ -144,7 +157,7 @@ Open 1 first (a sale needs a display), then 2, and start a sale. The commands wo
   bin/kiosk-agent till --serial %s      (a till on an ECR line: "status", "qr 10.23", "last")
 Ctrl-C stops the demo.
 
-`, h.Agent.DisplayLogin(), o.page, h.Agent.TillURL(), string(h.TillToken.Reveal()), h.SandboxURL, h.Agent.MetricsURL(), h.ConfigPath, line.Till)
+`, h.Agent.DisplayLogin(), o.page, h.Agent.TillURL(), string(h.TillToken.Reveal()), phone(o.gateway), h.SandboxURL, h.Agent.MetricsURL(), h.ConfigPath, line.Till)
 
 	news := make(chan payment.Payment, 64)
 	defer h.Agent.Watch(func(p payment.Payment) {
@@ -157,11 +170,19 @@ Ctrl-C stops the demo.
 	for {
 		select {
 		case p := <-news:
-			announce(out, p, shown)
+			announce(out, p, h.SandboxURL, shown)
 		case err := <-done:
 			return errors.Join(err, srv.Close(), ignoreClosed(<-served))
 		}
 	}
+}
+
+// phone says what to do in the customer's place.
+func phone(gateway string) string {
+	if gateway == "axs-qr" {
+		return "open the payment on the page of the simulated AXS, and pay it there: no real wallet can"
+	}
+	return "scan the code, or open the link that is printed below it"
 }
 
 func ignoreClosed(err error) error {
@@ -172,7 +193,7 @@ func ignoreClosed(err error) error {
 }
 
 // announce prints a payment's news, and its code once.
-func announce(out io.Writer, p payment.Payment, shown map[string]bool) {
+func announce(out io.Writer, p payment.Payment, simulated string, shown map[string]bool) {
 	fmt.Fprintf(out, "%s  %s  %s  reference %s: %s\n", time.Now().Format(time.TimeOnly), p.Till, p.Money, p.Reference, p.Status)
 	if p.QRPayload == "" || shown[p.ID] {
 		return
@@ -180,6 +201,10 @@ func announce(out io.Writer, p payment.Payment, shown map[string]bool) {
 	shown[p.ID] = true
 	if code, err := qr.Encode(p.QRPayload, qr.L); err == nil {
 		fmt.Fprintln(out, code.Terminal())
+	}
+	if p.Mode == "qr" && p.Wallet != "" {
+		fmt.Fprintf(out, "A %s code of the simulated AXS, which no real wallet can pay: open the payment on %s/ and pay it there.\n%s\n\n", p.Wallet, simulated, p.QRPayload)
+		return
 	}
 	fmt.Fprintf(out, "The link in the code, for a browser on this machine:\n%s\n\n", p.QRPayload)
 }

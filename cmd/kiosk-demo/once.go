@@ -21,6 +21,7 @@ import (
 	"kiosk-agent/cmd/internal/timeline"
 	"kiosk-agent/device"
 	"kiosk-agent/payment"
+	"kiosk-agent/sandbox"
 )
 
 // onceWithin bounds the whole sale.
@@ -58,7 +59,7 @@ func playOnce(parent context.Context, h *house.House, o options, out io.Writer) 
 	stopDisplay, err := startDisplay(ctx, h, o, out)
 	if err == nil {
 		s := &sale{h: h, out: out}
-		err = s.play(ctx, o.amount)
+		err = s.play(ctx, o)
 		err = errors.Join(err, stopDisplay())
 	}
 	stopHouse()
@@ -120,8 +121,8 @@ func removeProfile(dir string) error {
 	return err
 }
 
-func (s *sale) play(ctx context.Context, amount string) error {
-	money, err := payment.ParseMoney(amount, payment.SGD)
+func (s *sale) play(ctx context.Context, o options) error {
+	money, err := payment.ParseMoney(o.amount, payment.SGD)
 	if err != nil {
 		return err
 	}
@@ -142,7 +143,11 @@ func (s *sale) play(ctx context.Context, amount string) error {
 	if err := s.waitShown(ctx, pay.ID); err != nil {
 		return err
 	}
-	if err := s.phone(ctx, pay.QRPayload); err != nil {
+	scan := s.phone
+	if o.gateway == "axs-qr" {
+		scan = s.wallet
+	}
+	if err := scan(ctx, pay.QRPayload); err != nil {
 		return err
 	}
 	for !pay.Final {
@@ -234,6 +239,20 @@ func (s *sale) phone(ctx context.Context, link string) error {
 	}
 	s.note("phone", "paid with PayNow")
 	return nil
+}
+
+// wallet does what the customer's app does with a code: it scans it, and pays.
+func (s *sale) wallet(ctx context.Context, code string) error {
+	paid, err := s.h.Sandbox.Scan(code)
+	if err != nil {
+		return err
+	}
+	s.note("phone", "scanned the code for %s", payment.Money{Amount: paid.Amount, Currency: payment.SGD})
+	if _, err := s.h.Sandbox.Act(paid.MerchantRef, sandbox.Action{Do: sandbox.Pay}); err != nil {
+		return err
+	}
+	s.note("phone", "paid with %s", paid.Schemes[0].Title())
+	return ctx.Err()
 }
 
 func fetch(ctx context.Context, client *http.Client, method, target string, form url.Values) error {

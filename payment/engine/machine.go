@@ -13,7 +13,7 @@ type Config struct {
 	Currency      payment.Currency // the terminal's
 	MaxAmount     int64            // minor units
 	Provider      string           // journaled with each payment
-	Mode          string           // "link"
+	Mode          string           // "link", "qr"
 	Schemes       []string         // what tills may ask for
 	Timeout       time.Duration    // the customer's time when the till names none; default 180 s
 	MinTimeout    time.Duration    // default 30 s
@@ -28,6 +28,7 @@ type Config struct {
 	DisplayTills  []string         // tills that show the code themselves
 	NotBefore     time.Time        // a wall clock before this is wrong for sure
 	Remote        bool             // the gateway makes the code: it is asked for, and its answer comes later
+	Wallets       []string         // with Remote: what a code is made for where the till names nothing, the usual one first; none = the gateway knows
 	FallbackLink  bool             // with Remote: a link of our own where the request provably never left
 	QueryEndpoint string           // names what the transaction query asks, and changes with it; "" = there is no query
 	QueryEvery    time.Duration    // between two queries about one payment; default 5 s

@@ -13,16 +13,38 @@ const mintWithin = 20 * time.Second
 // answer waits until there is something to pay, or until it is certain that there will not be.
 func (s *step) sendMint(ev StartAsked, id string, requested payment.Requested, timeout time.Duration) {
 	s.fact(id, requested)
-	s.fact(id, payment.MintSent{})
 	a := s.stage(id)
-	a.mintBy = s.now.Up + mintWithin
 	if ev.To != 0 {
 		a.starters = append(a.starters, ev.To)
 		s.out.Else = append(s.out.Else, Answer{To: ev.To, Err: errJournal()})
 	}
-	s.then(SendMint{Payment: id, Request: payment.MintRequest{
-		MerchantRef: requested.MerchantRef, Money: requested.Money, Schemes: requested.Schemes, Timeout: timeout,
-	}})
+	s.mintFor(a, first(s.m.wallets(requested.Schemes)), timeout)
+}
+
+// wallets are what a code can be made for: what the till named, else what the terminal offers by itself.
+func (m *Machine) wallets(asked []string) []string {
+	if len(asked) > 0 {
+		return asked
+	}
+	return m.cfg.Wallets
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
+// mintFor sends the one mint of a payment.
+func (s *step) mintFor(a *account, wallet string, timeout time.Duration) {
+	s.fact(a.p.ID, payment.MintSent{Scheme: wallet})
+	a.mintBy = s.now.Up + mintWithin
+	r := payment.MintRequest{MerchantRef: a.p.MerchantRef, Money: a.p.Money, Timeout: timeout}
+	if wallet != "" {
+		r.Schemes = []string{wallet}
+	}
+	s.then(SendMint{Payment: a.p.ID, Request: r})
 }
 
 // mintReturned takes what the gateway made of a mint. What failed without a doubt may fall back to a link; what may have come to be
@@ -80,6 +102,7 @@ func (s *step) fallBack(a *account, why string) {
 		return
 	}
 	s.then(Note{Warn: true, Text: "the gateway was not reached: the link is shown instead", Args: []any{"payment", a.p.ID, "reason", why}})
+	m.Link = true
 	s.minted(a, m, 0)
 }
 

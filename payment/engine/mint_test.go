@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,6 +49,40 @@ func TestARemoteMint(t *testing.T) {
 	r.wantStatus(id, payment.StatusApproved)
 	r.mintReturns(id, code) // twice
 	r.wantFacts(id, "requested mint_sent minted shown notified offered")
+}
+
+// TestTheWallet: a code is for one wallet, which is booked before it is asked for and shown with the code.
+func TestTheWallet(t *testing.T) {
+	wallets := func(c *engine.Config) { c.Wallets = []string{"paynow", "alipay"} }
+	for name, tc := range map[string]struct {
+		change func(*engine.Config)
+		asked  []string
+		want   []string
+	}{
+		"the usual one":        {wallets, nil, []string{"paynow"}},
+		"the till's":           {wallets, []string{"alipay"}, []string{"alipay"}},
+		"the gateway's choice": {func(*engine.Config) {}, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, remote, tc.change, func(c *engine.Config) { c.Schemes = []string{"paynow", "alipay"} })
+			q := request("R1")
+			q.Schemes = tc.asked
+			r.ask(func(to engine.Ticket) engine.Event { return engine.StartAsked{Till: till1, Request: q, To: to} })
+			id := r.mints[0].Payment
+			facts, err := r.j.Journal.Facts(id)
+			if err != nil || len(facts) != 2 {
+				t.Fatal(facts, err)
+			}
+			sent, _ := facts[1].Data.(payment.MintSent)
+			if !slices.Equal(r.mints[0].Request.Schemes, tc.want) || tc.want != nil && sent.Scheme != tc.want[0] {
+				t.Fatalf("minted %+v, booked %+v", r.mints[0].Request, sent)
+			}
+			r.mintReturns(id, code)
+			if !slices.Equal(r.screen.Schemes, tc.want) || r.screen.Kind != engine.ViewPay {
+				t.Errorf("shown %+v", r.screen)
+			}
+		})
+	}
 }
 
 func TestTheGatewaysValidityShortensTheTime(t *testing.T) {
@@ -131,12 +166,15 @@ func TestALostAnswerIsAskedFor(t *testing.T) {
 }
 
 func TestALinkInPlaceOfACode(t *testing.T) {
-	r := newRig(t, remote, func(c *engine.Config) { c.FallbackLink = true })
+	r := newRig(t, remote, func(c *engine.Config) { c.FallbackLink, c.Wallets = true, []string{"paynow"} })
 	id, to := r.begins("R1")
 	r.pass(2 * time.Second)
 	r.mintReturns(id, payment.MintAnswer{Failure: "cannot resolve host", NeverSent: true})
 	if a := r.answers[to]; a.Payment.Status != payment.StatusAwaiting || a.Payment.QRPayload != "https://pay.test/"+a.Payment.MerchantRef {
 		t.Fatalf("answered %+v", a)
+	}
+	if len(r.screen.Schemes) != 0 { // a link is for every scheme
+		t.Errorf("shown for %v", r.screen.Schemes)
 	}
 	if len(r.gw.minted) != 1 || r.gw.minted[0].Timeout != 178*time.Second {
 		t.Errorf("minted %+v", r.gw.minted)

@@ -202,8 +202,12 @@ func (s *step) openView(a *account) View {
 	if a.p.EndedBy != "" || a.dark {
 		return View{Kind: ViewChecking, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money}
 	}
+	schemes := a.p.Schemes
+	if a.p.Wallet != "" {
+		schemes = []string{a.p.Wallet}
+	}
 	return View{
-		Kind: ViewPay, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money, Payload: a.p.QRPayload, Schemes: a.p.Schemes,
+		Kind: ViewPay, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money, Payload: a.p.QRPayload, Schemes: schemes,
 		Left: max(0, a.p.Deadline-s.now.Up),
 	}
 }

@@ -172,7 +172,9 @@ func (noNetwork) SendCanary()               {}
 func (noNetwork) AdoptJournal(payment.Head) {}
 func (noNetwork) Close(string, string)      {}
 
-func (noNetwork) Mint(_ payment.MintRequest, reply func(payment.MintAnswer)) { reply(noCode) }
+func (noNetwork) Mint(_ payment.MintRequest, reply func(payment.MintAnswer)) {
+	reply(payment.MintAnswer{Failure: errClosed.Error(), NeverSent: true})
+}
 
 func (noNetwork) Query(_ string, reply func(payment.QueryAnswer)) {
 	go reply(payment.QueryAnswer{Failure: errClosed.Error()})

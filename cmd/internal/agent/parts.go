@@ -27,19 +27,29 @@ import (
 // notBefore is a date that no right clock of this release shows: it is older than the release.
 var notBefore = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
-// axsSchemes are what a till may name when the configuration names none.
+// axsSchemes are what a till may name when the configuration names none; in mode qr, all but cards, which come first here.
 var axsSchemes = []string{"credit_card", "paynow", "alipay", "wechatpay"}
+
+// modeQR is the payment.mode in which the gateway makes a code.
+const modeQR = "qr"
 
 func engineConfig(c *config.Config, endpoint string) engine.Config {
 	ec := engine.Config{
 		Tag: c.TerminalTag(), Currency: payment.Currency(c.Terminal.Currency), MaxAmount: c.Terminal.MaxAmount,
 		Provider: c.Payment.Provider, Mode: c.Payment.Mode, Schemes: Schemes(c), Timeout: c.Payment.Timeout.Of(),
 		Policy: payment.Policy{
-			FinishDeclined: c.Payment.AfterDeclined == "finish", Settle: payment.ToMillis(c.Payment.Settle.Of()),
-			AnswerWithin: payment.ToMillis(c.Payment.AnswerWithin.Of()), Watch: payment.ToMillis(c.Payment.Watch.Of()),
+			FinishDeclined: c.Payment.AfterDeclined == "finish" || c.Payment.AfterDeclined == "" && c.Payment.Mode == modeQR,
+			Settle:         payment.ToMillis(c.Payment.Settle.Of()),
+			AnswerWithin:   payment.ToMillis(c.Payment.AnswerWithin.Of()), Watch: payment.ToMillis(c.Payment.Watch.Of()),
 		},
 		ReuseWindow: c.Payment.ReuseWindow.Of(), RequireCanary: c.Payment.RequireCanary.Of(), RequireScreen: c.Payment.RequireDisplay,
 		NotBefore: notBefore, QueryEndpoint: endpoint,
+	}
+	if c.Payment.Mode == modeQR {
+		ec.Remote, ec.FallbackLink = true, c.Payment.OfflineLink
+		if ec.Wallets = slices.Clone(c.AXS.Schemes); len(ec.Wallets) == 0 {
+			ec.Wallets = []string{"paynow"}
+		}
 	}
 	for _, t := range c.Till.WebSocket.Tills {
 		if t.Display {
@@ -53,6 +63,9 @@ func engineConfig(c *config.Config, endpoint string) engine.Config {
 func Schemes(c *config.Config) []string {
 	if len(c.AXS.Schemes) > 0 {
 		return slices.Clone(c.AXS.Schemes)
+	}
+	if c.Payment.Mode == modeQR {
+		return slices.Clone(axsSchemes[1:])
 	}
 	return slices.Clone(axsSchemes)
 }
@@ -76,7 +89,7 @@ func newGatewayWith(c *config.Config, key, previous secret.Value) (*axs.Gateway,
 		PaymentLink: c.AXS.PaymentLink, ClientID: c.AXS.ClientID, Secret: key, PreviousSecret: previous,
 		TerminalID: c.Terminal.ID, WebhookURL: c.Relay.HookURL, SuccessURL: c.AXS.SuccessURL, FailURL: c.AXS.FailURL,
 		CancelURL: c.AXS.CancelURL, AmountAs: c.AXS.AmountAs, SendExpiry: c.AXS.SendExpiry, Schemes: c.AXS.Schemes,
-		MaxP2C: c.AXS.MaxP2C, MaxAmount: c.Terminal.MaxAmount, QueryURL: c.AXS.QueryURL,
+		MaxP2C: c.AXS.MaxP2C, MaxAmount: c.Terminal.MaxAmount, QueryURL: c.AXS.QueryURL, QRURL: c.AXS.QRURL,
 	})
 }
 
@@ -196,13 +209,13 @@ func (n network) Query(merchantRef string, reply func(payment.QueryAnswer)) {
 	go func() { reply(n.a.gateway.Query(n.a.queries, merchantRef)) }()
 }
 
-// Mint is not asked for: a checkout link is made on this machine.
-func (n network) Mint(_ payment.MintRequest, reply func(payment.MintAnswer)) { reply(noCode) }
+// Mint asks for a code; a checkout link is made on this machine.
+func (n network) Mint(r payment.MintRequest, reply func(payment.MintAnswer)) {
+	go func() { reply(n.a.gateway.FetchCode(n.a.queries, r)) }()
+}
 
-// Close has nothing to close: a checkout link ends by itself.
+// Close has nothing to close: AXS's links and codes end by themselves.
 func (n network) Close(string, string) {}
-
-var noCode = payment.MintAnswer{Failure: "this gateway makes no codes", NeverSent: true}
 
 func (n network) AdoptJournal(lost payment.Head) {
 	n.a.relay.Supersede(relay.Head{JournalID: lost.JournalID, Seq: uint64(max(0, lost.Seq)), Hash: lost.Hash})

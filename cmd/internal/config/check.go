@@ -92,10 +92,7 @@ func (k *checker) payment() {
 	if p.Provider != providerSingaPay {
 		k.oneOf("payment.provider", p.Provider, "axs")
 	}
-	k.need(p.Mode != "qr", "payment.mode", "use link", "qr comes with a later version")
-	if p.Mode != "qr" {
-		k.oneOf("payment.mode", p.Mode, "link")
-	}
+	k.oneOf("payment.mode", p.Mode, "link", "qr")
 	k.within("payment.timeout", p.Timeout, 30*time.Second, 900*time.Second)
 	k.within("payment.settle", p.Settle, time.Second, time.Minute)
 	k.within("payment.answer_within", p.AnswerWithin, p.Settle.Of()+time.Second, 2*time.Minute)
@@ -104,7 +101,7 @@ func (k *checker) payment() {
 	k.within("payment.reuse_window", p.ReuseWindow, 0, time.Hour)
 	k.need(p.RequireCanary == 0 || p.RequireCanary.Of() >= 15*time.Second, "payment.require_canary",
 		"test messages go out every third of it, at most every 10 s", "%s is under 15s", p.RequireCanary)
-	k.need(!p.OfflineLink, "payment.offline_link", "it is for mode qr", "comes with a later version")
+	k.need(!p.OfflineLink || p.Mode == "qr", "payment.offline_link", "leave it false in mode link", "is for mode qr")
 }
 
 func (k *checker) axs() {
@@ -114,6 +111,10 @@ func (k *checker) axs() {
 	k.secret("axs.secret", a.Secret, true)
 	k.secret("axs.previous_secret", a.PreviousSecret, false)
 	k.oneOf("axs.amount_as", a.AmountAs, "string", "number")
+	if k.c.Payment.Mode == "qr" {
+		k.need(a.QRURL != "", "axs.qr_url", "write it like https://HOST/api/hpp/v1/qrcode", "is required in mode qr")
+		k.need(!slices.Contains(a.Schemes, "credit_card"), "axs.schemes", "use paynow, alipay, wechatpay", "credit_card has no QR code: mode qr is for wallets")
+	}
 	k.need(a.MaxP2C >= 1000 && a.MaxP2C <= 10000, "axs.max_p2c", "", "%d is not between 1000 and 10000", a.MaxP2C)
 }
 

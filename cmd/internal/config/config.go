@@ -40,16 +40,16 @@ type Terminal struct {
 // Payment is [payment].
 type Payment struct {
 	Provider       string   `toml:"provider" doc:"The gateway: axs."`
-	Mode           string   `toml:"mode" doc:"link: the QR code holds the gateway's checkout link."`
+	Mode           string   `toml:"mode" doc:"link: the QR code holds the gateway's checkout link. qr: the gateway makes a code for one wallet (PayNow, Alipay, WeChat Pay), which the customer's app scans; needs qr_url."`
 	Timeout        Duration `toml:"timeout" doc:"The customer's time to pay, 30s to 900s."`
 	Settle         Duration `toml:"settle" doc:"After a cancel or the deadline, how long a payment made in the last moment has to be reported."`
 	AnswerWithin   Duration `toml:"answer_within" doc:"After a cancel or the deadline, the till is answered within this time: at the latest unknown."`
-	AfterDeclined  string   `toml:"after_declined" doc:"wait: a declined attempt leaves the code on the screen; finish: it ends the payment. Empty: wait in mode link."`
+	AfterDeclined  string   `toml:"after_declined" doc:"wait: a declined attempt leaves the code on the screen; finish: it ends the payment. Empty: wait in mode link, finish in mode qr."`
 	Watch          Duration `toml:"watch" doc:"How long late money is asked for; webhooks are matched for ever."`
 	ReuseWindow    Duration `toml:"reuse_window" doc:"How long a repeated request is answered with its final, unacknowledged payment."`
 	RequireCanary  Duration `toml:"require_canary" doc:"Sales are refused unless a test message came back through the relay this recently; 0s turns that off."`
 	RequireDisplay bool     `toml:"require_display" doc:"Sales are refused unless a customer display shows what it is told."`
-	OfflineLink    bool     `toml:"offline_link" doc:"Mode qr only: fall back to the link when the request provably never left."`
+	OfflineLink    bool     `toml:"offline_link" doc:"Mode qr only: show the link when the request for a code provably never left. The portal's payment link must be of the type Redirect to Payment Page for that."`
 }
 
 // AXS is [axs].
@@ -59,8 +59,8 @@ type AXS struct {
 	Secret         string   `toml:"secret" doc:"Where the application's Secret is: file:PATH or credential:NAME; at least 20 bytes. Required."`
 	PreviousSecret string   `toml:"previous_secret" doc:"Where the secret before a rotation is: it opens notifications too."`
 	QueryURL       string   `toml:"query_url" doc:"The transaction query, without the LINKID at its end; empty: none. Without it, a sale that ends unpaid is only ever unconfirmed."`
-	QRURL          string   `toml:"qr_url" doc:"Mode qr: the QR code request."`
-	Schemes        []string `toml:"schemes" doc:"Of credit_card, paynow, alipay, wechatpay; empty: all."`
+	QRURL          string   `toml:"qr_url" doc:"Mode qr: the request for a code, without the LINKID at its end."`
+	Schemes        []string `toml:"schemes" doc:"Of credit_card, paynow, alipay, wechatpay; empty: all. Mode qr has no credit_card; the first is the code's wallet where the till names none, empty: paynow."`
 	AmountAs       string   `toml:"amount_as" doc:"string or number: how the amount is written in the link."`
 	SendExpiry     bool     `toml:"send_expiry" doc:"The link says when it ends: timeout + 30 s."`
 	SuccessURL     string   `toml:"success_url" doc:"Where the customer's phone goes after paying; proves nothing. Empty: not sent."`

@@ -116,6 +116,8 @@ func TestProblemsNameTheLine(t *testing.T) {
 		{"dialect", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\ndialect = \"verifone\"\n[metrics]", "till.serial[1].dialect: \"verifone\" is neither a built-in dialect (paycube, nets) nor a file"},
 		{"token of a serial line", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\ntoken = \"file:/x\"\n[metrics]", "till.serial[1].token: must be empty (only jsonrpc over TCP has one)"},
 		{"baud", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\nbaud = 0\n[metrics]", "till.serial[1].baud: 0 is not possible"},
+		{"no such mode", `mode = "link"`, `mode = "card"`, `f.toml:LINE: payment.mode: "card" is not possible`},
+		{"fall back from a link", `offline_link = false`, `offline_link = true`, "f.toml:LINE: payment.offline_link: is for mode qr"},
 		{"provider", `provider = "axs"`, `provider = "singapay"`, "f.toml:LINE: payment.provider: singapay comes with a later version"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -184,6 +186,22 @@ func TestSingaPay(t *testing.T) {
 	}
 	if c.SingaPay.WebhookPath = "/elsewhere"; c.SingaPayWebhookPath() != "/elsewhere" {
 		t.Error("the configured path is not used")
+	}
+}
+
+func TestModeQR(t *testing.T) {
+	full := strings.Replace(fullText(t), `mode = "link"`, `mode = "qr"`, 1)
+	for _, tc := range []struct{ name, old, new, want string }{
+		{"as in the example", "", "", ""},
+		{"with a link to fall back to", "offline_link = false", "offline_link = true", ""},
+		{"wallets", "schemes = []", `schemes = ["wechatpay", "paynow"]`, ""},
+		{"codes from nowhere", `qr_url = "https://payment.uat.pay.axs.com.sg/api/hpp/v1/qrcode"`, `qr_url = ""`, "axs.qr_url: is required in mode qr"},
+		{"a card's code", "schemes = []", `schemes = ["paynow", "credit_card"]`, "axs.schemes: credit_card has no QR code"},
+	} {
+		_, err := Parse("f.toml", []byte(strings.Replace(full, tc.old, tc.new, 1)))
+		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+			t.Errorf("%s: %v", tc.name, err)
+		}
 	}
 }
 

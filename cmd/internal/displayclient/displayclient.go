@@ -30,14 +30,15 @@ const redialEvery = 50 * time.Millisecond
 
 // Screen is what the agent told the display to show.
 type Screen struct {
-	Type     string `json:"type"`
-	Seq      int64  `json:"seq"`
-	Kind     string `json:"kind"`
-	Payment  string `json:"payment"`
-	Revision int64  `json:"revision"`
-	Amount   string `json:"amount"`
-	Reason   string `json:"reason"`
-	N        int64  `json:"n"`
+	Type     string   `json:"type"`
+	Seq      int64    `json:"seq"`
+	Kind     string   `json:"kind"`
+	Payment  string   `json:"payment"`
+	Revision int64    `json:"revision"`
+	Amount   string   `json:"amount"`
+	Schemes  []string `json:"schemes"`
+	Reason   string   `json:"reason"`
+	N        int64    `json:"n"`
 }
 
 // Why Run ends by itself: connecting again would not help, or would only take the place away from somebody.

@@ -54,6 +54,10 @@ type Options struct {
 	Tills         []string // names; default: one, Till
 	SuccessURL    string   // where the customer's phone goes after paying; "" = not sent
 	Query         bool     // the agent asks the gateway about payments
+	Mode          string   // payment.mode; "" = link
+	Schemes       []string // axs.schemes
+	OfflineLink   bool     // payment.offline_link
+	NoGateway     bool     // codes are asked for where nobody listens
 	Unknown404    bool     // the gateway answers 404 about a reference that it does not know, instead of an empty list
 }
 
@@ -182,10 +186,6 @@ func (h *House) openRelay(ctx context.Context, o Options) (hookURL string, err e
 // writeConfig writes the file that an integrator would write, and reads it back as the agent would.
 func (h *House) writeConfig(o Options, hookURL string) (*config.Config, error) {
 	h.ConfigPath = filepath.Join(o.Dir, "config.toml")
-	quoted := make([]string, len(o.Origins))
-	for i, origin := range o.Origins {
-		quoted[i] = fmt.Sprintf("%q", origin)
-	}
 	tills := make([]string, len(o.Tills))
 	for i, name := range o.Tills {
 		tills[i] = fmt.Sprintf("{name = %q, token = %q}", name, "file:"+tillFile(o.Dir, name))
@@ -193,6 +193,10 @@ func (h *House) writeConfig(o Options, hookURL string) (*config.Config, error) {
 	query := ""
 	if o.Query {
 		query = h.SandboxURL + "/api/hpp/v2/transaction"
+	}
+	codes := h.SandboxURL
+	if o.NoGateway {
+		codes = "http://127.0.0.1:1" // tcpmux: nobody has it
 	}
 	settle := o.Settle
 	if settle == 0 {
@@ -203,7 +207,9 @@ func (h *House) writeConfig(o Options, hookURL string) (*config.Config, error) {
 id = %q
 
 [payment]
+mode = %q
 settle = %q
+offline_link = %t
 
 [axs]
 payment_link = "%s/hpp/checkout/%s"
@@ -211,6 +217,8 @@ client_id = %q
 secret = "file:%s"
 success_url = %q
 query_url = %q
+qr_url = "%s/api/hpp/v1/qrcode"
+schemes = [%s]
 
 [relay]
 url = "%s"
@@ -235,15 +243,24 @@ listen = %q
 
 [admin]
 socket = %q
-`, Terminal, settle, h.SandboxURL, LinkID, ClientID, filepath.Join(o.Dir, "axs.secret"), o.SuccessURL, query,
+`, Terminal, or(o.Mode, "link"), settle, o.OfflineLink, h.SandboxURL, LinkID, ClientID, filepath.Join(o.Dir, "axs.secret"), o.SuccessURL, query, codes, quoted(o.Schemes),
 		"ws"+strings.TrimPrefix(h.Relay.PublicURL(), "http"), filepath.Join(o.Dir, "relay.token"), hookURL,
-		or(o.TillListen, anyPort), strings.Join(tills, ", "), strings.Join(quoted, ", "),
+		or(o.TillListen, anyPort), strings.Join(tills, ", "), quoted(o.Origins),
 		or(o.DisplayListen, anyPort), filepath.Join(o.Dir, "display.token"), o.MerchantName,
 		filepath.Join(o.Dir, "journal.db"), or(o.MetricsListen, anyPort), filepath.Join(o.Dir, "admin.sock"))
 	if err := os.WriteFile(h.ConfigPath, []byte(text+o.Extra), 0o600); err != nil {
 		return nil, err
 	}
 	return config.Load(h.ConfigPath)
+}
+
+// quoted is the inside of a list of strings.
+func quoted(list []string) string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = fmt.Sprintf("%q", s)
+	}
+	return strings.Join(out, ", ")
 }
 
 func or(s, def string) string {

@@ -54,13 +54,22 @@ func Print(out io.Writer, p payment.Payment, facts []payment.Fact) error {
 	return w.Flush()
 }
 
+func whatIsScanned(d payment.Minted) string {
+	if strings.HasPrefix(d.Payload, "http") {
+		return "link"
+	}
+	return "code"
+}
+
 // Describe tells a fact in a few words, without anything secret.
 func Describe(d payment.Data) string {
 	switch d := d.(type) {
 	case payment.Requested:
 		return d.Money.String() + " by " + d.Till
+	case payment.MintSent:
+		return strings.TrimSpace("a " + d.Scheme + " code")
 	case payment.Minted:
-		return fmt.Sprintf("a link of %d characters", len(d.Payload))
+		return fmt.Sprintf("a %s of %d characters", whatIsScanned(d), len(d.Payload))
 	case payment.MintFailed:
 		return d.Message
 	case payment.Shown:

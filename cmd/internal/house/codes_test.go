@@ -1,0 +1,203 @@
+package house_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kiosk-agent/cmd/internal/house"
+	"kiosk-agent/device"
+	"kiosk-agent/payment"
+	"kiosk-agent/sandbox"
+)
+
+// withCodes is a house whose gateway makes the codes.
+func withCodes(o *house.Options) { o.Mode, o.Query = "qr", true }
+
+// wallet scans a code and does something with it, as a customer's app.
+func wallet(t testing.TB, gateway *sandbox.Server, code string, do sandbox.Verb) sandbox.Payment {
+	t.Helper()
+	p, err := gateway.Scan(code)
+	if err != nil {
+		t.Fatalf("no wallet knows this code: %v", err)
+	}
+	if p, err = gateway.Act(p.MerchantRef, sandbox.Action{Do: do}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// asks starts a sale whatever becomes of it.
+func (x *till) asks(reference string, amount int64) (p device.Payment) {
+	x.t.Helper()
+	x.do("payment.start", object{"reference": reference, "amount": amount}, &p)
+	return p
+}
+
+func TestCodeSale(t *testing.T) {
+	t.Parallel()
+	for asked, named := range map[string]string{"": "PayNow", "alipay": "Alipay", "wechatpay": "WeChat Pay"} {
+		t.Run(named, func(t *testing.T) {
+			t.Parallel()
+			s, x := open(t, withCodes)
+			var p device.Payment
+			q := object{"reference": "CODE", "amount": 1023}
+			if asked != "" {
+				q["schemes"] = []string{asked}
+			}
+			x.do("payment.start", q, &p)
+			screen := s.display.shows("pay", p.ID)
+			if !slices.Equal(screen.Schemes, []string{named}) {
+				t.Errorf("the display shows the code for %v", screen.Schemes)
+			}
+			if paid := wallet(t, s.h.Sandbox, p.QRPayload, sandbox.Pay); paid.MerchantRef != p.MerchantRef || paid.Amount != 1023 {
+				t.Errorf("the customer paid %+v", paid)
+			}
+			done := x.approved(p.ID)
+			if done.ProviderRef == "" || done.Scheme == "" {
+				t.Errorf("the till heard %+v", done)
+			}
+			x.acknowledge(done)
+			checkOrder(t, s.facts(p.ID), payment.KindRequested, payment.KindMintSent, payment.KindMinted, payment.KindShown, payment.KindNotified)
+		})
+	}
+}
+
+// TestCodeOnARealScreen: what the camera reads is what the gateway made, to the byte.
+func TestCodeOnARealScreen(t *testing.T) {
+	t.Parallel()
+	for _, size := range [][2]int64{{1080, 1920}, {800, 480}} {
+		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, withCodes)
+			screen := newTab(t, size[0], size[1])
+			screen.open(s.h.Agent.DisplayLogin())
+			x := s.till()
+			x.ready()
+			p := x.start("CODE", 1023)
+			s.until(p.ID, payment.KindShown)
+			screen.until(`document.querySelector('#paper svg') !== null`)
+			made, err := s.h.Sandbox.Payment(p.MerchantRef)
+			if err != nil || made.QRString == "" {
+				t.Fatal(made, err)
+			}
+			if read := zbar(t, screen.picture()); read != made.QRString || read != p.QRPayload {
+				t.Fatalf("the camera reads %q, the gateway made %q", read, made.QRString)
+			}
+			if text := screen.text(); !strings.Contains(text, "10.23") || !strings.Contains(text, "PayNow") || strings.Contains(text, "Visa") || strings.Contains(text, "Alipay") {
+				t.Errorf("the screen says %q", text)
+			}
+			wallet(t, s.h.Sandbox, p.QRPayload, sandbox.Pay)
+			x.acknowledge(x.approved(p.ID))
+			screen.until(`document.querySelector('#notice').dataset.kind === 'approved' && !document.querySelector('#notice').classList.contains('off')`)
+		})
+	}
+}
+
+// TestALostCodeIsNeverMadeAgain: a code was made, and its answer says nothing. One question, and the sale has ended.
+func TestALostCodeIsNeverMadeAgain(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []sandbox.FaultKind{sandbox.FaultQRNonsense, sandbox.FaultQROtherRef, sandbox.FaultQR500} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			s, x := open(t, withCodes, func(o *house.Options) {
+				o.OfflineLink = true // the request has left: no link either
+				o.Faults = []sandbox.Fault{{Kind: kind, Times: 1}}
+			})
+			p := x.asks("LOST", 500)
+			checkOutcome(t, "no code", p, payment.StatusCancelled, nil, "mint_failed")
+			made := 1
+			if kind == sandbox.FaultQR500 {
+				made = 0
+			}
+			if all := s.h.Sandbox.Payments(); len(all) != made {
+				t.Errorf("the gateway knows of %+v", all)
+			}
+			if got := kinds(s.facts(p.ID)); count(s.facts(p.ID), payment.KindMintSent) != 1 || count(s.facts(p.ID), payment.KindMinted) != 0 {
+				t.Errorf("%v", got)
+			}
+			x.start("NEXT", 500) // the till goes on
+		})
+	}
+}
+
+func TestALinkWhereNoGatewayIs(t *testing.T) {
+	t.Parallel()
+	s, x := open(t, withCodes, func(o *house.Options) { o.NoGateway, o.OfflineLink = true, true })
+	p := x.start("LINK", 700)
+	if !strings.HasPrefix(p.QRPayload, s.h.SandboxURL+"/hpp/checkout/"+house.LinkID+"?data=") {
+		t.Errorf("shown is %q", p.QRPayload)
+	}
+	s.display.shows("pay", p.ID)
+	pay(t, p.QRPayload)
+	x.acknowledge(x.approved(p.ID))
+
+	_, x = open(t, withCodes, func(o *house.Options) { o.NoGateway = true })
+	checkOutcome(t, "no link allowed", x.asks("NONE", 700), payment.StatusCancelled, nil, "mint_failed")
+}
+
+// TestAnExpiredCodeEndsTheSale: a code has one attempt.
+func TestAnExpiredCodeEndsTheSale(t *testing.T) {
+	t.Parallel()
+	s, x := open(t, withCodes)
+	p := x.start("EXPIRES", 800)
+	s.display.shows("pay", p.ID)
+	wallet(t, s.h.Sandbox, p.QRPayload, sandbox.Expire)
+	checkOutcome(t, "the code expired", x.outcome(p.ID), payment.StatusExpired, nil, "")
+	s.display.shows("expired", p.ID)
+}
+
+// TestKilledWhileMinting: whether or not the request left, the next process asks once what became of it, and never mints again.
+func TestKilledWhileMinting(t *testing.T) {
+	t.Parallel()
+	for _, left := range []bool{false, true} {
+		t.Run(fmt.Sprint("left ", left), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.write("config.toml", strings.NewReplacer("[payment]\n", "[payment]\nmode = \"qr\"\n", "[axs]\n",
+				fmt.Sprintf("[axs]\nqr_url = \"%s/api/hpp/v1/qrcode\"\nquery_url = \"%s/api/hpp/v2/transaction\"\n", w.sandboxURL, w.sandboxURL)).Replace(readText(t, w.config())))
+			w.showScreen()
+			if left {
+				if _, err := w.sandbox.AddFault(sandbox.Fault{Kind: sandbox.FaultQRTimeout, Delay: sandbox.Duration(time.Hour)}); err != nil {
+					t.Fatal(err)
+				}
+				w.startAgent("")
+			} else {
+				w.startAgent(payment.KindMintSent)
+			}
+			x := w.connect()
+			x.ready()
+			go func() { _ = x.Call(t.Context(), "payment.start", object{"reference": "STEP", "amount": 1700}, nil) }() // lost with the agent
+			if left {
+				eventually(t, "the gateway makes the code", func() error {
+					if n := len(w.sandbox.Payments()); n != 1 {
+						return fmt.Errorf("it has made %d", n)
+					}
+					return nil
+				})
+				w.agent.kill()
+			} else {
+				w.agent.crashed()
+			}
+			w.startAgent("")
+			x = w.connect()
+			var p device.Payment
+			x.do("payment.get", object{"reference": "STEP"}, &p)
+			if !p.Final {
+				p = x.outcome(p.ID)
+			}
+			checkOutcome(t, "after the restart", p, payment.StatusCancelled, nil, "mint_failed")
+			made := 0
+			if left {
+				made = 1
+			}
+			if n := len(w.sandbox.Payments()); n != made {
+				t.Errorf("the gateway has made %d codes", n)
+			}
+			x.acknowledge(p)
+			w.never(p.ID)
+		})
+	}
+}
