@@ -18,7 +18,7 @@ import (
 // lock makes this process the only one of our kind on the device: exclusive opening (TIOCEXCL) does not bind root. The file holds the
 // owner's process id for the other's error; it is never removed, because a lock on a removed file keeps nobody out.
 func (h host) lock(name string) (unlock func(), err error) {
-	base := "kiosk-agent" + strings.ReplaceAll(name, string(filepath.Separator), "-") + ".lock"
+	base := lockBase(name)
 	var f *os.File
 	for _, dir := range h.lockDirs {
 		if f, err = openLock(filepath.Join(dir, base)); err == nil {
@@ -43,6 +43,11 @@ func (h host) lock(name string) (unlock func(), err error) {
 		_ = f.Truncate(0)
 		_ = f.Close()
 	}, nil
+}
+
+// lockBase is the name of the device's lock file.
+func lockBase(name string) string {
+	return "kiosk-agent" + strings.ReplaceAll(name, string(filepath.Separator), "-") + ".lock"
 }
 
 // openLock opens the file, or makes it so that any user of the device can lock it. It is opened without O_CREATE first: in a directory
