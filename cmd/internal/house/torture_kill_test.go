@@ -37,7 +37,7 @@ var steps = []step{
 	{kind: payment.KindResolved, staff: true, rare: 3},
 	{kind: payment.KindSuperseded, wish: wish{conduct: forgotten}, rare: 3},
 	{kind: payment.KindUnmatched, wish: wish{pays, sandbox.FaultUnknownRef}, rare: 2}, {kind: payment.KindParked, wish: wish{pays, sandbox.FaultForged}, rare: 2},
-	{kind: payment.KindGap, restore: true, rare: 8}, {kind: payment.KindDisplayLost, blind: true, rare: 8},
+	{kind: payment.KindGap, restore: true, rare: 8}, {kind: payment.KindDisplayLost, wish: wish{conduct: staysAway}, blind: true, rare: 8},
 	{kind: payment.KindUndecided, wish: wish{conduct: undecidable}, rare: 16},
 	{kind: payment.KindDeadlinePassed, wish: wish{conduct: staysAway}, rare: 24},
 }
