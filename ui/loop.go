@@ -223,7 +223,7 @@ func (l *loop) frame(s timed) (f frame, warn string) {
 	if s.Kind != KindPay {
 		return f, ""
 	}
-	f.How = howToScan(s.Payload)
+	f.How = howToScan(s.Payload, s.App)
 	if *f.RemainingMS == 0 {
 		return f, ""
 	}

@@ -31,13 +31,16 @@ func scenes() map[string]Screen {
 	pay := payScreen(id, 729)
 	large := payScreen(id, 926)
 	large.Amount = "9999999.00"
+	wallet := pay
+	wallet.Payload = "00020101021226420009SG.PAYNOW01012021020190000000K03010520400005303702540510.235802SG5912KOPI AND TOAST6009Singapore62230119142819140693664153663041D3E"
+	wallet.Schemes = []string{"paynow"}
 	opened := result(KindOpened)
 	opened.Deadline = 95 * time.Second
 	out := Screen{Kind: KindOutOfService, Reason: "relay_unproven"}
 	unknown := result(KindUnknown)
 	unknown.Reason = "query_failed"
 	return map[string]Screen{
-		"idle": {Kind: KindIdle}, "pay": pay, "pay-large": large, "opened": opened, "approved": result(KindApproved),
+		"idle": {Kind: KindIdle}, "pay": pay, "pay-large": large, "pay-wallet": wallet, "opened": opened, "approved": result(KindApproved),
 		"declined": result(KindDeclined), "expired": result(KindExpired), "cancelled": result(KindCancelled), "withdrawn": result(KindChecking),
 		"unknown": unknown, "out-of-service": out,
 	}

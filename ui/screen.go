@@ -46,6 +46,7 @@ type Screen struct {
 	Amount   string        // decimal, "10.23"; shown with thousands separators
 	Currency string        // "SGD"
 	Payload  string        // text of the QR code, kind pay; it is drawn here and never sent to the page as text
+	App      bool          // only a wallet's app reads the code, whatever it looks like: some wallets' codes are addresses
 	Schemes  []string      // codes or names; known codes are shown by name, in this order
 	Deadline time.Duration // pay, opened: time left at the moment of Show; ≤ 0 means that it is over, and nothing payable is shown
 	Reason   string        // code ([a-z0-9_.-], at most 40) for staff on out_of_service and unknown; anything else is not shown
@@ -152,9 +153,9 @@ func groupThousands(amount string) string {
 	return clip(b.String(), 24)
 }
 
-// howToScan: a link is opened by the phone's camera, any other text (PayNow, QRIS, …) is read by a banking or wallet app.
-func howToScan(payload string) string {
-	if strings.HasPrefix(payload, "https://") || strings.HasPrefix(payload, "http://") {
+// howToScan: a link is opened by the phone's camera, any other text (PayNow, QRIS, …), and what says so, is read by a banking or wallet app.
+func howToScan(payload string, app bool) string {
+	if !app && (strings.HasPrefix(payload, "https://") || strings.HasPrefix(payload, "http://")) {
 		return "link"
 	}
 	return "app"

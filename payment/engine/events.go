@@ -249,6 +249,7 @@ type View struct {
 	Money    payment.Money
 	Payload  string        // on pay and opened: what the customer scans
 	Schemes  []string      // empty = all
+	Wallet   string        // on pay: the one scheme whose app reads the code; "" = whoever opens links
 	Left     time.Duration // on pay and opened: the customer's remaining time
 	Reason   string        // on out_of_service: the first reason's code
 }

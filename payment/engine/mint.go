@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"kiosk-agent/payment"
@@ -18,22 +19,21 @@ func (s *step) sendMint(ev StartAsked, id string, requested payment.Requested, t
 		a.starters = append(a.starters, ev.To)
 		s.out.Else = append(s.out.Else, Answer{To: ev.To, Err: errJournal()})
 	}
-	s.mintFor(a, first(s.m.wallets(requested.Schemes)), timeout)
+	s.mintFor(a, s.m.wallet(requested.Schemes), timeout)
 }
 
-// wallets are what a code can be made for: what the till named, else what the terminal offers by itself.
-func (m *Machine) wallets(asked []string) []string {
+// wallet is the one that a code is made for: the terminal's first, where the till named several the first of those. "" leaves it to the
+// gateway.
+func (m *Machine) wallet(asked []string) string {
+	for _, w := range m.cfg.Wallets {
+		if len(asked) == 0 || slices.Contains(asked, w) {
+			return w
+		}
+	}
 	if len(asked) > 0 {
-		return asked
+		return asked[0]
 	}
-	return m.cfg.Wallets
-}
-
-func first(list []string) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return list[0]
+	return ""
 }
 
 // mintFor sends the one mint of a payment.

@@ -61,6 +61,7 @@ func TestTheWallet(t *testing.T) {
 	}{
 		"the usual one":        {wallets, nil, []string{"paynow"}},
 		"the till's":           {wallets, []string{"alipay"}, []string{"alipay"}},
+		"the till's several":   {wallets, []string{"alipay", "paynow"}, []string{"paynow"}},
 		"the gateway's choice": {func(*engine.Config) {}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +79,7 @@ func TestTheWallet(t *testing.T) {
 				t.Fatalf("minted %+v, booked %+v", r.mints[0].Request, sent)
 			}
 			r.mintReturns(id, code)
-			if !slices.Equal(r.screen.Schemes, tc.want) || r.screen.Kind != engine.ViewPay {
+			if !slices.Equal(r.screen.Schemes, tc.want) || r.screen.Kind != engine.ViewPay || r.screen.Wallet != sent.Scheme {
 				t.Errorf("shown %+v", r.screen)
 			}
 		})
@@ -173,7 +174,7 @@ func TestALinkInPlaceOfACode(t *testing.T) {
 	if a := r.answers[to]; a.Payment.Status != payment.StatusAwaiting || a.Payment.QRPayload != "https://pay.test/"+a.Payment.MerchantRef {
 		t.Fatalf("answered %+v", a)
 	}
-	if len(r.screen.Schemes) != 0 { // a link is for every scheme
+	if len(r.screen.Schemes) != 0 || r.screen.Wallet != "" { // a link is for every scheme
 		t.Errorf("shown for %v", r.screen.Schemes)
 	}
 	if len(r.gw.minted) != 1 || r.gw.minted[0].Timeout != 178*time.Second {

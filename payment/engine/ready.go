@@ -207,7 +207,7 @@ func (s *step) openView(a *account) View {
 		schemes = []string{a.p.Wallet}
 	}
 	return View{
-		Kind: ViewPay, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money, Payload: a.p.QRPayload, Schemes: schemes,
+		Kind: ViewPay, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money, Payload: a.p.QRPayload, Schemes: schemes, Wallet: a.p.Wallet,
 		Left: max(0, a.p.Deadline-s.now.Up),
 	}
 }

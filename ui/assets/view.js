@@ -38,6 +38,13 @@ function setAmount(root, s) {
   root.querySelector('.value').textContent = shown ? s.amount : '';
 }
 
+function scheme(name) {
+  const n = node('span', 'scheme', name);
+  n.dataset.brand = name;
+  n.dataset.initial = [...name][0];
+  return n;
+}
+
 // showPay returns false, and shows nothing payable, when the code would be too small.
 export function showPay(s) {
   setAmount(pay, s);
@@ -45,9 +52,10 @@ export function showPay(s) {
   pay.querySelector('.how').textContent = setup.texts[first][how];
   pay.querySelector('.others').replaceChildren(...others.map((lang) => node('li', '', setup.texts[lang]['pay.title'], lang)));
   const schemes = s.schemes || [];
+  pay.querySelector('.schemes').classList.toggle('wallet', s.how === 'app' && schemes.length === 1);
   pay.querySelector('.schemes').replaceChildren(
     ...(schemes.length ? [node('span', 'label', setup.texts[first].accepted)] : []),
-    ...schemes.map((name) => node('span', 'scheme', name)));
+    ...schemes.map(scheme));
   if (!drawCode(s.qr)) return false;
   notice.classList.add('off');
   pay.classList.remove('off');

@@ -154,7 +154,7 @@ type canvas struct {
 }
 
 func (c canvas) Show(v engine.View) {
-	s := ui.Screen{Kind: string(v.Kind), Payment: v.Payment, Revision: v.Revision, Payload: v.Payload, Deadline: v.Left, Reason: v.Reason}
+	s := ui.Screen{Kind: string(v.Kind), Payment: v.Payment, Revision: v.Revision, Payload: v.Payload, Deadline: v.Left, Reason: v.Reason, App: v.Wallet != ""}
 	if v.Payload != "" {
 		s.Schemes = marks(v.Schemes, c.schemes)
 	}

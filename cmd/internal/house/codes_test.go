@@ -16,8 +16,8 @@ import (
 // withCodes is a house whose gateway makes the codes.
 func withCodes(o *house.Options) { o.Mode, o.Query = "qr", true }
 
-// wallet scans a code and does something with it, as a customer's app.
-func wallet(t testing.TB, gateway *sandbox.Server, code string, do sandbox.Verb) sandbox.Payment {
+// scanned scans a code and does something with it, as a customer's app.
+func scanned(t testing.TB, gateway *sandbox.Server, code string, do sandbox.Verb) sandbox.Payment {
 	t.Helper()
 	p, err := gateway.Scan(code)
 	if err != nil {
@@ -52,7 +52,7 @@ func TestCodeSale(t *testing.T) {
 			if !slices.Equal(screen.Schemes, []string{named}) {
 				t.Errorf("the display shows the code for %v", screen.Schemes)
 			}
-			if paid := wallet(t, s.h.Sandbox, p.QRPayload, sandbox.Pay); paid.MerchantRef != p.MerchantRef || paid.Amount != 1023 {
+			if paid := scanned(t, s.h.Sandbox, p.QRPayload, sandbox.Pay); paid.MerchantRef != p.MerchantRef || paid.Amount != 1023 {
 				t.Errorf("the customer paid %+v", paid)
 			}
 			done := x.approved(p.ID)
@@ -76,7 +76,12 @@ func TestCodeOnARealScreen(t *testing.T) {
 			screen.open(s.h.Agent.DisplayLogin())
 			x := s.till()
 			x.ready()
-			p := x.start("CODE", 1023)
+			wallet, other := "PayNow", "Alipay"
+			if size[0] == 800 { // a wallet whose code is an address: its app reads it all the same
+				wallet, other = other, wallet
+			}
+			var p device.Payment
+			x.do("payment.start", object{"reference": "CODE", "amount": 1023, "schemes": []string{strings.ToLower(wallet)}}, &p)
 			s.until(p.ID, payment.KindShown)
 			screen.until(`document.querySelector('#paper svg') !== null`)
 			made, err := s.h.Sandbox.Payment(p.MerchantRef)
@@ -86,10 +91,10 @@ func TestCodeOnARealScreen(t *testing.T) {
 			if read := zbar(t, screen.picture()); read != made.QRString || read != p.QRPayload {
 				t.Fatalf("the camera reads %q, the gateway made %q", read, made.QRString)
 			}
-			if text := screen.text(); !strings.Contains(text, "10.23") || !strings.Contains(text, "PayNow") || strings.Contains(text, "Visa") || strings.Contains(text, "Alipay") {
+			if text := screen.text(); !strings.Contains(text, "10.23") || !strings.Contains(text, wallet) || strings.Contains(text, other) || !strings.Contains(text, "wallet app") {
 				t.Errorf("the screen says %q", text)
 			}
-			wallet(t, s.h.Sandbox, p.QRPayload, sandbox.Pay)
+			scanned(t, s.h.Sandbox, p.QRPayload, sandbox.Pay)
 			x.acknowledge(x.approved(p.ID))
 			screen.until(`document.querySelector('#notice').dataset.kind === 'approved' && !document.querySelector('#notice').classList.contains('off')`)
 		})
@@ -144,7 +149,7 @@ func TestAnExpiredCodeEndsTheSale(t *testing.T) {
 	s, x := open(t, withCodes)
 	p := x.start("EXPIRES", 800)
 	s.display.shows("pay", p.ID)
-	wallet(t, s.h.Sandbox, p.QRPayload, sandbox.Expire)
+	scanned(t, s.h.Sandbox, p.QRPayload, sandbox.Expire)
 	checkOutcome(t, "the code expired", x.outcome(p.ID), payment.StatusExpired, nil, "")
 	s.display.shows("expired", p.ID)
 }
