@@ -85,6 +85,7 @@ func listenAdmin(path string) (net.Listener, error) {
 func (a *Agent) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", a.answering(func(r *http.Request) (any, error) { return terminal{a}.Status(r.Context(), "") }))
+	mux.Handle("GET /v1/metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("POST /v1/resolve", a.answering(a.resolve))
 	mux.HandleFunc("POST /v1/recover", a.answering(a.recover))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
