@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"kiosk-agent/cmd/internal/foreigntill"
 	"kiosk-agent/cmd/internal/house"
 	"kiosk-agent/device"
 	"kiosk-agent/payment"
@@ -60,6 +61,11 @@ func TestCodeSale(t *testing.T) {
 				t.Errorf("the till heard %+v", done)
 			}
 			x.acknowledge(done)
+			for _, hidden := range []string{p.QRPayload, s.axsSecret(), "eyJ"} {
+				if strings.Contains(s.log.String(), hidden) {
+					t.Errorf("the log has %.20q", hidden)
+				}
+			}
 			checkOrder(t, s.facts(p.ID), payment.KindRequested, payment.KindMintSent, payment.KindMinted, payment.KindShown, payment.KindNotified)
 		})
 	}
@@ -154,6 +160,47 @@ func TestAnExpiredCodeEndsTheSale(t *testing.T) {
 	s.display.shows("expired", p.ID)
 }
 
+// withCodes changes the agent's configuration to codes that the gateway makes.
+func (w *world) withCodes() {
+	w.t.Helper()
+	w.write("config.toml", strings.NewReplacer("[payment]\n", "[payment]\nmode = \"qr\"\n", "[axs]\n",
+		fmt.Sprintf("[axs]\nqr_url = \"%s/api/hpp/v1/qrcode\"\nquery_url = \"%s/api/hpp/v2/transaction\"\n", w.sandboxURL, w.sandboxURL)).Replace(readText(w.t, w.config())))
+}
+
+// TestCodeOnALine: a till on a line asks for any wallet and gets the terminal's first; a card has no code; a code that does not come is a
+// sale that was not paid, and the line goes on.
+func TestCodeOnALine(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, lineOptions{noAgent: true})
+	r.withCodes()
+	r.startAgent("")
+	r.ready(lineOptions{})
+	f := r.turnOn(foreigntill.Config{})
+	sale := f.sell("Q1", 1023)
+	p := r.begun()
+	if p.Wallet != "paynow" {
+		t.Errorf("the code is for %q", p.Wallet)
+	}
+	scanned(t, r.sandbox, p.QRPayload, sandbox.Pay)
+	matches(t, "paycube-qr-approved", f.heard(sale, foreigntill.Approved))
+	sameReference(t, f.ask("56"), r.settled(p.ID))
+
+	if got := <-f.sell("C1", 1023); got.Verdict != foreigntill.NotPaid || len(r.payments()) != 1 {
+		t.Errorf("a card's code: %s, %d payments", got.Verdict, len(r.payments()))
+	}
+	if _, err := r.sandbox.AddFault(sandbox.Fault{Kind: sandbox.FaultQRNonsense, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	f.heard(f.sell("Q1", 700), foreigntill.NotPaid)
+	if all := r.payments(); all[len(all)-1].Reason == nil || all[len(all)-1].Reason.Code != "mint_failed" {
+		t.Errorf("%+v", all[len(all)-1])
+	}
+	sale = f.sell("Q1", 800)
+	r.last = r.payments()[1].ID
+	scanned(t, r.sandbox, r.begun().QRPayload, sandbox.Pay)
+	f.heard(sale, foreigntill.Approved)
+}
+
 // TestKilledWhileMinting: whether or not the request left, the next process asks once what became of it, and never mints again.
 func TestKilledWhileMinting(t *testing.T) {
 	t.Parallel()
@@ -161,8 +208,7 @@ func TestKilledWhileMinting(t *testing.T) {
 		t.Run(fmt.Sprint("left ", left), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.write("config.toml", strings.NewReplacer("[payment]\n", "[payment]\nmode = \"qr\"\n", "[axs]\n",
-				fmt.Sprintf("[axs]\nqr_url = \"%s/api/hpp/v1/qrcode\"\nquery_url = \"%s/api/hpp/v2/transaction\"\n", w.sandboxURL, w.sandboxURL)).Replace(readText(t, w.config())))
+			w.withCodes()
 			w.showScreen()
 			if left {
 				if _, err := w.sandbox.AddFault(sandbox.Fault{Kind: sandbox.FaultQRTimeout, Delay: sandbox.Duration(time.Hour)}); err != nil {
