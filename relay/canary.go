@@ -24,7 +24,7 @@ func (m *Machine) sendCanary(now Now) {
 	}
 	c := canary{nonce: m.ports.Nonce(), sentAt: now.Boot, wallSent: now.Wall}
 	m.out = append(m.out, c)
-	m.do(DoPostCanary{Nonce: c.nonce})
+	m.do(DoPostCanary{Nonce: c.nonce, Terminal: m.terminal})
 }
 
 // onPosted learns whether the hook URL took the canary. A refusal is a failure of its own that says nothing about the

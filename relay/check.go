@@ -45,7 +45,8 @@ func (a Ack) check() error {
 }
 
 func (w Welcome) check() error {
-	if !plain(w.Epoch, 1, maxIDLen) || w.Now.IsZero() || w.RetentionS < 0 || w.InFlight < 0 || w.PingS < 0 {
+	if !plain(w.Epoch, 1, maxIDLen) || w.Now.IsZero() || w.RetentionS < 0 || w.InFlight < 0 || w.PingS < 0 ||
+		w.Terminal != "" && !validHandle(w.Terminal) {
 		return errors.New("field out of range")
 	}
 	if w.Head != nil {
@@ -78,7 +79,14 @@ func (d Delivery) check() error {
 
 // ValidNonce reports whether a canary header's value is one that an agent makes: 16 to 64 base64url characters.
 func ValidNonce(s string) bool {
-	if len(s) < 16 || len(s) > MaxCanaryLen {
+	return base64url(s, 16, MaxCanaryLen)
+}
+
+// validHandle reports whether a text can be sent as TerminalHeader.
+func validHandle(s string) bool { return base64url(s, 1, MaxHandleLen) }
+
+func base64url(s string, least, most int) bool {
+	if len(s) < least || len(s) > most {
 		return false
 	}
 	for _, c := range []byte(s) {

@@ -181,7 +181,7 @@ func (c *Client) perform(ctx context.Context, e Effect) Input {
 	case DoHandle:
 		c.helper(ctx, func() Input { return c.handle(ctx, e.Message) })
 	case DoPostCanary:
-		c.helper(ctx, func() Input { return InPosted{Nonce: e.Nonce, Err: c.postCanary(ctx, e.Nonce)} })
+		c.helper(ctx, func() Input { return InPosted{Nonce: e.Nonce, Err: c.postCanary(ctx, e)} })
 	case DoObserve:
 		c.report(e.Event)
 	}
@@ -227,12 +227,15 @@ func (c *Client) handle(ctx context.Context, m Message) Input {
 	return in
 }
 
-func (c *Client) postCanary(ctx context.Context, nonce string) error {
+func (c *Client) postCanary(ctx context.Context, e DoPostCanary) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cfg.HookURL, nil)
 	if err != nil {
 		return errors.New("the hook URL is not usable")
 	}
-	req.Header.Set(CanaryHeader, nonce)
+	req.Header.Set(CanaryHeader, e.Nonce)
+	if e.Terminal != "" {
+		req.Header.Set(TerminalHeader, e.Terminal)
+	}
 	req.Header.Set("User-Agent", "kiosk-agent")
 	res, err := c.http.Do(req)
 	if err != nil {

@@ -72,7 +72,7 @@ type (
 	DoHandle struct { // a Gap or a Delivery for the Handler; the next comes only after InHandled
 		Message Message
 	}
-	DoPostCanary struct{ Nonce string }
+	DoPostCanary struct{ Nonce, Terminal string } // Terminal as the relay calls it; "" when it has not said
 	DoObserve    struct{ Event Event }
 )
 

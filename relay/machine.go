@@ -78,6 +78,7 @@ type Machine struct {
 	handled  Message // what the handler holds
 	handConn int     // the connection it came on
 
+	terminal  string // what the relay calls us
 	out       []canary
 	canaryDue time.Duration
 	deaf      int
@@ -233,7 +234,7 @@ func (m *Machine) onMessage(now Now, msg Message) {
 
 func (m *Machine) onWelcome(now Now, w Welcome) {
 	m.phase, m.attempts, m.deaf = streaming, 0, 0
-	m.canaryDue = now.Boot
+	m.canaryDue, m.terminal = now.Boot, w.Terminal
 	m.observe(Connected{w})
 	m.observe(HeadKnown{w.Head})
 	m.observeOffset(now, w.Now.Time, now.Boot-m.helloAt)

@@ -22,12 +22,16 @@ const (
 // CanaryHeader marks a request to the hook URL as a canary; its value is the nonce.
 const CanaryHeader = "Kiosk-Canary"
 
+// TerminalHeader names the terminal that a canary is for, as Welcome.Terminal does: a merchant's hook URL has many.
+const TerminalHeader = "Kiosk-Terminal"
+
 // Sizes of messages, and of a hook's parts, in bytes.
 const (
 	MaxToRelay   = 16 << 10  // a message from the agent
 	MaxToAgent   = 512 << 10 // a message from the relay: a hook's body in base64, its headers, and room
 	MaxHookBody  = 64 << 10
 	MaxCanaryLen = 64
+	MaxHandleLen = 171 // a terminal's id, 128 bytes, in base64url
 )
 
 // ErrMalformed is wrapped by every error of Decode. The text never holds the message's content.
@@ -52,6 +56,7 @@ type Ack struct {
 
 // Welcome answers Hello.
 type Welcome struct {
+	Terminal   string `json:"terminal,omitempty"` // the terminal's id in base64url, for TerminalHeader; "": a relay before merchants
 	Epoch      string `json:"epoch"`
 	First      uint64 `json:"first"` // the store's oldest and newest sequence, over all terminals
 	Last       uint64 `json:"last"`

@@ -25,7 +25,7 @@ func samples() map[string]Message {
 		"hello":       Hello{Position: &p, Journal: h, Agent: "1.4.0"},
 		"hello-first": Hello{Journal: h, Supersedes: &h, Agent: "1.4.0"},
 		"ack":         Ack{Position: p, Journal: h},
-		"welcome": Welcome{Epoch: p.Epoch, First: 12, Last: 4711, Head: &h, Now: Time{sampleTime},
+		"welcome": Welcome{Terminal: "SzAwMQ", Epoch: p.Epoch, First: 12, Last: 4711, Head: &h, Now: Time{sampleTime},
 			RetentionS: 604800, InFlight: 64, PingS: 15},
 		"gap":       Gap{Reason: GapIDMismatch, Position: &p},
 		"hook":      Delivery{Position: p, Kind: KindHook, ReceivedAt: sampleTime, Hook: hook},
@@ -92,6 +92,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"canary, no nonce":   `{"type":"delivery","position":{"epoch":"e","seq":1,"id":"i"},"kind":"canary","received_at":"2026-11-20T12:00:00.000Z"}`,
 		"no time":            `{"type":"delivery","position":{"epoch":"e","seq":1,"id":"i"},"kind":"mark"}`,
 		"nonsense for time":  `{"type":"welcome","epoch":"e","first":1,"last":1,"now":"noon"}`,
+		"handle with a line": `{"type":"welcome","terminal":"a\nb","epoch":"e","first":1,"last":1,"now":"2026-11-20T12:00:00.000Z"}`,
+		"handle too long":    `{"type":"welcome","terminal":"` + long + `","epoch":"e","first":1,"last":1,"now":"2026-11-20T12:00:00.000Z"}`,
 		"welcome, no epoch":  `{"type":"welcome","first":1,"last":1,"now":"2026-11-20T12:00:00.000Z"}`,
 		"gap without reason": `{"type":"gap","position":null}`,
 	} {

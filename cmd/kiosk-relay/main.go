@@ -76,6 +76,7 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		serveCommand(config, stderr),
 		checkCommand(config, stdout, stderr),
 		terminalCommand(config, stdout),
+		merchantCommand(config, stdout),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {

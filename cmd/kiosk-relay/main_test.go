@@ -132,6 +132,7 @@ func TestTerminalCommands(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(dir, "admin.token")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("admin token file: %v, %v", info, err)
 	}
+	mustRun(t, "merchant", "add", "M1", "--config", config)
 	var first, second relayd.TerminalSecrets
 	if err := json.Unmarshal(mustRun(t, "terminal", "add", "K 1/ü", "--merchant", "M1", "--json", "--config", config), &first); err != nil {
 		t.Fatal(err)

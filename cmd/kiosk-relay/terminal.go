@@ -21,9 +21,9 @@ import (
 
 func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "terminal", Short: "Add, list, revoke and rotate terminals of a running relay", Args: cobra.NoArgs,
+		Use: "terminal", Short: "Add, list, enrol, rotate and revoke terminals of a running relay", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return errors.New("a terminal command is missing: add, list, revoke or rotate")
+			return errors.New("a terminal command is missing: add, code, list, revoke or rotate")
 		},
 	}
 	var asJSON bool
@@ -37,19 +37,35 @@ func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 			return printSecrets(cmd.Context(), *path, "add", req, asJSON, stdout)
 		},
 	}
-	add.Flags().StringVar(&req.Merchant, "merchant", "", "the `MERCHANT` that it belongs to")
+	add.Flags().StringVar(&req.Merchant, "merchant", "", "the `NAME` of the merchant whose hooks it reads too; see kiosk-relay merchant")
+	var grace time.Duration
 	rotate := &cobra.Command{
-		Use: "rotate ID", Short: "Give a terminal a new token; the old one ends at once", Args: cobra.ExactArgs(1),
+		Use: "rotate ID", Short: "Give a terminal a new token", Args: cobra.ExactArgs(1),
+		Long: "Give a terminal a new token. The old one works until the kiosk first connects with the new one, and for --grace at most.\n" +
+			"If a token may have been stolen: --grace 0.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			req.ID = args[0]
+			if grace < 0 || grace%time.Second != 0 {
+				return errors.New("--grace: whole seconds, for example 15m, or 0")
+			}
+			req.ID, req.GraceS = args[0], int64(grace/time.Second)
 			return printSecrets(cmd.Context(), *path, "rotate", req, asJSON, stdout)
 		},
 	}
 	rotate.Flags().BoolVar(&req.Route, "route", false, "a new hook URL too: change it at the gateway at once")
-	revoke := &cobra.Command{
-		Use: "revoke ID", Short: "End a terminal's token, connection and hook URL", Args: cobra.ExactArgs(1),
+	rotate.Flags().DurationVar(&grace, "grace", 15*time.Minute, "how long the old token works if the new one is not used; 0 to 24h")
+	code := &cobra.Command{
+		Use: "code ID", Short: "Make a one-time code with which a kiosk enrols as this terminal", Args: cobra.ExactArgs(1),
+		Long: "Make a one-time code with which a kiosk enrols as this terminal, within 24 hours; an earlier code ends. Enrolling gives the\n" +
+			"terminal a new token and a new hook URL. The token before works until the kiosk connects with the new one, 15 minutes at most;\n" +
+			"the hook URL before works for another 24 hours.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := call(cmd.Context(), *path, http.MethodPost, "/revoke", relayd.TerminalRequest{ID: args[0]}, nil); err != nil {
+			return printCode(cmd.Context(), *path, args[0], asJSON, stdout)
+		},
+	}
+	revoke := &cobra.Command{
+		Use: "revoke ID", Short: "End a terminal's token, connection, hook URL and code", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := call(cmd.Context(), *path, http.MethodPost, "terminals/revoke", relayd.TerminalRequest{ID: args[0]}, nil); err != nil {
 				return failure{err}
 			}
 			fmt.Fprintf(stdout, "terminal %s is revoked\n", strconv.Quote(args[0]))
@@ -62,13 +78,13 @@ func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 			return printList(cmd.Context(), *path, asJSON, stdout)
 		},
 	}
-	cmd.AddCommand(add, list, revoke, rotate)
+	cmd.AddCommand(add, code, list, revoke, rotate)
 	return cmd
 }
 
 func printSecrets(ctx context.Context, path, what string, req relayd.TerminalRequest, asJSON bool, w io.Writer) error {
 	var out relayd.TerminalSecrets
-	if err := call(ctx, path, http.MethodPost, "/"+what, req, &out); err != nil {
+	if err := call(ctx, path, http.MethodPost, "terminals/"+what, req, &out); err != nil {
 		return failure{err}
 	}
 	if asJSON {
@@ -78,13 +94,29 @@ func printSecrets(ctx context.Context, path, what string, req relayd.TerminalReq
 	if out.HookURL != "" {
 		fmt.Fprintf(w, "hook URL: %s\n", out.HookURL)
 	}
+	if out.Merchant != "" {
+		fmt.Fprintf(w, "merchant: %s (its hook URL reaches this terminal too)\n", out.Merchant)
+	}
 	fmt.Fprintln(w, "These are shown only now. Both are secrets: the token opens the kiosk's connection, and whoever has the hook URL can post to it.")
+	return nil
+}
+
+func printCode(ctx context.Context, path, id string, asJSON bool, w io.Writer) error {
+	var out relayd.TerminalEnrolment
+	if err := call(ctx, path, http.MethodPost, "terminals/code", relayd.TerminalRequest{ID: id}, &out); err != nil {
+		return failure{err}
+	}
+	if asJSON {
+		return printJSON(w, out)
+	}
+	fmt.Fprintf(w, "terminal: %s\ncode:     %s\nexpires:  %s UTC\n", out.ID, out.Code, out.ExpiresAt.Format(time.DateTime))
+	fmt.Fprintln(w, "It is shown only now and works once. Whoever has it first is this terminal: give it to the kiosk alone.")
 	return nil
 }
 
 func printList(ctx context.Context, path string, asJSON bool, w io.Writer) error {
 	var out []relayd.TerminalInfo
-	if err := call(ctx, path, http.MethodGet, "", nil, &out); err != nil {
+	if err := call(ctx, path, http.MethodGet, "terminals", nil, &out); err != nil {
 		return failure{err}
 	}
 	if asJSON {
@@ -99,6 +131,9 @@ func printList(ctx context.Context, path string, asJSON bool, w io.Writer) error
 			state = "revoked " + t.RevokedAt.Format(time.DateTime)
 		case t.Connected:
 			state = "connected"
+		}
+		if t.CodeUntil != nil {
+			state += ", code open until " + t.CodeUntil.Format(time.DateTime)
 		}
 		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\n", t.ID, t.Merchant, t.CreatedAt.Format(time.DateTime), state)
 	}
@@ -129,7 +164,7 @@ func call(ctx context.Context, path, method, below string, in, out any) error {
 		return err
 	}
 	addr := dialable(cfg.Admin.Listen)
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+"/admin/v1/terminals"+below, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+"/admin/v1/"+below, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

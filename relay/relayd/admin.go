@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -19,9 +20,13 @@ type Credentials struct {
 	ID      string       // of the terminal
 	Token   secret.Value // for kiosk-agent's relay.token
 	HookURL string       // for the gateway and for kiosk-agent's relay.hook_url; "" when a rotation kept the route
+	// Merchant whose hooks the terminal reads too, "" for none. Where the gateway posts to the merchant's hook URL, that one is
+	// relay.hook_url.
+	Merchant string
 }
 
-// AddTerminal makes a terminal, or a revoked one anew. merchant may be "". Errors: ErrTerminalID, ErrTerminalExists.
+// AddTerminal makes a terminal, or a revoked one anew. merchant may be "". Errors: ErrTerminalID,
+// ErrTerminalExists, ErrMerchantUnknown, ErrChanged.
 func (s *Server) AddTerminal(ctx context.Context, id, merchant string) (Credentials, error) {
 	sp, err := s.store.span(ctx)
 	if err != nil {
@@ -31,13 +36,13 @@ func (s *Server) AddTerminal(ctx context.Context, id, merchant string) (Credenti
 	if err != nil {
 		return Credentials{}, err
 	}
-	return Credentials{ID: id, Token: token, HookURL: s.hookURL(route)}, nil
+	return Credentials{ID: id, Token: token, HookURL: s.hookURL(route), Merchant: merchant}, nil
 }
 
-// RotateTerminal gives a terminal a new token, and a new hook URL if withRoute. The old ones end at once. Errors:
-// ErrTerminalUnknown, ErrTerminalRevoked.
-func (s *Server) RotateTerminal(ctx context.Context, id string, withRoute bool) (Credentials, error) {
-	token, route, err := s.terminals.rotate(ctx, id, withRoute)
+// RotateTerminal gives a terminal a new token, and a new hook URL if withRoute. The old token stays good until the new one is first used,
+// and for grace (0 to 24 h) at most; the old hook URL ends at once. Errors: ErrTerminalUnknown, ErrTerminalRevoked, ErrGrace, ErrChanged.
+func (s *Server) RotateTerminal(ctx context.Context, id string, withRoute bool, grace time.Duration) (Credentials, error) {
+	token, route, err := s.terminals.rotate(ctx, id, withRoute, grace, s.cfg.Now())
 	if err != nil {
 		return Credentials{}, err
 	}
@@ -48,26 +53,48 @@ func (s *Server) RotateTerminal(ctx context.Context, id string, withRoute bool) 
 	return c, nil
 }
 
-// RevokeTerminal ends a terminal's token, connection and route. Error: ErrTerminalUnknown.
+// RevokeTerminal ends a terminal's tokens, connection, routes and code. Errors: ErrTerminalUnknown, ErrChanged.
 func (s *Server) RevokeTerminal(ctx context.Context, id string) error {
 	return s.terminals.revoke(ctx, id, s.cfg.Now())
+}
+
+// AddMerchant makes a merchant, or a revoked one anew, and returns its hook URL. Errors: ErrMerchantName, ErrMerchantExists, ErrChanged.
+func (s *Server) AddMerchant(ctx context.Context, name string) (hookURL string, err error) {
+	route, err := s.terminals.addMerchant(ctx, name, s.cfg.Now())
+	if err != nil {
+		return "", err
+	}
+	return s.hookURL(route), nil
+}
+
+// RevokeMerchant ends a merchant's hook URL. Its terminals stay. Errors: ErrMerchantUnknown, ErrChanged.
+func (s *Server) RevokeMerchant(ctx context.Context, name string) error {
+	return s.terminals.revokeMerchant(ctx, name, s.cfg.Now())
 }
 
 func (s *Server) hookURL(route string) string { return s.publicURL + hookPrefix + route }
 
 // Bodies of the admin API; cmd/kiosk-relay is its client.
 type (
-	// TerminalRequest names a terminal; Merchant counts for add, Route for rotate.
+	// TerminalRequest names a terminal; Merchant counts for add, Route and GraceS (seconds) for rotate.
 	TerminalRequest struct {
 		ID       string `json:"id"`
 		Merchant string `json:"merchant,omitempty"`
 		Route    bool   `json:"route,omitempty"`
+		GraceS   int64  `json:"grace_s,omitempty"`
 	}
-	// TerminalSecrets answers add and rotate.
+	// TerminalSecrets answers add and rotate, and POST /v1/enrol.
 	TerminalSecrets struct {
-		ID      string `json:"id"`
-		Token   string `json:"token"`
-		HookURL string `json:"hook_url,omitempty"`
+		ID       string `json:"id"`
+		Token    string `json:"token"`
+		HookURL  string `json:"hook_url,omitempty"`
+		Merchant string `json:"merchant,omitempty"`
+	}
+	// TerminalEnrolment answers code.
+	TerminalEnrolment struct {
+		ID        string     `json:"id"`
+		Code      string     `json:"code"`
+		ExpiresAt relay.Time `json:"expires_at"`
 	}
 	// TerminalInfo is one line of the list.
 	TerminalInfo struct {
@@ -75,7 +102,24 @@ type (
 		Merchant  string      `json:"merchant,omitempty"`
 		CreatedAt relay.Time  `json:"created_at"`
 		RevokedAt *relay.Time `json:"revoked_at,omitempty"`
-		Connected bool        `json:"connected"` // to this relay
+		Connected bool        `json:"connected"`            // to this relay
+		CodeUntil *relay.Time `json:"code_until,omitempty"` // an enrolment code is open
+	}
+	// MerchantRequest names a merchant.
+	MerchantRequest struct {
+		Name string `json:"name"`
+	}
+	// MerchantSecrets answers merchants/add.
+	MerchantSecrets struct {
+		Name    string `json:"name"`
+		HookURL string `json:"hook_url"`
+	}
+	// MerchantInfo is one line of the merchants' list.
+	MerchantInfo struct {
+		Name      string      `json:"name"`
+		CreatedAt relay.Time  `json:"created_at"`
+		RevokedAt *relay.Time `json:"revoked_at,omitempty"`
+		Terminals int         `json:"terminals"` // that are not revoked
 	}
 )
 
@@ -88,6 +132,10 @@ func (s *Server) adminHandler() http.Handler {
 	mux.Handle("POST /admin/v1/terminals/add", s.adminOnly(s.adminAdd))
 	mux.Handle("POST /admin/v1/terminals/rotate", s.adminOnly(s.adminRotate))
 	mux.Handle("POST /admin/v1/terminals/revoke", s.adminOnly(s.adminRevoke))
+	mux.Handle("POST /admin/v1/terminals/code", s.adminOnly(s.adminCode))
+	mux.Handle("GET /admin/v1/merchants", s.adminOnly(s.adminMerchants))
+	mux.Handle("POST /admin/v1/merchants/add", s.adminOnly(s.adminAddMerchant))
+	mux.Handle("POST /admin/v1/merchants/revoke", s.adminOnly(s.adminRevokeMerchant))
 	return s.guardAdm.Wrap(mux)
 }
 
@@ -107,27 +155,32 @@ func (s *Server) adminOnly(next http.HandlerFunc) http.Handler {
 func (s *Server) adminList(w http.ResponseWriter, _ *http.Request) {
 	out := []TerminalInfo{}
 	for _, r := range s.terminals.list() {
-		out = append(out, TerminalInfo{r.ID, r.Merchant, r.CreatedAt, r.RevokedAt, s.hub.connected(r.ID)})
+		info := TerminalInfo{ID: r.ID, Merchant: r.Merchant, CreatedAt: r.CreatedAt, RevokedAt: r.RevokedAt, Connected: s.hub.connected(r.ID)}
+		if r.Code.valid(s.cfg.Now()) {
+			info.CodeUntil = &r.Code.Until
+		}
+		out = append(out, info)
 	}
 	writeJSON(w, http.StatusOK, out)
 }
 
 func (s *Server) adminAdd(w http.ResponseWriter, r *http.Request) {
-	if req, ok := readRequest(w, r); ok {
+	if req, ok := readRequest[TerminalRequest](w, r); ok {
 		c, err := s.AddTerminal(r.Context(), req.ID, req.Merchant)
 		s.answerSecrets(w, c, err, "terminal added")
 	}
 }
 
 func (s *Server) adminRotate(w http.ResponseWriter, r *http.Request) {
-	if req, ok := readRequest(w, r); ok {
-		c, err := s.RotateTerminal(r.Context(), req.ID, req.Route)
+	if req, ok := readRequest[TerminalRequest](w, r); ok {
+		grace := time.Duration(min(max(req.GraceS, -1), int64(maxGrace/time.Second)+1)) * time.Second
+		c, err := s.RotateTerminal(r.Context(), req.ID, req.Route, grace)
 		s.answerSecrets(w, c, err, "terminal rotated")
 	}
 }
 
 func (s *Server) adminRevoke(w http.ResponseWriter, r *http.Request) {
-	req, ok := readRequest(w, r)
+	req, ok := readRequest[TerminalRequest](w, r)
 	if !ok {
 		return
 	}
@@ -145,12 +198,60 @@ func (s *Server) answerSecrets(w http.ResponseWriter, c Credentials, err error, 
 		return
 	}
 	s.log.Info(done, "terminal", c.ID)
-	writeJSON(w, http.StatusOK, TerminalSecrets{c.ID, string(c.Token.Reveal()), c.HookURL})
+	writeJSON(w, http.StatusOK, secretsOf(c))
+}
+
+func secretsOf(c Credentials) TerminalSecrets {
+	return TerminalSecrets{c.ID, string(c.Token.Reveal()), c.HookURL, c.Merchant}
+}
+
+func (s *Server) adminCode(w http.ResponseWriter, r *http.Request) {
+	req, ok := readRequest[TerminalRequest](w, r)
+	if !ok {
+		return
+	}
+	c, err := s.CodeTerminal(r.Context(), req.ID)
+	if err != nil {
+		s.adminError(w, err)
+		return
+	}
+	s.log.Info("enrolment code made", "terminal", c.ID, "until", c.Until)
+	writeJSON(w, http.StatusOK, TerminalEnrolment{c.ID, string(c.Code.Reveal()), relay.Time{Time: c.Until}})
+}
+
+func (s *Server) adminMerchants(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, s.terminals.listMerchants())
+}
+
+func (s *Server) adminAddMerchant(w http.ResponseWriter, r *http.Request) {
+	req, ok := readRequest[MerchantRequest](w, r)
+	if !ok {
+		return
+	}
+	hookURL, err := s.AddMerchant(r.Context(), req.Name)
+	if err != nil {
+		s.adminError(w, err)
+		return
+	}
+	s.log.Info("merchant added", "merchant", req.Name)
+	writeJSON(w, http.StatusOK, MerchantSecrets{req.Name, hookURL})
+}
+
+func (s *Server) adminRevokeMerchant(w http.ResponseWriter, r *http.Request) {
+	req, ok := readRequest[MerchantRequest](w, r)
+	if !ok {
+		return
+	}
+	if err := s.RevokeMerchant(r.Context(), req.Name); err != nil {
+		s.adminError(w, err)
+		return
+	}
+	s.log.Info("merchant revoked", "merchant", req.Name)
+	writeJSON(w, http.StatusOK, struct{}{})
 }
 
 // readRequest reads exactly one strict JSON object.
-func readRequest(w http.ResponseWriter, r *http.Request) (TerminalRequest, bool) {
-	var req TerminalRequest
+func readRequest[T any](w http.ResponseWriter, r *http.Request) (req T, ok bool) {
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
 	err := dec.Decode(&req)
@@ -161,7 +262,7 @@ func readRequest(w http.ResponseWriter, r *http.Request) (TerminalRequest, bool)
 	}
 	if err != nil {
 		writeJSON(w, http.StatusBadRequest, adminFailure{"the request is not the JSON object that is expected"})
-		return TerminalRequest{}, false
+		return req, false
 	}
 	return req, true
 }
@@ -174,6 +275,8 @@ func (s *Server) adminError(w http.ResponseWriter, err error) {
 	for known, status := range map[error]int{
 		ErrTerminalID: http.StatusBadRequest, ErrTerminalExists: http.StatusConflict,
 		ErrTerminalUnknown: http.StatusNotFound, ErrTerminalRevoked: http.StatusConflict,
+		ErrMerchantName: http.StatusBadRequest, ErrMerchantExists: http.StatusConflict, ErrMerchantUnknown: http.StatusNotFound,
+		ErrGrace: http.StatusBadRequest, ErrChanged: http.StatusConflict,
 	} {
 		if errors.Is(err, known) {
 			writeJSON(w, status, adminFailure{err.Error()})

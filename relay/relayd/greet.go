@@ -40,6 +40,9 @@ func (s *session) greet(ctx context.Context) error {
 	if !stored {
 		s.log.Warn("the terminal's journal is not the one known here, or older: rolled back, lost or cloned")
 	}
+	if err := s.srv.terminals.settle(ctx, s.term.ID, s.token); err != nil {
+		s.log.Warn("the terminal's old token was not ended; it expires", "err", err)
+	}
 	if err := s.srv.store.announce(s.term.ID, s.id); err != nil {
 		s.log.Debug("other relays were not told of this connection", "err", err)
 	}
@@ -75,7 +78,7 @@ func (s *session) awaitHello() (relay.Hello, error) {
 func (s *session) welcome(sp span, known *relay.Head) relay.Welcome {
 	cfg := s.srv.cfg
 	return relay.Welcome{
-		Epoch: sp.epoch, First: sp.first, Last: sp.last, Head: known, Now: relay.Time{Time: cfg.Now()},
+		Terminal: encode(s.term.ID), Epoch: sp.epoch, First: sp.first, Last: sp.last, Head: known, Now: relay.Time{Time: cfg.Now()},
 		RetentionS: int64(cfg.Store.Retention / time.Second), InFlight: cfg.InFlight,
 		PingS: int64((cfg.Ping + time.Second - 1) / time.Second),
 	}

@@ -1,6 +1,9 @@
 package relayd
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // hub knows the connections of this process: one per terminal, woken by the sources that they read.
 type hub struct {
@@ -76,14 +79,14 @@ func (h *hub) replaceOthers(terminal, conn string) {
 }
 
 // changed closes a terminal's connection when its record no longer allows it.
-func (h *hub) changed(t *terminal) {
+func (h *hub) changed(t *terminal, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.terminals[t.ID]
 	if s == nil {
 		return
 	}
-	if t.RevokedAt != nil || string(t.Token) != string(s.term.Token) {
+	if !t.allows(s.token, now) {
 		s.close(closeRevoked, "the token is no longer valid")
 	}
 }

@@ -34,12 +34,12 @@ func (s *Server) serveHook(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) takeHook(w http.ResponseWriter, r *http.Request) int {
-	route, below, deeper := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), hookPrefix), "/")
+	text, below, deeper := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), hookPrefix), "/")
 	if deeper {
 		below = "/" + below
 	}
-	t := s.terminals.byRouteText(route)
-	if t == nil {
+	to, known := s.terminals.byRouteText(text, s.cfg.Now())
+	if !known {
 		return refuse(w, http.StatusNotFound, "no such route")
 	}
 	if r.Method != http.MethodPost && r.Method != http.MethodGet {
@@ -49,7 +49,10 @@ func (s *Server) takeHook(w http.ResponseWriter, r *http.Request) int {
 	if s.stopping.Load() {
 		return unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down", retryDown)
 	}
-	if !t.limiter.AllowN(s.cfg.Now(), 1) {
+	if nonce := r.Header.Get(relay.CanaryHeader); relay.ValidNonce(nonce) {
+		return s.takeCanary(w, r, to, nonce)
+	}
+	if !to.limiter.AllowN(s.cfg.Now(), 1) {
 		return unavailable(w, http.StatusTooManyRequests, "too many requests", retryRate)
 	}
 	if r.ContentLength > relay.MaxHookBody {
@@ -63,33 +66,57 @@ func (s *Server) takeHook(w http.ResponseWriter, r *http.Request) int {
 		}
 		return refuse(w, http.StatusBadRequest, "the body did not arrive whole")
 	}
-	return s.keepHook(w, r, t, below, body)
+	return s.keep(w, r, to, to.to, envelope{
+		Kind: relay.KindHook, Method: r.Method, Path: below, Query: r.URL.RawQuery, Headers: endToEnd(r.Header), Body: body,
+	})
 }
 
-// keepHook stores the request. It goes on when the sender hangs up: what has arrived whole is worth keeping.
-func (s *Server) keepHook(w http.ResponseWriter, r *http.Request, t *terminal, below string, body []byte) int {
-	e := envelope{ID: ulid.Make().String(), Kind: relay.KindHook, ReceivedAt: relay.Time{Time: s.cfg.Now()}}
-	if nonce := r.Header.Get(relay.CanaryHeader); relay.ValidNonce(nonce) {
-		e.Kind, e.Nonce = relay.KindCanary, nonce
-	} else {
-		e.Method, e.Path, e.Query, e.Headers, e.Body = r.Method, below, r.URL.RawQuery, endToEnd(r.Header), body
+// takeCanary stores a canary among the messages of one terminal. On a merchant's route its header says which, and it is refused when a
+// hook would be, but takes nothing of what the hooks have: one that is forged costs them nothing.
+func (s *Server) takeCanary(w http.ResponseWriter, r *http.Request, on route, nonce string) int {
+	to, limiter, now := on.to, on.limiter, s.cfg.Now()
+	if on.merchant != "" {
+		t := s.terminals.member(on.merchant, r.Header.Get(relay.TerminalHeader))
+		if t == nil {
+			return refuse(w, http.StatusNotFound, "no such terminal on this route")
+		}
+		to, limiter = terminalSource(t.ID), t.canaries
+		if on.limiter.TokensAt(now) < 1 {
+			return unavailable(w, http.StatusTooManyRequests, "too many requests", retryRate)
+		}
 	}
+	if !limiter.AllowN(now, 1) {
+		return unavailable(w, http.StatusTooManyRequests, "too many requests", retryRate)
+	}
+	return s.keep(w, r, on, to, envelope{Kind: relay.KindCanary, Nonce: nonce})
+}
+
+// keep stores e, which came on a route. It goes on when the sender hangs up: what has arrived whole is worth keeping.
+func (s *Server) keep(w http.ResponseWriter, r *http.Request, on route, to source, e envelope) int {
+	e.ID, e.ReceivedAt = ulid.Make().String(), relay.Time{Time: s.cfg.Now()}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTimeout)
 	defer cancel()
-	err := s.store.publish(ctx, t.sources()[0], e)
+	var err error
+	if to != on.to {
+		err = s.store.room(ctx, on.to)
+	}
+	if err == nil {
+		err = s.store.publish(ctx, to, e)
+	}
+	log := s.log.With(on.owner()...)
 	switch {
 	case err == nil:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, "OK")
 		return http.StatusOK
 	case errors.Is(err, errQuota):
-		s.log.Warn("hook refused: the route's quota is used up", "terminal", t.ID)
+		log.Warn("hook refused: the route's quota is used up")
 		return unavailable(w, http.StatusTooManyRequests, "this route holds as many hooks as it may", retryQuota)
 	case errors.Is(err, errFull):
-		s.log.Error("hook refused: the store is full", "terminal", t.ID, "err", err)
+		log.Error("hook refused: the store is full", "err", err)
 		return unavailable(w, http.StatusServiceUnavailable, "the store is full", retryFull)
 	default:
-		s.log.Error("hook refused", "terminal", t.ID, "err", err)
+		log.Error("hook refused", "err", err)
 		return unavailable(w, http.StatusServiceUnavailable, "the store does not answer", retryDown)
 	}
 }

@@ -96,11 +96,32 @@ func (s *store) publishError(ctx context.Context, subject string, err error) err
 	if api.ErrorCode != storeFailed {
 		return fmt.Errorf("%w: %w", errFull, err) // no resources, no space left on the device, …
 	}
-	info, infoErr := s.hooks.Info(ctx, jetstream.WithSubjectFilter(subject))
-	if infoErr == nil && info.State.Subjects[subject] >= uint64(s.cfg.QuotaPerRoute) {
+	if held, heldErr := s.held(ctx, subject); heldErr == nil && held >= uint64(s.cfg.QuotaPerRoute) {
 		return errQuota
 	}
 	return fmt.Errorf("%w: %w", errFull, err)
+}
+
+// room says whether a source takes one more hook: errQuota, errUnavailable or nil.
+func (s *store) room(ctx context.Context, of source) error {
+	held, err := s.held(ctx, of.hooks())
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", errUnavailable, err)
+	case held >= uint64(s.cfg.QuotaPerRoute):
+		return errQuota
+	default:
+		return nil
+	}
+}
+
+// held is how many messages lie on a subject.
+func (s *store) held(ctx context.Context, subject string) (uint64, error) {
+	info, err := s.hooks.Info(ctx, jetstream.WithSubjectFilter(subject))
+	if err != nil {
+		return 0, err
+	}
+	return info.State.Subjects[subject], nil
 }
 
 // next returns the first message after the given sequence on any of the sources, nil when there is none.

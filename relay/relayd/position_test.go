@@ -234,6 +234,9 @@ func TestEarliestLooksBack(t *testing.T) {
 // TestOneSequenceOverTwoSources reads a terminal's and its merchant's messages in the order of their storing.
 func TestOneSequenceOverTwoSources(t *testing.T) {
 	r := startRelay(t, t.TempDir(), nil)
+	if _, err := r.AddMerchant(t.Context(), "M1"); err != nil {
+		t.Fatal(err)
+	}
 	c, err := r.AddTerminal(t.Context(), "K001", "M1")
 	if err != nil {
 		t.Fatal(err)

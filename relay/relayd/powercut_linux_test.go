@@ -6,6 +6,7 @@ package relayd
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -92,7 +94,7 @@ func (g *gateway) check(r *rig) {
 			missing++
 		}
 	}
-	terminal := g.creds.Token.IsZero() || r.terminals.byTokenText(string(g.creds.Token.Reveal())) != nil
+	terminal := g.creds.Token.IsZero() || r.terminals.byToken(sha256.Sum256(g.creds.Token.Reveal()), time.Now()) != nil
 	epoch := g.epoch == "" || g.epoch == sp.epoch
 	if missing == 0 && terminal && epoch {
 		return

@@ -14,6 +14,7 @@ func (s *Server) publicHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /v1/stream", s.terminalOnly(s.serveStream))
 	mux.Handle("GET /v1/head", s.terminalOnly(s.serveHead))
+	mux.Handle("POST /v1/enrol", s.guardPub.Wrap(http.HandlerFunc(s.serveEnrol)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})

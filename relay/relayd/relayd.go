@@ -1,6 +1,6 @@
 // Package relayd is the relay server: it stores each hook request durably before it answers 200, and delivers it to the
-// terminal's agent over an outbound WebSocket, following the position that the agent presents. It also keeps the list
-// of terminals and the newest journal head of each.
+// terminal's agent, or to those of all terminals of a merchant, over outbound WebSockets, following the position that each agent
+// presents. It also keeps the list of terminals and merchants, the newest journal head of each terminal, and enrols kiosks.
 //
 // It reads no hook's content, holds no payment secret, and never deletes a hook because somebody acknowledged it: hooks
 // go by age. It terminates TLS only if asked to and limits nobody by network address.
@@ -24,6 +24,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"kiosk-agent/internal/guard"
 	"kiosk-agent/internal/secret"
@@ -103,6 +104,7 @@ type Server struct {
 	terminals *terminals
 	hub       *hub
 
+	enrolments         *rate.Limiter
 	publicURL          string
 	publicLn, adminLn  net.Listener
 	public, admin      *http.Server
@@ -122,7 +124,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, reg *prometheus.Regi
 	if reg == nil {
 		reg = prometheus.NewRegistry()
 	}
-	s := &Server{cfg: cfg, log: log, reg: reg, hub: newHub()}
+	s := &Server{cfg: cfg, log: log, reg: reg, hub: newHub(), enrolments: rate.NewLimiter(enrolRate, enrolBurst)}
 	defer func() {
 		if err != nil {
 			s.release()

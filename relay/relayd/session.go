@@ -26,6 +26,7 @@ type session struct {
 	srv     *Server
 	conn    *websocket.Conn
 	term    *terminal
+	token   hash // that it came with
 	sources []source
 	id      string
 	log     *slog.Logger
@@ -59,6 +60,12 @@ func (s *session) close(code int, text string) {
 	case s.bye <- farewell{code, text}:
 	default:
 	}
+}
+
+// allowed says whether the token that the connection was opened with is still good.
+func (s *session) allowed() bool {
+	now := s.srv.terminals.get(s.term.ID)
+	return now != nil && now.allows(s.token, s.srv.cfg.Now())
 }
 
 func (s *session) wakeUp() {
@@ -146,6 +153,9 @@ func (s *session) turn(ctx context.Context, ping <-chan time.Time) error {
 	case <-ping:
 		if err := s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTimeout)); err != nil {
 			return fmt.Errorf("ping: %w", err)
+		}
+		if !s.allowed() {
+			return farewell{closeRevoked, "the token is no longer valid"} // an old one has expired
 		}
 		if err := s.keepPosition(ctx); err != nil {
 			return err

@@ -101,7 +101,7 @@ func TestReplacedRevokedRotatedShutdown(t *testing.T) {
 	if code := first.closed(); code != relay.CloseReplaced {
 		t.Errorf("replaced: code %d", code)
 	}
-	renewed, err := r.RotateTerminal(t.Context(), "K001", false)
+	renewed, err := r.RotateTerminal(t.Context(), "K001", false, 0)
 	if err != nil || renewed.HookURL != "" {
 		t.Fatalf("rotate: %q, %v", renewed.HookURL, err)
 	}

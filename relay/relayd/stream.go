@@ -2,6 +2,7 @@ package relayd
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -18,30 +19,38 @@ const (
 	closeRevoked   = relay.CloseRevoked
 )
 
-// authenticate returns the terminal that the bearer token names, nil for none.
-func (s *Server) authenticate(r *http.Request) *terminal {
+// visitor is a terminal with the token that it came with.
+type visitor struct {
+	*terminal
+	token hash
+}
+
+// authenticate returns the terminal that the bearer token names, none for none.
+func (s *Server) authenticate(r *http.Request) (visitor, bool) {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "bearer") || len(r.Header.Values("Authorization")) != 1 {
-		return nil
+		return visitor{}, false
 	}
-	return s.terminals.byTokenText(token)
+	h := sha256.Sum256([]byte(token))
+	t := s.terminals.byToken(h, s.cfg.Now())
+	return visitor{t, h}, t != nil
 }
 
 // terminalOnly lets agents in, and nothing that a browser could send: any Origin is refused.
-func (s *Server) terminalOnly(next func(http.ResponseWriter, *http.Request, *terminal)) http.Handler {
+func (s *Server) terminalOnly(next func(http.ResponseWriter, *http.Request, visitor)) http.Handler {
 	return s.guardPub.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t := s.authenticate(r)
-		if t == nil {
+		v, ok := s.authenticate(r)
+		if !ok {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "unknown or revoked token", http.StatusUnauthorized)
 			return
 		}
-		next(w, r, t)
+		next(w, r, v)
 	}))
 }
 
 // serveHead answers GET /v1/head: the anchor for "journal verify --relay".
-func (s *Server) serveHead(w http.ResponseWriter, r *http.Request, t *terminal) {
+func (s *Server) serveHead(w http.ResponseWriter, r *http.Request, t visitor) {
 	head, err := s.heads.known(r.Context(), t.ID)
 	if err != nil {
 		s.log.Error("read a journal head", "terminal", t.ID, "err", err)
@@ -54,7 +63,7 @@ func (s *Server) serveHead(w http.ResponseWriter, r *http.Request, t *terminal) 
 }
 
 // serveStream answers GET /v1/stream: it stays until the connection has ended.
-func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, t *terminal) {
+func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, t visitor) {
 	if s.stopping.Load() {
 		unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down", retryDown)
 		return
@@ -79,15 +88,15 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, t *terminal
 	}
 	defer s.hub.leave(sess)
 	// The record may have changed between the check of the token and now.
-	if now := s.terminals.get(t.ID); now == nil || now.RevokedAt != nil || string(now.Token) != string(t.Token) {
+	if !sess.allowed() {
 		sess.close(closeRevoked, "the token is no longer valid")
 	}
 	sess.run(context.WithoutCancel(r.Context()))
 }
 
-func (s *Server) newSession(conn *websocket.Conn, t *terminal) *session {
+func (s *Server) newSession(conn *websocket.Conn, t visitor) *session {
 	return &session{
-		srv: s, conn: conn, term: t, sources: t.sources(), id: ulid.Make().String(),
+		srv: s, conn: conn, term: t.terminal, token: t.token, sources: t.sources(), id: ulid.Make().String(),
 		log: s.log.With("terminal", t.ID), inbound: make(chan relay.Message, 16), wake: make(chan struct{}, 1),
 		lost: make(chan error, 1), bye: make(chan farewell, 1),
 	}
@@ -109,4 +118,4 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-func (s *Server) terminalChanged(t *terminal) { s.hub.changed(t) }
+func (s *Server) terminalChanged(t *terminal) { s.hub.changed(t, s.cfg.Now()) }

@@ -2,23 +2,16 @@ package relayd
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"sort"
+	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/time/rate"
-
-	"kiosk-agent/internal/secret"
-	"kiosk-agent/relay"
 )
 
 // Errors of the terminal list; their text is safe to show.
@@ -27,41 +20,24 @@ var (
 	ErrTerminalExists  = errors.New("there is such a terminal already: use rotate for a new token, or revoke it first")
 	ErrTerminalUnknown = errors.New("no such terminal")
 	ErrTerminalRevoked = errors.New("the terminal is revoked: add it again for a new token and hook URL")
+	ErrMerchantName    = errors.New("a merchant's name is 1 to 32 characters, none of them a control character")
+	ErrMerchantExists  = errors.New("there is such a merchant already: revoke it first for a new hook URL")
+	ErrMerchantUnknown = errors.New("no such merchant, or it is revoked: add it first with kiosk-relay merchant add")
+	ErrGrace           = errors.New("the old token may stay good for at most 24 h")
+	ErrCode            = errors.New("the code is unknown, used or expired: make a new one with kiosk-relay terminal code")
+	ErrChanged         = errors.New("changed elsewhere at this moment; try again")
 )
 
 const (
 	maxIDChars = 32
 	routeLen   = 22 // base64url characters of 128 bits
+
+	// Canaries on a merchant's route, per terminal; an agent sends one in 10 s.
+	canaryRate  = 1
+	canaryBurst = 10
+
+	merchantPrefix = "m." // of merchants' keys; a terminal's key has no dot
 )
-
-type hash = [sha256.Size]byte
-
-// record is a terminal as it is stored. Unknown fields of newer programs are not kept: bump Version with such a change.
-type record struct {
-	Version   int         `json:"v"`
-	ID        string      `json:"id"`
-	Merchant  string      `json:"merchant,omitempty"`
-	Token     []byte      `json:"token_sha256"`
-	Route     []byte      `json:"route_sha256"`
-	CreatedAt relay.Time  `json:"created_at"`
-	Epoch     string      `json:"epoch"` // of the store when the route was made
-	RevokedAt *relay.Time `json:"revoked_at,omitempty"`
-}
-
-func (r record) sources() []source {
-	out := []source{terminalSource(r.ID)}
-	if r.Merchant != "" {
-		out = append(out, merchantSource(r.Merchant))
-	}
-	return out
-}
-
-// terminal is a record in the index. It is never changed; a new one takes its place.
-type terminal struct {
-	record
-	revision uint64
-	limiter  *rate.Limiter
-}
 
 // terminals is the list, kept in the store, with an index in memory that a watcher feeds with what other relays write.
 type terminals struct {
@@ -74,17 +50,15 @@ type terminals struct {
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 
+	writing sync.Mutex // one change at a time; other relays' are told by the revision
 	mu      sync.RWMutex
-	byID    map[string]*terminal
-	byRoute map[hash]*terminal
-	byToken map[hash]*terminal
+	index   index
 }
 
-// openTerminals reads the list and follows it until close. changed is called after each change of the index.
+// openTerminals reads the list and follows it until close. changed is called after each change of a terminal in the index.
 func openTerminals(ctx context.Context, s *store, limit float64, burst int, changed func(*terminal)) (*terminals, error) {
 	t := &terminals{
-		kv: s.terminals, names: s.names, limit: rate.Limit(limit), burst: burst, changed: changed,
-		byID: map[string]*terminal{}, byRoute: map[hash]*terminal{}, byToken: map[hash]*terminal{},
+		kv: s.terminals, names: s.names, limit: rate.Limit(limit), burst: burst, changed: changed, index: newIndex(),
 	}
 	// The watcher outlives ctx, which bounds only the opening.
 	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -124,169 +98,120 @@ func (t *terminals) close() {
 }
 
 func (t *terminals) apply(e jetstream.KeyValueEntry) {
-	var r record
-	if e.Operation() != jetstream.KeyValuePut || json.Unmarshal(e.Value(), &r) != nil || len(r.Token) != len(hash{}) || len(r.Route) != len(hash{}) {
+	if e.Operation() != jetstream.KeyValuePut {
 		return
 	}
-	t.index(r, e.Revision())
+	if strings.HasPrefix(e.Key(), merchantPrefix) {
+		var m merchantRecord
+		if json.Unmarshal(e.Value(), &m) == nil && merchantKey(m.Name) == e.Key() && len(m.Route) == sha256.Size {
+			t.putMerchant(m, e.Revision())
+		}
+		return
+	}
+	var r record
+	if json.Unmarshal(e.Value(), &r) == nil && r.sound() {
+		t.putTerminal(r, e.Revision())
+	}
 }
 
-// index puts r in unless something newer is there.
-func (t *terminals) index(r record, revision uint64) {
+// putTerminal indexes r unless something newer is there.
+func (t *terminals) putTerminal(r record, revision uint64) {
 	next := &terminal{record: r, revision: revision}
 	t.mu.Lock()
-	old := t.byID[r.ID]
+	old := t.index.terminals[r.ID]
 	if old != nil && old.revision >= revision {
 		t.mu.Unlock()
 		return
 	}
 	if old != nil {
-		delete(t.byRoute, hash(old.Route))
-		delete(t.byToken, hash(old.Token))
-		next.limiter = old.limiter
+		next.limiter, next.canaries = old.limiter, old.canaries
 	} else {
-		next.limiter = rate.NewLimiter(t.limit, t.burst)
+		next.limiter, next.canaries = rate.NewLimiter(t.limit, t.burst), rate.NewLimiter(canaryRate, canaryBurst)
 	}
-	t.byID[r.ID] = next
-	if r.RevokedAt == nil {
-		t.byRoute[hash(r.Route)] = next
-		t.byToken[hash(r.Token)] = next
-	}
+	t.index.putTerminal(next, old)
 	t.mu.Unlock()
 	t.changed(next)
 }
 
-// byRouteText and byTokenText look up by hash: how long that takes tells nothing about routes and tokens that exist.
-func (t *terminals) byRouteText(route string) *terminal {
-	if len(route) != routeLen {
-		return nil
+// putMerchant indexes m unless something newer is there.
+func (t *terminals) putMerchant(m merchantRecord, revision uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	next, old := &merchant{merchantRecord: m, revision: revision}, t.index.merchants[m.Name]
+	switch {
+	case old == nil:
+		next.limiter = rate.NewLimiter(t.limit, t.burst)
+	case old.revision >= revision:
+		return
+	default:
+		next.limiter = old.limiter
+	}
+	t.index.putMerchant(next, old)
+}
+
+// byRouteText, byToken and byCode look up by hash: how long that takes tells nothing about what exists.
+func (t *terminals) byRouteText(text string, now time.Time) (route, bool) {
+	if len(text) != routeLen {
+		return route{}, false
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.byRoute[sha256.Sum256([]byte(route))]
+	r, ok := t.index.routes[sha256.Sum256([]byte(text))]
+	if ok && !r.until.IsZero() && !now.Before(r.until) {
+		return route{}, false
+	}
+	return r, ok
 }
 
-func (t *terminals) byTokenText(token string) *terminal {
+func (t *terminals) byToken(token hash, now time.Time) *terminal {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.byToken[sha256.Sum256([]byte(token))]
+	if e := t.index.tokens[token]; e != nil && e.allows(token, now) {
+		return e
+	}
+	return nil
+}
+
+func (t *terminals) byCode(code hash) *terminal {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.index.codes[code]
 }
 
 func (t *terminals) get(id string) *terminal {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.byID[id]
+	return t.index.terminals[id]
+}
+
+func (t *terminals) merchant(name string) *merchant {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.index.merchants[name]
+}
+
+// member returns the merchant's terminal that a canary's header names, nil for none.
+func (t *terminals) member(merchant, handle string) *terminal {
+	id, err := base64.RawURLEncoding.Strict().DecodeString(handle)
+	if err != nil {
+		return nil
+	}
+	if e := t.get(string(id)); e != nil && e.RevokedAt == nil && e.Merchant == merchant {
+		return e
+	}
+	return nil
 }
 
 func (t *terminals) list() []record {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	out := make([]record, 0, len(t.byID))
-	for _, e := range t.byID {
-		out = append(out, e.record)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
-	return out
+	return sorted(t.index.terminals, func(e *terminal) record { return e.record })
 }
 
-// add stores a new terminal, or a revoked one anew, with a fresh token and route.
-func (t *terminals) add(ctx context.Context, id, merchant, epoch string, now time.Time) (token secret.Value, route string, err error) {
-	if !validID(id) || merchant != "" && !validID(merchant) {
-		return secret.Value{}, "", ErrTerminalID
-	}
-	old := t.get(id)
-	if old != nil && old.RevokedAt == nil {
-		return secret.Value{}, "", ErrTerminalExists
-	}
-	token, route = secret.Generate(), newRoute()
-	r := record{Version: 1, ID: id, Merchant: merchant, CreatedAt: relay.Time{Time: now}, Epoch: epoch}
-	r.Token, r.Route = sum(token.Reveal()), sum([]byte(route))
-	if err := t.put(ctx, r, old); err != nil {
-		return secret.Value{}, "", err
-	}
-	return token, route, nil
-}
-
-// rotate gives a terminal a new token, and a new route if asked to ("" otherwise); the old ones end at once.
-func (t *terminals) rotate(ctx context.Context, id string, withRoute bool) (token secret.Value, route string, err error) {
-	old := t.get(id)
-	switch {
-	case old == nil:
-		return secret.Value{}, "", ErrTerminalUnknown
-	case old.RevokedAt != nil:
-		return secret.Value{}, "", ErrTerminalRevoked
-	}
-	r := old.record
-	token = secret.Generate()
-	r.Token = sum(token.Reveal())
-	if withRoute {
-		route = newRoute()
-		r.Route = sum([]byte(route))
-	}
-	if err := t.put(ctx, r, old); err != nil {
-		return secret.Value{}, "", err
-	}
-	return token, route, nil
-}
-
-// revoke ends a terminal's token and route. What it was sent stays until it ages out.
-func (t *terminals) revoke(ctx context.Context, id string, now time.Time) error {
-	old := t.get(id)
-	if old == nil {
-		return ErrTerminalUnknown
-	}
-	if old.RevokedAt != nil {
-		return nil
-	}
-	r := old.record
-	r.RevokedAt = &relay.Time{Time: now}
-	return t.put(ctx, r, old)
-}
-
-// put writes r where old stands, or where nothing stands, and indexes it at once.
-func (t *terminals) put(ctx context.Context, r record, old *terminal) error {
-	value, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	var revision uint64
-	if old == nil {
-		revision, err = t.kv.Create(ctx, encode(r.ID), value)
-	} else {
-		revision, err = t.kv.Update(ctx, encode(r.ID), value, old.revision)
-	}
-	if errors.Is(err, jetstream.ErrKeyExists) {
-		return fmt.Errorf("%w (changed elsewhere at this moment; try again)", ErrTerminalExists)
-	}
-	if err == nil {
-		err = t.names.sync(terminalsStream)
-	}
-	if err != nil {
-		return err
-	}
-	t.index(r, revision)
-	return nil
-}
-
-func sum(b []byte) []byte {
-	h := sha256.Sum256(b)
-	return h[:]
-}
-
-func newRoute() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: it ends the program rather than returning weak bytes
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-func validID(id string) bool {
-	if id == "" || !utf8.ValidString(id) || utf8.RuneCountInString(id) > maxIDChars {
-		return false
-	}
-	for _, r := range id {
-		if unicode.IsControl(r) {
-			return false
-		}
-	}
-	return true
+func (t *terminals) listMerchants() []MerchantInfo {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return sorted(t.index.merchants, func(m *merchant) MerchantInfo {
+		return MerchantInfo{m.Name, m.CreatedAt, m.RevokedAt, t.index.members(m.Name)}
+	})
 }
