@@ -180,6 +180,7 @@ type rig struct {
 	askedUp     time.Duration // of the newest
 	adopted     []payment.Head
 	mints       []engine.SendMint
+	checks      bool // the gateway looks at amounts first
 	closes      []engine.CloseCode
 	wakes       int
 	failed      bool                                 // the newest step could not be committed
@@ -238,8 +239,12 @@ func (r *rig) open() {
 // begin makes a machine and starts it.
 func (r *rig) begin() {
 	r.t.Helper()
+	var gw engine.Gateway = r.gw
+	if r.checks {
+		gw = choosy{r.gw}
+	}
 	r.m = engine.NewMachine(r.cfg, engine.Ports{
-		Ledger: r.j, Register: r.j, Inbox: r.j, Memory: r.j, Storage: r.j, Gateway: r.gw, Display: r.disp, IDs: r.ids,
+		Ledger: r.j, Register: r.j, Inbox: r.j, Memory: r.j, Storage: r.j, Gateway: gw, Display: r.disp, IDs: r.ids,
 	})
 	r.screen = engine.View{Kind: engine.ViewIdle}
 	out, err := r.m.Start(r.now)

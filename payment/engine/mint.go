@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -13,6 +14,14 @@ const mintWithin = 20 * time.Second
 // sendMint opens a payment whose code the gateway makes: requested and mint_sent are committed before anything leaves, and the till's
 // answer waits until there is something to pay, or until it is certain that there will not be.
 func (s *step) sendMint(ev StartAsked, id string, requested payment.Requested, timeout time.Duration) {
+	if c, ok := s.m.gateway.(Checker); ok {
+		if err := c.Check(payment.MintRequest{
+			MerchantRef: requested.MerchantRef, Money: requested.Money, Schemes: requested.Schemes, Timeout: timeout,
+		}); err != nil {
+			s.refuseMint(ev.To, err)
+			return
+		}
+	}
 	s.fact(id, requested)
 	a := s.stage(id)
 	if ev.To != 0 {
@@ -20,6 +29,17 @@ func (s *step) sendMint(ev StartAsked, id string, requested payment.Requested, t
 		s.out.Else = append(s.out.Else, Answer{To: ev.To, Err: errJournal()})
 	}
 	s.mintFor(a, s.m.wallet(requested.Schemes), timeout)
+}
+
+// refuseMint tells the till what the gateway would refuse; nothing was begun.
+func (s *step) refuseMint(to Ticket, err error) {
+	e, ok := errors.AsType[*payment.Error](err)
+	if !ok {
+		e = &payment.Error{Code: payment.CodeInternal, Message: "the gateway takes no such payment", Hint: "run kiosk-agent doctor", Cause: err}
+	}
+	started := *e
+	started.Op = "start"
+	s.refuse(to, &started)
 }
 
 // wallet is the one that a code is made for: the terminal's first, where the till named several the first of those. "" leaves it to the
@@ -30,9 +50,6 @@ func (m *Machine) wallet(asked []string) string {
 			return w
 		}
 	}
-	if len(asked) > 0 {
-		return asked[0]
-	}
 	return ""
 }
 
@@ -40,7 +57,7 @@ func (m *Machine) wallet(asked []string) string {
 func (s *step) mintFor(a *account, wallet string, timeout time.Duration) {
 	s.fact(a.p.ID, payment.MintSent{Scheme: wallet})
 	a.mintBy = s.now.Up + mintWithin
-	r := payment.MintRequest{MerchantRef: a.p.MerchantRef, Money: a.p.Money, Timeout: timeout}
+	r := payment.MintRequest{MerchantRef: a.p.MerchantRef, Money: a.p.Money, Schemes: a.p.Schemes, Timeout: timeout}
 	if wallet != "" {
 		r.Schemes = []string{wallet}
 	}

@@ -218,6 +218,35 @@ func TestCancelWhileMinting(t *testing.T) {
 	}
 }
 
+// choosy is a gateway that takes no small amounts.
+type choosy struct{ *gateway }
+
+func (choosy) Check(r payment.MintRequest) error {
+	if r.Money.Amount < 5000 {
+		return &payment.Error{Code: payment.CodeAmountInvalid, Op: "mint", Message: "too small", Hint: "ask for more"}
+	}
+	return nil
+}
+
+func TestWhatTheGatewayWouldRefuseIsNotBegun(t *testing.T) {
+	r := bareRig(t, remote)
+	r.checks = true
+	r.begin()
+	r.makeReady()
+	_, err := r.tryStart(till1, request("R1"))
+	if e, ok := errors.AsType[*payment.Error](err); !ok || e.Code != payment.CodeAmountInvalid || e.Op != "start" {
+		t.Fatalf("%v", err)
+	}
+	if len(all[payment.Requested](r)) != 0 {
+		t.Error("a refused sale has used up its reference")
+	}
+	q := request("R1")
+	q.Money.Amount = 6000
+	if _, to := r.ask(func(t engine.Ticket) engine.Event { return engine.StartAsked{Till: till1, Request: q, To: t} }); r.answered(to) || len(r.mints) != 1 {
+		t.Error("the right amount is not minted")
+	}
+}
+
 func TestAMintThatCannotBeBooked(t *testing.T) {
 	r := newRig(t, remote)
 	r.j.refuse = on(payment.KindMintSent)

@@ -69,6 +69,11 @@ type Gateway interface {
 	Open(e payment.Envelope) ([]payment.Record, error)
 }
 
+// Checker is a Gateway that can say before anything is committed that it takes no such payment: nil, or a *payment.Error.
+type Checker interface {
+	Check(r payment.MintRequest) error
+}
+
 // Display tells whether the customer display could draw a code for this text; nil when it could or when no display is known.
 type Display interface {
 	Fits(payload string) error

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,7 +30,6 @@ import (
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
-	"kiosk-agent/payment/axs"
 	"kiosk-agent/payment/engine"
 	"kiosk-agent/relay"
 	"kiosk-agent/ui"
@@ -61,7 +61,8 @@ type Agent struct {
 	lines   []lineTill
 	display *ui.Hub
 	relay   *relay.Client // nil in a closed agent
-	gateway *axs.Gateway  // nil in a closed agent
+	gateway gateway       // nil in a closed agent
+	offset  atomic.Int64  // the relay's clock minus ours, as a time.Duration; 0 while it is not known
 
 	queries     context.Context // ends with the agent: no transaction query outlives it
 	stopQueries context.CancelFunc
@@ -161,9 +162,12 @@ func (a *Agent) ensureToken(ref string) (secret.Value, error) {
 }
 
 func (a *Agent) buildGateway() (err error) {
-	a.gateway, err = newGateway(a.cfg, a.opts.CredDir)
+	a.gateway, err = newGateway(a.cfg, a.opts.CredDir, a.trueTime)
 	return err
 }
+
+// trueTime is the wall clock, put right by the relay's.
+func (a *Agent) trueTime() time.Time { return a.clock.Wall().Add(time.Duration(a.offset.Load())) }
 
 func (a *Agent) buildEngine() error {
 	a.newEngine(engineConfig(a.cfg, a.gateway.Endpoint()), a.gateway, network{a})

@@ -9,7 +9,6 @@ import (
 	"kiosk-agent/cmd/internal/config"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
-	"kiosk-agent/payment/axs"
 )
 
 // The codes of the reasons for which an agent is closed.
@@ -91,8 +90,7 @@ func reason(c *config.Config, err error) payment.Reason {
 		return payment.Reason{Code: codeJournal, Message: bare.Error(), Hint: cmp.Or(e.Hint, "look with kiosk-agent journal verify")}
 	}
 	r := payment.Reason{Code: codeConfig, Message: located(c, err), Hint: "mend it: kiosk-agent check-config"}
-	gateway, ours := errors.AsType[*axs.ConfigError](err)
-	if _, missing := errors.AsType[*SecretError](err); missing || ours && strings.HasSuffix(gateway.Key, "secret") {
+	if _, missing := errors.AsType[*SecretError](err); missing || secretFault(err) {
 		r.Code, r.Hint = codeSecret, "put the secret there, readable for the agent's user only: chmod 0600; then kiosk-agent check-config"
 	}
 	return r

@@ -18,7 +18,6 @@ import (
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
-	"kiosk-agent/payment/axs"
 	"kiosk-agent/payment/engine"
 	"kiosk-agent/relay"
 	"kiosk-agent/ui"
@@ -45,7 +44,9 @@ func engineConfig(c *config.Config, endpoint string) engine.Config {
 		ReuseWindow: c.Payment.ReuseWindow.Of(), RequireCanary: c.Payment.RequireCanary.Of(), RequireScreen: c.Payment.RequireDisplay,
 		NotBefore: notBefore, QueryEndpoint: endpoint,
 	}
-	if c.Payment.Mode == modeQR {
+	if c.Payment.Provider == providerSingaPay {
+		ec.Remote = true
+	} else if c.Payment.Mode == modeQR {
 		ec.Remote, ec.FallbackLink = true, c.Payment.OfflineLink
 		if ec.Wallets = slices.Clone(c.AXS.Schemes); len(ec.Wallets) == 0 {
 			ec.Wallets = []string{"paynow"}
@@ -60,43 +61,12 @@ func engineConfig(c *config.Config, endpoint string) engine.Config {
 }
 
 // Schemes are the ways to pay that tills may ask for.
-func Schemes(c *config.Config) []string {
-	if len(c.AXS.Schemes) > 0 {
-		return slices.Clone(c.AXS.Schemes)
-	}
-	if c.Payment.Mode == modeQR {
-		return slices.Clone(axsSchemes[1:])
-	}
-	return slices.Clone(axsSchemes)
-}
-
-func newGateway(c *config.Config, credDir string) (*axs.Gateway, error) {
-	key, err := secret.Resolve(c.AXS.Secret, credDir)
-	if err != nil {
-		return nil, &SecretError{"axs.secret", err}
-	}
-	var previous secret.Value
-	if c.AXS.PreviousSecret != "" {
-		if previous, err = secret.Resolve(c.AXS.PreviousSecret, credDir); err != nil {
-			return nil, &SecretError{"axs.previous_secret", err}
-		}
-	}
-	return newGatewayWith(c, key, previous)
-}
-
-func newGatewayWith(c *config.Config, key, previous secret.Value) (*axs.Gateway, error) {
-	return axs.New(axs.Config{
-		PaymentLink: c.AXS.PaymentLink, ClientID: c.AXS.ClientID, Secret: key, PreviousSecret: previous,
-		TerminalID: c.Terminal.ID, WebhookURL: c.Relay.HookURL, SuccessURL: c.AXS.SuccessURL, FailURL: c.AXS.FailURL,
-		CancelURL: c.AXS.CancelURL, AmountAs: c.AXS.AmountAs, SendExpiry: c.AXS.SendExpiry, Schemes: c.AXS.Schemes,
-		MaxP2C: c.AXS.MaxP2C, MaxAmount: c.Terminal.MaxAmount, QueryURL: c.AXS.QueryURL, QRURL: c.AXS.QRURL,
-	})
-}
+func Schemes(c *config.Config) []string { return schemesOf(c) }
 
 // CheckSecrets resolves every secret of the configuration and builds the gateway, as New would, without starting anything.
 func CheckSecrets(c *config.Config, credDir string) error {
-	_, gateway := newGateway(c, credDir)
-	errs := []error{gateway}
+	_, err := newGateway(c, credDir, time.Now)
+	errs := []error{err}
 	refs := map[string]string{"relay.token": c.Relay.Token}
 	for _, t := range c.Till.WebSocket.Tills {
 		refs["till.websocket.tills: token of "+t.Name] = t.Token
@@ -209,13 +179,14 @@ func (n network) Query(merchantRef string, reply func(payment.QueryAnswer)) {
 	go func() { reply(n.a.gateway.Query(n.a.queries, merchantRef)) }()
 }
 
-// Mint asks for a code; a checkout link is made on this machine.
+// Mint asks for a code or link that the gateway makes.
 func (n network) Mint(r payment.MintRequest, reply func(payment.MintAnswer)) {
-	go func() { reply(n.a.gateway.FetchCode(n.a.queries, r)) }()
+	go func() { reply(n.a.gateway.Make(n.a.queries, r)) }()
 }
 
-// Close has nothing to close: AXS's links and codes end by themselves.
-func (n network) Close(string, string) {}
+func (n network) Close(_, providerRef string) {
+	go closeCode(n.a.queries, n.a.gateway, providerRef, n.a.log)
+}
 
 func (n network) AdoptJournal(lost payment.Head) {
 	n.a.relay.Supersede(relay.Head{JournalID: lost.JournalID, Seq: uint64(max(0, lost.Seq)), Hash: lost.Hash})
@@ -263,6 +234,7 @@ func (a *Agent) relayEvent(ev relay.Event) {
 	case relay.HeadKnown:
 		a.core.Post(a.compare(ev.Head))
 	case relay.ClockOffset:
+		a.offset.Store(int64(ev.Offset))
 		a.core.Post(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
 	}
 }

@@ -50,10 +50,6 @@ func (k *checker) within(key string, d Duration, least, most time.Duration) {
 
 const providerSingaPay = "singapay"
 
-// singapayRuns is the one switch for payment.provider = "singapay": until the agent can run with it, a configuration for it is
-// checked to its end and then refused.
-const singapayRuns = false
-
 // check finds everything that can be told from the file alone; what a gateway or relay thinks of it, its own package tells.
 func (c *Config) check() Problems {
 	k := &checker{c: c}
@@ -88,10 +84,7 @@ func (k *checker) terminal() {
 
 func (k *checker) payment() {
 	p := k.c.Payment
-	k.need(singapayRuns || p.Provider != providerSingaPay, "payment.provider", "use axs", "singapay comes with a later version")
-	if p.Provider != providerSingaPay {
-		k.oneOf("payment.provider", p.Provider, "axs")
-	}
+	k.oneOf("payment.provider", p.Provider, "axs", providerSingaPay)
 	k.oneOf("payment.mode", p.Mode, "link", "qr")
 	k.within("payment.timeout", p.Timeout, 30*time.Second, 900*time.Second)
 	k.within("payment.settle", p.Settle, time.Second, time.Minute)

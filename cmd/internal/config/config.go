@@ -16,7 +16,7 @@ type Config struct {
 	Terminal Terminal `toml:"terminal" doc:"This terminal."`
 	Payment  Payment  `toml:"payment" doc:"How payments run."`
 	AXS      AXS      `toml:"axs" doc:"The AXS checkout, from its Merchant Portal."`
-	SingaPay SingaPay `toml:"singapay" doc:"The SingaPay gateway, from its dashboard. For payment.provider = singapay, which comes with a later version."`
+	SingaPay SingaPay `toml:"singapay" doc:"The SingaPay gateway, from its dashboard. For payment.provider = singapay."`
 	Relay    Relay    `toml:"relay" doc:"The way by which the gateway's word reaches this terminal."`
 	Till     Till     `toml:"till" doc:"Who may ask for payments."`
 	Display  Display  `toml:"display" doc:"The customer display."`

@@ -118,7 +118,7 @@ func TestProblemsNameTheLine(t *testing.T) {
 		{"baud", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\nbaud = 0\n[metrics]", "till.serial[1].baud: 0 is not possible"},
 		{"no such mode", `mode = "link"`, `mode = "card"`, `f.toml:LINE: payment.mode: "card" is not possible`},
 		{"fall back from a link", `offline_link = false`, `offline_link = true`, "f.toml:LINE: payment.offline_link: is for mode qr"},
-		{"provider", `provider = "axs"`, `provider = "singapay"`, "f.toml:LINE: payment.provider: singapay comes with a later version"},
+		{"provider", `provider = "axs"`, `provider = "stripe"`, `f.toml:LINE: payment.provider: "stripe" is not possible`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			text := strings.Replace(full, tc.old, tc.new, 1)
@@ -141,7 +141,7 @@ func TestProblemsNameTheLine(t *testing.T) {
 	}
 }
 
-// TestSingaPay: a configuration for SingaPay is checked whole, asks for nothing of AXS, and is refused for one reason only.
+// TestSingaPay: a configuration for SingaPay is checked whole and asks for nothing of AXS.
 func TestSingaPay(t *testing.T) {
 	full := strings.NewReplacer(`currency = "SGD"`, `currency = "IDR"`, `provider = "axs"`, `provider = "singapay"`, `base_url = ""`, `base_url = "https://payment-b2b.singapay.id"`,
 		"[singapay]", "[singapay]\nclient_id = \"c\"", "\nclient_id = \"\"\n", "\n", `client_secret = ""`, `client_secret = "file:/etc/kiosk-agent/singapay.secret"`,
@@ -151,12 +151,12 @@ func TestSingaPay(t *testing.T) {
 		t.Helper()
 		_, err := Parse("f.toml", []byte(text))
 		ps, ok := errors.AsType[Problems](err)
-		if !ok {
+		if !ok && err != nil {
 			t.Fatalf("error is %v", err)
 		}
 		return ps
 	}
-	if ps := problems(full); len(ps) != 1 || ps[0].Key != "payment.provider" || ps[0].What != "singapay comes with a later version" {
+	if ps := problems(full); len(ps) != 0 {
 		t.Errorf("problems:\n%s", ps)
 	}
 	for _, tc := range []struct{ old, new, key string }{
@@ -175,7 +175,7 @@ func TestSingaPay(t *testing.T) {
 		{`replay_window = "300s"`, `replay_window = "16m"`, "singapay.replay_window"},
 	} {
 		text := strings.Replace(full, tc.old, tc.new, 1)
-		if ps := problems(text); text == full || len(ps) != 2 || !slices.ContainsFunc(ps, func(p Problem) bool { return p.Key == tc.key }) {
+		if ps := problems(text); text == full || len(ps) != 1 || !slices.ContainsFunc(ps, func(p Problem) bool { return p.Key == tc.key }) {
 			t.Errorf("%s: problems:\n%s", tc.key, ps)
 		}
 	}
