@@ -107,6 +107,8 @@ func (f *Folder) take(fact Fact) {
 				f.p.Deadline = sooner
 			}
 		}
+	case Opened:
+		f.p.Opened = true
 	case Shown:
 		f.p.Shown = true
 	case DisplayLost:

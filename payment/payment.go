@@ -97,6 +97,7 @@ type Payment struct {
 	OfferedRev   int64         // newest revision that the till was told
 	AckedRev     int64         // newest revision that the till has stored
 	Shown        bool
+	Opened       bool // the customer has opened the link, where the gateway tells
 	MintSent     bool
 	Wallet       string // the scheme that the gateway's code is for; "" where it is for none in particular
 	Minted       bool

@@ -76,6 +76,10 @@ func (s *step) book(records []payment.Record, from source) error {
 		again := seen[i] || slices.ContainsFunc(records[:i], func(e payment.Record) bool { return e.Content() == r.Content() })
 		switch a := accounts[i]; {
 		case from.parked == 0 && (again || from.by == "query" && r.Status == payment.RecordSent):
+		case a != nil && from.by == "webhook" && from.parked == 0 && r.Status == payment.RecordSent:
+			if !a.p.Opened && !a.p.Final && a.p.EndedBy == "" { // nothing is decided: the customer is looking at it
+				s.fact(a.p.ID, payment.Opened{})
+			}
 		case a != nil:
 			s.fact(a.p.ID, payment.Notified{Record: r, Source: from.by, Delivery: from.delivery, FromParked: from.parked})
 			if !payment.Known(r) {

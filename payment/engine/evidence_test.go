@@ -54,6 +54,22 @@ func TestPromiseOne(t *testing.T) {
 	}
 }
 
+// TestTheCustomerHasOpenedTheLink: the screen says so, the code stays, and nothing is decided.
+func TestTheCustomerHasOpenedTheLink(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	opened := paid(p, status(payment.RecordSent, "9"))
+	r.mustDeliver(opened)
+	r.mustDeliver(opened)
+	r.wantStatus(p.ID, payment.StatusAwaiting)
+	if r.screen.Kind != engine.ViewOpened || r.screen.Payload == "" {
+		t.Errorf("the screen shows %+v", r.screen)
+	}
+	r.wantFacts(p.ID, "requested minted shown opened")
+	r.mustDeliver(paid(p))
+	r.wantStatus(p.ID, payment.StatusApproved)
+}
+
 func TestAttemptsEndNoPaymentOnALink(t *testing.T) {
 	r := newRig(t)
 	p := r.sale(till1, "R1")

@@ -206,8 +206,12 @@ func (s *step) openView(a *account) View {
 	if a.p.Wallet != "" {
 		schemes = []string{a.p.Wallet}
 	}
+	kind := ViewPay
+	if a.p.Opened {
+		kind = ViewOpened
+	}
 	return View{
-		Kind: ViewPay, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money, Payload: a.p.QRPayload, Schemes: schemes, Wallet: a.p.Wallet,
+		Kind: kind, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money, Payload: a.p.QRPayload, Schemes: schemes, Wallet: a.p.Wallet,
 		Left: max(0, a.p.Deadline-s.now.Up),
 	}
 }
