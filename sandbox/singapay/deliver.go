@@ -1,0 +1,322 @@
+package singapay
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"kiosk-agent/sandbox"
+)
+
+// maxQueue bounds webhooks that wait to be sent; further ones are logged as dropped.
+const maxQueue = 4096
+
+// job is something that Run does when it falls due.
+type job struct {
+	due     time.Time
+	seq     int      // order among jobs that fall due together
+	hook    *Webhook // send it
+	link    *link    // tell that it, or its attempt, has expired
+	attempt *Attempt
+	code    *code       // the same
+	sweep   *Credential // send its batch
+}
+
+// schedule adds a job. The caller holds s.mu.
+func (s *Server) schedule(j job) {
+	s.jobSeq++
+	j.seq = s.jobSeq
+	s.jobs = append(s.jobs, j)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Server) jobRefs() []*job {
+	all := make([]*job, 0, len(s.jobs))
+	for i := range s.jobs {
+		all = append(all, &s.jobs[i])
+	}
+	return all
+}
+
+// queued counts webhooks that wait or are on their way. The caller holds s.mu.
+func (s *Server) queued() int {
+	n := 0
+	for _, j := range s.jobs {
+		if j.hook != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// remove takes a job off the list. The caller holds s.mu.
+func (s *Server) remove(seq int) {
+	s.jobs = slices.DeleteFunc(s.jobs, func(j job) bool { return j.seq == seq })
+}
+
+// nextJob takes the earliest job that is due. Otherwise at says when to look again; zero = when something new comes.
+func (s *Server) nextJob() (j job, at time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.jobs) == 0 {
+		return job{}, time.Time{}, false
+	}
+	first := slices.MinFunc(s.jobs, func(a, b job) int { return cmp.Or(a.due.Compare(b.due), a.seq-b.seq) })
+	if first.due.After(s.clock.Now()) {
+		return job{}, first.due, false
+	}
+	if first.hook == nil { // a webhook stays in the list while it is sent, so that Quiet waits for it
+		s.remove(first.seq)
+	}
+	return first, time.Time{}, true
+}
+
+// Deliver does what Run does, in the caller's goroutine and only for what is due now, and returns how much it did. A simulation with
+// its own scheduler calls it instead of Run, never beside it.
+func (s *Server) Deliver(ctx context.Context) int {
+	for n := 0; ; n++ {
+		j, _, ok := s.nextJob()
+		if !ok || ctx.Err() != nil {
+			return n
+		}
+		s.perform(ctx, j)
+	}
+}
+
+// NextDue is when Deliver will have something to do; ok is false when nothing waits.
+func (s *Server) NextDue() (at time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, j := range s.jobs {
+		if !ok || j.due.Before(at) {
+			at, ok = j.due, true
+		}
+	}
+	return at, ok
+}
+
+// Run sends webhooks until ctx ends, and returns nil once the last exchange is over. It must run at most once at a time.
+func (s *Server) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		j, at, ok := s.nextJob()
+		if ok {
+			s.perform(ctx, j)
+			continue
+		}
+		var due <-chan time.Time
+		if !at.IsZero() {
+			due = s.clock.At(at)
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.wake:
+		case <-due:
+		}
+	}
+	return nil
+}
+
+func (s *Server) perform(ctx context.Context, j job) {
+	if j.hook != nil {
+		s.deliver(ctx, j)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.clock.Now()
+	switch {
+	case s.bookErr != nil:
+	case j.sweep != nil:
+		s.sweep(j.sweep, now)
+	case j.attempt != nil:
+		if j.attempt.late(now) && j.due.Equal(j.attempt.ExpiresAt) {
+			s.expireAttempt(j.link, j.attempt, now)
+		}
+	case j.code != nil:
+		if j.code.late(now) && j.due.Equal(j.code.ExpiresAt) {
+			s.scheduleSweep(s.accounts[j.code.Account].owner, now)
+		}
+	default:
+		if !j.link.Deleted && j.link.computed(now) == expired && j.due.Equal(j.link.ExpiresAt) {
+			s.productExpired(j.link, now)
+		}
+	}
+}
+
+// Quiet waits until no webhook is queued or on its way (held ones do not count), or returns ctx's error. Retries are queued.
+func (s *Server) Quiet(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		n, changed := s.queued(), s.changed
+		s.mu.Unlock()
+		if n == 0 {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// deliver sends one webhook and writes down what came of it.
+func (s *Server) deliver(ctx context.Context, j job) {
+	w := j.hook
+	status, answer, err := s.send(ctx, w)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remove(j.seq)
+	w.Tries++
+	w.SentAt, w.HTTPStatus, w.Answer, w.Error = s.clock.Now(), status, answer, ""
+	switch {
+	case err != nil:
+		w.State, w.Error = sandbox.HookFailed, err.Error()
+	case status/100 == 2:
+		w.State = sandbox.HookDelivered
+		if w.pays {
+			s.told[w.ReffNo] = true
+			s.keep(line{Told: w.ReffNo, Faults: w.Faults})
+		}
+	default:
+		w.State = sandbox.HookRefused
+	}
+	s.log.Info("webhook sent", "event", string(w.Event), "reff_no", w.MerchantRef, "seq", w.Seq, "state", string(w.State), "http_status", status)
+	if w.State != sandbox.HookDelivered && w.Tries <= s.retries(status) && ctx.Err() == nil {
+		w.State = sandbox.HookQueued
+		s.schedule(job{due: w.SentAt.Add(s.cfg.RetryPause), hook: w})
+	}
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// retries is SingaPay's documented schedule: how often an answer is followed by another try. 0 = no answer came.
+func (s *Server) retries(status int) int {
+	switch status {
+	case 0, http.StatusInternalServerError:
+		return 1
+	case http.StatusServiceUnavailable:
+		return 4
+	case http.StatusBadRequest, http.StatusNotFound:
+		return 2
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
+		return 0
+	case http.StatusUnauthorized:
+		return s.cfg.Retries401
+	default:
+		return 5
+	}
+}
+
+// redirects follows 307 and 308, up to five, and nothing else.
+func redirects(next *http.Request, via []*http.Request) error {
+	status := next.Response.StatusCode
+	if (status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect) && len(via) <= 5 {
+		return nil
+	}
+	return http.ErrUseLastResponse
+}
+
+// send makes one HTTP exchange. Its errors never contain the URL.
+func (s *Server) send(ctx context.Context, w *Webhook) (status int, answer string, err error) {
+	req, err := s.request(ctx, w)
+	if err != nil {
+		return 0, "", errors.New("the webhook URL makes no request")
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			err = ue.Err
+		}
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
+	return resp.StatusCode, string(body), nil
+}
+
+// request builds one try. The body is the same in each; timestamp and signature are too, unless they are to be fresh.
+func (s *Server) request(ctx context.Context, w *Webhook) (*http.Request, error) {
+	stamp := strconv.FormatInt(s.stamped(w).Unix(), 10)
+	body := w.body
+	switch {
+	case w.strikes[FaultTampered] != nil:
+		body = tampered(body)
+	case w.strikes[FaultTruncated] != nil:
+		body = body[:len(body)*2/3]
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	h := req.Header
+	h.Set("Content-Type", "application/json")
+	h.Set("Accept", "application/json")
+	h.Set("User-Agent", "GuzzleHttp/7")
+	if w.Event == EventTest || w.strikes[FaultUnsigned] != nil {
+		return req, nil
+	}
+	h.Set("X-PARTNER-ID", w.owner.APIKey)
+	h.Set("Authorization", "Bearer "+w.token)
+	h.Set("X-Timestamp", stamp)
+	h.Set("X-Signature", hookSignature(w.key(), w.endpoint(req.URL), w.token, s.hashed(w.body), stamp))
+	return req, nil
+}
+
+// stamped is the time that a try is signed for.
+func (s *Server) stamped(w *Webhook) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.stamp.IsZero() || s.cfg.ResignRetries {
+		w.stamp = s.clock.Now()
+		for kind, sign := range map[FaultKind]time.Duration{FaultStale: -1, FaultFuture: 1} {
+			if f := w.strikes[kind]; f != nil {
+				w.stamp = w.stamp.Add(sign * cmp.Or(time.Duration(f.Delay), 10*time.Minute))
+			}
+		}
+	}
+	return w.stamp
+}
+
+func (s *Server) hashed(body []byte) []byte {
+	if normal, err := normalise(body, s.cfg.Hash); err == nil {
+		return normal
+	}
+	return body // garbage
+}
+
+func (w *Webhook) key() []byte {
+	if w.strikes[FaultForged] != nil {
+		return []byte("somebody else's key " + w.token)
+	}
+	if f := w.strikes[FaultWrongSecret]; f != nil {
+		return []byte(cmp.Or(f.Value, w.owner.APIKey))
+	}
+	return w.owner.Secret.Reveal()
+}
+
+func (w *Webhook) endpoint(u *url.URL) string {
+	if f := w.strikes[FaultWrongEndpoint]; f != nil {
+		return cmp.Or(f.Value, "/elsewhere")
+	}
+	return u.RequestURI()
+}
+
+// tampered changes the body's last digit.
+func tampered(body []byte) []byte {
+	body = bytes.Clone(body)
+	if i := bytes.LastIndexAny(body, "0123456789"); i >= 0 {
+		body[i] = '0' + (body[i]-'0'+1)%10
+	}
+	return body
+}
