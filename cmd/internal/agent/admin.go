@@ -25,6 +25,9 @@ func (a *Agent) watchHandler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.watchMetrics(); err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", page)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))

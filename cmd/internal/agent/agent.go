@@ -179,7 +179,7 @@ func (a *Agent) newEngine(c engine.Config, gateway engine.Gateway, network engin
 		Ledger: a.journal, Register: a.journal, Inbox: a.journal, Memory: a.journal, Storage: a.journal,
 		Gateway: gateway, Display: a.display, IDs: newULIDs(),
 	})
-	e := engine.New(machine, a.journal, a.clock, a.canvas(), network, a.log.With("part", "engine"))
+	e := engine.New(machine, a.journal, a.clock, a.canvas(), a.counted(network), a.log.With("part", "engine"))
 	if a.opts.OnStep != nil {
 		e.OnStep(a.opts.OnStep)
 	}
