@@ -123,6 +123,25 @@ func TestStatusOfALink(t *testing.T) {
 	}
 }
 
+func TestMaxUsage(t *testing.T) {
+	w := newWorld(t, nil)
+	w.login()
+	w.create("R-1", `,"max_usage":3`)
+	for range 2 {
+		w.act("R-1", Pay, "QRIS")
+	}
+	if status, out := w.send("PUT", "/api/v2.0/payment-link/update/2301", `{"max_usage":1}`); status != 422 || at(out, "data.errors.max_usage") == nil {
+		t.Error("below the current usage:", status, out)
+	}
+	w.api("PUT", "/api/v2.0/payment-link/update/2301", `{"max_usage":2}`)
+	if _, err := w.Act("R-1", Action{Do: Pay}); err != ErrPaid {
+		t.Error("used up:", err)
+	}
+	if got := w.api("GET", "/api/v2.0/payment-link/2301", ""); at(got, "current_usage") != 2.0 || at(got, "status_computed") != "open" {
+		t.Error(got)
+	}
+}
+
 func TestDelete(t *testing.T) {
 	w := newWorld(t, nil)
 	w.login()
