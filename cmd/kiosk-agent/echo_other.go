@@ -1,0 +1,8 @@
+//go:build !linux
+
+package main
+
+import "os"
+
+// withoutEcho cannot be had here: the secret is piped in.
+func withoutEcho(*os.File) (restore func() error, ok bool) { return nil, false }

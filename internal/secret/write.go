@@ -1,0 +1,61 @@
+package secret
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MinLen is the least number of bytes of a secret that somebody sets: each checkout link is something to guess against.
+const MinLen = 20
+
+// Typed takes what a person typed or piped: one line, without its end. The error never repeats it.
+func Typed(b []byte) (Value, error) {
+	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+	switch {
+	case len(b) < MinLen:
+		return Value{}, fmt.Errorf("the secret has %d bytes, fewer than %d", len(b), MinLen)
+	case len(b) >= maxFile:
+		return Value{}, fmt.Errorf("the secret has %d bytes or more: that is no secret", maxFile)
+	case !utf8.Valid(b) || bytes.ContainsFunc(b, unicode.IsControl):
+		return Value{}, errors.New("the secret has several lines or unprintable characters: give the secret alone")
+	case len(bytes.TrimSpace(b)) != len(b):
+		return Value{}, errors.New("the secret begins or ends with a space: was it pasted with one?")
+	}
+	return New(b), nil
+}
+
+// WriteFile puts the secret into a file of mode 0600, whole or not at all. Run by root, the file belongs to whom the file at like, or its
+// directory, belonged before.
+func WriteFile(path string, v Value, like string) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("secret file: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("secret file: %w", err), os.Remove(tmp.Name()))
+		}
+	}()
+	_, err = tmp.Write(append(bytes.Clone(v.Reveal()), '\n'))
+	if err == nil {
+		err = giveLike(tmp, path, like)
+	}
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	if err = os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	dir, derr := os.Open(filepath.Dir(path))
+	if derr != nil {
+		return nil // it is there; only a power cut in the next seconds could undo it
+	}
+	_ = dir.Sync()
+	_ = dir.Close()
+	return nil
+}
