@@ -26,6 +26,7 @@ import (
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay/relayd"
 	"kiosk-agent/sandbox"
+	"kiosk-agent/sandbox/singapay"
 )
 
 // The names used in the house.
@@ -52,10 +53,12 @@ type Options struct {
 	Carriage      sandbox.Carriage
 	Extra         string   // appended to the agent's configuration: [[till.serial]] …
 	Tills         []string // names; default: one, Till
+	Provider      string   // payment.provider: SingaPay; "" = axs
+	Remember      bool     // what the simulated gateway knows survives too; with SandboxListen, under the same address
 	SuccessURL    string   // where the customer's phone goes after paying; "" = not sent
-	Query         bool     // the agent asks the gateway about payments
+	Query         bool     // the agent asks AXS about payments; it always asks SingaPay
 	Mode          string   // payment.mode; "" = link
-	Schemes       []string // axs.schemes
+	Schemes       []string // axs.schemes, or singapay.methods
 	OfflineLink   bool     // payment.offline_link
 	NoGateway     bool     // codes are asked for where nobody listens
 	Unknown404    bool     // the gateway answers 404 about a reference that it does not know, instead of an empty list
@@ -65,13 +68,15 @@ type Options struct {
 type House struct {
 	Agent      *agent.Agent
 	Relay      *relayd.Server
-	Sandbox    *sandbox.Server
+	Sandbox    *sandbox.Server  // the simulated AXS, where it is the provider
+	SingaPay   *singapay.Server // the simulated SingaPay, where it is
 	SandboxURL string
 	ConfigPath string
 	TillToken  secret.Value            // of the first till
 	TillTokens map[string]secret.Value // by the till's name
 	Tag        string
 
+	simulated simulated
 	sandboxLn net.Listener
 	log       *slog.Logger
 	stopRelay context.CancelFunc
@@ -88,18 +93,17 @@ func Open(ctx context.Context, o Options) (_ *House, err error) {
 			h.abandon()
 		}
 	}()
-	axsSecret, err := secret.EnsureFile(filepath.Join(o.Dir, "axs.secret"))
-	if err != nil {
-		return nil, err
-	}
 	if err := h.makeTills(&o); err != nil {
 		return nil, err
 	}
-	if err := h.openSandbox(o, axsSecret); err != nil {
+	if err := h.listenSandbox(o); err != nil {
 		return nil, err
 	}
 	hookURL, err := h.openRelay(ctx, o)
 	if err != nil {
+		return nil, err
+	}
+	if err := h.openSandbox(o, hookURL); err != nil {
 		return nil, err
 	}
 	cfg, err := h.writeConfig(o, hookURL)
@@ -129,23 +133,6 @@ func (h *House) makeTills(o *Options) (err error) {
 }
 
 func tillFile(dir, name string) string { return filepath.Join(dir, name+".token") }
-
-func (h *House) openSandbox(o Options, key secret.Value) (err error) {
-	if h.sandboxLn, err = net.Listen("tcp", or(o.SandboxListen, anyPort)); err != nil {
-		return fmt.Errorf("sandbox: %w", err)
-	}
-	h.SandboxURL = "http://" + h.sandboxLn.Addr().String()
-	unknown := sandbox.UnknownEmpty
-	if o.Unknown404 {
-		unknown = sandbox.Unknown404
-	}
-	h.Sandbox, err = sandbox.New(sandbox.Config{
-		Unknown:   unknown,
-		Merchants: []sandbox.Merchant{{Name: o.MerchantName, ClientID: ClientID, Secret: key, LinkIDs: []string{LinkID}, Carriage: o.Carriage}},
-		Faults:    o.Faults,
-	}, o.Log.With("program", "sandbox"))
-	return err
-}
 
 // openRelay starts the relay and makes the terminal, once in the life of a directory.
 func (h *House) openRelay(ctx context.Context, o Options) (hookURL string, err error) {
@@ -190,14 +177,6 @@ func (h *House) writeConfig(o Options, hookURL string) (*config.Config, error) {
 	for i, name := range o.Tills {
 		tills[i] = fmt.Sprintf("{name = %q, token = %q}", name, "file:"+tillFile(o.Dir, name))
 	}
-	query := ""
-	if o.Query {
-		query = h.SandboxURL + "/api/hpp/v2/transaction"
-	}
-	codes := h.SandboxURL
-	if o.NoGateway {
-		codes = "http://127.0.0.1:1" // tcpmux: nobody has it
-	}
 	settle := o.Settle
 	if settle == 0 {
 		settle = 5 * time.Second
@@ -205,21 +184,15 @@ func (h *House) writeConfig(o Options, hookURL string) (*config.Config, error) {
 	text := fmt.Sprintf(`# Written by the demo; kiosk-agent's commands work with it while the demo runs.
 [terminal]
 id = %q
+currency = %q
 
 [payment]
+provider = %q
 mode = %q
 settle = %q
 offline_link = %t
 
-[axs]
-payment_link = "%s/hpp/checkout/%s"
-client_id = %q
-secret = "file:%s"
-success_url = %q
-query_url = %q
-qr_url = "%s/api/hpp/v1/qrcode"
-schemes = [%s]
-
+%s
 [relay]
 url = "%s"
 token = "file:%s"
@@ -243,7 +216,7 @@ listen = %q
 
 [admin]
 socket = %q
-`, Terminal, or(o.Mode, "link"), settle, o.OfflineLink, h.SandboxURL, LinkID, ClientID, filepath.Join(o.Dir, "axs.secret"), o.SuccessURL, query, codes, quoted(o.Schemes),
+`, Terminal, o.Currency(), or(o.Provider, "axs"), or(o.Mode, "link"), settle, o.OfflineLink, h.gatewayConfig(o),
 		"ws"+strings.TrimPrefix(h.Relay.PublicURL(), "http"), filepath.Join(o.Dir, "relay.token"), hookURL,
 		or(o.TillListen, anyPort), strings.Join(tills, ", "), quoted(o.Origins),
 		or(o.DisplayListen, anyPort), filepath.Join(o.Dir, "display.token"), o.MerchantName,
@@ -276,14 +249,9 @@ func (h *House) Run(ctx context.Context) error {
 	defer stopSandbox()
 	side := new(errgroup.Group)
 	// Links are opened by phones under any name of this machine: the sandbox checks no Host, it guards nothing.
-	srv := &http.Server{Handler: h.Sandbox.Handler(), ReadHeaderTimeout: 5 * time.Second}
-	side.Go(func() error {
-		if err := srv.Serve(h.sandboxLn); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	side.Go(func() error { return h.Sandbox.Run(sandboxCtx) })
+	srv := &http.Server{Handler: h.simulated.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	side.Go(func() error { return h.serveSandbox(srv) })
+	side.Go(func() error { return h.simulated.Run(sandboxCtx) })
 	err := h.Agent.Run(ctx)
 	stopSandbox()
 	err = errors.Join(err, srv.Close(), side.Wait())

@@ -1,0 +1,64 @@
+package house_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"kiosk-agent/cmd/internal/house"
+	"kiosk-agent/payment"
+	"kiosk-agent/sandbox/singapay"
+)
+
+// withSingaPay is a house whose gateway is SingaPay, with links; withQRIS is one with QRIS codes.
+func withSingaPay(o *house.Options) { o.Provider = house.SingaPay }
+
+func withQRIS(o *house.Options) { o.Provider, o.Mode = house.SingaPay, "qr" }
+
+// button uses a button of SingaPay's page.
+func (p *phone) button(action, method string) {
+	p.t.Helper()
+	if status, page := p.fetch(http.MethodPost, p.link+"/act", url.Values{"action": {action}, "method": {method}}); status != http.StatusOK {
+		p.t.Fatalf("the button %s answers %d: %.600s", action, status, page)
+	}
+}
+
+// TestSingaPaySale: IDR 15 000.00, from the till's question to its acknowledgement; the webhook alone tells of the payment.
+func TestSingaPaySale(t *testing.T) {
+	t.Parallel()
+	const amount = 1_500_000
+	for mode, change := range map[string]func(*house.Options){"link": withSingaPay, "qris": withQRIS} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			s, x := open(t, change)
+			p := x.start("SALE", amount)
+			if screen := s.display.shows("pay", p.ID); !strings.Contains(screen.Amount, "15,000") && !strings.Contains(screen.Amount, "15000") {
+				t.Errorf("the display shows %+v", screen)
+			}
+			s.until(p.ID, payment.KindShown)
+			if mode == "link" {
+				scan(t, p.QRPayload).button("pay", "QRIS")
+			} else if _, err := s.h.SingaPay.Act(p.QRPayload, singapay.Action{Do: singapay.Pay}); err != nil {
+				t.Fatal(err)
+			}
+			done := x.approved(p.ID)
+			if done.Currency != payment.IDR || done.Amount != amount || done.ProviderRef == "" || done.QRPayload != "" {
+				t.Errorf("the till heard %+v", done)
+			}
+			x.acknowledge(done)
+			s.display.shows("approved", p.ID)
+			if got := s.h.SingaPay.Collected()[p.MerchantRef]; got.Paid != amount || got.Currency != "IDR" {
+				t.Errorf("SingaPay has collected %+v", got)
+			}
+			checkOrder(t, s.facts(p.ID), payment.KindRequested, payment.KindMintSent, payment.KindMinted, payment.KindShown, payment.KindNotified,
+				payment.KindOffered, payment.KindAcknowledged)
+			s.till().owedNothing()
+			for _, hidden := range []string{readFile(t, s.dir, "singapay.secret"), "eyJ"} {
+				if strings.Contains(s.log.String(), hidden) {
+					t.Errorf("the log has %.20q", hidden)
+				}
+			}
+		})
+	}
+}
