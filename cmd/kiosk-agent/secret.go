@@ -167,7 +167,12 @@ func (s setter) store(r config.SecretRef, v secret.Value) error {
 		return fmt.Errorf("%s cannot be sealed here: %w\nWithout sealing: %s = \"file:PATH\" in %s, and the same command again",
 			r.Name, err, r.Key, s.cfg.Path())
 	}
-	fmt.Fprintf(s.out, "%s is sealed in %s: only this machine opens it, and root on it.\nThe service must load it: LoadCredentialEncrypted=%s:%s\n", r.Name, path, name, path)
+	what := "only this machine opens it (its TPM), and root on it."
+	if _, err := s.creds(nil, "has-tpm2"); err != nil {
+		what = "this machine has no TPM that can be used, so the key lies on the same disk (/var/lib/systemd/credential.secret).\n" +
+			"A copy of this file alone is worthless; who takes the whole disk, or is root here, can read it."
+	}
+	fmt.Fprintf(s.out, "%s is sealed in %s: %s\nThe service must load it: LoadCredentialEncrypted=%s:%s\n", r.Name, path, what, name, path)
 	return nil
 }
 
