@@ -73,7 +73,11 @@ func (p *patient) relay(ctx context.Context) []Finding {
 // gateways are the hosts of the gateway's addresses, each once.
 func (p *patient) gateways() (probes []probe) {
 	var seen []string
-	for _, raw := range []string{p.cfg.AXS.PaymentLink, p.cfg.AXS.QueryURL, p.cfg.AXS.QRURL} {
+	addresses := []string{p.cfg.AXS.PaymentLink, p.cfg.AXS.QueryURL, p.cfg.AXS.QRURL}
+	if p.cfg.Payment.Provider == "singapay" {
+		addresses = []string{p.cfg.SingaPay.BaseURL}
+	}
+	for _, raw := range addresses {
 		u, err := url.Parse(raw)
 		if err != nil || u.Host == "" || slices.Contains(seen, u.Host) {
 			continue
