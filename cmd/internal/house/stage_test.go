@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +27,8 @@ type stage struct {
 	dir     string
 	log     *record
 	display *display // nil until showScreen
+	options house.Options
+	stop    func() // ends the house and waits for it
 }
 
 // newStage opens a house and runs it until the test ends.
@@ -39,23 +42,42 @@ func newStage(t testing.TB, change ...func(*house.Options)) *stage {
 	for _, c := range change {
 		c(&o)
 	}
-	var err error
-	if s.h, err = house.Open(t.Context(), o); err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.h.Run(ctx) }()
+	s.options = o
+	s.run()
 	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("the house ended with %v", err)
-		}
+		s.stop()
 		if t.Failed() {
 			t.Logf("end of the log:\n%s", s.log.tail())
 		}
 	})
 	return s
+}
+
+// run opens the house and runs it until stop.
+func (s *stage) run() {
+	s.t.Helper()
+	var err error
+	if s.h, err = house.Open(s.t.Context(), s.options); err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.h.Run(ctx) }()
+	s.stop = sync.OnceFunc(func() {
+		stop()
+		if err := <-done; err != nil {
+			s.t.Errorf("the house ended with %v", err)
+		}
+	})
+}
+
+// restart ends everything and opens it again; it returns a till of the new process, with a display.
+func (s *stage) restart() *till {
+	s.t.Helper()
+	s.stop()
+	s.run()
+	s.showScreen()
+	return s.till()
 }
 
 // showScreen starts a small display client.
