@@ -36,11 +36,11 @@ var backupFaults = []forgetfs.Fault{
 	{Op: forgetfs.Write | forgetfs.Fsync | forgetfs.Rename, Errno: syscall.EIO},
 }
 
-// TestBackupToADiskThatFails lets each operation on the backup's disk fail: then there is no backup and nothing else.
+// TestBackupToADiskThatFails lets operations on the backup's disk fail, each with -faultstep 1: then there is no backup and nothing else.
 func TestBackupToADiskThatFails(t *testing.T) {
 	path, head := sample(t)
 	for _, fault := range backupFaults {
-		for n, struck := 1, true; struck; n++ {
+		for n, struck := 1, true; struck; n += *faultStep {
 			disk := forgetfs.New(forgetfs.Config{Scratch: shmFiles}, nil)
 			dir := mount(t, disk)
 			fault.Nth = n
@@ -130,7 +130,7 @@ func mustBeOneOfTwo(t *testing.T, what string, n int, backup, path string, head 
 	}
 }
 
-// TestRestoreOnADiskThatFails lets operations on the journal's disk fail: each of the last ones, where files change their names.
+// TestRestoreOnADiskThatFails lets operations on the journal's disk fail, above all the last ones, where files change their names.
 func TestRestoreOnADiskThatFails(t *testing.T) {
 	backup, was, head := restoring(t)
 	run := func(fault forgetfs.Fault, n int) (struck bool) {
@@ -150,16 +150,16 @@ func TestRestoreOnADiskThatFails(t *testing.T) {
 	for _, fault := range backupFaults {
 		n := 1
 		for run(fault, n) {
-			n += 9
+			n += *faultStep
 		}
-		for last := n - 25; last < n; last++ {
+		for last := n - *faultStep - 20; last < n; last += (*faultStep + 1) / 2 {
 			run(fault, last)
 		}
 	}
 }
 
-// TestRestorePowerCut cuts the power at operations of a restoration: at each of the last ones, where files change their names, several
-// times.
+// TestRestorePowerCut cuts the power at operations of a restoration, above all at the last ones, where files change their names: with
+// -faultstep 1 at each of these, several times.
 func TestRestorePowerCut(t *testing.T) {
 	backup, was, head := restoring(t)
 	seed := uint64(0)
@@ -182,13 +182,14 @@ func TestRestorePowerCut(t *testing.T) {
 		unmount(t, disk)
 		return ops
 	}
-	for _, names := range []forgetfs.Names{forgetfs.Ordered, forgetfs.OwnEntry, forgetfs.ManPage} {
+	step, times := max(1, *faultStep/4), max(1, 6 / *faultStep)
+	for i, names := range []forgetfs.Names{forgetfs.Ordered, forgetfs.OwnEntry, forgetfs.ManPage} {
 		ops := run(0, names)
-		for n := 1; n < ops-14; n += 20 {
+		for n := 1 + i; n < ops-14; n += 8 * *faultStep {
 			run(n, names)
 		}
-		for n := ops - 14; n <= ops; n++ {
-			for range 3 {
+		for n := ops - 14 + i%step; n <= ops; n += step { // together they cut at each
+			for range times {
 				run(n, names)
 			}
 		}
