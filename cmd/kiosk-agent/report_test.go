@@ -31,18 +31,21 @@ func TestWatchdogIsFedByTheEngineOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var e stuckable
 		e.snap.Store(&engine.Snapshot{Ready: true})
-		var told []string
-		s := service{watchdog: 24 * time.Second, tell: func(state string) { told = append(told, state) }}
+		said := make(chan string, 16)
+		s := service{watchdog: 24 * time.Second, tell: func(state string) { said <- state }}
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan struct{})
 		go func() { s.report(ctx, &e); close(done) }()
 		expect := func(want ...string) {
 			t.Helper()
 			synctest.Wait()
+			var told []string
+			for len(said) > 0 {
+				told = append(told, <-said)
+			}
 			if diff := cmp.Diff(want, told); diff != "" {
 				t.Error(diff)
 			}
-			told = nil
 		}
 		expect("WATCHDOG=1\nSTATUS=Ready: a sale can start.")
 		time.Sleep(8 * time.Second)

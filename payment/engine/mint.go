@@ -50,6 +50,9 @@ func (m *Machine) wallet(asked []string) string {
 			return w
 		}
 	}
+	if len(m.cfg.Wallets) > 0 {
+		return asked[0]
+	}
 	return ""
 }
 

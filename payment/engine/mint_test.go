@@ -59,10 +59,11 @@ func TestTheWallet(t *testing.T) {
 		asked  []string
 		want   []string
 	}{
-		"the usual one":        {wallets, nil, []string{"paynow"}},
-		"the till's":           {wallets, []string{"alipay"}, []string{"alipay"}},
-		"the till's several":   {wallets, []string{"alipay", "paynow"}, []string{"paynow"}},
-		"the gateway's choice": {func(*engine.Config) {}, nil, nil},
+		"the usual one":             {wallets, nil, []string{"paynow"}},
+		"the till's":                {wallets, []string{"alipay"}, []string{"alipay"}},
+		"another of the terminal's": {func(c *engine.Config) { c.Wallets = []string{"paynow"} }, []string{"alipay"}, []string{"alipay"}},
+		"the till's several":        {wallets, []string{"alipay", "paynow"}, []string{"paynow"}},
+		"the gateway's choice":      {func(*engine.Config) {}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, remote, tc.change, func(c *engine.Config) { c.Schemes = []string{"paynow", "alipay"} })
