@@ -1,4 +1,4 @@
-// Kiosk-demo runs agent, relay and a simulated AXS in one process, for trying it: with --once it plays one sale by itself.
+// Kiosk-demo runs agent, relay and a simulated gateway in one process, for trying it: with --once it plays one sale by itself.
 package main
 
 import (
@@ -34,8 +34,8 @@ func main() {
 	}
 }
 
-// gateways are the values of --gateway: AXS's checkout link, and its codes for one wallet.
-var gateways = [...]string{"axs", "axs-qr"}
+// gateways are the values of --gateway: AXS's checkout link, its codes for one wallet, and SingaPay's payment link.
+var gateways = [...]string{"axs", "axs-qr", house.SingaPay}
 
 type options struct {
 	once    bool
@@ -62,8 +62,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.display, "display", "127.0.0.1:7655", "address of the customer display")
 	fs.StringVar(&o.metrics, "metrics", "127.0.0.1:7656", "address of metrics and health")
 	fs.StringVar(&o.page, "page", "127.0.0.1:7657", "address of the till page")
-	fs.StringVar(&o.sandbox, "sandbox", "127.0.0.1:7658", "address of the simulated AXS")
-	fs.StringVar(&o.amount, "amount", "10.23", "amount of the sale that --once plays")
+	fs.StringVar(&o.sandbox, "sandbox", "127.0.0.1:7658", "address of the simulated gateway")
+	fs.StringVar(&o.amount, "amount", "", "amount of the sale that --once plays (default: 10.23, in rupiah 15000)")
 	fs.StringVar(&o.chrome, "chromium", "", "browser that --once uses as the display (default: the one on PATH; \"none\": a small display client)")
 	fs.StringVar(&o.gateway, "gateway", gateways[0], "what the customer scans: "+strings.Join(gateways[:], ", "))
 	if err := fs.Parse(args); err != nil {
@@ -74,6 +74,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	if !slices.Contains(gateways[:], o.gateway) {
 		return o, fmt.Errorf("there is no gateway %.40q: use one of %s", o.gateway, strings.Join(gateways[:], ", "))
+	}
+	if o.amount == "" {
+		o.amount = "10.23"
+		if o.gateway == house.SingaPay {
+			o.amount = "15000"
+		}
 	}
 	if o.once { // beside a demo that runs already
 		o.till, o.display, o.metrics, o.sandbox = "", "", "", ""
@@ -104,8 +110,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		Dir: o.dir, Log: log, Version: "demo", TillListen: o.till, DisplayListen: o.display, MetricsListen: o.metrics,
 		SandboxListen: o.sandbox, MerchantName: "Kopi & Toast", Origins: []string{"http://" + o.page}, Query: true,
 	}
-	if o.gateway == "axs-qr" {
+	switch o.gateway {
+	case "axs-qr":
 		options.Mode = "qr"
+	case house.SingaPay:
+		options.Provider = house.SingaPay
 	}
 	var line *cable
 	if !o.once {
@@ -144,20 +153,21 @@ func serve(ctx context.Context, h *house.House, o options, line *cable, out io.W
 	go func() { served <- srv.Serve(ln) }()
 
 	fmt.Fprintf(out, `
-kiosk-agent demo: agent, relay and a simulated AXS on this machine. No money moves.
+kiosk-agent demo: agent, relay and a simulated %s on this machine. No money moves.
 
   1. Customer display   %s
   2. Till               http://%s/#url=%s&token=%s
   3. Phone              %s
-     Simulated AXS      %s/
+     Simulated %-8s %s/
      Metrics            %s/metrics
 
 Open 1 first (a sale needs a display), then 2, and start a sale. The commands work too, in another terminal:
-  bin/kiosk-agent --config %s pay 10.23
-  bin/kiosk-agent till --serial %s      (a till on an ECR line: "status", "qr 10.23", "last")
+  bin/kiosk-agent --config %s pay %s
+  bin/kiosk-agent till --serial %s      (a till on an ECR line: "status", "qr %s", "last")
 Ctrl-C stops the demo.
 
-`, h.Agent.DisplayLogin(), o.page, h.Agent.TillURL(), string(h.TillToken.Reveal()), phone(o.gateway), h.SandboxURL, h.Agent.MetricsURL(), h.ConfigPath, line.Till)
+`, title(o.gateway), h.Agent.DisplayLogin(), o.page, h.Agent.TillURL(), string(h.TillToken.Reveal()), phone(o.gateway), title(o.gateway), h.SandboxURL,
+		h.Agent.MetricsURL(), h.ConfigPath, o.amount, line.Till, o.amount)
 
 	news := make(chan payment.Payment, 64)
 	defer h.Agent.Watch(func(p payment.Payment) {
@@ -175,14 +185,6 @@ Ctrl-C stops the demo.
 			return errors.Join(err, srv.Close(), ignoreClosed(<-served))
 		}
 	}
-}
-
-// phone says what to do in the customer's place.
-func phone(gateway string) string {
-	if gateway == "axs-qr" {
-		return "open the payment on the page of the simulated AXS, and pay it there: no real wallet can"
-	}
-	return "scan the code, or open the link that is printed below it"
 }
 
 func ignoreClosed(err error) error {

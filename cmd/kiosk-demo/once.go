@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/cookiejar"
-	"net/url"
 	"os"
 	"os/exec"
 	"slices"
@@ -21,7 +18,6 @@ import (
 	"kiosk-agent/cmd/internal/timeline"
 	"kiosk-agent/device"
 	"kiosk-agent/payment"
-	"kiosk-agent/sandbox"
 )
 
 // onceWithin bounds the whole sale.
@@ -122,7 +118,7 @@ func removeProfile(dir string) error {
 }
 
 func (s *sale) play(ctx context.Context, o options) error {
-	money, err := payment.ParseMoney(o.amount, payment.SGD)
+	money, err := payment.ParseMoney(o.amount, currency(o.gateway))
 	if err != nil {
 		return err
 	}
@@ -143,11 +139,7 @@ func (s *sale) play(ctx context.Context, o options) error {
 	if err := s.waitShown(ctx, pay.ID); err != nil {
 		return err
 	}
-	scan := s.phone
-	if o.gateway == "axs-qr" {
-		scan = s.wallet
-	}
-	if err := scan(ctx, pay.QRPayload); err != nil {
+	if err := s.customer(o.gateway)(ctx, pay.QRPayload); err != nil {
 		return err
 	}
 	for !pay.Final {
@@ -217,64 +209,6 @@ func (s *sale) waitShown(ctx context.Context, id string) error {
 	}
 }
 
-// phone does what a customer does: opens the link of the code, and presses a button on the page.
-func (s *sale) phone(ctx context.Context, link string) error {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		return err
-	}
-	client := &http.Client{Jar: jar, Timeout: 10 * time.Second}
-	u, err := url.Parse(link)
-	if err != nil {
-		return err
-	}
-	if err := fetch(ctx, client, http.MethodGet, link, nil); err != nil {
-		return err
-	}
-	s.note("phone", "opened the checkout page")
-	form := url.Values{"data": {u.Query().Get("data")}, "action": {"pay"}, "scheme": {"PAYNOW"}}
-	u.Path, u.RawQuery = u.Path+"/act", ""
-	if err := fetch(ctx, client, http.MethodPost, u.String(), form); err != nil {
-		return err
-	}
-	s.note("phone", "paid with PayNow")
-	return nil
-}
-
-// wallet does what the customer's app does with a code: it scans it, and pays.
-func (s *sale) wallet(ctx context.Context, code string) error {
-	paid, err := s.h.Sandbox.Scan(code)
-	if err != nil {
-		return err
-	}
-	s.note("phone", "scanned the code for %s", payment.Money{Amount: paid.Amount, Currency: payment.SGD})
-	if _, err := s.h.Sandbox.Act(paid.MerchantRef, sandbox.Action{Do: sandbox.Pay}); err != nil {
-		return err
-	}
-	s.note("phone", "paid with %s", paid.Schemes[0].Title())
-	return ctx.Err()
-}
-
-func fetch(ctx context.Context, client *http.Client, method, target string, form url.Values) error {
-	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(form.Encode()))
-	if err != nil {
-		return err
-	}
-	if form != nil {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	page, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("the checkout page answered %s: %.200s", resp.Status, page)
-	}
-	return err
-}
-
 // conclude prints the timeline and says whether the sale went as it must.
 func (s *sale) conclude(pay device.Payment) error {
 	facts, err := s.h.Agent.Facts(pay.ID)
@@ -284,9 +218,7 @@ func (s *sale) conclude(pay device.Payment) error {
 	for _, f := range facts {
 		s.moments = append(s.moments, moment{f.At, "journal", strings.TrimSpace(string(f.Kind()) + "  " + timeline.Describe(f.Data))})
 	}
-	for _, w := range s.h.Sandbox.Webhooks() {
-		s.moments = append(s.moments, moment{w.SentAt, "AXS", fmt.Sprintf("webhook %s, the relay answered %d", w.State, w.HTTPStatus)})
-	}
+	s.noteWebhooks()
 	slices.SortStableFunc(s.moments, func(a, b moment) int { return a.at.Compare(b.at) })
 	fmt.Fprintf(s.out, "\nTimeline of payment %s, %s %s\n\n", pay.ID, pay.Currency, payment.Money{Amount: pay.Amount, Currency: pay.Currency}.Decimal())
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
