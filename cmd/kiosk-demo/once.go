@@ -155,7 +155,11 @@ func (s *sale) play(ctx context.Context, o options) error {
 			return fmt.Errorf("no outcome: %w", ctx.Err())
 		}
 	}
-	s.note("till", "heard %s (%s, %s)", pay.Status, pay.Scheme, pay.ProviderRef)
+	proof := []string{pay.Scheme, pay.ProviderRef}
+	if pay.Scheme == "" { // SingaPay's word about a payment does not name the way to pay
+		proof = proof[1:]
+	}
+	s.note("till", "heard %s (%s)", pay.Status, strings.Join(proof, ", "))
 	if err := till.Call(ctx, "payment.acknowledge", map[string]any{"id": pay.ID, "revision": pay.Revision}, nil); err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ type Terminal struct {
 
 // Payment is [payment].
 type Payment struct {
-	Provider       string   `toml:"provider" doc:"The gateway: axs."`
+	Provider       string   `toml:"provider" doc:"The gateway: axs or singapay."`
 	Mode           string   `toml:"mode" doc:"link: the QR code holds the gateway's checkout link. qr: the gateway makes a code for one wallet (PayNow, Alipay, WeChat Pay), which the customer's app scans; needs qr_url."`
 	Timeout        Duration `toml:"timeout" doc:"The customer's time to pay, 30s to 900s."`
 	Settle         Duration `toml:"settle" doc:"After a cancel or the deadline, how long a payment made in the last moment has to be reported."`

@@ -6,6 +6,7 @@ package timeline
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -67,7 +68,7 @@ func Describe(d payment.Data) string {
 	case payment.Requested:
 		return d.Money.String() + " by " + d.Till
 	case payment.MintSent:
-		return strings.TrimSpace("a " + d.Scheme + " code")
+		return said("a", d.Scheme, "code")
 	case payment.Minted:
 		return fmt.Sprintf("a %s of %d characters", whatIsScanned(d), len(d.Payload))
 	case payment.MintFailed:
@@ -81,7 +82,7 @@ func Describe(d payment.Data) string {
 	case payment.DeadlinePassed:
 		return d.Reason
 	case payment.Notified:
-		return strings.TrimSpace(fmt.Sprintf("%s: %s %s %s %s", d.Source, d.Record.Type, d.Record.Status, d.Record.Scheme, d.Record.TransactionRef))
+		return said(string(d.Source)+":", d.Record.Type, d.Record.Status, d.Record.Scheme, d.Record.TransactionRef)
 	case payment.Offered:
 		return fmt.Sprintf("revision %d (%s) to the till", d.Revision, d.Status)
 	case payment.Acknowledged:
@@ -93,4 +94,9 @@ func Describe(d payment.Data) string {
 	default:
 		return ""
 	}
+}
+
+// said joins what there is.
+func said(words ...string) string {
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
