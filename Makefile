@@ -1,4 +1,4 @@
-# make demo     everything on this machine against a simulated AXS: a till page, a customer display, a phone's checkout
+# make demo     everything on this machine against a simulated gateway: a till page, a customer display, a phone's checkout
 # make test     all tests; installs what they need
 GO      ?= go
 LINT    := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 
 .PHONY: powercuts demo demo-once build test lint bench fuzz torture sim sim-mutants vuln setup clean
 
-# GATEWAY=axs-qr: codes for one wallet instead of links.
+# GATEWAY=axs|axs-qr|singapay: AXS's links, its codes for one wallet, or SingaPay's links in rupiah.
 GATEWAY ?= axs
 demo: build
 	bin/kiosk-demo --gateway $(GATEWAY)
@@ -24,7 +24,7 @@ setup:
 
 test: setup
 	$(GO) test -timeout 20m ./...
-	$(GO) test -timeout 20m -race ./payment/engine/... ./device/... ./relay/... ./sandbox
+	$(GO) test -timeout 20m -race ./payment/engine/... ./device/... ./relay/... ./sandbox/...
 
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt would change these files"; exit 1; }
