@@ -67,6 +67,22 @@ powercuts: setup
 	$(GO) test -timeout 60m -count 1 -v ./offline -run 'TestPowerCut|TestEachFileOperationFails' -cuts 200 -faultstep 1
 	$(GO) test -timeout 60m -count 1 -v ./relay/relayd -run TestPowerCut -cuts 200
 
+# Debian packages of the three architectures, their SBOMs and checksums, in dist/: make packages ARCHS=amd64 for one.
+ARCHS ?= amd64 arm64 armhf
+packages:
+	@.ci/setup-packages
+	nice packaging/build $(ARCHS)
+
+# The packages in a Debian of their own, with systemd as its first process: as root. RUN=TestPackages for one of the tests.
+test-packages:
+	@.ci/setup-packages
+	nice $(GO) test ./cmd/internal/packages -packages -v -timeout 60m -count 1 $(if $(RUN),-run '^$(RUN)$$')
+
+# Windows is compiled and kept compiling.
+windows:
+	@.ci/setup-packages
+	CGO_ENABLED=1 CC=x86_64-w64-mingw32-gcc GOOS=windows GOARCH=amd64 nice $(GO) build -trimpath -o bin/windows/ ./cmd/kiosk-agent ./cmd/kiosk-relay
+
 # Needs the vulnerability database on the network.
 vuln:
 	$(VULN) ./...

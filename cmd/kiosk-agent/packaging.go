@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -49,7 +50,8 @@ func newCheckUpgrade() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := agent.CheckSecrets(c, credDir()); err != nil {
+			opts := agent.Options{Version: versionText(), Log: slog.New(slog.DiscardHandler), CredDir: credDir()}
+			if err := agent.Check(c, opts); err != nil {
 				return failed(c.Locate(err))
 			}
 			if len(args) == 1 {
