@@ -75,7 +75,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.PersistentFlags().String("config", "/etc/kiosk-agent/config.toml", "configuration `FILE`")
-	root.AddCommand(newRun(), newCheckConfig(), newStatus(), newPay(), newJournal(), newECR(), newTill(), newResolve(), newRecover(), newWorklist(), newBackup(), newRestore(), newVersion(), newMan(), newCheckUpgrade(), newDoctor(), newSupportBundle(), newSecret())
+	root.AddCommand(newRun(), newCheckConfig(), newStatus(), newPay(), newJournal(), newECR(), newTill(), newResolve(), newRecover(), newWorklist(), newBackup(), newRestore(), newVersion(), newMan(), newCheckUpgrade(), newDoctor(), newSupportBundle(), newSecret(), newInit())
 	return root
 }
 

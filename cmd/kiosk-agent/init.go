@@ -1,0 +1,188 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"kiosk-agent/cmd/internal/setup"
+)
+
+const initHelp = `init makes a new kiosk: the tokens of its till and its display, its enrolment at the relay with a one-time code, and a configuration that
+passes check-config. What neither flags nor the fleet's file say is asked for where standard input is a terminal.
+
+A fleet's file holds the keys of the configuration that all its kiosks share, and where wanted a table [kiosks.ID] for each, with its
+code and keys of its own. Flags win over the file. The code is used only after everything has been checked that can be
+checked here; until the relay has answered, nothing is written.`
+
+// newKiosk is init as it was called.
+type newKiosk struct {
+	kiosk setup.Kiosk
+	id    string
+	fleet string
+	flags []flagKey
+}
+
+// flagKey is a key of the configuration that has a flag and, where it must have a value, a question.
+type flagKey struct {
+	flag, key, usage, question string
+	value                      string
+}
+
+func newInit() *cobra.Command {
+	n := &newKiosk{flags: []flagKey{
+		{flag: "relay", key: "relay.url", usage: "the relay's `URL`: wss://HOST", question: "The relay's address (wss://HOST)"},
+		{flag: "payment-link", key: "axs.payment_link", usage: "AXS payment link, a `URL`", question: "AXS payment link (https://HOST/hpp/checkout/LINKID)"},
+		{flag: "client-id", key: "axs.client_id", usage: "AXS Client `ID`", question: "AXS Client ID"},
+		{flag: "query-url", key: "axs.query_url", usage: "AXS transaction query, a `URL` without the LINKID"},
+		{flag: "merchant-name", key: "display.merchant_name", usage: "`NAME` shown to the customer"},
+	}}
+	cmd := &cobra.Command{
+		Use: "init", Short: "Make a new kiosk: secrets, enrolment at the relay, configuration", Long: initHelp, Args: cobra.NoArgs,
+		RunE: n.run,
+	}
+	f := cmd.Flags()
+	f.StringVar(&n.id, "id", "", "the terminal's `ID`, as the relay has it")
+	f.StringVar(&n.kiosk.Code, "code", "", "the enrolment `CODE` that kiosk-relay terminal code ID prints")
+	for i := range n.flags {
+		f.StringVar(&n.flags[i].value, n.flags[i].flag, "", n.flags[i].usage)
+	}
+	f.StringVar(&n.fleet, "fleet", "", "TOML `FILE` with what the kiosks of a fleet share")
+	f.StringVar(&n.kiosk.Dir, "dir", "/etc/kiosk-agent", "`DIRECTORY` of the configuration")
+	f.StringVar(&n.kiosk.State, "state", "/var/lib/kiosk-agent", "`DIRECTORY` of the journal and of the kiosk's own tokens")
+	f.BoolVar(&n.kiosk.Replace, "force", false, "replace an existing configuration (kept as config.toml.old) and relay token")
+	return cmd
+}
+
+func (n *newKiosk) run(cmd *cobra.Command, _ []string) (err error) {
+	if cmd.Flags().Changed("config") {
+		return errors.New("init writes config.toml below --dir: say that instead of --config")
+	}
+	k := &n.kiosk
+	k.CredDir = credDir()
+	for _, dir := range []*string{&k.Dir, &k.State} {
+		if *dir, err = filepath.Abs(*dir); err != nil {
+			return failed(err)
+		}
+	}
+	if _, err := os.Lstat(k.Path()); err == nil && !k.Replace { // before anything is asked
+		return failed(fmt.Errorf("%s is there already; --force replaces it, and keeps it as config.toml.old", k.Path()))
+	}
+	if err := n.collect(asker{cmd.InOrStdin(), cmd.ErrOrStderr()}); err != nil {
+		return failed(err)
+	}
+	made, err := setup.Run(cmd.Context(), *k)
+	if err != nil {
+		return failed(err)
+	}
+	n.report(cmd.OutOrStdout(), made)
+	return nil
+}
+
+// collect puts together what flags and the fleet's file say, and asks for what is missing.
+func (n *newKiosk) collect(a asker) error {
+	var missing []string
+	want := func(value *string, flag, question string) {
+		if *value == "" {
+			if *value = a.ask(question); *value == "" {
+				missing = append(missing, "--"+flag)
+			}
+		}
+	}
+	want(&n.id, "id", "The terminal's ID, as the relay has it")
+	n.kiosk.Values = setup.Values{}
+	if n.fleet != "" {
+		fleet, err := setup.ReadFleet(n.fleet)
+		if err != nil {
+			return err
+		}
+		if n.id != "" {
+			values, code, err := fleet.Kiosk(n.id)
+			if err != nil {
+				return err
+			}
+			n.kiosk.Values = values
+			if n.kiosk.Code == "" {
+				n.kiosk.Code = code
+			}
+		}
+	}
+	values := n.kiosk.Values
+	provider := values.Text("payment.provider")
+	for _, f := range n.flags {
+		if f.value == "" {
+			f.value = values.Text(f.key)
+		}
+		if f.question != "" && (provider == "" || provider == "axs" || !strings.HasPrefix(f.key, "axs.")) {
+			want(&f.value, f.flag, f.question)
+		}
+		if f.value != "" {
+			values.Set(f.key, f.value)
+		}
+	}
+	want(&n.kiosk.Code, "code", "The enrolment code (kiosk-relay terminal code "+n.id+")")
+	if len(missing) > 0 {
+		return fmt.Errorf("missing: %s (or, but for --id, in the file of --fleet)", strings.Join(missing, ", "))
+	}
+	values.Set("terminal.id", n.id)
+	return nil
+}
+
+// report says what is left to do.
+func (n *newKiosk) report(w io.Writer, made *setup.Made) {
+	c := made.Config
+	suffix := ""
+	if n.kiosk.Dir != "/etc/kiosk-agent" {
+		suffix = " --config " + n.kiosk.Path()
+	}
+	fmt.Fprintf(w, "%s is enrolled at %s, and %s is written (tag %s).\n\nLeft to do:\n", c.Terminal.ID, c.Relay.URL, n.kiosk.Path(), c.TerminalTag())
+	step := 0
+	say := func(format string, args ...any) {
+		step++
+		fmt.Fprintf(w, "  %d. "+format+"\n", append([]any{step}, args...)...)
+	}
+	for _, ref := range made.Missing {
+		say("The secret %s, which only you have: kiosk-agent secret set %s%s", ref.Key, ref.Name, suffix)
+	}
+	for _, ref := range c.Secrets() {
+		if path, ok := strings.CutPrefix(ref.Ref, "file:"); ok && strings.HasPrefix(ref.Name, "till:") {
+			say("The till %s gets the token that is in %s.", strings.TrimPrefix(ref.Name, "till:"), path)
+		}
+	}
+	if made.Merchant != "" {
+		say("The relay counts this terminal to the merchant %s. Where the gateway posts to the merchant's hook URL, relay.hook_url must be that one.", made.Merchant)
+	}
+	if c.Payment.Provider == "singapay" {
+		say("The notification URL in SingaPay's dashboard must be relay.hook_url.")
+	}
+	say("kiosk-agent check-config%s, then systemctl restart kiosk-agent, then kiosk-agent doctor%s", suffix, suffix)
+}
+
+// asker asks a person at a terminal, and nobody else.
+type asker struct {
+	in  io.Reader
+	out io.Writer
+}
+
+// ask returns what was typed; "" where nobody can be asked or nothing was answered.
+func (a asker) ask(question string) string {
+	f, ok := a.in.(*os.File)
+	if !ok {
+		return ""
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return ""
+	}
+	fmt.Fprintf(a.out, "%s: ", question)
+	line, err := readLine(f)
+	if err != nil {
+		fmt.Fprintln(a.out)
+		return ""
+	}
+	return strings.TrimSpace(string(line))
+}

@@ -1,0 +1,76 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/creack/pty"
+)
+
+// TestInitAsks: at a terminal, init asks for what neither flags nor the fleet's file have said, and for nothing else.
+func TestInitAsks(t *testing.T) {
+	relay := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"id": "K001", "token": "a-token-of-the-relay-with-43-characters-123", "hook_url": "https://relay.example/hook/ROUTE"}`)
+	}))
+	defer relay.Close()
+	dir := t.TempDir()
+	fleet := filepath.Join(dir, "fleet.toml")
+	if err := os.WriteFile(fleet, []byte("[axs]\nclient_id = \"client-1\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	person, terminal, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer person.Close()
+	defer terminal.Close()
+	asked, prompt := io.Pipe()
+	var questions []string
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		answers := []string{"K001", relay.URL, "0123 4567 89AB CDEF 0123 4567 89AB CDEF"}
+		for buf := make([]byte, 1000); ; {
+			n, err := asked.Read(buf)
+			if err != nil {
+				return
+			}
+			if questions = append(questions, string(buf[:n])); len(questions) <= len(answers) {
+				_, _ = io.WriteString(person, answers[len(questions)-1]+"\n")
+			}
+		}
+	}()
+	var out bytes.Buffer
+	root := newRoot()
+	root.SetArgs([]string{"init", "--dir", filepath.Join(dir, "etc"), "--state", filepath.Join(dir, "var"), "--fleet", fleet,
+		"--payment-link", "https://checkout.example/hpp/checkout/link-1"})
+	root.SetIn(terminal)
+	root.SetOut(&out)
+	root.SetErr(prompt)
+	err = root.Execute()
+	_ = prompt.Close()
+	<-done
+	if err != nil {
+		t.Fatalf("%v\nasked: %q", err, questions)
+	}
+	if all := strings.Join(questions, "|"); len(questions) != 3 || !strings.Contains(all, "terminal's ID") || !strings.Contains(all, "|The relay's address") ||
+		!strings.Contains(all, "kiosk-relay terminal code K001") {
+		t.Errorf("asked: %q", questions)
+	}
+	for _, want := range []string{"K001 is enrolled at ws://127.0.0.1:", "kiosk-agent secret set axs --config " + dir, "The till till-1 gets the token that is in " + dir, "check-config --config"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "a-token-of-the-relay") || strings.Contains(out.String(), "ROUTE") {
+		t.Errorf("a secret was printed:\n%s", out.String())
+	}
+}
