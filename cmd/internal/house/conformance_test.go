@@ -141,7 +141,6 @@ var scenarios = []struct {
 		s.end(done)
 	}},
 	{"restart", func(s *sale) {
-		s.scan(s.p)
 		s.till = s.restart()
 		s.display.shows("pay", s.p.ID)
 		var again device.Payment
@@ -149,6 +148,7 @@ var scenarios = []struct {
 		if again.ID != s.p.ID || again.QRPayload != s.p.QRPayload || again.Status != payment.StatusAwaiting {
 			s.t.Errorf("after the restart: %+v", again)
 		}
+		s.scan(s.p)
 		s.pay(s.p)
 		s.end(s.till.approved(s.p.ID))
 	}},
