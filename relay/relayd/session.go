@@ -49,6 +49,9 @@ type session struct {
 	headTick *time.Timer
 }
 
+// lingerFor is how long the agent may take to answer a close.
+const lingerFor = time.Second
+
 type sent struct {
 	position relay.Position
 	received time.Time
@@ -84,10 +87,16 @@ func (s *session) run(ctx context.Context) {
 	var f farewell
 	if errors.As(err, &f) {
 		s.sendClose(f.code, f.text)
+		// A connection that is closed while something of the agent's is unread is reset, and the agent would not hear why: its answer to
+		// the close is read first.
+		late := time.AfterFunc(lingerFor, func() { _ = s.conn.Close() })
+		defer late.Stop()
+	} else {
+		_ = s.conn.Close()
 	}
-	_ = s.conn.Close()
 	cancel()
 	s.drain(readerDone)
+	_ = s.conn.Close()
 	s.saveHead(context.Background())
 	s.log.Info("terminal disconnected", "conn", s.id, "err", err)
 }
