@@ -408,7 +408,7 @@ func TestSalvage(t *testing.T) {
 		{"no logo", `logo = ""`, `logo = "/nowhere/logo.png"`, true, "display.logo: cannot be read"},
 		{"no dialect", `dialect = "paycube"`, `dialect = "/nowhere/dialect.toml"`, true, "till.serial[0].dialect: "},
 		{"a typing error", "merchant_name", "merchant_nane", false, "no such key"},
-		{"a value that is not possible", `currency = "SGD"`, `currency = "XXX"`, false, "terminal.currency"},
+		{"a value that is not possible", `currency = "SGD"`, `currency = "QQQ"`, false, "terminal.currency"},
 		{"no TOML", "[terminal]", "[terminal", false, ":1: "},
 	} {
 		text := strings.Replace(fullText(t), tc.old, tc.new, 1)
