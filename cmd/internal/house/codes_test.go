@@ -53,6 +53,7 @@ func TestCodeSale(t *testing.T) {
 			if !slices.Equal(screen.Schemes, []string{named}) {
 				t.Errorf("the display shows the code for %v", screen.Schemes)
 			}
+			s.until(p.ID, payment.KindShown)
 			if paid := scanned(t, s.h.Sandbox, p.QRPayload, sandbox.Pay); paid.MerchantRef != p.MerchantRef || paid.Amount != 1023 {
 				t.Errorf("the customer paid %+v", paid)
 			}
