@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"kiosk-agent/internal/networds"
 	"kiosk-agent/payment"
 )
 
@@ -144,8 +145,8 @@ func (g *Gateway) networkFailure(caller, limited context.Context, address string
 	case isDNS:
 		return "cannot resolve host " + host
 	}
-	if words := tlsFailure(host, err); words != "" {
+	if words := networds.TLS(host, err); words != "" {
 		return words
 	}
-	return connectionFailure(address, err)
+	return networds.Connection(address, err)
 }
