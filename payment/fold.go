@@ -90,7 +90,7 @@ func (f *Folder) take(fact Fact) {
 	case MintFailed:
 		if !f.p.Minted && !f.p.Final {
 			f.e.MintFailed = true
-			f.p.Reason = &Reason{Code: "mint_failed", Message: d.Message}
+			f.p.Reason = &Reason{Code: d.Reason, Message: d.Message}
 		}
 	case Minted:
 		if f.e.MintFailed || f.p.Minted {

@@ -109,6 +109,51 @@ func TestTooSmallScreenSaysSo(t *testing.T) {
 	}
 }
 
+// TestTheCustomerTouches: each touch tells the agent once, and what was touched is seen at once.
+func TestTheCustomerTouches(t *testing.T) {
+	s := newStand(t, testConfig(), nil)
+	for _, sz := range []size{sizes[0], sizes[3]} {
+		tb := newTab(t, sz)
+		tb.sign(s)
+		offer := Screen{Kind: KindChoose, Payment: "P1", Revision: 1, Amount: "10.23", Currency: "SGD", Schemes: []string{"paynow", "alipay", "wechatpay"}, Deadline: time.Minute}
+		s.Show(offer)
+		s.events.awaitShown(t, offer)
+		if !s.State().Touch {
+			t.Error("the page says that nothing can be chosen on it")
+		}
+		for _, name := range []string{"WeChat Pay", "Alipay"} {
+			tb.do(chromedp.Click(`button[data-brand="` + name + `"]`))
+			if h := s.events.await(t, "chose", nil); h.payment != "P1" || h.kind != strings.ToLower(strings.ReplaceAll(name, " ", "")) {
+				t.Errorf("touched %s, the agent hears %+v", name, h)
+			}
+			if !evaluate[bool](tb, `document.querySelectorAll('#choices button:disabled').length === 3 && document.querySelector('.pressed').textContent === '`+name+`'`) {
+				t.Error("a second touch would count, or the first is not seen")
+			}
+			tb.until(`document.querySelectorAll('#choices button:enabled').length === 3`) // nothing came of it: the customer may try again
+		}
+		pay := payScreen("P1", 582)
+		s.Show(pay)
+		s.events.awaitShown(t, pay)
+		if !evaluate[bool](tb, `document.querySelectorAll('#choices button').length === 0`) {
+			t.Error("there is still something to choose")
+		}
+	}
+}
+
+// TestNobodyChooses: when the time is over there is nothing to touch, whatever becomes of the agent.
+func TestNobodyChooses(t *testing.T) {
+	s := newStand(t, testConfig(), nil)
+	tb := newTab(t, sizes[2])
+	tb.sign(s)
+	offer := Screen{Kind: KindChoose, Payment: "P1", Revision: 1, Amount: "10.23", Currency: "SGD", Schemes: []string{"paynow", "alipay"}, Deadline: 2 * time.Second}
+	s.Show(offer)
+	s.events.awaitShown(t, offer)
+	s.events.awaitState(t, func(st State) bool { return st.Showing == KindWait })
+	if !evaluate[bool](tb, `document.querySelectorAll('#choices button').length === 0`) {
+		t.Error("there is still something to choose")
+	}
+}
+
 func TestNothingSecretInThePage(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
 	tb := newTab(t, sizes[2])

@@ -52,6 +52,9 @@ type recorder chan happening
 func (r recorder) DisplayShown(kind, payment string, revision int64) {
 	r <- happening{what: "shown", kind: kind, payment: payment, revision: revision}
 }
+func (r recorder) DisplayChose(payment, scheme string) {
+	r <- happening{what: "chose", payment: payment, kind: scheme}
+}
 func (r recorder) DisplayRefused(payment string, revision int64, reason string) {
 	r <- happening{what: "refused", payment: payment, revision: revision, reason: reason}
 }

@@ -88,6 +88,41 @@ func TestOnlyTheNewestFrameIsConfirmed(t *testing.T) {
 	s.events.awaitShown(t, pay)
 }
 
+// A touch counts for the newest screen only, and for what that screen offers: the payment is another one, or the choice is over.
+func TestOnlyAnOfferedWalletIsChosen(t *testing.T) {
+	s := newStand(t, testConfig(), nil)
+	offer := Screen{Kind: KindChoose, Payment: "P1", Revision: 1, Amount: "10.23", Currency: "SGD", Schemes: []string{"paynow", "alipay"}, Deadline: time.Minute}
+	s.Show(offer)
+	conn := s.dialHello(t, 1000)
+	old := hear(t, conn, "snapshot")
+	s.Show(offer)
+	m := hear(t, conn, "screen")
+	if got := fmt.Sprint(m["choices"]); got != "[map[name:PayNow scheme:paynow] map[name:Alipay scheme:alipay]]" || m["remaining_ms"] == nil || m["schemes"] != nil {
+		t.Errorf("offered %v", m)
+	}
+	touch := func(seq any, payment, scheme string) {
+		say(t, conn, map[string]any{"type": "choose", "seq": seq, "payment": payment, "scheme": scheme})
+	}
+	touch(old["seq"], "P1", "paynow")
+	touch(m["seq"], "P2", "paynow")
+	touch(m["seq"], "P1", "PayNow")
+	touch(m["seq"], "P1", "")
+	touch(m["seq"], "P1", "alipay")
+	if h := s.events.await(t, "chose", nil); h.payment != "P1" || h.kind != "alipay" {
+		t.Errorf("chosen first: %+v", h)
+	}
+	s.Show(Screen{Kind: KindPreparing, Payment: "P1", Revision: 1})
+	m = hear(t, conn, "screen")
+	touch(m["seq"], "P1", "paynow")
+	confirm(t, conn, m, KindPreparing)
+	s.events.awaitShown(t, Screen{Kind: KindPreparing, Payment: "P1", Revision: 1})
+	for len(s.events) > 0 {
+		if h := <-s.events; h.what == "chose" {
+			t.Errorf("chosen after the choice: %+v", h)
+		}
+	}
+}
+
 func TestCodeThatDoesNotFit(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
 	if err := s.Fits(link(926)); err != nil {
@@ -234,7 +269,7 @@ func TestStrangeMessagesClose(t *testing.T) {
 
 func FuzzParseReport(f *testing.F) {
 	for _, seed := range []string{
-		`{"type":"hello","box_px":1045,"viewport":[1920,1080],"dpr":1}`, `{"type":"alive","n":7}`, `{"type":"layout","box_px":1}`,
+		`{"type":"hello","box_px":1045,"viewport":[1920,1080],"dpr":1}`, `{"type":"alive","n":7}`, `{"type":"layout","box_px":1}`, `{"type":"choose","seq":11,"payment":"01J","scheme":"paynow"}`,
 		`{"type":"shown","seq":12,"kind":"pay","payment":"01J","revision":3,"box_px":5,"viewport":[1,2],"dpr":1.5}`, `{}`, `[]`, `{"type":"shown","kind":"x"}`,
 	} {
 		f.Add([]byte(seed))

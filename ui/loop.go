@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -101,6 +102,8 @@ func (l *loop) message(c *client, m report) {
 	case "shown":
 		l.measure(m)
 		l.shown(c, m)
+	case "choose":
+		l.chose(c, m)
 	}
 }
 
@@ -115,13 +118,13 @@ func (l *loop) activate(c *client, m report) {
 	l.active = c
 	l.h.log.Info("display connected", "addr", c.addr, "box_px", m.BoxPx, "width", m.Viewport[0], "height", m.Viewport[1], "dpr", m.DPR)
 	l.refused = refusal{}
-	l.h.setState(State{Connected: true, BoxPx: m.BoxPx, ViewportW: m.Viewport[0], ViewportH: m.Viewport[1], DPR: m.DPR})
+	l.h.setState(State{Connected: true, BoxPx: m.BoxPx, ViewportW: m.Viewport[0], ViewportH: m.Viewport[1], DPR: m.DPR, Touch: m.Touch})
 	l.push("snapshot")
 }
 
 func (l *loop) measure(m report) {
 	s := l.h.State()
-	s.BoxPx, s.ViewportW, s.ViewportH, s.DPR = m.BoxPx, m.Viewport[0], m.Viewport[1], m.DPR
+	s.BoxPx, s.ViewportW, s.ViewportH, s.DPR, s.Touch = m.BoxPx, m.Viewport[0], m.Viewport[1], m.DPR, m.Touch
 	l.h.setState(s)
 }
 
@@ -145,6 +148,15 @@ func (l *loop) shown(c *client, m report) {
 	if asked := l.h.current(); m.Kind == asked.Kind && m.Payment == asked.Payment && m.Revision == asked.Revision {
 		l.h.ev.DisplayShown(m.Kind, m.Payment, m.Revision)
 	}
+}
+
+// chose believes a touch only about the newest frame, and only one of what it offers: a late one may be about another sale.
+func (l *loop) chose(c *client, m report) {
+	s := l.h.current()
+	if m.Seq != c.sent.Seq || m.Payment != s.Payment || s.Kind != KindChoose || c.sent.Kind != KindChoose || !slices.Contains(s.Schemes, m.Scheme) {
+		return
+	}
+	l.h.ev.DisplayChose(s.Payment, m.Scheme)
 }
 
 // tick sends the heartbeat and lets go of displays that have not answered, or never said hello.
@@ -207,7 +219,7 @@ func (l *loop) drop(c *client, p parting) {
 
 // remaining is what is left of a countdown, never negative; nil for screens without one.
 func (l *loop) remaining(s timed) *int64 {
-	if s.Kind != KindPay && s.Kind != KindOpened {
+	if s.Kind != KindChoose && s.Kind != KindPay && s.Kind != KindOpened {
 		return nil
 	}
 	ms := max(0, (s.until - l.h.cfg.Now()).Milliseconds())
@@ -219,6 +231,12 @@ func (l *loop) frame(s timed) (f frame, warn string) {
 	f = frame{
 		Kind: s.Kind, Payment: s.Payment, Revision: s.Revision, Amount: groupThousands(s.Amount), Currency: clip(s.Currency, 8),
 		Schemes: schemeLabels(s.Schemes), RemainingMS: l.remaining(s), TotalMS: s.Deadline.Milliseconds(), Reason: reasonCode(s.Reason),
+	}
+	if s.Kind == KindChoose {
+		f.Schemes = nil
+		for _, code := range s.Schemes {
+			f.Choices = append(f.Choices, choice{code, schemeLabel(code)})
+		}
 	}
 	if s.Kind != KindPay {
 		return f, ""

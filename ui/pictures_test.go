@@ -31,6 +31,8 @@ func scenes() map[string]Screen {
 	pay := payScreen(id, 729)
 	large := payScreen(id, 926)
 	large.Amount = "9999999.00"
+	choose := result(KindChoose)
+	choose.Deadline, choose.Schemes = 172*time.Second, []string{"paynow", "alipay", "wechatpay"}
 	wallet := pay
 	wallet.Payload = "00020101021226420009SG.PAYNOW01012021020190000000K03010520400005303702540510.235802SG5912KOPI AND TOAST6009Singapore62230119142819140693664153663041D3E"
 	wallet.Schemes = []string{"paynow"}
@@ -40,7 +42,7 @@ func scenes() map[string]Screen {
 	unknown := result(KindUnknown)
 	unknown.Reason = "query_failed"
 	return map[string]Screen{
-		"idle": {Kind: KindIdle}, "pay": pay, "pay-large": large, "pay-wallet": wallet, "opened": opened, "approved": result(KindApproved),
+		"idle": {Kind: KindIdle}, "pay": pay, "pay-large": large, "pay-wallet": wallet, "choose": choose, "preparing": result(KindPreparing), "opened": opened, "approved": result(KindApproved),
 		"declined": result(KindDeclined), "expired": result(KindExpired), "cancelled": result(KindCancelled), "withdrawn": result(KindChecking),
 		"unknown": unknown, "out-of-service": out,
 	}
@@ -60,7 +62,7 @@ func TestPictures(t *testing.T) {
 			walk(t, sz, testConfig(), ordinary)
 			walk(t, sz, long, func(name string) string { return map[string]string{"pay-large": "pay-long-name"}[name] })
 			walk(t, sz, tamil, func(name string) string {
-				return map[string]string{"pay": "pay-tamil", "unknown": "unknown-tamil"}[name]
+				return map[string]string{"pay": "pay-tamil", "unknown": "unknown-tamil", "choose": "choose-tamil"}[name]
 			})
 		})
 	}
@@ -111,13 +113,13 @@ const findCutOff = `(() => {
   const root = document.querySelector('section:not(.off)');
   const bad = [];
   const screen = { w: window.innerWidth + 0.5, h: window.innerHeight + 0.5 };
-  for (const n of root.querySelectorAll('h1, p, li, b, .brand span, .amount, .value, .schemes, .scheme, .clock, .foot, .others, #paper svg')) {
+  for (const n of root.querySelectorAll('h1, p, li, b, .brand span, .amount, .value, .schemes, .scheme, .clock, .foot, .others, #paper svg, #choices, button')) {
     const r = n.getBoundingClientRect();
     if (r.width === 0 || r.height === 0) continue;
     const name = n.tagName + '.' + n.className + ' ' + n.textContent.slice(0, 40);
     if (r.left < -0.5 || r.top < -0.5 || r.right > screen.w || r.bottom > screen.h) bad.push('outside: ' + name);
     if (n.scrollWidth > n.clientWidth + 1 && n.clientWidth > 0 && !n.matches('b')) bad.push('too wide: ' + name);
-    if (n.scrollHeight > n.clientHeight + 2 && n.clientHeight > 0 && n.matches('.brand span, .others, .schemes')) bad.push('too high: ' + name);
+    if (n.scrollHeight > n.clientHeight + 2 && n.clientHeight > 0 && n.matches('.brand span, .others, .schemes, #choices, button')) bad.push('too high: ' + name);
   }
   const blocks = [...root.querySelectorAll('.brand, .ask, .panel, .message, .others, .clock, .schemes, .foot')]
     .filter((n) => n.getBoundingClientRect().height > 0 && !n.closest('.words'));

@@ -11,6 +11,8 @@ import (
 // Kinds of screens. The last group is never asked for: a page shows these by itself and reports them.
 const (
 	KindIdle         = "idle"
+	KindChoose       = "choose"    // which wallet is the code for
+	KindPreparing    = "preparing" // the gateway is making the code
 	KindPay          = "pay"
 	KindOpened       = "opened"   // the customer has the payment page on the phone
 	KindChecking     = "checking" // the code is withdrawn, the outcome not known yet; a page also shows it by itself when the countdown is over
@@ -26,7 +28,7 @@ const (
 )
 
 var askable = []string{
-	KindIdle, KindPay, KindOpened, KindChecking, KindApproved, KindDeclined, KindExpired, KindCancelled, KindUnknown, KindOutOfService,
+	KindIdle, KindChoose, KindPreparing, KindPay, KindOpened, KindChecking, KindApproved, KindDeclined, KindExpired, KindCancelled, KindUnknown, KindOutOfService,
 }
 
 var reportable = append(slices.Clone(askable), KindWait, KindHidden)
@@ -47,8 +49,8 @@ type Screen struct {
 	Currency string        // "SGD"
 	Payload  string        // text of the QR code, kind pay; it is drawn here and never sent to the page as text
 	App      bool          // only a wallet's app reads the code, whatever it looks like: some wallets' codes are addresses
-	Schemes  []string      // codes or names; known codes are shown by name, in this order
-	Deadline time.Duration // pay, opened: time left at the moment of Show; ≤ 0 means that it is over, and nothing payable is shown
+	Schemes  []string      // codes or names; known codes are shown by name, in this order; kind choose: what there is to choose from
+	Deadline time.Duration // choose, pay, opened: time left at the moment of Show; ≤ 0 means that it is over, and nothing payable is shown
 	Reason   string        // code ([a-z0-9_.-], at most 40) for staff on out_of_service and unknown; anything else is not shown
 }
 
@@ -60,6 +62,7 @@ type State struct {
 	ViewportW int     // CSS pixels
 	ViewportH int     // CSS pixels
 	DPR       float64 // device pixels per CSS pixel
+	Touch     bool    // it can send what the customer touches
 	Warn      string  // for staff: the code is small, does not fit, the page is hidden
 }
 
@@ -85,6 +88,8 @@ type Config struct {
 type Events interface {
 	// DisplayShown: the page has painted this screen. It is repeated after a reconnect, a resize or a lost connection that healed.
 	DisplayShown(kind, payment string, revision int64)
+	// DisplayChose: the customer has touched one of the schemes of the newest screen, which is of kind choose. A finger may do so twice.
+	DisplayChose(payment, scheme string)
 	// DisplayRefused: this payment's code cannot be shown; reason is safe to log and to show. The page says so to the customer.
 	DisplayRefused(payment string, revision int64, reason string)
 	// DisplayState is called on each change of State.
@@ -98,13 +103,17 @@ var schemeNames = map[string]string{
 	"qris": "QRIS", "nets": "NETS", "netsqr": "NETS QR",
 }
 
+func schemeLabel(code string) string {
+	if label, ok := schemeNames[strings.ToLower(code)]; ok {
+		return label
+	}
+	return clip(code, 24)
+}
+
 func schemeLabels(codes []string) []string {
 	var out []string
 	for _, code := range codes {
-		label, ok := schemeNames[strings.ToLower(code)]
-		if !ok {
-			label = clip(code, 24)
-		}
+		label := schemeLabel(code)
 		if label != "" && !slices.Contains(out, label) {
 			out = append(out, label)
 		}

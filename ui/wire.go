@@ -32,6 +32,8 @@ type report struct {
 	BoxPx    int     `json:"box_px"`
 	Viewport [2]int  `json:"viewport"`
 	DPR      float64 `json:"dpr"`
+	Touch    bool    `json:"touch"`
+	Scheme   string  `json:"scheme"`
 }
 
 // maxPx bounds what a display may claim about itself, in pixels.
@@ -49,7 +51,7 @@ func parseReport(raw []byte) (report, error) {
 		return report{}, errors.New("bytes after the message")
 	}
 	switch r.Type {
-	case "alive":
+	case "alive", "choose":
 		return r, nil
 	case "shown":
 		if !slices.Contains(reportable, r.Kind) {
@@ -81,11 +83,18 @@ type frame struct {
 	Amount      string   `json:"amount,omitempty"`
 	Currency    string   `json:"currency,omitempty"`
 	Schemes     []string `json:"schemes,omitempty"`
+	Choices     []choice `json:"choices,omitempty"`
 	RemainingMS *int64   `json:"remaining_ms,omitempty"`
 	TotalMS     int64    `json:"total_ms,omitempty"`
 	How         string   `json:"how,omitempty"`
 	Reason      string   `json:"reason,omitempty"`
 	QR          *drawing `json:"qr,omitempty"`
+}
+
+// choice is something to touch: the gateway's word, and the name that customers know.
+type choice struct {
+	Scheme string `json:"scheme"`
+	Name   string `json:"name"`
 }
 
 type drawing struct {

@@ -61,7 +61,7 @@ func startHouse(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 	})
 	parts.Go(func() {
-		if err := displayclient.Run(ctx, h.Agent.DisplayURL(), h.Agent.DisplayToken(), 0, nil); err != nil {
+		if err := displayclient.Run(ctx, h.Agent.DisplayURL(), h.Agent.DisplayToken(), displayclient.Options{}); err != nil {
 			ts.Logf("the display: %v", err)
 		}
 	})

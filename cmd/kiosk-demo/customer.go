@@ -34,7 +34,7 @@ func currency(gateway string) payment.Currency {
 // phone says what to do in the customer's place.
 func phone(gateway string) string {
 	if gateway == "axs-qr" {
-		return "open the payment on the page of the simulated AXS, and pay it there: no real wallet can"
+		return "touch a wallet on the display; then open the payment on the page of the simulated AXS, and pay it there: no real wallet can"
 	}
 	return "scan the code, or open the link that is printed below it"
 }

@@ -113,6 +113,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	switch o.gateway {
 	case "axs-qr":
 		options.Mode = "qr"
+		if !o.once { // the customer chooses on the display
+			options.Schemes = []string{"paynow", "alipay", "wechatpay"}
+		}
 	case house.SingaPay:
 		options.Provider = house.SingaPay
 	}

@@ -79,7 +79,9 @@ func startDisplay(ctx context.Context, h *house.House, o options, out io.Writer)
 		fmt.Fprintf(out, "Display: a small display client (%s)\n", why)
 		displayCtx, cancel := context.WithCancel(ctx)
 		ended := make(chan error, 1)
-		go func() { ended <- displayclient.Run(displayCtx, h.Agent.DisplayURL(), h.Agent.DisplayToken(), 0, nil) }()
+		go func() {
+			ended <- displayclient.Run(displayCtx, h.Agent.DisplayURL(), h.Agent.DisplayToken(), displayclient.Options{})
+		}()
 		return func() error { cancel(); return <-ended }, nil
 	}
 	fmt.Fprintln(out, "Display: headless", browser)

@@ -122,8 +122,11 @@ type (
 	// DisplayChanged: the customer display came, went or lost its heartbeat.
 	DisplayChanged struct {
 		Connected bool
+		Touch     bool // the customer can choose on it
 		Cause     string
 	}
+	// WalletChosen: the customer has touched a wallet of this payment's choice.
+	WalletChosen struct{ Payment, Wallet string }
 	// DisplayShows: the display confirmed that it has painted this view.
 	DisplayShows struct {
 		Kind     ViewKind
@@ -160,6 +163,7 @@ func (MintReturned) event()    {}
 func (Resolving) event()       {}
 func (Recovering) event()      {}
 func (DisplayChanged) event()  {}
+func (WalletChosen) event()    {}
 func (DisplayShows) event()    {}
 func (DisplayRefused) event()  {}
 func (Inspected) event()       {}
@@ -230,6 +234,8 @@ type ViewKind string
 // The screens. A final payment's screen has the name of its status.
 const (
 	ViewIdle         ViewKind = "idle"
+	ViewChoose       ViewKind = "choose"    // which wallet is the code for
+	ViewPreparing    ViewKind = "preparing" // the gateway is making the code
 	ViewPay          ViewKind = "pay"
 	ViewOpened       ViewKind = "opened"
 	ViewChecking     ViewKind = "checking" // the code is withdrawn, the truth is being read
@@ -248,9 +254,9 @@ type View struct {
 	Revision int64
 	Money    payment.Money
 	Payload  string        // on pay and opened: what the customer scans
-	Schemes  []string      // empty = all
+	Schemes  []string      // empty = all; on choose: what the customer chooses from
 	Wallet   string        // on pay: the one scheme whose app reads the code; "" = whoever opens links
-	Left     time.Duration // on pay and opened: the customer's remaining time
+	Left     time.Duration // on choose, pay and opened: the customer's remaining time
 	Reason   string        // on out_of_service: the first reason's code
 }
 

@@ -148,6 +148,10 @@ func newestOf(facts []payment.Fact, kind payment.Kind) payment.Fact {
 
 // end closes the customer's time: the cause and the withdrawal are one commit, and the display follows at once.
 func (s *step) end(a *account, cause payment.Data) {
+	if s.m.choosing(a) {
+		s.unchosen(a, cause)
+		return
+	}
 	s.fact(a.p.ID, cause)
 	s.fact(a.p.ID, payment.Withdrawn{})
 	a.showBy = 0
@@ -167,10 +171,12 @@ func (s *step) displayShows(ev DisplayShows) {
 	if ev.Kind == ViewIdle || v.Payload == "" && ev.Kind == v.Kind && ev.Payment == v.Payment && ev.Revision == v.Revision {
 		s.m.displayProved = true
 	}
-	if ev.Kind != ViewPay && ev.Kind != ViewOpened {
-		return
-	}
-	if o := s.m.account(ev.Payment); o != nil && !o.p.Shown {
+	o := s.m.account(ev.Payment)
+	switch {
+	case o == nil:
+	case ev.Kind == ViewChoose && s.m.choosing(s.latest(o)):
+		s.stage(ev.Payment).showBy = 0
+	case (ev.Kind == ViewPay || ev.Kind == ViewOpened) && !o.p.Shown:
 		s.confirmShown(s.stage(ev.Payment), "display", ev.Revision)
 	}
 }

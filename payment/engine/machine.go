@@ -28,7 +28,7 @@ type Config struct {
 	DisplayTills  []string         // tills that show the code themselves
 	NotBefore     time.Time        // a wall clock before this is wrong for sure
 	Remote        bool             // the gateway makes the code: it is asked for, and its answer comes later
-	Wallets       []string         // with Remote: what a code is made for where the till names nothing, the usual one first; none = the gateway knows
+	Wallets       []string         // with Remote: what the customer chooses from, the usual one first, which is taken where nobody can choose; none = the gateway knows
 	FallbackLink  bool             // with Remote: a link of our own where the request provably never left
 	QueryEndpoint string           // names what the transaction query asks, and changes with it; "" = there is no query
 	QueryEvery    time.Duration    // between two queries about one payment; default 5 s
@@ -62,6 +62,7 @@ type Machine struct {
 	lost          payment.Head // what the relay remembers in that case
 	recovered     payment.Head // what staff have given up last
 	displayUp     bool
+	displayTouch  bool // the customer can choose on it
 	displayProved bool // this connection of the display has confirmed a screen that it was told
 	displayCause  string
 
@@ -185,8 +186,10 @@ func (m *Machine) Step(now Now, ev Event) Output {
 	case Recovering:
 		s.recovering(ev)
 	case DisplayChanged:
-		m.displayUp, m.displayCause = ev.Connected, ev.Cause
+		m.displayUp, m.displayTouch, m.displayCause = ev.Connected, ev.Touch, ev.Cause
 		m.displayProved = m.displayProved && ev.Connected
+	case WalletChosen:
+		s.walletChosen(ev)
 	case DisplayShows:
 		s.displayShows(ev)
 	case DisplayRefused:
@@ -216,6 +219,7 @@ func (m *Machine) Committed(out Output) {
 				m.inquiries.askNow(a.p.ID, out.at)
 			}
 			m.open[i] = a
+			m.inquiries.open(a.p, out.at+awaitingEvery)
 		case !a.p.Final:
 			m.open = append(m.open, a)
 			m.inquiries.open(a.p, out.at+awaitingEvery)

@@ -11,9 +11,10 @@ import (
 // mintWithin is how long a gateway may take to make a code before nobody waits for its answer any more.
 const mintWithin = 20 * time.Second
 
-// sendMint opens a payment whose code the gateway makes: requested and mint_sent are committed before anything leaves, and the till's
-// answer waits until there is something to pay, or until it is certain that there will not be.
-func (s *step) sendMint(ev StartAsked, id string, requested payment.Requested, timeout time.Duration) {
+// openRemote opens a payment whose code the gateway makes: requested and mint_sent are committed before anything leaves, and the till's
+// answer waits until there is something to pay, or until it is certain that there will not be. Where the customer is to choose a wallet
+// first, requested is committed alone and the till is answered at once: how long a person takes is nobody's guess.
+func (s *step) openRemote(ev StartAsked, id string, requested payment.Requested, timeout time.Duration) {
 	if c, ok := s.m.gateway.(Checker); ok {
 		if err := c.Check(payment.MintRequest{
 			MerchantRef: requested.MerchantRef, Money: requested.Money, Schemes: requested.Schemes, Timeout: timeout,
@@ -24,6 +25,13 @@ func (s *step) sendMint(ev StartAsked, id string, requested payment.Requested, t
 	}
 	s.fact(id, requested)
 	a := s.stage(id)
+	if s.m.asksCustomer(ev.Till, requested.Schemes) {
+		if s.m.cfg.RequireScreen {
+			a.showBy = s.now.Up + s.m.cfg.ShowWithin
+		}
+		s.answer(Answer{To: ev.To, Payment: a.p})
+		return
+	}
 	if ev.To != 0 {
 		a.starters = append(a.starters, ev.To)
 		s.out.Else = append(s.out.Else, Answer{To: ev.To, Err: errJournal()})
@@ -42,24 +50,68 @@ func (s *step) refuseMint(to Ticket, err error) {
 	s.refuse(to, &started)
 }
 
-// wallet is the one that a code is made for: the terminal's first, where the till named several the first of those. "" leaves it to the
-// gateway.
+// wallet is the one that a code is made for where nobody chooses: the terminal's first, where the till named several the first of those.
+// "" leaves it to the gateway.
 func (m *Machine) wallet(asked []string) string {
-	for _, w := range m.cfg.Wallets {
-		if len(asked) == 0 || slices.Contains(asked, w) {
-			return w
-		}
-	}
-	if len(m.cfg.Wallets) > 0 {
+	switch open := m.wallets(asked); {
+	case len(open) > 0:
+		return open[0]
+	case len(m.cfg.Wallets) > 0:
 		return asked[0]
+	default:
+		return ""
 	}
-	return ""
+}
+
+// wallets are the terminal's that this sale may be paid with, in the terminal's order.
+func (m *Machine) wallets(asked []string) []string {
+	return slices.DeleteFunc(slices.Clone(m.cfg.Wallets), func(w string) bool { return len(asked) > 0 && !slices.Contains(asked, w) })
+}
+
+// asksCustomer reports whether the customer chooses the wallet: there are several, and a display that can be touched and has shown what
+// it was told.
+func (m *Machine) asksCustomer(till string, asked []string) bool {
+	return len(m.wallets(asked)) > 1 && m.displayUp && m.displayProved && m.displayTouch && !m.showsItself(till)
+}
+
+// choosing reports whether the customer still has to choose: the payment is requested, and nothing has left this machine.
+func (m *Machine) choosing(a *account) bool {
+	return m.cfg.Remote && !a.p.MintSent && !a.p.Minted && !a.p.Final && !a.resumes
+}
+
+// walletChosen mints for the wallet that the customer touched. A second touch, one for a wallet that was not offered and one that comes
+// after the end change nothing.
+func (s *step) walletChosen(ev WalletChosen) {
+	o := s.m.account(ev.Payment)
+	if o == nil {
+		return
+	}
+	a := s.latest(o)
+	left := (a.p.Deadline - s.now.Up).Truncate(time.Second)
+	if !s.m.choosing(a) || left <= 0 || !slices.Contains(s.m.wallets(a.p.Schemes), ev.Wallet) {
+		return
+	}
+	s.mintFor(s.stage(ev.Payment), ev.Wallet, left)
+}
+
+// unchosen ends a payment before there was anything to pay: what ended the customer's time says why.
+func (s *step) unchosen(a *account, cause payment.Data) {
+	why := payment.MintFailed{Reason: "cancelled", Message: "cancelled before the customer chose a wallet"}
+	switch cause := cause.(type) {
+	case payment.DeadlinePassed:
+		why = payment.MintFailed{Reason: "not_chosen", Message: "the customer chose no wallet in time"}
+	case payment.DisplayLost:
+		why = payment.MintFailed{Reason: "display_lost", Message: "no display showed the choice of wallets: " + cause.Reason}
+	}
+	s.fact(a.p.ID, cause)
+	s.fact(a.p.ID, why)
+	a.showBy = 0
 }
 
 // mintFor sends the one mint of a payment.
 func (s *step) mintFor(a *account, wallet string, timeout time.Duration) {
 	s.fact(a.p.ID, payment.MintSent{Scheme: wallet})
-	a.mintBy = s.now.Up + mintWithin
+	a.mintBy, a.showBy = s.now.Up+mintWithin, 0
 	r := payment.MintRequest{MerchantRef: a.p.MerchantRef, Money: a.p.Money, Schemes: a.p.Schemes, Timeout: timeout}
 	if wallet != "" {
 		r.Schemes = []string{wallet}

@@ -60,9 +60,9 @@ func (q *inquiries) of(id string) *inquiry {
 	return nil
 }
 
-// open begins to ask for a payment that is not final.
+// open begins to ask for a payment that is not final, once something of it may be known at the gateway.
 func (q *inquiries) open(p payment.Payment, due time.Duration) {
-	if q.endpoint != "" && q.of(p.ID) == nil {
+	if q.endpoint != "" && (p.Minted || p.MintSent) && q.of(p.ID) == nil {
 		q.all = append(q.all, &inquiry{id: p.ID, ref: p.MerchantRef, due: due, sentUp: -1})
 	}
 }

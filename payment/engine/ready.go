@@ -183,15 +183,15 @@ func (s *step) correctedView(v View) *View {
 	return nil
 }
 
-// current is the payment that the customer is asked to pay, as this step leaves it.
+// current is the payment that the customer is asked to pay, or will be, as this step leaves it.
 func (s *step) current() *account {
 	for _, a := range s.out.staged {
-		if !a.p.Final && a.p.Minted {
+		if !a.p.Final && (a.p.Minted || s.m.cfg.Remote) {
 			return a
 		}
 	}
 	for _, o := range s.m.open {
-		if s.latest(o) == o && o.p.Minted {
+		if s.latest(o) == o && (o.p.Minted || s.m.cfg.Remote) {
 			return o
 		}
 	}
@@ -199,6 +199,15 @@ func (s *step) current() *account {
 }
 
 func (s *step) openView(a *account) View {
+	if s.m.choosing(a) {
+		return View{
+			Kind: ViewChoose, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money, Schemes: s.m.wallets(a.p.Schemes),
+			Left: max(0, a.p.Deadline-s.now.Up),
+		}
+	}
+	if !a.p.Minted {
+		return View{Kind: ViewPreparing, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money}
+	}
 	if a.p.EndedBy != "" || a.dark {
 		return View{Kind: ViewChecking, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money}
 	}

@@ -36,7 +36,7 @@ func (s *step) start(ev StartAsked) {
 		DeadlineUp: payment.ToMillis(s.now.Up + timeout), DeadlineAt: s.now.Wall.UTC().Add(timeout).Truncate(1e6), Policy: s.m.cfg.Policy,
 	}
 	if s.m.cfg.Remote {
-		s.sendMint(ev, id, requested, timeout)
+		s.openRemote(ev, id, requested, timeout)
 		return
 	}
 	minted, err := s.m.gateway.Mint(payment.MintRequest{

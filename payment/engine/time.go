@@ -23,7 +23,7 @@ func (s *step) tick() {
 			if s.now.Up >= p.Deadline+p.Policy.AnswerWithin.Duration() {
 				s.withoutCommit(o, a)
 			}
-		case !p.Minted:
+		case !p.Minted && p.MintSent:
 			if by := s.latest(o).mintBy; by != 0 && s.now.Up >= by {
 				s.tickMint(s.stage(p.ID))
 			}

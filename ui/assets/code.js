@@ -13,6 +13,7 @@ export function measure() {
     box_px: Math.max(0, Math.floor(Math.min(r.width, r.height) * ratio() + 0.01)),
     viewport: [Math.round(window.innerWidth), Math.round(window.innerHeight)],
     dpr: Math.round(ratio() * 1000) / 1000,
+    touch: true, // whether this screen can be touched is not known here: display.touch says so
   };
 }
 

@@ -1,6 +1,7 @@
 // Icons are drawn on a field of 64 units, in the current colour. Each has its own outline, so that nobody needs the colour.
 const shapes = {
   idle: '<rect x="15" y="4" width="34" height="56" rx="6"/><path d="M29 53h6"/><path stroke="none" fill="currentColor" d="M23 14h8v8h-8zM33 14h8v8h-8zM23 24h8v8h-8zM33 24h3v3h-3zM38 24h3v8h-3zM33 29h3v8h-3zM23 34h3v8h-3zM28 34h3v3h-3zM28 39h8v3h-8zM38 34h3v8h-3z"/>',
+  preparing: '<rect x="10" y="10" width="18" height="18" rx="2"/><rect x="36" y="10" width="18" height="18" rx="2"/><rect x="10" y="36" width="18" height="18" rx="2"/><path stroke-width="6" d="M37 45v.01M45 45v.01M53 45v.01"/>',
   opened: '<path d="M20 22V10a6 6 0 0 1 6-6h22a6 6 0 0 1 6 6v44a6 6 0 0 1-6 6H26a6 6 0 0 1-6-6V42"/><path d="M34 53h6"/><path stroke-width="5" d="M6 32h30m-9-9 9 9-9 9"/>',
   approved: '<circle cx="32" cy="32" r="27"/><path stroke-width="6" d="m19 33 9 9 18-19"/>',
   declined: '<path d="M20.500 4.500h23l16 16v23l-16 16h-23l-16-16v-23z"/><path stroke-width="6" d="m22 22 20 20m0-20L22 42"/>',

@@ -1,7 +1,7 @@
 // The page's own rule: nothing payable without an agent that was heard in the last three seconds, and none after the deadline.
 import { Link } from './link.js';
 import { fits, measure } from './code.js';
-import { build, prepare, setClock, settle, showNotice, showPay } from './view.js';
+import { build, prepare, setClock, settle, showChoice, showNotice, showPay } from './view.js';
 
 const DEAD_MS = 3000;
 
@@ -39,7 +39,7 @@ function receive(message) {
 // due is what should be on the screen now.
 function due() {
   if (!screen || performance.now() - heard >= DEAD_MS) return 'wait';
-  if ((screen.kind === 'pay' || screen.kind === 'opened') && performance.now() >= until) return 'checking';
+  if (performance.now() >= until) return screen.kind === 'choose' ? 'wait' : 'checking';
   return screen.kind;
 }
 
@@ -48,6 +48,7 @@ function paint(kind = due()) {
   if (kind === 'pay' && !showPay(screen)) showing = kind = 'wait';
   if (kind === 'wait' || kind === 'moved') showNotice(kind);
   else if (kind === 'out_of_service' && screen.reason === 'code_too_small') showNotice('too_small', screen);
+  else if (kind === 'choose') showChoice(screen, choose);
   else if (kind !== 'pay') showNotice(kind, screen);
   if (counting()) { tickClock(); nextFrame(); }
   confirm();
@@ -67,6 +68,13 @@ function report(kind) {
   link.send({ type: 'shown', seq: screen.seq, kind, payment: screen.payment || '', revision: screen.revision || 0, ...measure() });
 }
 
+// choose tells the agent what the customer has touched. It returns false when the screen is not the one that was touched any more.
+function choose(scheme) {
+  if (showing !== 'choose' || due() !== 'choose') return false;
+  link.send({ type: 'choose', seq: screen.seq, payment: screen.payment, scheme });
+  return true;
+}
+
 function tickClock() { setClock(until - performance.now(), screen.total_ms || 0); }
 
 // watch is the dead man's switch. It compares times and never counts ticks, so a throttled or frozen page is right at once when it
@@ -79,7 +87,7 @@ function watch() {
   if (performance.now() - Math.max(heard, link.opened) >= DEAD_MS) link.abandon();
 }
 
-const counting = () => showing === 'pay' || showing === 'opened';
+const counting = () => showing === 'choose' || showing === 'pay' || showing === 'opened';
 
 let pending = 0;
 function nextFrame() {

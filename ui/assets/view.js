@@ -6,6 +6,7 @@ const setup = JSON.parse(document.body.dataset.setup);
 const [first, ...others] = setup.languages;
 const pay = document.getElementById('pay');
 const notice = document.getElementById('notice');
+const choices = document.getElementById('choices');
 const tag = (lang) => (lang === 'zh' ? 'zh-Hans' : lang);
 
 export const build = setup.build;
@@ -38,24 +39,58 @@ function setAmount(root, s) {
   root.querySelector('.value').textContent = shown ? s.amount : '';
 }
 
-function scheme(name) {
-  const n = node('span', 'scheme', name);
+function scheme(name, tagName = 'span') {
+  const n = node(tagName, 'scheme', name);
   n.dataset.brand = name;
   n.dataset.initial = [...name][0];
   return n;
 }
 
+// ask sets the words of a screen on which the customer has something to do.
+function ask(s, title, how) {
+  setAmount(pay, s);
+  pay.querySelector('h1').textContent = setup.texts[first][title];
+  pay.querySelector('.how').textContent = setup.texts[first][how];
+  pay.querySelector('.others').replaceChildren(...others.map((lang) => node('li', '', setup.texts[lang][title], lang)));
+}
+
+// PRESSED_MS is how long a touch waits for what follows from it before another one is taken.
+const PRESSED_MS = 3000;
+
+// showChoice offers the wallets. choose(scheme) tells what was touched, and whether that still counted.
+export function showChoice(s, choose) {
+  clearCode();
+  ask(s, 'choose.title', 'choose.text');
+  pay.querySelector('.schemes').replaceChildren();
+  const buttons = (s.choices || []).map(({ scheme: code, name }) => {
+    const b = scheme(name, 'button');
+    b.type = 'button';
+    b.onclick = () => {
+      if (!choose(code)) return;
+      b.classList.add('pressed');
+      for (const other of buttons) other.disabled = true;
+      setTimeout(() => {
+        b.classList.remove('pressed');
+        for (const other of buttons) other.disabled = false;
+      }, PRESSED_MS);
+    };
+    return b;
+  });
+  choices.replaceChildren(...buttons);
+  notice.classList.add('off');
+  pay.classList.remove('off');
+  settle(pay);
+}
+
 // showPay returns false, and shows nothing payable, when the code would be too small.
 export function showPay(s) {
-  setAmount(pay, s);
-  const how = `pay.${s.how === 'link' ? 'link' : 'app'}`;
-  pay.querySelector('.how').textContent = setup.texts[first][how];
-  pay.querySelector('.others').replaceChildren(...others.map((lang) => node('li', '', setup.texts[lang]['pay.title'], lang)));
+  choices.replaceChildren();
+  ask(s, 'pay.title', `pay.${s.how === 'link' ? 'link' : 'app'}`);
   const schemes = s.schemes || [];
   pay.querySelector('.schemes').classList.toggle('wallet', s.how === 'app' && schemes.length === 1);
   pay.querySelector('.schemes').replaceChildren(
     ...(schemes.length ? [node('span', 'label', setup.texts[first].accepted)] : []),
-    ...schemes.map(scheme));
+    ...schemes.map((name) => scheme(name)));
   if (!drawCode(s.qr)) return false;
   notice.classList.add('off');
   pay.classList.remove('off');
@@ -63,11 +98,12 @@ export function showPay(s) {
   return true;
 }
 
-const looks = ['too_small', 'wait', 'checking', 'moved', 'idle', 'opened', 'approved', 'declined', 'expired', 'cancelled', 'unknown', 'out_of_service'];
+const looks = ['too_small', 'wait', 'checking', 'moved', 'idle', 'preparing', 'opened', 'approved', 'declined', 'expired', 'cancelled', 'unknown', 'out_of_service'];
 
 // showNotice shows any screen that has no code; kind chooses words, icon and colour.
 export function showNotice(kind, s = {}) {
   clearCode();
+  choices.replaceChildren();
   const look = looks.includes(kind) ? kind : 'wait';
   notice.dataset.kind = look;
   notice.querySelector('.icon').replaceChildren(icon(look));
@@ -116,7 +152,7 @@ export function settle(root = pay.classList.contains('off') ? notice : pay) {
 
 // Heights are compared on padded blocks only: a line of type may well be higher than its line box without being cut off.
 function overflows(root) {
-  const high = [root, ...root.querySelectorAll('.text, .message, .others')];
-  const wide = root.querySelectorAll('h1, .how, .words p, .others li, .schemes, .foot');
+  const high = [root, ...root.querySelectorAll('.text, .message, .others, #choices')];
+  const wide = root.querySelectorAll('h1, .how, .words p, .others li, .schemes, .foot, button');
   return high.some((n) => n.scrollHeight > n.clientHeight + 1) || [...wide].some((n) => n.scrollWidth > n.clientWidth + 1);
 }

@@ -125,7 +125,10 @@ type canvas struct {
 
 func (c canvas) Show(v engine.View) {
 	s := ui.Screen{Kind: string(v.Kind), Payment: v.Payment, Revision: v.Revision, Payload: v.Payload, Deadline: v.Left, Reason: v.Reason, App: v.Wallet != ""}
-	if v.Payload != "" {
+	switch {
+	case v.Kind == engine.ViewChoose:
+		s.Schemes = v.Schemes
+	case v.Payload != "":
 		s.Schemes = marks(v.Schemes, c.schemes)
 	}
 	if v.Payment != "" {
@@ -157,6 +160,10 @@ func (d displayEvents) DisplayShown(kind, id string, revision int64) {
 	d.a.core.Post(engine.DisplayShows{Kind: engine.ViewKind(kind), Payment: id, Revision: revision})
 }
 
+func (d displayEvents) DisplayChose(id, scheme string) {
+	d.a.core.Post(engine.WalletChosen{Payment: id, Wallet: scheme})
+}
+
 func (d displayEvents) DisplayRefused(id string, _ int64, reason string) {
 	d.a.core.Post(engine.DisplayRefused{Payment: id, Reason: reason})
 }
@@ -166,7 +173,7 @@ func (d displayEvents) DisplayState(s ui.State) {
 	if s.Connected {
 		cause = "it has not confirmed a screen yet"
 	}
-	d.a.core.Post(engine.DisplayChanged{Connected: s.Connected, Cause: cause})
+	d.a.core.Post(engine.DisplayChanged{Connected: s.Connected, Touch: s.Touch && d.a.cfg.Display.Touch, Cause: cause})
 }
 
 // network reaches the relay and the gateway for the engine. The relay's client does not exist yet while the engine is built, so it is

@@ -60,7 +60,7 @@ type AXS struct {
 	PreviousSecret string   `toml:"previous_secret" doc:"Where the secret before a rotation is: it opens notifications too."`
 	QueryURL       string   `toml:"query_url" doc:"The transaction query, without the LINKID at its end; empty: none. Without it, a sale that ends unpaid is only ever unconfirmed."`
 	QRURL          string   `toml:"qr_url" doc:"Mode qr: the request for a code, without the LINKID at its end."`
-	Schemes        []string `toml:"schemes" doc:"Of credit_card, paynow, alipay, wechatpay; empty: all. Mode qr has no credit_card; the first is the code's wallet where the till names none, empty: paynow."`
+	Schemes        []string `toml:"schemes" doc:"Of credit_card, paynow, alipay, wechatpay; empty: all. Mode qr has no credit_card; where the till names none of several, the customer chooses on the display (display.touch), else the first is taken; empty: paynow."`
 	AmountAs       string   `toml:"amount_as" doc:"string or number: how the amount is written in the link."`
 	SendExpiry     bool     `toml:"send_expiry" doc:"The link says when it ends: timeout + 30 s."`
 	SuccessURL     string   `toml:"success_url" doc:"Where the customer's phone goes after paying; proves nothing. Empty: not sent."`
@@ -142,6 +142,7 @@ type Display struct {
 	MerchantName string   `toml:"merchant_name" doc:"Shown to the customer."`
 	Logo         string   `toml:"logo" doc:"An SVG or PNG file shown to the customer; empty: none."`
 	Languages    []string `toml:"languages" doc:"Of en, zh, ms, ta; the first is the largest on the screen."`
+	Touch        bool     `toml:"touch" doc:"The customer can touch the display: in mode qr, where axs.schemes names several wallets and the till none, it asks for one. false: the first is taken."`
 }
 
 // Journal is [journal].
@@ -177,7 +178,7 @@ func Default() Config {
 			Methods: []string{}, ExpiryGrace: seconds(30), CreateTimeout: seconds(10), QueryTimeout: seconds(10), ReplayWindow: seconds(300),
 		},
 		Till:    Till{WebSocket: WebSocket{Listen: "127.0.0.1:7654", Tills: []NamedTill{}, AllowedOrigins: []string{}, Hosts: []string{}}},
-		Display: Display{Listen: "127.0.0.1:7655", Token: "file:" + StateDir + "display.token", Languages: []string{"en", "zh", "ms", "ta"}},
+		Display: Display{Listen: "127.0.0.1:7655", Token: "file:" + StateDir + "display.token", Languages: []string{"en", "zh", "ms", "ta"}, Touch: true},
 		Journal: Journal{Path: StateDir + "journal.db", Retention: seconds(400 * 24 * 3600), MinFree: 64 << 20},
 		Metrics: Metrics{Listen: "127.0.0.1:7656"},
 		Admin:   Admin{Socket: "/run/kiosk-agent/admin.sock"},

@@ -37,8 +37,22 @@ type Screen struct {
 	Revision int64    `json:"revision"`
 	Amount   string   `json:"amount"`
 	Schemes  []string `json:"schemes"`
+	Choices  []Choice `json:"choices"`
 	Reason   string   `json:"reason"`
 	N        int64    `json:"n"`
+}
+
+// Choice is something that the customer can touch.
+type Choice struct {
+	Scheme string `json:"scheme"`
+	Name   string `json:"name"`
+}
+
+// Options say what stands in front of the display. The zero value is a large display that nobody touches.
+type Options struct {
+	BoxPx  int                 // device pixels in each direction for the code; 0 = as many as a large display has
+	Seen   func(Screen)        // when not nil: is called for each screen
+	Choose func(Screen) string // when not nil: the customer, who touches one of the choices of a screen of kind choose; "" touches nothing
 }
 
 // Why Run ends by itself: connecting again would not help, or would only take the place away from somebody.
@@ -47,23 +61,21 @@ var (
 	ErrMoved   = errors.New("display client: another display has taken the place")
 )
 
-// Run connects to the display page at pageURL and confirms every screen, with box device pixels in each direction for the code (0 = as
-// many as a large display has). seen, when not nil, is called for each screen. When the connection ends, or there is none yet, it
-// connects again, as a page does, until ctx ends; then it returns nil. The error wraps ErrRefused or ErrMoved, or pageURL is no
-// address.
-func Run(ctx context.Context, pageURL string, token secret.Value, box int, seen func(Screen)) error {
+// Run connects to the display page at pageURL and confirms every screen. When the connection ends, or there is none yet, it connects
+// again, as a page does, until ctx ends; then it returns nil. The error wraps ErrRefused or ErrMoved, or pageURL is no address.
+func Run(ctx context.Context, pageURL string, token secret.Value, o Options) error {
 	u, err := url.Parse(pageURL)
 	if err != nil {
 		return err
 	}
 	u.Scheme, u.Path, u.RawQuery = "ws", "/ws", ""
-	if box == 0 {
-		box = boxPx
+	if o.BoxPx == 0 {
+		o.BoxPx = boxPx
 	}
 	again := time.NewTicker(redialEvery)
 	defer again.Stop()
 	for {
-		err := once(ctx, u.String(), token, box, seen)
+		err := once(ctx, u.String(), token, o)
 		if errors.Is(err, ErrRefused) || errors.Is(err, ErrMoved) {
 			return err
 		}
@@ -76,7 +88,7 @@ func Run(ctx context.Context, pageURL string, token secret.Value, box int, seen 
 }
 
 // once serves one connection until it ends.
-func once(ctx context.Context, address string, token secret.Value, box int, seen func(Screen)) error {
+func once(ctx context.Context, address string, token secret.Value, o Options) error {
 	dialer := websocket.Dialer{HandshakeTimeout: 5 * time.Second, Subprotocols: []string{"kiosk-display.v1"}}
 	conn, resp, err := dialer.DialContext(ctx, address, http.Header{"Authorization": {"Bearer " + string(token.Reveal())}})
 	if resp != nil {
@@ -91,12 +103,15 @@ func once(ctx context.Context, address string, token secret.Value, box int, seen
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	return talk(conn, box, seen)
+	return talk(conn, o)
 }
 
-func talk(conn *websocket.Conn, box int, seen func(Screen)) error {
-	layout := map[string]any{"type": "hello", "box_px": box, "viewport": [2]int{width, height}, "dpr": 1}
-	if err := conn.WriteJSON(layout); err != nil {
+func talk(conn *websocket.Conn, o Options) error {
+	measured := func(m map[string]any) map[string]any {
+		m["box_px"], m["viewport"], m["dpr"], m["touch"] = o.BoxPx, [2]int{width, height}, 1, o.Choose != nil
+		return m
+	}
+	if err := conn.WriteJSON(measured(map[string]any{"type": "hello"})); err != nil {
 		return err
 	}
 	for {
@@ -108,18 +123,22 @@ func talk(conn *websocket.Conn, box int, seen func(Screen)) error {
 		if err := json.Unmarshal(data, &m); err != nil {
 			return err
 		}
-		var answer any
+		var answers []any
 		switch m.Type {
 		case "snapshot", "screen":
-			if seen != nil {
-				seen(m)
+			if o.Seen != nil {
+				o.Seen(m)
 			}
-			answer = map[string]any{
+			answers = append(answers, measured(map[string]any{
 				"type": "shown", "seq": m.Seq, "kind": m.Kind, "payment": m.Payment, "revision": m.Revision,
-				"box_px": box, "viewport": [2]int{width, height}, "dpr": 1,
+			}))
+			if m.Kind == "choose" && o.Choose != nil {
+				if scheme := o.Choose(m); scheme != "" {
+					answers = append(answers, map[string]any{"type": "choose", "seq": m.Seq, "payment": m.Payment, "scheme": scheme})
+				}
 			}
 		case "beat":
-			answer = map[string]any{"type": "alive", "n": m.N}
+			answers = append(answers, map[string]any{"type": "alive", "n": m.N})
 		case "bye":
 			if m.Reason == "moved" {
 				return ErrMoved
@@ -128,8 +147,10 @@ func talk(conn *websocket.Conn, box int, seen func(Screen)) error {
 		default:
 			continue
 		}
-		if err := conn.WriteJSON(answer); err != nil {
-			return err
+		for _, answer := range answers {
+			if err := conn.WriteJSON(answer); err != nil {
+				return err
+			}
 		}
 	}
 }

@@ -243,12 +243,19 @@ type display struct {
 // wholeBox is the place for the code that displayclient claims by itself.
 const wholeBox = 984
 
+// startDisplay opens a display. Nobody touches it.
 func startDisplay(t testing.TB, page string, token secret.Value, boxPx int) *display {
 	t.Helper()
+	return openDisplay(t, page, token, displayclient.Options{BoxPx: boxPx})
+}
+
+func openDisplay(t testing.TB, page string, token secret.Value, o displayclient.Options) *display {
+	t.Helper()
 	d := &display{t: t, news: make(chan struct{}, 1)}
+	o.Seen = d.saw
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- displayclient.Run(ctx, page, token, boxPx, d.saw) }()
+	go func() { ended <- displayclient.Run(ctx, page, token, o) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil && !errors.Is(err, displayclient.ErrMoved) {

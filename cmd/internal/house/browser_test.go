@@ -96,6 +96,13 @@ func (tb *tab) until(expression string) {
 	}
 }
 
+func (tb *tab) click(selector string) {
+	tb.t.Helper()
+	if err := chromedp.Do(tb.ctx, chromedp.Click(selector)); err != nil {
+		tb.t.Fatalf("click %s: %v", selector, err)
+	}
+}
+
 func (tb *tab) text() string {
 	tb.t.Helper()
 	text, err := chromedp.Run(tb.ctx, chromedp.Evaluate[string]("document.body.innerText"))

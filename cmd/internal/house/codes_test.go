@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"kiosk-agent/cmd/internal/displayclient"
 	"kiosk-agent/cmd/internal/foreigntill"
 	"kiosk-agent/cmd/internal/house"
 	"kiosk-agent/device"
@@ -105,6 +106,71 @@ func TestCodeOnARealScreen(t *testing.T) {
 			x.acknowledge(x.approved(p.ID))
 			screen.until(`document.querySelector('#notice').dataset.kind === 'approved' && !document.querySelector('#notice').classList.contains('off')`)
 		})
+	}
+}
+
+// withWallets is a house whose customers choose.
+func withWallets(o *house.Options) {
+	withCodes(o)
+	o.Schemes = []string{"paynow", "alipay", "wechatpay"}
+}
+
+// TestTheCustomerChoosesTheWallet: on a real screen, by a touch; a screen that cannot be touched, and a till that names one, are not asked.
+func TestTheCustomerChoosesTheWallet(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, withWallets)
+	screen := newTab(t, 1024, 600)
+	screen.open(s.h.Agent.DisplayLogin())
+	x := s.till()
+	x.ready()
+	p := x.asks("CHOOSE", 1023)
+	if p.Status != payment.StatusCreated || p.Final || p.QRPayload != "" {
+		t.Fatalf("the till hears %+v", p)
+	}
+	screen.until(`document.querySelectorAll('#choices button').length === 3`)
+	if all := s.h.Sandbox.Payments(); len(all) != 0 {
+		t.Errorf("the gateway was asked before anybody chose: %+v", all)
+	}
+	screen.click(`button[data-brand="Alipay"]`)
+	made := x.hear("awaiting", p.ID, func(p device.Payment) bool { return p.Status == payment.StatusAwaiting })
+	s.until(p.ID, payment.KindShown)
+	screen.until(`document.querySelector('#paper svg') !== null`)
+	if read := zbar(t, screen.picture()); read != made.QRPayload || read == "" {
+		t.Errorf("the camera reads %q, the till was told %q", read, made.QRPayload)
+	}
+	if text := screen.text(); !strings.Contains(text, "Alipay") || strings.Contains(text, "PayNow") {
+		t.Errorf("the screen says %q", text)
+	}
+	if paid := scanned(t, s.h.Sandbox, made.QRPayload, sandbox.Pay); paid.MerchantRef != p.MerchantRef {
+		t.Errorf("the customer paid %+v", paid)
+	}
+	x.acknowledge(x.approved(p.ID))
+	checkOrder(t, s.facts(p.ID), payment.KindRequested, payment.KindMintSent, payment.KindMinted, payment.KindShown, payment.KindNotified)
+
+	p = x.asks("CHANGED HER MIND", 500)
+	screen.until(`document.querySelectorAll('#choices button').length === 3`)
+	cancelled := x.cancelling(p.ID)()
+	checkOutcome(t, "nothing was chosen", cancelled, payment.StatusCancelled, nil, "cancelled")
+	if all := s.h.Sandbox.Payments(); len(all) != 1 {
+		t.Errorf("the gateway knows of %+v", all)
+	}
+	x.do("payment.start", object{"reference": "NAMED", "amount": 500, "schemes": []string{"wechatpay"}}, &p)
+	if p.Status != payment.StatusAwaiting {
+		t.Errorf("a till that names the wallet hears %+v", p)
+	}
+}
+
+func TestADisplayWithoutTouch(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, withWallets, func(o *house.Options) { o.NoTouch = true })
+	s.display = openDisplay(t, s.h.Agent.DisplayURL(), s.h.Agent.DisplayToken(), displayclient.Options{
+		Choose: func(displayclient.Screen) string { return "alipay" },
+	})
+	x := s.till()
+	x.ready()
+	p := x.start("FIRST", 500)
+	if screen := s.display.shows("pay", p.ID); !slices.Equal(screen.Schemes, []string{"PayNow"}) {
+		t.Errorf("the display shows a code for %v", screen.Schemes)
 	}
 }
 

@@ -60,6 +60,7 @@ type Options struct {
 	Mode          string   // payment.mode; "" = link
 	Schemes       []string // axs.schemes, or singapay.methods
 	OfflineLink   bool     // payment.offline_link
+	NoTouch       bool     // the display cannot be touched: display.touch = false
 	NoGateway     bool     // codes are asked for where nobody listens
 	Unknown404    bool     // the gateway answers 404 about a reference that it does not know, instead of an empty list
 }
@@ -207,6 +208,7 @@ allowed_origins = [%s]
 listen = %q
 token = "file:%s"
 merchant_name = %q
+touch = %t
 
 [journal]
 path = %q
@@ -219,7 +221,7 @@ socket = %q
 `, Terminal, o.Currency(), or(o.Provider, "axs"), or(o.Mode, "link"), settle, o.OfflineLink, h.gatewayConfig(o),
 		"ws"+strings.TrimPrefix(h.Relay.PublicURL(), "http"), filepath.Join(o.Dir, "relay.token"), hookURL,
 		or(o.TillListen, anyPort), strings.Join(tills, ", "), quoted(o.Origins),
-		or(o.DisplayListen, anyPort), filepath.Join(o.Dir, "display.token"), o.MerchantName,
+		or(o.DisplayListen, anyPort), filepath.Join(o.Dir, "display.token"), o.MerchantName, !o.NoTouch,
 		filepath.Join(o.Dir, "journal.db"), or(o.MetricsListen, anyPort), filepath.Join(o.Dir, "admin.sock"))
 	if err := os.WriteFile(h.ConfigPath, []byte(text+o.Extra), 0o600); err != nil {
 		return nil, err

@@ -145,11 +145,11 @@ func (x *torture) run(kills int) (sales int) {
 
 // show is the customer display.
 func (x *torture) show(ctx context.Context) error {
-	return displayclient.Run(ctx, "http://"+x.world.screen+"/", x.displayToken, wholeBox, func(s displayclient.Screen) {
+	return displayclient.Run(ctx, "http://"+x.world.screen+"/", x.displayToken, displayclient.Options{BoxPx: wholeBox, Seen: func(s displayclient.Screen) {
 		if s.Kind == "pay" {
 			x.eyes.see(ctx)
 		}
-	})
+	}})
 }
 
 // eyes are the display's: while they are shut it confirms no code and then nothing any more, as one whose browser hangs.

@@ -79,7 +79,7 @@ func showDisplay(t *testing.T, token secret.Value) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- displayclient.Run(ctx, displayURL, token, 0, nil) }()
+	go func() { done <- displayclient.Run(ctx, displayURL, token, displayclient.Options{}) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
