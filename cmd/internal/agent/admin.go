@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,7 +13,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"kiosk-agent/device"
 	"kiosk-agent/internal/guard"
+	"kiosk-agent/payment"
 )
 
 // askWithin bounds how long a health check waits for the engine.
@@ -87,7 +90,7 @@ func listenAdmin(path string) (net.Listener, error) {
 // adminHandler serves the operator commands. Each request is logged with the uid of the process that sent it.
 func (a *Agent) adminHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", a.answering(func(r *http.Request) (any, error) { return terminal{a}.Status(r.Context(), "") }))
+	mux.HandleFunc("GET /v1/status", a.answering(a.status))
 	mux.Handle("GET /v1/metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("POST /v1/resolve", a.answering(a.resolve))
 	mux.HandleFunc("POST /v1/recover", a.answering(a.recover))
@@ -95,6 +98,35 @@ func (a *Agent) adminHandler() http.Handler {
 		a.log.Info("admin", "method", r.Method, "path", r.URL.Path, "uid", peerUID(r))
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// Status is what the operator commands hear: the tills' status, and whose it is.
+type Status struct {
+	Version string `json:"version"` // of the program that runs, which need not be the one that is installed
+	device.Status
+}
+
+// MarshalJSON is the status's own, which would hide the version otherwise.
+func (s Status) MarshalJSON() ([]byte, error) {
+	type plain device.Status
+	if s.Reasons == nil {
+		s.Reasons = []payment.Reason{}
+	}
+	if s.Tills == nil {
+		s.Tills = []device.TillStatus{}
+	}
+	return json.Marshal(struct {
+		Version string `json:"version"`
+		plain
+	}{s.Version, plain(s.Status)})
+}
+
+func (a *Agent) status(r *http.Request) (any, error) {
+	st, err := terminal{a}.Status(r.Context(), "")
+	if err != nil {
+		return nil, err
+	}
+	return Status{a.opts.Version, st}, nil
 }
 
 type peerKey struct{}

@@ -16,8 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"kiosk-agent/cmd/internal/agent"
 	"kiosk-agent/cmd/internal/config"
-	"kiosk-agent/device"
 )
 
 // probeWithin bounds every single probe.
@@ -94,7 +94,7 @@ type Options struct {
 type patient struct {
 	Options
 	cfg    *config.Config
-	status *device.Status // of the running agent; nil = it does not answer
+	status *agent.Status // of the running agent; nil = it does not answer
 	dates  dates
 }
 
@@ -115,8 +115,10 @@ func Run(ctx context.Context, o Options) Report {
 	if p.cfg == nil {
 		return r
 	}
-	agent := p.run(ctx, probe{"agent", "asked on " + p.cfg.Admin.Socket, p.askAgent})
-	r.Findings = append(r.Findings, agent...)
+	r.Findings = append(r.Findings, p.run(ctx, probe{"agent", "asked on " + p.cfg.Admin.Socket, p.askAgent})...)
+	if p.status != nil {
+		r.Findings[0] = p.versions()
+	}
 	probes := []probe{{"secrets", "read the secrets and made a link", p.secrets}, {"relay", "asked the relay", p.relay}}
 	probes = append(append(probes, p.gateways()...), p.lines()...)
 	probes = append(probes, probe{"display", "asked the agent", p.display}, probe{"disk", "wrote to the journal's directory", p.disk})
@@ -154,6 +156,23 @@ func (p *patient) run(ctx context.Context, pr probe) []Finding {
 
 func (p *patient) version() Finding {
 	return Finding{"version", OK, "looked at this program", fmt.Sprintf("kiosk-agent %s, %s, %s/%s", p.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH), ""}
+}
+
+// versions compares this program with the one that runs: after an upgrade that has not restarted it they differ.
+func (p *patient) versions() Finding {
+	f := p.version()
+	f.Tried = "compared this program with the running agent"
+	running := p.status.Version
+	if running == p.Version {
+		f.Found += "; the agent runs the same"
+		return f
+	}
+	if running == "" {
+		running = "an older version, which does not say which"
+	}
+	f.State, f.Found = Note, f.Found+"; the agent runs "+running
+	f.Do = "restart it: systemctl restart kiosk-agent; a payment that is under way goes on after that"
+	return f
 }
 
 func (p *patient) readConfig() Finding {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -168,4 +169,18 @@ func TestProbeIsBounded(t *testing.T) {
 		}
 		close(release)
 	})
+}
+
+// TestVersions: a program that was upgraded under a running agent says so; one that does not tell its version is older than this.
+func TestVersions(t *testing.T) {
+	g := newGateway(t, 0)
+	for answer, want := range map[string]Finding{
+		`{"version": "test", "ready": true, "active": {"id": "01M7"}}`: {State: OK, Found: "the agent runs the same"},
+		`{"version": "0.8.9", "ready": true}`:                          {State: Note, Found: "the agent runs 0.8.9\nrestart it: systemctl restart kiosk-agent"},
+		`{"ready": true}`:                                              {State: Note, Found: "which does not say which\nrestart it"},
+	} {
+		o := kiosk(t, g.Listener.Addr().String(), "")
+		o.Ask = func(_ context.Context, _, _ string, into any) error { return json.Unmarshal([]byte(answer), into) }
+		find(t, Run(t.Context(), o), "version", want.State, want.Found)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/cmd/internal/agent"
 	"kiosk-agent/device"
 )
 
@@ -17,7 +18,10 @@ func (p *patient) askAgent(ctx context.Context) []Finding {
 	f := Finding{Check: "agent", State: OK, Tried: "asked for its status on " + p.cfg.Admin.Socket, Found: "it runs and takes sales"}
 	var answer json.RawMessage
 	err := p.Ask(ctx, p.cfg.Admin.Socket, "/v1/status", &answer)
-	var st device.Status
+	var st struct {
+		agent.Status
+		Active json.RawMessage `json:"active"` // a payment that is under way: of no interest here, and device.Status only writes it
+	}
 	if err == nil {
 		err = json.Unmarshal(answer, &st)
 	}
@@ -27,9 +31,9 @@ func (p *patient) askAgent(ctx context.Context) []Finding {
 	case err != nil:
 		f.State, f.Found, f.Do = Note, "it does not answer: "+err.Error(), "start it: systemctl start kiosk-agent; why it ended: journalctl -u kiosk-agent"
 	default:
-		p.status = &st
+		p.status = &st.Status
 		if !st.Ready {
-			return p.notReady(f, st)
+			return p.notReady(f, st.Status.Status)
 		}
 	}
 	return []Finding{f}

@@ -84,7 +84,7 @@ func TestNoSecretInBundle(t *testing.T) {
 	for name, wants := range map[string][]string{
 		"config.toml":   {"id = 'WORLD-1'", "/hook/[redacted]", "file:" + w.dir + "/axs.secret"},
 		"status.json":   {`"ready": true`, open.ID},
-		"doctor.json":   {`"check": "gateway"`},
+		"doctor.json":   {`"check": "gateway"`, "the agent runs the same"},
 		"journal.json":  {`"head_seq": `},
 		"facts.jsonl":   {`"kind":"notified"`, `"kind":"parked"`, sold[0].ID},
 		"worklist.json": {`"amount_mismatch"`, `"parked"`},
