@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,21 +12,28 @@ import (
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/cmd/internal/setup"
+	"kiosk-agent/internal/secret"
 )
 
-const initHelp = `init makes a new kiosk: the tokens of its till and its display, its enrolment at the relay with a one-time code, and a configuration that
-passes check-config. What neither flags nor the fleet's file say is asked for where standard input is a terminal.
+const initHelp = `init makes a new kiosk: the tokens of its till and its display, its enrolment at the relay with a one-time code, the gateway's secret, and
+a configuration that passes check-config. What neither flags nor the fleet's file say is asked for where standard input is a terminal.
 
-A fleet's file holds the keys of the configuration that all its kiosks share, and where wanted a table [kiosks.ID] for each, with its
-code and keys of its own. Flags win over the file. The code is used only after everything has been checked that can be
-checked here; until the relay has answered, nothing is written.`
+A fleet's file holds the keys of the configuration that all its kiosks share, secret_file where the gateway's secret lies in a file beside
+it, and where wanted a table [kiosks.ID] for each kiosk, with its code and keys of its own. Flags win over the file. Which terminal this is,
+the code says; --id makes sure. The code is used only after everything has been checked that can be checked here; until the relay has
+answered, nothing is written.
+
+A configuration that the package has brought and nobody has edited gives way; another one only with --force, and is kept as
+config.toml.bak. Run by root, init gives the secrets to the owner of --state, whom the service runs as.`
 
 // newKiosk is init as it was called.
 type newKiosk struct {
 	kiosk setup.Kiosk
 	id    string
 	fleet string
-	flags []flagKey
+	// secretFile has the gateway's secret; - is standard input.
+	secretFile string
+	flags      []flagKey
 }
 
 // flagKey is a key of the configuration that has a flag and, where it must have a value, a question.
@@ -47,15 +55,16 @@ func newInit() *cobra.Command {
 		RunE: n.run,
 	}
 	f := cmd.Flags()
-	f.StringVar(&n.id, "id", "", "the terminal's `ID`, as the relay has it")
+	f.StringVar(&n.id, "id", "", "the terminal's `ID`, as the relay has it: refuse another terminal's code")
 	f.StringVar(&n.kiosk.Code, "code", "", "the enrolment `CODE` that kiosk-relay terminal code ID prints")
 	for i := range n.flags {
 		f.StringVar(&n.flags[i].value, n.flags[i].flag, "", n.flags[i].usage)
 	}
 	f.StringVar(&n.fleet, "fleet", "", "TOML `FILE` with what the kiosks of a fleet share")
-	f.StringVar(&n.kiosk.Dir, "dir", "/etc/kiosk-agent", "`DIRECTORY` of the configuration")
-	f.StringVar(&n.kiosk.State, "state", "/var/lib/kiosk-agent", "`DIRECTORY` of the journal and of the kiosk's own tokens")
-	f.BoolVar(&n.kiosk.Replace, "force", false, "replace an existing configuration (kept as config.toml.old) and relay token")
+	f.StringVar(&n.secretFile, "secret-file", "", "`FILE` with the gateway's secret; - for standard input")
+	f.StringVar(&n.kiosk.Dir, "dir", "/etc/kiosk-agent", "`DIRECTORY` of the configuration and its secrets")
+	f.StringVar(&n.kiosk.State, "state", "/var/lib/kiosk-agent", "`DIRECTORY` of the journal and of the display's token")
+	f.BoolVar(&n.kiosk.Replace, "force", false, "replace an edited configuration (kept as config.toml.bak), a relay's token and a gateway's secret")
 	return cmd
 }
 
@@ -70,8 +79,8 @@ func (n *newKiosk) run(cmd *cobra.Command, _ []string) (err error) {
 			return failed(err)
 		}
 	}
-	if _, err := os.Lstat(k.Path()); err == nil && !k.Replace { // before anything is asked
-		return failed(fmt.Errorf("%s is there already; --force replaces it, and keeps it as config.toml.old", k.Path()))
+	if err := k.Free(); err != nil { // before anything is asked
+		return failed(err)
 	}
 	if err := n.collect(asker{cmd.InOrStdin(), cmd.ErrOrStderr()}); err != nil {
 		return failed(err)
@@ -80,8 +89,7 @@ func (n *newKiosk) run(cmd *cobra.Command, _ []string) (err error) {
 	if err != nil {
 		return failed(err)
 	}
-	n.report(cmd.OutOrStdout(), made)
-	return nil
+	return failed(n.report(cmd.OutOrStdout(), made))
 }
 
 // collect puts together what flags and the fleet's file say, and asks for what is missing.
@@ -94,25 +102,24 @@ func (n *newKiosk) collect(a asker) error {
 			}
 		}
 	}
-	want(&n.id, "id", "The terminal's ID, as the relay has it")
-	n.kiosk.Values = setup.Values{}
+	values := setup.Values{}
 	if n.fleet != "" {
 		fleet, err := setup.ReadFleet(n.fleet)
 		if err != nil {
 			return err
 		}
-		if n.id != "" {
-			values, code, err := fleet.Kiosk(n.id)
-			if err != nil {
+		if fleet.Lists() {
+			want(&n.id, "id", "The terminal's ID, as the relay has it")
+		}
+		if len(missing) == 0 {
+			var code string
+			if values, code, err = fleet.Kiosk(n.id); err != nil {
 				return err
 			}
-			n.kiosk.Values = values
-			if n.kiosk.Code == "" {
-				n.kiosk.Code = code
-			}
+			n.kiosk.Code = cmp.Or(n.kiosk.Code, code)
 		}
+		n.secretFile = cmp.Or(n.secretFile, fleet.SecretFile)
 	}
-	values := n.kiosk.Values
 	provider := values.Text("payment.provider")
 	for _, f := range n.flags {
 		if f.value == "" {
@@ -125,22 +132,62 @@ func (n *newKiosk) collect(a asker) error {
 			values.Set(f.key, f.value)
 		}
 	}
-	want(&n.kiosk.Code, "code", "The enrolment code (kiosk-relay terminal code "+n.id+")")
+	want(&n.kiosk.Code, "code", "The enrolment code (kiosk-relay terminal code ID)")
 	if len(missing) > 0 {
 		return fmt.Errorf("missing: %s (or, but for --id, in the file of --fleet)", strings.Join(missing, ", "))
 	}
-	values.Set("terminal.id", n.id)
+	if n.id != "" {
+		values.Set("terminal.id", n.id)
+	}
+	n.kiosk.Values = values
+	return n.collectSecret(a)
+}
+
+// collectSecret reads the gateway's secret from the file that was named, or asks for it where it is not there yet.
+func (n *newKiosk) collectSecret(a asker) (err error) {
+	k := &n.kiosk
+	key, needed := k.NeedsSecret()
+	var text []byte
+	switch {
+	case n.secretFile == "-":
+		text, err = io.ReadAll(io.LimitReader(a.in, 8<<10))
+	case n.secretFile != "":
+		text, err = os.ReadFile(n.secretFile)
+	case needed:
+		if text, _, err = a.askHidden("The secret " + key + " (nothing is shown; empty: later)"); len(text) == 0 && (err == nil || errors.Is(err, io.EOF)) {
+			return nil
+		}
+	default:
+		return nil
+	}
+	if err == nil {
+		k.Secret, err = secret.Typed(text)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
 	return nil
 }
 
-// report says what is left to do.
-func (n *newKiosk) report(w io.Writer, made *setup.Made) {
+// report says what was made and what is left to do.
+func (n *newKiosk) report(w io.Writer, made *setup.Made) error {
 	c := made.Config
 	suffix := ""
 	if n.kiosk.Dir != "/etc/kiosk-agent" {
 		suffix = " --config " + n.kiosk.Path()
 	}
-	fmt.Fprintf(w, "%s is enrolled at %s, and %s is written (tag %s).\n\nLeft to do:\n", c.Terminal.ID, c.Relay.URL, n.kiosk.Path(), c.TerminalTag())
+	fmt.Fprintf(w, "%s is enrolled at %s, and %s is written (tag %s).\n", c.Terminal.ID, c.Relay.URL, n.kiosk.Path(), c.TerminalTag())
+	if made.Backup != "" {
+		fmt.Fprintf(w, "The configuration that was there is kept as %s.\n", made.Backup)
+	}
+	if len(made.Missing) == 0 {
+		text, err := checkConfig(n.kiosk.Path())
+		if err != nil {
+			return fmt.Errorf("it does not pass check-config: %w", err)
+		}
+		fmt.Fprintln(w, "check-config:", text)
+	}
+	fmt.Fprintln(w, "\nNext:")
 	step := 0
 	say := func(format string, args ...any) {
 		step++
@@ -160,7 +207,9 @@ func (n *newKiosk) report(w io.Writer, made *setup.Made) {
 	if c.Payment.Provider == "singapay" {
 		say("The notification URL in SingaPay's dashboard must be relay.hook_url.")
 	}
-	say("kiosk-agent check-config%s, then systemctl restart kiosk-agent, then kiosk-agent doctor%s", suffix, suffix)
+	say("systemctl restart kiosk-agent")
+	say("kiosk-agent doctor%s", suffix)
+	return nil
 }
 
 // asker asks a person at a terminal, and nobody else.
@@ -185,4 +234,21 @@ func (a asker) ask(question string) string {
 		return ""
 	}
 	return strings.TrimSpace(string(line))
+}
+
+// askHidden is ask, without an echo, where that is possible.
+func (a asker) askHidden(question string) (line []byte, asked bool, err error) {
+	f, ok := a.in.(*os.File)
+	if !ok {
+		return nil, false, nil
+	}
+	restore, ok := withoutEcho(f)
+	if !ok {
+		return nil, false, nil
+	}
+	fmt.Fprintf(a.out, "%s: ", question)
+	line, err = readLine(f)
+	err = errors.Join(err, restore())
+	fmt.Fprintln(a.out)
+	return line, true, err
 }

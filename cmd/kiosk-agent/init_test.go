@@ -37,7 +37,7 @@ func TestInitAsks(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		answers := []string{"K001", relay.URL, "0123 4567 89AB CDEF 0123 4567 89AB CDEF"}
+		answers := []string{relay.URL, "0123 4567 89AB CDEF 0123 4567 89AB CDEF", "the-secret-of-the-axs-application"}
 		for buf := make([]byte, 1000); ; {
 			n, err := asked.Read(buf)
 			if err != nil {
@@ -61,16 +61,16 @@ func TestInitAsks(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\nasked: %q", err, questions)
 	}
-	if all := strings.Join(questions, "|"); len(questions) != 3 || !strings.Contains(all, "terminal's ID") || !strings.Contains(all, "|The relay's address") ||
-		!strings.Contains(all, "kiosk-relay terminal code K001") {
+	if all := strings.Join(questions, "|"); !strings.Contains(all, "The relay's address") || !strings.Contains(all, "kiosk-relay terminal code ID") ||
+		!strings.Contains(all, "The secret axs.secret (nothing is shown") || strings.Count(all, "): ") != 3 {
 		t.Errorf("asked: %q", questions)
 	}
-	for _, want := range []string{"K001 is enrolled at ws://127.0.0.1:", "kiosk-agent secret set axs --config " + dir, "The till till-1 gets the token that is in " + dir, "check-config --config"} {
+	for _, want := range []string{"K001 is enrolled at ws://127.0.0.1:", "check-config: " + dir, "ok (terminal K001", "The till till-1 gets the token that is in " + dir + "/etc/till.token", "systemctl restart kiosk-agent", "doctor --config " + dir} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}
 	}
-	if strings.Contains(out.String(), "a-token-of-the-relay") || strings.Contains(out.String(), "ROUTE") {
+	if strings.Contains(out.String(), "a-token-of-the-relay") || strings.Contains(out.String(), "ROUTE") || strings.Contains(out.String(), "the-secret-of") {
 		t.Errorf("a secret was printed:\n%s", out.String())
 	}
 }

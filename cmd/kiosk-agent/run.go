@@ -110,17 +110,29 @@ func newCheckConfig() *cobra.Command {
 	return &cobra.Command{
 		Use: "check-config", Short: "Check the configuration file and its secrets; start nothing", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig(cmd)
+			path, err := cmd.Flags().GetString("config")
 			if err != nil {
 				return err
 			}
-			if err := agent.CheckSecrets(c, credDir()); err != nil {
-				return failed(c.Locate(err))
+			text, err := checkConfig(path)
+			if err == nil {
+				fmt.Fprintln(cmd.OutOrStdout(), text)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (terminal %s, tag %s, %s)\n", c.Path(), c.Terminal.ID, c.TerminalTag(), c.Payment.Provider)
-			return nil
+			return failed(err)
 		},
 	}
+}
+
+// checkConfig is what check-config says of a good configuration, or what is wrong with it.
+func checkConfig(path string) (string, error) {
+	c, err := config.Load(path)
+	if err != nil {
+		return "", err
+	}
+	if err := agent.CheckSecrets(c, credDir()); err != nil {
+		return "", c.Locate(err)
+	}
+	return fmt.Sprintf("%s: ok (terminal %s, tag %s, %s)", c.Path(), c.Terminal.ID, c.TerminalTag(), c.Payment.Provider), nil
 }
 
 func newStatus() *cobra.Command {

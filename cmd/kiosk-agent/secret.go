@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -69,17 +68,12 @@ func newSecretSet() *cobra.Command {
 
 // typed reads the secret from a pipe, or asks for it.
 func typed(in io.Reader, prompt io.Writer, name string) (secret.Value, error) {
-	if f, ok := in.(*os.File); ok {
-		if restore, ok := withoutEcho(f); ok {
-			fmt.Fprintf(prompt, "The secret %s (nothing is shown): ", name)
-			line, err := readLine(f)
-			err = errors.Join(err, restore())
-			fmt.Fprintln(prompt)
-			if err != nil {
-				return secret.Value{}, err
-			}
-			return secret.Typed(line)
-		}
+	line, asked, err := asker{in, prompt}.askHidden("The secret " + name + " (nothing is shown)")
+	switch {
+	case err != nil:
+		return secret.Value{}, err
+	case asked:
+		return secret.Typed(line)
 	}
 	b, err := io.ReadAll(io.LimitReader(in, 8<<10))
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 	"kiosk-agent/relay/relayd"
 )
 
-// TestInit makes a kiosk from a fleet's file and a code of the relay. What is left to do is done; then it sells.
+// TestInit makes a kiosk from a fleet's file and a code of the relay. What is left to do is done; then it sells. cmd/internal/packages has it
+// with the package's configuration and the secret in a file.
 func TestInit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -19,7 +19,7 @@ import (
 
 const agentUnit = "kiosk-agent.service"
 
-// TestPackages is the life of a kiosk: installed, configured, selling, upgraded in the middle of a payment, saved from two upgrades that
+// TestPackages is the life of a kiosk: installed, made by one command, selling, upgraded in the middle of a payment, saved from two upgrades that
 // fail, rebooted, removed, installed again, purged.
 func TestPackages(t *testing.T) {
 	debs, inside := alone(t, "amd64")
@@ -40,7 +40,10 @@ func TestPackages(t *testing.T) {
 	s := newStage(t)
 	configure(t, m, s)
 	stopDisplay := showDisplay(t, displayToken(t, m))
-	s.sell(t, "by the installed programs")
+	s.sell(t, "by a kiosk that one command has made")
+	m.run(t, "kiosk-agent", "doctor")
+	seals(t, m, s)
+	s.sell(t, "with a sealed secret")
 	mustRun(t, m, first)
 	status(t, m, "Ready: a sale can start.")
 	stuckIsRestarted(t, m)
@@ -123,6 +126,10 @@ func isInstalled(t *testing.T, m *machine) {
 		}
 	}
 	status(t, m, "is required")
+	// A file that every kiosk changes must not be dpkg's: it would ask what to do with it.
+	if files := m.run(t, "dpkg-query", "-W", "-f=${Conffiles}", "kiosk-agent", "kiosk-relay"); files != "" {
+		t.Error("conffiles:", files)
+	}
 	for _, unit := range []string{agentUnit, "kiosk-relay.service", "kiosk-agent-backup.service"} {
 		t.Log(lastLine([]byte(m.run(t, "systemd-analyze", "security", "--threshold="+exposed, unit))))
 	}
@@ -145,7 +152,7 @@ func status(t *testing.T, m *machine, want string) {
 	})
 }
 
-// configure does what INSTALL.md says, with the AXS secret as a sealed credential.
+// configure does what INSTALL.md says: a code of the relay's, a fleet's file with the secret beside it, and one command.
 func configure(t *testing.T, m *machine, s *stage) {
 	t.Helper()
 	relay := strings.Replace(m.read(t, "/etc/kiosk-relay/config.toml"), `public_url = "https://relay.example.com"`, `public_url = "http://`+relayAddr+`"`, 1)
@@ -153,24 +160,50 @@ func configure(t *testing.T, m *machine, s *stage) {
 		t.Fatal(err)
 	}
 	m.run(t, "systemctl", "restart", "kiosk-relay")
-	var cred struct {
-		Token   string `json:"token"`
-		HookURL string `json:"hook_url"`
-	}
-	if out := m.run(t, "kiosk-relay", "terminal", "add", terminal, "--json"); json.Unmarshal([]byte(out), &cred) != nil || cred.Token == "" {
+	m.run(t, "kiosk-relay", "terminal", "add", terminal)
+	var enrolment struct{ Code string }
+	if out := m.run(t, "kiosk-relay", "terminal", "code", terminal, "--json"); json.Unmarshal([]byte(out), &enrolment) != nil || enrolment.Code == "" {
 		t.Fatal(out)
 	}
-	m.write(t, "/etc/kiosk-agent/relay.token", cred.Token+"\n", "kiosk-agent")
-	m.write(t, "/etc/kiosk-agent/till.token", string(s.tillToken.Reveal()), "kiosk-agent")
+	m.write(t, "/root/fleet/axs.secret", string(s.axsSecret.Reveal())+"\n", "root")
+	m.write(t, "/root/fleet/fleet.toml", fmt.Sprintf(`secret_file = "axs.secret"
+[relay]
+url = "ws://%s"
+[axs]
+payment_link = "%s/hpp/checkout/%s"
+client_id = %q
+query_url = "%s/api/hpp/v2/transaction"
+[display]
+merchant_name = "Kopi"
+`, relayAddr, gatewayURL, linkID, clientID, gatewayURL), "root")
+	out := m.run(t, "kiosk-agent", "init", "--fleet", "/root/fleet/fleet.toml", "--code", enrolment.Code)
+	for _, want := range []string{terminal + " is enrolled", "/etc/kiosk-agent/config.toml: ok", "systemctl restart kiosk-agent", "kiosk-agent doctor"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("init does not say %q:\n%s", want, out)
+		}
+	}
+	m.modes(t, map[string]string{
+		"/etc/kiosk-agent": "750 root:kiosk-agent", "/etc/kiosk-agent/config.toml": "640 root:kiosk-agent",
+		"/etc/kiosk-agent/axs.secret": "600 kiosk-agent:kiosk-agent", "/etc/kiosk-agent/relay.token": "600 kiosk-agent:kiosk-agent",
+		"/etc/kiosk-agent/till.token": "600 kiosk-agent:kiosk-agent",
+	})
+	m.run(t, "kiosk-agent", "check-config")
+	m.run(t, "systemctl", "restart", "kiosk-agent")
+	s.tillToken = secret.New([]byte(strings.TrimSpace(m.read(t, "/etc/kiosk-agent/till.token"))))
+	if out, err := m.try("kiosk-agent", "init", "--fleet", "/root/fleet/fleet.toml", "--code", enrolment.Code); err == nil || !strings.Contains(out, "--force") {
+		t.Errorf("a second init: %v\n%s", err, out)
+	}
+}
 
+// seals puts the AXS secret into a sealed credential.
+func seals(t *testing.T, m *machine, s *stage) {
+	t.Helper()
 	m.write(t, "/root/plain", string(s.axsSecret.Reveal()), "root")
 	m.run(t, "systemd-creds", "encrypt", "--with-key=host", "--name=axs.secret", "/root/plain", "/etc/kiosk-agent/axs.secret.cred")
-	m.run(t, "rm", "/root/plain")
+	m.run(t, "rm", "/root/plain", "/etc/kiosk-agent/axs.secret")
 	m.write(t, "/etc/systemd/system/kiosk-agent.service.d/credentials.conf",
 		"[Service]\nLoadCredentialEncrypted=axs.secret:/etc/kiosk-agent/axs.secret.cred\n", "root")
-
-	text := filled(m.read(t, "/etc/kiosk-agent/config.toml"))
-	text = strings.Replace(text, "http://"+relayAddr+"/hook/AAAAAAAAAAAAAAAAAAAAAA", cred.HookURL, 1)
+	text := m.read(t, "/etc/kiosk-agent/config.toml")
 	text = strings.Replace(text, "file:/etc/kiosk-agent/axs.secret", "credential:axs.secret", 1)
 	if err := os.WriteFile(m.root+"/etc/kiosk-agent/config.toml", []byte(text), 0o640); err != nil {
 		t.Fatal(err)

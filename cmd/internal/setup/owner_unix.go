@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// readableLike lets the group of dir, the agent's, read the file. Only root can give it to that group, and only root must.
-func readableLike(f *os.File, dir string) error {
+// readableLike gives the file its mode and the group of dir, the agent's. Only root can give it to that group, and only root must.
+func readableLike(f *os.File, dir string, mode os.FileMode) error {
 	if info, err := os.Stat(dir); err == nil && os.Geteuid() == 0 {
 		if st, ok := info.Sys().(*syscall.Stat_t); ok {
 			if err := f.Chown(-1, int(st.Gid)); err != nil {
@@ -16,5 +16,5 @@ func readableLike(f *os.File, dir string) error {
 			}
 		}
 	}
-	return f.Chmod(0o640)
+	return f.Chmod(mode)
 }

@@ -22,18 +22,20 @@ import (
 
 // Kiosk is what a new kiosk is made from. The directories are absolute.
 type Kiosk struct {
-	Dir     string // of the configuration, the gateway's secret and the relay's token
-	State   string // of the journal and of the secrets that the kiosk makes itself
-	Values  Values // keys of the configuration; what is missing gets a default
-	Code    string // the relay's, for one enrolment
-	Replace bool   // an existing configuration and relay token give way; the configuration is kept as config.toml.old
-	CredDir string // $CREDENTIALS_DIRECTORY
+	Dir     string       // of the configuration, the gateway's secret, the relay's token and the tills'
+	State   string       // of the journal and of the display's token; root gives the secrets to its owner, whom the service runs as
+	Values  Values       // keys of the configuration; what is missing gets a default
+	Code    string       // the relay's, for one enrolment
+	Secret  secret.Value // the gateway's; zero where somebody puts it there later
+	Replace bool         // an existing configuration and secrets give way; the configuration is kept as config.toml.bak
+	CredDir string       // $CREDENTIALS_DIRECTORY
 }
 
 // Made is a kiosk that was set up.
 type Made struct {
 	Config   *config.Config
 	Missing  []config.SecretRef // secrets that only the merchant has, and that are not there yet
+	Backup   string             // where the configuration lies that was there before; "" = there was none of anybody's
 	Merchant string             // whose hooks reach this terminal too
 }
 
@@ -48,6 +50,8 @@ func (k Kiosk) own(ref config.SecretRef) bool {
 // Run sets the kiosk up.
 func Run(ctx context.Context, k Kiosk) (*Made, error) {
 	values := k.complete()
+	anybody := values.get("terminal.id") == nil // who this is, the relay says
+	values.add("terminal.id", "not-yet-known")
 	merchantHook := values.Text("relay.hook_url") // given: the gateway posts to the merchant's, not to the terminal's
 	if merchantHook == "" {
 		values.Set("relay.hook_url", enrolBase(values.Text("relay.url"))+"/hook/not-yet-known")
@@ -60,7 +64,9 @@ func Run(ctx context.Context, k Kiosk) (*Made, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w\nNothing was written.", err)
 	}
-	if given.ID != c.Terminal.ID {
+	if anybody {
+		values.Set("terminal.id", given.ID)
+	} else if given.ID != c.Terminal.ID {
 		return nil, fmt.Errorf("the code was that of terminal %.40q, and this kiosk is to be %q. Nothing was written, but the code is used up, and a kiosk that runs "+
 			"as %.40q loses its connection within 15 minutes.\nMake a new code for each of the two: kiosk-relay terminal code ID", given.ID, c.Terminal.ID, given.ID)
 	}
@@ -69,7 +75,7 @@ func Run(ctx context.Context, k Kiosk) (*Made, error) {
 	}
 	made, err := k.write(values, given)
 	if err != nil {
-		return nil, fmt.Errorf("%w\nThe code is used up. When that is mended, make another (kiosk-relay terminal code %s), and run this again with --force", err, c.Terminal.ID)
+		return nil, fmt.Errorf("%w\nThe code is used up. When that is mended, make another (kiosk-relay terminal code %s), and run this again with --force", err, given.ID)
 	}
 	return made, nil
 }
@@ -79,25 +85,41 @@ func (k Kiosk) complete() Values {
 	v := k.Values.clone()
 	v.Set("relay.url", socketURL(v.Text("relay.url")))
 	v.add("relay.token", k.file(k.Dir, "relay.token"))
-	gateway, key := "axs", "axs.secret"
-	if v.Text("payment.provider") == "singapay" {
-		gateway, key = "singapay", "singapay.client_secret"
-	}
+	gateway, key := gatewaySecret(v)
 	v.add(key, k.file(k.Dir, gateway+".secret"))
 	v.add("display.token", k.file(k.State, "display.token"))
 	v.add("journal.path", filepath.Join(k.State, "journal.db"))
 	tills, named := v.get("till.websocket.tills").([]any)
 	if _, lines := v.get("till.serial").([]any); !named && !lines {
-		v.Set("till.websocket.tills", []any{map[string]any{"name": "till-1", "token": k.file(k.State, "till.token")}})
+		v.Set("till.websocket.tills", []any{map[string]any{"name": "till-1", "token": k.file(k.Dir, "till.token")}})
 	}
 	for _, till := range tills {
 		t, ok := till.(map[string]any)
 		name, _ := t["name"].(string)
 		if ok && t["token"] == nil && name != "" && filepath.Base(name) == name {
-			t["token"] = k.file(k.State, name+".token")
+			t["token"] = k.file(k.Dir, name+".token")
 		}
 	}
 	return v
+}
+
+// gatewaySecret is the name of the gateway's secret, and its key.
+func gatewaySecret(v Values) (name, key string) {
+	if v.Text("payment.provider") == "singapay" {
+		return "singapay", "singapay.client_secret"
+	}
+	return "axs", "axs.secret"
+}
+
+// NeedsSecret names the gateway's secret where it is in nobody's hands yet: neither given nor in its file.
+func (k Kiosk) NeedsSecret() (key string, needed bool) {
+	_, key = gatewaySecret(k.Values)
+	path, isFile := strings.CutPrefix(k.complete().Text(key), "file:")
+	if !isFile || !k.Secret.IsZero() {
+		return key, false
+	}
+	_, err := os.Lstat(path)
+	return key, errors.Is(err, fs.ErrNotExist)
 }
 
 func (k Kiosk) file(dir, name string) string { return "file:" + filepath.Join(dir, name) }
@@ -108,12 +130,12 @@ func (k Kiosk) check(values Values) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !k.Replace {
-		relayToken, _ := strings.CutPrefix(c.Relay.Token, "file:")
-		for _, path := range []string{k.Path(), relayToken} {
-			if _, err := os.Lstat(path); err == nil {
-				return nil, fmt.Errorf("%s is there already; --force replaces it", path)
-			}
+	if err := k.Free(); err != nil {
+		return nil, err
+	}
+	if relayToken, isFile := strings.CutPrefix(c.Relay.Token, "file:"); isFile && !k.Replace {
+		if _, err := os.Lstat(relayToken); err == nil {
+			return nil, fmt.Errorf("%s is there already; --force replaces it", relayToken)
 		}
 	}
 	if !plausibleCode(k.Code) {
@@ -154,16 +176,28 @@ func (k Kiosk) rehearse(c config.Config) (err error) {
 				return fmt.Errorf("%s: %s lies neither below %s nor below %s", ref.Key, path, k.Dir, k.State)
 			}
 		}
+		given := k.given(ref, c.Payment.Provider)
+		if given && !isFile {
+			return fmt.Errorf("%s: the secret that was given belongs into a file: leave %s away, or seal it afterwards with kiosk-agent secret set %s", ref.Key, ref.Key, ref.Name)
+		}
 		if isFile && ref.Name != "relay" {
-			if _, err := secret.ReadFile(path); !errors.Is(err, fs.ErrNotExist) {
-				if err != nil {
-					return fmt.Errorf("%s: %w", ref.Key, err)
-				}
+			there, err := secret.ReadFile(path)
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+			case err != nil:
+				return fmt.Errorf("%s: %w", ref.Key, err)
+			case !given:
 				continue
+			case !k.Replace && !there.Matches(k.Secret.Reveal()):
+				return fmt.Errorf("%s holds another secret than the one that was given; --force replaces it", path)
 			}
 		}
+		value := secret.Generate()
+		if given {
+			value = k.Secret
+		}
 		stand := filepath.Join(tmp, fmt.Sprint(i))
-		if _, err := secret.EnsureFile(stand); err != nil {
+		if err := secret.WriteFile(stand, value, tmp); err != nil {
 			return err
 		}
 		values.Set(ref.Key, "file:"+stand)
@@ -175,13 +209,18 @@ func (k Kiosk) rehearse(c config.Config) (err error) {
 	return agent.CheckSecrets(stage, k.CredDir)
 }
 
+// given is whether ref is the gateway's secret, and it was given.
+func (k Kiosk) given(ref config.SecretRef, provider string) bool {
+	return ref.Name == provider && !k.Secret.IsZero()
+}
+
 // write puts the kiosk on the disk.
 func (k Kiosk) write(values Values, given answer) (*Made, error) {
 	c, err := parse(k.Path(), values)
 	if err != nil {
 		return nil, fmt.Errorf("the relay's answer does not fit: %w", err)
 	}
-	if err := errors.Join(os.MkdirAll(k.Dir, 0o750), os.MkdirAll(k.State, 0o700)); err != nil {
+	if err := errors.Join(os.MkdirAll(k.State, 0o700), k.makeDir()); err != nil {
 		return nil, err
 	}
 	made := &Made{Config: c, Merchant: given.Merchant}
@@ -194,6 +233,8 @@ func (k Kiosk) write(values Values, given answer) (*Made, error) {
 		switch there := isFile && err == nil; {
 		case ref.Name == "relay":
 			err = k.writeSecret(path, given.token)
+		case k.given(ref, c.Payment.Provider):
+			err = k.writeSecret(path, k.Secret)
 		case k.own(ref) && !there:
 			err = k.writeSecret(path, secret.Generate())
 		case !there:
@@ -203,7 +244,8 @@ func (k Kiosk) write(values Values, given answer) (*Made, error) {
 			return nil, err
 		}
 	}
-	return made, k.writeConfig(c.Text())
+	made.Backup, err = k.writeConfig(c.Text())
+	return made, err
 }
 
 func (k Kiosk) writeSecret(path string, v secret.Value) error {
@@ -211,31 +253,6 @@ func (k Kiosk) writeSecret(path string, v secret.Value) error {
 		return err
 	}
 	return secret.WriteFile(path, v, k.State)
-}
-
-// writeConfig puts the text into the configuration's file, for root and the agent's group.
-func (k Kiosk) writeConfig(text []byte) (err error) {
-	tmp, err := os.CreateTemp(k.Dir, ".config-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(tmp.Name()) // the first error says more
-		}
-	}()
-	_, err = tmp.Write(text)
-	if err = errors.Join(err, readableLike(tmp, k.State), tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	old := k.Path() + ".old"
-	if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.Link(k.Path(), old); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return os.Rename(tmp.Name(), k.Path())
 }
 
 // writable tries whether a file can be put into a directory, or into the one where it would be made.

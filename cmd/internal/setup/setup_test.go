@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,8 @@ import (
 
 	"kiosk-agent/cmd/internal/agent"
 	"kiosk-agent/cmd/internal/config"
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/packaging"
 )
 
 const (
@@ -95,7 +98,7 @@ func TestNewKiosk(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]fs.FileMode{
-		"etc/": 0o750, "var/": 0o700, "etc/config.toml": 0o640, "etc/relay.token": 0o600, "var/till.token": 0o600, "var/display.token": 0o600,
+		"etc/": 0o750, "var/": 0o700, "etc/config.toml": 0o640, "etc/relay.token": 0o600, "etc/till.token": 0o600, "var/display.token": 0o600,
 	}
 	got := files(t, k)
 	for name, mode := range want {
@@ -137,16 +140,21 @@ func TestNewKiosk(t *testing.T) {
 	}
 
 	// Once more: refused before the relay is asked; with --force the old configuration is kept, and so are the kiosk's own tokens.
-	till := slurp(t, filepath.Join(k.State, "till.token"))
-	if _, err := Run(context.Background(), k); err == nil || !strings.Contains(err.Error(), "is there already; --force replaces it") || asked.Load() != 1 {
+	till := slurp(t, filepath.Join(k.Dir, "till.token"))
+	if _, err := Run(context.Background(), k); err == nil || !strings.Contains(err.Error(), "--force replaces it") || asked.Load() != 1 {
 		t.Errorf("a second time: %v", err)
 	}
 	k.Replace = true
-	if _, err := Run(context.Background(), k); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{".bak", ".bak.2"} {
+		before := slurp(t, k.Path())
+		k.Values.Set("display.merchant_name", name)
+		made, err := Run(context.Background(), k)
+		if err != nil || made.Backup != k.Path()+name || slurp(t, made.Backup) != before {
+			t.Fatalf("the configuration before is not kept as %s: %+v, %v", name, made, err)
+		}
 	}
-	if slurp(t, k.Path()+".old") != text || slurp(t, filepath.Join(k.State, "till.token")) != till {
-		t.Error("the old configuration or the till's token is lost")
+	if slurp(t, k.Path()+".bak") != text || slurp(t, filepath.Join(k.Dir, "till.token")) != till {
+		t.Error("the first configuration or the till's token is lost")
 	}
 }
 
@@ -180,6 +188,11 @@ func TestNothingHalfWritten(t *testing.T) {
 		{"no gateway", 200, enrolled, func(k *Kiosk) { k.Values.Set("payment.provider", "cash") }, 0, []string{"payment.provider"}},
 		{"a secret's value", 200, enrolled, func(k *Kiosk) { k.Values.Set("axs.secret", "hunter2-hunter2-hunter2") }, 0, []string{"must not stand here"}},
 		{"outside", 200, enrolled, func(k *Kiosk) { k.Values.Set("relay.token", "file:/elsewhere/relay.token") }, 0, []string{"lies neither below"}},
+		{"a secret to be sealed", 200, enrolled, func(k *Kiosk) {
+			k.Secret = secret.New([]byte(goodToken))
+			k.Values.Set("axs.secret", "credential:axs")
+		}, 0, []string{"belongs into a file", "was not used"}},
+		{"short secret", 200, enrolled, func(k *Kiosk) { k.Secret = secret.New([]byte("hunter2")) }, 0, []string{"axs.secret", "was not used"}},
 		{"sealed", 200, enrolled, func(k *Kiosk) { k.Values.Set("relay.token", "credential:relay") }, 0, []string{"must be file:PATH at first"}},
 		{"no directory", 200, enrolled, func(k *Kiosk) { k.State = "/dev/null/var" }, 0, []string{"/dev/null"}},
 	} {
@@ -266,13 +279,13 @@ func TestFleet(t *testing.T) {
 	}
 	c := made.Config
 	if c.Payment.Timeout.String() != "120s" || c.Display.MerchantName != "Second" || len(c.AXS.Schemes) != 2 || c.Till.Serial[0].Baud != 19200 ||
-		c.Till.WebSocket.Tills[0] != (config.NamedTill{Name: "counter", Token: "file:" + filepath.Join(k.State, "counter.token")}) {
+		c.Till.WebSocket.Tills[0] != (config.NamedTill{Name: "counter", Token: "file:" + filepath.Join(k.Dir, "counter.token")}) {
 		t.Errorf("the configuration is %+v", c)
 	}
-	slurp(t, filepath.Join(k.State, "counter.token"))
+	slurp(t, filepath.Join(k.Dir, "counter.token"))
 
 	for text, want := range map[string]string{
-		"[terminal]\nid = \"K\"\n": "terminal.id is each kiosk's own", "kiosks = 1\n": "kiosks must be tables", "a\n": "fleet.toml:1: ",
+		"[terminal]\nid = \"K\"\n": "terminal.id is each kiosk's own", "kiosks = 1\n": "kiosks must be tables", "secret_file = 1\n": "must be the path", "a\n": "fleet.toml:1: ",
 	} {
 		write(text)
 		if _, err := ReadFleet(path); err == nil || !strings.Contains(err.Error(), want) {
@@ -299,5 +312,79 @@ func TestSingaPay(t *testing.T) {
 	if made.Config.Relay.HookURL != "https://relay.example/hook/MERCHANT" || len(made.Missing) != 1 || made.Missing[0].Name != "singapay" ||
 		strings.Contains(slurp(t, k.Path()), "[axs]") {
 		t.Errorf("made %+v", made)
+	}
+}
+
+// TestPackagedKiosk: where the package is installed, one command makes a kiosk that passes check-config: the delivered configuration gives
+// way, the relay says who this is, and the agent's user can read what it needs.
+func TestPackagedKiosk(t *testing.T) {
+	const user, group = 4711, 4712
+	for name, delivered := range map[string]string{"this version's": packaging.AgentConfig, "another version's": "# older\n" + packaging.AgentConfig} {
+		t.Run(name, func(t *testing.T) {
+			url, _ := fakeRelay(t, http.StatusOK, enrolled)
+			k := kioskAt(t, url)
+			delete(k.Values, "terminal")
+			k.Secret = secret.New([]byte("the-secret-of-the-axs-application"))
+			if err := errors.Join(os.MkdirAll(k.Dir, 0o750), os.MkdirAll(k.State, 0o700), os.WriteFile(k.Path(), []byte(delivered), 0o640)); err != nil {
+				t.Fatal(err)
+			}
+			if os.Geteuid() == 0 {
+				if err := errors.Join(os.Chown(k.State, user, group), os.Chown(k.Dir, 0, group)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			made, err := Run(context.Background(), k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if made.Config.Terminal.ID != "K001" || len(made.Missing) > 0 || (made.Backup == "") != (delivered == packaging.AgentConfig) {
+				t.Errorf("made %+v", made)
+			}
+			c, err := config.Load(k.Path())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := agent.CheckSecrets(c, ""); err != nil {
+				t.Error(err)
+			}
+			for path, want := range map[string]string{
+				k.Path(): "0:4712 0640", k.Dir + "/axs.secret": "4711:4712 0600", k.Dir + "/relay.token": "4711:4712 0600",
+				k.Dir + "/till.token": "4711:4712 0600", k.State + "/display.token": "4711:4712 0600",
+			} {
+				if got := owned(t, path); os.Geteuid() == 0 && got != want {
+					t.Errorf("%s: %s, want %s", path, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestEditedStays: one key that somebody has written is reason enough to ask for --force; so is another secret.
+func TestEditedStays(t *testing.T) {
+	url, asked := fakeRelay(t, http.StatusOK, enrolled)
+	k := kioskAt(t, url)
+	write := func(name, text string) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(k.Dir, 0o750), os.WriteFile(filepath.Join(k.Dir, name), []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, text := range []string{
+		strings.Replace(packaging.AgentConfig, `merchant_name = ""`, `merchant_name = "Kopi"`, 1), packaging.AgentConfig + "\n[journal]\nretention = \"30d\"\n", "not = TOML = at all",
+	} {
+		write("config.toml", text)
+		if _, err := Run(context.Background(), k); err == nil || !strings.Contains(err.Error(), "not as the package has brought it; --force") || slurp(t, k.Path()) != text {
+			t.Errorf("%v for\n%s", err, text)
+		}
+	}
+	write("config.toml", packaging.AgentConfig)
+	write("axs.secret", "the-secret-of-another-application\n")
+	k.Secret = secret.New([]byte(goodToken))
+	if _, err := Run(context.Background(), k); err == nil || !strings.Contains(err.Error(), "holds another secret") || asked.Load() != 0 {
+		t.Errorf("another secret: %v, asked %d times", err, asked.Load())
+	}
+	k.Replace = true
+	if _, err := Run(context.Background(), k); err != nil || slurp(t, filepath.Join(k.Dir, "axs.secret")) != goodToken+"\n" {
+		t.Errorf("--force: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -72,8 +73,13 @@ func (v Values) Text(key string) string {
 	return s
 }
 
-// add sets a key that has no value yet.
+// add sets a key that has no value yet. What stands where its table should be stays, to be refused.
 func (v Values) add(key, value string) {
+	if table, _, below := strings.Cut(key, "."); below && v[table] != nil {
+		if _, ok := v[table].(map[string]any); !ok {
+			return
+		}
+	}
 	if v.get(key) == nil {
 		v.Set(key, value)
 	}
@@ -110,11 +116,13 @@ func copied(value any) any {
 	return list
 }
 
-// Fleet is a file for many kiosks: the keys of the configuration that they share, and [kiosks.ID] with a kiosk's own and its code.
+// Fleet is a file for many kiosks: the keys of the configuration that they share, secret_file where the gateway's secret lies beside it,
+// and [kiosks.ID] with a kiosk's own keys and its code.
 type Fleet struct {
-	path   string
-	shared Values
-	kiosks map[string]any
+	SecretFile string // "" = the file names none
+	path       string
+	shared     Values
+	kiosks     map[string]any
 }
 
 // ReadFleet reads the file.
@@ -139,10 +147,21 @@ func ReadFleet(path string) (*Fleet, error) {
 		return nil, fmt.Errorf("%s: kiosks must be tables: [kiosks.K001]", path)
 	}
 	if f.shared.get("terminal.id") != nil {
-		return nil, fmt.Errorf("%s: terminal.id is each kiosk's own: write [kiosks.K001], or say --id", path)
+		return nil, fmt.Errorf("%s: terminal.id is each kiosk's own: write [kiosks.K001], or let the code say it", path)
+	}
+	named := v["secret_file"]
+	delete(v, "secret_file")
+	if f.SecretFile, ok = named.(string); named != nil && (!ok || f.SecretFile == "") {
+		return nil, fmt.Errorf("%s: secret_file must be the path of a file", path)
+	}
+	if f.SecretFile != "" && !filepath.IsAbs(f.SecretFile) {
+		f.SecretFile = filepath.Join(filepath.Dir(path), f.SecretFile)
 	}
 	return f, nil
 }
+
+// Lists is whether the file has a table for each kiosk; a kiosk must say then which one it is.
+func (f *Fleet) Lists() bool { return f.kiosks != nil }
 
 // Kiosk is what the file says of one kiosk, and its code where the file has it. A file that lists no kiosks is for any.
 func (f *Fleet) Kiosk(id string) (Values, string, error) {
