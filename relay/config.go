@@ -8,12 +8,12 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/webaddr"
 )
 
 // Config of a Client. Zero durations mean the default.
@@ -97,18 +97,13 @@ func parseURL(raw, safe, open string) (*url.URL, error) {
 	case safe:
 		return u, nil
 	case open:
-		if host := u.Hostname(); strings.EqualFold(host, "localhost") || isLoopback(host) {
+		if webaddr.Loopback(u.Hostname()) {
 			return u, nil
 		}
 		return nil, fmt.Errorf("%s:// is for loopback hosts only: use %s://", open, safe)
 	default:
 		return nil, fmt.Errorf("not a URL of the form %s://host/…", safe)
 	}
-}
-
-func isLoopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.Unmap().IsLoopback()
 }
 
 // randomPorts are the Ports of a real client.

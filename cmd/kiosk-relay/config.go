@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"kiosk-agent/internal/webaddr"
 )
 
 // config is the file's content. Each key's meaning, unit and default is in the reference file, config.toml.
@@ -152,13 +153,13 @@ func (c config) fault() (key, hint string) {
 func goodPublicURL(c config) bool {
 	if c.PublicURL == "" {
 		host, _, err := net.SplitHostPort(c.Public.Listen)
-		return err == nil && loopback(host)
+		return err == nil && webaddr.Loopback(host)
 	}
 	u, err := url.Parse(c.PublicURL)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return false
 	}
-	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && webaddr.Loopback(u.Hostname())
 }
 
 func goodStoreURL(raw string) bool {
@@ -173,11 +174,6 @@ func goodAddress(a string) bool {
 	}
 	_, err = strconv.ParseUint(port, 10, 16)
 	return err == nil
-}
-
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
 func oneOf(s string, all ...string) bool {

@@ -10,10 +10,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+
+	"kiosk-agent/internal/webaddr"
 )
 
 // ErrHost and ErrOrigin name what was refused; both are answered with 403.
@@ -73,15 +74,7 @@ func (p Policy) hostAllowed(r *http.Request) bool {
 	if slices.Contains(p.Hosts, host) {
 		return true
 	}
-	return isLoopback(host) && port == listenerPort(r)
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
+	return webaddr.Loopback(host) && port == listenerPort(r)
 }
 
 // listenerPort is the port that the request arrived on, as net/http recorded it.

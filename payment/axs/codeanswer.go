@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment"
 )
 
@@ -52,9 +53,9 @@ func (g *Gateway) decodeCode(body []byte, merchantRef, scheme string) (a payment
 		return a, "the code is for another paymentType than " + strings.ToUpper(scheme)
 	case code == "":
 		return a, "the answer has no qrString"
-	case !plain(code, 1, maxQRString):
+	case !webaddr.Printable(code, 1, maxQRString):
 		return a, "the qrString is longer than 512 bytes or not printable"
-	case !ok || !plain(provider, 0, maxProvider):
+	case !ok || !webaddr.Printable(provider, 0, maxProvider):
 		return a, "the transactionReferenceId is malformed"
 	case !sensible(m["createdAt"]):
 		return a, "createdAt is not a time in Unix milliseconds"

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/webaddr"
 )
 
 // Limits that AXS documents, and those that this agent sets itself.
@@ -119,14 +118,14 @@ func (c *Config) check() error {
 	}
 	problem, hint := checkPaymentLink(c.PaymentLink)
 	report(problem == "", "axs.payment_link", problem, hint)
-	report(plain(c.ClientID, 1, maxClientID) && !strings.Contains(c.ClientID, " "), "axs.client_id", "is empty, too long, or has spaces or unprintable characters",
+	report(webaddr.Printable(c.ClientID, 1, maxClientID) && !strings.Contains(c.ClientID, " "), "axs.client_id", "is empty, too long, or has spaces or unprintable characters",
 		"copy the Client ID of the application from the AXS Merchant Portal")
 	c.checkSecrets(report)
 	c.checkURLs(report)
 	report(c.QueryTimeout > 0 && c.QueryTimeout <= maxQuery, "axs.query_url", "has a timeout that is negative or over 30 s", "leave the timeout at 0 for 10 seconds")
 	c.checkEndpoint(report, "axs.query_url", &c.QueryURL, "write it like https://host.example/api/hpp/v2/transaction; leave it empty for no query")
 	c.checkEndpoint(report, "axs.qr_url", &c.QRURL, "write it like https://host.example/api/hpp/v1/qrcode; leave it empty for no codes")
-	report(plain(c.TerminalID, 0, maxTerminal), "terminal.id", "is too long or not printable ASCII", fmt.Sprintf("use at most %d letters, digits and signs", maxTerminal))
+	report(webaddr.Printable(c.TerminalID, 0, maxTerminal), "terminal.id", "is too long or not printable ASCII", fmt.Sprintf("use at most %d letters, digits and signs", maxTerminal))
 	report(c.AmountAs == AmountString || c.AmountAs == AmountNumber, "axs.amount_as", "is neither string nor number", `write "string" unless AXS asks for a number`)
 	for _, s := range c.Schemes {
 		report(slices.Contains(knownSchemes[:], s), "axs.schemes", "has a word that AXS does not know", "use "+strings.Join(knownSchemes[:], ", ")+"; an empty list offers all")
@@ -161,7 +160,7 @@ func (c *Config) checkURLs(report func(ok bool, key, problem, hint string)) {
 		if u.value == "" {
 			continue
 		}
-		_, problem := checkURL(u.value)
+		_, problem := webaddr.Check(u.value, maxURL)
 		report(problem == "", u.key, problem, "write it like https://host.example/path")
 	}
 	report(!strings.ContainsAny(c.WebhookURL, "?#"), "relay.hook_url", "has a query string or a fragment",
@@ -174,7 +173,7 @@ func (c *Config) checkEndpoint(report func(ok bool, key, problem, hint string), 
 		return
 	}
 	*address = strings.TrimRight(*address, "/")
-	u, problem := checkURL(*address)
+	u, problem := webaddr.Check(*address, maxURL)
 	if problem != "" {
 		report(false, key, problem, want)
 		return
@@ -194,7 +193,7 @@ func checkPaymentLink(raw string) (problem, hint string) {
 	if raw == "" {
 		return "is missing", want
 	}
-	u, problem := checkURL(raw)
+	u, problem := webaddr.Check(raw, maxURL)
 	switch {
 	case problem != "":
 		return problem, want
@@ -204,37 +203,4 @@ func checkPaymentLink(raw string) (problem, hint string) {
 		return "has another path than /hpp/checkout/{merchantLinkId}", want
 	}
 	return "", ""
-}
-
-// checkURL accepts an absolute https URL, or http on a loopback host, without user information.
-func checkURL(raw string) (*url.URL, string) {
-	if !plain(raw, 1, maxURL) {
-		return nil, fmt.Sprintf("is longer than %d characters or not printable ASCII", maxURL)
-	}
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Hostname() == "" || u.Opaque != "":
-		return nil, "is not an absolute URL"
-	case u.User != nil:
-		return nil, "has a user name or password in it"
-	case u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()):
-		return u, ""
-	default:
-		return nil, "is not https (plain http is for a loopback host only)"
-	}
-}
-
-func loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
-}
-
-// plain reports whether s has least to most characters, all of them printable ASCII.
-func plain(s string, least, most int) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return len(s) >= least && len(s) <= most
 }

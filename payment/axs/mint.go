@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment"
 )
 
@@ -55,7 +56,7 @@ func (g *Gateway) link(r payment.MintRequest) (link, error) {
 		return link{}, mintError(payment.CodeAmountInvalid, "the amount is not positive", "ask for at least one cent", nil)
 	case r.Money.Amount > g.cfg.MaxAmount:
 		return link{}, mintError(payment.CodeAmountInvalid, fmt.Sprintf("the amount is over the limit of %d cents", g.cfg.MaxAmount), "ask for less, or raise terminal.max_amount", nil)
-	case !plain(r.MerchantRef, 1, MaxRef):
+	case !webaddr.Printable(r.MerchantRef, 1, MaxRef):
 		return link{}, mintError(payment.CodeInvalid, fmt.Sprintf("the merchant reference is not 1 to %d printable characters", MaxRef), "report this: the agent makes it itself", nil)
 	case g.cfg.SendExpiry && r.Timeout <= 0:
 		return link{}, mintError(payment.CodeInvalid, "the timeout is not positive", "ask for a timeout of some seconds", nil)

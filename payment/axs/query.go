@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/networds"
+	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment"
 )
 
@@ -94,7 +95,7 @@ func (g *Gateway) Query(ctx context.Context, merchantRef string) payment.QueryAn
 
 // question is the address with a fresh token in it, or what is wrong.
 func (g *Gateway) question(merchantRef string) (address, fault string) {
-	if !plain(merchantRef, 1, MaxRef) {
+	if !webaddr.Printable(merchantRef, 1, MaxRef) {
 		return "", fmt.Sprintf("the merchant reference is not 1 to %d printable characters", MaxRef)
 	}
 	plaintext, err := json.Marshal(map[string]string{"merchantRef": merchantRef})

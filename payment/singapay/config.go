@@ -3,8 +3,6 @@ package singapay
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/webaddr"
 )
 
 // Limits that SingaPay documents, and those that this agent sets itself.
@@ -127,7 +126,7 @@ func (c *Config) check() error {
 		}
 	}
 	for _, id := range []struct{ key, value string }{{"singapay.client_id", c.ClientID}, {"singapay.api_key", c.APIKey}} {
-		report(plain(id.value, 1, maxID) && !strings.Contains(id.value, " "), id.key, "is empty, too long, or has spaces or unprintable characters",
+		report(webaddr.Printable(id.value, 1, maxID) && !strings.Contains(id.value, " "), id.key, "is empty, too long, or has spaces or unprintable characters",
 			"copy it from the credential's page in the SingaPay dashboard")
 	}
 	report(ulid.MatchString(c.AccountID), "singapay.account_id", "is not a ULID of 26 characters", "copy the account's ID from the SingaPay dashboard")
@@ -182,7 +181,7 @@ func (c *Config) checkOffer(report reporter) {
 	report((c.CustomerName == "") == (c.CustomerEmail == ""), "singapay.customer_name", "and customer_email do not go together", "write both, or none")
 	report(text255(c.CustomerName), "singapay.customer_name", "is too long or has control characters", "write the shop's name")
 	at := strings.Index(c.CustomerEmail, "@")
-	report(c.CustomerEmail == "" || plain(c.CustomerEmail, 3, maxText) && at > 0 && at < len(c.CustomerEmail)-1 && !strings.Contains(c.CustomerEmail, " "),
+	report(c.CustomerEmail == "" || webaddr.Printable(c.CustomerEmail, 3, maxText) && at > 0 && at < len(c.CustomerEmail)-1 && !strings.Contains(c.CustomerEmail, " "),
 		"singapay.customer_email", "is not an e-mail address", "write the shop's own address")
 	report(c.MaxAmount >= MinAmount && c.MaxAmount <= ceilingAmount, "terminal.max_amount", "is out of range",
 		fmt.Sprintf("use %d (IDR 10000) to %d, in 1/100 rupiah", MinAmount, int64(ceilingAmount)))
@@ -197,50 +196,17 @@ func text255(s string) bool {
 func (c *Config) checkURLs(report reporter) {
 	const want = "write https://payment-b2b.singapay.id, or https://sandbox-payment-b2b.singapay.id for the sandbox"
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
-	u, problem := checkURL(c.BaseURL)
+	u, problem := webaddr.Check(c.BaseURL, maxURL)
 	if problem == "" && (u.Path != "" || strings.ContainsAny(c.BaseURL, "?#")) {
 		problem = "has a path, a query string or a fragment"
 	}
 	report(problem == "", "singapay.base_url", problem, want)
 	for _, u := range []struct{ key, value string }{{"singapay.success_url", c.SuccessURL}, {"singapay.expired_url", c.ExpiredURL}} {
 		if u.value != "" {
-			_, problem := checkURL(u.value)
+			_, problem := webaddr.Check(u.value, maxURL)
 			report(problem == "", u.key, problem, "write it like https://host.example/path")
 		}
 	}
-	report(plain(c.WebhookPath, 2, maxURL) && c.WebhookPath[0] == '/' && c.WebhookPath[1] != '/' && !strings.ContainsAny(c.WebhookPath, " #") && !strings.HasSuffix(c.WebhookPath, "/"),
+	report(webaddr.Printable(c.WebhookPath, 2, maxURL) && c.WebhookPath[0] == '/' && c.WebhookPath[1] != '/' && !strings.ContainsAny(c.WebhookPath, " #") && !strings.HasSuffix(c.WebhookPath, "/"),
 		"singapay.webhook_path", "is not a path such as /hook/ROUTE", "write what follows the host in the dashboard's notification URL, with no slash at the end")
-}
-
-// checkURL accepts an absolute https URL, or http on a loopback host, without user information.
-func checkURL(raw string) (*url.URL, string) {
-	if !plain(raw, 1, maxURL) {
-		return nil, fmt.Sprintf("is empty, longer than %d characters, or not printable ASCII", maxURL)
-	}
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Hostname() == "" || u.Opaque != "":
-		return nil, "is not an absolute URL"
-	case u.User != nil:
-		return nil, "has a user name or password in it"
-	case u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()):
-		return u, ""
-	default:
-		return nil, "is not https (plain http is for a loopback host only)"
-	}
-}
-
-func loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
-}
-
-// plain reports whether s has least to most characters, all of them printable ASCII.
-func plain(s string, least, most int) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return len(s) >= least && len(s) <= most
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode"
 
+	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment"
 )
 
@@ -96,7 +97,7 @@ func longestRun(s string) int {
 // reference is a reference in the form that both sides write: printable, no spaces, at most 128 characters; "" for anything else.
 func reference(v any) string {
 	s, ok := scalar(v)
-	if !ok || !plain(s, 1, 128) || strings.Contains(s, " ") {
+	if !ok || !webaddr.Printable(s, 1, 128) || strings.Contains(s, " ") {
 		return ""
 	}
 	return s

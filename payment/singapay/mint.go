@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment"
 )
 
@@ -203,7 +204,7 @@ func (l link) echoes(o order, methods []string) string {
 	case !sameMethods(methods, l.methods):
 		return "whitelisted_payment_method is another list"
 	}
-	if _, problem := checkURL(l.url); problem != "" {
+	if _, problem := webaddr.Check(l.url, maxURL); problem != "" {
 		return "payment_url " + problem
 	}
 	return ""

@@ -155,7 +155,7 @@ func TestMintEcho(t *testing.T) {
 		{"the default end", `2026-10-16T12:03:30+07:00`, `2026-10-17T12:00:00+07:00`, "expired_at is not the one that was sent", true},
 		{"the end in another zone", `2026-10-16T12:03:30+07:00`, `2026-10-16T12:03:30Z`, "expired_at is not the one that was sent", true},
 		{"an address without TLS", `https://pay.example`, `http://pay.example`, "payment_url is not https (plain http is for a loopback host only)", true},
-		{"no address", `"payment_url":"https://pay.example/b2b/` + ref + `",`, ``, "payment_url is empty, longer than 512 characters, or not printable ASCII", true},
+		{"no address", `"payment_url":"https://pay.example/b2b/` + ref + `",`, ``, "payment_url is empty", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t)

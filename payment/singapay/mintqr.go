@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment"
 )
 
@@ -77,7 +78,7 @@ func (q code) echoes(o order) string {
 // length and a value. It is a merchant's code in rupiah, and for this amount if it states one.
 func checkQRIS(s string, rupiah int64) string {
 	const wrong = "qr_data is not the text of a QRIS code"
-	if !plain(s, 1, maxURL) || !strings.HasPrefix(s, "000201") || strings.TrimSpace(s) != s {
+	if !webaddr.Printable(s, 1, maxURL) || !strings.HasPrefix(s, "000201") || strings.TrimSpace(s) != s {
 		return wrong
 	}
 	for rest := s; rest != ""; {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment"
 )
 
@@ -111,7 +112,7 @@ func transaction(m object, from source, ours any) (payment.Record, *OpenError) {
 	}
 	r.Amount, r.AmountText = amount(at(stated, "value"))
 	r.Currency = text(at(stated, "currency"))
-	if !plain(r.Currency, 3, 3) {
+	if !webaddr.Printable(r.Currency, 3, 3) {
 		r.Currency = "?"
 	}
 	if tip, _ := amount(at(t["tip"], "value")); from == fromAttempt && tip > 0 && r.Amount >= 0 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment"
 )
 
@@ -171,7 +172,7 @@ func currency(v any) string {
 	switch s := text(v); {
 	case v == nil:
 		return string(payment.IDR)
-	case plain(s, 3, 3):
+	case webaddr.Printable(s, 3, 3):
 		return s
 	default:
 		return "?"

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/webaddr"
 )
 
 const (
@@ -115,7 +116,7 @@ func (g *Gateway) fetchToken(ctx context.Context) (secret.Value, time.Duration, 
 		return secret.Value{}, 0, a.failure
 	}
 	value := text(at(a.data, "access_token"))
-	if !plain(value, 1, maxToken) || strings.Contains(value, " ") {
+	if !webaddr.Printable(value, 1, maxToken) || strings.Contains(value, " ") {
 		return secret.Value{}, 0, "the answer has no access token"
 	}
 	life := time.Duration(max(0, count(at(a.data, "expires_in")))) * time.Second // unreadable: good for this request only

@@ -3,13 +3,14 @@ package config
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"kiosk-agent/internal/webaddr"
 )
 
 // checker collects problems with the line of their key.
@@ -147,7 +148,7 @@ func (k *checker) webURL(key, raw, secure, plain string) {
 	case err != nil || u.Host == "":
 		k.fail(key, "", "is not an address such as %s://HOST/", secure)
 	case u.Scheme == secure:
-	case u.Scheme == plain && loopback(u.Hostname()):
+	case u.Scheme == plain && webaddr.Loopback(u.Hostname()):
 	default:
 		k.fail(key, "only a loopback address may do without encryption", "must start with %s://", secure)
 	}
@@ -173,7 +174,7 @@ func (k *checker) tills() {
 	w := k.c.Till.WebSocket
 	if w.Listen != "" {
 		host := k.listen("till.websocket.listen", w.Listen)
-		k.need(host == "" || loopback(host) || w.TLSCert != "", "till.websocket.listen", "set tls_cert and tls_key, or listen on 127.0.0.1",
+		k.need(host == "" || webaddr.Loopback(host) || w.TLSCert != "", "till.websocket.listen", "set tls_cert and tls_key, or listen on 127.0.0.1",
 			"an address that is not loopback needs a certificate")
 	}
 	k.need((w.TLSCert == "") == (w.TLSKey == ""), "till.websocket.tls_cert", "", "tls_cert and tls_key go together")
@@ -204,7 +205,7 @@ func (k *checker) rest() {
 	c := k.c
 	k.addresses()
 	if host := k.listen("display.listen", c.Display.Listen); host != "" {
-		k.need(loopback(host), "display.listen", "the display's browser runs on this machine", "must be a loopback address")
+		k.need(webaddr.Loopback(host), "display.listen", "the display's browser runs on this machine", "must be a loopback address")
 	}
 	k.secret("display.token", c.Display.Token, true)
 	k.need(len(c.Display.Languages) > 0, "display.languages", "", "names no language")
@@ -251,14 +252,6 @@ func (k *checker) listen(key, addr string) string {
 		return ""
 	}
 	return host
-}
-
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
 }
 
 func printable(s string) bool {

@@ -10,6 +10,7 @@ import (
 
 	"kiosk-agent/device/ecr"
 	"kiosk-agent/device/serial"
+	"kiosk-agent/internal/webaddr"
 )
 
 // The forms of Serial.Device that are no serial device.
@@ -74,7 +75,7 @@ func (k *checker) device(key, allowKey string, s Serial) {
 		return
 	}
 	host, _, err := net.SplitHostPort(strings.TrimPrefix(s.Device, tcpListen))
-	k.need(err != nil || loopback(host) || len(s.AllowFrom) > 0, allowKey, "list the tills' addresses: [\"192.168.1.20/32\"]",
+	k.need(err != nil || webaddr.Loopback(host) || len(s.AllowFrom) > 0, allowKey, "list the tills' addresses: [\"192.168.1.20/32\"]",
 		"an address that is not loopback needs it")
 	for _, cidr := range s.AllowFrom {
 		_, err := netip.ParsePrefix(cidr)
