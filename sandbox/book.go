@@ -1,14 +1,13 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
+
+	"kiosk-agent/sandbox/backstage"
 )
 
 // bookLine is one line of the book: what happened, as one JSON object with exactly one of its members. A line is on the disk before
@@ -47,66 +46,22 @@ type statement struct {
 	status         Status
 }
 
-// keep writes one line and waits until it is on the disk; without a book it does nothing. The caller holds s.mu.
-func (s *Server) keep(line bookLine) error {
-	if s.cfg.Book == "" || s.bookErr != nil {
-		return s.bookErr
-	}
-	text, err := json.Marshal(line)
-	if err == nil {
-		err = s.appendToBook(append(text, '\n'))
-	}
-	if err != nil { // half a line may be in it: nothing more goes behind that
-		s.bookErr = fmt.Errorf("the sandbox's book takes no entries: %w", err)
-	}
-	return s.bookErr
-}
+// keep writes one line and waits until it is on the disk. The caller holds s.mu.
+func (s *Server) keep(line bookLine) error { return s.book.Keep(line) }
 
-func (s *Server) appendToBook(text []byte) error {
-	f, err := os.OpenFile(s.cfg.Book, os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// readBook makes the book if there is none, and otherwise goes on where it ends: payments are as they were, and each webhook that was
-// not answered 2xx goes out again. Faults and what a customer abandoned are not in it.
-func (s *Server) readBook() error {
-	f, err := os.OpenFile(s.cfg.Book, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	dir, err := os.Open(filepath.Dir(s.cfg.Book))
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
-		return err
-	}
-	text, err := os.ReadFile(s.cfg.Book)
-	if err != nil {
-		return err
-	}
-	whole := bytes.LastIndexByte(text, '\n') + 1
-	if whole < len(text) { // a crash while it was written: nobody was told
-		if err := errors.Join(f.Truncate(int64(whole)), f.Sync()); err != nil {
-			return err
-		}
-	}
+// readBook goes on where the book ends: payments are as they were, and each webhook that was not answered 2xx goes out again. Faults and
+// what a customer abandoned are not in it.
+func (s *Server) readBook() (err error) {
 	told := map[statement]bool{}
-	number := 0
-	for text := range bytes.Lines(text[:whole]) {
-		number++
+	s.book, err = backstage.OpenBook(s.cfg.Book, func(text []byte) error {
 		var line bookLine
 		if err := json.Unmarshal(text, &line); err != nil {
-			return fmt.Errorf("line %d: %w", number, err)
+			return err
 		}
-		if err := s.replay(line, told); err != nil {
-			return fmt.Errorf("line %d: %w", number, err)
-		}
+		return s.replay(line, told)
+	})
+	if err != nil {
+		return err
 	}
 	for _, p := range s.payments {
 		for _, r := range p.records {

@@ -11,10 +11,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"kiosk-agent/sandbox/backstage"
 )
 
 //go:embed assets
 var assets embed.FS
+
+//go:embed assets/page.js
+var script []byte
 
 // pages are parsed once and never changed.
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
@@ -195,13 +200,15 @@ func (s *Server) render(w http.ResponseWriter, status int, page string, view any
 
 // serveAsset serves the style sheet and the script.
 func (s *Server) serveAsset(w http.ResponseWriter, r *http.Request) {
-	types := map[string]string{"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
-	name := r.PathValue("name")
-	body, err := assets.ReadFile("assets/" + name)
-	if types[name] == "" || err != nil {
+	kind, body := "text/css; charset=utf-8", backstage.Style
+	switch r.PathValue("name") {
+	case "page.css":
+	case "page.js":
+		kind, body = "text/javascript; charset=utf-8", script
+	default:
 		http.NotFound(w, r)
 		return
 	}
-	w.Header().Set("Content-Type", types[name])
+	w.Header().Set("Content-Type", kind)
 	_, _ = w.Write(body)
 }

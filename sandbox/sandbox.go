@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/sandbox/backstage"
 )
 
 // minSecret is the shortest secret accepted: a link is an offline guessing oracle at 1000 iterations (axs.md).
@@ -128,7 +129,7 @@ type Server struct {
 	salts    map[string][32]byte // salt seen → hash of the token that brought it
 	faults   []*fault
 	faultSeq int
-	bookErr  error // once the book has failed
+	book     backstage.Book
 	jobs     []job
 	jobSeq   int
 	hooks    []*Webhook
@@ -160,7 +161,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		salts: map[string][32]byte{}, wake: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
 	if s.clock == nil {
-		s.clock = systemClock{}
+		s.clock = backstage.SystemClock{}
 	}
 	if s.client == nil {
 		s.client = &http.Client{
@@ -270,15 +271,7 @@ func (s *Server) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, "san
 
 // Deliver does what Run does, in the caller's goroutine and only for what is due now, and returns how much it did. A
 // simulation with its own scheduler calls it instead of Run, never beside it.
-func (s *Server) Deliver(ctx context.Context) int {
-	for n := 0; ; n++ {
-		j, _, ok := s.nextJob()
-		if !ok || ctx.Err() != nil {
-			return n
-		}
-		s.perform(ctx, j)
-	}
-}
+func (s *Server) Deliver(ctx context.Context) int { return s.plan().Deliver(ctx) }
 
 // NextDue is when Deliver will have something to do; ok is false when nothing waits.
 func (s *Server) NextDue() (at time.Time, ok bool) {
@@ -294,29 +287,13 @@ func (s *Server) NextDue() (at time.Time, ok bool) {
 
 // Run sends webhooks until ctx ends, and returns nil once the last exchange is over. It must run at most once at a time.
 func (s *Server) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		j, at, ok := s.nextJob()
-		if ok {
-			s.perform(ctx, j)
-			continue
-		}
-		var due <-chan time.Time
-		if !at.IsZero() {
-			due = s.clock.At(at)
-		}
-		select {
-		case <-ctx.Done():
-		case <-s.wake:
-		case <-due:
-		}
-	}
+	s.plan().Run(ctx)
 	return nil
 }
 
-type systemClock struct{}
-
-func (systemClock) Now() time.Time                  { return time.Now() }
-func (systemClock) At(t time.Time) <-chan time.Time { return time.After(time.Until(t)) }
+func (s *Server) plan() backstage.Plan[job] {
+	return backstage.Plan[job]{Next: s.nextJob, Perform: s.perform, Wake: s.wake, At: s.clock.At}
+}
 
 // sharedRand lets any number of goroutines read from one source.
 type sharedRand struct {

@@ -101,8 +101,8 @@ func (s *Server) do(c *call, body []byte, do func(*call) answer) (answer, map[Fa
 		return a, strikes
 	}
 	a := do(c)
-	if s.bookErr != nil {
-		return refused(http.StatusInternalServerError, "SP019", s.bookErr.Error()), nil
+	if s.book.Err() != nil {
+		return refused(http.StatusInternalServerError, "SP019", s.book.Err().Error()), nil
 	}
 	if strikes[FaultAPI500After] != nil {
 		a = refused(http.StatusInternalServerError, "SP019", "Internal server error (scripted)")

@@ -1,14 +1,12 @@
 package singapay
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
+
+	"kiosk-agent/sandbox/backstage"
 )
 
 // line is one line of the book: a link or a code as it stands from now on, or a payment whose webhook was answered 2xx. A line is on
@@ -21,67 +19,28 @@ type line struct {
 	Faults []FaultKind `json:"faults,omitempty"` // that had bent what was told
 }
 
-// keep writes one line and waits until it is on the disk; without a book it does nothing. After a failure s.bookErr stays set, and
-// nothing more is told to anybody. The caller holds s.mu.
+// keep writes one line and waits until it is on the disk. After a failure nothing more is told to anybody. The caller holds s.mu.
 func (s *Server) keep(l line) {
-	if s.cfg.Book == "" || s.bookErr != nil {
+	if s.book.Err() != nil {
 		return
 	}
 	l.At = s.clock.Now()
-	text, err := json.Marshal(l)
-	if err == nil {
-		err = s.appendToBook(append(text, '\n'))
-	}
-	if err != nil {
-		s.bookErr = fmt.Errorf("the sandbox's book takes no entries: %w", err)
+	if err := s.book.Keep(l); err != nil {
 		s.log.Error("the book failed", "error", err.Error())
 	}
 }
 
-func (s *Server) appendToBook(text []byte) error {
-	f, err := os.OpenFile(s.cfg.Book, os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// readBook makes the book if there is none, and otherwise goes on where it ends: a payment whose webhook was not answered 2xx is
-// announced again.
-func (s *Server) readBook() error {
-	f, err := os.OpenFile(s.cfg.Book, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	dir, err := os.Open(filepath.Dir(s.cfg.Book))
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
-		return err
-	}
-	text, err := os.ReadFile(s.cfg.Book)
-	if err != nil {
-		return err
-	}
-	whole := bytes.LastIndexByte(text, '\n') + 1
-	if whole < len(text) { // a crash while it was written: nobody was told
-		if err := errors.Join(f.Truncate(int64(whole)), f.Sync()); err != nil {
-			return err
-		}
-	}
-	number := 0
-	for text := range bytes.Lines(text[:whole]) {
-		number++
+// readBook goes on where the book ends: a payment whose webhook was not answered 2xx is announced again.
+func (s *Server) readBook() (err error) {
+	s.book, err = backstage.OpenBook(s.cfg.Book, func(text []byte) error {
 		var l line
 		if err := json.Unmarshal(text, &l); err != nil {
-			return fmt.Errorf("line %d: %w", number, err)
+			return err
 		}
-		if err := s.replay(l); err != nil {
-			return fmt.Errorf("line %d: %w", number, err)
-		}
+		return s.replay(l)
+	})
+	if err != nil {
+		return err
 	}
 	s.resume()
 	return nil

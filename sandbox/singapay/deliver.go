@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kiosk-agent/sandbox"
+	"kiosk-agent/sandbox/backstage"
 )
 
 // maxQueue bounds webhooks that wait to be sent; further ones are logged as dropped.
@@ -83,15 +84,7 @@ func (s *Server) nextJob() (j job, at time.Time, ok bool) {
 
 // Deliver does what Run does, in the caller's goroutine and only for what is due now, and returns how much it did. A simulation with
 // its own scheduler calls it instead of Run, never beside it.
-func (s *Server) Deliver(ctx context.Context) int {
-	for n := 0; ; n++ {
-		j, _, ok := s.nextJob()
-		if !ok || ctx.Err() != nil {
-			return n
-		}
-		s.perform(ctx, j)
-	}
-}
+func (s *Server) Deliver(ctx context.Context) int { return s.plan().Deliver(ctx) }
 
 // NextDue is when Deliver will have something to do; ok is false when nothing waits.
 func (s *Server) NextDue() (at time.Time, ok bool) {
@@ -107,23 +100,12 @@ func (s *Server) NextDue() (at time.Time, ok bool) {
 
 // Run sends webhooks until ctx ends, and returns nil once the last exchange is over. It must run at most once at a time.
 func (s *Server) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		j, at, ok := s.nextJob()
-		if ok {
-			s.perform(ctx, j)
-			continue
-		}
-		var due <-chan time.Time
-		if !at.IsZero() {
-			due = s.clock.At(at)
-		}
-		select {
-		case <-ctx.Done():
-		case <-s.wake:
-		case <-due:
-		}
-	}
+	s.plan().Run(ctx)
 	return nil
+}
+
+func (s *Server) plan() backstage.Plan[job] {
+	return backstage.Plan[job]{Next: s.nextJob, Perform: s.perform, Wake: s.wake, At: s.clock.At}
 }
 
 func (s *Server) perform(ctx context.Context, j job) {
@@ -135,7 +117,7 @@ func (s *Server) perform(ctx context.Context, j job) {
 	defer s.mu.Unlock()
 	now := s.clock.Now()
 	switch {
-	case s.bookErr != nil:
+	case s.book.Err() != nil:
 	case j.sweep != nil:
 		s.sweep(j.sweep, now)
 	case j.attempt != nil:

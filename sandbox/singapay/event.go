@@ -128,7 +128,7 @@ func (s *Server) sweep(owner *Credential, now time.Time) {
 			s.keep(line{Code: q})
 		}
 	}
-	if owner.ExpirationURL == "" || len(histories)+len(codes) == 0 || s.bookErr != nil {
+	if owner.ExpirationURL == "" || len(histories)+len(codes) == 0 || s.book.Err() != nil {
 		return
 	}
 	body := object{

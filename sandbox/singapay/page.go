@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"kiosk-agent/sandbox/backstage"
 )
 
 //go:embed assets
@@ -134,13 +136,8 @@ func (s *Server) serveIndex(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) serveStyle(w http.ResponseWriter, _ *http.Request) {
-	text, err := assets.ReadFile("assets/page.css")
-	if err != nil { // it is embedded
-		http.Error(w, "no style", http.StatusInternalServerError)
-		return
-	}
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	_, _ = w.Write(text)
+	_, _ = w.Write(backstage.Style)
 }
 
 func (s *Server) render(w http.ResponseWriter, status int, name string, v any) {

@@ -51,15 +51,15 @@ func (s *Server) Act(ref string, a Action) (Payment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock.Now()
-	if s.bookErr != nil {
-		return Payment{}, s.bookErr
+	if s.book.Err() != nil {
+		return Payment{}, s.book.Err()
 	}
 	if l := s.linkByRef(ref); l != nil {
 		if err := s.actLink(l, a, now); err != nil {
 			return Payment{}, err
 		}
 		s.keep(line{Link: l})
-		return s.linkCopy(l, now), s.bookErr
+		return s.linkCopy(l, now), s.book.Err()
 	}
 	for _, q := range slices.Backward(s.codes) {
 		if ref != "" && (q.MerchantReff == ref || q.Data == ref) {
@@ -67,7 +67,7 @@ func (s *Server) Act(ref string, a Action) (Payment, error) {
 				return Payment{}, err
 			}
 			s.keep(line{Code: q})
-			return s.codeCopy(q, now), s.bookErr
+			return s.codeCopy(q, now), s.book.Err()
 		}
 	}
 	return Payment{}, ErrUnknown
@@ -182,7 +182,7 @@ func (s *Server) collect(l *link, a *Attempt, now time.Time) {
 	if l.usedUp() && s.cfg.ClosePaid {
 		l.Status = closed
 	}
-	if s.keep(line{Link: l}); s.bookErr == nil {
+	if s.keep(line{Link: l}); s.book.Err() == nil {
 		s.announceLink(l, a, now)
 	}
 }
@@ -197,7 +197,7 @@ func (s *Server) actCode(q *code, do Verb, now time.Time) error {
 			return ErrClosed
 		}
 		q.Status, q.PaidAt = paid, now
-		if s.keep(line{Code: q}); s.bookErr == nil {
+		if s.keep(line{Code: q}); s.book.Err() == nil {
 			s.announceCode(q, now)
 		}
 	case Expire:

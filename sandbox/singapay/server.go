@@ -17,6 +17,7 @@ import (
 
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/sandbox"
+	"kiosk-agent/sandbox/backstage"
 )
 
 // minSecret is the shortest client secret accepted, bytes.
@@ -133,8 +134,8 @@ type Server struct {
 	jobSeq   int
 	hooks    []*Webhook
 	told     map[string]bool // attempts whose payment was answered 2xx
-	bookErr  error           // once the book has failed
-	changed  chan struct{}   // closed and replaced when a webhook's state changes
+	book     backstage.Book
+	changed  chan struct{} // closed and replaced when a webhook's state changes
 }
 
 // New checks cfg and returns a gateway whose Handler works at once; webhooks go out while Run runs. log may be nil.
@@ -156,7 +157,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		cfg.Rand = rand.NewChaCha8(seed)
 	}
 	if cfg.Clock == nil {
-		cfg.Clock = systemClock{}
+		cfg.Clock = backstage.SystemClock{}
 	}
 	client := http.Client{Timeout: 10 * time.Second}
 	if cfg.Client != nil {
@@ -262,8 +263,3 @@ func (s *Server) text(n, kinds int) string {
 	}
 	return string(out)
 }
-
-type systemClock struct{}
-
-func (systemClock) Now() time.Time                  { return time.Now() }
-func (systemClock) At(t time.Time) <-chan time.Time { return time.After(time.Until(t)) }

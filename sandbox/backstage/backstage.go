@@ -1,0 +1,139 @@
+// Package backstage is what the simulated gateways have in common and no protocol asks for: the book that survives a kill, the loop that
+// does what is due, and the look of the pages.
+package backstage
+
+import (
+	"bytes"
+	"context"
+	_ "embed" // the style sheet
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Style is the style sheet of the pages.
+//
+//go:embed page.css
+var Style []byte
+
+// Book is a file of JSON objects, one to a line. A line is on the disk before anybody is told of what it says. The zero Book keeps
+// nothing. It is for one goroutine at a time.
+type Book struct {
+	path string
+	err  error
+}
+
+// OpenBook makes the book at path if there is none, and otherwise hands each of its lines to replay. Half a line at its end is taken off:
+// a crash came while it was written, and nobody was told.
+func OpenBook(path string, replay func(line []byte) error) (Book, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return Book{}, err
+	}
+	defer f.Close()
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return Book{}, err
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+		return Book{}, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Book{}, err
+	}
+	whole := bytes.LastIndexByte(text, '\n') + 1
+	if whole < len(text) {
+		if err := errors.Join(f.Truncate(int64(whole)), f.Sync()); err != nil {
+			return Book{}, err
+		}
+	}
+	number := 0
+	for line := range bytes.Lines(text[:whole]) {
+		number++
+		if err := replay(line); err != nil {
+			return Book{}, fmt.Errorf("line %d: %w", number, err)
+		}
+	}
+	return Book{path: path}, nil
+}
+
+// Keep writes v as one line and waits until it is on the disk. After a failure half a line may be there, so that nothing more goes behind
+// it: the error stays.
+func (b *Book) Keep(v any) error {
+	if b.path == "" || b.err != nil {
+		return b.err
+	}
+	text, err := json.Marshal(v)
+	if err == nil {
+		err = b.append(append(text, '\n'))
+	}
+	if err != nil {
+		b.err = fmt.Errorf("the sandbox's book takes no entries: %w", err)
+	}
+	return b.err
+}
+
+// Err is why the book takes nothing any more; nil while it does.
+func (b *Book) Err() error { return b.err }
+
+func (b *Book) append(text []byte) error {
+	f, err := os.OpenFile(b.path, os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// Plan is work with a time. Next takes what is due now, or says when the first of it will be; zero: there is none. A send on Wake says that
+// Next may have another answer.
+type Plan[J any] struct {
+	Next    func() (job J, due time.Time, ok bool)
+	Perform func(context.Context, J)
+	Wake    <-chan struct{}
+	At      func(time.Time) <-chan time.Time
+}
+
+// Run does what is due until ctx ends, and returns once the last of it is done.
+func (p Plan[J]) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		j, at, ok := p.Next()
+		if ok {
+			p.Perform(ctx, j)
+			continue
+		}
+		var due <-chan time.Time
+		if !at.IsZero() {
+			due = p.At(at)
+		}
+		select {
+		case <-ctx.Done():
+		case <-p.Wake:
+		case <-due:
+		}
+	}
+}
+
+// Deliver does what is due now, in the caller's goroutine, and returns how much it was.
+func (p Plan[J]) Deliver(ctx context.Context) int {
+	for n := 0; ; n++ {
+		j, _, ok := p.Next()
+		if !ok || ctx.Err() != nil {
+			return n
+		}
+		p.Perform(ctx, j)
+	}
+}
+
+// SystemClock is the machine's.
+type SystemClock struct{}
+
+// Now is the wall clock.
+func (SystemClock) Now() time.Time { return time.Now() }
+
+// At returns a channel that delivers once the time t has come.
+func (SystemClock) At(t time.Time) <-chan time.Time { return time.After(time.Until(t)) }
