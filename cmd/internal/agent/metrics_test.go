@@ -4,20 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"kiosk-agent/cmd/internal/config"
+	"kiosk-agent/internal/metricspage"
 	"kiosk-agent/internal/secret"
 )
 
@@ -75,8 +72,6 @@ socket = "DIR/admin.sock"
 	return a
 }
 
-var descText = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: "((?:[^"\\]|\\.)*)"(?:, unit: "[^"]*")?, constLabels: \{(.*?)\}, variableLabels: \{(.*?)\}`)
-
 // metricsPage lists the kiosk's own metrics: name, type, labels and help. Those of Go and of the process are their library's.
 func metricsPage(t *testing.T) string {
 	t.Helper()
@@ -87,41 +82,15 @@ func metricsPage(t *testing.T) string {
 	if _, err := a.Inspect(t.Context()); err != nil { // it runs: the metrics are registered before
 		t.Fatal(err)
 	}
-	families, err := a.registry.Gather()
+	page, err := metricspage.List(a.registry, "kiosk_")
 	if err != nil {
-		t.Fatal(err)
-	}
-	types := make(map[string]string)
-	for _, f := range families {
-		types[f.GetName()] = strings.ToLower(f.GetType().String())
-	}
-	descs := make(chan *prometheus.Desc)
-	go func() { a.registry.Describe(descs); close(descs) }()
-	lines := make(map[string]bool)
-	for d := range descs {
-		m := descText.FindStringSubmatch(d.String())
-		if m == nil {
-			t.Fatalf("cannot read %s", d)
-		}
-		name, help, labels := m[1], m[2], strings.Trim(m[3]+","+m[4], ",")
-		if !strings.HasPrefix(name, "kiosk_") {
-			continue
-		}
-		kind := types[name] // nothing, while no label has had a value
-		if counter := strings.HasSuffix(name, "_total"); counter && kind == "" {
-			kind = "counter"
-		} else if kind == "" {
-			kind = "gauge"
-		} else if counter != (kind == "counter") {
-			t.Errorf("%s is a %s", name, kind)
-		}
-		lines[fmt.Sprintf("%s %s {%s}\n    %s\n", name, kind, labels, help)] = true
+		t.Error(err)
 	}
 	stop()
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	return strings.Join(slices.Sorted(maps.Keys(lines)), "")
+	return page
 }
 
 // TestMetricsPage: names, types and help of all metrics are what dashboards and alerts are built on.
@@ -147,8 +116,19 @@ func TestWatchersNameKnownMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	relay, err := os.ReadFile("../../../relay/relayd/testdata/metrics.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := os.ReadFile("../../../packaging/agent/kiosk-agent-switch")
+	if err != nil {
+		t.Fatal(err)
+	}
 	known := make(map[string]bool)
-	for line := range strings.Lines(string(page)) {
+	for _, m := range regexp.MustCompile(`# TYPE (\S+)`).FindAllSubmatch(written, -1) {
+		known[string(m[1])] = true
+	}
+	for line := range strings.Lines(string(page) + string(relay)) {
 		if name, _, _ := strings.Cut(line, " "); name != "" {
 			known[name] = true
 		}

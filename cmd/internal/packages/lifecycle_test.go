@@ -108,6 +108,11 @@ func isInstalled(t *testing.T, m *machine) {
 			t.Error(shell)
 		}
 	}
+	for _, name := range []string{"kiosk-agent/examples/alerts.yml", "kiosk-agent/examples/grafana.json", "kiosk-relay/examples/alerts.yml"} {
+		if !m.has("/usr/share/doc/" + name) {
+			t.Error(name, "is not there")
+		}
+	}
 	m.modes(t, map[string]string{
 		"/etc/kiosk-agent": "750 root:kiosk-agent", "/etc/kiosk-agent/config.toml": "640 root:kiosk-agent",
 		"/etc/kiosk-relay": "750 root:kiosk-relay", "/etc/kiosk-relay/config.toml": "640 root:kiosk-relay",

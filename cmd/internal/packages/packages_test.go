@@ -110,6 +110,31 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
+// promtool is Prometheus's own judge of rules, where it is installed or .ci/setup-packages has put it.
+func promtool(t *testing.T) string {
+	t.Helper()
+	if path, err := exec.LookPath("promtool"); err == nil {
+		return path
+	}
+	path, err := filepath.Abs(top + ".cache/tools/promtool")
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		t.Skip("promtool is not here")
+	}
+	return path
+}
+
+func TestAlerts(t *testing.T) {
+	program := promtool(t)
+	for _, args := range [][]string{{"check", "rules", top + "packaging/alerts.yml"}, {"test", "rules", top + "packaging/alerts_test.yml"}} {
+		if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
+			t.Errorf("promtool %v: %v\n%s", args, err, out)
+		}
+	}
+}
+
 func TestScripts(t *testing.T) {
 	var scripts []string
 	for _, pattern := range []string{"*/pre*", "*/post*", "agent/kiosk-agent-switch", "agent/backup", "display/start", "build"} {
