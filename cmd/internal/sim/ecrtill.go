@@ -44,6 +44,8 @@ type ecrTill struct {
 	rested time.Duration // no new sale before that
 	turn   int           // number of the newest thing that is waited for
 	gapAt  int
+	outAt  time.Duration // arrival of the newest bytes in each direction: on a line none overtakes another
+	inAt   time.Duration
 	leftAt time.Duration // when the bytes that are being heard left the agent
 }
 
@@ -202,7 +204,8 @@ func (t *ecrTill) put(b []byte) {
 	w := t.w
 	b, d := t.line(b)
 	n, s := t.cable, t.sale
-	w.inside(d, func() {
+	t.outAt = max(t.outAt, w.t+d)
+	w.inside(t.outAt-w.t, func() {
 		if n == t.cable && t.plugged && len(b) > 0 {
 			if s != nil && len(b) > 1 && s.reached == 0 {
 				s.reached = w.t
@@ -225,7 +228,8 @@ func (t *ecrTill) written(b []byte) {
 	t.w.oracle.written(t.d, b)
 	b, d := t.line(b)
 	n, left := t.cable, t.w.t
-	t.w.after(d, func() {
+	t.inAt = max(t.inAt, t.w.t+d)
+	t.w.after(t.inAt-t.w.t, func() {
 		if n == t.cable && t.plugged {
 			t.leftAt = left
 			t.hears(b)
