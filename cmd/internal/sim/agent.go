@@ -70,6 +70,9 @@ func (w *World) engineConfig() engine.Config {
 	if w.prof.ownShow {
 		c.DisplayTills = []string{"till-2"}
 	}
+	if w.prof.remote {
+		c.Mode, c.Remote, c.FallbackLink, c.Wallets = "qr", true, w.prof.fallback, schemes()[1:1+w.prof.wallets]
+	}
 	return c
 }
 
@@ -121,6 +124,7 @@ func (w *World) startAgent() {
 func (w *World) dies(reboot bool, how string) {
 	w.say("agent", "process %d dies: %s", w.proc, how)
 	if w.agent != nil {
+		w.oracle.diesMinting()
 		w.agent.dead = true
 		w.agent.client.vanishes()
 	}
@@ -242,6 +246,9 @@ func (a *agent) conclude(out engine.Output, why string) {
 	if !failed {
 		a.m.Committed(out)
 	}
+	if !failed {
+		w.oracle.follows(out)
+	}
 	for i, ef := range effects {
 		if out.Durable() && i > 0 && w.hit(crashBetweenEffects) {
 			w.dies(w.hit(powerCut), fmt.Sprintf("before %T", ef))
@@ -280,6 +287,10 @@ func (a *agent) carry(ef engine.Effect) {
 		a.client.wantsCanary()
 	case engine.SendQuery:
 		a.query(ef)
+	case engine.SendMint:
+		a.mint(ef)
+	case engine.CloseCode:
+		w.gw.closes(ef.MerchantRef, ef.ProviderRef)
 	case engine.AdoptJournal:
 		a.client.supersede(ef.Lost)
 	case engine.TerminalChanged, engine.Note:

@@ -84,6 +84,10 @@ func (r Report) Print(out io.Writer) {
 	for i, name := range FaultNames() {
 		fmt.Fprintf(out, "  %-42s %d\n", name, c.Faults[i])
 	}
+	fmt.Fprintln(out, "situations:")
+	for i, name := range situationNames {
+		fmt.Fprintf(out, "  %-42s %d\n", name, c.Situations[i])
+	}
 	fmt.Fprintln(out, "facts:")
 	for _, k := range slices.Sorted(maps.Keys(c.Facts)) {
 		fmt.Fprintf(out, "  %-42s %d\n", k, c.Facts[k])
@@ -96,10 +100,15 @@ func (r Report) Print(out io.Writer) {
 		c.Sales, c.Collected, c.Crashes, c.Simulated.Truncate(time.Hour), float64(c.Steps)/1e6, float64(c.Runs)/r.Took.Seconds())
 }
 
-// Missing are the faults and the kinds of facts that never occurred.
+// Missing are the faults, the situations and the kinds of facts that never occurred.
 func (r Report) Missing() (missing []string) {
 	for i, name := range FaultNames() {
 		if r.Coverage.Faults[i] == 0 {
+			missing = append(missing, name)
+		}
+	}
+	for i, name := range situationNames {
+		if r.Coverage.Situations[i] == 0 {
 			missing = append(missing, name)
 		}
 	}
@@ -111,10 +120,11 @@ func (r Report) Missing() (missing []string) {
 	return missing
 }
 
-// madeKinds are the facts that this agent makes. There are no remote mints yet, and no gateway tells that a link was opened.
+// madeKinds are the facts that this agent makes: all of them.
 func madeKinds() []payment.Kind {
 	return []payment.Kind{
-		payment.KindRequested, payment.KindMinted, payment.KindShown, payment.KindDisplayLost, payment.KindCancelRequested,
+		payment.KindRequested, payment.KindMintSent, payment.KindMintFailed, payment.KindMinted, payment.KindShown, payment.KindOpened,
+		payment.KindDisplayLost, payment.KindCancelRequested,
 		payment.KindDeadlinePassed, payment.KindWithdrawn, payment.KindPathProved, payment.KindNotified, payment.KindQueryEmpty,
 		payment.KindQueryFailed, payment.KindUndecided, payment.KindOffered, payment.KindAcknowledged, payment.KindSuperseded,
 		payment.KindResolved, payment.KindUnmatched, payment.KindParked, payment.KindGap, payment.KindClockOffset,

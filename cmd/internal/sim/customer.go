@@ -8,7 +8,7 @@ import (
 
 // customerSees lets somebody scan a code that was painted: the first time only, for there is one customer for each sale.
 func (w *World) customerSees(payload string) {
-	l := w.gw.link(payload)
+	l := w.gw.byPayload[payload]
 	if l == nil {
 		w.fail("a code is painted that leads nowhere: %s", payload)
 	}
@@ -17,6 +17,9 @@ func (w *World) customerSees(payload string) {
 		return
 	}
 	l.bought = true
+	if w.prof.opens && w.chance(0.8) {
+		w.after(w.between(100*time.Millisecond, 10*time.Second), func() { w.gw.opened(l) })
+	}
 	left := l.expires - w.t
 	soon := w.between(300*time.Millisecond, 40*time.Second)
 	switch n := w.rng.IntN(100); {

@@ -61,6 +61,7 @@ type disk struct {
 	made       int           // journals made so far
 	badUntil   time.Duration // no append succeeds before that
 	blindUntil time.Duration // no look-up does
+	refusedAt  time.Duration // true time of the newest append that failed
 	backup     *backup
 }
 
@@ -173,6 +174,7 @@ func (d *disk) Append(facts []payment.Fact, pos *payment.Position) error {
 		w.say("disk", "takes no entries for %s", d.badUntil-w.t)
 	}
 	if bad || w.hit(appendRefused) {
+		d.refusedAt = w.t
 		w.say("disk", "refuses %s", kinds(facts))
 		return errDisk
 	}

@@ -3,6 +3,9 @@
 // the customers, and every fault of the disk, the clocks, the network, the relay, the gateway, the display and the tills. The same seed gives
 // the same run, byte for byte; its history can be printed.
 //
+// In a third of the runs the gateway makes the codes: it is asked over the network, which may lose the request or the answer, and a code
+// exists whether or not the agent ever hears of it. Customers pay only what they have seen.
+//
 // The wiring mirrors cmd/internal/agent: what the shells do with effects is done here by agent.go, client.go and line.go, one
 // step at a time, and may be cut off between any two of them.
 //

@@ -46,6 +46,14 @@ const (
 	displaySmall
 	displayFrozen
 	mintFails
+	mintNeverLeaves
+	mintLost
+	mintUnanswered
+	mintRefused
+	mintGarbled
+	mintSlow
+	mintShort
+	closeFails
 	tillForgets
 	tillLeaves
 	tillMute
@@ -108,6 +116,14 @@ var faultSpecs = [numFaults]faultSpec{
 	displaySmall:           {"display too small", 0.1},
 	displayFrozen:          {"display frozen", 0.1},
 	mintFails:              {"link cannot be made", 0.12},
+	mintNeverLeaves:        {"mint never leaves", 0.3},
+	mintLost:               {"mint lost on its way", 0.2},
+	mintUnanswered:         {"mint's answer lost", 0.3},
+	mintRefused:            {"mint refused", 0.2},
+	mintGarbled:            {"mint answered with nonsense", 0.2},
+	mintSlow:               {"mint answered late", 0.4},
+	mintShort:              {"code valid for less than asked", 0.35},
+	closeFails:             {"code cannot be closed", 0.8},
 	tillForgets:            {"till restarts", 0.4},
 	tillLeaves:             {"till's connection ends", 0.12},
 	tillMute:               {"till acknowledges late", 0.2},
@@ -138,6 +154,12 @@ type profile struct {
 	simple  bool          // tills rely on what they are told when they connect, and ask for nothing
 	nets    bool
 	style   ecnStyle
+
+	remote   bool // the gateway makes the codes
+	fallback bool // a link takes a code's place where the mint provably never left
+	wallets  int  // how many of the schemes codes are made for; 0 = the gateway knows
+	closes   bool // the gateway can close a code
+	opens    bool // and tells that a customer has opened it
 }
 
 func (w *World) drawProfile() {
@@ -163,6 +185,13 @@ func (w *World) drawProfile() {
 	p.simple = w.rng.IntN(3) == 0
 	p.nets = w.rng.IntN(3) == 0
 	p.style = pick(w, counting, counting, constant, restarting)
+	p.remote = w.rng.IntN(3) == 0
+	if p.remote {
+		p.fallback = w.chance(0.5)
+		p.wallets = w.rng.IntN(3)
+		p.closes, p.opens = w.chance(0.7), w.chance(0.5)
+		p.finish = p.finish || w.chance(0.3)
+	}
 }
 
 // hit decides whether this fault happens now, and counts it.

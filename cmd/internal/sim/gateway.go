@@ -14,6 +14,8 @@ type gateway struct {
 	w          *World
 	links      []*link
 	byRef      map[string]*link
+	byPayload  map[string]*link
+	codes      int      // ever made
 	secret     string   // what it seals with now
 	secrets    int      // ever made
 	configured []string // what the agent's configuration holds, newest first
@@ -25,11 +27,13 @@ type gateway struct {
 	asking     *sale // who the link that is being made is for
 }
 
-// link is a checkout link: what a customer can pay.
+// link is what a customer can pay for one merchantRef: a checkout link, or a code that the gateway makes.
 type link struct {
 	ref     string
 	money   payment.Money
-	minted  time.Duration // true time
+	begun   time.Duration // true time
+	payload string        // what the customer scans; "" = there is nothing to pay, or not yet
+	code    *code         // nil = a link of the agent's own
 	expires time.Duration // nobody can pay after that
 	sale    *sale
 	exposed bool // a customer could have seen it
@@ -53,7 +57,7 @@ type statement struct {
 }
 
 func newGateway(w *World) *gateway {
-	g := &gateway{w: w, byRef: map[string]*link{}}
+	g := &gateway{w: w, byRef: map[string]*link{}, byPayload: map[string]*link{}}
 	g.rotate()
 	g.configure()
 	return g
@@ -83,15 +87,34 @@ func (a *agentGateway) Mint(r payment.MintRequest) (payment.Minted, error) {
 	if w.hit(mintFails) {
 		return payment.Minted{}, errors.New("no random numbers")
 	}
-	l := &link{
-		ref: r.MerchantRef, money: r.Money, minted: w.t, expires: w.t + r.Timeout + 30*time.Second + w.between(0, time.Minute), sale: g.asking,
-	}
-	if g.byRef[l.ref] != nil {
+	l := g.byRef[r.MerchantRef]
+	switch {
+	case w.prof.remote:
+		w.oracle.fallsBack(l, r)
+	case l != nil:
 		w.fail("merchantRef %s is used twice", l.ref)
+	default:
+		l = g.begins(r.MerchantRef, r.Money)
 	}
+	g.exists(l, "https://pay.sim/"+l.ref, w.t+r.Timeout+30*time.Second+w.between(0, time.Minute))
+	return payment.Minted{Payload: l.payload, ProviderRef: "LINK-" + short(l.ref)}, nil
+}
+
+// begins opens the account of one merchantRef; there is nothing to pay yet.
+func (g *gateway) begins(ref string, m payment.Money) *link {
+	l := &link{ref: ref, money: m, begun: g.w.t, sale: g.asking}
 	g.links = append(g.links, l)
-	g.byRef[l.ref] = l
-	return payment.Minted{Payload: "https://pay.sim/" + l.ref, ProviderRef: "LINK-" + short(l.ref)}, nil
+	g.byRef[ref] = l
+	return l
+}
+
+// exists: from now on somebody who sees the payload can pay.
+func (g *gateway) exists(l *link, payload string, until time.Duration) {
+	if l.payload != "" {
+		g.w.fail("there are two ways to pay %s: %s and %s", l.ref, l.payload, payload)
+	}
+	l.payload, l.expires = payload, until
+	g.byPayload[payload] = l
 }
 
 // sealed is a notification as it travels: whoever knows the secret reads it.
@@ -122,9 +145,6 @@ func (g *gateway) proves() {
 	}
 }
 
-// link finds what a payload leads to.
-func (g *gateway) link(payload string) *link { return g.byRef[payload[len("https://pay.sim/"):]] }
-
 // state reports something about a transaction: to the query a little later, and by webhook.
 func (g *gateway) state(l *link, r payment.Record) {
 	w := g.w
@@ -146,12 +166,12 @@ func (g *gateway) record(l *link, status string) payment.Record {
 }
 
 // payable reports whether the gateway would still take money for the link.
-func (g *gateway) payable(l *link) bool { return g.w.t < l.expires }
+func (g *gateway) payable(l *link) bool { return l.payload != "" && g.w.t < l.expires }
 
 // collect takes the money.
 func (g *gateway) collect(l *link, change func(*payment.Record)) *capture {
 	if !g.payable(l) {
-		g.w.say("customer", "is too late: the link %s has expired", short(l.ref))
+		g.w.say("customer", "is too late: %s has expired", short(l.ref))
 		return nil
 	}
 	r := g.record(l, payment.RecordSuccess)
@@ -161,6 +181,7 @@ func (g *gateway) collect(l *link, change func(*payment.Record)) *capture {
 		c.good = false
 	}
 	l.caps = append(l.caps, c)
+	g.w.oracle.collected(l)
 	g.w.cov.Collected++
 	g.state(l, r)
 	return c

@@ -10,10 +10,6 @@ import (
 // follows is what a till does while a sale runs: it cancels, polls, shows the code, or goes away.
 func (t *jsonTill) follows(s *sale) {
 	w := t.w
-	if t.shows {
-		n := t.conn
-		w.after(w.between(50*time.Millisecond, time.Second), func() { t.paints(s, n) })
-	}
 	if w.hit(tillCancels) {
 		w.after(w.between(500*time.Millisecond, 60*time.Second), func() { t.cancels(s) })
 	}
@@ -29,14 +25,13 @@ func (t *jsonTill) paints(s *sale, conn int) {
 	if !t.up || t.conn != conn || s.status != "" || w.hit(displayFrozen) {
 		return
 	}
-	l := w.linkOf(s)
-	if l == nil || w.t > s.deadline {
+	if w.t > s.deadline {
 		return
 	}
 	t.say("shows the code of sale %d", s.no)
 	t.showing = s.id
 	t.ask(func(to engine.Ticket) engine.Event { return engine.TillShows{Till: t.name, ID: s.id, To: to} }, func(engine.Answer) {})
-	w.customerSees("https://pay.sim/" + l.ref)
+	w.customerSees(s.payload)
 }
 
 // linkOf is the newest link that was made for a sale.
@@ -58,6 +53,36 @@ func (t *jsonTill) cancels(s *sale) {
 	}
 	t.ask(func(to engine.Ticket) engine.Event {
 		return engine.CancelAsked{Till: t.name, Key: payment.Key{ID: s.id}, To: to}
+	}, func(ans engine.Answer) {
+		if ans.Err == nil {
+			t.hears(ans.Payment)
+		}
+	})
+}
+
+// cancelsEarly lets the till of a sale cancel it before it has a code.
+func (w *World) cancelsEarly(s *sale) {
+	if s == nil {
+		return
+	}
+	if s.till == lineTill && w.ecr.d.Cancel != "" {
+		w.ecr.cancels(s)
+	}
+	for _, t := range w.tills {
+		if t.name == s.till {
+			t.cancelsByReference(s)
+		}
+	}
+}
+
+// cancelsByReference cancels a sale whose start may have no answer yet: its reference is all that the till has.
+func (t *jsonTill) cancelsByReference(s *sale) {
+	if s.over || s.status != "" {
+		return
+	}
+	t.say("cancels sale %d, by its reference", s.no)
+	t.ask(func(to engine.Ticket) engine.Event {
+		return engine.CancelAsked{Till: t.name, Key: payment.Key{Reference: s.reference}, To: to}
 	}, func(ans engine.Answer) {
 		if ans.Err == nil {
 			t.hears(ans.Payment)
@@ -122,6 +147,13 @@ func (t *jsonTill) book(s *sale, p payment.Payment) {
 	w := t.w
 	if s.deadline == 0 {
 		s.deadline = w.t + p.DeadlineAt.Sub(p.CreatedAt)
+	}
+	if p.QRPayload != "" && s.payload == "" {
+		s.payload = p.QRPayload
+		if t.shows {
+			n := t.conn
+			w.after(w.between(50*time.Millisecond, time.Second), func() { t.paints(s, n) })
+		}
 	}
 	if !p.Final || s.heard && p.Revision < s.rev {
 		return

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 
 	"kiosk-agent/payment"
@@ -38,6 +37,7 @@ type account struct {
 	at            time.Duration // true time of the request
 	link          *link
 	ended         bool          // cancel, deadline, display lost, or paid: nobody is asked to pay any more
+	endedBy       payment.Kind  // which of the first three
 	withdrawn     bool          //
 	withdrawnAt   time.Duration // true time
 	withdrawnUp   time.Duration // and boot clock
@@ -50,6 +50,7 @@ type account struct {
 	offered       int64
 	acked         int64
 	toldApproved  bool
+	mint          mint
 }
 
 func newOracle(w *World) *oracle {
@@ -97,8 +98,20 @@ func (o *oracle) take(e entry) {
 		return
 	}
 	switch d := e.f.Data.(type) {
-	case payment.CancelRequested, payment.DeadlinePassed, payment.DisplayLost, payment.MintFailed:
+	case payment.CancelRequested, payment.DeadlinePassed, payment.DisplayLost:
+		if !a.ended {
+			a.endedBy = e.f.Kind()
+		}
 		a.ended = true
+	case payment.MintFailed:
+		o.mintFailed(a)
+	case payment.Minted:
+		o.minted(e, a, d)
+	case payment.MintSent:
+		if a.mint.sent {
+			o.w.fail("a second mint of %s is committed", a.id)
+		}
+		a.mint.sent = true
 	case payment.Withdrawn:
 		if !a.withdrawn {
 			a.withdrawn, a.withdrawnAt, a.withdrawnUp, a.withdrawnBoot = true, e.at, e.f.Up, e.f.Boot
@@ -133,6 +146,9 @@ func (o *oracle) take(e entry) {
 func (o *oracle) requested(e entry, r payment.Requested) {
 	w := o.w
 	l := w.gw.byRef[r.MerchantRef]
+	if l == nil && w.prof.remote {
+		l = w.gw.begins(r.MerchantRef, r.Money)
+	}
 	if l == nil || l.money != r.Money {
 		w.fail("%s is requested and no such link was made", r.MerchantRef)
 	}
@@ -142,7 +158,7 @@ func (o *oracle) requested(e entry, r payment.Requested) {
 		w.fail("a second payment for one reference: %s is %s and now %s", key, first.id, a.id)
 	}
 	o.accounts[a.id], o.byAsk[key] = a, a
-	if e.at == w.t && w.agent != nil && len(l.ref) > 0 && l.minted == w.t {
+	if e.at == w.t && w.agent != nil && l.begun == w.t {
 		o.confirmable(a)
 	}
 	if s := l.sale; s != nil && (len(s.ids) == 0 || s.ids[len(s.ids)-1] != a.id) {
@@ -259,7 +275,7 @@ func (o *oracle) shows(v engine.View) {
 		o.w.fail("a code is shown after its end was decided: %s", v.Payment)
 	case a.boot != o.w.now().Boot:
 		o.w.fail("a code of an earlier boot is shown: %s", v.Payment)
-	case !strings.HasSuffix(v.Payload, a.ref) || v.Money != a.link.money:
+	case v.Payload != a.link.payload || v.Money != a.link.money:
 		o.w.fail("the code of another payment is shown: %+v", v)
 	}
 }
@@ -275,11 +291,13 @@ func (o *oracle) afterStep(a *agent) {
 		if w.now().Up >= x.deadline {
 			w.fail("the code of %s stays on the screen after its deadline", v.Payment)
 		}
+		x.link.mustBeValid(w)
 	}
 	for _, x := range a.waiting {
 		if x.what == "engine.CancelAsked" && w.t-max(x.since, w.asleepUntil) > answerWithin+2*time.Second {
 			w.fail("a cancel is not answered within %s", answerWithin)
 		}
+		o.startsInTime(x)
 	}
 }
 
@@ -306,7 +324,7 @@ func (o *oracle) booked(body []byte) bool {
 		return false
 	}
 	for _, r := range s.Records {
-		if !o.contents[r.Content()] {
+		if r.Status != payment.RecordSent && !o.contents[r.Content()] {
 			return false
 		}
 	}

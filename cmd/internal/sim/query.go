@@ -57,7 +57,7 @@ func (g *gateway) truth(ref string) payment.QueryAnswer {
 	switch {
 	case w.prof.unknown == 0:
 		return payment.QueryAnswer{HTTPStatus: 404, NotFound: true}
-	case w.prof.unknown == 2 && l != nil:
+	case w.prof.unknown == 2 && l != nil && l.payload != "":
 		g.proves()
 		a.Records = []payment.Record{{
 			MerchantRef: ref, Type: payment.TypePay, Status: payment.RecordSent, Amount: l.money.Amount, Currency: string(l.money.Currency),

@@ -32,6 +32,7 @@ type sale struct {
 	rev      int64          // JSON-RPC: newest revision that was heard
 	stored   int64          // newest revision that the till acknowledges
 	id       string         // JSON-RPC: the agent's name for it
+	payload  string         // JSON-RPC: the code, as told
 	txn      string         // of an approval
 	approved bool           // approved was heard, ever
 }

@@ -35,6 +35,7 @@ type Result struct {
 // Coverage counts what happened.
 type Coverage struct {
 	Faults                          [numFaults]int
+	Situations                      [numSituations]int
 	Facts                           map[payment.Kind]int
 	Statuses                        map[string]int // what the tills' books say at the end
 	Runs, Sales, Collected, Crashes int
@@ -46,6 +47,9 @@ type Coverage struct {
 func (c *Coverage) Add(d Coverage) {
 	for i, n := range d.Faults {
 		c.Faults[i] += n
+	}
+	for i, n := range d.Situations {
+		c.Situations[i] += n
 	}
 	if c.Facts == nil {
 		c.Facts, c.Statuses = map[payment.Kind]int{}, map[string]int{}
@@ -170,8 +174,16 @@ func (p profile) String() string {
 			on = append(on, faultSpecs[i].name)
 		}
 	}
-	return fmt.Sprintf("%s: query %t, finish %t, till-2 shows %t, require_canary %s, parked_cap %d, %d sales, unknown %d, ECN %s, nets %t; faults: %s",
-		p.name, p.query, p.finish, p.ownShow, p.canary, p.parked, p.sales, p.unknown, p.style, p.nets, strings.Join(on, ", "))
+	return fmt.Sprintf("%s: query %t, finish %t, till-2 shows %t, require_canary %s, parked_cap %d, %d sales, unknown %d, ECN %s, nets %t, %s; faults: %s",
+		p.name, p.query, p.finish, p.ownShow, p.canary, p.parked, p.sales, p.unknown, p.style, p.nets, p.mints(), strings.Join(on, ", "))
+}
+
+// mints says who makes what customers scan.
+func (p profile) mints() string {
+	if !p.remote {
+		return "links of our own"
+	}
+	return fmt.Sprintf("the gateway's codes (fallback %t, %d wallets, closes %t, opens %t)", p.fallback, p.wallets, p.closes, p.opens)
 }
 
 func (w *World) build(dir string) {

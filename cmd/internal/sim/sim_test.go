@@ -11,7 +11,7 @@ import (
 
 var seeds = flag.Int("seeds", 700, "how many seeds TestPromises plays")
 
-// TestPromises plays fresh seeds each time; a failure prints the seed that replays it. Every fault and every kind of fact must occur.
+// TestPromises plays fresh seeds each time; a failure prints the seed that replays it. Every fault, situation and kind of fact must occur.
 func TestPromises(t *testing.T) {
 	first := uint64(time.Now().UnixNano()) % 1_000_000_000
 	t.Logf("%d seeds from %d", *seeds, first)

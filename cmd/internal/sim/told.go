@@ -19,7 +19,10 @@ func (o *oracle) told(till string, p payment.Payment) {
 	if a == nil || l == nil || a.ref != p.MerchantRef || l.money != p.Money {
 		w.fail("%s is told of a payment that was never committed: %+v", till, p)
 	}
-	if p.QRPayload != "" && a.ended {
+	if p.QRPayload != "" && p.QRPayload != l.payload {
+		w.fail("%s is given another code than the one of %s: %s", till, p.ID, p.QRPayload)
+	}
+	if p.QRPayload != "" && a.ended && !w.agent.failed { // what the disk holds and says it does not, nobody knows yet
 		w.fail("%s is given the code of %s after its end", till, p.ID)
 	}
 	good, _, _ := l.captured()
@@ -48,7 +51,10 @@ func (o *oracle) notPaid(a *account, p payment.Payment) {
 		return
 	}
 	w, l := o.w, a.link
-	if !a.withdrawn || o.lost[a.id] {
+	if a.mint.failed && l.exposed {
+		w.fail("%s is told as never minted, and its code was shown", p.ID)
+	}
+	if !a.withdrawn || a.mint.failed || o.lost[a.id] {
 		return // finished by an attempt in mode qr, or never minted
 	}
 	if !slices.Contains(p.Flags, payment.FlagUnconfirmed) {

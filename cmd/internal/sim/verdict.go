@@ -162,6 +162,7 @@ func (v *verdict) link(l *link) {
 		w.fail("staff have settled %s as not paid, the gateway has said otherwise since, and nobody is told", a.id)
 	}
 	v.owed(a, p)
+	v.mint(a, p)
 	w.cov.Statuses["agent "+string(p.Status)]++
 }
 

@@ -1,0 +1,29 @@
+package sim
+
+// situation is a meeting of events that no single fault brings about.
+type situation int
+
+const (
+	codeAfterCancel situation = iota
+	codeAfterDeadline
+	codeAfterFailure
+	diedMinting
+	linkForCode
+	sooner
+	codeClosed
+	codePaidLate
+	numSituations
+)
+
+var situationNames = [numSituations]string{
+	codeAfterCancel:   "a code comes after the cancel",
+	codeAfterDeadline: "a code comes after the deadline",
+	codeAfterFailure:  "a code comes after mint_failed",
+	diedMinting:       "the agent dies while a code is made",
+	linkForCode:       "a link takes a code's place",
+	sooner:            "the gateway's validity shortens a sale",
+	codeClosed:        "a code is closed at the gateway",
+	codePaidLate:      "a code is paid after its withdrawal",
+}
+
+func (w *World) met(s situation) { w.cov.Situations[s]++ }
