@@ -78,6 +78,22 @@ func mutants() []mutant {
 			{"device/till/sale.go", "return !m.tellsApart(s) && (s.superseded || s.told)", "return false"},
 		}},
 
+		// One code for one payment, where the gateway makes it.
+		one("a lost answer is minted again", "payment/engine/mint.go", "	a.doubtful, a.doubt = true, why\n", `	a.doubtful, a.doubt = true, why
+	s.then(SendMint{Payment: a.p.ID, Request: payment.MintRequest{MerchantRef: a.p.MerchantRef, Money: a.p.Money, Timeout: 30 * time.Second}})
+`),
+		one("an ambiguous failure falls back to a link", "payment/engine/mint.go",
+			`case answer.NeverSent && s.m.cfg.FallbackLink && a.p.EndedBy == "":`, `case s.m.cfg.FallbackLink && a.p.EndedBy == "":`),
+		one("a restart mints again", "payment/engine/time.go",
+			`		s.doubtMint(a, "the agent stopped before the gateway answered")`, `		s.mintFor(a, "", 30*time.Second)`),
+		one("a mint goes out that was not committed", "payment/engine/mint.go", "	s.fact(a.p.ID, payment.MintSent{Scheme: wallet})\n", ""),
+		one("the gateway's validity is ignored", "payment/engine/mint.go", "validFor > 0 && sent.Boot == s.now.Boot {", "validFor < 0 && sent.Boot == s.now.Boot {"),
+		one("a validity counts from the answer", "payment/engine/mint.go", "payment.ToMillis(sent.Up + validFor)", "payment.ToMillis(s.now.Up + validFor)"),
+		one("a code that comes after the end is not closed", "payment/engine/mint.go",
+			"	if ended {\n		s.closeCode(a)\n", "	if ended {\n"),
+		one("a till waits for a code that nobody makes", "payment/engine/machine.go",
+			"	if a.p.Final || a.p.Minted {\n		for _, w := range a.starters {", "	if a.p.Minted {\n		for _, w := range a.starters {"),
+
 		// Nothing payable after the end, no sale that could not be confirmed.
 		one("the code stays on the screen when its end cannot be committed", "payment/engine/ready.go", "			s.withdrawAnyway()\n", ""),
 		one("a code of an earlier boot is shown again", "payment/engine/time.go",
