@@ -2,6 +2,7 @@ package examples
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"os"
@@ -15,11 +16,22 @@ import (
 
 	"kiosk-agent/device/devicetest"
 	"kiosk-agent/device/jsonrpc"
+	"kiosk-agent/internal/browser"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code, err := browser.Main(m)
+	if err == nil && code == 0 {
+		err = goleak.Find()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 const token = "till-token-for-the-examples"
 

@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"kiosk-agent/internal/browser"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/ui/qr"
 )
@@ -33,8 +34,8 @@ func TestCodeIsReadable(t *testing.T) {
 				pay.Revision = int64(revision + 1)
 				s.Show(pay)
 				s.events.awaitShown(t, pay)
-				picture := tb.picture()
-				if got := zbar(t, picture); got != pay.Payload {
+				picture := tb.Picture()
+				if got := browser.Read(t, picture); got != pay.Payload {
 					t.Errorf("%d bytes: read %q", n, got)
 				}
 				st := s.State()
@@ -97,14 +98,14 @@ func TestTooSmallScreenSaysSo(t *testing.T) {
 	if r.payment != "P1" || r.revision != 3 || !strings.Contains(r.reason, "101+8 modules") {
 		t.Errorf("refused %+v", r)
 	}
-	tb.until(`document.querySelector('#notice').dataset.kind === 'too_small'`)
+	tb.Until(`document.querySelector('#notice').dataset.kind === 'too_small'`)
 	s.events.awaitState(t, func(st State) bool { return st.Showing == KindOutOfService })
 	if evaluate[bool](tb, codeShown) {
 		t.Error("a code is shown")
 	}
-	tb.do(chromedp.EmulateViewport(1024, 600))
+	tb.Do(chromedp.EmulateViewport(1024, 600))
 	s.events.awaitShown(t, pay)
-	if got := zbar(t, tb.picture()); got != pay.Payload {
+	if got := browser.Read(t, tb.Picture()); got != pay.Payload {
 		t.Errorf("on the larger screen it reads %q", got)
 	}
 }
@@ -122,14 +123,14 @@ func TestTheCustomerTouches(t *testing.T) {
 			t.Error("the page says that nothing can be chosen on it")
 		}
 		for _, name := range []string{"WeChat Pay", "Alipay"} {
-			tb.do(chromedp.Click(`button[data-brand="` + name + `"]`))
+			tb.Do(chromedp.Click(`button[data-brand="` + name + `"]`))
 			if h := s.events.await(t, "chose", nil); h.payment != "P1" || h.kind != strings.ToLower(strings.ReplaceAll(name, " ", "")) {
 				t.Errorf("touched %s, the agent hears %+v", name, h)
 			}
 			if !evaluate[bool](tb, `document.querySelectorAll('#choices button:disabled').length === 3 && document.querySelector('.pressed').textContent === '`+name+`'`) {
 				t.Error("a second touch would count, or the first is not seen")
 			}
-			tb.until(`document.querySelectorAll('#choices button:enabled').length === 3`) // nothing came of it: the customer may try again
+			tb.Until(`document.querySelectorAll('#choices button:enabled').length === 3`) // nothing came of it: the customer may try again
 		}
 		pay := payScreen("P1", 582)
 		s.Show(pay)
@@ -157,7 +158,7 @@ func TestNobodyChooses(t *testing.T) {
 func TestNothingSecretInThePage(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
 	tb := newTab(t, sizes[2])
-	ctx, cancel := context.WithCancel(tb.ctx)
+	ctx, cancel := context.WithCancel(tb.Context())
 	messages := chromedp.Console(ctx)
 	complaints := make(chan []string, 1)
 	go func() {
@@ -204,11 +205,11 @@ func TestDeadMansSwitchWhenTheAgentIsGone(t *testing.T) {
 	address := s.server.Listener.Addr().String()
 	start := time.Now()
 	s.stop()
-	tb.until(codeGone)
+	tb.Until(codeGone)
 	if took := time.Since(start); took < time.Second || took > 8*time.Second {
 		t.Errorf("the code was gone after %v, want about 3 s", took)
 	}
-	tb.until(`document.querySelector('#notice').dataset.kind === 'wait' && !document.querySelector('#notice').classList.contains('off')`)
+	tb.Until(`document.querySelector('#notice').dataset.kind === 'wait' && !document.querySelector('#notice').classList.contains('off')`)
 
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -246,12 +247,12 @@ func TestDeadMansSwitchWhenTheHeartbeatStops(t *testing.T) {
 	s.Show(pay)
 	s.events.awaitShown(t, pay)
 	start := time.Now()
-	tb.until(codeGone)
+	tb.Until(codeGone)
 	if took := time.Since(start); took < time.Second || took > 8*time.Second {
 		t.Errorf("the code was gone after %v, want about 3 s", took)
 	}
 	close(g.closed)
-	tb.until(codeShown)
+	tb.Until(codeShown)
 	s.events.awaitShown(t, pay)
 }
 
@@ -267,7 +268,7 @@ func TestFrozenPageIsNotTrusted(t *testing.T) {
 	s.events.awaitState(t, func(st State) bool { return !st.Connected })
 	s.Show(Screen{Kind: KindIdle})
 	s.events.awaitShown(t, Screen{Kind: KindIdle})
-	tb.until(codeGone)
+	tb.Until(codeGone)
 }
 
 // A page that nobody can see shows nothing, and says so.
@@ -299,7 +300,7 @@ func TestCountdownHidesTheCode(t *testing.T) {
 	start := time.Now()
 	s.Show(pay)
 	s.events.awaitShown(t, pay)
-	tb.until(`document.querySelector('#pay .clock b').textContent === '0:01'`)
+	tb.Until(`document.querySelector('#pay .clock b').textContent === '0:01'`)
 	s.events.awaitState(t, func(st State) bool { return st.Showing == KindChecking })
 	if took := time.Since(start); took < 2400*time.Millisecond || took > 4500*time.Millisecond {
 		t.Errorf("hidden after %v, want 2.5 s", took)
@@ -318,19 +319,19 @@ func TestOlderDisplayGivesWayAndComesBack(t *testing.T) {
 	newer := newTab(t, sizes[3])
 	newer.sign(s)
 	s.events.awaitState(t, func(st State) bool { return st.Showing == KindIdle && st.ViewportW == 800 })
-	older.until(`document.querySelector('#notice').dataset.kind === 'moved'`)
+	older.Until(`document.querySelector('#notice').dataset.kind === 'moved'`)
 	pay := payScreen("P1", 582)
 	s.Show(pay)
 	s.events.awaitShown(t, pay)
 	// Long enough for the older one to ask whether the place is free: it must not take it.
-	older.until(`performance.getEntriesByType('resource').some((r) => r.name.endsWith('/vacant') && r.responseEnd > 0)`)
+	older.Until(`performance.getEntriesByType('resource').some((r) => r.name.endsWith('/vacant') && r.responseEnd > 0)`)
 	if got := testutil.ToFloat64(s.metrics.dropped.WithLabelValues("moved")); got != 1 || s.State().ViewportW != 800 {
 		t.Errorf("%v displays were replaced, want 1; active is %+v", got, s.State())
 	}
 	if evaluate[bool](older, codeShown) {
 		t.Error("the older display shows the code")
 	}
-	newer.do(chromedp.Navigate("about:blank"))
+	newer.Do(chromedp.Navigate("about:blank"))
 	s.events.awaitState(t, func(st State) bool { return st.Showing == KindPay && st.ViewportW == 1024 })
 	if !evaluate[bool](older, codeShown) {
 		t.Error("the older display has not come back")
@@ -352,7 +353,7 @@ func TestChangedTokenShowsTheSignInPage(t *testing.T) {
 	cfg := testConfig()
 	cfg.Token = secret.New([]byte("another-display-token-0000"))
 	newStand(t, cfg, listener)
-	tb.do(chromedp.WaitVisible(chromedp.CSS("body.denied h1")))
+	tb.Do(chromedp.WaitVisible(chromedp.CSS("body.denied h1")))
 }
 
 func BenchmarkScreenToFrame(b *testing.B) {

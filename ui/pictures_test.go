@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"kiosk-agent/internal/browser"
 )
 
 var update = flag.Bool("update", false, "write the pictures to docs/images")
@@ -89,7 +91,7 @@ func walk(t *testing.T, sz size, cfg Config, keep func(string) string) {
 			t.Errorf("%s in %v: cut off: %q", name, cfg.Languages, found)
 		}
 		if file := keep(name); *update && file != "" {
-			save(t, fmt.Sprintf("display-%s-%s.png", file, sz), tb.picture())
+			save(t, fmt.Sprintf("display-%s-%s.png", file, sz), tb.Picture())
 		}
 	}
 	for name, screen := range scenes() {
@@ -97,7 +99,7 @@ func walk(t *testing.T, sz size, cfg Config, keep func(string) string) {
 		s.events.awaitShown(t, screen)
 		look(name)
 		if screen.Kind == KindPay {
-			if got := zbar(t, tb.picture()); got != screen.Payload {
+			if got := browser.Read(t, tb.Picture()); got != screen.Payload {
 				t.Errorf("%s: the code on the picture reads %q", name, got)
 			}
 		}

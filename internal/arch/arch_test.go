@@ -16,7 +16,7 @@ const module = "kiosk-agent/"
 func family(pkg string) string {
 	rel := strings.TrimPrefix(pkg, module)
 	switch first, _, _ := strings.Cut(rel, "/"); {
-	case rel == "internal/forgetfs" || rel == "payment" || rel == "payment/engine" || strings.HasPrefix(rel, "payment/"):
+	case rel == "internal/forgetfs" || rel == "internal/browser" || rel == "payment" || rel == "payment/engine" || strings.HasPrefix(rel, "payment/"):
 		return rel
 	default:
 		return first
@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"ui":                {"payment", "internal"},
 	"sandbox":           {"internal"},
 	"internal":          {},
+	"internal/browser":  {}, // a browser and a camera for tests; no room may import it but in its tests
 	"internal/forgetfs": {}, // a disk for tests; no room may import it but in its tests
 	"examples":          {},
 	"packaging":         {}, // texts that the packages bring

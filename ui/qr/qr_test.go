@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"image/png"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"kiosk-agent/internal/browser"
 )
 
 // link has the shape of a checkout link: a fixed start and then base64url.
@@ -22,27 +21,6 @@ func link(n int) string {
 		b = append(b, abc[x>>26])
 	}
 	return string(b[:n])
-}
-
-// zbar decodes a picture with the independent decoder of Debian.
-func zbar(t testing.TB, picture []byte) string {
-	t.Helper()
-	tool, err := exec.LookPath("zbarimg")
-	if err != nil {
-		t.Fatal("zbarimg is missing: apt-get install zbar-tools")
-	}
-	file := filepath.Join(t.TempDir(), "qr.png")
-	if err := os.WriteFile(file, picture, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var stderr bytes.Buffer
-	cmd := exec.Command(tool, "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", file)
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Errorf("zbarimg: %v %s", err, stderr.String())
-	}
-	return strings.TrimSuffix(string(out), "\n")
 }
 
 func TestDecodesAtEveryLevel(t *testing.T) {
@@ -59,7 +37,7 @@ func TestDecodesAtEveryLevel(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := zbar(t, picture); got != text {
+				if got := browser.Read(t, picture); got != text {
 					t.Errorf("decoded %q, want %q", got, text)
 				}
 			})

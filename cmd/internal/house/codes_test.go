@@ -11,6 +11,7 @@ import (
 	"kiosk-agent/cmd/internal/foreigntill"
 	"kiosk-agent/cmd/internal/house"
 	"kiosk-agent/device"
+	"kiosk-agent/internal/browser"
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox"
 )
@@ -80,8 +81,8 @@ func TestCodeOnARealScreen(t *testing.T) {
 		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, withCodes)
-			screen := newTab(t, size[0], size[1])
-			screen.open(s.h.Agent.DisplayLogin())
+			screen := browser.Open(t, size[0], size[1], 1)
+			screen.Go(s.h.Agent.DisplayLogin())
 			x := s.till()
 			x.ready()
 			wallet, other := "PayNow", "Alipay"
@@ -91,20 +92,20 @@ func TestCodeOnARealScreen(t *testing.T) {
 			var p device.Payment
 			x.do("payment.start", object{"reference": "CODE", "amount": 1023, "schemes": []string{strings.ToLower(wallet)}}, &p)
 			s.until(p.ID, payment.KindShown)
-			screen.until(`document.querySelector('#paper svg') !== null`)
+			screen.Until(`document.querySelector('#paper svg') !== null`)
 			made, err := s.h.Sandbox.Payment(p.MerchantRef)
 			if err != nil || made.QRString == "" {
 				t.Fatal(made, err)
 			}
-			if read := zbar(t, screen.picture()); read != made.QRString || read != p.QRPayload {
+			if read := browser.Read(t, screen.Picture()); read != made.QRString || read != p.QRPayload {
 				t.Fatalf("the camera reads %q, the gateway made %q", read, made.QRString)
 			}
-			if text := screen.text(); !strings.Contains(text, "10.23") || !strings.Contains(text, wallet) || strings.Contains(text, other) || !strings.Contains(text, "wallet app") {
+			if text := screen.Text(); !strings.Contains(text, "10.23") || !strings.Contains(text, wallet) || strings.Contains(text, other) || !strings.Contains(text, "wallet app") {
 				t.Errorf("the screen says %q", text)
 			}
 			scanned(t, s.h.Sandbox, p.QRPayload, sandbox.Pay)
 			x.acknowledge(x.approved(p.ID))
-			screen.until(`document.querySelector('#notice').dataset.kind === 'approved' && !document.querySelector('#notice').classList.contains('off')`)
+			screen.Until(`document.querySelector('#notice').dataset.kind === 'approved' && !document.querySelector('#notice').classList.contains('off')`)
 		})
 	}
 }
@@ -119,26 +120,26 @@ func withWallets(o *house.Options) {
 func TestTheCustomerChoosesTheWallet(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, withWallets)
-	screen := newTab(t, 1024, 600)
-	screen.open(s.h.Agent.DisplayLogin())
+	screen := browser.Open(t, 1024, 600, 1)
+	screen.Go(s.h.Agent.DisplayLogin())
 	x := s.till()
 	x.ready()
 	p := x.asks("CHOOSE", 1023)
 	if p.Status != payment.StatusCreated || p.Final || p.QRPayload != "" {
 		t.Fatalf("the till hears %+v", p)
 	}
-	screen.until(`document.querySelectorAll('#choices button').length === 3`)
+	screen.Until(`document.querySelectorAll('#choices button').length === 3`)
 	if all := s.h.Sandbox.Payments(); len(all) != 0 {
 		t.Errorf("the gateway was asked before anybody chose: %+v", all)
 	}
-	screen.click(`button[data-brand="Alipay"]`)
+	screen.Click(`button[data-brand="Alipay"]`)
 	made := x.hear("awaiting", p.ID, func(p device.Payment) bool { return p.Status == payment.StatusAwaiting })
 	s.until(p.ID, payment.KindShown)
-	screen.until(`document.querySelector('#paper svg') !== null`)
-	if read := zbar(t, screen.picture()); read != made.QRPayload || read == "" {
+	screen.Until(`document.querySelector('#paper svg') !== null`)
+	if read := browser.Read(t, screen.Picture()); read != made.QRPayload || read == "" {
 		t.Errorf("the camera reads %q, the till was told %q", read, made.QRPayload)
 	}
-	if text := screen.text(); !strings.Contains(text, "Alipay") || strings.Contains(text, "PayNow") {
+	if text := screen.Text(); !strings.Contains(text, "Alipay") || strings.Contains(text, "PayNow") {
 		t.Errorf("the screen says %q", text)
 	}
 	if paid := scanned(t, s.h.Sandbox, made.QRPayload, sandbox.Pay); paid.MerchantRef != p.MerchantRef {
@@ -148,7 +149,7 @@ func TestTheCustomerChoosesTheWallet(t *testing.T) {
 	checkOrder(t, s.facts(p.ID), payment.KindRequested, payment.KindMintSent, payment.KindMinted, payment.KindShown, payment.KindNotified)
 
 	p = x.asks("CHANGED HER MIND", 500)
-	screen.until(`document.querySelectorAll('#choices button').length === 3`)
+	screen.Until(`document.querySelectorAll('#choices button').length === 3`)
 	cancelled := x.cancelling(p.ID)()
 	checkOutcome(t, "nothing was chosen", cancelled, payment.StatusCancelled, nil, "cancelled")
 	if all := s.h.Sandbox.Payments(); len(all) != 1 {

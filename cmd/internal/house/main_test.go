@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"kiosk-agent/internal/browser"
 )
 
 // patience is how long a test waits for something that must happen. The machine may be busy: it is a bound, not an expectation.
@@ -24,7 +26,7 @@ func TestMain(m *testing.M) {
 	if job := os.Getenv(sandboxEnv); job != "" {
 		os.Exit(serveSandbox(job))
 	}
-	code, err := withBrowser(m)
+	code, err := browser.Main(m)
 	if err = errors.Join(err, os.RemoveAll(bins)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1

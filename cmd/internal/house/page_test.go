@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kiosk-agent/cmd/internal/house"
+	"kiosk-agent/internal/browser"
 	"kiosk-agent/payment"
 )
 
@@ -65,10 +66,10 @@ func TestPageOfAStranger(t *testing.T) {
 		fmt.Fprintf(w, hostilePage, script)
 	}))
 	defer page.Close()
-	tab := newTab(t, 800, 600)
-	tab.open(page.URL)
-	tab.until(`document.title === 'done'`)
-	tab.until(`document.body.dataset.open === undefined`)
+	tab := browser.Open(t, 800, 600, 1)
+	tab.Go(page.URL)
+	tab.Until(`document.title === 'done'`)
+	tab.Until(`document.body.dataset.open === undefined`)
 
 	if d := cmp.Diff(before, kinds(s.journal())); d != "" {
 		t.Errorf("the page changed the journal:\n%s", d)

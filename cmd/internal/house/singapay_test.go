@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kiosk-agent/cmd/internal/house"
+	"kiosk-agent/internal/browser"
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox/singapay"
 )
@@ -70,27 +71,27 @@ func TestSingaPayOnARealScreen(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, change)
-			screen := newTab(t, 800, 480)
-			screen.open(s.h.Agent.DisplayLogin())
+			screen := browser.Open(t, 800, 480, 1)
+			screen.Go(s.h.Agent.DisplayLogin())
 			x := s.till()
 			x.ready()
 			p := x.start("SALE", 1_500_000)
 			s.until(p.ID, payment.KindShown)
-			screen.until(`document.querySelector('#paper svg') !== null`)
+			screen.Until(`document.querySelector('#paper svg') !== null`)
 			made := s.h.SingaPay.Payments()
 			if len(made) != 1 || made[0].MerchantRef != p.MerchantRef {
 				t.Fatalf("SingaPay has made %+v", made)
 			}
-			if read := zbar(t, screen.picture()); read != made[0].URL+made[0].QR || read != p.QRPayload {
+			if read := browser.Read(t, screen.Picture()); read != made[0].URL+made[0].QR || read != p.QRPayload {
 				t.Fatalf("the camera reads %q, SingaPay made %q", read, made[0].URL+made[0].QR)
 			}
-			if text := screen.text(); !strings.Contains(text, "15,000") && !strings.Contains(text, "15000") {
+			if text := screen.Text(); !strings.Contains(text, "15,000") && !strings.Contains(text, "15000") {
 				t.Errorf("the screen says %q", text)
 			}
 			singaCustomer(s).scan(p)
 			singaCustomer(s).pay(p)
 			x.acknowledge(x.approved(p.ID))
-			screen.until(`document.querySelector('#notice').dataset.kind === 'approved' && !document.querySelector('#notice').classList.contains('off')`)
+			screen.Until(`document.querySelector('#notice').dataset.kind === 'approved' && !document.querySelector('#notice').classList.contains('off')`)
 		})
 	}
 }

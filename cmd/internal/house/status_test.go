@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/chromedp"
+	"kiosk-agent/internal/browser"
 )
 
 var update = flag.Bool("update", false, "write the picture of the status page to docs/images")
@@ -24,20 +24,19 @@ func TestStatusPageOnAPhone(t *testing.T) {
 	w.write("config.toml", strings.Replace(good, "merchant_name", "merchant_nane", 1)+"\n[[till.serial]]\nname = \"a-till-with-a-rather-long-name\"\n")
 	w.startAgent("")
 	w.closed("config_invalid")
-	tab := newTab(t, 390, 844)
-	tab.open("http://" + w.metrics + "/")
-	tab.until(`document.querySelector('h1').innerText === 'out of service'`)
-	tab.until(`getComputedStyle(document.querySelector('header')).borderLeftWidth !== '0px'`) // the policy lets the style in
-	fits, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth <= window.innerWidth`))
-	if err != nil || !fits {
-		t.Errorf("the page is wider than the phone (%v)", err)
+	tab := browser.Open(t, 390, 844, 1)
+	tab.Go("http://" + w.metrics + "/")
+	tab.Until(`document.querySelector('h1').innerText === 'out of service'`)
+	tab.Until(`getComputedStyle(document.querySelector('header')).borderLeftWidth !== '0px'`) // the policy lets the style in
+	if !browser.Evaluate[bool](tab, `document.documentElement.scrollWidth <= window.innerWidth`) {
+		t.Error("the page is wider than the phone")
 	}
-	text := tab.text()
+	text := tab.Text()
 	if reason, rows := strings.Index(text, "merchant_nane: no such key"), strings.Index(text, "Journal"); reason < 0 || rows < reason {
 		t.Errorf("the page says:\n%s", text)
 	}
 	if *update {
-		if err := os.WriteFile(filepath.Join("..", "..", "..", "docs", "images", "status-out-of-service.png"), tab.picture(), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join("..", "..", "..", "docs", "images", "status-out-of-service.png"), tab.Picture(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
