@@ -214,7 +214,12 @@ func TestWriteErrorIsMendedByRestart(t *testing.T) {
 	}
 	limited := program(context.Background(), "-c", `ulimit -f 1024; exec "$0" "$@"`, os.Args[0], "serve", "--config", config)
 	limited.Path, limited.Args[0] = "/bin/sh", "sh"
+	systemd := newManager(t)
+	limited.Env = append(limited.Env, systemd.env()...)
 	p := watch(t, limited)
+	systemd.hears(t, "READY=1\nSTATUS=Takes hooks for http://127.0.0.1:")
+	systemd.hears(t, "WATCHDOG=1")
+	systemd.hears(t, "WATCHDOG=1")
 	var c relayd.TerminalSecrets
 	if err := json.Unmarshal(mustRun(t, "terminal", "add", "K001", "--json", "--config", config), &c); err != nil {
 		t.Fatal(err)
@@ -236,6 +241,12 @@ func TestWriteErrorIsMendedByRestart(t *testing.T) {
 	case <-p.ended:
 	case <-time.After(2 * patience):
 		t.Fatal("the program goes on with a broken store")
+	}
+	systemd.hears(t, "STATUS=Takes no hooks")
+	for len(systemd.said) > 0 {
+		if said := <-systemd.said; strings.Contains(said, "WATCHDOG=1") {
+			t.Errorf("a relay whose store is broken said %s", said)
+		}
 	}
 	if code := p.end(syscall.SIGKILL); code != exitFailed || !strings.Contains(p.log.String(), "a restart opens it anew") {
 		t.Errorf("exit code %d", code)

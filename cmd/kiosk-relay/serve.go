@@ -37,15 +37,20 @@ func serveCommand(path *string, stderr io.Writer) *cobra.Command {
 			rc.Store.NewEpoch = restored
 			reg := prometheus.NewRegistry()
 			reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+			n := &notifier{watchdog: watched(log), external: rc.Store.URL != "", tell: func(state string) {
+				if _, err := daemon.SdNotify(false, state); err != nil {
+					log.Warn("systemd was not told", "error", err)
+				}
+			}}
+			rc.Health = n.health
 			srv, err := relayd.New(cmd.Context(), rc, log, reg)
 			if err != nil {
 				return failure{err}
 			}
 			log.Info("ready", "version", programVersion(), "public", srv.PublicAddr().String(),
 				"admin", srv.AdminAddr().String(), "public_url", srv.PublicURL())
-			if _, err := daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS=Takes hooks for "+srv.PublicURL()); err != nil {
-				log.Warn("systemd was not told that we are ready", "error", err)
-			}
+			n.url = srv.PublicURL()
+			n.ready()
 			if err := srv.Run(cmd.Context()); err != nil {
 				return failure{err}
 			}
@@ -56,6 +61,15 @@ func serveCommand(path *string, stderr io.Writer) *cobra.Command {
 	cmd.Flags().BoolVar(&restored, "restored", false,
 		"the store was restored from a copy: tell every kiosk that something may be missing (use once)")
 	return cmd
+}
+
+// watched is whether systemd waits for signs of life.
+func watched(log *slog.Logger) bool {
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		log.Warn("systemd's watchdog is not fed", "error", err)
+	}
+	return every > 0
 }
 
 // relay turns the file into relayd's configuration; it reads the secrets and the certificate.

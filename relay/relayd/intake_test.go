@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -209,6 +210,8 @@ func TestBrokenStoreEndsRun(t *testing.T) {
 		PublicListen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", AdminToken: secret.New([]byte("x")),
 		Store: StoreConfig{Dir: t.TempDir()}, Ping: 20 * time.Millisecond,
 	}
+	var health []error
+	cfg.Health = func(err error) { health = append(health, err) }
 	srv, err := New(t.Context(), cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -216,6 +219,9 @@ func TestBrokenStoreEndsRun(t *testing.T) {
 	srv.store.nc.Close()
 	if err := srv.Run(t.Context()); !errors.Is(err, ErrStoreBroken) {
 		t.Errorf("Run: %v", err)
+	}
+	if len(health) != giveUpAfter || slices.Contains(health, nil) {
+		t.Errorf("the health of a broken store: %v", health)
 	}
 }
 

@@ -43,6 +43,8 @@ func (s *Server) monitor(ctx context.Context) error {
 			s.metrics.storeUp.Set(0)
 			s.log.Error("the store takes no writes", "err", err, "failed", failed)
 		}
+		s.hub.count() // where the connections' lock is stuck nobody is served, and nothing must say that all is well
+		s.cfg.Health(err)
 		if failed >= giveUpAfter && s.store.ns != nil {
 			return fmt.Errorf("relayd: %w", ErrStoreBroken)
 		}

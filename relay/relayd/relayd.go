@@ -56,6 +56,9 @@ type Config struct {
 	// sound end a connection. Default 15 s.
 	Ping time.Duration
 
+	// Health is told after each look at the store, every 5 s, or Ping if that is less: nil, or that the store takes no writes. A store
+	// that is merely full, or whose disk nearly is, is well. It is called by one goroutine and must not wait. Default: nobody is told.
+	Health func(error)
 	// Now is the wall clock; default time.Now. Tests move it.
 	Now func() time.Time
 }
@@ -85,6 +88,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Ping <= 0 {
 		c.Ping = 15 * time.Second
+	}
+	if c.Health == nil {
+		c.Health = func(error) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

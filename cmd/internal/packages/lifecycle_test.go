@@ -46,8 +46,9 @@ func TestPackages(t *testing.T) {
 	s.sell(t, "with a sealed secret")
 	mustRun(t, m, first)
 	status(t, m, "Ready: a sale can start.")
-	stuckIsRestarted(t, m)
-	s.sell(t, "after the watchdog's restart")
+	stuckIsRestarted(t, m, agentUnit, 6)
+	stuckIsRestarted(t, m, "kiosk-relay.service", 15)
+	s.sell(t, "after the watchdogs' restarts")
 	backsUp(t, m)
 
 	// An upgrade while a customer looks at the code.
@@ -236,22 +237,23 @@ func mustRun(t *testing.T, m *machine, version string) {
 }
 
 // stuckIsRestarted stops the process as a stuck one is, with a watchdog that is less patient than the delivered one.
-func stuckIsRestarted(t *testing.T, m *machine) {
+func stuckIsRestarted(t *testing.T, m *machine, unit string, watchdogSec int) {
 	t.Helper()
-	m.write(t, "/etc/systemd/system/kiosk-agent.service.d/watchdog.conf", "[Service]\nWatchdogSec=6\n", "root")
+	dropIn := "/etc/systemd/system/" + unit + ".d/watchdog.conf"
+	m.write(t, dropIn, fmt.Sprintf("[Service]\nWatchdogSec=%d\n", watchdogSec), "root")
 	m.run(t, "systemctl", "daemon-reload")
-	m.run(t, "systemctl", "restart", "kiosk-agent")
-	pid := m.show(t, agentUnit, "MainPID")
-	m.run(t, "systemctl", "kill", "--kill-who=main", "--signal=STOP", agentUnit)
-	eventually(t, "systemd starts the stuck agent again", func(context.Context) error {
-		if now := m.show(t, agentUnit, "MainPID"); now == pid || now == "0" {
+	m.run(t, "systemctl", "restart", unit)
+	pid := m.show(t, unit, "MainPID")
+	m.run(t, "systemctl", "kill", "--kill-who=main", "--signal=STOP", unit)
+	eventually(t, "systemd starts the stuck "+unit+" again", func(context.Context) error {
+		if now := m.show(t, unit, "MainPID"); now == pid || now == "0" {
 			return errors.New("process " + now)
 		}
 		return nil
 	})
-	m.run(t, "rm", "/etc/systemd/system/kiosk-agent.service.d/watchdog.conf")
+	m.run(t, "rm", dropIn)
 	m.run(t, "systemctl", "daemon-reload")
-	m.run(t, "systemctl", "restart", "kiosk-agent")
+	m.run(t, "systemctl", "restart", unit)
 }
 
 func backsUp(t *testing.T, m *machine) {

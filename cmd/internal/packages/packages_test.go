@@ -84,7 +84,9 @@ func TestUnitsSayWhatMustHold(t *testing.T) {
 		"agent/kiosk-agent.service": {
 			"Type=notify", "Restart=always", "StartLimitIntervalSec=0", "WatchdogSec=60", "LimitCORE=0", "MemoryMax=", "DevicePolicy=closed",
 		},
-		"relay/kiosk-relay.service":           {"Type=notify", "Restart=always", "StartLimitIntervalSec=0", "LimitCORE=0", "MemoryMax=", "PrivateDevices=yes"},
+		"relay/kiosk-relay.service": {
+			"Type=notify", "Restart=always", "StartLimitIntervalSec=0", "WatchdogSec=60", "LimitCORE=0", "MemoryMax=", "PrivateDevices=yes",
+		},
 		"display/kiosk-agent-display.service": {"Restart=always", "StartLimitIntervalSec=0", "LoadCredential=display.token:"},
 	} {
 		text := read(t, "packaging/"+unit)

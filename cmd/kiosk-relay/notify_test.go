@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestWatchdogIsFedByTheStore: a store that fails feeds nothing, unless it is another program's.
+func TestWatchdogIsFedByTheStore(t *testing.T) {
+	down := errors.New("down")
+	const good, bad = "STATUS=Takes hooks for https://r", "STATUS=Takes no hooks: the store takes no writes"
+	for name, tc := range map[string]struct {
+		n    notifier
+		want []string
+	}{
+		"embedded":    {notifier{watchdog: true}, []string{"READY=1\n" + good, "WATCHDOG=1", bad, "WATCHDOG=1\n" + good}},
+		"external":    {notifier{watchdog: true, external: true}, []string{"READY=1\n" + good, "WATCHDOG=1", "WATCHDOG=1\n" + bad, "WATCHDOG=1", "WATCHDOG=1\n" + good}},
+		"no watchdog": {notifier{}, []string{"READY=1\n" + good, bad, good}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var told []string
+			n := tc.n
+			n.url, n.tell = "https://r", func(state string) { told = append(told, state) }
+			n.ready()
+			for _, err := range []error{nil, down, down, nil} {
+				n.health(err)
+			}
+			if diff := cmp.Diff(tc.want, told); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// manager is a service manager's end of sd_notify.
+type manager struct {
+	path string
+	said chan string
+}
+
+func newManager(t *testing.T) *manager {
+	t.Helper()
+	m := &manager{filepath.Join(t.TempDir(), "notify"), make(chan string, 1024)}
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for buf := make([]byte, 4096); ; {
+			n, err := conn.Read(buf)
+			if err != nil {
+				return
+			}
+			m.said <- string(buf[:n])
+		}
+	}()
+	t.Cleanup(func() { _ = conn.Close(); <-done })
+	return m
+}
+
+// env is what systemd gives to a service with a watchdog.
+func (m *manager) env() []string {
+	return []string{"NOTIFY_SOCKET=" + m.path, "WATCHDOG_USEC=60000000"}
+}
+
+// hears waits until the relay says this.
+func (m *manager) hears(t *testing.T, want string) {
+	t.Helper()
+	for late := time.After(2 * patience); ; {
+		select {
+		case said := <-m.said:
+			if strings.Contains(said, want) {
+				return
+			}
+		case <-late:
+			t.Fatalf("the relay never said %s", want)
+		}
+	}
+}
