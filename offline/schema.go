@@ -140,6 +140,25 @@ func schemaObjects(q querier) (map[string]string, error) {
 	return objects, rows.Err()
 }
 
+// grown is whether now is the definition before with columns added: ALTER TABLE puts them behind the last one and leaves the rest as it is.
+func grown(before, now string) bool {
+	added := len(now) - len(before)
+	if added <= 0 || !strings.HasPrefix(before, "CREATE TABLE ") {
+		return false
+	}
+	same := 0
+	for same < len(before) && before[same] == now[same] {
+		same++
+	}
+	// What was added may begin with what stands behind it, a comma for example: any of these places will do.
+	for at := same; at > 0 && before[at:] == now[at+added:]; at-- {
+		if strings.HasPrefix(now[at:], ", ") {
+			return true
+		}
+	}
+	return false
+}
+
 // wantedObjects is what schemaObjects finds in a database that these migrations have just made.
 func wantedObjects(all []migration) (map[string]string, error) {
 	db, err := sql.Open("sqlite3", ":memory:")

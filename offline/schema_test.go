@@ -98,7 +98,7 @@ func TestMigrateForward(t *testing.T) {
 	if objects, err := schemaObjects(db); err != nil || objects["table more"] != "" {
 		t.Error("half a migration stayed", err)
 	}
-	good := append(all[:len(all):len(all)], migration{next, "CREATE TABLE more (x TEXT) STRICT"})
+	good := append(all[:len(all):len(all)], migration{next, "CREATE TABLE more (x TEXT) STRICT; ALTER TABLE payments ADD COLUMN more INTEGER NOT NULL DEFAULT 0"})
 	for range 2 {
 		if err := migrate(db, path, good); err != nil {
 			t.Fatal(err)
@@ -108,9 +108,12 @@ func TestMigrateForward(t *testing.T) {
 		t.Errorf("schema %+v %v", n, err)
 	}
 	db.Close()
-	// The change was additive, so this program still opens, writes and verifies the journal.
+	// The change was additive, so this program still opens, writes, verifies and backs up the journal.
 	j := open(t, Config{Path: path})
 	appendAll(t, j, (&fixture{}).fact("", payment.Gap{Reason: "x"}))
+	if _, err := Backup(path, filepath.Join(t.TempDir(), "backup"), nil); err != nil {
+		t.Error("a backup by the older program:", err)
+	}
 	closeJournal(t, j)
 	mustBeWhole(t, path)
 }

@@ -1,8 +1,9 @@
 -- Rules for every file in this folder: forward only, never edited after a release, one transaction each; the number is
 -- PRAGMA user_version. meta.compat is the oldest schema number whose program may still open and write this database: leave it
 -- when the change only adds tables, indexes or columns with defaults, and raise it when an older program would do harm, also
--- when facts of a new kind can appear. The look-up tables (payments, parked) may change freely: raise projectionVersion in the
--- code and they are made anew from the facts.
+-- when facts of a new kind can appear. The look-up tables (payments, parked) may change like that too: raise projectionVersion in
+-- the code and they are made anew from the facts. additive_test.go holds every file to this, and every release to one that the
+-- release before it can open.
 
 PRAGMA application_id = 0x4B494F53; -- "KIOS"
 
