@@ -67,6 +67,9 @@ func NewClient(cfg Config, j Journal, h Handler, clock Clock, log *slog.Logger, 
 		Transport: &http.Transport{
 			Proxy: cfg.Proxy, TLSClientConfig: cfg.TLS, ForceAttemptHTTP2: true,
 			MaxIdleConnsPerHost: 1, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 16 << 10,
+			// Over HTTP/2 canaries share a connection, and a lost one does not end it. Where none comes back in its time a ping decides
+			// whether it is dead; where they do, no ping is sent.
+			HTTP2: &http.HTTP2Config{SendPingTimeout: cfg.CanaryEvery + cfg.CanaryTimeout/2, PingTimeout: cfg.CanaryTimeout / 2},
 		},
 	}
 	return c, nil
