@@ -5,7 +5,7 @@ LINT    := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 VULN    := $(GO) tool -modfile=.ci/tools/go.mod govulncheck
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: powercuts demo demo-once build test lint bench fuzz torture sim sim-mutants vuln setup clean
+.PHONY: powercuts demo demo-once build test lint bench bench-idle fuzz torture sim sim-mutants vuln setup clean
 
 # GATEWAY=axs|axs-qr|singapay: AXS's links, its codes for one wallet, or SingaPay's links in rupiah.
 GATEWAY ?= axs
@@ -35,6 +35,13 @@ lint:
 # Medians of five, side by side in one run; docs/BENCHMARKS.md says what the numbers were.
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem -count 5 ./...
+	$(MAKE) bench-idle
+
+# What the agent costs while nobody buys: COUNT windows of IDLE each, after which docs/BENCHMARKS.md has the medians. As root, on Linux.
+IDLE  ?= 1m
+COUNT ?= 5
+bench-idle:
+	$(GO) test -run '^$$' -bench '^BenchmarkIdle$$' -count $(COUNT) -timeout 0 ./cmd/internal/house -idle $(IDLE) -publish
 
 # Each fuzz target for FUZZTIME; the seeds run in make test.
 FUZZTIME ?= 20s
