@@ -36,7 +36,15 @@ type refusal struct {
 func (l *loop) run(ctx context.Context) {
 	ticker := time.NewTicker(l.h.cfg.Beat)
 	defer ticker.Stop()
+	beating := true
 	for {
+		if beats := len(l.clients) > 0; beats != beating { // with nobody there, nothing wakes the machine
+			if beating = beats; beating {
+				ticker.Reset(l.h.cfg.Beat)
+			} else {
+				ticker.Stop()
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return
