@@ -71,10 +71,13 @@ func (w *World) engineConfig() engine.Config {
 		c.DisplayTills = []string{"till-2"}
 	}
 	if w.prof.remote {
-		c.Mode, c.Remote, c.FallbackLink, c.Wallets = "qr", true, w.prof.fallback, schemes()[1:1+w.prof.wallets]
+		c.Mode, c.Remote, c.FallbackLink, c.Wallets = "qr", true, w.prof.fallback, w.wallets()
 	}
 	return c
 }
+
+// wallets are those that codes are made for.
+func (w *World) wallets() []string { return schemes()[1 : 1+w.prof.wallets] }
 
 func schemes() []string { return []string{"credit_card", "paynow", "alipay", "wechatpay"} }
 

@@ -4,7 +4,34 @@ import (
 	"time"
 
 	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
 )
+
+// customerChooses lets somebody touch a wallet: most do, some think better of it, and some fingers are too quick, too late or beside.
+func (w *World) customerChooses(v engine.View) {
+	touches := func(d time.Duration, wallet string) {
+		w.onMachine(d, func() {
+			if w.agent != nil && w.screen.connected {
+				w.say("customer", "touches %s for %s", wallet, short(v.Payment))
+				w.oracle.touched(v.Payment, wallet)
+				w.agent.post(engine.WalletChosen{Payment: v.Payment, Wallet: wallet})
+			}
+		})
+	}
+	soon := w.between(200*time.Millisecond, 15*time.Second)
+	switch n := w.rng.IntN(20); {
+	case n < 14:
+		touches(soon, pick(w, v.Schemes...))
+	case n < 16:
+		touches(soon, pick(w, v.Schemes...))
+		touches(soon+w.between(0, time.Second), pick(w, v.Schemes...))
+	case n < 17:
+		touches(soon, "credit_card")
+		touches(soon+time.Second, pick(w, v.Schemes...))
+	case n < 18:
+		touches(v.Left+w.between(-20*time.Millisecond, 20*time.Millisecond), pick(w, v.Schemes...))
+	}
+}
 
 // customerSees lets somebody scan a code that was painted: the first time only, for there is one customer for each sale.
 func (w *World) customerSees(payload string) {

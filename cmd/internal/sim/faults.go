@@ -158,6 +158,7 @@ type profile struct {
 	remote   bool // the gateway makes the codes
 	fallback bool // a link takes a code's place where the mint provably never left
 	wallets  int  // how many of the schemes codes are made for; 0 = the gateway knows
+	touch    bool // the customer chooses on the display, where there are several
 	closes   bool // the gateway can close a code
 	opens    bool // and tells that a customer has opened it
 }
@@ -188,7 +189,7 @@ func (w *World) drawProfile() {
 	p.remote = w.rng.IntN(3) == 0
 	if p.remote {
 		p.fallback = w.chance(0.5)
-		p.wallets = w.rng.IntN(3)
+		p.wallets, p.touch = w.rng.IntN(4), w.chance(0.6)
 		p.closes, p.opens = w.chance(0.7), w.chance(0.5)
 		p.finish = p.finish || w.chance(0.3)
 	}

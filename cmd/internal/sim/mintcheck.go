@@ -10,9 +10,10 @@ import (
 
 // mint is what the journal says about the making of one payment's code.
 type mint struct {
-	sent   bool
-	booked string // the payload of minted
-	failed bool   // and nothing was minted before
+	sent    bool
+	touched []string // wallets that the customer touched, offered or not
+	booked  string   // the payload of minted
+	failed  bool     // and nothing was minted before
 }
 
 // startWithin is how long a till waits at most for the answer to its start: for the code, and then for what became of it.
@@ -32,10 +33,41 @@ func (o *oracle) mints(ask engine.SendMint) *link {
 		w.fail("a code is asked for after the end of %s", a.id)
 	case r.MerchantRef != a.ref || r.Money != a.link.money:
 		w.fail("the code of another payment is asked for: %+v", r)
+	case !w.walletIsRight(a, r.Schemes):
+		w.fail("the code of %s is asked for %v; the customer touched %v", a.id, r.Schemes, a.mint.touched)
 	case w.now().Up+r.Timeout > a.deadline+time.Millisecond:
 		w.fail("the code of %s is asked for %s, longer than its deadline", a.id, r.Timeout)
 	}
 	return a.link
+}
+
+// walletIsRight reports whether a code is for the wallet that it must be for: one that the customer touched, where somebody did; otherwise
+// the first that the till's wish leaves of the terminal's.
+func (w *World) walletIsRight(a *account, schemes []string) bool {
+	if w.prof.wallets == 0 {
+		return slices.Equal(schemes, a.schemes)
+	}
+	open := slices.DeleteFunc(slices.Clone(w.wallets()), func(x string) bool { return len(a.schemes) > 0 && !slices.Contains(a.schemes, x) })
+	switch {
+	case len(schemes) != 1:
+		return false
+	case len(open) == 0:
+		return schemes[0] == a.schemes[0]
+	case len(a.mint.touched) > 0:
+		return slices.Contains(open, schemes[0]) && slices.Contains(a.mint.touched, schemes[0])
+	default:
+		return schemes[0] == open[0]
+	}
+}
+
+// touched: somebody touches a wallet on the display.
+func (o *oracle) touched(id, wallet string) {
+	if a := o.accounts[id]; a != nil && !a.mint.sent {
+		a.mint.touched = append(a.mint.touched, wallet)
+		if slices.Contains(o.w.wallets(), wallet) {
+			o.w.met(walletChosen)
+		}
+	}
 }
 
 // fallsBack checks that a link takes a code's place only where there is no code for certain.
@@ -166,6 +198,12 @@ func (v *verdict) mint(a *account, p payment.Payment) {
 	}
 	if l.payload != "" { // somebody might have paid
 		return
+	}
+	if p.Reason != nil && p.Reason.Code == "not_chosen" {
+		w.met(neverChosen)
+		if p.Status != payment.StatusCancelled || a.mint.sent {
+			w.fail("%s was chosen by nobody, and a code was asked for", a.id)
+		}
 	}
 	if a.endedBy == "" && (p.Status != payment.StatusCancelled || p.Reason == nil || p.Reason.Code != "mint_failed") {
 		w.fail("%s was never minted, and ends as %s %+v", a.id, p.Status, p.Reason)

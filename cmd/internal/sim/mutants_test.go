@@ -91,6 +91,9 @@ func mutants() []mutant {
 		one("a validity counts from the answer", "payment/engine/mint.go", "payment.ToMillis(sent.Up + validFor)", "payment.ToMillis(s.now.Up + validFor)"),
 		one("a code that comes after the end is not closed", "payment/engine/mint.go",
 			"	if ended {\n		s.closeCode(a)\n", "	if ended {\n"),
+		one("a second finger mints again", "payment/engine/mint.go", "if !s.m.choosing(a) || left <= 0 || ", "if left <= 0 || a.p.Final || "),
+		one("what the customer chose is not what is made", "payment/engine/mint.go",
+			"s.mintFor(s.stage(ev.Payment), ev.Wallet, left)", "s.mintFor(s.stage(ev.Payment), s.m.wallet(a.p.Schemes), left)"),
 		one("a till waits for a code that nobody makes", "payment/engine/machine.go",
 			"	if a.p.Final || a.p.Minted {\n		for _, w := range a.starters {", "	if a.p.Minted {\n		for _, w := range a.starters {"),
 

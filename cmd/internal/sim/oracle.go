@@ -33,6 +33,7 @@ type entry struct {
 type account struct {
 	id, ref, till string
 	reference     string
+	schemes       []string // that the till named
 	boot          string
 	at            time.Duration // true time of the request
 	link          *link
@@ -152,7 +153,7 @@ func (o *oracle) requested(e entry, r payment.Requested) {
 	if l == nil || l.money != r.Money {
 		w.fail("%s is requested and no such link was made", r.MerchantRef)
 	}
-	a := &account{id: e.f.Payment, ref: r.MerchantRef, till: r.Till, reference: r.Reference, boot: e.f.Boot, at: e.at, link: l, deadline: r.DeadlineUp.Duration()}
+	a := &account{id: e.f.Payment, ref: r.MerchantRef, till: r.Till, reference: r.Reference, schemes: r.Schemes, boot: e.f.Boot, at: e.at, link: l, deadline: r.DeadlineUp.Duration()}
 	key := r.Till + "/" + r.Reference
 	if first := o.byAsk[key]; first != nil {
 		w.fail("a second payment for one reference: %s is %s and now %s", key, first.id, a.id)

@@ -45,7 +45,7 @@ func (s *screen) reconnects(d time.Duration) {
 		}
 		s.connected, s.frozen = true, false
 		w.say("display", "connects")
-		w.agent.post(engine.DisplayChanged{Connected: true, Cause: "it has not confirmed a screen yet"})
+		w.agent.post(engine.DisplayChanged{Connected: true, Touch: w.prof.touch, Cause: "it has not confirmed a screen yet"})
 		s.paints()
 	})
 }
@@ -85,6 +85,9 @@ func (s *screen) paints() {
 		}
 		s.painted = v
 		w.agent.post(engine.DisplayShows{Kind: v.Kind, Payment: v.Payment, Revision: v.Revision})
+		if v.Kind == engine.ViewChoose {
+			w.customerChooses(v)
+		}
 		if v.Payload != "" {
 			w.say("display", "has painted %s %s", v.Kind, short(v.Payment))
 			w.customerSees(v.Payload)

@@ -183,7 +183,7 @@ func (p profile) mints() string {
 	if !p.remote {
 		return "links of our own"
 	}
-	return fmt.Sprintf("the gateway's codes (fallback %t, %d wallets, closes %t, opens %t)", p.fallback, p.wallets, p.closes, p.opens)
+	return fmt.Sprintf("the gateway's codes (fallback %t, %d wallets, touch %t, closes %t, opens %t)", p.fallback, p.wallets, p.touch, p.closes, p.opens)
 }
 
 func (w *World) build(dir string) {

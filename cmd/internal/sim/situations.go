@@ -12,6 +12,8 @@ const (
 	sooner
 	codeClosed
 	codePaidLate
+	walletChosen
+	neverChosen
 	numSituations
 )
 
@@ -24,6 +26,8 @@ var situationNames = [numSituations]string{
 	sooner:            "the gateway's validity shortens a sale",
 	codeClosed:        "a code is closed at the gateway",
 	codePaidLate:      "a code is paid after its withdrawal",
+	walletChosen:      "a customer chooses a wallet",
+	neverChosen:       "nobody chooses a wallet in time",
 }
 
 func (w *World) met(s situation) { w.cov.Situations[s]++ }
