@@ -27,6 +27,7 @@ type world struct {
 	waiting map[engine.Ticket]bool
 	trouble int                         // appends that will fail
 	ledger  map[string][]payment.Record // what the gateway has on record, by merchantRef
+	desk    desk
 }
 
 // entry is one message of the relay: a request of the gateway, or a canary.
@@ -49,6 +50,7 @@ func TestNothingIsLostInventedOrChargedTwice(t *testing.T) {
 		if rapid.Bool().Draw(rt, "a query is configured") {
 			w.cfg.QueryEndpoint = "endpoint-1"
 		}
+		w.drawGateway()
 		defer func() { w.j.Close() }()
 		w.watch = func(p payment.Payment, how engine.Effect) { w.oracle.heard(w.rig, p, how) }
 		w.j.refuse = func(facts []payment.Fact) bool {
@@ -63,8 +65,10 @@ func TestNothingIsLostInventedOrChargedTwice(t *testing.T) {
 		for range rapid.IntRange(5, 60).Draw(rt, "steps") {
 			w.act()
 			w.oracle.atMostOneOpen(w.rig)
+			w.oneCode()
 		}
 		w.heal()
+		w.unminted()
 		w.oracle.atTheEnd(w.rig)
 	})
 }
@@ -73,7 +77,7 @@ var acts = []func(*world){
 	(*world).asksToPay, (*world).asksToPay, (*world).asksToPay, (*world).asksToCancel, (*world).asks, (*world).stores, (*world).stores,
 	(*world).connects, (*world).pays, (*world).pays, (*world).pays, (*world).relays, (*world).relays, (*world).relays, (*world).relays,
 	(*world).sendsCanary, (*world).waits, (*world).waits, (*world).waits, (*world).answers, (*world).answers, (*world).answers, (*world).resolves, (*world).displays, (*world).displays, (*world).recovers,
-	(*world).breaks, (*world).dies,
+	(*world).breaks, (*world).dies, (*world).makes, (*world).makes, (*world).chooses,
 }
 
 func (w *world) act() {
@@ -88,7 +92,7 @@ func (w *world) act() {
 
 // restart begins a new process. The relay goes on after the journal's position.
 func (w *world) restart(reboot bool) {
-	w.die, w.dead, w.j.lie, w.j.unread, w.asked = alive, false, false, false, nil
+	w.die, w.dead, w.j.lie, w.j.unread, w.asked, w.desk.open = alive, false, false, false, nil, nil
 	w.trouble = rapid.SampledFrom([]int{0, 0, 0, 1, 3}).Draw(w.rt, "trouble at the start")
 	clear(w.oracle.attached)
 	clear(w.waiting)
@@ -130,6 +134,11 @@ func (w *world) asksToPay() {
 		q.Money.Amount = 500
 	}
 	a, to := w.ask(func(t engine.Ticket) engine.Event { return engine.StartAsked{Till: till, Request: q, To: t} })
+	w.noteMints()
+	if !w.answered(to) && rapid.Bool().Draw(w.rt, "gateway is quick") {
+		w.makes()
+		a = w.rig.answers[to]
+	}
 	if w.answered(to) && a.Err == nil {
 		w.oracle.started(w.rig, till, q, a.Payment)
 		if rapid.IntRange(0, 5).Draw(w.rt, "display is quick") > 0 {
@@ -198,7 +207,7 @@ func (w *world) connects() {
 func (w *world) pays() {
 	id := w.anyone()
 	s := w.oracle.sales[id]
-	if s == nil {
+	if s == nil || w.cfg.Remote && !w.exposed(id) {
 		return
 	}
 	p := payment.Payment{ID: id, MerchantRef: tag + "-" + id, Money: s.money}
@@ -310,7 +319,7 @@ func (w *world) waits() {
 func (w *world) displays() {
 	switch rapid.IntRange(0, 3).Draw(w.rt, "display") {
 	case 0:
-		w.step(engine.DisplayChanged{Connected: rapid.Bool().Draw(w.rt, "connected")})
+		w.step(engine.DisplayChanged{Connected: rapid.Bool().Draw(w.rt, "connected"), Touch: rapid.Bool().Draw(w.rt, "touch")})
 	case 1:
 		w.step(engine.DisplayRefused{Payment: w.anyone(), Reason: "small"})
 	default:
