@@ -210,8 +210,15 @@ type vectors struct {
 			Now       string `json:"now_utc"`
 		}
 	} `json:"access_token_v1_1"`
+	Small []struct {
+		Endpoint, Secret, Timestamp, Body, Normalized string
+		Token                                         string `json:"access_token"`
+		Hash                                          string `json:"hashed_body"`
+		Signature                                     string `json:"expected_signature"`
+	} `json:"request_signature_small"`
 	Webhook struct {
 		Vectors    []vector
+		MustAccept []struct{ Case string } `json:"must_accept"`
 		MustReject []struct {
 			Case string
 			Wire string `json:"wire_body"`
@@ -266,7 +273,7 @@ func loadVectors(t testing.TB) vectors {
 	if err := json.Unmarshal(b, &v); err != nil {
 		t.Fatal(err)
 	}
-	if len(v.Token.Vectors) < 3 || len(v.Webhook.Vectors) < 9 || len(v.Canonicalisation) < 12 || len(v.Webhook.Tolerance) < 5 || len(v.Webhook.MustReject) < 10 {
+	if len(v.Token.Vectors) < 3 || len(v.Small) < 3 || len(v.Webhook.Vectors) < 9 || len(v.Webhook.MustAccept) < 2 || len(v.Canonicalisation) < 12 || len(v.Webhook.Tolerance) < 5 || len(v.Webhook.MustReject) < 10 {
 		t.Fatal("vectors are missing")
 	}
 	return v

@@ -92,6 +92,7 @@ func TestMintRefuses(t *testing.T) {
 	}{
 		{"Singapore dollars", func(r *payment.MintRequest) { r.Money.Currency = payment.SGD }, payment.CodeAmountInvalid, "SingaPay takes IDR only"},
 		{"a part of a rupiah", func(r *payment.MintRequest) { r.Money.Amount++ }, payment.CodeAmountInvalid, "the amount is not whole rupiah"},
+		{"half a rupiah", func(r *payment.MintRequest) { r.Money.Amount += 50 }, payment.CodeAmountInvalid, "the amount is not whole rupiah"},
 		{"9999 rupiah", func(r *payment.MintRequest) { r.Money.Amount = MinAmount - 100 }, payment.CodeAmountInvalid, "the amount is below SingaPay's minimum of IDR 10000"},
 		{"nothing", func(r *payment.MintRequest) { r.Money.Amount = 0 }, payment.CodeAmountInvalid, "the amount is below SingaPay's minimum of IDR 10000"},
 		{"a debt", func(r *payment.MintRequest) { r.Money.Amount = -5_000_000 }, payment.CodeAmountInvalid, "the amount is below SingaPay's minimum of IDR 10000"},
@@ -152,6 +153,7 @@ func TestMintEcho(t *testing.T) {
 		{"closed", `"status_computed":"open"`, `"status_computed":"closed"`, "it is not open", true},
 		{"expired", `"is_expired":false`, `"is_expired":true`, "it is not open", true},
 		{"no end", `"2026-10-16T12:03:30+07:00"`, `null`, "expired_at is not the one that was sent", true},
+		{"an end that is more than a minute late", `2026-10-16T12:03:30+07:00`, `2026-10-16T12:04:31+07:00`, "expired_at is not the one that was sent", true},
 		{"the default end", `2026-10-16T12:03:30+07:00`, `2026-10-17T12:00:00+07:00`, "expired_at is not the one that was sent", true},
 		{"the end in another zone", `2026-10-16T12:03:30+07:00`, `2026-10-16T12:03:30Z`, "expired_at is not the one that was sent", true},
 		{"an address without TLS", `https://pay.example`, `http://pay.example`, "payment_url is not https (plain http is for a loopback host only)", true},
@@ -242,6 +244,7 @@ func TestMintFailures(t *testing.T) {
 		{200, `{"status":200,"success":false}`, "HTTP 200, success is not true"},
 		{200, `{"status":500,"success":true,"data":` + created + `}`, "HTTP 200, success is not true"},
 		{500, `{"response_code":"SP000","data":` + created + `}`, "HTTP 500"},
+		{200, `{"response_code":"SP002","status":200,"success":true,"data":` + created + `}`, "HTTP 200, SP002: general failure, try later"}, // the code decides
 		{403, `{"status":403,"success":false,"error":{"code":403,"message":"Your IP address (203.0.113.9) is not registered"}}`, "HTTP 403: this machine's public IP address is not registered in the SingaPay dashboard"},
 		{403, `{"response_code":"SP403"}`, "HTTP 403, SP403: this credential does not own the account: use the one that singapay.account_id is assigned to"},
 		{404, `{"response_code":"SP020"}`, "HTTP 404, SP020: no such account: look at singapay.account_id"},
@@ -264,13 +267,19 @@ func TestMintFailures(t *testing.T) {
 			}
 		})
 	}
-	t.Run("without an envelope", func(t *testing.T) {
-		s := newSite(t)
-		s.on(createRoute, says(200, `{"data":`+created+`}`))
-		if a := s.gateway(t).Mint(t.Context(), mintRequest()); a.Failure != "" {
-			t.Error(a.Failure)
-		}
-	})
+	for name, body := range map[string]string{
+		"without an envelope":            `{"data":` + created + `}`,
+		"both envelopes, the code first": `{"response_code":"SP000","success":false,"data":` + created + `}`,
+		"a byte order mark":              "\ufeff\r\n" + older(created) + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.on(createRoute, says(200, body))
+			if a := s.gateway(t).Mint(t.Context(), mintRequest()); a.Failure != "" {
+				t.Error(a.Failure)
+			}
+		})
+	}
 	t.Run("stopped before", func(t *testing.T) {
 		s := newSite(t)
 		ctx, cancel := context.WithCancel(t.Context())

@@ -154,6 +154,29 @@ func TestEveryCreateHasItsConnection(t *testing.T) {
 	}
 }
 
+// TestRedirectsAreNotFollowed: nobody has configured where one leads, and a request has our token and key in it.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	elsewhere := newSite(t)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		s := shop(t, list(used), list(attempt), nil)
+		to := func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL+r.URL.Path, status) }
+		for _, route := range []string{createRoute, linksRoute, updateRoute} {
+			s.on(route, to)
+		}
+		want := fmt.Sprintf("HTTP %d, a redirect, which is not followed: a network's login page, or a wrong singapay.base_url", status)
+		wantSame(t, payment.MintAnswer{Failure: want}, s.gateway(t).Mint(t.Context(), mintRequest()))
+		wantSame(t, payment.QueryAnswer{HTTPStatus: status, Failure: want}, s.gateway(t).Query(t.Context(), ref))
+		if err := s.gateway(t).Close(t.Context(), "link:189"); err == nil || err.Error() != want {
+			t.Error(err)
+		}
+		s.on(tokenRoute, to)
+		wantSame(t, payment.MintAnswer{Failure: "no access token: " + want, NeverSent: true}, s.gateway(t).Mint(t.Context(), mintRequest()))
+	}
+	if n := len(elsewhere.requests()) + elsewhere.tokens(); n != 0 {
+		t.Errorf("%d requests went elsewhere", n)
+	}
+}
+
 func TestTimeouts(t *testing.T) {
 	for _, tc := range []struct {
 		name            string

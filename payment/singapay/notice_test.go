@@ -156,6 +156,11 @@ func TestEventsAreComplete(t *testing.T) {
 		}
 		used[k] = true
 	}
+	for _, family := range families {
+		if k := kindOf(object{"event": family + "created"}); k != kindIrrelevant {
+			t.Errorf("an event of %q is of kind %d", family, k)
+		}
+	}
 	for k := kindUnknown; k <= kindIrrelevant; k++ {
 		if !used[k] {
 			t.Errorf("no event of kind %d", k)

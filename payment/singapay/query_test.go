@@ -75,6 +75,8 @@ func TestQueryLink(t *testing.T) {
 		{"another currency", list(used), list(with(t, attempt, `"amount"`, `"currency":"USD","amount"`)), payment.QueryAnswer{Records: record(func(r *payment.Record) { r.Currency = "USD" })}},
 		{"a currency that is none", list(used), list(with(t, attempt, `"amount"`, `"currency":7,"amount"`)), payment.QueryAnswer{Records: record(func(r *payment.Record) { r.Currency = "?" })}},
 		{"a channel with a number in it", list(used), list(with(t, attempt, `VA BRI`, `VA 88877766`)), payment.QueryAnswer{Records: record(func(r *payment.Record) { r.Scheme = "" })}},
+		{"a channel with an address in it", list(used), list(with(t, attempt, `VA BRI`, `OVO siti@canary`)), payment.QueryAnswer{Records: record(func(r *payment.Record) { r.Scheme = "" })}},
+		{"a channel that is a text", list(used), list(with(t, attempt, `VA BRI`, strings.Repeat("VA ", 14))), payment.QueryAnswer{Records: record(func(r *payment.Record) { r.Scheme = "" })}},
 		{"no date", list(used), list(with(t, attempt, `"2026-10-16T11:59:59+07:00"`, `null`)), payment.QueryAnswer{Records: record(func(r *payment.Record) { r.PaidAt = time.Time{} })}},
 		{"the link's reference in an object", list(used), list(with(t, nameless, `"id":991`, `"id":991,"payment_link":{"reff_no":"`+ref+`"}`)), payment.QueryAnswer{Records: record(nil)}},
 		{"nobody has tried", list(created), list(other), payment.QueryAnswer{}},
@@ -163,6 +165,7 @@ func TestQueryMemory(t *testing.T) {
 		{"found", 200, newer(used), payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{queriedRecord}}, 2},
 		{"gone", 404, `{"status":404,"success":false}`, payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{queriedRecord}}, 3},
 		{"gone, by its code", 200, `{"response_code":"SP014"}`, payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{queriedRecord}}, 3},
+		{"no such transaction", 400, `{"response_code":"SP009"}`, payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{queriedRecord}}, 3},
 		{"another's", 200, newer(strings.ReplaceAll(used, ref, "OTHER")), payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{queriedRecord}}, 3},
 		{"no answer", 500, "", payment.QueryAnswer{HTTPStatus: 500, Failure: "HTTP 500"}, 1},
 	} {

@@ -56,6 +56,33 @@ func TestTokenIsAskedForAndKept(t *testing.T) {
 	}
 }
 
+// TestShortTokens: of a life that is shorter than the margin the first half counts, and without a readable one a token serves one request.
+func TestShortTokens(t *testing.T) {
+	for _, tc := range []struct {
+		life string
+		used time.Duration
+	}{{`"60"`, 30 * time.Second}, {`"200"`, 100 * time.Second}, {`"600"`, 8 * time.Minute}, {`"soon"`, 0}} {
+		now := noon
+		s := newSite(t)
+		s.on(tokenRoute, says(200, older(`{"access_token":"abc","expires_in":`+tc.life+`}`)))
+		g := s.gateway(t, func(c *Config) { c.Now = func() time.Time { return now } })
+		for i, at := range []time.Duration{0, tc.used - 1, tc.used} {
+			if now = noon.Add(max(0, at)); at < 0 {
+				continue
+			}
+			if _, failure := g.token(t.Context()); failure != "" {
+				t.Fatal(failure)
+			}
+			if want := 1 + i/2; tc.used > 0 && s.tokens() != want {
+				t.Errorf("%s: after %s %d tokens, want %d", tc.life, at, s.tokens(), want)
+			}
+		}
+		if tc.used == 0 && s.tokens() != 2 {
+			t.Errorf("%s: %d tokens", tc.life, s.tokens())
+		}
+	}
+}
+
 func TestTokenAnswers(t *testing.T) {
 	token := func(fields string) string { return older(`{"access_token":"abc","token_type":"Bearer"` + fields + `}`) }
 	for _, tc := range []struct {
@@ -115,7 +142,7 @@ func TestTokenAtMidnight(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t)
-			s.on(tokenRoute, says(401, `{"status":401,"success":false}`))
+			s.on(tokenRoute, inTurn(says(400, `{"response_code":"SP016"}`), says(401, `{"status":401,"success":false}`))) // the signature, by its code or by the status
 			looks := 0
 			g := s.gateway(t, func(c *Config) {
 				c.Now = func() time.Time { looks++; return tc.now[min(looks, len(tc.now))-1] }
