@@ -156,9 +156,9 @@ func TestEventsAreComplete(t *testing.T) {
 		}
 		used[k] = true
 	}
-	for _, family := range families {
-		if k := kindOf(object{"event": family + "created"}); k != kindIrrelevant {
-			t.Errorf("an event of %q is of kind %d", family, k)
+	for _, event := range []string{"subscription.created", "subscription-created", "direct-debit-charge", "direct_debit.charge", "kyb.approved"} {
+		if k := kindOf(object{"event": event}); k != kindIrrelevant {
+			t.Errorf("%s is of kind %d", event, k)
 		}
 	}
 	for k := kindUnknown; k <= kindIrrelevant; k++ {

@@ -171,25 +171,34 @@ func TestFaultsOfTheAPI(t *testing.T) {
 	}
 }
 
-func TestTimeoutAfterCreating(t *testing.T) {
-	w := newWorld(t, nil)
-	w.login()
-	w.fault(Fault{Kind: FaultAPITimeoutAfter, Op: OpCreate, Times: 1})
+// stalled is what a create comes to that is answered only when time goes on.
+func (w *world) stalled() (status int) {
 	done := make(chan int)
 	go func() {
 		status, _ := w.send("POST", newLink, `{"reff_no":"R-1","payment_link_type":"total","total_amount":150000}`)
 		done <- status
 	}()
-	for status, tick := 0, time.NewTicker(time.Millisecond); status == 0; { // until the caller waits for the clock
+	for tick := time.NewTicker(time.Millisecond); status == 0; { // until the caller waits for the clock
 		select {
 		case status = <-done:
 			tick.Stop()
-			if status != 504 {
-				t.Error(status)
-			}
 		case <-tick.C:
 			w.clock.advance(time.Second)
 		}
+	}
+	return status
+}
+
+func TestTimeouts(t *testing.T) {
+	w := newWorld(t, nil)
+	w.login()
+	w.fault(Fault{Kind: FaultAPITimeout, Op: OpCreate, Times: 1})
+	if status := w.stalled(); status != 504 || len(w.Payments()) != 0 {
+		t.Error("before creating:", status, w.Payments())
+	}
+	w.fault(Fault{Kind: FaultAPITimeoutAfter, Op: OpCreate, Times: 1})
+	if status := w.stalled(); status != 504 || len(w.Payments()) != 1 {
+		t.Error("after creating:", status, w.Payments())
 	}
 	if got := w.api("GET", "/api/v1.0/payment-link-manage/"+testAccount, ""); at(got, "0.reff_no") != "R-1" {
 		t.Error(got)

@@ -9,9 +9,18 @@ import (
 // textTime is the form of times in money-in webhooks.
 func textTime(t time.Time) string { return t.In(jakarta).Format("02 Jan 2006 15:04:05") }
 
+// payer is whom the link names, and otherwise who fills in the page's form.
+func (s *Server) payer(l *link) Customer {
+	who := Customer{l.CustomerName, l.CustomerEmail, cmp.Or(l.CustomerPhone, s.cfg.Customer.Phone)}
+	if who.Name == "" {
+		who.Name, who.Email = s.cfg.Customer.Name, s.cfg.Customer.Email
+	}
+	return who
+}
+
 // announceLink tells of a paid attempt. The caller holds s.mu, as everywhere here.
 func (s *Server) announceLink(l *link, a *Attempt, now time.Time) {
-	acc := s.accounts[l.Account]
+	acc, payer := s.accounts[l.Account], s.payer(l)
 	body := object{
 		"status": 200, "success": true, "event": s.wireName(EventPayment), "timestamp": textTime(a.PaidAt),
 		"data": object{
@@ -20,7 +29,7 @@ func (s *Server) announceLink(l *link, a *Attempt, now time.Time) {
 				"tip": nil, "post_timestamp": textTime(a.CreatedAt), "processed_timestamp": textTime(a.PaidAt),
 			},
 			"customer": object{
-				"id": nil, "name": orNull(l.CustomerName), "email": orNull(l.CustomerEmail), "phone": orNull(l.CustomerPhone),
+				"id": nil, "name": orNull(payer.Name), "email": orNull(payer.Email), "phone": orNull(payer.Phone),
 			},
 			"payment": object{"method": "payment_link", "additional_info": object{"payment_link": object{
 				"id": l.ID, "reff_no": l.Reff, "title": cmp.Or(l.Description, l.Reff), "payment_url": s.payURL(l), "status": l.Status,
@@ -49,7 +58,7 @@ func (s *Server) announceCode(q *code, now time.Time) {
 				"amount": amount(q.Amount), "tip": amount(0), "total_amount": amount(q.Amount),
 				"post_timestamp": textTime(q.CreatedAt), "processed_timestamp": textTime(q.PaidAt),
 			},
-			"customer": object{"id": "936000140000000000", "name": "Pelanggan Café"},
+			"customer": object{"id": "936000140000000000", "name": cmp.Or(s.cfg.Customer.Name, "Pelanggan Café")},
 			"payment": object{"method": "qris", "additional_info": object{
 				"qr_string": q.Data, "payment_event_id": fmt.Sprintf("evt-%d", q.ID),
 			}},

@@ -11,12 +11,13 @@ import (
 func TestCreateAnswers(t *testing.T) {
 	w := newWorld(t, nil)
 	w.login()
-	got := w.create("R-1", `,"description":"Kopi","expired_at":"2026-09-08T18:10:10Z","whitelisted_payment_method":["QRIS","ALFAMART"],"success_redirect_url":"https://shop.example/ok","customer_name":"Budi","customer_email":"b@example.com","surprise":1`)
+	got := w.create("R-1", `,"description":"Kopi","expired_at":"2026-09-08T18:10:10Z","whitelisted_payment_method":["QRIS","ALFAMART","INDOMARET"],"success_redirect_url":"https://shop.example/ok","customer_name":"Budi","customer_email":"b@example.com","surprise":1`)
 	for path, want := range map[string]any{
 		"id": 2301.0, "reff_no": "R-1", "source": "api v2", "status": "open", "status_computed": "open", "is_expired": false,
 		"max_usage": 1.0, "current_usage": 0.0, "total_amount": 150000.0, "customer_pays_fee": false,
-		"whitelisted_payment_method.0": "RETAIL_ALFAMART_LINKQU", "whitelisted_payment_method.1": "QRIS",
-		"expired_at": "2026-09-09T01:10:10+07:00", "payment_date": "2026-09-09T01:00:10+07:00", "customer_name": "Budi",
+		"whitelisted_payment_method.0": "RETAIL_INDOMARET_LINKQU", "whitelisted_payment_method.1": "RETAIL_ALFAMART_LINKQU",
+		"whitelisted_payment_method.2": "QRIS",
+		"expired_at":                   "2026-09-09T01:10:10+07:00", "payment_date": "2026-09-09T01:00:10+07:00", "customer_name": "Budi",
 		"payment_url": w.site.URL + "/sp/b2b/R-1", "success_redirect_url": "https://shop.example/ok", "expired_redirect_url": nil,
 	} {
 		if v := at(got, path); v != want {
@@ -48,9 +49,11 @@ func TestCreateRefuses(t *testing.T) {
 	for body, field := range map[string]string{
 		`{}`: "reff_no",
 		`{"reff_no":"R-0","payment_link_type":"total","total_amount":150000}`: "reff_no",
-		`{"reff_no":"a/b"}`:                                                                "reff_no",
-		`{"reff_no":"` + strings.Repeat("x", 41) + `"}`:                                    "reff_no",
-		`{"reff_no":7}`:                                                                    "reff_no",
+		`{"reff_no":"a/b"}`:                                                    "reff_no",
+		`{"reff_no":"` + strings.Repeat("x", 41) + `"}`:                        "reff_no",
+		`{"description":"` + strings.Repeat("é", 256) + `"}`:                   "description",
+		`{"success_redirect_url":"https://` + strings.Repeat("x", 2041) + `"}`: "success_redirect_url",
+		`{"reff_no":7}`: "reff_no",
 		`{"reff_no":"R","payment_link_type":"x"}`:                                          "payment_link_type",
 		`{"reff_no":"R","payment_link_type":"total"}`:                                      "total_amount",
 		`{"reff_no":"R","payment_link_type":"total","total_amount":9999}`:                  "total_amount",
@@ -158,6 +161,9 @@ func TestDelete(t *testing.T) {
 	if status, _ := w.send("GET", "/api/v2.0/payment-link/2301", ""); status != 404 {
 		t.Error(status)
 	}
+	if left, _ := w.api("GET", manage, "").([]any); len(left) != 1 || at(left[0], "reff_no") != "R-2" {
+		t.Error("a deleted link is listed:", left)
+	}
 	if status, _ := w.send("GET", manage+"/2302", ""); status != 200 {
 		t.Error("the v1 form of one link:", status)
 	}
@@ -245,11 +251,18 @@ func TestHistories(t *testing.T) {
 }
 
 func TestHideLinkRef(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.HideLinkRef = true })
-	w.login()
-	w.create("R-1", "")
-	w.act("R-1", Pay, "")
-	if h := at(w.api("GET", "/api/v1.0/payment-link-histories/"+testAccount, ""), "0").(map[string]any); h["payment_link_reff_no"] != nil || h["status"] != "paid" {
-		t.Error(h)
+	always := func(c *Config) { c.HideLinkRef = true }
+	once := func(c *Config) { c.Faults = []Fault{{Kind: FaultAPINoLinkRef, Op: OpHistories, Times: 1}} }
+	for name, change := range map[string]func(*Config){"always": always, "once": once} {
+		w := newWorld(t, change)
+		w.login()
+		w.create("R-1", "")
+		w.act("R-1", Pay, "")
+		for i := range 2 {
+			h := at(w.api("GET", "/api/v1.0/payment-link-histories/"+testAccount, ""), "0").(map[string]any)
+			if hidden := name == "always" || i == 0; (h["payment_link_reff_no"] == nil) != hidden || h["status"] != "paid" {
+				t.Error(name, h)
+			}
+		}
 	}
 }

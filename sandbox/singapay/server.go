@@ -47,6 +47,9 @@ const (
 	V2 Envelope = "v2" // {"response_code", "response_message", "data"}
 )
 
+// Customer is what the gateway knows about who pays.
+type Customer struct{ Name, Email, Phone string }
+
 // Config says how the gateway behaves. Only Credentials is required. The zero value of everything else is the default.
 type Config struct {
 	Credentials []Credential
@@ -54,6 +57,9 @@ type Config struct {
 	BasePath string
 	// PublicURL is scheme and host of payment_url. Default: http:// and the Host of the request.
 	PublicURL string
+	// Customer fills in the page's form of every link that names nobody, and pays every code. Default: nobody, and for codes a made-up
+	// name.
+	Customer Customer
 	// Addresses are the registered caller addresses. Default: none, and everybody is let in.
 	Addresses []netip.Prefix
 	// TokenLife is the life of an access token. Default: 216000 s.

@@ -3,6 +3,7 @@ package singapay
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -49,6 +50,11 @@ func TestPaymentWebhook(t *testing.T) {
 		r.header.Get("X-Timestamp") != strconv.FormatInt(w.clock.Now().Unix(), 10) || len(r.header.Get("X-Signature")) != 128 {
 		t.Error(r.path, r.header)
 	}
+	for name, want := range map[string]string{"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "GuzzleHttp/7"} {
+		if got := r.header.Get(name); got != want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
 	if !bytes.Contains(r.body, []byte(`http:\/\/`)) || !bytes.Contains(r.body, []byte(`Caf\u00e9`)) || bytes.HasPrefix(r.body, []byte(`{"data"`)) {
 		t.Errorf("the body is not as PHP writes it, or sorted: %s", r.body)
 	}
@@ -58,6 +64,30 @@ func TestPaymentWebhook(t *testing.T) {
 	}
 	if c := w.Collected()["R-1"]; c != (sandbox.Collected{Currency: "IDR", Paid: 15_000_000, Payments: 1}) {
 		t.Error(c)
+	}
+}
+
+// TestCustomerIsTold: who pays is in the webhook and in the history; a link that names somebody names that one.
+func TestCustomerIsTold(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Customer = Customer{"Siti", "siti@example.com", "0812"} })
+	w.login()
+	w.create("R-1", "")
+	w.create("R-2", `,"customer_name":"Budi","customer_email":"b@example.com"`)
+	w.api("POST", generate, `{"amount":12000,"merchant_reff_no":"Q-1"}`)
+	for _, ref := range []string{"R-1", "R-2", "Q-1"} {
+		w.act(ref, Pay, "")
+	}
+	w.run()
+	var told []string
+	for _, r := range append(w.only("payment-link-transaction"), w.only("qris-acquirer-transaction")...) {
+		told = append(told, fmt.Sprintf("%v %v %v", at(r.tree, "data.customer.name"), at(r.tree, "data.customer.email"), at(r.tree, "data.customer.phone")))
+	}
+	for _, h := range w.api("GET", "/api/v1.0/payment-link-histories/"+testAccount, "").([]any) {
+		told = append(told, fmt.Sprintf("%v %v %v", at(h, "customer_name"), at(h, "customer_email"), at(h, "customer_phone")))
+	}
+	want := []string{"Siti siti@example.com 0812", "Budi b@example.com 0812", "Siti <nil> <nil>", "Budi b@example.com 0812", "Siti siti@example.com 0812"}
+	if !slices.Equal(told, want) {
+		t.Errorf("%q", told)
 	}
 }
 
@@ -189,6 +219,26 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// TestMinuteBetweenTries: one minute lies between two tries, and none comes sooner.
+func TestMinuteBetweenTries(t *testing.T) {
+	w := newWorld(t, nil)
+	w.login()
+	w.create("R-1", "")
+	w.reply = func(int) int { return 503 }
+	w.fault(Fault{Kind: FaultLost, Event: EventInquiry})
+	w.act("R-1", Pay, "VA_BRI")
+	w.run()
+	for tries := 1; tries <= 5; tries++ {
+		if w.later(59 * time.Second); len(w.got) != tries {
+			t.Fatalf("%d tries, want %d", len(w.got), tries)
+		}
+		w.later(time.Second)
+	}
+	if len(w.got) != 5 {
+		t.Errorf("%d tries", len(w.got))
+	}
+}
+
 func TestNoAnswer(t *testing.T) {
 	w := newWorld(t, nil)
 	w.login()
@@ -232,7 +282,8 @@ func TestInquiry(t *testing.T) {
 		t.Fatal(all)
 	}
 	history := at(all[0].tree, "data.payment_link_history")
-	if at(history, "reff_no") != p.Attempts[0].Reff || at(history, "amount") != 150000.0 || at(history, "status") != "pending" || at(history, "net_amount") != 135000.0 {
+	if at(history, "reff_no") != p.Attempts[0].Reff || at(history, "amount") != 150000.0 || at(history, "status") != "pending" || at(history, "net_amount") != 135000.0 ||
+		at(history, "vendor_fee") != 7500.0 || at(history, "our_margin") != 7500.0 || at(history, "merchant_fee") != 15000.0 {
 		t.Error(history)
 	}
 	w.later(15 * time.Minute)
