@@ -40,12 +40,23 @@ func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 	if refused != nil {
 		return nil, refused
 	}
-	if e.ReceivedAt.IsZero() || s.at.Sub(e.ReceivedAt).Abs() > g.cfg.ReplayWindow {
-		for i := range records {
+	stale := e.ReceivedAt.IsZero() || s.at.Sub(e.ReceivedAt).Abs() > g.cfg.ReplayWindow
+	for i := range records {
+		switch {
+		case stale:
 			records[i].Status = StatusStale
+		case g.elsewhere(m, records[i].MerchantRef):
+			records[i].Status = StatusRecheck
 		}
 	}
 	return records, nil
+}
+
+// elsewhere reports whether a notification gives our reference to another link than the one that SingaPay made for it, as far as that
+// is remembered: then only SingaPay's answer to a question says what was paid.
+func (g *Gateway) elsewhere(m object, ref string) bool {
+	stated, known := id(at(m, "data", "payment", "additional_info", "payment_link", "id")), g.seen.get(linkPrefix, ref)
+	return stated != "" && known != "" && stated != known
 }
 
 // signed is what the headers of a delivery say.

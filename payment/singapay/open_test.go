@@ -243,6 +243,26 @@ func TestOpenHeaders(t *testing.T) {
 	}
 }
 
+// TestOpenOtherLink: our reference under another link's id decides nothing. A link that is not remembered, or not named, is as good as ours.
+func TestOpenOtherLink(t *testing.T) {
+	for _, tc := range []struct{ known, stated, want string }{
+		{"189", `"id":189`, payment.RecordSuccess},
+		{"189", `"id":"189"`, payment.RecordSuccess},
+		{"", `"id":189`, payment.RecordSuccess},
+		{"189", `"id":null`, payment.RecordSuccess},
+		{"190", `"id":189`, StatusRecheck},
+	} {
+		g := newGateway(t)
+		if tc.known != "" {
+			g.seen.put(linkPrefix, ref, tc.known)
+		}
+		records, err := g.Open(delivery(with(t, paidLink, `"id":189`, tc.stated)))
+		if err != nil || len(records) != 1 || records[0].Status != tc.want {
+			t.Errorf("known %q, stated %s: %+v, %v", tc.known, tc.stated, records, err)
+		}
+	}
+}
+
 // TestOpenCandidates: what SingaPay hashes is not known for sure, so each form verifies, with each of the secrets.
 func TestOpenCandidates(t *testing.T) {
 	body := with(t, paidLink, `"tip":null`, `"tip":{},"more":[1,2,3,4,5,6,7,8,9,10,11],"n":10.50`)
