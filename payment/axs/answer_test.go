@@ -132,6 +132,8 @@ func TestAnswerForms(t *testing.T) {
 		{"not UTF-8", "[\"\xff\"]", notList + "[\"�\"]"},
 		{"too deep", strings.Repeat("[", 20) + strings.Repeat("]", 20), notList + strings.Repeat("[", 20) + strings.Repeat("]", 20)},
 		{"too many", "[" + strings.Repeat("1,", maxRecords) + "1]", "HTTP 200, more than 256 records for one reference"},
+		{"a customer", `{"error":"a@b.sg, 9123 4567, 91234567, +65 (9123) 4567, not 123 4567"}`, notList + `{"error":"[…], […], […], +[…], not 123 4567"}`},
+		{"a card", "4111 1111 1111 1111 is 4111-1111-1111-1111 is 4111111111111111", notList + "[…] is […] is […]"},
 		{"the secret", "no: " + canary + " and " + oldCanary + ".", notList + "no: […] and […]."},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

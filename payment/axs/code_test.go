@@ -81,7 +81,7 @@ func TestFetchCodeAsks(t *testing.T) {
 			g = ordering(t, func(w http.ResponseWriter, r *http.Request) {
 				token, _ := strings.CutPrefix(r.URL.RawQuery, "data=")
 				plaintext, refused := g.open(token)
-				if r.Method != "GET" || r.URL.Path != qrPath+"/lnk-123" || r.ContentLength > 0 || len(r.Cookies()) > 0 || refused != nil {
+				if r.Method != "GET" || r.URL.Path != qrPath+"/lnk-123" || r.ContentLength > 0 || len(r.Cookies()) > 0 || r.Header.Get("Accept") != "application/json" || refused != nil {
 					t.Errorf("%s %s, %v", r.Method, r.URL.Path, refused)
 				}
 				var payload map[string]any

@@ -70,7 +70,7 @@ func TestQueryAsks(t *testing.T) {
 	var tokens []string
 	for range 2 {
 		r := <-seen
-		if r.Method != "GET" || r.URL.Path != queryPath+"/lnk-123" || r.ContentLength > 0 || len(r.Cookies()) > 0 {
+		if r.Method != "GET" || r.URL.Path != queryPath+"/lnk-123" || r.ContentLength > 0 || len(r.Cookies()) > 0 || r.Header.Get("Accept") != "application/json" {
 			t.Errorf("%s %s with %v", r.Method, r.URL.Path, r.Header)
 		}
 		token, ok := strings.CutPrefix(r.URL.RawQuery, "data=")

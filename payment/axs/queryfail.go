@@ -2,6 +2,8 @@ package axs
 
 import (
 	"bytes"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -12,16 +14,20 @@ const (
 	hidden     = "[…]"
 )
 
+// someNumber has eight digits or more, as those of phones, accounts and cards, also written in groups.
+var someNumber = regexp.MustCompile(`[0-9](?:[ .()-]{0,2}[0-9]){7,}`)
+
 // excerpt shows how a body begins that is not an answer. It is a stranger's text, which may echo our request: control
 // characters are dropped, our secrets are hidden, and so is each long run of a token's or a URL's characters, unless it is
-// letters of one case only, as INVALID_MERCHANT_REFERENCE.
+// letters of one case only, as INVALID_MERCHANT_REFERENCE. What may be a customer's is hidden at any length: e-mail addresses and
+// long numbers.
 func (g *Gateway) excerpt(body []byte) string {
 	for _, key := range g.openKeys {
 		body = bytes.ReplaceAll(body, key().Reveal(), []byte(hidden))
 	}
 	body = body[:min(len(body), 8<<10)]
 	var out []rune
-	for rest := []rune(strings.ToValidUTF8(string(body), "�")); len(rest) > 0 && len(out) <= maxExcerpt; {
+	for rest := []rune(strings.ToValidUTF8(string(body), "�")); len(rest) > 0; {
 		n := 0
 		for n < len(rest) && inRun(rest[n]) {
 			n++
@@ -41,18 +47,21 @@ func (g *Gateway) excerpt(body []byte) string {
 		}
 		rest = rest[n:]
 	}
-	if len(out) > maxExcerpt {
+	if out = []rune(someNumber.ReplaceAllString(string(out), hidden)); len(out) > maxExcerpt { // the runs first: a number may be a token's
 		out = append(out[:maxExcerpt-1], '…')
 	}
 	return strings.TrimSpace(string(out))
 }
 
-// inRun reports whether a token, as it is or percent-encoded, or a URL's path may have the character.
+// inRun reports whether a token, as it is or percent-encoded, a URL's path or an e-mail address may have the character.
 func inRun(c rune) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune(`-_.~%+/=\`, c)
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune(`-_.~%+/=\@`, c)
 }
 
 func harmless(run []rune) bool {
+	if slices.Contains(run, '@') {
+		return false
+	}
 	if len(run) < maxWord {
 		return true
 	}
