@@ -67,7 +67,7 @@ func (h *House) openSandbox(o Options, hookURL string) error {
 				Name: o.MerchantName, ClientID: ClientID, APIKey: APIKey, Secret: key, Accounts: []string{AccountID},
 				TransactionURL: hookURL, InquiryURL: hookURL, ExpirationURL: hookURL,
 			}},
-			Book: book,
+			Book: book, Customer: o.Customer,
 		}, log)
 		h.simulated = h.SingaPay
 		return err

@@ -51,18 +51,19 @@ type Options struct {
 	Settle        time.Duration
 	Faults        []sandbox.Fault
 	Carriage      sandbox.Carriage
-	Extra         string   // appended to the agent's configuration: [[till.serial]] …
-	Tills         []string // names; default: one, Till
-	Provider      string   // payment.provider: SingaPay; "" = axs
-	Remember      bool     // what the simulated gateway knows survives too; with SandboxListen, under the same address
-	SuccessURL    string   // where the customer's phone goes after paying; "" = not sent
-	Query         bool     // the agent asks AXS about payments; it always asks SingaPay
-	Mode          string   // payment.mode; "" = link
-	Schemes       []string // axs.schemes, or singapay.methods
-	OfflineLink   bool     // payment.offline_link
-	NoTouch       bool     // the display cannot be touched: display.touch = false
-	NoGateway     bool     // codes are asked for where nobody listens
-	Unknown404    bool     // the gateway answers 404 about a reference that it does not know, instead of an empty list
+	Extra         string            // appended to the agent's configuration: [[till.serial]] …
+	Tills         []string          // names; default: one, Till
+	Provider      string            // payment.provider: SingaPay; "" = axs
+	Remember      bool              // what the simulated gateway knows survives too; with SandboxListen, under the same address
+	SuccessURL    string            // where the customer's phone goes after paying; "" = not sent
+	Query         bool              // the agent asks AXS about payments; it always asks SingaPay
+	Mode          string            // payment.mode; "" = link
+	Schemes       []string          // axs.schemes, or singapay.methods
+	OfflineLink   bool              // payment.offline_link
+	NoTouch       bool              // the display cannot be touched: display.touch = false
+	NoGateway     bool              // codes are asked for where nobody listens
+	Customer      singapay.Customer // who pays by SingaPay; zero = nobody is named
+	Unknown404    bool              // the gateway answers 404 about a reference that it does not know, instead of an empty list
 }
 
 // House is the running set.

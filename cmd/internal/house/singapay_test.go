@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kiosk-agent/cmd/internal/house"
+	"kiosk-agent/device"
 	"kiosk-agent/internal/browser"
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox/singapay"
@@ -60,6 +61,37 @@ func TestSingaPaySale(t *testing.T) {
 					t.Errorf("the log has %.20q", hidden)
 				}
 			}
+		})
+	}
+}
+
+// TestSingaPayAmounts: SingaPay takes whole rupiah, ten thousand of them or more. Another amount is refused before anything is begun, in
+// words that a cashier understands, and its reference can be used again.
+func TestSingaPayAmounts(t *testing.T) {
+	t.Parallel()
+	for mode, change := range map[string]func(*house.Options){"link": withSingaPay, "qris": withQRIS} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			s, x := open(t, change)
+			for _, tc := range []struct {
+				ask  object
+				want string
+			}{
+				{object{"amount": 1_500_001}, "the amount is not whole rupiah"},
+				{object{"amount": 1_500_050}, "the amount is not whole rupiah"},
+				{object{"amount": 999_900}, "the amount is below SingaPay's minimum of IDR 10000"},
+				{object{"amount": 1_500_000, "currency": "SGD"}, "is not this terminal's"},
+			} {
+				tc.ask["reference"] = "ROUND"
+				e := x.refused(device.CodeAmountInvalid, "amount_invalid", "payment.start", tc.ask)
+				if !strings.Contains(e.Error(), tc.want) || e.Data.Hint == "" {
+					t.Errorf("%v: %v, hint %q", tc.ask, e, e.Data.Hint)
+				}
+			}
+			if n := count(s.journal(), payment.KindRequested) + len(s.h.SingaPay.Payments()); n != 0 {
+				t.Errorf("%d payments were begun", n)
+			}
+			x.start("ROUND", 1_500_100)
 		})
 	}
 }
