@@ -62,6 +62,7 @@ type Options struct {
 	OfflineLink   bool              // payment.offline_link
 	NoTouch       bool              // the display cannot be touched: display.touch = false
 	NoGateway     bool              // codes are asked for where nobody listens
+	Merchant      string            // the relay's merchant, whose one hook URL the gateway has for all of its kiosks; "" = the kiosk has its own
 	Customer      singapay.Customer // who pays by SingaPay; zero = nobody is named
 	Unknown404    bool              // the gateway answers 404 about a reference that it does not know, instead of an empty list
 }
@@ -161,14 +162,21 @@ func (h *House) openRelay(ctx context.Context, o Options) (hookURL string, err e
 	if b, err := os.ReadFile(hookFile); err == nil {
 		return strings.TrimSpace(string(b)), nil
 	}
-	cred, err := h.Relay.AddTerminal(ctx, Terminal, "")
+	merchantURL := ""
+	if o.Merchant != "" {
+		if merchantURL, err = h.Relay.AddMerchant(ctx, o.Merchant); err != nil {
+			return "", err
+		}
+	}
+	cred, err := h.Relay.AddTerminal(ctx, Terminal, o.Merchant)
 	if err != nil {
 		return "", err
 	}
-	return cred.HookURL, errors.Join(
+	hookURL = or(merchantURL, cred.HookURL)
+	return hookURL, errors.Join(
 		os.WriteFile(public, []byte(h.Relay.PublicAddr().String()+"\n"), 0o600),
 		os.WriteFile(filepath.Join(o.Dir, "relay.token"), append(cred.Token.Reveal(), '\n'), 0o600),
-		os.WriteFile(hookFile, []byte(cred.HookURL+"\n"), 0o600),
+		os.WriteFile(hookFile, []byte(hookURL+"\n"), 0o600),
 	)
 }
 

@@ -1,6 +1,7 @@
 package house_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -93,6 +94,42 @@ func TestSingaPayAmounts(t *testing.T) {
 			}
 			x.start("ROUND", 1_500_100)
 		})
+	}
+}
+
+// TestSingaPayOneURL: SingaPay has one notification URL for all kiosks of a credential, so that each hears of the others' payments too.
+// They are authentic, and none of its business: nothing of them is kept.
+func TestSingaPayOneURL(t *testing.T) {
+	t.Parallel()
+	s, x := open(t, withSingaPay, func(o *house.Options) { o.Merchant = "Kopi & Toast" })
+	p := x.start("OTHER", 1_500_000)
+	s.until(p.ID, payment.KindShown)
+	const others = "OTHERKSK-01M51GE570ABCDEFGHJKMNPQRS"
+	s.faultOfSingaPay(singapay.Fault{Kind: singapay.FaultUnknownRef, Value: others, Times: 1})
+	scan(t, p.QRPayload).button("pay", "QRIS")
+	eventually(t, "the other kiosk's notification is read", func() error {
+		if !strings.Contains(s.log.String(), "a verified record of another terminal was passed over") {
+			return errors.New("nothing is logged")
+		}
+		return nil
+	})
+	if now := x.get(p.ID); now.Status != payment.StatusAwaiting {
+		t.Errorf("the till sees %s", now.Status)
+	}
+	x.acknowledge(x.cancelling(p.ID)()) // the question finds what was paid
+	p = x.start("OWN", 1_500_000)
+	s.until(p.ID, payment.KindShown)
+	scan(t, p.QRPayload).button("pay", "QRIS")
+	x.acknowledge(x.approved(p.ID))
+	for _, f := range s.journal() {
+		switch d := f.Data.(type) {
+		case payment.Parked, payment.Unmatched:
+			t.Errorf("kept: %+v", d)
+		case payment.Notified:
+			if d.Record.MerchantRef == others {
+				t.Errorf("booked: %+v", d)
+			}
+		}
 	}
 }
 
