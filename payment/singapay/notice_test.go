@@ -31,6 +31,7 @@ func TestTransactions(t *testing.T) {
 		{"as documented", paidLink, "", "", nil},
 		{"without event and timestamp", paidLink, `"event":"payment-link-transaction","timestamp":"16 Oct 2026 12:00:00",`, "", nil},
 		{"a new event, but a link's transaction", paidLink, `payment-link-transaction`, "payment_link.paid", nil},
+		{"known by its type alone", strings.Replace(paidLink, `"event":"payment-link-transaction",`, ``, 1), `"method":"payment_link"`, `"method":"qris_on_a_page"`, nil},
 		{"known by its method alone", paidLink, `"event":"payment-link-transaction","timestamp":"16 Oct 2026 12:00:00","data":{"transaction":{"reff_no":"18917720261016120000705","type":"pl"`, `"data":{"transaction":{"reff_no":"18917720261016120000705"`, nil},
 		{"amount as a number", paidLink, `"50000.00"`, `50000`, nil},
 		{"amount as a number with zeros", paidLink, `"50000.00"`, `50000.0`, nil},

@@ -103,7 +103,7 @@ func TestStatusOfALink(t *testing.T) {
 		t.Error(got)
 	}
 	for body, field := range map[string]string{
-		`{"status":"paid"}`: "status", `{"expired_at":"2026-09-09T01:00:00+07:00"}`: "expired_at", `{"whitelisted_payment_method":["X"]}`: "whitelisted_payment_method.0",
+		`{"status":"paid"}`: "status", `{"expired_at":"2026-09-09T01:01:00+07:00"}`: "expired_at", `{"whitelisted_payment_method":["X"]}`: "whitelisted_payment_method.0",
 	} {
 		status, out := w.send("PUT", update, body)
 		if problems, _ := at(out, "data.errors").(map[string]any); status != 422 || problems[field] == nil {
