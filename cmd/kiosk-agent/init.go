@@ -36,9 +36,10 @@ type newKiosk struct {
 	flags      []flagKey
 }
 
-// flagKey is a key of the configuration that has a flag and, where it must have a value, a question.
+// flagKey is a key of the configuration that has a flag and a question.
 type flagKey struct {
 	flag, key, usage, question string
+	optional                   bool
 	value                      string
 }
 
@@ -47,8 +48,10 @@ func newInit() *cobra.Command {
 		{flag: "relay", key: "relay.url", usage: "the relay's `URL`: wss://HOST", question: "The relay's address (wss://HOST)"},
 		{flag: "payment-link", key: "axs.payment_link", usage: "AXS payment link, a `URL`", question: "AXS payment link (https://HOST/hpp/checkout/LINKID)"},
 		{flag: "client-id", key: "axs.client_id", usage: "AXS Client `ID`", question: "AXS Client ID"},
-		{flag: "query-url", key: "axs.query_url", usage: "AXS transaction query, a `URL` without the LINKID"},
-		{flag: "merchant-name", key: "display.merchant_name", usage: "`NAME` shown to the customer"},
+		{flag: "query-url", key: "axs.query_url", usage: "AXS transaction query, a `URL` without the LINKID",
+			question: "AXS transaction query (https://HOST/…/transaction, without the LINKID; empty: none)", optional: true},
+		{flag: "merchant-name", key: "display.merchant_name", usage: "`NAME` shown to the customer",
+			question: "Name shown to the customer (empty: none)", optional: true},
 	}}
 	cmd := &cobra.Command{
 		Use: "init", Short: "Make a new kiosk: secrets, enrolment at the relay, configuration", Long: initHelp, Args: cobra.NoArgs,
@@ -125,7 +128,12 @@ func (n *newKiosk) collect(a asker) error {
 		if f.value == "" {
 			f.value = values.Text(f.key)
 		}
-		if f.question != "" && (provider == "" || provider == "axs" || !strings.HasPrefix(f.key, "axs.")) {
+		switch {
+		case provider != "" && provider != "axs" && strings.HasPrefix(f.key, "axs."): // another gateway's
+		case f.optional && f.value == "" && n.fleet == "": // a fleet's file is the answer to what may be left out
+			f.value = a.ask(f.question)
+		case f.optional:
+		default:
 			want(&f.value, f.flag, f.question)
 		}
 		if f.value != "" {
