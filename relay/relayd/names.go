@@ -1,17 +1,21 @@
 package relayd
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 // Names of JetStream's streams: ours, and those that it makes for key-value buckets.
 const (
-	terminalsStream = "KV_TERMINALS"
-	headsStream     = "KV_HEADS"
+	bucketStream    = "KV_"
+	terminalsStream = bucketStream + "TERMINALS"
+	headsStream     = bucketStream + "HEADS"
 )
 
 // names makes the names of the embedded store's files durable. JetStream syncs each message, but not the directory in which it has
@@ -43,12 +47,34 @@ func (n *names) syncAll() error {
 	})
 }
 
+func (n *names) stream(name string) string {
+	return filepath.Join(n.root, "jetstream", "$G", "streams", name)
+}
+
+// forget removes a stream's two files of description, and reports whether there was one. JetStream writes them one after the other, passes
+// a stream over at its start when they do not belong together, and writes none when it makes a stream whose first file is there: a power
+// cut between the two would give the stream another epoch at every start from then on. The messages are not touched.
+func (n *names) forget(stream string) (found bool, err error) {
+	if n == nil {
+		return false, nil
+	}
+	for _, name := range []string{server.JetStreamMetaFileSum, server.JetStreamMetaFile} {
+		switch e := os.Remove(filepath.Join(n.stream(stream), name)); {
+		case e == nil:
+			found = true
+		case !errors.Is(e, fs.ErrNotExist):
+			err = errors.Join(err, e)
+		}
+	}
+	return found, err
+}
+
 // sync makes the names in a stream's directory durable, if there may be any that are not: in most cases it is one stat.
 func (n *names) sync(stream string) error {
 	if n == nil {
 		return nil
 	}
-	dir := filepath.Join(n.root, "jetstream", "$G", "streams", stream, "msgs")
+	dir := filepath.Join(n.stream(stream), "msgs")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	info, err := os.Stat(dir)

@@ -179,6 +179,9 @@ func (s *store) openHooks(ctx context.Context) (jetstream.Stream, error) {
 	want := s.streamConfig()
 	existing, err := s.js.Stream(ctx, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if err := s.forget(streamName); err != nil {
+			return nil, err
+		}
 		var created jetstream.Stream
 		if created, err = s.js.CreateStream(ctx, want); !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return created, err
@@ -203,7 +206,21 @@ func (s *store) openHooks(ctx context.Context) (jetstream.Stream, error) {
 	return s.js.UpdateStream(ctx, want)
 }
 
+// forget removes what a stream that was not opened left of its description, so that the next one is written whole.
+func (s *store) forget(stream string) error {
+	found, err := s.names.forget(stream)
+	if found {
+		s.log.Warn("the store was stopped while it described a stream: it is described anew; what the stream holds is kept", "stream", stream)
+	}
+	return err
+}
+
 func (s *store) openBucket(ctx context.Context, name string) (jetstream.KeyValue, error) {
+	if _, err := s.js.KeyValue(ctx, name); errors.Is(err, jetstream.ErrBucketNotFound) {
+		if err := s.forget(bucketStream + name); err != nil {
+			return nil, err
+		}
+	}
 	kv, err := s.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket: name, History: 1, Storage: jetstream.FileStorage, Replicas: s.cfg.Replicas,
 	})
