@@ -102,7 +102,7 @@ type (
 	}
 	// MintFailed says that no link or code came to be.
 	MintFailed struct {
-		Reason  string `json:"reason"` // "mint_failed"; before anything was asked of the gateway: "cancelled", "not_chosen", "display_lost"
+		Reason  string `json:"reason"` // "mint_failed"; before anything was asked of the gateway: "cancelled", "not_chosen", "not_ready", "display_lost"
 		Message string `json:"message"`
 	}
 	// Minted holds what the customer scans.

@@ -66,6 +66,7 @@ type payer struct {
 	reference string
 	money     payment.Money
 	last      string // what was printed last
+	drawn     bool   // the code was
 }
 
 // choose finds the till whose token is used.
@@ -162,6 +163,18 @@ func refused(err error) error {
 
 func (p *payer) show(pay device.Payment) {
 	fmt.Fprintf(p.out, "%s, reference %s, payment %s\n\n", p.money, pay.Reference, pay.ID)
+	if pay.Status == payment.StatusCreated {
+		fmt.Fprintln(p.out, "The customer chooses a wallet on the display; Ctrl-C cancels.")
+	}
+	p.draw(pay)
+}
+
+// draw prints the code once there is one.
+func (p *payer) draw(pay device.Payment) {
+	if p.drawn || pay.QRPayload == "" {
+		return
+	}
+	p.drawn = true
 	if code, err := qr.Encode(pay.QRPayload, qr.L); err == nil {
 		fmt.Fprintln(p.out, code.Terminal())
 	}
@@ -169,6 +182,7 @@ func (p *payer) show(pay device.Payment) {
 }
 
 func (p *payer) progress(pay device.Payment) {
+	p.draw(pay)
 	text := string(pay.Status)
 	if n := len(pay.Attempts); n > 0 && !pay.Final {
 		text = fmt.Sprintf("an attempt with %s was %s; the code can still be paid", pay.Attempts[n-1].Scheme, pay.Attempts[n-1].Status)

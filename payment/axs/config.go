@@ -127,7 +127,8 @@ func (c *Config) check() error {
 	c.checkEndpoint(report, "axs.qr_url", &c.QRURL, "write it like https://host.example/api/hpp/v1/qrcode; leave it empty for no codes")
 	report(webaddr.Printable(c.TerminalID, 0, maxTerminal), "terminal.id", "is too long or not printable ASCII", fmt.Sprintf("use at most %d letters, digits and signs", maxTerminal))
 	report(c.AmountAs == AmountString || c.AmountAs == AmountNumber, "axs.amount_as", "is neither string nor number", `write "string" unless AXS asks for a number`)
-	for _, s := range c.Schemes {
+	for i, s := range c.Schemes {
+		report(!slices.Contains(c.Schemes[:i], s), "axs.schemes", "has a word twice", "name each once")
 		report(slices.Contains(knownSchemes[:], s), "axs.schemes", "has a word that AXS does not know", "use "+strings.Join(knownSchemes[:], ", ")+"; an empty list offers all")
 	}
 	report(c.MaxP2C >= P2C && c.MaxP2C <= CeilingP2C, "axs.max_p2c", "is out of range", fmt.Sprintf("use %d, or at most %d if AXS has announced more iterations", P2C, CeilingP2C))

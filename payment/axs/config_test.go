@@ -82,6 +82,7 @@ func TestNewRefuses(t *testing.T) {
 		{"terminal too long", func(c *Config) { c.TerminalID = strings.Repeat("K", maxTerminal+1) }, "terminal.id", ""},
 		{"amount_as", func(c *Config) { c.AmountAs = "float" }, "axs.amount_as", ""},
 		{"scheme", func(c *Config) { c.Schemes = []string{"paynow", "cash"} }, "axs.schemes", "credit_card"},
+		{"scheme twice", func(c *Config) { c.Schemes = []string{"paynow", "paynow"} }, "axs.schemes", "twice"},
 		{"p2c 999", func(c *Config) { c.MaxP2C = 999 }, "axs.max_p2c", ""},
 		{"p2c negative", func(c *Config) { c.MaxP2C = -1 }, "axs.max_p2c", ""},
 		{"p2c ceiling", func(c *Config) { c.MaxP2C = 10_000 }, "", ""},

@@ -47,7 +47,7 @@ func TestTheCustomerChooses(t *testing.T) {
 	r := chooser(t)
 	p := r.offers("R1")
 	r.wantFacts(p.ID, "requested")
-	if !slices.Equal(r.screen.Schemes, r.cfg.Wallets) || r.screen.Left != 3*time.Minute || len(r.mints) != 0 {
+	if !slices.Equal(r.screen.Schemes, r.cfg.Wallets) || r.screen.Left != 160*time.Second || len(r.mints) != 0 {
 		t.Fatalf("shown %+v, minted %v", r.screen, r.mints)
 	}
 	r.pass(40*time.Second + 300*time.Millisecond)
@@ -132,7 +132,7 @@ func TestNobodyChose(t *testing.T) {
 		facts string
 		code  string
 	}{
-		"time":       {func(r *rig, _ string) { r.pass(3 * time.Minute) }, "requested deadline_passed mint_failed offered", "not_chosen"},
+		"time":       {func(r *rig, _ string) { r.pass(160 * time.Second) }, "requested deadline_passed mint_failed offered", "not_chosen"},
 		"the till":   {func(r *rig, id string) { r.cancel(till1, id) }, "requested cancel_requested mint_failed offered", "cancelled"},
 		"the screen": {func(r *rig, id string) { r.step(engine.DisplayRefused{Payment: id, Reason: "torn"}) }, "requested display_lost mint_failed offered", "display_lost"},
 		"a restart":  {func(r *rig, _ string) { r.crash(); r.attach(till1) }, "requested mint_failed offered", "mint_failed"},
@@ -202,4 +202,145 @@ func TestARepeatedRequestDuringTheChoice(t *testing.T) {
 	if _, err := r.tryStart(till1, request("R2")); payment.CodeOf(err) != payment.CodeBusy {
 		t.Errorf("another sale: %v", err)
 	}
+}
+
+// TestNoCodeWithoutAPath: when the till asked, somebody would have heard of the payment; at the touch nobody would.
+func TestNoCodeWithoutAPath(t *testing.T) {
+	for name, breaks := range map[string]func(*rig){
+		"the relay is gone":     func(r *rig) { r.step(engine.RelayChanged{Cause: "EOF"}) },
+		"no canary for minutes": func(r *rig) { r.pass(2 * time.Minute) },
+		"another journal":       func(r *rig) { r.step(engine.RollbackChecked{Reason: "it remembers fact 9"}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := chooser(t)
+			p := r.offers("R1")
+			breaks(r)
+			if r.inspect().Ready {
+				t.Fatal("the terminal calls itself ready")
+			}
+			r.chooses(p.ID, "alipay")
+			r.wantFacts(p.ID, "requested mint_failed offered")
+			if got := r.wantStatus(p.ID, payment.StatusCancelled); got.Reason.Code != "not_ready" || len(r.mints) != 0 {
+				t.Errorf("%+v, minted %v", got.Reason, r.mints)
+			}
+		})
+	}
+}
+
+// TestATouchInDoubt: the disk took the cancel and said that it had not, and the journal cannot be asked.
+func TestATouchInDoubt(t *testing.T) {
+	r := chooser(t)
+	p := r.offers("R1")
+	r.j.lie = true
+	r.cancel(till1, p.ID)
+	r.j.lie, r.j.unread = false, true
+	r.chooses(p.ID, "alipay")
+	if len(r.mints) != 0 {
+		t.Errorf("a code is asked for, and the journal says: %s", r.facts(p.ID))
+	}
+}
+
+// TestACodeInDoubt: the same while the gateway makes the code: it is booked, and not shown.
+func TestACodeInDoubt(t *testing.T) {
+	r := newRig(t, remote)
+	id, _ := r.begins("R1")
+	r.j.lie = true
+	r.cancel(till1, id)
+	r.j.lie, r.j.unread = false, true
+	r.mintReturns(id, code)
+	r.wantScreen(engine.ViewChecking)
+}
+
+func TestACancelThatCannotBeBookedTakesTheChoiceAway(t *testing.T) {
+	r := chooser(t)
+	p := r.offers("R1")
+	r.j.refuse = on(payment.KindCancelRequested)
+	r.cancel(till1, p.ID)
+	r.j.refuse = nil
+	r.wantScreen(engine.ViewChecking)
+	r.chooses(p.ID, "alipay")
+	if len(r.mints) != 0 {
+		t.Error("a code is asked for after the till's cancel")
+	}
+}
+
+// TestARestoredChoiceIsAskedFor: the copy was made while the customer chose; the sale went on, was paid, and the disk is lost.
+func TestARestoredChoiceIsAskedFor(t *testing.T) {
+	r := chooser(t)
+	p := r.offers("R1")
+	r.crash()
+	r.pass(time.Minute)
+	r.wantFacts(p.ID, "requested mint_failed")
+	r.answerNext(found(paid(p)))
+	r.wantStatus(p.ID, payment.StatusApproved)
+}
+
+// TestThePreparingScreenEnds: nothing is on its way any more.
+func TestThePreparingScreenEnds(t *testing.T) {
+	for name, end := range map[string]func(*rig, string){
+		"cancel":   func(r *rig, id string) { r.cancel(till1, id) },
+		"deadline": func(r *rig, _ string) { r.now.Up += 3 * time.Minute; r.step(engine.Ticked{}) },
+		"restart":  func(r *rig, _ string) { r.crash() },
+		"doubt":    func(r *rig, _ string) { r.pass(21 * time.Second) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := chooser(t)
+			p := r.offers("R1")
+			r.chooses(p.ID, "alipay")
+			r.wantScreen(engine.ViewPreparing)
+			end(r, p.ID)
+			r.wantScreen(engine.ViewChecking)
+		})
+	}
+}
+
+// TestTheChoiceIsConfirmedLate: the writer was busy, so that the end of its time comes in the same step.
+func TestTheChoiceIsConfirmedLate(t *testing.T) {
+	r := chooser(t)
+	p, err := r.tryStart(till1, request("R1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.now.Up += 5 * time.Second
+	r.step(engine.DisplayShows{Kind: engine.ViewChoose, Payment: p.ID, Revision: p.Revision})
+	r.wantStatus(p.ID, payment.StatusCreated)
+}
+
+// TestATouchThatComesTooLate: there must be time to make the code, and to pay it.
+func TestATouchThatComesTooLate(t *testing.T) {
+	r := chooser(t)
+	p := r.offers("R1")
+	r.now.Up += 160 * time.Second
+	r.prove()
+	r.chooses(p.ID, "alipay")
+	if got := r.wantStatus(p.ID, payment.StatusCancelled); got.Reason.Code != "not_chosen" || len(r.mints) != 0 {
+		t.Errorf("%+v, minted %v", got.Reason, r.mints)
+	}
+}
+
+// TestADisplayWithoutTouchTakesThePlace: nobody can choose any more; the usual wallet's code is made.
+func TestADisplayWithoutTouchTakesThePlace(t *testing.T) {
+	r := chooser(t)
+	p := r.offers("R1")
+	r.step(engine.DisplayChanged{Cause: "moved"})
+	r.wantFacts(p.ID, "requested")
+	r.step(engine.DisplayChanged{Connected: true})
+	r.wantFacts(p.ID, "requested mint_sent")
+	if !slices.Equal(r.mints[0].Request.Schemes, []string{"paynow"}) {
+		t.Errorf("minted %+v", r.mints[0])
+	}
+}
+
+// TestTheDiskIsFullWhileTheCustomerChooses: unknown promises nothing, and says what is certain.
+func TestTheDiskIsFullWhileTheCustomerChooses(t *testing.T) {
+	r := chooser(t)
+	p := r.offers("R1")
+	r.j.refuse = always
+	r.pass(4 * time.Minute)
+	if got := r.told(); got.Status != payment.StatusUnknown || got.Reason.Message != "the journal takes no entries; no code was made for this sale" {
+		t.Errorf("told %s %+v", got.Status, got.Reason)
+	}
+	r.j.refuse = nil
+	r.pass(time.Second)
+	r.wantStatus(p.ID, payment.StatusCancelled)
 }

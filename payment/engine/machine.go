@@ -186,8 +186,7 @@ func (m *Machine) Step(now Now, ev Event) Output {
 	case Recovering:
 		s.recovering(ev)
 	case DisplayChanged:
-		m.displayUp, m.displayTouch, m.displayCause = ev.Connected, ev.Touch, ev.Cause
-		m.displayProved = m.displayProved && ev.Connected
+		s.displayChanged(ev)
 	case WalletChosen:
 		s.walletChosen(ev)
 	case DisplayShows:

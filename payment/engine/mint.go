@@ -86,12 +86,45 @@ func (s *step) walletChosen(ev WalletChosen) {
 	if o == nil {
 		return
 	}
-	a := s.latest(o)
-	left := (a.p.Deadline - s.now.Up).Truncate(time.Second)
-	if !s.m.choosing(a) || left <= 0 || !slices.Contains(s.m.wallets(a.p.Schemes), ev.Wallet) {
+	if a := s.latest(o); !a.dark && s.m.choosing(a) && s.now.Up < a.chooseBy() && slices.Contains(s.m.wallets(a.p.Schemes), ev.Wallet) {
+		s.choose(ev.Payment, ev.Wallet)
+	}
+}
+
+// chooseBy is when the time to choose ends: the gateway needs some of the customer's time to make a code, and the customer to pay it.
+func (a *account) chooseBy() time.Duration {
+	return a.p.Deadline - min(mintWithin, (a.p.Deadline-a.facts[0].Up)/3)
+}
+
+// choose mints for a wallet, unless nobody would hear of the payment now: when the till asked, somebody would have. That the display
+// works is plain, and whether the journal does the commit tells. While it is not known what the journal holds, nothing is chosen.
+func (s *step) choose(id, wallet string) {
+	if s.m.doubt {
 		return
 	}
-	s.mintFor(s.stage(ev.Payment), ev.Wallet, left)
+	a := s.stage(id)
+	hindrances := slices.DeleteFunc(s.m.reasons(s.now, a.p.Till), func(r payment.Reason) bool { return r.Code == codeJournal || r.Code == codeDisplay })
+	if len(hindrances) > 0 {
+		s.fact(id, payment.MintFailed{Reason: "not_ready", Message: "no code was asked for: " + hindrances[0].Message})
+		a.showBy = 0
+		return
+	}
+	s.mintFor(a, wallet, (a.p.Deadline - s.now.Up).Truncate(time.Second))
+}
+
+// displayChanged takes over what the display is now. One that cannot be touched, in the place of one that could, leaves no choice.
+func (s *step) displayChanged(ev DisplayChanged) {
+	m := s.m
+	m.displayUp, m.displayTouch, m.displayCause = ev.Connected, ev.Touch, ev.Cause
+	m.displayProved = m.displayProved && ev.Connected
+	if !ev.Connected || ev.Touch {
+		return
+	}
+	for _, o := range m.open {
+		if a := s.latest(o); m.choosing(a) && !a.dark && s.now.Up < a.chooseBy() {
+			s.choose(a.p.ID, m.wallet(a.p.Schemes))
+		}
+	}
 }
 
 // unchosen ends a payment before there was anything to pay: what ended the customer's time says why.
@@ -151,6 +184,7 @@ func (s *step) minted(a *account, m payment.Minted, validFor time.Duration) {
 	ended := a.p.EndedBy != "" || a.p.Final
 	s.fact(a.p.ID, m)
 	a.mintBy, a.doubtful = 0, false
+	a.dark = a.dark || s.m.doubt // the journal may say that it has ended
 	if ended {
 		s.closeCode(a)
 		return

@@ -67,9 +67,11 @@ func (q *inquiries) open(p payment.Payment, due time.Duration) {
 	}
 }
 
-// watch goes on asking for a payment that is final, until its watch is over.
+// watch goes on asking for a payment that is final, until its watch is over. One for which nothing was sent is not asked for, unless this
+// process found it so: a journal that was restored says that of a sale that may have gone on.
 func (q *inquiries) watch(p payment.Payment, due, until time.Duration) {
-	if q.endpoint == "" || !p.Minted && !p.MintSent || until <= 0 {
+	unsent := !p.Minted && !p.MintSent && (p.Reason == nil || p.Reason.Code != "mint_failed")
+	if q.endpoint == "" || unsent || until <= 0 {
 		q.forget(p.ID)
 		return
 	}

@@ -9,8 +9,11 @@ import (
 	"kiosk-agent/payment"
 )
 
-// codeJournal is the reason's code when the journal takes no entries.
-const codeJournal = "journal_unavailable"
+// The codes of reasons that are not the same to everybody who asks.
+const (
+	codeJournal = "journal_unavailable" // the journal takes no entries
+	codeDisplay = "no_display"
+)
 
 // reasons says why no sale can start now: promise 4. Empty = ready. till is the one that asks; a till that shows the code itself
 // needs no customer display.
@@ -40,7 +43,7 @@ func (m *Machine) reasons(now Now, till string) []payment.Reason {
 		if m.displayCause != "" {
 			message += ": " + m.displayCause
 		}
-		add("no_display", message, "open the display's page in its browser: display.listen, the first time with ?token= and the content of display.token", 5)
+		add(codeDisplay, message, "open the display's page in its browser: display.listen, the first time with ?token= and the content of display.token", 5)
 	}
 	return rs
 }
@@ -125,7 +128,7 @@ func (s *step) views() {
 	if s.out.Durable() {
 		s.out.onDone = append(s.out.onDone, show)
 		s.then(Show{next})
-		if s.m.view.Payload != "" && next.Payload == "" {
+		if v := s.m.view; v.Payload != "" && next.Payload == "" || v.Kind == ViewChoose && next.Kind != ViewPreparing {
 			s.withdrawAnyway()
 		}
 		return
@@ -134,7 +137,7 @@ func (s *step) views() {
 	s.then(Show{next})
 }
 
-// withdrawAnyway takes the code off the screen even when its end could not be committed: nobody is asked to pay what has ended, or
+// withdrawAnyway takes the code, or the choice before it, off the screen even when its end could not be committed: nobody is asked to pay what has ended, or
 // what somebody has paid.
 func (s *step) withdrawAnyway() {
 	m, p := s.m, s.m.view
@@ -165,7 +168,7 @@ func (s *step) nextView() (View, time.Duration) {
 		return v, s.m.viewUntil
 	}
 	for _, r := range s.m.reasons(s.now, "") {
-		if r.Code != "no_display" {
+		if r.Code != codeDisplay {
 			return View{Kind: ViewOutOfService, Reason: r.Code}, 0
 		}
 	}
@@ -199,16 +202,16 @@ func (s *step) current() *account {
 }
 
 func (s *step) openView(a *account) View {
-	if s.m.choosing(a) {
+	if s.m.choosing(a) && !a.dark {
 		return View{
 			Kind: ViewChoose, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money, Schemes: s.m.wallets(a.p.Schemes),
-			Left: max(0, a.p.Deadline-s.now.Up),
+			Left: max(0, a.chooseBy()-s.now.Up),
 		}
 	}
-	if !a.p.Minted {
+	if !a.p.Minted && a.p.EndedBy == "" && !a.doubtful && !a.dark {
 		return View{Kind: ViewPreparing, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money}
 	}
-	if a.p.EndedBy != "" || a.dark {
+	if a.p.EndedBy != "" || a.dark || !a.p.Minted {
 		return View{Kind: ViewChecking, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money}
 	}
 	schemes := a.p.Schemes

@@ -23,11 +23,13 @@ func (s *step) tick() {
 			if s.now.Up >= p.Deadline+p.Policy.AnswerWithin.Duration() {
 				s.withoutCommit(o, a)
 			}
+		case s.m.choosing(s.latest(o)) && s.now.Up >= s.latest(o).chooseBy():
+			s.end(s.stage(p.ID), payment.DeadlinePassed{})
 		case !p.Minted && p.MintSent:
 			if by := s.latest(o).mintBy; by != 0 && s.now.Up >= by {
 				s.tickMint(s.stage(p.ID))
 			}
-		case o.showBy != 0 && s.now.Up >= o.showBy && !p.Shown:
+		case !p.Shown && s.latest(o).showBy != 0 && s.now.Up >= s.latest(o).showBy:
 			s.end(s.stage(p.ID), payment.DisplayLost{Reason: "no confirmation within " + s.m.cfg.ShowWithin.String()})
 		}
 	}
@@ -65,7 +67,10 @@ func (s *step) withoutCommit(o, a *account) {
 	}
 	p := o.p
 	p.Status, p.Final, p.QRPayload = payment.StatusUnknown, true, ""
-	p.Reason = &payment.Reason{Code: "journal_unavailable", Message: "the journal takes no entries; whether the customer paid is not known"}
+	p.Reason = &payment.Reason{Code: codeJournal, Message: "the journal takes no entries; whether the customer paid is not known"}
+	if !p.Minted && !p.MintSent {
+		p.Reason.Message = "the journal takes no entries; no code was made for this sale"
+	}
 	for _, w := range a.waiters {
 		s.out.Else = append(s.out.Else, Answer{To: w, Payment: p})
 	}
@@ -89,6 +94,9 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 			continue
 		}
 		wake(o.p.Deadline)
+		if m.choosing(o) {
+			wake(o.chooseBy())
+		}
 		if !o.p.Minted {
 			wake(o.mintBy)
 		}

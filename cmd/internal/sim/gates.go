@@ -12,21 +12,28 @@ import (
 // confirmable checks promise 4 when a sale begins: there was a way to hear the answer, and a display that shows what it is told.
 func (o *oracle) confirmable(a *account) {
 	w := o.w
-	p := w.agent
-	if p.rollback != "" {
-		w.fail("a sale begins on a journal that is not the newest that the relay knows: %s", p.rollback)
-	}
-	if need := w.prof.canary; need > 0 {
-		if p.canaryUp < 0 || w.now().Up-p.canaryUp > need {
-			w.fail("a sale begins, and the path was not proved within %s", need)
-		}
-		if p.lostRelay >= 0 && w.t-max(p.lostRelay, w.asleepUntil) > time.Second {
-			w.fail("a sale begins without a connection to the relay")
-		}
-	}
+	o.hears("a sale begins")
 	shows := w.prof.ownShow && a.till == "till-2"
 	if s := w.screen; !shows && !s.connected && w.t-max(s.lostAt, w.asleepUntil) > time.Second {
 		w.fail("a sale begins without a display")
+	}
+}
+
+// hears checks that there is a way to hear of a payment when something happens after which there may be one.
+func (o *oracle) hears(what string) {
+	w, p := o.w, o.w.agent
+	if p.rollback != "" {
+		w.fail("%s on a journal that is not the newest that the relay knows: %s", what, p.rollback)
+	}
+	need := w.prof.canary
+	if need == 0 {
+		return
+	}
+	if p.canaryUp < 0 || w.now().Up-p.canaryUp > need {
+		w.fail("%s, and the path was not proved within %s", what, need)
+	}
+	if p.lostRelay >= 0 && w.t-max(p.lostRelay, w.asleepUntil) > time.Second {
+		w.fail("%s without a connection to the relay", what)
 	}
 }
 

@@ -22,6 +22,7 @@ const startWithin = 20*time.Second + answerWithin + 15*time.Second
 // mints checks a request for a code at the moment at which it leaves.
 func (o *oracle) mints(ask engine.SendMint) *link {
 	w, a, r := o.w, o.accounts[ask.Payment], ask.Request
+	o.hears("a code is asked for")
 	switch {
 	case a == nil || !a.mint.sent:
 		w.fail("a code is asked for, and that was not committed: %s", ask.Payment)
@@ -205,7 +206,8 @@ func (v *verdict) mint(a *account, p payment.Payment) {
 			w.fail("%s was chosen by nobody, and a code was asked for", a.id)
 		}
 	}
-	if a.endedBy == "" && (p.Status != payment.StatusCancelled || p.Reason == nil || p.Reason.Code != "mint_failed") {
+	notReady := p.Reason != nil && p.Reason.Code == "not_ready" && !a.mint.sent
+	if a.endedBy == "" && (p.Status != payment.StatusCancelled || p.Reason == nil || p.Reason.Code != "mint_failed" && !notReady) {
 		w.fail("%s was never minted, and ends as %s %+v", a.id, p.Status, p.Reason)
 	}
 	if p.Acknowledged && p.Status == payment.StatusCancelled && v.listed(p) && p.Resolution == nil {

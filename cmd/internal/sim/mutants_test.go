@@ -93,7 +93,7 @@ func mutants() []mutant {
 			"	if ended {\n		s.closeCode(a)\n", "	if ended {\n"),
 		one("a second finger mints again", "payment/engine/mint.go", "if !s.m.choosing(a) || left <= 0 || ", "if left <= 0 || a.p.Final || "),
 		one("what the customer chose is not what is made", "payment/engine/mint.go",
-			"s.mintFor(s.stage(ev.Payment), ev.Wallet, left)", "s.mintFor(s.stage(ev.Payment), s.m.wallet(a.p.Schemes), left)"),
+			"s.mintFor(a, wallet, (", "s.mintFor(a, s.m.wallet(a.p.Schemes), ("),
 		one("a till waits for a code that nobody makes", "payment/engine/machine.go",
 			"	if a.p.Final || a.p.Minted {\n		for _, w := range a.starters {", "	if a.p.Minted {\n		for _, w := range a.starters {"),
 
@@ -101,7 +101,7 @@ func mutants() []mutant {
 		one("the code stays on the screen when its end cannot be committed", "payment/engine/ready.go", "			s.withdrawAnyway()\n", ""),
 		one("a code of an earlier boot is shown again", "payment/engine/time.go",
 			`	case p.EndedBy == "" && p.Boot != s.now.Boot:`, "	case false:"),
-		one("the code is shown after the end", "payment/engine/ready.go", `	if a.p.EndedBy != "" || a.dark {`, "	if a.dark {"),
+		one("the code is shown after the end", "payment/engine/ready.go", `	if a.p.EndedBy != "" || a.dark || !a.p.Minted {`, "	if a.dark || !a.p.Minted {"),
 		one("the canary's gate is off", "payment/engine/ready.go", "	if m.cfg.RequireCanary > 0 {\n		m.pathReason(now, add)", "	if false {\n		m.pathReason(now, add)"),
 		one("the display's gate is off", "payment/engine/ready.go",
 			"	if m.cfg.RequireScreen && !m.showsItself(till) && (!m.displayUp || !m.displayProved) {", "	if false {"),
