@@ -155,7 +155,7 @@ func (s *step) end(a *account, cause payment.Data) {
 	s.fact(a.p.ID, cause)
 	s.fact(a.p.ID, payment.Withdrawn{})
 	a.showBy = 0
-	s.closeCode(a)
+	s.closeCode(a, a.p.ProviderRef)
 	within := a.p.Policy.AnswerWithin.Duration()
 	a.answerBy = s.now.Up + within
 	if a.p.EndedBy == payment.KindDeadlinePassed && a.p.Boot == s.now.Boot && a.p.Deadline+within > s.now.Up {

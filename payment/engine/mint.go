@@ -186,7 +186,7 @@ func (s *step) minted(a *account, m payment.Minted, validFor time.Duration) {
 	a.mintBy, a.doubtful = 0, false
 	a.dark = a.dark || s.m.doubt // the journal may say that it has ended
 	if ended {
-		s.closeCode(a)
+		s.closeCode(a, m.ProviderRef)
 		return
 	}
 	if err := s.displayable(a.p.Till, m.Payload); err != nil {
@@ -231,6 +231,10 @@ func (s *step) doubtMint(a *account, why string) {
 
 // tickMint ends the wait for a mint, and for the one question about it.
 func (s *step) tickMint(a *account) {
+	if s.m.doubt { // the journal may hold the code
+		a.mintBy = s.now.Up + retryAfter
+		return
+	}
 	if a.doubtful {
 		s.mintFailed(a, a.doubt)
 		return
@@ -239,8 +243,9 @@ func (s *step) tickMint(a *account) {
 }
 
 // closeCode asks the gateway to let nobody pay any more. It is a courtesy: a payment that is made all the same is found.
-func (s *step) closeCode(a *account) {
-	if s.m.cfg.Remote && a.p.Minted {
-		s.then(CloseCode{MerchantRef: a.p.MerchantRef, ProviderRef: a.p.ProviderRef})
+// The name comes with the code: a payment that has ended does not take it over.
+func (s *step) closeCode(a *account, providerRef string) {
+	if s.m.cfg.Remote && providerRef != "" {
+		s.then(CloseCode{MerchantRef: a.p.MerchantRef, ProviderRef: providerRef})
 	}
 }

@@ -240,7 +240,7 @@ func (s *step) queried(ev Queried) {
 		return
 	}
 	a := s.latest(o)
-	if a.doubtful && !a.p.Final && !a.p.Minted && a.p.EndedBy == "" {
+	if a.doubtful && !s.m.doubt && !a.p.Final && !a.p.Minted && a.p.EndedBy == "" {
 		s.mintFailed(s.stage(a.p.ID), a.doubt)
 		return
 	}

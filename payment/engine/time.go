@@ -62,20 +62,19 @@ func (s *step) tickEnded(o *account) {
 // withoutCommit tells unknown when even that cannot be committed: it promises nothing. The revision stays, so that the truth, once
 // it can be written, is a new one.
 func (s *step) withoutCommit(o, a *account) {
-	if o.told {
-		return
-	}
 	p := o.p
 	p.Status, p.Final, p.QRPayload = payment.StatusUnknown, true, ""
 	p.Reason = &payment.Reason{Code: codeJournal, Message: "the journal takes no entries; whether the customer paid is not known"}
 	if !p.Minted && !p.MintSent {
 		p.Reason.Message = "the journal takes no entries; no code was made for this sale"
 	}
-	for _, w := range a.waiters {
+	for _, w := range slices.Concat(a.waiters, a.starters) { // they may have come after the others were told
 		s.out.Else = append(s.out.Else, Answer{To: w, Payment: p})
 	}
-	s.out.Else = append(s.out.Else, Changed{p})
-	s.out.onFail = append(s.out.onFail, func() { o.told, o.waiters = true, nil })
+	if !o.told {
+		s.out.Else = append(s.out.Else, Changed{p})
+	}
+	s.out.onFail = append(s.out.onFail, func() { o.told, o.waiters, o.starters = true, nil, nil })
 }
 
 // NextWake is the boot clock at which the machine wants a Ticked; ok is false when only events matter.

@@ -137,12 +137,11 @@ func (l *link) mustBeValid(w *World) {
 	}
 }
 
-// follows checks what a committed step does about codes: one whose sale has ended is closed at the gateway. What comes after mint_failed
-// is left to its own end: nobody has seen it.
+// follows checks what a committed step does about codes: one whose sale has ended is closed at the gateway, by its name.
 func (o *oracle) follows(out engine.Output) {
 	for _, f := range out.Facts {
 		a := o.accounts[f.Payment]
-		if a == nil || a.mint.failed || a.mint.booked == "" || a.link.code == nil {
+		if a == nil || a.mint.booked == "" || a.link.code == nil {
 			continue
 		}
 		switch f.Kind() {
@@ -156,7 +155,7 @@ func (o *oracle) follows(out engine.Output) {
 		}
 		if !slices.ContainsFunc(out.Then, func(e engine.Effect) bool {
 			c, ok := e.(engine.CloseCode)
-			return ok && c.MerchantRef == a.ref
+			return ok && c.MerchantRef == a.ref && c.ProviderRef == a.link.code.name
 		}) {
 			o.w.fail("%s has ended, and its code is not closed", a.id)
 		}
