@@ -91,3 +91,18 @@ func TestAStartIsAnsweredThoughTheJournalTakesNothing(t *testing.T) {
 		t.Errorf("answered %t %+v", r.answered(to), r.answers[to])
 	}
 }
+
+// TestACodeIsClosedAfterARestart: the process ended between the end of the customer's time and the request to close.
+func TestACodeIsClosedAfterARestart(t *testing.T) {
+	r := newRig(t, remote)
+	id, _ := r.begins("R1")
+	r.mintReturns(id, code)
+	r.confirm(r.payment(id))
+	r.die = afterCommit
+	r.cancel(till1, id)
+	r.die, r.dead = alive, false
+	r.crash()
+	if len(r.closes) != 1 || r.closes[0].ProviderRef != "77" {
+		t.Errorf("closed %+v", r.closes)
+	}
+}

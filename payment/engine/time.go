@@ -264,6 +264,7 @@ func (s *step) resume(a *account) {
 		if !p.Withdrawn {
 			s.fact(p.ID, payment.Withdrawn{})
 		}
+		s.closeCode(a, p.ProviderRef) // the process may have ended before it could
 		within := p.Policy.AnswerWithin.Duration()
 		a.answerBy, a.canaryAt = s.now.Up+within, s.now.Up
 		if p.EndedBoot == s.now.Boot {
