@@ -16,7 +16,7 @@ import (
 
 // Limits that SingaPay documents, and those that this agent sets itself.
 const (
-	MinAmount = 10_000 * 100 // minor units: the smallest amount of a payment link (SingaPay, v1)
+	MinAmount = 10_000 * 100 // minor units: the smallest amount of a payment link (SingaPay, v1); for QRIS codes none is known
 	MaxRef    = 40           // characters of a reff_no (SingaPay)
 	MinSecret = 20           // bytes
 

@@ -4,7 +4,7 @@
 //
 // What it does not do: no storage, no repetition, no pacing, no comparison with a payment. A Record says what SingaPay stated, and
 // package payment decides what that is worth. SingaPay documents no refund of a payment link, so there is none. Wire facts, and how
-// sure each one is, stand in docs/protocols (SingaPay).
+// sure each one is, stand in the protocol paper singapay.md.
 //
 // A create is sent once, on a connection of its own. It is repeated in one case only: SingaPay said that the access token is not
 // valid, and so has done nothing. When the answer is lost, nobody knows whether a link exists; Query finds it by our reference. What

@@ -32,7 +32,9 @@ func (g *Gateway) Check(r payment.MintRequest) error {
 		return refusal(payment.CodeAmountInvalid, "SingaPay takes IDR only", "ask for an amount in IDR")
 	case m.Amount%100 != 0:
 		return refusal(payment.CodeAmountInvalid, "the amount is not whole rupiah", "ask for a multiple of 100 minor units")
-	case m.Amount < MinAmount:
+	case m.Amount <= 0:
+		return refusal(payment.CodeAmountInvalid, "the amount is not positive", "ask for at least 100 minor units")
+	case m.Amount < MinAmount && g.cfg.Mode != ModeQR: // of a QRIS code the merchant's own limits are the only ones
 		return refusal(payment.CodeAmountInvalid, "the amount is below SingaPay's minimum of IDR 10000", "ask for at least 1000000 minor units")
 	case m.Amount > g.cfg.MaxAmount:
 		return refusal(payment.CodeAmountInvalid, "the amount is above the limit of this terminal", "ask for less, or raise terminal.max_amount")
