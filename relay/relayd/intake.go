@@ -94,7 +94,7 @@ func (s *Server) takeCanary(w http.ResponseWriter, r *http.Request, on route, no
 // keep stores e, which came on a route. It goes on when the sender hangs up: what has arrived whole is worth keeping.
 func (s *Server) keep(w http.ResponseWriter, r *http.Request, on route, to source, e envelope) int {
 	e.ID, e.ReceivedAt = ulid.Make().String(), relay.Time{Time: s.cfg.Now()}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), hookTimeout)
 	defer cancel()
 	var err error
 	if to != on.to {

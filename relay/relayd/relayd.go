@@ -67,6 +67,7 @@ const (
 	writeTimeout  = 10 * time.Second
 	helloTimeout  = 10 * time.Second
 	storeTimeout  = 5 * time.Second
+	hookTimeout   = 2500 * time.Millisecond // gateways want an answer within 3 s: a 503 is tried again more often than silence
 	shutdownGrace = 10 * time.Second
 )
 
