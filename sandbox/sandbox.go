@@ -1,6 +1,6 @@
 // Package sandbox is a simulated AXS Checkout: hosted payment page, QR strings, webhooks and transaction query, with scripted faults.
 //
-// It is written from docs/protocols (axs.md) alone and shares no code with the client that it tests, so that one mistake
+// It is written from the protocol paper axs.md alone and shares no code with the client that it tests, so that one mistake
 // is not made twice. It checks every field of a link strictly and says on the page what is wrong with it, because that
 // page is what an integrator debugs with. It moves no money, knows nothing of AXS's own reserved amounts or test cards,
 // and authenticates nobody on its control endpoints (mount it on a loopback listener).

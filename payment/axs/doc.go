@@ -5,7 +5,7 @@
 // What it does not do: no clock, no storage, no repetition, no comparison with a payment. Mint and Open are local calls; only
 // Query and FetchCode use the network, once a call. A Record says what AXS stated, and package payment decides what that is worth. AXS
 // documents no void and no refund, so there is none.
-// Wire facts, and how sure each one is, stand in docs/protocols (AXS Checkout).
+// Wire facts, and how sure each one is, stand in the protocol paper axs.md.
 //
 // A notification is authentic because it opens with our secret; nothing else about a delivery is believed, neither its path,
 // its headers nor its sender's address. Because anybody may post to the hook, a token's header is read and checked before the

@@ -214,7 +214,7 @@ func TestNodeVariants(t *testing.T) {
 	}
 }
 
-// TestNodeOpensTheVector: the vector of docs/protocols is the same to both.
+// TestNodeOpensTheVector: the vector of the protocol paper is the same to both.
 func TestNodeOpensTheVector(t *testing.T) {
 	if a := ask(t, map[string]any{"op": "open", "secret": vectorSecret, "token": vectorToken}); a.Payload != vectorPayload {
 		t.Errorf("node reads %s", a.Payload)

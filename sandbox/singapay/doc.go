@@ -1,7 +1,7 @@
 // Package singapay is the HTTP side of a simulated SingaPay: access token, payment links, QRIS codes, their histories, the
 // customer's page, and signed webhooks with retries, all with scripted faults.
 //
-// It is written from docs/protocols (singapay.md) alone and shares no code with the client that it tests, so that one mistake is
+// It is written from the protocol paper singapay.md alone and shares no code with the client that it tests, so that one mistake is
 // not made twice. It refuses what that document refuses, drops unknown request fields without a word as the gateway does (the
 // control endpoints name them under notes), and moves no money. It authenticates nobody on its control endpoints: mount it on a
 // loopback listener.
