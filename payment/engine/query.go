@@ -7,7 +7,7 @@ import (
 	"kiosk-agent/payment"
 )
 
-// How often the transaction query is asked. AXS names no limit; its paper advises no more than every 5 s for a payment.
+// How often the transaction query is asked. The strictest advice of the gateways is no more than every 5 s for a payment.
 const (
 	maxInFlight   = 4                // queries under way at once
 	queriesApart  = time.Second      // between two queries, whatever they are about

@@ -66,7 +66,7 @@ func TestSingaPaySale(t *testing.T) {
 	}
 }
 
-// TestSingaPayAmounts: SingaPay takes whole rupiah, ten thousand of them or more. Another amount is refused before anything is begun, in
+// TestSingaPayAmounts: SingaPay takes whole rupiah, for a link ten thousand of them or more. Another amount is refused before anything is begun, in
 // words that a cashier understands, and its reference can be used again.
 func TestSingaPayAmounts(t *testing.T) {
 	t.Parallel()
@@ -80,7 +80,7 @@ func TestSingaPayAmounts(t *testing.T) {
 			}{
 				{object{"amount": 1_500_001}, "the amount is not whole rupiah"},
 				{object{"amount": 1_500_050}, "the amount is not whole rupiah"},
-				{object{"amount": 999_900}, "the amount is below SingaPay's minimum of IDR 10000"},
+				{object{"amount": map[string]int{"link": 999_900, "qris": 99}[mode]}, map[string]string{"link": "the amount is below SingaPay's minimum of IDR 10000", "qris": "the amount is not whole rupiah"}[mode]},
 				{object{"amount": 1_500_000, "currency": "SGD"}, "is not this terminal's"},
 			} {
 				tc.ask["reference"] = "ROUND"
@@ -92,7 +92,7 @@ func TestSingaPayAmounts(t *testing.T) {
 			if n := count(s.journal(), payment.KindRequested) + len(s.h.SingaPay.Payments()); n != 0 {
 				t.Errorf("%d payments were begun", n)
 			}
-			x.start("ROUND", 1_500_100)
+			x.start("ROUND", map[string]int64{"link": 1_500_100, "qris": 10_000}[mode])
 		})
 	}
 }
