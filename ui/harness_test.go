@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/testlog"
 )
 
 const (
@@ -93,26 +93,9 @@ type stand struct {
 	*Hub
 	events recorder
 	url    string
-	log    *syncBuffer
+	log    *testlog.Buffer
 	server *httptest.Server
 	stop   func() // ends Run and waits for it; may be called twice
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 func testConfig() Config {
@@ -122,7 +105,7 @@ func testConfig() Config {
 // newStand starts a hub on listener, or on a free port when it is nil.
 func newStand(t testing.TB, cfg Config, listener net.Listener) *stand {
 	t.Helper()
-	s := &stand{events: make(recorder, 4096), log: &syncBuffer{}}
+	s := &stand{events: make(recorder, 4096), log: new(testlog.Buffer)}
 	hub, err := NewHub(cfg, s.events, slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package jsonrpc
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 
 	"kiosk-agent/device/devicetest"
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/testlog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -38,25 +38,8 @@ type rig struct {
 	terminal *devicetest.Terminal
 	http     *httptest.Server
 	reg      *prometheus.Registry
-	logs     *lockedBuffer
+	logs     *testlog.Buffer
 	stop     func() // ends Run and waits for it; may be called twice
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func testConfig() Config {
@@ -74,7 +57,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	for _, c := range change {
 		c(&cfg)
 	}
-	r := &rig{t: t, payments: devicetest.New(), terminal: new(devicetest.Terminal), reg: prometheus.NewRegistry(), logs: new(lockedBuffer)}
+	r := &rig{t: t, payments: devicetest.New(), terminal: new(devicetest.Terminal), reg: prometheus.NewRegistry(), logs: new(testlog.Buffer)}
 	log := slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if r.Server, err = New(cfg, r.payments, r.terminal, log, r.reg); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"kiosk-agent/device/devicetest"
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/testlog"
 )
 
 var lineTill = Till{Name: "till-2", Token: secret.New([]byte(token2))}
@@ -41,7 +42,7 @@ type lineRig struct {
 	payments *devicetest.Payments
 	ended    chan error
 	cancel   func()
-	logs     *lockedBuffer
+	logs     *testlog.Buffer
 }
 
 // peerLine is the till's end.
@@ -148,7 +149,7 @@ func serveLine(t *testing.T, tcp bool) *lineRig {
 
 func serveOn(t *testing.T, tcp bool, far net.Conn, near Line) *lineRig {
 	t.Helper()
-	r := &lineRig{payments: devicetest.New(), ended: make(chan error, 1), logs: new(lockedBuffer)}
+	r := &lineRig{payments: devicetest.New(), ended: make(chan error, 1), logs: new(testlog.Buffer)}
 	log := slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if r.server, err = New(Config{}, r.payments, new(devicetest.Terminal), log, nil); err != nil {

@@ -3,7 +3,6 @@
 package serial
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -19,6 +18,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
+
+	"kiosk-agent/internal/testlog"
 )
 
 // childEnv makes the test binary play another process; see child_test.go.
@@ -100,32 +101,15 @@ type rig struct {
 	waits  chan time.Duration // each pause before another attempt
 	again  chan struct{}      // ends one pause
 	reg    *prometheus.Registry
-	logs   *lockedBuffer
+	logs   *testlog.Buffer
 	stop   func()
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // newRig makes a Link that has not been run.
 func newRig(t *testing.T, cfg Config, change ...func(*Options)) *rig {
 	t.Helper()
 	r := &rig{t: t, states: make(chan State, 100), conns: make(chan Conn, 10), heard: make(chan string, 1000), ends: make(chan error, 100),
-		waits: make(chan time.Duration, 100), again: make(chan struct{}), reg: prometheus.NewRegistry(), logs: new(lockedBuffer)}
+		waits: make(chan time.Duration, 100), again: make(chan struct{}), reg: prometheus.NewRegistry(), logs: new(testlog.Buffer)}
 	m, err := NewMetrics(r.reg)
 	if err != nil {
 		t.Fatal(err)

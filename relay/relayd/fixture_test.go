@@ -1,7 +1,6 @@
 package relayd
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -16,6 +15,7 @@ import (
 
 	"kiosk-agent/internal/forgetfs"
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/testlog"
 	"kiosk-agent/relay"
 )
 
@@ -30,7 +30,7 @@ const patience = 20 * time.Second
 type rig struct {
 	*Server
 	t    testing.TB
-	log  *syncBuffer
+	log  *testlog.Buffer
 	stop func()
 }
 
@@ -44,7 +44,7 @@ func startRelay(t testing.TB, dir string, change func(*Config)) *rig {
 	if change != nil {
 		change(&cfg)
 	}
-	log := &syncBuffer{}
+	log := new(testlog.Buffer)
 	srv, err := New(t.Context(), cfg, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -237,20 +237,3 @@ func await[E relay.Event](a *agent, ok func(E) bool) E {
 }
 
 var errRefused = errors.New("the journal is full")
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
