@@ -24,7 +24,7 @@ func family(pkg string) string {
 }
 
 // forTests are what no room may import but in its tests.
-var forTests = []string{"internal/browser", "internal/forgetfs", "internal/metricspage", "internal/testlog"}
+var forTests = []string{"internal/browser", "internal/forgetfs", "internal/metricspage", "internal/pipenet", "internal/testlog"}
 
 // adapters meet only in cmd.
 var adapters = []string{"device", "offline", "relay", "ui", "sandbox", "payment/axs", "payment/singapay"}
@@ -45,6 +45,7 @@ var allowed = map[string][]string{
 	"internal/browser":     {},
 	"internal/forgetfs":    {},
 	"internal/metricspage": {},
+	"internal/pipenet":     {},
 	"internal/testlog":     {},
 	"examples":             {},
 	"packaging":            {}, // texts that the packages bring

@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"kiosk-agent/internal/pipenet"
 	"kiosk-agent/payment"
 )
 
@@ -207,40 +208,9 @@ func TestQueryTimeouts(t *testing.T) {
 func piped(t *testing.T, begin http.HandlerFunc, timeout time.Duration) *Gateway {
 	t.Helper()
 	g := askingAt(t, "http://127.0.0.1:1", func(c *Config) { c.QueryTimeout = timeout })
-	ln := pipes{make(chan net.Conn), make(chan struct{})}
-	site := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if begin != nil {
-			begin(w, r)
-			_ = http.NewResponseController(w).Flush()
-		}
-		<-r.Context().Done()
-	})}
-	go func() { _ = site.Serve(ln) }()
-	t.Cleanup(func() { site.Close() })
-	g.client.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
-		here, there := net.Pipe()
-		ln.conns <- there
-		return here, nil
-	}
+	g.client.Transport.(*http.Transport).DialContext = pipenet.Serve(t, pipenet.Silent(begin))
 	return g
 }
-
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func (p pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p pipes) Close() error   { close(p.closed); return nil }
-func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // TestQueryConnections: the words for what stands between us and an answer.
 func TestQueryConnections(t *testing.T) {

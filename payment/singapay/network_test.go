@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"kiosk-agent/internal/pipenet"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
 )
@@ -225,38 +226,10 @@ func TestTimeouts(t *testing.T) {
 func piped(t *testing.T, begin http.HandlerFunc, change ...func(*Config)) *Gateway {
 	t.Helper()
 	g := hasToken(newGateway(t, append([]func(*Config){func(c *Config) { c.BaseURL = "http://127.0.0.1:1" }}, change...)...))
-	ln := pipes{make(chan net.Conn), make(chan struct{})}
-	site := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	silent := pipenet.Silent(begin)
+	dials(g, pipenet.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		if begin != nil {
-			begin(w, r)
-			_ = http.NewResponseController(w).Flush()
-		}
-		<-r.Context().Done()
-	})}
-	go func() { _ = site.Serve(ln) }()
-	t.Cleanup(func() { site.Close() })
-	dials(g, func(context.Context, string, string) (net.Conn, error) {
-		here, there := net.Pipe()
-		ln.conns <- there
-		return here, nil
-	})
+		silent.ServeHTTP(w, r)
+	})))
 	return g
 }
-
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func (p pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p pipes) Close() error   { close(p.closed); return nil }
-func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
