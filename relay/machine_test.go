@@ -96,13 +96,12 @@ func (b *bench) connected() *bench {
 }
 
 // want compares the lines since the last call.
-func (b *bench) want(lines ...string) *bench {
+func (b *bench) want(lines ...string) {
 	b.t.Helper()
 	if diff := cmp.Diff(lines, b.lines); diff != "" {
 		b.t.Errorf("(-want +got):\n%s", diff)
 	}
 	b.lines = nil
-	return b
 }
 
 func hookAt(seq uint64) Delivery {

@@ -13,14 +13,9 @@ import (
 )
 
 // booked is a world with a book; a second one on the same book is the first after a crash.
-func booked(t *testing.T, book string, change ...func(*Config)) *world {
+func booked(t *testing.T, book string) *world {
 	t.Helper()
-	return newWorld(t, func(cfg *Config) {
-		cfg.Book = book
-		for _, c := range change {
-			c(cfg)
-		}
-	})
+	return newWorld(t, func(cfg *Config) { cfg.Book = book })
 }
 
 func TestBookOutlivesTheProcess(t *testing.T) {

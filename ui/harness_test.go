@@ -83,9 +83,9 @@ func (r recorder) awaitShown(t testing.TB, s Screen) {
 	})
 }
 
-func (r recorder) awaitState(t testing.TB, fits func(State) bool) State {
+func (r recorder) awaitState(t testing.TB, fits func(State) bool) {
 	t.Helper()
-	return r.await(t, "state", func(h happening) bool { return fits(h.state) }).state
+	r.await(t, "state", func(h happening) bool { return fits(h.state) })
 }
 
 // stand is a running hub behind a real server.

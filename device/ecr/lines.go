@@ -43,7 +43,7 @@ func keyLines(data []byte) lineMap {
 				key = table + "." + key
 			}
 			lines[key] = line
-			inner(lines, data, key, line, e.Value())
+			inner(lines, data, key, e.Value())
 			continue
 		default:
 			continue
@@ -54,7 +54,7 @@ func keyLines(data []byte) lineMap {
 }
 
 // inner gives the keys of inline tables and of lists of them the line on which they stand.
-func inner(lines lineMap, data []byte, key string, line int, value *unstable.Node) {
+func inner(lines lineMap, data []byte, key string, value *unstable.Node) {
 	it := value.Children()
 	for i := 0; it.Next(); i++ {
 		n := it.Node()
@@ -62,9 +62,9 @@ func inner(lines lineMap, data []byte, key string, line int, value *unstable.Nod
 		case value.Kind == unstable.InlineTable && n.Kind == unstable.KeyValue:
 			sub, at := dotted(data, n.Key())
 			lines[key+"."+sub] = at
-			inner(lines, data, key+"."+sub, at, n.Value())
+			inner(lines, data, key+"."+sub, n.Value())
 		case value.Kind == unstable.Array && n.Kind == unstable.InlineTable:
-			inner(lines, data, key+"."+strconv.Itoa(i), line, n)
+			inner(lines, data, key+"."+strconv.Itoa(i), n)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func TestTwoRelaysOneStore(t *testing.T) {
 		t.Errorf("took %v: the wake-up was lost", d)
 	}
 	p := dial(t, one, c)
-	p.hello(nil, relay.Head{JournalID: "j"}, nil)
+	p.hello(relay.Head{JournalID: "j"}, nil)
 	await(a, func(e relay.Disconnected) bool { return true })
 	a.stop()
 	if err := two.RevokeTerminal(t.Context(), "K001"); err != nil {

@@ -256,7 +256,7 @@ func TestRotateOverlaps(t *testing.T) {
 		}
 	}
 	open := dial(t, r, first)
-	open.hello(nil, relay.Head{JournalID: "j"}, nil)
+	open.hello(relay.Head{JournalID: "j"}, nil)
 	unused := rotate(time.Hour)
 	renewed := rotate(time.Hour) // the first one was never used, so the kiosk still has the token before
 	if !opens(t, r, first) || opens(t, r, unused) || !opens(t, r, renewed) {
@@ -265,7 +265,7 @@ func TestRotateOverlaps(t *testing.T) {
 	r.stop()
 	r = startRelay(t, dir, adjust)
 	open = dial(t, r, first)
-	open.hello(nil, relay.Head{JournalID: "j"}, nil)
+	open.hello(relay.Head{JournalID: "j"}, nil)
 	if !opens(t, r, renewed) || !opens(t, r, first) { // asking for the head is no connection
 		t.Error("after a restart")
 	}
@@ -279,7 +279,7 @@ func TestRotateOverlaps(t *testing.T) {
 
 	last := rotate(time.Hour)
 	open = dial(t, r, renewed)
-	open.hello(nil, relay.Head{JournalID: "j", Seq: 1}, nil)
+	open.hello(relay.Head{JournalID: "j", Seq: 1}, nil)
 	ahead.Store(int64(time.Hour + time.Second))
 	if code := open.closed(); code != relay.CloseRevoked {
 		t.Errorf("an old token's time is over: code %d", code)
@@ -288,7 +288,7 @@ func TestRotateOverlaps(t *testing.T) {
 		t.Error("after the old token's time")
 	}
 	open = dial(t, r, last)
-	open.hello(nil, relay.Head{JournalID: "j", Seq: 2}, nil)
+	open.hello(relay.Head{JournalID: "j", Seq: 2}, nil)
 	rotate(0)
 	if code := open.closed(); code != relay.CloseRevoked {
 		t.Errorf("rotated at once: code %d", code)

@@ -162,7 +162,7 @@ func TestMerchantCanary(t *testing.T) {
 	a := startAgent(t, r, c, newMemory("j1"), func(cfg *relay.Config) { cfg.CanaryEvery = time.Hour })
 	own := await[relay.CanaryReturned](a, nil)
 	p := dial(t, r, neighbour)
-	if w := p.hello(nil, relay.Head{JournalID: "j2"}, nil); w.Terminal != "SzAwMg" {
+	if w := p.hello(relay.Head{JournalID: "j2"}, nil); w.Terminal != "SzAwMg" {
 		t.Errorf("the relay calls the terminal %q", w.Terminal)
 	}
 	next[relay.Delivery](p) // its mark

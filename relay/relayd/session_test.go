@@ -83,10 +83,10 @@ func (p *peer) closed() int {
 	}
 }
 
-// hello greets with a journal head and returns the welcome; a brand-new terminal's mark and caught_up are read too.
-func (p *peer) hello(position *relay.Position, head relay.Head, supersedes *relay.Head) relay.Welcome {
+// hello greets with a journal head and without a position, as a new terminal does, and returns the welcome.
+func (p *peer) hello(head relay.Head, supersedes *relay.Head) relay.Welcome {
 	p.t.Helper()
-	p.send(relay.Hello{Position: position, Journal: head, Supersedes: supersedes})
+	p.send(relay.Hello{Journal: head, Supersedes: supersedes})
 	return next[relay.Welcome](p)
 }
 
@@ -95,9 +95,9 @@ func TestReplacedRevokedRotatedShutdown(t *testing.T) {
 	c := r.add("K001")
 	head := relay.Head{JournalID: "j"}
 	first := dial(t, r, c)
-	first.hello(nil, head, nil)
+	first.hello(head, nil)
 	second := dial(t, r, c)
-	second.hello(nil, head, nil)
+	second.hello(head, nil)
 	if code := first.closed(); code != relay.CloseReplaced {
 		t.Errorf("replaced: code %d", code)
 	}
@@ -110,7 +110,7 @@ func TestReplacedRevokedRotatedShutdown(t *testing.T) {
 	}
 	mustPost(t, c.HookURL, "the route is still the old one")
 	third := dial(t, r, renewed)
-	third.hello(nil, head, nil)
+	third.hello(head, nil)
 	if err := r.RevokeTerminal(t.Context(), "K001"); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestReplacedRevokedRotatedShutdown(t *testing.T) {
 	}
 	again := r.add("K001") // a revoked terminal can be added anew
 	fourth := dial(t, r, again)
-	fourth.hello(nil, head, nil)
+	fourth.hello(head, nil)
 	r.stop()
 	if code := fourth.closed(); code != websocket.CloseGoingAway {
 		t.Errorf("shutdown: code %d", code)
@@ -151,7 +151,7 @@ func TestJournalHead(t *testing.T) {
 		{"after", at("k", 2), nil, ptr(at("k", 2))},
 	} {
 		p := dial(t, r, c)
-		w := p.hello(nil, step.head, step.supersedes)
+		w := p.hello(step.head, step.supersedes)
 		if (w.Head == nil) != (step.wantBefore == nil) || w.Head != nil && *w.Head != *step.wantBefore {
 			t.Errorf("%s: welcome names %+v, want %+v", step.name, w.Head, step.wantBefore)
 		}
@@ -200,7 +200,7 @@ func TestWindow(t *testing.T) {
 	}
 	p := dial(t, r, c)
 	head := relay.Head{JournalID: "j"}
-	p.hello(nil, head, nil)
+	p.hello(head, nil)
 	var got []relay.Delivery
 	for range 3 {
 		got = append(got, next[relay.Delivery](p))
@@ -226,7 +226,7 @@ func TestFullWindowSendsNothing(t *testing.T) {
 		mustPost(t, c.HookURL, fmt.Sprint(i))
 	}
 	p := dial(t, r, c)
-	p.hello(nil, relay.Head{JournalID: "j"}, nil)
+	p.hello(relay.Head{JournalID: "j"}, nil)
 	for range 3 {
 		next[relay.Delivery](p)
 	}
@@ -270,7 +270,7 @@ func TestForgedAndOldCanaries(t *testing.T) {
 		t.Fatalf("status %d", status)
 	}
 	p := dial(t, r, c)
-	p.hello(nil, relay.Head{JournalID: "j"}, nil)
+	p.hello(relay.Head{JournalID: "j"}, nil)
 	if d := next[relay.Delivery](p); d.Kind != relay.KindMark {
 		t.Errorf("got %+v, want the mark only", d)
 	}
@@ -297,7 +297,7 @@ func TestManyIdleTerminals(t *testing.T) {
 	var peers []*peer
 	for i := range 50 {
 		p := dial(t, r, r.add(fmt.Sprintf("kiosk %d/ü", i)))
-		p.hello(nil, relay.Head{JournalID: "j"}, nil)
+		p.hello(relay.Head{JournalID: "j"}, nil)
 		next[relay.Delivery](p)
 		next[relay.CaughtUpMessage](p)
 		peers = append(peers, p)

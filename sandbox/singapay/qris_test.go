@@ -34,7 +34,7 @@ func TestQRIS(t *testing.T) {
 			t.Errorf("%s = %v, want %v", path, got, want)
 		}
 	}
-	if r.path != "/hook?from=sp" || !signed(r, testSecret) {
+	if r.path != "/hook?from=sp" || !signed(r) {
 		t.Error(r.path)
 	}
 	if got := w.api("GET", show, ""); at(got, "status") != "paid" || at(got, "payment_date") == nil {
@@ -75,7 +75,7 @@ func TestQRISOnceMore(t *testing.T) {
 	w.act("Q-2", Pay, "")
 	w.run()
 	all := w.only("qris-acquirer-transaction")
-	if last := all[len(all)-1]; at(last.tree, "data.transaction.total_amount.value") != 8000.0 || !signed(last, testSecret) {
+	if last := all[len(all)-1]; at(last.tree, "data.transaction.total_amount.value") != 8000.0 || !signed(last) {
 		t.Errorf("%s", last.body)
 	}
 	for body, field := range map[string]string{

@@ -46,7 +46,7 @@ func TestPaymentWebhook(t *testing.T) {
 			t.Errorf("%s = %v, want %v", path, got, want)
 		}
 	}
-	if r.path != "/hook?from=sp" || !signed(r, testSecret) || r.header.Get("X-PARTNER-ID") != testKey ||
+	if r.path != "/hook?from=sp" || !signed(r) || r.header.Get("X-PARTNER-ID") != testKey ||
 		r.header.Get("X-Timestamp") != strconv.FormatInt(w.clock.Now().Unix(), 10) || len(r.header.Get("X-Signature")) != 128 {
 		t.Error(r.path, r.header)
 	}
@@ -94,14 +94,14 @@ func TestCustomerIsTold(t *testing.T) {
 func TestFormsOfWebhooks(t *testing.T) {
 	w := paidWorld(t, func(c *Config) { c.PlainWire, c.OmitEvent, c.ClosePaid = true, true, true })
 	r := w.got[len(w.got)-1]
-	if r.tree["event"] != nil || r.tree["timestamp"] != nil || !bytes.Contains(r.body, []byte("Café")) || !signed(r, testSecret) {
+	if r.tree["event"] != nil || r.tree["timestamp"] != nil || !bytes.Contains(r.body, []byte("Café")) || !signed(r) {
 		t.Errorf("%s", r.body)
 	}
 	if at(r.tree, "data.payment.additional_info.payment_link.status") != "closed" || w.Payments()[0].Status != "closed" {
 		t.Error("not closed")
 	}
 	w = paidWorld(t, func(c *Config) { c.Hash = HashRaw })
-	if r := w.got[len(w.got)-1]; signed(r, testSecret) {
+	if r := w.got[len(w.got)-1]; signed(r) {
 		t.Error("hashed sorted, not raw")
 	}
 }
@@ -132,8 +132,8 @@ func TestFaultsOfWebhooks(t *testing.T) {
 		t.Run(string(tc.fault.Kind)+tc.fault.Value, func(t *testing.T) {
 			w := paidWorld(t, nil, tc.fault)
 			r := w.got[len(w.got)-1]
-			if at(r.tree, tc.path) != tc.want || signed(r, testSecret) != tc.verifies {
-				t.Errorf("%v, verifies %v: %s", at(r.tree, tc.path), signed(r, testSecret), r.body)
+			if at(r.tree, tc.path) != tc.want || signed(r) != tc.verifies {
+				t.Errorf("%v, verifies %v: %s", at(r.tree, tc.path), signed(r), r.body)
 			}
 			stamp, _ := strconv.ParseInt(r.header.Get("X-Timestamp"), 10, 64)
 			off := map[FaultKind]int64{FaultStale: -600, FaultFuture: 3600, FaultUnsigned: -w.clock.Now().Unix()}[tc.fault.Kind]
@@ -214,7 +214,7 @@ func TestRetries(t *testing.T) {
 	w.act("R-1", Pay, "VA_BRI")
 	w.run()
 	w.later(10 * time.Minute)
-	if len(w.got) != 10 || !signed(w.got[9], testSecret) || w.got[9].header.Get("X-Timestamp") == w.got[0].header.Get("X-Timestamp") {
+	if len(w.got) != 10 || !signed(w.got[9]) || w.got[9].header.Get("X-Timestamp") == w.got[0].header.Get("X-Timestamp") {
 		t.Error(len(w.got), "deliveries; each is to be signed afresh")
 	}
 }
@@ -278,7 +278,7 @@ func TestInquiry(t *testing.T) {
 	p := w.act("R-1", Pick, "ALFAMART")
 	w.run()
 	all := w.only("payment-link-inquiry")
-	if len(all) != 1 || all[0].path != "/inquiry" || !signed(all[0], testSecret) {
+	if len(all) != 1 || all[0].path != "/inquiry" || !signed(all[0]) {
 		t.Fatal(all)
 	}
 	history := at(all[0].tree, "data.payment_link_history")
@@ -316,7 +316,7 @@ func TestExpiryBatch(t *testing.T) {
 	}
 	w.later(2 * time.Minute)
 	all := w.only("transaction-expiration")
-	if len(all) != 1 || all[0].path != "/expired" || !signed(all[0], testSecret) {
+	if len(all) != 1 || all[0].path != "/expired" || !signed(all[0]) {
 		t.Fatal(len(all))
 	}
 	data := at(all[0].tree, "data")

@@ -171,7 +171,7 @@ func configure(t *testing.T, m *machine, s *stage) {
 	if out := m.run(t, "kiosk-relay", "terminal", "code", terminal, "--json"); json.Unmarshal([]byte(out), &enrolment) != nil || enrolment.Code == "" {
 		t.Fatal(out)
 	}
-	m.write(t, "/root/fleet/axs.secret", string(s.axsSecret.Reveal())+"\n", "root")
+	m.write(t, "/root/fleet/axs.secret", string(s.axsSecret.Reveal())+"\n")
 	m.write(t, "/root/fleet/fleet.toml", fmt.Sprintf(`secret_file = "axs.secret"
 [relay]
 url = "ws://%s"
@@ -181,7 +181,7 @@ client_id = %q
 query_url = "%s/api/hpp/v2/transaction"
 [display]
 merchant_name = "Kopi"
-`, relayAddr, gatewayURL, linkID, clientID, gatewayURL), "root")
+`, relayAddr, gatewayURL, linkID, clientID, gatewayURL))
 	out := m.run(t, "kiosk-agent", "init", "--fleet", "/root/fleet/fleet.toml", "--code", enrolment.Code)
 	for _, want := range []string{terminal + " is enrolled", "/etc/kiosk-agent/config.toml: ok", "systemctl restart kiosk-agent", "kiosk-agent doctor"} {
 		if !strings.Contains(out, want) {
@@ -204,11 +204,11 @@ merchant_name = "Kopi"
 // seals puts the AXS secret into a sealed credential.
 func seals(t *testing.T, m *machine, s *stage) {
 	t.Helper()
-	m.write(t, "/root/plain", string(s.axsSecret.Reveal()), "root")
+	m.write(t, "/root/plain", string(s.axsSecret.Reveal()))
 	m.run(t, "systemd-creds", "encrypt", "--with-key=host", "--name=axs.secret", "/root/plain", "/etc/kiosk-agent/axs.secret.cred")
 	m.run(t, "rm", "/root/plain", "/etc/kiosk-agent/axs.secret")
 	m.write(t, "/etc/systemd/system/kiosk-agent.service.d/credentials.conf",
-		"[Service]\nLoadCredentialEncrypted=axs.secret:/etc/kiosk-agent/axs.secret.cred\n", "root")
+		"[Service]\nLoadCredentialEncrypted=axs.secret:/etc/kiosk-agent/axs.secret.cred\n")
 	text := m.read(t, "/etc/kiosk-agent/config.toml")
 	text = strings.Replace(text, "file:/etc/kiosk-agent/axs.secret", "credential:axs.secret", 1)
 	if err := os.WriteFile(m.root+"/etc/kiosk-agent/config.toml", []byte(text), 0o640); err != nil {
@@ -240,7 +240,7 @@ func mustRun(t *testing.T, m *machine, version string) {
 func stuckIsRestarted(t *testing.T, m *machine, unit string, watchdogSec int) {
 	t.Helper()
 	dropIn := "/etc/systemd/system/" + unit + ".d/watchdog.conf"
-	m.write(t, dropIn, fmt.Sprintf("[Service]\nWatchdogSec=%d\n", watchdogSec), "root")
+	m.write(t, dropIn, fmt.Sprintf("[Service]\nWatchdogSec=%d\n", watchdogSec))
 	m.run(t, "systemctl", "daemon-reload")
 	m.run(t, "systemctl", "restart", unit)
 	pid := m.show(t, unit, "MainPID")

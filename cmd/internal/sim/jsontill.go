@@ -153,7 +153,7 @@ func (t *jsonTill) starts(s *sale, tries int) {
 	t.ask(func(to engine.Ticket) engine.Event {
 		w.agent.starts[to] = s
 		return engine.StartAsked{Till: t.name, To: to, Request: payment.Request{Reference: s.reference, Money: s.money, Timeout: s.timeout}}
-	}, func(ans engine.Answer) { t.started(s, ans, tries) })
+	}, func(ans engine.Answer) { t.started(s, ans) })
 	w.after(w.between(3*time.Second, 8*time.Second), func() {
 		if t.waits(s) {
 			t.starts(s, tries+1) // no answer yet: the same request again
@@ -173,7 +173,7 @@ func (t *jsonTill) asksAgain() {
 }
 
 // started takes the answer to a start.
-func (t *jsonTill) started(s *sale, ans engine.Answer, tries int) {
+func (t *jsonTill) started(s *sale, ans engine.Answer) {
 	w := t.w
 	if ans.Err != nil {
 		code := payment.CodeOf(ans.Err)
