@@ -70,6 +70,19 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// TestFirstCodeFits: type is fitted with the clock's time in its place, also on the first countdown of a page.
+func TestFirstCodeFits(t *testing.T) {
+	s := newStand(t, testConfig(), nil)
+	tb := newTab(t, size{1080, 1920, 1})
+	tb.sign(s)
+	screen := scenes()["pay-wallet"]
+	s.Show(screen)
+	s.events.awaitShown(t, screen)
+	if found := evaluate[[]string](tb, findCutOff); len(found) > 0 {
+		t.Errorf("cut off: %q", found)
+	}
+}
+
 // ordinary keeps all but the rarest of the screens that the page shows by itself.
 func ordinary(name string) string {
 	if name == KindChecking || name == "moved" || name == "too_small" || name == "pay-large" {

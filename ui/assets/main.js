@@ -45,12 +45,13 @@ function due() {
 
 function paint(kind = due()) {
   showing = kind;
+  if (counting()) tickClock(); // before type is fitted: a clock without its time is lower
   if (kind === 'pay' && !showPay(screen)) showing = kind = 'wait';
   if (kind === 'wait' || kind === 'moved') showNotice(kind);
   else if (kind === 'out_of_service' && screen.reason === 'code_too_small') showNotice('too_small', screen);
   else if (kind === 'choose') showChoice(screen, choose);
   else if (kind !== 'pay') showNotice(kind, screen);
-  if (counting()) { tickClock(); nextFrame(); }
+  if (counting()) nextFrame();
   confirm();
 }
 
