@@ -26,6 +26,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"kiosk-agent/internal/crowd"
 	"kiosk-agent/internal/guard"
 	"kiosk-agent/internal/secret"
 )
@@ -69,6 +70,10 @@ const (
 	storeTimeout  = 5 * time.Second
 	hookTimeout   = 2500 * time.Millisecond // gateways want an answer within 3 s: a 503 is tried again more often than silence
 	shutdownGrace = 10 * time.Second
+
+	// maxStrangers bounds the connections of one listener that are no terminals' streams: gateways', proxies' and strangers'. Terminals'
+	// canaries are among them, one connection each, where no proxy stands in front.
+	maxStrangers = 8192
 )
 
 func (c Config) withDefaults() Config {
@@ -187,6 +192,8 @@ func (s *Server) bind() (err error) {
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 	}
+	crowd.Bound(s.public, maxStrangers)
+	crowd.Bound(s.admin, maxStrangers)
 	return nil
 }
 

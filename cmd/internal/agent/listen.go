@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"time"
 
+	"kiosk-agent/internal/crowd"
 	"kiosk-agent/internal/secret"
 )
 
@@ -116,11 +117,23 @@ func (a *Agent) MetricsURL() string {
 	return "http://" + a.metricsLn.Addr().String()
 }
 
-func serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+// maxStrangers bounds the connections of one listener that are no WebSockets. Without it, any program of this machine could make the
+// agent need more memory than its unit allows, without a token.
+const maxStrangers = 256
+
+// newServer is bounded in what a peer can make it hold, and for how long. A WebSocket has its own times once it is one.
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), ConnContext: withPeer,
 	}
+	crowd.Bound(srv, maxStrangers)
+	return srv
+}
+
+func serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+	srv := newServer(h, log)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
 	select {

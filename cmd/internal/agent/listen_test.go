@@ -1,0 +1,60 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// TestStrangersAreBounded: who has no token holds no more than maxStrangers connections of a listener, whatever he begins and does not
+// end, and who comes after him is served.
+func TestStrangersAreBounded(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no token", http.StatusUnauthorized) })
+		done <- serve(ctx, ln, refuse, slog.New(slog.DiscardHandler))
+	}()
+	var held []net.Conn
+	for range 2 * maxStrangers {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		held = append(held, c)
+		fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: 200000\r\n\r\nx", ln.Addr())
+	}
+	resp, err := http.Get("http://" + ln.Addr().String())
+	if err != nil {
+		t.Fatalf("who comes after them is not served: %v", err)
+	}
+	resp.Body.Close()
+	for i, c := range held[:maxStrangers] {
+		_ = c.SetReadDeadline(time.Now().Add(time.Second))
+		if _, err := io.Copy(io.Discard, c); err != nil {
+			if e, ok := err.(net.Error); ok && e.Timeout() {
+				t.Fatalf("connection %d of %d is still open", i, len(held))
+			}
+		}
+	}
+	if srv := newServer(nil, slog.New(slog.DiscardHandler)); srv.ReadTimeout == 0 || srv.WriteTimeout == 0 {
+		t.Error("a request, or an answer that nobody reads, may take for ever")
+	}
+	for _, c := range held {
+		c.Close()
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
