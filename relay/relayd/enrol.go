@@ -15,7 +15,8 @@ import (
 	"kiosk-agent/internal/secret"
 )
 
-// Enrolment requests of all senders together. No guess hits 128 bits; this bounds the load.
+// Enrolment requests of all senders together that bring no code of ours. No guess hits 128 bits; this bounds the load. One that brings a
+// code is not counted, so that strangers cannot keep a kiosk from enrolling.
 const (
 	enrolRate  = 5
 	enrolBurst = 50
@@ -61,11 +62,11 @@ func (s *Server) serveEnrol(w http.ResponseWriter, r *http.Request) {
 		unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down", retryDown)
 		return
 	}
-	if !s.enrolments.AllowN(s.cfg.Now(), 1) {
+	code, err := readEnrol(http.MaxBytesReader(w, r.Body, maxEnrolBody))
+	if !s.holdsCode(code) && !s.enrolments.AllowN(s.cfg.Now(), 1) {
 		unavailable(w, http.StatusTooManyRequests, "too many requests", retryRate)
 		return
 	}
-	code, err := readEnrol(http.MaxBytesReader(w, r.Body, maxEnrolBody))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -83,6 +84,12 @@ func (s *Server) serveEnrol(w http.ResponseWriter, r *http.Request) {
 		s.log.Info("terminal enrolled", "terminal", c.ID)
 		writeJSON(w, http.StatusOK, secretsOf(c))
 	}
+}
+
+// holdsCode is whether some terminal waits for this code: a look into memory.
+func (s *Server) holdsCode(code string) bool {
+	h, ok := codeHash(code)
+	return ok && s.terminals.byCode(h) != nil
 }
 
 // readEnrol reads exactly one JSON object with a code. Its errors quote nothing.

@@ -177,6 +177,15 @@ func TestEnrolRateLimit(t *testing.T) {
 	if status, _ := enrol(t, r, asCode("x"), nil); status != http.StatusTooManyRequests {
 		t.Errorf("status %d, want 429", status)
 	}
+	if status, _ := enrol(t, r, "no JSON", nil); status != http.StatusTooManyRequests {
+		t.Errorf("rubbish: status %d, want 429", status)
+	}
+	r.add("K001")
+	code := r.code("K001")
+	enrolled(t, r, code) // strangers do not keep the kiosk out
+	if status, _ := enrol(t, r, asCode(code), nil); status != http.StatusTooManyRequests {
+		t.Errorf("a used code: status %d, want 429", status)
+	}
 }
 
 // TestEnrolOnce: of many at the same time, one is the terminal.

@@ -35,13 +35,14 @@ type readiness struct {
 	good bool
 }
 
-func (r *readiness) check(ctx context.Context, now time.Time, ask func(context.Context) error) bool {
+func (r *readiness) check(ctx context.Context, now func() time.Time, ask func(context.Context) error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if age := now.Sub(r.at); age < 0 || age >= time.Second {
+	if age := now().Sub(r.at); age < 0 || age >= time.Second {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
-		r.good, r.at = ask(ctx) == nil, now
+		r.good = ask(ctx) == nil
+		r.at = now() // when it was answered: who waited meanwhile has this answer too
 	}
 	return r.good
 }
@@ -51,7 +52,7 @@ func (r *readiness) check(ctx context.Context, now time.Time, ask func(context.C
 // because terminals can still be served; it shows in the metrics and as 503 to each hook.
 func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	ask := func(ctx context.Context) error { _, err := s.store.span(ctx); return err }
-	if s.stopping.Load() || s.storeDown.Load() || !s.ready.check(context.WithoutCancel(r.Context()), time.Now(), ask) {
+	if s.stopping.Load() || s.storeDown.Load() || !s.ready.check(context.WithoutCancel(r.Context()), time.Now, ask) {
 		unavailable(w, http.StatusServiceUnavailable, "not ready", retryDown)
 		return
 	}
