@@ -37,7 +37,12 @@ func (s *session) greet(ctx context.Context) error {
 	if err != nil {
 		return s.storeDown("store the journal head", err)
 	}
-	if !stored {
+	switch {
+	case stored && known != nil && hello.Supersedes != nil && *hello.Supersedes == *known && hello.Journal != *known:
+		// The only trace outside the kiosk: whoever has the token could do it, also to hide that a journal was cut.
+		s.log.Warn("the terminal's journal has taken the place of the one that was known here", "was", known.JournalID, "was_seq", known.Seq,
+			"is", hello.Journal.JournalID, "is_seq", hello.Journal.Seq)
+	case !stored:
 		s.log.Warn("the terminal's journal is not the one known here, or older: rolled back, lost or cloned")
 	}
 	if err := s.srv.terminals.settle(ctx, s.term.ID, s.token); err != nil {

@@ -162,6 +162,10 @@ func TestJournalHead(t *testing.T) {
 		}
 		_ = p.conn.Close()
 	}
+	const said = `place of the one that was known here" terminal=K001 was=j was_seq=9 is=k is_seq=1`
+	if n := strings.Count(r.log.String(), "has taken the place"); n != 1 || !strings.Contains(r.log.String(), said) {
+		t.Errorf("the log tells of %d journals that took another's place, want one: …%s", n, said)
+	}
 }
 
 func ptr[T any](v T) *T { return &v }
