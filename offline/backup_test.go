@@ -362,3 +362,40 @@ func TestRestoreByRoot(t *testing.T) {
 		}
 	}
 }
+
+// TestRestoreFollowsNoLink: the directory is the agent's user's, and root restores there. A link into a file of root's must neither be
+// written through nor have that file given away.
+func TestRestoreFollowsNoLink(t *testing.T) {
+	path, _ := sample(t)
+	backup, victim := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "shadow")
+	if _, err := Backup(path, backup, nil); err != nil {
+		t.Fatal(err)
+	}
+	const text = "root:secret\n"
+	must(t, os.WriteFile(victim, []byte(text), 0o600))
+	before, err := os.Stat(victim)
+	must(t, err)
+	if os.Geteuid() == 0 {
+		must(t, os.Chown(path, 12345, 23456))
+	}
+	untouched := func(name string) {
+		t.Helper()
+		after, err := os.Stat(victim)
+		got, rerr := os.ReadFile(victim)
+		if err != nil || rerr != nil || string(got) != text || ownerOf(after) != ownerOf(before) {
+			t.Errorf("through %s: %q, %+v, %v, %v", name, got, ownerOf(after), err, rerr)
+		}
+	}
+	for _, part := range []string{".id.new", ".new", ".new-wal"} {
+		must(t, os.Symlink(victim, path+part))
+	}
+	if _, err := Restore(backup, path, restoredAt, nil); err != nil {
+		t.Errorf("links that a restoration would replace keep it from its work: %v", err)
+	}
+	untouched("a part")
+	must(t, os.Remove(path+".lock"), os.Symlink(victim, path+".lock"))
+	if _, err := Restore(backup, path, restoredAt, nil); err == nil || !strings.Contains(err.Error(), "is a link") {
+		t.Errorf("a lock that is a link: %v", err)
+	}
+	untouched("the lock")
+}

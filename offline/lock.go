@@ -19,6 +19,9 @@ var errHeld = errors.New("held by another process")
 func lockFile(path string) (*os.File, error) {
 	name := path + ".lock"
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, fileMode)
+	if err == nil {
+		err = ownFile(f, name)
+	}
 	if err != nil {
 		return nil, failure(path, "cannot open the lock file", err)
 	}
@@ -37,6 +40,22 @@ func lockFile(path string) (*os.File, error) {
 		return nil, failure(path, "cannot lock", err)
 	}
 	return f, nil
+}
+
+// ownFile closes f again unless it is the regular file of this very name. Behind a link is somebody else's file, and restore, run by root
+// in the agent's directory, must not write into what the agent's user has linked there.
+func ownFile(f *os.File, name string) error {
+	opened, err := f.Stat()
+	if err == nil {
+		var named os.FileInfo
+		if named, err = os.Lstat(name); err == nil && (!named.Mode().IsRegular() || !os.SameFile(opened, named)) {
+			err = errors.New("it is a link, or no regular file: remove it")
+		}
+	}
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return nil
 }
 
 func writePID(f *os.File) error {

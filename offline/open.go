@@ -304,7 +304,11 @@ func isID(s string) bool {
 
 // writeMarker replaces the file whole or not at all.
 func writeMarker(name, id string) error {
-	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)
+	// Of a time that was cut off, or a link into somebody else's file.
+	if err := removeFile(name + ".new"); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return err
 	}

@@ -83,14 +83,15 @@ func replaceable(dst, backup string) (owner, error) {
 	return ownerOf(at), nil
 }
 
-// owner is the user to whom new files are given when root makes them.
+// owner is the user to whom new files are given when root makes them. The directory is that user's: a link that he has put there is
+// never followed, or root would give him the file that it names.
 type owner struct{ uid, gid int }
 
 func (o owner) take(name string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	return failure(name, "give it to the agent's user", os.Chown(name, o.uid, o.gid))
+	return failure(name, "give it to the agent's user", os.Lchown(name, o.uid, o.gid))
 }
 
 // stage makes a whole journal of this version from the backup, under another name.
