@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"kiosk-agent/internal/guard"
 	"kiosk-agent/ui/qr"
@@ -31,6 +32,7 @@ type Hub struct {
 	metrics metrics
 	page    page
 	guard   guard.Policy
+	refused rate.Sometimes // of the log: who has no token must not be able to push everything else out of it
 
 	wake chan struct{} // Show has put something into next; one token is enough, the newest wins
 	in   chan arrival
@@ -79,8 +81,9 @@ func NewHub(cfg Config, ev Events, log *slog.Logger, reg prometheus.Registerer) 
 	}
 	return &Hub{
 		cfg: cfg, ev: ev, log: log, metrics: m, page: page,
-		guard: guard.Policy{Hosts: cfg.Hosts, Origins: cfg.Origins, SameOrigin: true},
-		wake:  make(chan struct{}, 1), in: make(chan arrival), done: make(chan struct{}),
+		guard:   guard.Policy{Hosts: cfg.Hosts, Origins: cfg.Origins, SameOrigin: true},
+		refused: rate.Sometimes{First: 10, Interval: time.Second},
+		wake:    make(chan struct{}, 1), in: make(chan arrival), done: make(chan struct{}),
 		next: timed{Screen: Screen{Kind: KindOutOfService, Reason: "starting"}},
 	}, nil
 }

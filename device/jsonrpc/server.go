@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"kiosk-agent/device"
 	"kiosk-agent/internal/guard"
@@ -35,6 +37,8 @@ type Server struct {
 	log      *slog.Logger
 	metrics  *metrics
 
+	refusals rate.Sometimes // of the log: who has no token must not be able to push everything else out of it
+
 	ctx  context.Context // ends every session
 	stop context.CancelFunc
 	wg   sync.WaitGroup // requests that are in serve
@@ -58,6 +62,7 @@ func New(cfg Config, payments device.Payments, terminal device.Terminal, log *sl
 	s := &Server{
 		cfg: cfg.withDefaults(), policy: guard.Policy{Hosts: cfg.Hosts, Origins: cfg.AllowedOrigins},
 		payments: payments, terminal: terminal, log: log, metrics: m, conns: make(map[string]int),
+		refusals: rate.Sometimes{First: 10, Interval: time.Second},
 	}
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout: s.cfg.WriteWait,
@@ -139,10 +144,10 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r, till)
 }
 
-// refuse answers in plain text. Neither the answer nor the log holds anything that the client sent, but for what the guard quotes.
+// refuse answers in plain text. The metric counts each, the log tells one a second. Neither the answer nor the log holds anything that the client sent, but for what the guard quotes.
 func (s *Server) refuse(w http.ResponseWriter, status int, reason, text string) {
 	s.metrics.refused.WithLabelValues(reason).Inc()
-	s.log.Warn("till connection refused", "status", status, "reason", reason, "detail", text)
+	s.refusals.Do(func() { s.log.Warn("till connection refused", "status", status, "reason", reason, "detail", text) })
 	http.Error(w, text, status)
 }
 
