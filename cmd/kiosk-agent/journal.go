@@ -82,7 +82,7 @@ func newJournalList() *cobra.Command {
 		Use: "list", Short: "List payments, newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withJournal(cmd, func(_ *config.Config, j *offline.Reader) error {
-				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+				w := tabwriter.NewWriter(legible{cmd.OutOrStdout()}, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(w, "TIME\tTILL\tREFERENCE\tAMOUNT\tSTATUS\tTOLD\tPAYMENT")
 				err := eachPayment(j, limit, func(p payment.Payment) error {
 					_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.CreatedAt.Local().Format(time.DateTime), p.Till, p.Reference,
@@ -119,7 +119,7 @@ func newJournalShow() *cobra.Command {
 				if !ok {
 					return failed(fmt.Errorf("no payment %.60q in this journal (kiosk-agent journal list shows them)", args[0]))
 				}
-				return failed(timeline.Print(cmd.OutOrStdout(), p, facts))
+				return failed(timeline.Print(legible{cmd.OutOrStdout()}, p, facts))
 			})
 		},
 	}
@@ -203,7 +203,10 @@ func relayHead(ctx context.Context, c *config.Config) (*payment.Head, error) {
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+string(token.Reveal()))
-	client := http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := http.Client{
+		Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{DisableKeepAlives: true}, // no proxy, whatever the environment says: the token is for the relay alone
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err

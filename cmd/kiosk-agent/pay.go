@@ -219,17 +219,18 @@ func (p *payer) reconnect(ctx context.Context, pay device.Payment, deadline <-ch
 
 // finish prints the outcome, acknowledges it and picks the exit code.
 func (p *payer) finish(ctx context.Context, client *tillclient.Client, pay device.Payment) error {
-	fmt.Fprintf(p.out, "\n%s: %s", p.money, pay.Status)
+	out := legible{p.out}
+	fmt.Fprintf(out, "\n%s: %s", p.money, pay.Status)
 	if pay.Scheme != "" {
-		fmt.Fprintf(p.out, " with %s", pay.Scheme)
+		fmt.Fprintf(out, " with %s", pay.Scheme)
 	}
 	if pay.Reason != nil {
-		fmt.Fprintf(p.out, " – %s", pay.Reason.Message)
+		fmt.Fprintf(out, " – %s", pay.Reason.Message)
 	}
 	for _, f := range pay.Flags {
-		fmt.Fprintf(p.out, " [%s]", f)
+		fmt.Fprintf(out, " [%s]", f)
 	}
-	fmt.Fprintln(p.out)
+	fmt.Fprintln(out)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := client.Call(ctx, "payment.acknowledge", map[string]any{"id": pay.ID, "revision": pay.Revision}, nil); err != nil {

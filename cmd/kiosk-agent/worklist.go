@@ -41,7 +41,7 @@ func newWorklist() *cobra.Command {
 					enc.SetIndent("", "  ")
 					return failed(enc.Encode(todo))
 				}
-				return failed(printWork(cmd.OutOrStdout(), todo, time.Now()))
+				return failed(printWork(legible{cmd.OutOrStdout()}, todo, time.Now()))
 			})
 		},
 	}
