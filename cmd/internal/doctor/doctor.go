@@ -11,6 +11,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -183,5 +186,23 @@ func (p *patient) readConfig() Finding {
 		return f
 	}
 	f.Found = fmt.Sprintf("terminal %s, tag %s, %s", p.cfg.Terminal.ID, p.cfg.TerminalTag(), p.cfg.Payment.Provider)
+	if open := changeable(p.Config); open != "" {
+		f.State, f.Found, f.Do = Wrong, f.Found+"; but everybody on this machine can change "+open+", and with it whom the agent believes", "chmod o-w "+open
+	}
 	return f
+}
+
+// changeable is the configuration's file, or its directory, where anybody may change it: whoever can name another gateway can have any
+// sale approved.
+func changeable(path string) string {
+	if runtime.GOOS == "windows" { // the mode says nothing there
+		return ""
+	}
+	for _, name := range []string{path, filepath.Dir(path)} {
+		info, err := os.Stat(name)
+		if err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+			return name
+		}
+	}
+	return ""
 }

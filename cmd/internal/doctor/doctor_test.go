@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -182,5 +183,29 @@ func TestVersions(t *testing.T) {
 		o := kiosk(t, g.Listener.Addr().String(), "")
 		o.Ask = func(_ context.Context, _, _ string, into any) error { return json.Unmarshal([]byte(answer), into) }
 		find(t, Run(t.Context(), o), "version", want.State, want.Found)
+	}
+}
+
+// TestConfigurationThatAnybodyChanges: whoever can name another gateway can have any sale approved.
+func TestConfigurationThatAnybodyChanges(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the mode says nothing there")
+	}
+	o := kiosk(t, "127.0.0.1:1", "")
+	for _, tc := range []struct {
+		name string
+		mode os.FileMode
+		want State
+	}{
+		{o.Config, 0o640, OK}, {o.Config, 0o642, Wrong}, {o.Config, 0o640, OK},
+		{filepath.Dir(o.Config), 0o757, Wrong}, {filepath.Dir(o.Config), 0o757 | os.ModeSticky, OK}, {filepath.Dir(o.Config), 0o750, OK},
+	} {
+		if err := os.Chmod(tc.name, tc.mode); err != nil {
+			t.Fatal(err)
+		}
+		p := &patient{Options: o}
+		if f := p.readConfig(); f.State != tc.want || (f.State == Wrong) != strings.HasSuffix(f.Do, "chmod o-w "+tc.name) {
+			t.Errorf("%s with %v: %+v", tc.name, tc.mode, f)
+		}
 	}
 }
