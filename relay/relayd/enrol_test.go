@@ -247,7 +247,7 @@ func TestRotateOverlaps(t *testing.T) {
 	dir := t.TempDir()
 	adjust := func(c *Config) {
 		c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-		c.Ping = 20 * time.Millisecond
+		c.Ping = 200 * time.Millisecond // a busy machine lets 60 ms of silence pass for death
 	}
 	r := startRelay(t, dir, adjust)
 	first := r.add("K001")
