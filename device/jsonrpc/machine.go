@@ -27,6 +27,7 @@ type machine struct {
 	size    int                      // of answers
 	heldIDs []string                 // payments that answers describe
 	held    [][]byte                 // changes of those: a batch's answer must precede them
+	early   *payment.Payment         // the newest change of the payment that running is starting: its answer must precede it
 	gone    bool                     // the peer is: no payment is started any more
 	note    func(c *call, o outcome) // told of every call that is over
 }
@@ -48,6 +49,12 @@ func (m *machine) replied(o outcome) (out [][]byte, next *call) {
 		return nil, c
 	}
 	m.running = nil
+	if m.early != nil {
+		if o.payment != m.early.ID || o.tells <= m.early.Revision { // else the answer is newer
+			m.held = append(m.held, paymentChanged(device.ViewFor(*m.early, m.till)))
+		}
+		m.early = nil
+	}
 	if m.current.batch && o.payment != "" {
 		m.heldIDs = append(m.heldIDs, o.payment)
 	}
@@ -71,6 +78,12 @@ func (m *machine) changed(p payment.Payment) (out [][]byte) {
 			m.held = append(m.held, msg)
 			return nil
 		}
+	}
+	// Where the gateway makes the code, the payment is there, and changes, before its start can be answered. A till that hears of it
+	// under an id that nobody has told it must not have to guess. What the newest change replaces is older news.
+	if c := m.running; c != nil && c.starts != "" && c.starts == p.Reference && p.Till == m.till {
+		m.early = &p
+		return nil
 	}
 	return [][]byte{msg}
 }

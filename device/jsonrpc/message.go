@@ -33,6 +33,7 @@ type call struct {
 	fail   error
 	// answerer: has no use without somebody who hears the answer
 	answerer bool
+	starts   string // reference of the payment that it starts; "" = none
 }
 
 // message is one incoming message.
@@ -160,6 +161,9 @@ func (c *call) bind(name string, params json.RawMessage) {
 		return
 	}
 	c.run = run
+	if m.answerer {
+		c.starts = a.text("reference")
+	}
 }
 
 func validID(raw json.RawMessage) bool {

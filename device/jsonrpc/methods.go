@@ -68,6 +68,7 @@ type outcome struct {
 	result  any
 	err     error
 	payment string // the id of the payment that the result describes
+	tells   int64  // its revision
 	again   action // carry this out instead: the answer was too large
 }
 
@@ -75,7 +76,7 @@ func paymentOutcome(e *env, p payment.Payment, err error) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	return outcome{result: device.ViewFor(p, e.till.Name), payment: p.ID}
+	return outcome{result: device.ViewFor(p, e.till.Name), payment: p.ID, tells: p.Revision}
 }
 
 // empty is the result of a method that only says that it is done.

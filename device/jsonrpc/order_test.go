@@ -1,6 +1,7 @@
 package jsonrpc
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -77,6 +78,55 @@ func TestPipelinedRequestsKeepTheirOrder(t *testing.T) {
 	want := "start till-1 R0,cancel till-1 R0,start till-1 R1,get till-1 R1,cancel till-1 nobody,last till-1"
 	if got := strings.Join(r.payments.Calls(), ","); got != want {
 		t.Errorf("carried out %s", got)
+	}
+}
+
+// Where the gateway makes the code, a payment changes before its start is answered: the newest of those changes waits for the answer,
+// other payments' changes do not, and a start that is refused takes none with it, and what is older
+// than the answer is not told.
+func TestAnswerPrecedesEarlyChanges(t *testing.T) {
+	told := func(till, ref string, s payment.Status, revision int64) payment.Payment {
+		return payment.Payment{ID: till + ref, Till: till, Reference: ref, Status: s, Revision: revision}
+	}
+	answer := func(revision int64) outcome {
+		return outcome{result: empty{}, payment: "till-1R0", tells: revision}
+	}
+	for _, tc := range []struct {
+		name, open, close string
+		over              outcome
+		answer, change    string
+	}{
+		{"one", "", "", answer(2), `"id":7`, `"status":"awaiting"`},
+		{"a batch", "[", "]", answer(2), `[{`, `"status":"awaiting"`},
+		{"refused", "", "", outcome{err: &payment.Error{Code: payment.CodeBusy, Op: "start"}}, `"error"`, `"status":"awaiting"`},
+		{"the answer is newer", "", "", answer(3), `"id":7`, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := machine{till: "till-1", maxBatchAnswer: maxBatchAnswer, note: func(*call, outcome) {}}
+			if out, next := m.accept(decode([]byte(tc.open + request(7, "payment.start", start("R0", 1)) + tc.close))); out != nil || next == nil {
+				t.Fatalf("%s, %v", out, next)
+			}
+			for i, s := range []payment.Status{payment.StatusCreated, payment.StatusAwaiting} {
+				if out := m.changed(told("till-1", "R0", s, int64(i)+1)); out != nil {
+					t.Errorf("before the answer: %s", out)
+				}
+			}
+			for _, other := range []payment.Payment{told("till-1", "R9", payment.StatusApproved, 3), told("till-2", "R0", payment.StatusApproved, 3)} {
+				if out := m.changed(other); len(out) != 1 {
+					t.Errorf("another payment's change waits: %+v", other)
+				}
+			}
+			out, next := m.replied(tc.over)
+			if next != nil || !strings.Contains(string(out[0]), tc.answer) {
+				t.Fatalf("%s, %v", out, next)
+			}
+			if after := string(bytes.Join(out[1:], nil)); !strings.Contains(after, tc.change) || (tc.change == "") != (after == "") {
+				t.Errorf("after the answer: %q", after)
+			}
+			if out := m.changed(told("till-1", "R0", payment.StatusApproved, 4)); len(out) != 1 {
+				t.Errorf("later: %s", out)
+			}
+		})
 	}
 }
 
