@@ -136,6 +136,10 @@ const findCutOff = `(() => {
     if (n.scrollWidth > n.clientWidth + 1 && n.clientWidth > 0 && !n.matches('b')) bad.push('too wide: ' + name);
     if (n.scrollHeight > n.clientHeight + 2 && n.clientHeight > 0 && n.matches('.brand span, .others, .schemes, #choices, button')) bad.push('too high: ' + name);
   }
+  for (const n of root.querySelectorAll('.text')) {
+    const margin = parseFloat(getComputedStyle(n).paddingBottom), end = n.lastElementChild.getBoundingClientRect().bottom;
+    if (end > n.getBoundingClientRect().bottom - margin / 2 + 0.5) bad.push('no margin below: ' + n.className);
+  }
   const blocks = [...root.querySelectorAll('.brand, .ask, .panel, .message, .others, .clock, .schemes, .foot')]
     .filter((n) => n.getBoundingClientRect().height > 0 && !n.closest('.words'));
   for (const a of blocks) for (const b of blocks) {

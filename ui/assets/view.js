@@ -150,9 +150,17 @@ export function settle(root = pay.classList.contains('off') ? notice : pay) {
   }
 }
 
+// crammed: the last line has eaten most of the margin below it, which scrollHeight does not count. In landscape one block's text ends
+// where the next one's begins: there the padding is small already.
+function crammed(n) {
+  if (!n.lastElementChild) return false;
+  const margin = parseFloat(getComputedStyle(n).paddingBottom);
+  return n.lastElementChild.getBoundingClientRect().bottom > n.getBoundingClientRect().bottom - margin / 2;
+}
+
 // Heights are compared on padded blocks only: a line of type may well be higher than its line box without being cut off.
 function overflows(root) {
   const high = [root, ...root.querySelectorAll('.text, .message, .others, #choices')];
   const wide = root.querySelectorAll('h1, .how, .words p, .others li, .schemes, .foot, button');
-  return high.some((n) => n.scrollHeight > n.clientHeight + 1) || [...wide].some((n) => n.scrollWidth > n.clientWidth + 1);
+  return high.some((n) => n.scrollHeight > n.clientHeight + 1) || [...root.querySelectorAll('.text')].some(crammed) || [...wide].some((n) => n.scrollWidth > n.clientWidth + 1);
 }
