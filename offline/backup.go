@@ -32,7 +32,7 @@ func Backup(src, dst string, progress func(done, total int64)) (Copy, error) {
 	}
 	defer r.Close()
 	if dst, err = locate(dst); err != nil {
-		return Copy{}, &Error{Kind: ErrIO, Path: dst, What: "there is no such directory", Cause: err, Hint: "choose one that exists"}
+		return Copy{}, err
 	}
 	f, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode) // the name is ours from here on
 	if errors.Is(err, fs.ErrExist) {

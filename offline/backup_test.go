@@ -98,7 +98,7 @@ func TestBackupReplacesNothing(t *testing.T) {
 	}
 	for dst, what := range map[string]string{
 		taken: "a file of this name", path: "a file of this name", cutOff: "remove it", filepath.Join(dir, "dangling"): "a file of this name",
-		filepath.Join(dir, "no", "such"): "no such directory",
+		filepath.Join(dir, "no", "such"): "its directory cannot be used",
 	} {
 		if _, err := Backup(path, dst, nil); !errors.Is(err, ErrIO) || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", dst, err)

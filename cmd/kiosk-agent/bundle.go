@@ -22,7 +22,7 @@ func newSupportBundle() *cobra.Command {
 	var log string
 	var lines, facts int
 	cmd := &cobra.Command{
-		Use: "support-bundle FILE", Short: "Write what a stranger needs in order to help, without secrets, into a .tar.gz", Args: cobra.ExactArgs(1),
+		Use: "support-bundle FILE", Short: "Write what a stranger needs in order to help, without secrets, into a .tar.gz", Args: operands("FILE"),
 		Long: "support-bundle writes FILE (mode 0600; it must not exist): the configuration, the agent's status, what doctor found, the journal's head\n" +
 			"and newest facts, the worklist, metrics and facts about the machine. No secret, token, link or frame is in it, no body of a\n" +
 			"notification, no till's reference. With --log also the end of a log file: journalctl -u kiosk-agent | kiosk-agent support-bundle\n" +
@@ -50,7 +50,7 @@ func newSupportBundle() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&log, "log", "", "a log `FILE` whose end is wanted; - = standard input")
-	cmd.Flags().IntVar(&lines, "lines", 2000, "how many lines of it at most")
+	cmd.Flags().IntVar(&lines, "lines", 2000, "how many lines of the log at most")
 	cmd.Flags().IntVar(&facts, "facts", 500, "how many facts of the journal at most")
 	return cmd
 }

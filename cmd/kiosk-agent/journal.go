@@ -102,7 +102,7 @@ func newJournalList() *cobra.Command {
 
 func newJournalShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Short: "Show one payment's timeline; ID is the payment's id or its merchantRef", Args: cobra.ExactArgs(1),
+		Use: "show ID", Short: "Show one payment's timeline; ID is the payment's id or its merchantRef", Args: operands("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withJournal(cmd, func(_ *config.Config, j *offline.Reader) error {
 				id := args[0]

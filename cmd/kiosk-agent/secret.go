@@ -32,7 +32,7 @@ func newSecret() *cobra.Command {
 func newSecretSet() *cobra.Command {
 	var rotate bool
 	cmd := &cobra.Command{
-		Use: "set NAME", Short: "Set a secret: axs, axs-previous, relay, display or till:NAME", Args: cobra.ExactArgs(1),
+		Use: "set NAME", Short: "Set a secret: axs, singapay, either with -previous, relay, display or till:NAME", Args: operands("NAME"),
 		Long: "set reads the secret from standard input, or asks for it without showing it, and puts it where the configuration names it:\n" +
 			"credential:NAME is sealed with systemd-creds for this machine (NAME.cred beside the configuration), file:PATH is a file of mode 0600.\n" +
 			"With --rotate the secret that is there now becomes the previous one, which opens notifications too. Restart the agent afterwards.",

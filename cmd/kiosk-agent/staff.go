@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"strconv"
@@ -38,6 +39,9 @@ func askAgent(ctx context.Context, socket, method, path string, body, into any) 
 		return err
 	}
 	resp, err := client.Do(req)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("this user may not ask the agent on %s: %w (run this as root or as the agent's user)", socket, fs.ErrPermission)
+	}
 	if err != nil {
 		return fmt.Errorf("the agent does not answer on %s: %w (is it running? systemctl status kiosk-agent)", socket, err)
 	}
@@ -59,7 +63,7 @@ func newResolve() *cobra.Command {
 		Use: "resolve ID|#ENTRY approved|not-paid --reason TEXT", Short: "Write down what staff found out about an entry of the worklist",
 		Long: "resolve takes a payment, or an entry that belongs to none (#NUMBER), off the worklist. It never changes a payment's status: what\n" +
 			"staff found out is kept beside it, with the reason and the user's name. Evidence that says otherwise brings the entry back.",
-		Args: cobra.ExactArgs(2),
+		Args: operands("ID", "approved|not-paid"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {

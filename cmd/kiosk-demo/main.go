@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -23,6 +24,9 @@ import (
 	"kiosk-agent/payment"
 	"kiosk-agent/ui/qr"
 )
+
+// version is set by the linker (-X main.version=…) in releases.
+var version = ""
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -107,7 +111,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		log = slog.New(slog.NewTextHandler(stderr, nil))
 	}
 	options := house.Options{
-		Dir: o.dir, Log: log, Version: "demo", TillListen: o.till, DisplayListen: o.display, MetricsListen: o.metrics,
+		Dir: o.dir, Log: log, Version: cmp.Or(version, "demo"), TillListen: o.till, DisplayListen: o.display, MetricsListen: o.metrics,
 		SandboxListen: o.sandbox, MerchantName: "Kopi & Toast", Origins: []string{"http://" + o.page}, Query: true,
 	}
 	switch o.gateway {
@@ -128,6 +132,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		options.Extra = line.lineConfig()
 	}
 	h, err := house.Open(ctx, options)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w (does another demo run? stop it, or choose other addresses: --sandbox, --till, --display, --metrics and --page)", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -122,7 +122,7 @@ func removeProfile(dir string) error {
 func (s *sale) play(ctx context.Context, o options) error {
 	money, err := payment.ParseMoney(o.amount, currency(o.gateway))
 	if err != nil {
-		return err
+		return fmt.Errorf("--amount: %w (write it like 10.23)", err)
 	}
 	till, err := tillclient.Dial(ctx, s.h.Agent.TillURL(), s.h.TillToken)
 	if err != nil {

@@ -123,7 +123,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	till, ok := s.authenticate(r)
 	if !ok {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="kiosk-till"`)
-		s.refuse(w, http.StatusUnauthorized, "token", "no token of a till: send Authorization: Bearer, or offer the subprotocol bearer.<token>")
+		s.refuse(w, http.StatusUnauthorized, "token", "no till has this token, or none was sent: send Authorization: Bearer <token>, or offer the subprotocol bearer.<token>")
 		return
 	}
 	if !websocket.IsWebSocketUpgrade(r) {

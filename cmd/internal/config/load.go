@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"reflect"
 	"regexp"
@@ -85,7 +86,7 @@ func Salvage(path string) (*Config, error) {
 func read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, Problems{{Path: path, What: errors.Unwrap(err).Error(), Hint: "name the file with --config"}}
+		return nil, Problems{{Path: path, What: errors.Unwrap(err).Error(), Hint: openHint(err)}}
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
@@ -96,6 +97,18 @@ func read(path string) ([]byte, error) {
 		return nil, Problems{{Path: path, What: "larger than 256 KiB", Hint: "is this the configuration?"}}
 	}
 	return data, nil
+}
+
+// openHint says what to do where the file cannot be opened.
+func openHint(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "run this as root or as the agent's user"
+	case errors.Is(err, fs.ErrNotExist):
+		return "name the file with --config; a new kiosk's is made by kiosk-agent init"
+	default:
+		return "name the file with --config"
+	}
 }
 
 // Parse checks data as the content of the file at path. The error is Problems.
@@ -139,7 +152,7 @@ func decodeProblems(path string, err error) Problems {
 		line, _ := e.Position()
 		what := wrongType.ReplaceAllString(strings.TrimPrefix(e.Error(), "toml: "), "is a $1 and must be a $2")
 		what = strings.NewReplacer("a int64", "a whole number", "a int", "a whole number", "a bool", "true or false").Replace(what)
-		return Problems{{Path: path, Line: line, Key: strings.Join(e.Key(), "."), What: what}}
+		return Problems{{Path: path, Line: line, Key: strings.Join(e.Key(), "."), What: what, Hint: "mistakes after this one are seen once it is mended"}}
 	}
 	return Problems{{Path: path, What: err.Error()}}
 }

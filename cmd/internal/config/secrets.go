@@ -8,7 +8,7 @@ import (
 
 // SecretRef is one place of the configuration that names a secret.
 type SecretRef struct {
-	Name string // for people and for kiosk-agent secret set: axs, axs-previous, relay, display, till:NAME
+	Name string // for people and for kiosk-agent secret set: axs, axs-previous, singapay, singapay-previous, relay, display, till:NAME
 	Key  string // dotted; of a till, with its number: till.websocket.tills[0].token
 	Ref  string // file:PATH or credential:NAME; "" = not set
 }

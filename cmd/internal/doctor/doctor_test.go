@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -129,6 +131,8 @@ func TestWhatIsWrongOutside(t *testing.T) {
 	r := Run(t.Context(), o)
 	find(t, r, "clock", Wrong, "timedatectl")
 	find(t, r, "relay", Wrong, "secret set relay")
+	o.Head = func(context.Context, *config.Config) error { return fmt.Errorf("relay.token: %w", fs.ErrPermission) } // nobody was asked
+	find(t, Run(t.Context(), o), "relay", Wrong, "run this as root")
 	find(t, Run(t.Context(), kiosk(t, "no-such-host.invalid", "")), "gateway", Wrong, "cannot be looked up")
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -66,6 +67,9 @@ func (p *patient) relay(ctx context.Context) []Finding {
 	if err := p.Head(ctx, p.cfg); err != nil {
 		f.State, f.Found = Wrong, err.Error()
 		f.Do = "with 401, the token is not this terminal's: enrol it again, or kiosk-relay terminal rotate; then kiosk-agent secret set relay"
+		if errors.Is(err, fs.ErrPermission) { // nobody was asked: the token could not be read
+			f.Do = "run this as root or as the agent's user"
+		}
 	}
 	return append(found, f)
 }

@@ -51,14 +51,14 @@ func (p *patient) notReady(f Finding, st device.Status) (all []Finding) {
 func (p *patient) display(context.Context) []Finding {
 	f := Finding{Check: "display", State: OK, Tried: "asked the agent for its display"}
 	if p.status == nil {
-		f.State, f.Found = Note, "not known: the agent does not run"
+		f.State, f.Found = Note, "not known: the agent did not say"
 		return []Finding{f}
 	}
 	d := p.status.Display
 	switch {
 	case !d.Connected && p.cfg.Payment.RequireDisplay:
 		f.State, f.Found = Wrong, "none is connected"
-		f.Do = "start the display's browser; its page is http://" + p.cfg.Display.Listen + "/"
+		f.Do = "start the display's browser; its page is http://" + p.cfg.Display.Listen + "/, the first time with ?token= and the content of display.token"
 	case !d.Connected:
 		f.State, f.Found = Note, "none is connected, and payment.require_display asks for none"
 	case d.Warning != "":

@@ -72,11 +72,14 @@ func Dial(ctx context.Context, url string, token secret.Value) (*Client, error) 
 	if resp != nil {
 		_ = resp.Body.Close() // the handshake's body has nothing that we need
 	}
-	if err != nil {
-		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
-			return nil, fmt.Errorf("%s refused the connection: %s", url, resp.Status)
-		}
-		return nil, fmt.Errorf("no agent answers on %s: %w", url, err)
+	switch {
+	case err == nil:
+	case resp == nil || resp.StatusCode == http.StatusSwitchingProtocols:
+		return nil, fmt.Errorf("no agent answers on %s: %w (is it running, and with this address? systemctl status kiosk-agent)", url, err)
+	case resp.StatusCode == http.StatusUnauthorized:
+		return nil, fmt.Errorf("%s refused the connection: %s (this is no token of a till there: does that agent run with this configuration, and was it restarted since the token changed?)", url, resp.Status)
+	default:
+		return nil, fmt.Errorf("%s refused the connection: %s", url, resp.Status)
 	}
 	conn.SetReadLimit(maxMessage)
 	c := &Client{conn: conn, waiting: make(map[int]chan message), changes: make(chan device.Payment, changesLen), done: make(chan struct{})}

@@ -68,7 +68,10 @@ func Describe(d payment.Data) string {
 	case payment.Requested:
 		return d.Money.String() + " by " + d.Till
 	case payment.MintSent:
-		return said("a", d.Scheme, "code")
+		if d.Scheme == "" {
+			return "asked the gateway"
+		}
+		return "asked the gateway for a code for " + d.Scheme
 	case payment.Minted:
 		return fmt.Sprintf("a %s of %d characters", whatIsScanned(d), len(d.Payload))
 	case payment.MintFailed:
