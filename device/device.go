@@ -1,5 +1,5 @@
 // Package device is the contract between this agent and the tills: what a till session may ask of the engine, the JSON shapes
-// of interfaces.md section 1, and the one table that maps every payment.Code to a till's error code.
+// of docs/INTEGRATION.md, and the one table that maps every payment.Code to a till's error code.
 //
 // It does no I/O and keeps no state; its values are plain data. The sessions themselves are device/jsonrpc and device/till.
 package device
@@ -13,7 +13,7 @@ import (
 // Payments is what a till session asks of the engine. No method blocks. Each reply is called exactly once, from the engine's
 // goroutine and in the engine's order, also relative to the changes of Attach; it must not block. Errors are *payment.Error.
 type Payments interface {
-	// Start begins a payment, or returns the one that this reference already names (interfaces.md). Errors: busy, not_ready,
+	// Start begins a payment, or returns the one that this reference already names (docs/INTEGRATION.md). Errors: busy, not_ready,
 	// amount_invalid, reference_conflict, reference_reused, reference_invalid, journal_unavailable.
 	Start(till string, r payment.Request, reply func(payment.Payment, error))
 	// Cancel withdraws the code at once and replies when the payment is final. Errors: not_found, not_owner, not_cancellable,

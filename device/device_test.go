@@ -13,7 +13,7 @@ import (
 	"kiosk-agent/payment"
 )
 
-// The table of interfaces.md, section 1.
+// The table of docs/INTEGRATION.md, "Errors".
 var contract = map[payment.Code]struct {
 	number int
 	kind   string

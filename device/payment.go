@@ -4,7 +4,7 @@ import (
 	"kiosk-agent/payment"
 )
 
-// Payment is a payment as its own till sees it (interfaces.md, section 1). NewPayment makes it.
+// Payment is a payment as its own till sees it (docs/INTEGRATION.md). NewPayment makes it.
 type Payment struct {
 	ID           string           `json:"id"`
 	Till         string           `json:"till"`

@@ -6,7 +6,7 @@ import "errors"
 // every one of them in one table whose completeness a test checks against Codes.
 type Code string
 
-// The codes. The first nine are the till API's kinds (interfaces.md, section 1).
+// The codes. The first nine are the till API's kinds (docs/INTEGRATION.md).
 const (
 	CodeBusy               Code = "busy"                // another payment is awaiting
 	CodeNotReady           Code = "not_ready"           // a sale now could not be confirmed or shown; Error.Reasons says why

@@ -1,4 +1,4 @@
-// Package jsonrpc is the till API: JSON-RPC 2.0 as interfaces.md section 1 and docs/openrpc.json describe it.
+// Package jsonrpc is the till API: JSON-RPC 2.0 as docs/INTEGRATION.md and docs/openrpc.json describe it.
 //
 // A Server authenticates tills and serves each connection with a session. The session is three layers: a Conn moves whole messages
 // and knows nothing of their content; a machine, synchronous and without goroutines, decides what is carried out and answered, in

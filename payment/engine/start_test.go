@@ -173,7 +173,7 @@ func anotherAmount() payment.Request {
 	return q
 }
 
-// repeats is every case of the last paragraph of interfaces.md, section 1.
+// repeats is every case of a reference that is used again (docs/INTEGRATION.md, "Timeouts, crashes, power cuts").
 var repeats = []struct {
 	name   string
 	before func(r *rig, p payment.Payment)

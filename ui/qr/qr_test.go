@@ -45,7 +45,7 @@ func TestDecodesAtEveryLevel(t *testing.T) {
 	}
 }
 
-// The sizes are those of libraries.md; a shift by one in the mapping of levels shows here at once.
+// The sizes follow from the capacities in ISO/IEC 18004, byte mode; a shift by one in the mapping of levels shows here at once.
 func TestModulesOfLinks(t *testing.T) {
 	for _, tc := range []struct {
 		bytes int
