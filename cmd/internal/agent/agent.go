@@ -121,8 +121,13 @@ func (a *Agent) build(parts ...func() error) (*Agent, error) {
 }
 
 func (a *Agent) openJournal() (err error) {
-	a.journal, err = offline.Open(journalConfig(a.cfg))
-	return err
+	if a.journal, err = offline.Open(journalConfig(a.cfg)); err != nil {
+		return err
+	}
+	if why := a.journal.Rebuilt(); why != "" {
+		a.log.Info("the journal's look-up tables were made anew", "why", why)
+	}
+	return nil
 }
 
 func journalConfig(c *config.Config) offline.Config {
