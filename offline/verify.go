@@ -25,16 +25,13 @@ type Report struct {
 	Problems []Problem // at most 100, then one that counts the others
 }
 
-// NoteTail is to be shown with every Report that is not Anchored.
-const NoteTail = "facts removed at the very end cannot be seen from the journal alone: compare with the relay's copy of the head (--relay)"
-
 const maxProblems = 100
 
 // Verify checks the whole journal as it was when the call began: every fact's hash and body, that no sequence is missing, that
-// every kind can be read, that the look-up tables say what the facts say (unless they are of another version: then the next Open makes them anew), that the schema with its append-only triggers is as the
-// program made it, and the file's structure. It finds any altered, reordered or removed fact, except facts removed at the very
-// end (see NoteTail and VerifyAgainst). progress, when not nil, is called from time to time. The error is about reading, not
-// about what was found.
+// every kind can be read, that the look-up tables say what the facts say (unless they are of another version: then the next Open makes
+// them anew), that the schema with its append-only triggers is as the program made it, and the file's structure. It finds any altered,
+// reordered or removed fact, except facts removed at the very end: only VerifyAgainst sees those. progress, when not nil, is called from
+// time to time. The error is about reading, not about what was found.
 func (r *Reader) Verify(progress func(done, total int64)) (Report, error) {
 	return r.verify(true, progress)
 }

@@ -16,11 +16,6 @@ func (r *Reader) Proved() (endpoint string, err error) {
 // Recovered is the newest recovered fact; ok is false when there is none.
 func (r *Reader) Recovered() (payment.Recovered, bool, error) { return newest[payment.Recovered](r) }
 
-// LastOffset is the newest clock_offset fact; ok is false when there is none.
-func (r *Reader) LastOffset() (payment.ClockOffset, bool, error) {
-	return newest[payment.ClockOffset](r)
-}
-
 const newestClause = "WHERE payment IS NULL AND kind = ? ORDER BY seq DESC LIMIT 1"
 
 // newest is the newest fact about the journal of one kind.

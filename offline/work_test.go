@@ -96,7 +96,6 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 	open := map[int64]payment.Fact{}
 	var proved string
 	var recovered *payment.Recovered
-	var offset *payment.ClockOffset
 	for _, f := range all {
 		if f.Payment != "" {
 			if of[f.Payment] == nil {
@@ -118,8 +117,6 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 			proved = d.Endpoint
 		case payment.Recovered:
 			recovered = &d
-		case payment.ClockOffset:
-			offset = &d
 		}
 	}
 	var work []payment.WorkItem
@@ -158,11 +155,6 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 	check("recovered", recovered != nil, ok, err)
 	if ok {
 		check("recovered", *recovered, r, nil)
-	}
-	o, ok, err := j.LastOffset()
-	check("offset", offset != nil, ok, err)
-	if ok {
-		check("offset", *offset, o, nil)
 	}
 }
 

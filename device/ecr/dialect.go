@@ -1,7 +1,6 @@
 package ecr
 
 import (
-	"slices"
 	"time"
 )
 
@@ -103,15 +102,6 @@ func (d *Dialect) ECNWidth() int { return d.s.Header.ECN }
 
 // Functions is the dialect's table, sorted by code. The caller must not change it.
 func (d *Dialect) Functions() []Function { return d.functions }
-
-// FunctionFor is the first function of that kind, by code. ok is false if the dialect has none.
-func (d *Dialect) FunctionFor(k Kind) (f Function, ok bool) {
-	i := slices.IndexFunc(d.functions, func(f Function) bool { return f.Kind == k })
-	if i < 0 {
-		return Function{}, false
-	}
-	return d.functions[i], true
-}
 
 // Answer is the response code and the text of at most 40 characters that a till gets for o. The table of a Dialect is complete.
 func (d *Dialect) Answer(o Outcome) (code, text string) {

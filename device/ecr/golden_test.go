@@ -42,7 +42,7 @@ func asked(t *testing.T, d *Dialect, o Outcome) Request {
 	if !special && o != BadFunction {
 		return sale(t, d, 1023)
 	}
-	f, ok := d.FunctionFor(k)
+	f, ok := functionFor(d, k)
 	if !ok || o == BadFunction {
 		f.Code = strings.Repeat("?", d.s.Header.Function)
 	}

@@ -42,10 +42,20 @@ var (
 // ecn is a valid ECN of any width.
 func ecn(d *Dialect) string { return strings.Repeat("2512100914", 4)[:d.ECNWidth()] }
 
+// functionFor is the first function of that kind, by code. ok is false if the dialect has none.
+func functionFor(d *Dialect, k Kind) (f Function, ok bool) {
+	for _, f := range d.Functions() {
+		if f.Kind == k {
+			return f, true
+		}
+	}
+	return Function{}, false
+}
+
 // sale is a sale's message with every field that the dialect knows.
 func sale(t testing.TB, d *Dialect, amount int64) Request {
 	t.Helper()
-	f, ok := d.FunctionFor(KindSale)
+	f, ok := functionFor(d, KindSale)
 	if !ok {
 		t.Fatal("no function for a sale")
 	}
