@@ -68,7 +68,7 @@ func (s *Server) readBook() (err error) {
 			switch {
 			case r.Type != "PAY" || told[statement{r.TransactionRef, r.Status}]:
 			case r.Status == StatusSent:
-				s.schedule(job{due: p.expiresAt, code: r, payment: p})
+				s.queue.Add(p.expiresAt, job{code: r, payment: p})
 			default:
 				s.announce(p, r)
 			}

@@ -291,7 +291,7 @@ func (s *Server) carryOut(p *payment, a Action, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		s.schedule(job{due: p.expiresAt, code: r, payment: p})
+		s.queue.Add(p.expiresAt, job{code: r, payment: p})
 		return nil
 	default: // Void, Refund
 		kind := map[Verb]string{Void: "VOID", Refund: "REFUND"}[a.Do]

@@ -48,12 +48,7 @@ type Merchant struct {
 }
 
 // Clock is the time that the sandbox lives by.
-type Clock interface {
-	Now() time.Time
-	// At returns a channel that delivers once the time t has come. An absolute time leaves a fake clock that is moved
-	// between Now and At no gap.
-	At(t time.Time) <-chan time.Time
-}
+type Clock = backstage.Clock
 
 // UnknownAnswer is how the query answers for a reference without any record. The document leaves it open.
 type UnknownAnswer string
@@ -118,7 +113,6 @@ type Server struct {
 	client  *http.Client
 	byLink  map[string]*Merchant
 	handler http.Handler
-	wake    chan struct{} // one token: Run looks at its jobs again
 
 	rand io.Reader // safe for concurrent use
 
@@ -130,10 +124,8 @@ type Server struct {
 	faults   []*fault
 	faultSeq int
 	book     backstage.Book
-	jobs     []job
-	jobSeq   int
+	queue    *backstage.Queue[job]
 	hooks    []*Webhook
-	changed  chan struct{} // closed and replaced when a webhook's state changes
 }
 
 // refKey names a payment: a merchantRef is unique per merchant.
@@ -158,11 +150,12 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	s := &Server{
 		cfg: cfg, log: log, clock: cfg.Clock, client: cfg.Client, rand: &sharedRand{r: cfg.Rand},
 		byLink: map[string]*Merchant{}, byRef: map[refKey]*payment{}, txRefs: map[string]bool{},
-		salts: map[string][32]byte{}, wake: make(chan struct{}, 1), changed: make(chan struct{}),
+		salts: map[string][32]byte{},
 	}
 	if s.clock == nil {
 		s.clock = backstage.SystemClock{}
 	}
+	s.queue = backstage.NewQueue(&s.mu, s.clock, job.sends, s.perform)
 	if s.client == nil {
 		s.client = &http.Client{
 			Timeout:       10 * time.Second,
@@ -271,28 +264,15 @@ func (s *Server) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, "san
 
 // Deliver does what Run does, in the caller's goroutine and only for what is due now, and returns how much it did. A
 // simulation with its own scheduler calls it instead of Run, never beside it.
-func (s *Server) Deliver(ctx context.Context) int { return s.plan().Deliver(ctx) }
+func (s *Server) Deliver(ctx context.Context) int { return s.queue.Deliver(ctx) }
 
 // NextDue is when Deliver will have something to do; ok is false when nothing waits.
-func (s *Server) NextDue() (at time.Time, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, j := range s.jobs {
-		if !ok || j.due.Before(at) {
-			at, ok = j.due, true
-		}
-	}
-	return at, ok
-}
+func (s *Server) NextDue() (at time.Time, ok bool) { return s.queue.NextDue() }
 
 // Run sends webhooks until ctx ends, and returns nil once the last exchange is over. It must run at most once at a time.
 func (s *Server) Run(ctx context.Context) error {
-	s.plan().Run(ctx)
+	s.queue.Run(ctx)
 	return nil
-}
-
-func (s *Server) plan() backstage.Plan[job] {
-	return backstage.Plan[job]{Next: s.nextJob, Perform: s.perform, Wake: s.wake, At: s.clock.At}
 }
 
 // sharedRand lets any number of goroutines read from one source.

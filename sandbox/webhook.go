@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"kiosk-agent/sandbox/backstage"
 )
 
 // HookState is what became of a webhook.
@@ -101,7 +103,7 @@ func (s *Server) post(w *Webhook, due time.Time) {
 		w.State = HookNoURL
 	case w.strikes[FaultLost] != nil:
 		w.State = HookLost
-	case s.queued() >= s.cfg.MaxQueue:
+	case s.queue.Sending() >= s.cfg.MaxQueue:
 		w.State = HookDropped
 		s.log.Warn("webhook dropped: the queue is full", "merchant_ref", w.MerchantRef)
 	case holder != nil:
@@ -111,7 +113,7 @@ func (s *Server) post(w *Webhook, due time.Time) {
 			s.release(holder)
 		}
 	default:
-		s.schedule(job{due: due, hook: w})
+		s.queue.Add(due, job{hook: w})
 	}
 }
 
@@ -120,7 +122,7 @@ func (s *Server) release(f *fault) {
 	now := s.clock.Now()
 	for _, w := range slices.Backward(f.held) {
 		w.State = HookQueued
-		s.schedule(job{due: now, hook: w})
+		s.queue.Add(now, job{hook: w})
 	}
 	f.held = nil
 }
@@ -214,12 +216,12 @@ func (w *Webhook) token(random io.Reader) (string, error) {
 }
 
 // deliver sends one webhook and writes down what came of it.
-func (s *Server) deliver(ctx context.Context, j job) {
-	w := j.hook
+func (s *Server) deliver(ctx context.Context, j backstage.Job[job]) {
+	w := j.What.hook
 	status, answer, err := s.send(ctx, w)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remove(j.seq)
+	s.queue.Sent(j)
 	w.Tries++
 	w.SentAt, w.HTTPStatus, w.Answer, w.Error = s.clock.Now(), status, answer, ""
 	switch {
@@ -236,9 +238,8 @@ func (s *Server) deliver(ctx context.Context, j job) {
 	s.log.Info("webhook sent", "merchant_ref", w.MerchantRef, "seq", w.Seq, "state", string(w.State), "http_status", status)
 	if w.State != HookDelivered && w.Tries <= len(s.cfg.Retry) && ctx.Err() == nil {
 		w.State = HookQueued
-		s.schedule(job{due: w.SentAt.Add(s.cfg.Retry[w.Tries-1]), hook: w})
+		s.queue.Add(w.SentAt.Add(s.cfg.Retry[w.Tries-1]), job{hook: w})
 	}
-	s.notify()
 }
 
 // send makes one HTTP exchange. Its errors never contain the URL, which carries the token.
@@ -277,18 +278,4 @@ func (s *Server) Webhooks() []Webhook {
 }
 
 // Quiet waits until no webhook is queued or on its way (held ones do not count), or returns ctx's error.
-func (s *Server) Quiet(ctx context.Context) error {
-	for {
-		s.mu.Lock()
-		n, changed := s.queued(), s.changed
-		s.mu.Unlock()
-		if n == 0 {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
+func (s *Server) Quiet(ctx context.Context) error { return s.queue.Quiet(ctx) }

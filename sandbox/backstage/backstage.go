@@ -1,17 +1,15 @@
-// Package backstage is what the simulated gateways have in common and no protocol asks for: the book that survives a kill, the loop that
-// does what is due, and the look of the pages.
+// Package backstage is what the simulated gateways have in common and no protocol asks for: the book that survives a kill, the queue
+// of what is due, and the look of the pages.
 package backstage
 
 import (
 	"bytes"
-	"context"
 	_ "embed" // the style sheet
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 // Style is the style sheet of the pages.
@@ -88,52 +86,3 @@ func (b *Book) append(text []byte) error {
 	_, err = f.Write(text)
 	return errors.Join(err, f.Sync(), f.Close())
 }
-
-// Plan is work with a time. Next takes what is due now, or says when the first of it will be; zero: there is none. A send on Wake says that
-// Next may have another answer.
-type Plan[J any] struct {
-	Next    func() (job J, due time.Time, ok bool)
-	Perform func(context.Context, J)
-	Wake    <-chan struct{}
-	At      func(time.Time) <-chan time.Time
-}
-
-// Run does what is due until ctx ends, and returns once the last of it is done.
-func (p Plan[J]) Run(ctx context.Context) {
-	for ctx.Err() == nil {
-		j, at, ok := p.Next()
-		if ok {
-			p.Perform(ctx, j)
-			continue
-		}
-		var due <-chan time.Time
-		if !at.IsZero() {
-			due = p.At(at)
-		}
-		select {
-		case <-ctx.Done():
-		case <-p.Wake:
-		case <-due:
-		}
-	}
-}
-
-// Deliver does what is due now, in the caller's goroutine, and returns how much it was.
-func (p Plan[J]) Deliver(ctx context.Context) int {
-	for n := 0; ; n++ {
-		j, _, ok := p.Next()
-		if !ok || ctx.Err() != nil {
-			return n
-		}
-		p.Perform(ctx, j)
-	}
-}
-
-// SystemClock is the machine's.
-type SystemClock struct{}
-
-// Now is the wall clock.
-func (SystemClock) Now() time.Time { return time.Now() }
-
-// At returns a channel that delivers once the time t has come.
-func (SystemClock) At(t time.Time) <-chan time.Time { return time.After(time.Until(t)) }

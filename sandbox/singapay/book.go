@@ -83,7 +83,7 @@ func (s *Server) resume() {
 			case a.paid() && !s.told[a.Reff]:
 				s.announceLink(l, a, now)
 			case a.Status == pending:
-				s.schedule(job{due: a.ExpiresAt, link: l, attempt: a})
+				s.queue.Add(a.ExpiresAt, job{link: l, attempt: a})
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func (s *Server) resume() {
 		case q.paid() && !s.told[q.Reff]:
 			s.announceCode(q, now)
 		case q.Status == open && !q.ExpiresAt.IsZero():
-			s.schedule(job{due: q.ExpiresAt, code: q})
+			s.queue.Add(q.ExpiresAt, job{code: q})
 		}
 	}
 }

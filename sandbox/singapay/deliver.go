@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -21,8 +20,6 @@ const maxQueue = 4096
 
 // job is something that Run does when it falls due.
 type job struct {
-	due     time.Time
-	seq     int      // order among jobs that fall due together
 	hook    *Webhook // send it
 	link    *link    // tell that it, or its attempt, has expired
 	attempt *Attempt
@@ -30,87 +27,25 @@ type job struct {
 	sweep   *Credential // send its batch
 }
 
-// schedule adds a job. The caller holds s.mu.
-func (s *Server) schedule(j job) {
-	s.jobSeq++
-	j.seq = s.jobSeq
-	s.jobs = append(s.jobs, j)
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (s *Server) jobRefs() []*job {
-	all := make([]*job, 0, len(s.jobs))
-	for i := range s.jobs {
-		all = append(all, &s.jobs[i])
-	}
-	return all
-}
-
-// queued counts webhooks that wait or are on their way. The caller holds s.mu.
-func (s *Server) queued() int {
-	n := 0
-	for _, j := range s.jobs {
-		if j.hook != nil {
-			n++
-		}
-	}
-	return n
-}
-
-// remove takes a job off the list. The caller holds s.mu.
-func (s *Server) remove(seq int) {
-	s.jobs = slices.DeleteFunc(s.jobs, func(j job) bool { return j.seq == seq })
-}
-
-// nextJob takes the earliest job that is due. Otherwise at says when to look again; zero = when something new comes.
-func (s *Server) nextJob() (j job, at time.Time, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.jobs) == 0 {
-		return job{}, time.Time{}, false
-	}
-	first := slices.MinFunc(s.jobs, func(a, b job) int { return cmp.Or(a.due.Compare(b.due), a.seq-b.seq) })
-	if first.due.After(s.clock.Now()) {
-		return job{}, first.due, false
-	}
-	if first.hook == nil { // a webhook stays in the list while it is sent, so that Quiet waits for it
-		s.remove(first.seq)
-	}
-	return first, time.Time{}, true
-}
+func (j job) sends() bool { return j.hook != nil }
 
 // Deliver does what Run does, in the caller's goroutine and only for what is due now, and returns how much it did. A simulation with
 // its own scheduler calls it instead of Run, never beside it.
-func (s *Server) Deliver(ctx context.Context) int { return s.plan().Deliver(ctx) }
+func (s *Server) Deliver(ctx context.Context) int { return s.queue.Deliver(ctx) }
 
 // NextDue is when Deliver will have something to do; ok is false when nothing waits.
-func (s *Server) NextDue() (at time.Time, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, j := range s.jobs {
-		if !ok || j.due.Before(at) {
-			at, ok = j.due, true
-		}
-	}
-	return at, ok
-}
+func (s *Server) NextDue() (at time.Time, ok bool) { return s.queue.NextDue() }
 
 // Run sends webhooks until ctx ends, and returns nil once the last exchange is over. It must run at most once at a time.
 func (s *Server) Run(ctx context.Context) error {
-	s.plan().Run(ctx)
+	s.queue.Run(ctx)
 	return nil
 }
 
-func (s *Server) plan() backstage.Plan[job] {
-	return backstage.Plan[job]{Next: s.nextJob, Perform: s.perform, Wake: s.wake, At: s.clock.At}
-}
-
-func (s *Server) perform(ctx context.Context, j job) {
+func (s *Server) perform(ctx context.Context, todo backstage.Job[job]) {
+	j := todo.What
 	if j.hook != nil {
-		s.deliver(ctx, j)
+		s.deliver(ctx, todo)
 		return
 	}
 	s.mu.Lock()
@@ -121,44 +56,30 @@ func (s *Server) perform(ctx context.Context, j job) {
 	case j.sweep != nil:
 		s.sweep(j.sweep, now)
 	case j.attempt != nil:
-		if j.attempt.late(now) && j.due.Equal(j.attempt.ExpiresAt) {
+		if j.attempt.late(now) && todo.Due.Equal(j.attempt.ExpiresAt) {
 			s.expireAttempt(j.link, j.attempt, now)
 		}
 	case j.code != nil:
-		if j.code.late(now) && j.due.Equal(j.code.ExpiresAt) {
+		if j.code.late(now) && todo.Due.Equal(j.code.ExpiresAt) {
 			s.scheduleSweep(s.accounts[j.code.Account].owner, now)
 		}
 	default:
-		if !j.link.Deleted && j.link.computed(now) == expired && j.due.Equal(j.link.ExpiresAt) {
+		if !j.link.Deleted && j.link.computed(now) == expired && todo.Due.Equal(j.link.ExpiresAt) {
 			s.productExpired(j.link, now)
 		}
 	}
 }
 
 // Quiet waits until no webhook is queued or on its way (held ones do not count), or returns ctx's error. Retries are queued.
-func (s *Server) Quiet(ctx context.Context) error {
-	for {
-		s.mu.Lock()
-		n, changed := s.queued(), s.changed
-		s.mu.Unlock()
-		if n == 0 {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
+func (s *Server) Quiet(ctx context.Context) error { return s.queue.Quiet(ctx) }
 
 // deliver sends one webhook and writes down what came of it.
-func (s *Server) deliver(ctx context.Context, j job) {
-	w := j.hook
+func (s *Server) deliver(ctx context.Context, j backstage.Job[job]) {
+	w := j.What.hook
 	status, answer, err := s.send(ctx, w)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remove(j.seq)
+	s.queue.Sent(j)
 	w.Tries++
 	w.SentAt, w.HTTPStatus, w.Answer, w.Error = s.clock.Now(), status, answer, ""
 	switch {
@@ -176,10 +97,8 @@ func (s *Server) deliver(ctx context.Context, j job) {
 	s.log.Info("webhook sent", "event", string(w.Event), "reff_no", w.MerchantRef, "seq", w.Seq, "state", string(w.State), "http_status", status)
 	if w.State != sandbox.HookDelivered && w.Tries <= s.retries(status) && ctx.Err() == nil {
 		w.State = sandbox.HookQueued
-		s.schedule(job{due: w.SentAt.Add(s.cfg.RetryPause), hook: w})
+		s.queue.Add(w.SentAt.Add(s.cfg.RetryPause), job{hook: w})
 	}
-	close(s.changed)
-	s.changed = make(chan struct{})
 }
 
 // retries is SingaPay's documented schedule: how often an answer is followed by another try. 0 = no answer came.

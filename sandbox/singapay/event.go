@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"time"
+
+	"kiosk-agent/sandbox/backstage"
 )
 
 // textTime is the form of times in money-in webhooks.
@@ -110,8 +112,8 @@ func (s *Server) expireAttempt(l *link, a *Attempt, now time.Time) {
 // scheduleSweep plans the batch that will tell of what expired now: on a whole minute, at least 54 s from now.
 func (s *Server) scheduleSweep(owner *Credential, now time.Time) {
 	due := now.Add(54*time.Second + time.Minute - 1).Truncate(time.Minute)
-	if find(s.jobRefs(), func(j *job) bool { return j.sweep == owner && j.due.Equal(due) }) == nil {
-		s.schedule(job{due: due, sweep: owner})
+	if !s.queue.Any(func(j backstage.Job[job]) bool { return j.What.sweep == owner && j.Due.Equal(due) }) {
+		s.queue.Add(due, job{sweep: owner})
 	}
 }
 

@@ -111,7 +111,7 @@ func (s *Server) createLink(c *call) answer {
 // watch plans the batch that tells of a link's end.
 func (s *Server) watch(l *link) {
 	if s.cfg.ProductExpiry {
-		s.schedule(job{due: l.ExpiresAt, link: l})
+		s.queue.Add(l.ExpiresAt, job{link: l})
 	}
 }
 

@@ -171,7 +171,7 @@ func (s *Server) attempt(l *link, code string, now time.Time) *Attempt {
 	}
 	l.Attempts = append(l.Attempts, a)
 	s.inquire(l, a, EventInquiry, now)
-	s.schedule(job{due: a.ExpiresAt, link: l, attempt: a})
+	s.queue.Add(a.ExpiresAt, job{link: l, attempt: a})
 	return a
 }
 

@@ -66,7 +66,7 @@ func (s *Server) createCode(c *call) answer {
 	s.codes = append(s.codes, q)
 	s.keep(line{Code: q})
 	if !q.ExpiresAt.IsZero() {
-		s.schedule(job{due: q.ExpiresAt, code: q})
+		s.queue.Add(q.ExpiresAt, job{code: q})
 	}
 	s.log.Info("QRIS code created", "merchant_reff_no", q.MerchantReff, "code_id", q.ID, "amount", q.Amount)
 	return ok(codeData(q, c.now))

@@ -126,7 +126,6 @@ type Server struct {
 	client   *http.Client
 	accounts map[string]*account
 	handler  http.Handler
-	wake     chan struct{} // one token: Run looks at its jobs again
 
 	mu       sync.Mutex // guards everything below
 	tokens   map[string]grant
@@ -136,12 +135,10 @@ type Server struct {
 	histID   int64 // of attempts
 	faults   []*fault
 	faultSeq int
-	jobs     []job
-	jobSeq   int
+	queue    *backstage.Queue[job]
 	hooks    []*Webhook
 	told     map[string]bool // attempts whose payment was answered 2xx
 	book     backstage.Book
-	changed  chan struct{} // closed and replaced when a webhook's state changes
 }
 
 // New checks cfg and returns a gateway whose Handler works at once; webhooks go out while Run runs. log may be nil.
@@ -171,9 +168,10 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	}
 	client.CheckRedirect = redirects
 	s := &Server{
-		cfg: cfg, log: log, clock: cfg.Clock, client: &client, accounts: map[string]*account{}, wake: make(chan struct{}, 1),
-		tokens: map[string]grant{}, told: map[string]bool{}, lastID: 2300, histID: 54_000, changed: make(chan struct{}),
+		cfg: cfg, log: log, clock: cfg.Clock, client: &client, accounts: map[string]*account{},
+		tokens: map[string]grant{}, told: map[string]bool{}, lastID: 2300, histID: 54_000,
 	}
+	s.queue = backstage.NewQueue(&s.mu, s.clock, job.sends, s.perform)
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("singapay sandbox: %w", err)
 	}

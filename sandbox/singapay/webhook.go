@@ -111,7 +111,7 @@ func (s *Server) post(w *Webhook, due time.Time) {
 		w.State = sandbox.HookNoURL
 	case w.strikes[FaultLost] != nil:
 		w.State = sandbox.HookLost
-	case s.queued() >= maxQueue:
+	case s.queue.Sending() >= maxQueue:
 		w.State = sandbox.HookDropped
 		s.log.Warn("webhook dropped: the queue is full", "reff_no", w.MerchantRef)
 	case holder != nil:
@@ -121,7 +121,7 @@ func (s *Server) post(w *Webhook, due time.Time) {
 			s.release(holder)
 		}
 	default:
-		s.schedule(job{due: due, hook: w})
+		s.queue.Add(due, job{hook: w})
 	}
 }
 
@@ -130,7 +130,7 @@ func (s *Server) release(f *fault) {
 	now := s.clock.Now()
 	for _, w := range slices.Backward(f.held) {
 		w.State = sandbox.HookQueued
-		s.schedule(job{due: now, hook: w})
+		s.queue.Add(now, job{hook: w})
 	}
 	f.held = nil
 }
