@@ -1,12 +1,11 @@
 package sandbox
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
+
+	"kiosk-agent/sandbox/backstage"
 )
 
 // maxBody bounds every request body, bytes.
@@ -165,16 +164,7 @@ func (s *Server) controlRelease(w http.ResponseWriter, _ *http.Request) {
 
 // readJSON reads exactly one JSON object of known fields, or answers 400.
 func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
-	body, err := io.ReadAll(r.Body)
-	if err == nil {
-		dec := json.NewDecoder(bytes.NewReader(body))
-		dec.DisallowUnknownFields()
-		err = dec.Decode(into)
-		if err == nil && dec.More() {
-			err = errors.New("something stands behind the JSON object")
-		}
-	}
-	if err != nil {
+	if err := backstage.ReadObject(r.Body, into); err != nil {
 		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "sandbox: " + err.Error()})
 		return false
 	}

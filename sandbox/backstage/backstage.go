@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -85,4 +86,21 @@ func (b *Book) append(text []byte) error {
 	}
 	_, err = f.Write(text)
 	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// ReadObject reads exactly one JSON object of known fields: what somebody posts to the sandbox's own endpoints.
+func ReadObject(from io.Reader, into any) error {
+	body, err := io.ReadAll(from)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if dec.More() {
+		return errors.New("something stands behind the JSON object")
+	}
+	return nil
 }

@@ -1,11 +1,9 @@
 package singapay
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
+
+	"kiosk-agent/sandbox/backstage"
 )
 
 // Handler serves everything, under Config.BasePath:
@@ -139,16 +137,7 @@ func (s *Server) controlTest(w http.ResponseWriter, r *http.Request) {
 
 // readJSON reads exactly one JSON object of known fields, or answers 400.
 func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
-	body, err := io.ReadAll(r.Body)
-	if err == nil {
-		dec := json.NewDecoder(bytes.NewReader(body))
-		dec.DisallowUnknownFields()
-		err = dec.Decode(into)
-		if err == nil && dec.More() {
-			err = errors.New("something stands behind the JSON object")
-		}
-	}
-	if err != nil {
+	if err := backstage.ReadObject(r.Body, into); err != nil {
 		writeError(w, http.StatusBadRequest, err)
 		return false
 	}
