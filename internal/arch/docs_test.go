@@ -161,3 +161,24 @@ func TestProofsOfTheDocs(t *testing.T) {
 		t.Errorf("only %d names of tests found", named)
 	}
 }
+
+// TestRoomsOfTheDocs: ARCHITECTURE's list of rooms has each package.
+func TestRoomsOfTheDocs(t *testing.T) {
+	root, _ := house(t)
+	text, err := os.ReadFile(filepath.Join(root, "docs", "ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ = bytes.Cut(text, []byte("| room | purpose |\n"))
+	list, _, _ := bytes.Cut(text, []byte("\n\n"))
+	for _, p := range packages(t) {
+		room := strings.TrimPrefix(p.ImportPath, module)
+		if first, _, _ := strings.Cut(room, "/"); first == "cmd" || first == "examples" || first == "packaging" || strings.HasSuffix(room, "test") {
+			continue // programs, examples, texts, and fakes beside their owner
+		}
+		room = strings.TrimPrefix(room, "internal/")
+		if !regexp.MustCompile(`\b` + regexp.QuoteMeta(room) + `\b`).Match(list) {
+			t.Errorf("%s is not in the list of rooms", p.ImportPath)
+		}
+	}
+}
