@@ -34,20 +34,26 @@ func everything(j *Journal) (string, error) {
 	return b.String(), errors.Join(errs...)
 }
 
-// TestEachDamagedPage inverts each page of the file in turn, and single bytes anywhere in it. Open or Verify reports it, or the journal
-// tells exactly what it told before; and a journal that is refused has not been touched.
-func TestEachDamagedPage(t *testing.T) {
-	path, head := sample(t)
+// undamaged is a sample journal that is closed: its path and head, the file's bytes, and everything that it tells.
+func undamaged(t *testing.T) (path string, head payment.Head, whole []byte, want string) {
+	t.Helper()
+	path, head = sample(t)
 	j := open(t, Config{Path: path})
 	want, err := everything(j)
 	if err != nil {
 		t.Fatal(err)
 	}
 	closeJournal(t, j)
-	whole, err := os.ReadFile(path)
-	if err != nil {
+	if whole, err = os.ReadFile(path); err != nil {
 		t.Fatal(err)
 	}
+	return path, head, whole, want
+}
+
+// TestEachDamagedPage inverts each page of the file in turn, and single bytes anywhere in it. Open or Verify reports it, or the journal
+// tells exactly what it told before; and a journal that is refused has not been touched.
+func TestEachDamagedPage(t *testing.T) {
+	path, head, whole, want := undamaged(t)
 	const page = 4096
 	for at := 0; at < len(whole); at += page {
 		damaged := slices.Clone(whole)
@@ -85,17 +91,7 @@ func TestEachDamagedPage(t *testing.T) {
 
 // TestDamagedPaymentIDs alters, one at a time, each place in the file where a payment's id stands: in facts, look-up rows and indexes.
 func TestDamagedPaymentIDs(t *testing.T) {
-	path, head := sample(t)
-	j := open(t, Config{Path: path})
-	want, err := everything(j)
-	if err != nil {
-		t.Fatal(err)
-	}
-	closeJournal(t, j)
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	path, head, whole, want := undamaged(t)
 	places := 0
 	for at := range whole[1:] {
 		if whole[at] != 'P' || whole[at+1] < '1' || whole[at+1] > '3' {
