@@ -139,7 +139,7 @@ func (s *scene) readJournal(path string) error {
 	var order []string
 	err = j.Each(1, func(f payment.Fact, _ string) error {
 		if d, ok := f.Data.(payment.Notified); ok {
-			s.stated[toldHook{d.Record.TransactionRef, string(d.Record.Status)}] = true
+			s.stated[toldHook{d.Record.TransactionRef, d.Record.Status}] = true
 		}
 		switch {
 		case f.Kind() == payment.KindUnmatched || f.Kind() == payment.KindParked:

@@ -85,7 +85,7 @@ func Describe(d payment.Data) string {
 	case payment.DeadlinePassed:
 		return d.Reason
 	case payment.Notified:
-		return said(string(d.Source)+":", d.Record.Type, d.Record.Status, d.Record.Scheme, d.Record.TransactionRef)
+		return said(d.Source+":", d.Record.Type, d.Record.Status, d.Record.Scheme, d.Record.TransactionRef)
 	case payment.Offered:
 		return fmt.Sprintf("revision %d (%s) to the till", d.Revision, d.Status)
 	case payment.Acknowledged:
