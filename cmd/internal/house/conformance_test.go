@@ -73,8 +73,10 @@ var scenarios = []struct {
 	{"declined", func(s *sale) { // a second attempt could still pay a link; nobody makes one
 		s.scan(s.p)
 		s.fail(s.p)
-		done := s.till.get(s.p.ID)
-		if !done.Final {
+		var done device.Payment
+		if s.failed == payment.StatusExpired { // a code has one attempt: its end is the sale's, as soon as it is told
+			done = s.till.outcome(s.p.ID)
+		} else {
 			done = s.till.cancelling(s.p.ID)()
 		}
 		checkOutcome(s.t, "failed", done, s.failed, nil, "")

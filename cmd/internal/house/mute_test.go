@@ -14,11 +14,15 @@ func muteDisplay(t testing.TB, s *stage) (stop func()) {
 	t.Helper()
 	d := websocket.Dialer{Subprotocols: []string{"kiosk-display.v1"}}
 	address := "ws" + strings.TrimPrefix(s.h.Agent.DisplayURL(), "http") + "ws"
-	conn, resp, err := d.DialContext(t.Context(), address, http.Header{"Authorization": {"Bearer " + string(s.h.Agent.DisplayToken().Reveal())}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close()
+	var conn *websocket.Conn
+	eventually(t, "the display's place", func() error { // the agent listens before it serves displays: 503 until then
+		c, resp, err := d.DialContext(t.Context(), address, http.Header{"Authorization": {"Bearer " + string(s.h.Agent.DisplayToken().Reveal())}})
+		if err != nil {
+			return err
+		}
+		conn = c
+		return resp.Body.Close()
+	})
 	if err := conn.WriteJSON(object{"type": "hello", "box_px": wholeBox, "viewport": []int{1080, 1920}, "dpr": 1}); err != nil {
 		t.Fatal(err)
 	}
