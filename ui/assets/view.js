@@ -139,12 +139,12 @@ export function setClock(remainingMS, totalMS) {
 
 // settle shrinks the type, never the code, until nothing is cut off: long names, large amounts, long words of some languages.
 export function settle(root = pay.classList.contains('off') ? notice : pay) {
+  const value = root.querySelector('.amount');
+  value.style.setProperty('--fit', 1); // the amount before may have been a wider one: this one is measured at its own height
   for (let k = 1; k > 0.4; k -= 0.05) {
     root.style.setProperty('--k', k.toFixed(2));
     if (!overflows(root)) break;
   }
-  const value = root.querySelector('.amount');
-  value.style.setProperty('--fit', 1);
   if (value.scrollWidth > value.clientWidth) {
     value.style.setProperty('--fit', (0.98 * value.clientWidth / value.scrollWidth).toFixed(3));
   }
