@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"kiosk-agent/sandbox/backstage"
 )
 
 // codeExpiry is the life of a code that was asked for without an expiry. One of the document's tables says 300 s, another 600 s.
@@ -144,23 +146,7 @@ func (p *payment) qrString() string {
 	account := field(0, "SG.PAYNOW") + field(1, "2") + field(2, "SANDBOX00X") + field(3, "0")
 	text := field(0, "01") + field(1, "12") + field(26, account) + field(52, "0000") + field(53, "702") + field(54, dollars(p.link.Amount)) +
 		field(58, "SG") + field(59, "SANDBOX") + field(60, "Singapore") + field(62, field(1, ref)) + "6304"
-	return text + fmt.Sprintf("%04X", crc16(text))
-}
-
-// crc16 is CRC-16/CCITT-FALSE, as EMVCo's codes end with.
-func crc16(text string) uint16 {
-	crc := uint16(0xffff)
-	for _, b := range []byte(text) {
-		crc ^= uint16(b) << 8
-		for range 8 {
-			if crc&0x8000 != 0 {
-				crc = crc<<1 ^ 0x1021
-			} else {
-				crc <<= 1
-			}
-		}
-	}
-	return crc
+	return text + fmt.Sprintf("%04X", backstage.CRC16(text))
 }
 
 // Scan finds the payment of a code, as the wallet does that scans it; ErrUnknown for any other text.

@@ -104,3 +104,19 @@ func ReadObject(from io.Reader, into any) error {
 	}
 	return nil
 }
+
+// CRC16 is CRC-16/CCITT-FALSE, the checksum at the end of an EMVCo QR code, whatever the wallet.
+func CRC16(text string) uint16 {
+	crc := uint16(0xffff)
+	for _, b := range []byte(text) {
+		crc ^= uint16(b) << 8
+		for range 8 {
+			if crc&0x8000 != 0 {
+				crc = crc<<1 ^ 0x1021
+			} else {
+				crc <<= 1
+			}
+		}
+	}
+	return crc
+}

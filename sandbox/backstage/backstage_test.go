@@ -88,3 +88,9 @@ func TestBookThatFails(t *testing.T) {
 		t.Error("the zero book keeps nothing, without an error")
 	}
 }
+
+func TestCRC16(t *testing.T) {
+	if got := CRC16("123456789"); got != 0x29B1 { // the check value of the algorithm's catalogue entry
+		t.Errorf("%04X", got)
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"kiosk-agent/sandbox/backstage"
 )
 
 // maxQRIS is the largest amount of a code, rupiah.
@@ -123,21 +125,5 @@ func qrText(merchant, reff string, rupiah int64) string {
 		tag("26", tag("00", "ID.CO.QRIS.WWW")+tag("01", "936009990000000000")+tag("02", "SANDBOX0000001")+tag("03", "UMI")) +
 		tag("52", "5812") + tag("53", "360") + tag("54", strconv.FormatInt(rupiah, 10)) + tag("58", "ID") +
 		tag("59", cmp.Or(plain, "SANDBOX")) + tag("60", "JAKARTA") + tag("62", tag("05", reff)) + "6304"
-	return text + fmt.Sprintf("%04X", crc16(text))
-}
-
-// crc16 is the CRC-16/CCITT-FALSE of EMVCo.
-func crc16(text string) uint16 {
-	crc := uint16(0xffff)
-	for _, b := range []byte(text) {
-		crc ^= uint16(b) << 8
-		for range 8 {
-			if crc&0x8000 != 0 {
-				crc = crc<<1 ^ 0x1021
-			} else {
-				crc <<= 1
-			}
-		}
-	}
-	return crc
+	return text + fmt.Sprintf("%04X", backstage.CRC16(text))
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"kiosk-agent/sandbox/backstage"
 )
 
 const generate = "/api/v1.0/qris-dynamic/" + testAccount + "/generate-qr"
@@ -90,7 +92,7 @@ func TestQRISOnceMore(t *testing.T) {
 }
 
 func TestCRC(t *testing.T) {
-	if got := crc16("123456789"); got != 0x29b1 {
+	if got := backstage.CRC16("123456789"); got != 0x29b1 {
 		t.Errorf("%04X", got)
 	}
 }

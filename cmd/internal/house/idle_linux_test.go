@@ -59,14 +59,14 @@ func BenchmarkIdle(b *testing.B) {
 		b.Setenv("TMPDIR", "/var/tmp") // rather on a disk than /tmp
 	}
 	watched, counter := startIdle(b)
-	time.Sleep(idleWarmUp)
+	letRun(b, watched, idleWarmUp)
 	var window [][]float64
 	for b.Loop() { // once, where the window is longer than the second that benchmarks take
 		before := make([]usage, len(watched))
 		for i, w := range watched {
 			before[i] = w.usage(b)
 		}
-		time.Sleep(*idleFor)
+		letRun(b, watched, *idleFor)
 		window = window[:0]
 		for i, w := range watched {
 			window = append(window, w.reading(b, before[i], w.usage(b)))
@@ -94,6 +94,22 @@ type watched struct {
 	*process
 	files   string // where its files are; "" = it has none
 	metrics string // its metrics page; "" = it has none
+}
+
+// letRun waits for as long as the programs are to be left alone, or until one of them has ended: then there is nothing to measure.
+func letRun(b *testing.B, programs []watched, d time.Duration) {
+	b.Helper()
+	over := time.NewTimer(d)
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-programs[0].ended:
+		b.Fatalf("%s has ended", idleRows[0].title)
+	case <-programs[1].ended:
+		b.Fatalf("%s has ended", idleRows[1].title)
+	case <-programs[2].ended:
+		b.Fatalf("%s has ended", idleRows[2].title)
+	}
 }
 
 // startIdle starts the programs of idleRows, in that order, and waits until they have connected to what they connect to. The till is the

@@ -117,25 +117,7 @@ client_id = %q
 client_secret = "file:%s/singapay.secret"
 api_key = %q
 account_id = %q
-[relay]
-url = "ws://%s"
-token = "file:%s/relay.token"
-hook_url = %q
-[till.websocket]
-listen = %q
-tills = [{name = "till-1", token = "file:%s/till.token"}]
-[display]
-listen = %q
-token = "file:%s/display.token"
-merchant_name = "Kopi"
-[journal]
-path = "%s/journal.db"
-[metrics]
-listen = %q
-[admin]
-socket = "%s/admin.sock"
-`, id, c.url, house.ClientID, c.dir, house.APIKey, house.AccountID, c.relayPublic, k.dir, c.hookURL, k.till, k.dir, k.screen, k.dir, k.dir,
-		k.metrics, k.dir))
+%s`, id, c.url, house.ClientID, c.dir, house.APIKey, house.AccountID, agentTables(k.dir, c.relayPublic, c.hookURL, k.till, k.screen, k.metrics)))
 	c.kiosks = append(c.kiosks, k)
 	c.t.Cleanup(func() {
 		if k.agent != nil {

@@ -233,7 +233,12 @@ settle = "1s"
 payment_link = "%s/hpp/checkout/world-link"
 client_id = "world-client"
 secret = "file:%s/axs.secret"
-[relay]
+%s`, w.sandboxURL, w.dir, agentTables(w.dir, w.relayPublic, w.hookURL, w.till, w.screen, w.metrics)))
+}
+
+// agentTables are the tables of an agent's configuration that are the same for every gateway: where it keeps its files, and its addresses.
+func agentTables(dir, relay, hookURL, till, screen, metrics string) string {
+	return fmt.Sprintf(`[relay]
 url = "ws://%s"
 token = "file:%s/relay.token"
 hook_url = %q
@@ -243,14 +248,14 @@ tills = [{name = "till-1", token = "file:%s/till.token"}]
 [display]
 listen = %q
 token = "file:%s/display.token"
-merchant_name = "World"
+merchant_name = "Kopi"
 [journal]
 path = "%s/journal.db"
 [metrics]
 listen = %q
 [admin]
 socket = "%s/admin.sock"
-`, w.sandboxURL, w.dir, w.relayPublic, w.dir, w.hookURL, w.till, w.dir, w.screen, w.dir, w.dir, w.metrics, w.dir))
+`, relay, dir, hookURL, till, dir, screen, dir, dir, metrics, dir)
 }
 
 func (w *world) config() string { return filepath.Join(w.dir, "config.toml") }
