@@ -248,7 +248,7 @@ tills = [{name = "till-1", token = "file:%s/till.token"}]
 [display]
 listen = %q
 token = "file:%s/display.token"
-merchant_name = "Kopi"
+merchant_name = "World"
 [journal]
 path = "%s/journal.db"
 [metrics]
