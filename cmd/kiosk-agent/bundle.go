@@ -15,6 +15,7 @@ import (
 
 	"kiosk-agent/cmd/internal/bundle"
 	"kiosk-agent/cmd/internal/config"
+	"kiosk-agent/cmd/internal/manual"
 	"kiosk-agent/offline"
 )
 
@@ -22,7 +23,7 @@ func newSupportBundle() *cobra.Command {
 	var log string
 	var lines, facts int
 	cmd := &cobra.Command{
-		Use: "support-bundle FILE", Short: "Write what a stranger needs in order to help, without secrets, into a .tar.gz", Args: operands("FILE"),
+		Use: "support-bundle FILE", Short: "Write what a stranger needs in order to help, without secrets, into a .tar.gz", Args: manual.Operands("FILE"),
 		Long: "support-bundle writes FILE (mode 0600; it must not exist): the configuration, the agent's status, what doctor found, the journal's head\n" +
 			"and newest facts, the worklist, metrics and facts about the machine. No secret, token, link or frame is in it, no body of a\n" +
 			"notification, no till's reference. With --log also the end of a log file: journalctl -u kiosk-agent | kiosk-agent support-bundle\n" +

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/cmd/internal/config"
+	"kiosk-agent/cmd/internal/manual"
 	"kiosk-agent/cmd/internal/timeline"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
@@ -102,7 +103,7 @@ func newJournalList() *cobra.Command {
 
 func newJournalShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Short: "Show one payment's timeline; ID is the payment's id or its merchantRef", Args: operands("ID"),
+		Use: "show ID", Short: "Show one payment's timeline; ID is the payment's id or its merchantRef", Args: manual.Operands("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withJournal(cmd, func(_ *config.Config, j *offline.Reader) error {
 				id := args[0]

@@ -79,20 +79,6 @@ func newRoot() *cobra.Command {
 	return root
 }
 
-// operands asks for exactly these, each by its name, so that a refusal says which one is missing or too many.
-func operands(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		switch {
-		case len(args) < len(names):
-			return fmt.Errorf("%s is missing: %s", names[len(args)], cmd.UseLine())
-		case len(args) > len(names):
-			return fmt.Errorf("%.40q is one argument too many: %s", args[len(names)], cmd.UseLine())
-		default:
-			return nil
-		}
-	}
-}
-
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/cmd/internal/config"
+	"kiosk-agent/cmd/internal/manual"
 	"kiosk-agent/cmd/internal/tillclient"
 	"kiosk-agent/device"
 	"kiosk-agent/internal/secret"
@@ -29,7 +30,7 @@ func newPay() *cobra.Command {
 		Short: "Take one payment from the command line: a till without a till",
 		Long: "pay asks the running agent for a payment of AMOUNT (such as 10.23), shows its code here, and waits for the outcome.\n" +
 			"Ctrl-C cancels. Exit code: 0 approved, 1 not paid or refused, 3 the outcome is not known.",
-		Args: operands("AMOUNT"),
+		Args: manual.Operands("AMOUNT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/cmd/internal/config"
+	"kiosk-agent/cmd/internal/manual"
 	"kiosk-agent/internal/secret"
 )
 
@@ -32,7 +33,7 @@ func newSecret() *cobra.Command {
 func newSecretSet() *cobra.Command {
 	var rotate bool
 	cmd := &cobra.Command{
-		Use: "set NAME", Short: "Set a secret: axs, singapay, either with -previous, relay, display or till:NAME", Args: operands("NAME"),
+		Use: "set NAME", Short: "Set a secret: axs, singapay, either with -previous, relay, display or till:NAME", Args: manual.Operands("NAME"),
 		Long: "set reads the secret from standard input, or asks for it without showing it, and puts it where the configuration names it:\n" +
 			"credential:NAME is sealed with systemd-creds for this machine (NAME.cred beside the configuration), file:PATH is a file of mode 0600.\n" +
 			"With --rotate the secret that is there now becomes the previous one, which opens notifications too. Restart the agent afterwards.",

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/cmd/internal/agent"
+	"kiosk-agent/cmd/internal/manual"
 )
 
 // askAgent asks the running agent on its admin socket. A refusal is an *agent.AdminError.
@@ -63,7 +64,7 @@ func newResolve() *cobra.Command {
 		Use: "resolve ID|#ENTRY approved|not-paid --reason TEXT", Short: "Write down what staff found out about an entry of the worklist",
 		Long: "resolve takes a payment, or an entry that belongs to none (#NUMBER), off the worklist. It never changes a payment's status: what\n" +
 			"staff found out is kept beside it, with the reason and the user's name. Evidence that says otherwise brings the entry back.",
-		Args: operands("ID", "approved|not-paid"),
+		Args: manual.Operands("ID", "approved|not-paid"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {

@@ -112,7 +112,7 @@ func TestUsageAndFailures(t *testing.T) {
 		{"fly", exitUsage, "unknown command"},
 		{"serve --fast", exitUsage, "unknown flag"},
 		{"serve now", exitUsage, "unknown command"},
-		{"terminal add", exitUsage, "accepts 1 arg"},
+		{"terminal add", exitUsage, "ID is missing: kiosk-relay terminal add ID"},
 		{"version", 0, "kiosk-relay "},
 		{"serve --config " + dir + "/none.toml", exitFailed, "none.toml: cannot be read"},
 		{"terminal list --config " + config, exitFailed, "is \"kiosk-relay serve\" running"},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kiosk-agent/cmd/internal/manual"
 	"kiosk-agent/relay/relayd"
 )
 
@@ -27,13 +28,13 @@ func merchantCommand(path *string, stdout io.Writer) *cobra.Command {
 	var asJSON bool
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
 	add := &cobra.Command{
-		Use: "add NAME", Short: "Add a merchant, or a revoked one anew; prints its hook URL, once", Args: cobra.ExactArgs(1),
+		Use: "add NAME", Short: "Add a merchant, or a revoked one anew; prints its hook URL, once", Args: manual.Operands("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return addMerchant(cmd.Context(), *path, args[0], asJSON, stdout)
 		},
 	}
 	revoke := &cobra.Command{
-		Use: "revoke NAME", Short: "End a merchant's hook URL; its terminals stay", Args: cobra.ExactArgs(1),
+		Use: "revoke NAME", Short: "End a merchant's hook URL; its terminals stay", Args: manual.Operands("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req := relayd.MerchantRequest{Name: args[0]}
 			if err := call(cmd.Context(), *path, http.MethodPost, "merchants/revoke", req, nil); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kiosk-agent/cmd/internal/manual"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay/relayd"
 )
@@ -31,7 +32,7 @@ func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 
 	var req relayd.TerminalRequest
 	add := &cobra.Command{
-		Use: "add ID", Short: "Add a terminal; prints its token and hook URL, once", Args: cobra.ExactArgs(1),
+		Use: "add ID", Short: "Add a terminal; prints its token and hook URL, once", Args: manual.Operands("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req.ID = args[0]
 			return printSecrets(cmd.Context(), *path, "add", req, asJSON, stdout)
@@ -40,7 +41,7 @@ func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 	add.Flags().StringVar(&req.Merchant, "merchant", "", "the `NAME` of the merchant whose hooks it reads too; see kiosk-relay merchant")
 	var grace time.Duration
 	rotate := &cobra.Command{
-		Use: "rotate ID", Short: "Give a terminal a new token", Args: cobra.ExactArgs(1),
+		Use: "rotate ID", Short: "Give a terminal a new token", Args: manual.Operands("ID"),
 		Long: "Give a terminal a new token. The old one works until the kiosk first connects with the new one, and for --grace at most.\n" +
 			"If a token may have been stolen: --grace 0.",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -54,7 +55,7 @@ func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 	rotate.Flags().BoolVar(&req.Route, "route", false, "a new hook URL too: change it at the gateway at once")
 	rotate.Flags().DurationVar(&grace, "grace", 15*time.Minute, "how long the old token works if the new one is not used; 0 to 24h")
 	code := &cobra.Command{
-		Use: "code ID", Short: "Make a one-time code with which a kiosk enrols as this terminal", Args: cobra.ExactArgs(1),
+		Use: "code ID", Short: "Make a one-time code with which a kiosk enrols as this terminal", Args: manual.Operands("ID"),
 		Long: "Make a one-time code with which a kiosk enrols as this terminal, within 24 hours; an earlier code ends. Enrolling gives the\n" +
 			"terminal a new token and a new hook URL. The token before works until the kiosk connects with the new one, 15 minutes at most;\n" +
 			"the hook URL before works for another 24 hours.",
@@ -63,7 +64,7 @@ func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 		},
 	}
 	revoke := &cobra.Command{
-		Use: "revoke ID", Short: "End a terminal's token, connection, hook URL and code", Args: cobra.ExactArgs(1),
+		Use: "revoke ID", Short: "End a terminal's token, connection, hook URL and code", Args: manual.Operands("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := call(cmd.Context(), *path, http.MethodPost, "terminals/revoke", relayd.TerminalRequest{ID: args[0]}, nil); err != nil {
 				return failure{err}

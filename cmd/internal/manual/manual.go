@@ -1,4 +1,5 @@
-// Package manual writes a program's manual page from its commands, so that the page says what the program does.
+// Package manual says how a program is called: with a manual page made from its commands, so that the page says what the program does,
+// and with the refusal of a call that names too few things or too many.
 //
 // It knows roff's man macros as far as a page of ours needs them, and nothing about any command. It keeps nothing.
 package manual
