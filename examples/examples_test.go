@@ -2,7 +2,6 @@ package examples
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"os"
@@ -21,17 +20,7 @@ import (
 	"kiosk-agent/payment"
 )
 
-func TestMain(m *testing.M) {
-	code, err := browser.Main(m)
-	if err == nil && code == 0 {
-		err = goleak.Find()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(browser.Tests{M: m}) }
 
 const token = "till-token-for-the-examples"
 

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -11,17 +10,7 @@ import (
 	"kiosk-agent/internal/browser"
 )
 
-func TestMain(m *testing.M) {
-	code, err := browser.Main(m)
-	if err == nil && code == 0 {
-		err = goleak.Find()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(browser.Tests{M: m}) }
 
 // size of a display, in CSS pixels at ratio device pixels each.
 type size struct {

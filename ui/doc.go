@@ -23,8 +23,9 @@
 //
 // From the display; unknown types and fields, and messages over 4 KiB, close the connection with 1008 or 1009:
 //
-//	{"type":"hello", "box_px":1045, "viewport":[1920,1080], "dpr":1, "touch":true}     must come first, within three beats; makes it the active display
-//	{"type":"layout", "box_px":…, "viewport":[…], "dpr":…, "touch":…}               the measures have changed
+//	{"type":"hello", "box_px":1045, "viewport":[1920,1080], "dpr":1, "touch":true}
+//	    must come first, within three beats; makes it the active display
+//	{"type":"layout", "box_px":…, "viewport":[…], "dpr":…, "touch":…}    the measures have changed
 //	{"type":"alive", "n":7}                                              at once for each beat; three beats of silence: disconnected
 //	{"type":"shown", "seq":12, "kind":"pay", "payment":"01J…", "revision":3, "box_px":…, "viewport":[…], "dpr":…, "touch":…}
 //	{"type":"choose", "seq":11, "payment":"01J…", "scheme":"paynow"}     the customer has touched one of the choices of that screen
@@ -32,8 +33,9 @@
 // box_px is the side of the square that the code may use, in device pixels; viewport is in CSS pixels; touch says that the display can
 // send "choose" (a page always can: whether its screen can be touched, display.touch of the configuration says). "shown" is sent after
 // the second animation frame of a painted screen: it repeats seq, kind, payment and revision of the message it is about. Only a report
-// of the newest seq with the right kind counts, and only a touch of something that the newest screen offers. When a page shows something else by itself it reports that with kind "wait" (agent
-// not heard for 3 s, or the time to choose is over), "checking" (time is up) or "hidden" (not visible), and the seq of the screen that this stands for.
+// of the newest seq with the right kind counts, and only a touch of something that the newest screen offers. When a page shows something
+// else by itself it reports that with kind "wait" (agent not heard for 3 s, or the time to choose is over), "checking" (time is up) or
+// "hidden" (not visible), and the seq of the screen that this stands for.
 //
 // From the agent:
 //

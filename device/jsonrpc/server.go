@@ -144,7 +144,8 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r, till)
 }
 
-// refuse answers in plain text. The metric counts each, the log tells one a second. Neither the answer nor the log holds anything that the client sent, but for what the guard quotes.
+// refuse answers in plain text. The metric counts each, the log tells one a second. Neither the answer nor the log holds
+// anything that the client sent, but for what the guard quotes.
 func (s *Server) refuse(w http.ResponseWriter, status int, reason, text string) {
 	s.metrics.refused.WithLabelValues(reason).Inc()
 	s.refusals.Do(func() { s.log.Warn("till connection refused", "status", status, "reason", reason, "detail", text) })

@@ -55,13 +55,20 @@ func start() {
 	}
 }
 
-// Main runs the tests and then ends the browser, if one of them has started it: for TestMain.
-func Main(m *testing.M) (code int, err error) {
-	code = m.Run()
+// Tests are those of a package: for TestMain, also where goleak runs them.
+type Tests struct{ M *testing.M }
+
+// Run runs the tests and then ends the browser, if one of them has started it. It returns the exit code.
+func (t Tests) Run() (code int) {
+	code = t.M.Run()
 	if chromium.stop != nil {
 		chromium.stop()
 	}
-	return code, os.RemoveAll(chromium.dir)
+	if err := os.RemoveAll(chromium.dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
 }
 
 // Tab is a page of the browser, with cookies of its own.

@@ -1,16 +1,19 @@
 // Package metricspage writes down which metrics a program has, for golden files: dashboards and alerts are built on their names, types,
 // labels and help.
 //
-// It reads a registry and changes nothing; it is for tests.
+// It reads a registry and changes nothing but, where it is told to, the golden file; it is for tests alone.
 package metricspage
 
 import (
 	"fmt"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -51,4 +54,21 @@ func List(reg *prometheus.Registry, prefix string) (string, error) {
 		lines[fmt.Sprintf("%s %s {%s}\n    %s\n", name, kind, labels, help)] = true
 	}
 	return strings.Join(slices.Sorted(maps.Keys(lines)), ""), err
+}
+
+// Compare fails the test where page is not what the golden file holds; with update, the file is written first.
+func Compare(t *testing.T, page, golden string, update bool) {
+	t.Helper()
+	if update {
+		if err := os.WriteFile(golden, []byte(page), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), page); diff != "" {
+		t.Errorf("the metrics have changed (go test . -run %s -update): %s", t.Name(), diff)
+	}
 }

@@ -137,8 +137,8 @@ func (s *step) views() {
 	s.then(Show{next})
 }
 
-// withdrawAnyway takes the code, or the choice before it, off the screen even when its end could not be committed: nobody is asked to pay what has ended, or
-// what somebody has paid.
+// withdrawAnyway takes the code, or the choice before it, off the screen even when its end could not be committed: nobody is
+// asked to pay what has ended, or what somebody has paid.
 func (s *step) withdrawAnyway() {
 	m, p := s.m, s.m.view
 	checking := View{Kind: ViewChecking, Payment: p.Payment, Revision: p.Revision, Money: p.Money}

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"kiosk-agent/cmd/internal/config"
 	"kiosk-agent/internal/metricspage"
 	"kiosk-agent/internal/secret"
@@ -94,21 +92,7 @@ func metricsPage(t *testing.T) string {
 }
 
 // TestMetricsPage: names, types and help of all metrics are what dashboards and alerts are built on.
-func TestMetricsPage(t *testing.T) {
-	got := metricsPage(t)
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("the metrics have changed (go test ./cmd/internal/agent -run TestMetricsPage -update): %s", diff)
-	}
-}
+func TestMetricsPage(t *testing.T) { metricspage.Compare(t, metricsPage(t), golden, *update) }
 
 // TestWatchersNameKnownMetrics: what the alerts and the dashboard ask for exists.
 func TestWatchersNameKnownMetrics(t *testing.T) {

@@ -2,7 +2,6 @@ package house_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -26,8 +25,8 @@ func TestMain(m *testing.M) {
 	if job := os.Getenv(sandboxEnv); job != "" {
 		os.Exit(serveSandbox(job))
 	}
-	code, err := browser.Main(m)
-	if err = errors.Join(err, os.RemoveAll(bins)); err != nil {
+	code := browser.Tests{M: m}.Run()
+	if err := os.RemoveAll(bins); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
