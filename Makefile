@@ -41,7 +41,7 @@ bench:
 IDLE  ?= 1m
 COUNT ?= 5
 bench-idle:
-	$(GO) test -run '^$$' -bench '^BenchmarkIdle$$' -count $(COUNT) -timeout 0 ./cmd/internal/house -idle $(IDLE) -publish
+	$(GO) test -run '^$$' -bench '^BenchmarkIdle$$' -count $(COUNT) -timeout 0 ./test/e2e -idle $(IDLE) -publish
 
 # Each fuzz target for FUZZTIME; the seeds run in make test.
 FUZZTIME ?= 20s
@@ -54,19 +54,19 @@ fuzz:
 # is said last. make test runs a small one.
 KILLS ?= 50
 torture:
-	$(GO) test -c -o bin/house.test ./cmd/internal/house
-	cd cmd/internal/house && ../../../bin/house.test -test.run '^TestTorture$$' -test.v -test.timeout 0 -kills $(KILLS) $(if $(SEED),-seed $(SEED))
+	$(GO) test -c -o bin/e2e.test ./test/e2e
+	cd test/e2e && ../../bin/e2e.test -test.run '^TestTorture$$' -test.v -test.timeout 0 -kills $(KILLS) $(if $(SEED),-seed $(SEED))
 
-# The deterministic simulation (cmd/internal/sim): SEEDS runs with fresh seeds, or SEED=n again with its history. The verdict is said last.
+# The deterministic simulation (test/sim): SEEDS runs with fresh seeds, or SEED=n again with its history. The verdict is said last.
 # FIRST=n plays the seeds from n on.
 SEEDS ?= 1000
 sim:
-	$(GO) build -o bin/kiosk-sim ./cmd/internal/sim/kiosk-sim
+	$(GO) build -o bin/kiosk-sim ./test/sim/kiosk-sim
 	@bin/kiosk-sim $(if $(SEED),-seed $(SEED),-seeds $(SEEDS) $(if $(FIRST),-first $(FIRST)))
 
-# Breaks the agent on purpose in each way of cmd/internal/sim/mutants_test.go; the simulation must find each. make test tries some.
+# Breaks the agent on purpose in each way of test/sim/mutants_test.go; the simulation must find each. make test tries some.
 sim-mutants:
-	$(GO) test ./cmd/internal/sim -run '^TestMutantsAreCaught$$' -mutants -v -timeout 60m
+	$(GO) test ./test/sim -run '^TestMutantsAreCaught$$' -mutants -v -timeout 60m
 
 # 200 power cuts each of the journal and the relay's store, as promised and with the settings that lose facts; and each file operation of a
 # journal failing in turn. make test does the same with fewer.
@@ -83,7 +83,7 @@ packages:
 # The packages in a Debian of their own, with systemd as its first process: as root. RUN=TestPackages for one of the tests.
 test-packages:
 	@.ci/setup-packages
-	nice $(GO) test ./cmd/internal/packages -packages -v -timeout 60m -count 1 $(if $(RUN),-run '^$(RUN)$$')
+	nice $(GO) test ./test/packages -packages -v -timeout 60m -count 1 $(if $(RUN),-run '^$(RUN)$$')
 
 # Windows is compiled and kept compiling.
 windows:

@@ -13,11 +13,11 @@ import (
 
 	"go.uber.org/goleak"
 
-	"kiosk-agent/device/devicetest"
 	"kiosk-agent/device/jsonrpc"
-	"kiosk-agent/internal/browser"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/browser"
+	"kiosk-agent/test/devicetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(browser.Tests{M: m}) }

@@ -6,8 +6,8 @@ import (
 	"os"
 	"testing"
 
-	"kiosk-agent/internal/browser"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/browser"
 )
 
 // page is examples/till.html in Chromium.

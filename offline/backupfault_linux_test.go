@@ -9,11 +9,11 @@ import (
 	"syscall"
 	"testing"
 
-	"kiosk-agent/internal/forgetfs"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/crashfs"
 )
 
-func mount(t testing.TB, disk *forgetfs.Disk) (dir string) {
+func mount(t testing.TB, disk *crashfs.Disk) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := disk.Mount(dir); err != nil {
@@ -23,7 +23,7 @@ func mount(t testing.TB, disk *forgetfs.Disk) (dir string) {
 	return dir
 }
 
-func unmount(t testing.TB, disk *forgetfs.Disk) {
+func unmount(t testing.TB, disk *crashfs.Disk) {
 	t.Helper()
 	if err := disk.Unmount(); err != nil {
 		t.Error(err)
@@ -31,9 +31,9 @@ func unmount(t testing.TB, disk *forgetfs.Disk) {
 }
 
 // backupFaults are what a disk may do to a backup or a restoration: it is full from some moment on, or fails once.
-var backupFaults = []forgetfs.Fault{
-	{Op: forgetfs.Open | forgetfs.Write | forgetfs.Fsync | forgetfs.Truncate, Errno: syscall.ENOSPC, Onward: true},
-	{Op: forgetfs.Write | forgetfs.Fsync | forgetfs.Rename, Errno: syscall.EIO},
+var backupFaults = []crashfs.Fault{
+	{Op: crashfs.Open | crashfs.Write | crashfs.Fsync | crashfs.Truncate, Errno: syscall.ENOSPC, Onward: true},
+	{Op: crashfs.Write | crashfs.Fsync | crashfs.Rename, Errno: syscall.EIO},
 }
 
 // TestBackupToADiskThatFails lets operations on the backup's disk fail, each with -faultstep 1: then there is no backup and nothing else.
@@ -41,7 +41,7 @@ func TestBackupToADiskThatFails(t *testing.T) {
 	path, head := sample(t)
 	for _, fault := range backupFaults {
 		for n, struck := 1, true; struck; n += *faultStep {
-			disk := forgetfs.New(forgetfs.Config{Scratch: shmFiles}, nil)
+			disk := crashfs.New(crashfs.Config{Scratch: shmFiles}, nil)
 			dir := mount(t, disk)
 			fault.Nth = n
 			hits := disk.Fail(fault)
@@ -65,7 +65,7 @@ func TestBackupToADiskThatFails(t *testing.T) {
 func TestBackupToADiskThatIsTooSmall(t *testing.T) {
 	path, _ := sample(t)
 	for _, capacity := range []int64{1, 4096, 50_000} {
-		disk := forgetfs.New(forgetfs.Config{Capacity: capacity}, nil)
+		disk := crashfs.New(crashfs.Config{Capacity: capacity}, nil)
 		dir := mount(t, disk)
 		if _, err := Backup(path, filepath.Join(dir, "backup"), nil); !errors.Is(err, ErrFull) || len(filesIn(t, dir)) > 0 {
 			t.Errorf("%d bytes: %v, %q", capacity, err, filesIn(t, dir))
@@ -75,7 +75,7 @@ func TestBackupToADiskThatIsTooSmall(t *testing.T) {
 }
 
 // restoring is a disk with a journal of 34 facts that an agent was killed over, and a backup of its first 20 elsewhere.
-func restoring(t *testing.T) (backup string, was forgetfs.Image, head payment.Head) {
+func restoring(t *testing.T) (backup string, was crashfs.Image, head payment.Head) {
 	path, _ := sample(t)
 	backup = filepath.Join(t.TempDir(), "backup")
 	made, err := Backup(path, backup, nil)
@@ -88,13 +88,13 @@ func restoring(t *testing.T) (backup string, was forgetfs.Image, head payment.He
 	closeJournal(t, j)
 	j = open(t, Config{Path: path}) // the last sale is in the log only
 	appendAll(t, j, x.sale("P9", "till-1", "R9")...)
-	was = forgetfs.Image{}
+	was = crashfs.Image{}
 	for _, part := range []string{"", "-wal", ".id"} {
 		copied := filepath.Join(t.TempDir(), "copied")
 		copyWhileOpen(t, path+part, copied)
 		b, err := os.ReadFile(copied)
 		must(t, err)
-		was["journal.db"+part] = forgetfs.File{Mode: 0o600, Data: b}
+		was["journal.db"+part] = crashfs.File{Mode: 0o600, Data: b}
 	}
 	return backup, was, made.Head
 }
@@ -133,8 +133,8 @@ func mustBeOneOfTwo(t *testing.T, what string, n int, backup, path string, head 
 // TestRestoreOnADiskThatFails lets operations on the journal's disk fail, above all the last ones, where files change their names.
 func TestRestoreOnADiskThatFails(t *testing.T) {
 	backup, was, head := restoring(t)
-	run := func(fault forgetfs.Fault, n int) (struck bool) {
-		disk := forgetfs.New(forgetfs.Config{Scratch: shmFiles}, was)
+	run := func(fault crashfs.Fault, n int) (struck bool) {
+		disk := crashfs.New(crashfs.Config{Scratch: shmFiles}, was)
 		path := filepath.Join(mount(t, disk), "journal.db")
 		fault.Nth = n
 		hits := disk.Fail(fault)
@@ -163,9 +163,9 @@ func TestRestoreOnADiskThatFails(t *testing.T) {
 func TestRestorePowerCut(t *testing.T) {
 	backup, was, head := restoring(t)
 	seed := uint64(0)
-	run := func(n int, names forgetfs.Names) (ops int) {
+	run := func(n int, names crashfs.Names) (ops int) {
 		seed++
-		disk := forgetfs.New(forgetfs.Config{Seed: seed, Names: names, Scratch: shmFiles}, was)
+		disk := crashfs.New(crashfs.Config{Seed: seed, Names: names, Scratch: shmFiles}, was)
 		path := filepath.Join(mount(t, disk), "journal.db")
 		disk.CutAfter(n)
 		_, err := Restore(backup, path, restoredAt, nil)
@@ -176,14 +176,14 @@ func TestRestorePowerCut(t *testing.T) {
 		if n == 0 {
 			return ops
 		}
-		disk = forgetfs.New(forgetfs.Config{Scratch: shmFiles}, image)
+		disk = crashfs.New(crashfs.Config{Scratch: shmFiles}, image)
 		path = filepath.Join(mount(t, disk), "journal.db")
 		mustBeOneOfTwo(t, "cut", n, backup, path, head)
 		unmount(t, disk)
 		return ops
 	}
 	step, times := max(1, *faultStep/4), max(1, 6 / *faultStep)
-	for i, names := range []forgetfs.Names{forgetfs.Ordered, forgetfs.OwnEntry, forgetfs.ManPage} {
+	for i, names := range []crashfs.Names{crashfs.Ordered, crashfs.OwnEntry, crashfs.ManPage} {
 		ops := run(0, names)
 		for n := 1 + i; n < ops-14; n += 8 * *faultStep {
 			run(n, names)

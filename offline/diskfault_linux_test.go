@@ -10,16 +10,16 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"kiosk-agent/internal/forgetfs"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/crashfs"
 )
 
 var faultStep = flag.Int("faultstep", 12, "TestEachFileOperationFails tries each so many-th operation; 1 = all of them")
 
 // unplugged is a journal of a few sales whose power was cut: some of its facts are in the write-ahead log only.
-func unplugged(t *testing.T) (image forgetfs.Image, last ack) {
+func unplugged(t *testing.T) (image crashfs.Image, last ack) {
 	t.Helper()
-	disk := forgetfs.New(forgetfs.Config{Scratch: shmFiles}, nil)
+	disk := crashfs.New(crashfs.Config{Scratch: shmFiles}, nil)
 	dir := mount(t, disk)
 	defer unmount(t, disk)
 	j, err := Open(Config{Path: filepath.Join(dir, "journal.db"), Create: true})
@@ -67,7 +67,7 @@ func mustBeTyped(t *testing.T, err error) {
 }
 
 // mustHold opens what is left of a journal on a sound disk: it is whole, what was promised is there, and no commit is there in part.
-func mustHold(t *testing.T, image forgetfs.Image, promised ack) {
+func mustHold(t *testing.T, image crashfs.Image, promised ack) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, f := range image {
@@ -97,20 +97,20 @@ func mustHold(t *testing.T, image forgetfs.Image, promised ack) {
 // the disk is well again, so is the journal, without a restart.
 func TestEachFileOperationFails(t *testing.T) {
 	t.Parallel()
-	const writing = forgetfs.Write | forgetfs.Fsync | forgetfs.Truncate | forgetfs.Unlink | forgetfs.Rename | forgetfs.Mkdir
+	const writing = crashfs.Write | crashfs.Fsync | crashfs.Truncate | crashfs.Unlink | crashfs.Rename | crashfs.Mkdir
 	image, before := unplugged(t)
 	first := 1 + rand.IntN(*faultStep)
 	t.Logf("operations %d, %d …", first, first+*faultStep)
-	for _, f := range []forgetfs.Fault{
-		{Op: forgetfs.Open, Errno: unix.EIO},
-		{Op: forgetfs.Any, Errno: unix.EIO},
-		{Op: forgetfs.Changes, Errno: unix.ENOSPC},
+	for _, f := range []crashfs.Fault{
+		{Op: crashfs.Open, Errno: unix.EIO},
+		{Op: crashfs.Any, Errno: unix.EIO},
+		{Op: crashfs.Changes, Errno: unix.ENOSPC},
 		{Op: writing, Errno: unix.EIO, Onward: true},
 		{Op: writing, Errno: unix.ENOSPC, Onward: true},
-		{Op: writing | forgetfs.Open, Errno: unix.EROFS, Onward: true},
+		{Op: writing | crashfs.Open, Errno: unix.EROFS, Onward: true},
 	} {
 		step := *faultStep
-		if f.Nth = first; f.Op == forgetfs.Open { // the few that once left a writer that could only read
+		if f.Nth = first; f.Op == crashfs.Open { // the few that once left a writer that could only read
 			f.Nth, step = 1, 1
 		}
 		runs := 0
@@ -124,9 +124,9 @@ func TestEachFileOperationFails(t *testing.T) {
 }
 
 // failing is one run with one fault; it reports whether it struck.
-func failing(t *testing.T, image forgetfs.Image, promised ack, f forgetfs.Fault) bool {
+func failing(t *testing.T, image crashfs.Image, promised ack, f crashfs.Fault) bool {
 	t.Helper()
-	disk := forgetfs.New(forgetfs.Config{Seed: uint64(f.Nth), Scratch: shmFiles}, image)
+	disk := crashfs.New(crashfs.Config{Seed: uint64(f.Nth), Scratch: shmFiles}, image)
 	dir := mount(t, disk)
 	hits := disk.Fail(f)
 	j, err := Open(Config{Path: filepath.Join(dir, "journal.db")})

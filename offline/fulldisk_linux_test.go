@@ -9,22 +9,22 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"kiosk-agent/internal/forgetfs"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/crashfs"
 )
 
-// smallDisk mounts a real file system of this size; who may not mount one gets a forgetfs.Disk, which is full and read-only in the same
+// smallDisk mounts a real file system of this size; who may not mount one gets a crashfs.Disk, which is full and read-only in the same
 // way.
 func smallDisk(t *testing.T, bytes int64) (dir string, readOnly func()) {
 	t.Helper()
 	dir = t.TempDir()
 	err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", bytes))
 	if errors.Is(err, unix.EPERM) {
-		disk := forgetfs.New(forgetfs.Config{Capacity: bytes, Scratch: shmFiles}, nil)
-		t.Log("not root: the disk is a forgetfs")
+		disk := crashfs.New(crashfs.Config{Capacity: bytes, Scratch: shmFiles}, nil)
+		t.Log("not root: the disk is a crashfs")
 		dir = mount(t, disk)
 		t.Cleanup(func() { unmount(t, disk) })
-		return dir, func() { disk.Fail(forgetfs.Fault{Op: forgetfs.Changes, Nth: 1, Errno: unix.EROFS, Onward: true}) }
+		return dir, func() { disk.Fail(crashfs.Fault{Op: crashfs.Changes, Nth: 1, Errno: unix.EROFS, Onward: true}) }
 	}
 	if err != nil {
 		t.Fatal(err)

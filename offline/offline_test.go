@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"kiosk-agent/internal/forgetfs"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/crashfs"
 )
 
 var wall = time.Date(2026, 11, 20, 13, 0, 0, 123456789, time.UTC)
@@ -148,7 +148,7 @@ func mustBeWhole(t testing.TB, path string) Report {
 
 // TestMain lets the test binary be the other process that some tests need.
 func TestMain(m *testing.M) {
-	forgetfs.Main()
+	crashfs.Main()
 	switch os.Getenv("OFFLINE_TEST_ROLE") {
 	case "appender":
 		appender(os.Getenv("OFFLINE_TEST_PATH"))

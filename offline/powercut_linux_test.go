@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"kiosk-agent/internal/forgetfs"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/crashfs"
 )
 
 var (
@@ -25,7 +25,7 @@ type seller struct {
 	seed   uint64
 	soften string // a pragma that makes the journal less durable than it is; "" = none
 
-	image forgetfs.Image
+	image crashfs.Image
 	acked ack // the last fact that was promised before the last cut
 
 	cuts, lost int
@@ -44,8 +44,8 @@ func newSeller(t *testing.T, soften string) *seller {
 // life mounts what the last cut has left, opens the journal, checks it, and sells until the power is cut.
 func (s *seller) life() {
 	s.t.Helper()
-	names := forgetfs.Names(s.cuts % 3)
-	disk := forgetfs.New(forgetfs.Config{Seed: s.rng.Uint64(), Names: names, Scratch: shmFiles}, s.image)
+	names := crashfs.Names(s.cuts % 3)
+	disk := crashfs.New(crashfs.Config{Seed: s.rng.Uint64(), Names: names, Scratch: shmFiles}, s.image)
 	dir := s.t.TempDir()
 	if err := disk.Mount(dir); err != nil {
 		s.t.Fatal(err)
@@ -103,7 +103,7 @@ func (s *seller) check(j *Journal) {
 	s.acked = ack{report.Head.Seq, report.Head.Hash}
 }
 
-func (s *seller) sell(j *Journal, disk *forgetfs.Disk) {
+func (s *seller) sell(j *Journal, disk *crashfs.Disk) {
 	s.t.Helper()
 	x := &fixture{}
 	for i := j.head.seq; ; i++ {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // bookLine is one line of the book: what happened, as one JSON object with exactly one of its members. A line is on the disk before
@@ -53,7 +53,7 @@ func (s *Server) keep(line bookLine) error { return s.book.Keep(line) }
 // what a customer abandoned are not in it.
 func (s *Server) readBook() (err error) {
 	told := map[statement]bool{}
-	s.book, err = backstage.OpenBook(s.cfg.Book, func(text []byte) error {
+	s.book, err = simkit.OpenBook(s.cfg.Book, func(text []byte) error {
 		var line bookLine
 		if err := json.Unmarshal(text, &line); err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // codeExpiry is the life of a code that was asked for without an expiry. One of the document's tables says 300 s, another 600 s.
@@ -146,7 +146,7 @@ func (p *payment) qrString() string {
 	account := field(0, "SG.PAYNOW") + field(1, "2") + field(2, "SANDBOX00X") + field(3, "0")
 	text := field(0, "01") + field(1, "12") + field(26, account) + field(52, "0000") + field(53, "702") + field(54, dollars(p.link.Amount)) +
 		field(58, "SG") + field(59, "SANDBOX") + field(60, "Singapore") + field(62, field(1, ref)) + "6304"
-	return text + fmt.Sprintf("%04X", backstage.CRC16(text))
+	return text + fmt.Sprintf("%04X", simkit.CRC16(text))
 }
 
 // Scan finds the payment of a code, as the wallet does that scans it; ErrUnknown for any other text.

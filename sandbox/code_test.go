@@ -12,7 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
 
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 func (w *world) askCode(payload map[string]any) (int, string) {
@@ -55,7 +55,7 @@ func TestACodeIsMade(t *testing.T) {
 	if !strings.HasPrefix(p.QRString, "000201010212") || !strings.Contains(p.QRString, "SG.PAYNOW") || !strings.Contains(p.QRString, "540510.23") {
 		t.Errorf("%q", p.QRString)
 	}
-	if backstage.CRC16("123456789") != 0x29b1 {
+	if simkit.CRC16("123456789") != 0x29b1 {
 		t.Error("not the CRC of EMVCo's codes")
 	}
 	if _, body := w.query("R-1"); records(t, body)[0]["status"] != "SENT" {

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // maxBody bounds every request body, bytes.
@@ -164,7 +164,7 @@ func (s *Server) controlRelease(w http.ResponseWriter, _ *http.Request) {
 
 // readJSON reads exactly one JSON object of known fields, or answers 400.
 func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
-	if err := backstage.ReadObject(r.Body, into); err != nil {
+	if err := simkit.ReadObject(r.Body, into); err != nil {
 		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "sandbox: " + err.Error()})
 		return false
 	}

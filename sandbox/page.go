@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 //go:embed assets
@@ -200,7 +200,7 @@ func (s *Server) render(w http.ResponseWriter, status int, page string, view any
 
 // serveAsset serves the style sheet and the script.
 func (s *Server) serveAsset(w http.ResponseWriter, r *http.Request) {
-	kind, body := "text/css; charset=utf-8", backstage.Style
+	kind, body := "text/css; charset=utf-8", simkit.Style
 	switch r.PathValue("name") {
 	case "page.css":
 	case "page.js":

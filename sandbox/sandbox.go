@@ -25,7 +25,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/secret"
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // minSecret is the shortest secret accepted: a link is an offline guessing oracle at 1000 iterations (axs.md).
@@ -48,7 +48,7 @@ type Merchant struct {
 }
 
 // Clock is the time that the sandbox lives by.
-type Clock = backstage.Clock
+type Clock = simkit.Clock
 
 // UnknownAnswer is how the query answers for a reference without any record. The document leaves it open.
 type UnknownAnswer string
@@ -123,8 +123,8 @@ type Server struct {
 	salts    map[string][32]byte // salt seen → hash of the token that brought it
 	faults   []*fault
 	faultSeq int
-	book     backstage.Book
-	queue    *backstage.Queue[job]
+	book     simkit.Book
+	queue    *simkit.Queue[job]
 	hooks    []*Webhook
 }
 
@@ -153,9 +153,9 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		salts: map[string][32]byte{},
 	}
 	if s.clock == nil {
-		s.clock = backstage.SystemClock{}
+		s.clock = simkit.SystemClock{}
 	}
-	s.queue = backstage.NewQueue(&s.mu, s.clock, job.sends, s.perform)
+	s.queue = simkit.NewQueue(&s.mu, s.clock, job.sends, s.perform)
 	if s.client == nil {
 		s.client = &http.Client{
 			Timeout:       10 * time.Second,

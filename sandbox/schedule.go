@@ -3,7 +3,7 @@ package sandbox
 import (
 	"context"
 
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // job is something that Run does when it falls due: send a webhook, or let a code on the customer's screen expire.
@@ -15,7 +15,7 @@ type job struct {
 
 func (j job) sends() bool { return j.hook != nil }
 
-func (s *Server) perform(ctx context.Context, todo backstage.Job[job]) {
+func (s *Server) perform(ctx context.Context, todo simkit.Job[job]) {
 	j := todo.What
 	if j.hook != nil {
 		s.deliver(ctx, todo)

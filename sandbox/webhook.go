@@ -13,7 +13,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // HookState is what became of a webhook.
@@ -216,7 +216,7 @@ func (w *Webhook) token(random io.Reader) (string, error) {
 }
 
 // deliver sends one webhook and writes down what came of it.
-func (s *Server) deliver(ctx context.Context, j backstage.Job[job]) {
+func (s *Server) deliver(ctx context.Context, j simkit.Job[job]) {
 	w := j.What.hook
 	status, answer, err := s.send(ctx, w)
 	s.mu.Lock()

@@ -7,7 +7,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"go.uber.org/goleak"
 
-	"kiosk-agent/internal/browser"
+	"kiosk-agent/test/browser"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(browser.Tests{M: m}) }

@@ -16,8 +16,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"kiosk-agent/internal/browser"
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/test/browser"
 	"kiosk-agent/ui/qr"
 )
 

@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"kiosk-agent/internal/secret"
-	"kiosk-agent/internal/testlog"
+	"kiosk-agent/test/testlog"
 )
 
 const (

@@ -17,7 +17,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"kiosk-agent/internal/browser"
+	"kiosk-agent/test/browser"
 )
 
 var update = flag.Bool("update", false, "write the pictures to docs/images")

@@ -13,9 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/bundle"
-	"kiosk-agent/cmd/internal/config"
-	"kiosk-agent/cmd/internal/manual"
+	"kiosk-agent/internal/app/bundle"
+	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/offline"
 )
 

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/config"
-	"kiosk-agent/cmd/internal/doctor"
+	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/doctor"
 )
 
 func newDoctor() *cobra.Command {

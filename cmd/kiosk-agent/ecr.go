@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/config"
 	"kiosk-agent/device/ecr"
+	"kiosk-agent/internal/app/config"
 )
 
 func newECR() *cobra.Command {

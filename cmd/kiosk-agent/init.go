@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/setup"
+	"kiosk-agent/internal/app/setup"
 	"kiosk-agent/internal/secret"
 )
 

@@ -18,9 +18,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/config"
-	"kiosk-agent/cmd/internal/manual"
-	"kiosk-agent/cmd/internal/timeline"
+	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/manual"
+	"kiosk-agent/internal/app/timeline"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"kiosk-agent/cmd/internal/timeline"
+	"kiosk-agent/internal/app/timeline"
 	"kiosk-agent/payment"
 )
 

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/agent"
-	"kiosk-agent/cmd/internal/manual"
+	"kiosk-agent/internal/app/agent"
+	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/offline"
 )
 

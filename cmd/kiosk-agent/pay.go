@@ -11,10 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/config"
-	"kiosk-agent/cmd/internal/manual"
-	"kiosk-agent/cmd/internal/tillclient"
 	"kiosk-agent/device"
+	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/manual"
+	"kiosk-agent/internal/app/tillclient"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
 	"kiosk-agent/ui/qr"

@@ -13,8 +13,8 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/agent"
-	"kiosk-agent/cmd/internal/config"
+	"kiosk-agent/internal/app/agent"
+	"kiosk-agent/internal/app/config"
 )
 
 func loadConfig(cmd *cobra.Command) (*config.Config, error) {

@@ -12,8 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"kiosk-agent/cmd/internal/agent"
-	"kiosk-agent/cmd/internal/config"
+	"kiosk-agent/internal/app/agent"
+	"kiosk-agent/internal/app/config"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
 )

@@ -29,8 +29,8 @@ func TestMain(m *testing.M) {
 //	run [-int REGEXP] CODE PROGRAM [ARG…]   runs the program, which must exit with CODE; with -int it gets Ctrl-C as soon as a line
 //	                                        of its output matches
 //	fill FILE                               puts the environment's values into $NAME in a file of the script
-//	house                                   starts relay, simulated gateway, agent, display and a customer: see house_test.go
-//	endhouse                                stops them
+//	demo                                    starts relay, simulated gateway, agent, display and a customer: see demo_test.go
+//	enddemo                                stops them
 //	newest                                  sets PAYMENT to the last id that the program printed
 //	alter FILE OLD NEW                      changes bytes in a file, as a dishonest hand would
 func TestScripts(t *testing.T) {
@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"run": runProgram, "fill": fill, "house": startHouse, "endhouse": endHouse, "alter": alter,
+			"run": runProgram, "fill": fill, "demo": startDemo, "enddemo": endDemo, "alter": alter,
 			"newest": newest,
 		},
 	})

@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/config"
-	"kiosk-agent/cmd/internal/manual"
+	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/internal/secret"
 )
 

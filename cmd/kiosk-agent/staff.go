@@ -16,8 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/agent"
-	"kiosk-agent/cmd/internal/manual"
+	"kiosk-agent/internal/app/agent"
+	"kiosk-agent/internal/app/manual"
 )
 
 // askAgent asks the running agent on its admin socket. A refusal is an *agent.AdminError.

@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/config"
 	"kiosk-agent/device/serial"
+	"kiosk-agent/internal/app/config"
 )
 
 const tillHelp = `till plays a till on an ECR line, for integrators without one. Commands, one to a line:

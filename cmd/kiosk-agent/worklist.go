@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/config"
-	"kiosk-agent/cmd/internal/timeline"
+	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/timeline"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
 )

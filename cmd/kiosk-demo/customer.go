@@ -10,14 +10,14 @@ import (
 	"strings"
 	"time"
 
-	"kiosk-agent/cmd/internal/house"
+	"kiosk-agent/internal/app/demo"
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox"
 )
 
 // title is the gateway's name.
 func title(gateway string) string {
-	if gateway == house.SingaPay {
+	if gateway == demo.SingaPay {
 		return "SingaPay"
 	}
 	return "AXS"
@@ -25,7 +25,7 @@ func title(gateway string) string {
 
 // currency is the gateway's.
 func currency(gateway string) payment.Currency {
-	if gateway == house.SingaPay {
+	if gateway == demo.SingaPay {
 		return payment.IDR
 	}
 	return payment.SGD
@@ -44,7 +44,7 @@ func (s *sale) customer(gateway string) func(ctx context.Context, code string) e
 	switch gateway {
 	case "axs-qr":
 		return s.wallet
-	case house.SingaPay:
+	case demo.SingaPay:
 		return func(ctx context.Context, link string) error {
 			return s.browse(ctx, link, link+"/act", url.Values{"action": {"pay"}, "method": {"QRIS"}}, "QRIS")
 		}

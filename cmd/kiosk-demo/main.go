@@ -19,8 +19,8 @@ import (
 	"syscall"
 	"time"
 
-	"kiosk-agent/cmd/internal/house"
 	"kiosk-agent/examples"
+	"kiosk-agent/internal/app/demo"
 	"kiosk-agent/payment"
 	"kiosk-agent/ui/qr"
 )
@@ -39,7 +39,7 @@ func main() {
 }
 
 // gateways are the values of --gateway: AXS's checkout link, its codes for one wallet, and SingaPay's payment link.
-var gateways = [...]string{"axs", "axs-qr", house.SingaPay}
+var gateways = [...]string{"axs", "axs-qr", demo.SingaPay}
 
 type options struct {
 	once    bool
@@ -81,7 +81,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	if o.amount == "" {
 		o.amount = "10.23"
-		if o.gateway == house.SingaPay {
+		if o.gateway == demo.SingaPay {
 			o.amount = "15000"
 		}
 	}
@@ -110,7 +110,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if o.verbose {
 		log = slog.New(slog.NewTextHandler(stderr, nil))
 	}
-	options := house.Options{
+	options := demo.Options{
 		Dir: o.dir, Log: log, Version: cmp.Or(version, "demo"), TillListen: o.till, DisplayListen: o.display, MetricsListen: o.metrics,
 		SandboxListen: o.sandbox, MerchantName: "Kopi & Toast", Origins: []string{"http://" + o.page}, Query: true,
 	}
@@ -120,8 +120,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		if !o.once { // the customer chooses on the display
 			options.Schemes = []string{"paynow", "alipay", "wechatpay"}
 		}
-	case house.SingaPay:
-		options.Provider = house.SingaPay
+	case demo.SingaPay:
+		options.Provider = demo.SingaPay
 	}
 	var line *cable
 	if !o.once {
@@ -131,7 +131,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		defer func() { err = errors.Join(err, line.Close()) }()
 		options.Extra = line.lineConfig()
 	}
-	h, err := house.Open(ctx, options)
+	h, err := demo.Open(ctx, options)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%w (does another demo run? stop it, or choose other addresses: --sandbox, --till, --display, --metrics and --page)", err)
 	}
@@ -145,7 +145,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 }
 
 // serve runs until the person at the terminal has seen enough.
-func serve(ctx context.Context, h *house.House, o options, line *cable, out io.Writer) error {
+func serve(ctx context.Context, h *demo.House, o options, line *cable, out io.Writer) error {
 	runCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan error, 1)
@@ -156,7 +156,7 @@ func serve(ctx context.Context, h *house.House, o options, line *cable, out io.W
 		stop()
 		return errors.Join(err, <-done)
 	}
-	srv := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: house.Guarded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: demo.Guarded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "till.html", time.Time{}, examples.TillPage())
 	}))}
 	served := make(chan error, 1)

@@ -12,11 +12,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"kiosk-agent/cmd/internal/displayclient"
-	"kiosk-agent/cmd/internal/house"
-	"kiosk-agent/cmd/internal/tillclient"
-	"kiosk-agent/cmd/internal/timeline"
 	"kiosk-agent/device"
+	"kiosk-agent/internal/app/demo"
+	"kiosk-agent/internal/app/displayclient"
+	"kiosk-agent/internal/app/tillclient"
+	"kiosk-agent/internal/app/timeline"
 	"kiosk-agent/payment"
 )
 
@@ -35,7 +35,7 @@ type moment struct {
 
 // sale plays one sale and notes when what happened.
 type sale struct {
-	h       *house.House
+	h       *demo.House
 	out     io.Writer
 	moments []moment
 }
@@ -45,7 +45,7 @@ func (s *sale) note(who, format string, args ...any) {
 }
 
 // playOnce plays one sale through the real parts: till, agent, display, simulated phone and gateway, relay, and back.
-func playOnce(parent context.Context, h *house.House, o options, out io.Writer) error {
+func playOnce(parent context.Context, h *demo.House, o options, out io.Writer) error {
 	ctx, stop := context.WithTimeout(parent, onceWithin)
 	defer stop()
 	runCtx, stopHouse := context.WithCancel(context.WithoutCancel(ctx))
@@ -63,7 +63,7 @@ func playOnce(parent context.Context, h *house.House, o options, out io.Writer) 
 }
 
 // startDisplay opens the customer display in headless Chromium where there is one, and says which display it is.
-func startDisplay(ctx context.Context, h *house.House, o options, out io.Writer) (stop func() error, err error) {
+func startDisplay(ctx context.Context, h *demo.House, o options, out io.Writer) (stop func() error, err error) {
 	browser := o.chrome
 	for _, name := range browsers {
 		if browser != "" {

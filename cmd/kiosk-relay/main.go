@@ -16,7 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/manual"
+	"kiosk-agent/internal/app/manual"
 )
 
 // version is set by the linker; otherwise the module's build information is used.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/cmd/internal/manual"
+	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/relay/relayd"
 )
 

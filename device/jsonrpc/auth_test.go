@@ -9,8 +9,8 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"kiosk-agent/device/devicetest"
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/test/devicetest"
 )
 
 func bearer(s string) http.Header { return http.Header{"Authorization": {s}} }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"kiosk-agent/device/devicetest"
+	"kiosk-agent/test/devicetest"
 )
 
 // seeds are every message of the tables, and every method used well.

@@ -15,9 +15,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
-	"kiosk-agent/device/devicetest"
 	"kiosk-agent/internal/secret"
-	"kiosk-agent/internal/testlog"
+	"kiosk-agent/test/devicetest"
+	"kiosk-agent/test/testlog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

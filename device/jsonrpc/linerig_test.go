@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"kiosk-agent/device/devicetest"
 	"kiosk-agent/internal/secret"
-	"kiosk-agent/internal/testlog"
+	"kiosk-agent/test/devicetest"
+	"kiosk-agent/test/testlog"
 )
 
 var lineTill = Till{Name: "till-2", Token: secret.New([]byte(token2))}

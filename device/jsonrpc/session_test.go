@@ -18,8 +18,8 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"kiosk-agent/device/devicetest"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/devicetest"
 )
 
 // pipe is a Conn in memory: what a line transport will look like to a session.

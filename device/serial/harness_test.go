@@ -19,7 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
-	"kiosk-agent/internal/testlog"
+	"kiosk-agent/test/testlog"
 )
 
 // childEnv makes the test binary play another process; see child_test.go.

@@ -20,11 +20,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"kiosk-agent/device/devicetest"
 	"kiosk-agent/device/jsonrpc"
 	"kiosk-agent/device/serial"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/devicetest"
 )
 
 const (

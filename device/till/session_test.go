@@ -16,8 +16,8 @@ import (
 	"go.uber.org/goleak"
 
 	"kiosk-agent/device"
-	"kiosk-agent/device/devicetest"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/devicetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

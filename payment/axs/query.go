@@ -12,7 +12,7 @@ import (
 	"net/http"
 	"time"
 
-	"kiosk-agent/internal/networds"
+	"kiosk-agent/internal/neterr"
 	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment"
 )
@@ -146,8 +146,8 @@ func (g *Gateway) networkFailure(caller, limited context.Context, address string
 	case isDNS:
 		return "cannot resolve host " + host
 	}
-	if words := networds.TLS(host, err); words != "" {
+	if words := neterr.TLS(host, err); words != "" {
 		return words
 	}
-	return networds.Connection(address, err)
+	return neterr.Connection(address, err)
 }

@@ -20,8 +20,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"kiosk-agent/internal/pipenet"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/pipenet"
 )
 
 const queryPath = "/axs/api/hpp/v2/transaction"

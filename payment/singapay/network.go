@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net"
 
-	"kiosk-agent/internal/networds"
+	"kiosk-agent/internal/neterr"
 )
 
 // networkFailure says in words of its own why there was no answer: an error's text repeats the address and what a stranger's server
@@ -27,8 +27,8 @@ func networkFailure(ctx context.Context, address string, err error) string {
 	case isNet && netErr.Timeout():
 		return "timeout"
 	}
-	if words := networds.TLS(host, err); words != "" {
+	if words := neterr.TLS(host, err); words != "" {
 		return words
 	}
-	return networds.Connection(address, err)
+	return neterr.Connection(address, err)
 }

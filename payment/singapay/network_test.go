@@ -15,9 +15,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"kiosk-agent/internal/pipenet"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/pipenet"
 )
 
 // hasToken gives the gateway a token, so that the first request is the one that matters.

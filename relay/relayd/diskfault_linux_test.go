@@ -19,19 +19,19 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"kiosk-agent/internal/forgetfs"
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/test/crashfs"
 )
 
 // underFault is a relay whose disk fails.
 type underFault struct {
 	dir    string
-	fault  forgetfs.Fault
-	disk   *forgetfs.Disk
+	fault  crashfs.Fault
+	disk   *crashfs.Disk
 	status int // of the last hook
 	struck bool
 	acked  map[string]string
-	left   [2]forgetfs.Image // as the disk was, and after a power cut
+	left   [2]crashfs.Image // as the disk was, and after a power cut
 	err    error
 }
 
@@ -50,10 +50,10 @@ func TestDiskErrors(t *testing.T) {
 	relays := make([]*underFault, 24)
 	var all sync.WaitGroup // at once: JetStream does not answer after a failed write, so each waits for storeTimeout
 	for i := range relays {
-		u := &underFault{dir: t.TempDir(), acked: map[string]string{}, fault: forgetfs.Fault{
-			Op: forgetfs.Changes, Nth: 1 + rng.IntN(60), Errno: []syscall.Errno{unix.EIO, unix.ENOSPC, unix.EROFS}[i%3], Onward: rng.IntN(2) == 0,
+		u := &underFault{dir: t.TempDir(), acked: map[string]string{}, fault: crashfs.Fault{
+			Op: crashfs.Changes, Nth: 1 + rng.IntN(60), Errno: []syscall.Errno{unix.EIO, unix.ENOSPC, unix.EROFS}[i%3], Onward: rng.IntN(2) == 0,
 		}}
-		u.disk = forgetfs.New(forgetfs.Config{Seed: rng.Uint64(), Names: forgetfs.Names(i % 3)}, whole)
+		u.disk = crashfs.New(crashfs.Config{Seed: rng.Uint64(), Names: crashfs.Names(i % 3)}, whole)
 		relays[i] = u
 		all.Go(func() { u.err = u.run(g.creds.HookURL) })
 	}
@@ -69,7 +69,7 @@ func TestDiskErrors(t *testing.T) {
 		}
 		for _, image := range u.left {
 			g.cuts, g.acked, g.image = i, u.acked, image
-			g.mounted(func(_ *forgetfs.Disk, dir string) {
+			g.mounted(func(_ *crashfs.Disk, dir string) {
 				r := startRelay(t, filepath.Join(dir, "store"), nil)
 				defer r.stop()
 				g.check(r)
@@ -82,8 +82,8 @@ func TestDiskErrors(t *testing.T) {
 }
 
 // newStore is a store with one terminal, on a disk that was unmounted in order.
-func (g *gateway) newStore() (image forgetfs.Image) {
-	g.mounted(func(disk *forgetfs.Disk, dir string) {
+func (g *gateway) newStore() (image crashfs.Image) {
+	g.mounted(func(disk *crashfs.Disk, dir string) {
 		r := startRelay(g.t, filepath.Join(dir, "store"), nil)
 		g.creds = r.add("K001")
 		r.stop()
@@ -93,9 +93,9 @@ func (g *gateway) newStore() (image forgetfs.Image) {
 }
 
 // mounted mounts a sound disk with the gateway's image while fn runs.
-func (g *gateway) mounted(fn func(disk *forgetfs.Disk, dir string)) {
+func (g *gateway) mounted(fn func(disk *crashfs.Disk, dir string)) {
 	g.t.Helper()
-	disk, dir := forgetfs.New(forgetfs.Config{}, g.image), g.t.TempDir()
+	disk, dir := crashfs.New(crashfs.Config{}, g.image), g.t.TempDir()
 	if err := disk.Mount(dir); err != nil {
 		g.t.Fatal(err)
 	}
@@ -138,6 +138,6 @@ func (u *underFault) run(hookURL string) (err error) {
 		u.acked[name] = body
 	}
 	u.struck = struck() > 0
-	u.left = [2]forgetfs.Image{u.disk.Seen(), u.disk.Image()}
+	u.left = [2]crashfs.Image{u.disk.Seen(), u.disk.Image()}
 	return nil
 }

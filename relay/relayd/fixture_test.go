@@ -13,14 +13,14 @@ import (
 
 	"go.uber.org/goleak"
 
-	"kiosk-agent/internal/forgetfs"
 	"kiosk-agent/internal/secret"
-	"kiosk-agent/internal/testlog"
 	"kiosk-agent/relay"
+	"kiosk-agent/test/crashfs"
+	"kiosk-agent/test/testlog"
 )
 
 func TestMain(m *testing.M) {
-	forgetfs.Main()
+	crashfs.Main()
 	goleak.VerifyTestMain(m)
 }
 

@@ -4,7 +4,7 @@ import (
 	"flag"
 	"testing"
 
-	"kiosk-agent/internal/metricspage"
+	"kiosk-agent/test/metricspage"
 )
 
 var update = flag.Bool("update", false, "write the golden page of metrics anew")

@@ -21,7 +21,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"kiosk-agent/internal/forgetfs"
+	"kiosk-agent/test/crashfs"
 )
 
 var (
@@ -35,7 +35,7 @@ type gateway struct {
 	rng    *rand.Rand
 	soften func(*Config) // what makes the store less durable than it is; nil = nothing
 
-	image forgetfs.Image
+	image crashfs.Image
 	creds Credentials // of the terminal, "" before it was added
 	epoch string      // of the store when a hook was first answered
 
@@ -57,7 +57,7 @@ func newGateway(t *testing.T, soften func(*Config)) *gateway {
 // life mounts what the last cut has left, starts a relay there, checks it, and posts until the power is cut.
 func (g *gateway) life() {
 	g.t.Helper()
-	disk := forgetfs.New(forgetfs.Config{Seed: g.rng.Uint64(), Names: forgetfs.Names(g.cuts % 3)}, g.image)
+	disk := crashfs.New(crashfs.Config{Seed: g.rng.Uint64(), Names: crashfs.Names(g.cuts % 3)}, g.image)
 	dir := g.t.TempDir()
 	if err := disk.Mount(dir); err != nil {
 		g.t.Fatal(err)
@@ -135,7 +135,7 @@ func (g *gateway) held(r *rig, count int) map[string]string {
 }
 
 // post adds the terminal and posts hooks, four at a time, until the power is cut.
-func (g *gateway) post(r *rig, disk *forgetfs.Disk) {
+func (g *gateway) post(r *rig, disk *crashfs.Disk) {
 	g.t.Helper()
 	creds := g.creds
 	if creds.Token.IsZero() {

@@ -26,7 +26,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
-	"kiosk-agent/internal/crowd"
+	"kiosk-agent/internal/connlimit"
 	"kiosk-agent/internal/guard"
 	"kiosk-agent/internal/secret"
 )
@@ -192,8 +192,8 @@ func (s *Server) bind() (err error) {
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 	}
-	crowd.Bound(s.public, maxStrangers)
-	crowd.Bound(s.admin, maxStrangers)
+	connlimit.Bound(s.public, maxStrangers)
+	connlimit.Bound(s.admin, maxStrangers)
 	return nil
 }
 

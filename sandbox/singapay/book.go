@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // line is one line of the book: a link or a code as it stands from now on, or a payment whose webhook was answered 2xx. A line is on
@@ -32,7 +32,7 @@ func (s *Server) keep(l line) {
 
 // readBook goes on where the book ends: a payment whose webhook was not answered 2xx is announced again.
 func (s *Server) readBook() (err error) {
-	s.book, err = backstage.OpenBook(s.cfg.Book, func(text []byte) error {
+	s.book, err = simkit.OpenBook(s.cfg.Book, func(text []byte) error {
 		var l line
 		if err := json.Unmarshal(text, &l); err != nil {
 			return err

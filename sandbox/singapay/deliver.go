@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"kiosk-agent/sandbox"
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // maxQueue bounds webhooks that wait to be sent; further ones are logged as dropped.
@@ -42,7 +42,7 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) perform(ctx context.Context, todo backstage.Job[job]) {
+func (s *Server) perform(ctx context.Context, todo simkit.Job[job]) {
 	j := todo.What
 	if j.hook != nil {
 		s.deliver(ctx, todo)
@@ -74,7 +74,7 @@ func (s *Server) perform(ctx context.Context, todo backstage.Job[job]) {
 func (s *Server) Quiet(ctx context.Context) error { return s.queue.Quiet(ctx) }
 
 // deliver sends one webhook and writes down what came of it.
-func (s *Server) deliver(ctx context.Context, j backstage.Job[job]) {
+func (s *Server) deliver(ctx context.Context, j simkit.Job[job]) {
 	w := j.What.hook
 	status, answer, err := s.send(ctx, w)
 	s.mu.Lock()

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // textTime is the form of times in money-in webhooks.
@@ -112,7 +112,7 @@ func (s *Server) expireAttempt(l *link, a *Attempt, now time.Time) {
 // scheduleSweep plans the batch that will tell of what expired now: on a whole minute, at least 54 s from now.
 func (s *Server) scheduleSweep(owner *Credential, now time.Time) {
 	due := now.Add(54*time.Second + time.Minute - 1).Truncate(time.Minute)
-	if !s.queue.Any(func(j backstage.Job[job]) bool { return j.What.sweep == owner && j.Due.Equal(due) }) {
+	if !s.queue.Any(func(j simkit.Job[job]) bool { return j.What.sweep == owner && j.Due.Equal(due) }) {
 		s.queue.Add(due, job{sweep: owner})
 	}
 }

@@ -3,7 +3,7 @@ package singapay
 import (
 	"net/http"
 
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // Handler serves everything, under Config.BasePath:
@@ -137,7 +137,7 @@ func (s *Server) controlTest(w http.ResponseWriter, r *http.Request) {
 
 // readJSON reads exactly one JSON object of known fields, or answers 400.
 func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
-	if err := backstage.ReadObject(r.Body, into); err != nil {
+	if err := simkit.ReadObject(r.Body, into); err != nil {
 		writeError(w, http.StatusBadRequest, err)
 		return false
 	}

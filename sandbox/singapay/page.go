@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 //go:embed assets
@@ -137,7 +137,7 @@ func (s *Server) serveIndex(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) serveStyle(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	_, _ = w.Write(backstage.Style)
+	_, _ = w.Write(simkit.Style)
 }
 
 func (s *Server) render(w http.ResponseWriter, status int, name string, v any) {

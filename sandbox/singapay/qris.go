@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // maxQRIS is the largest amount of a code, rupiah.
@@ -125,5 +125,5 @@ func qrText(merchant, reff string, rupiah int64) string {
 		tag("26", tag("00", "ID.CO.QRIS.WWW")+tag("01", "936009990000000000")+tag("02", "SANDBOX0000001")+tag("03", "UMI")) +
 		tag("52", "5812") + tag("53", "360") + tag("54", strconv.FormatInt(rupiah, 10)) + tag("58", "ID") +
 		tag("59", cmp.Or(plain, "SANDBOX")) + tag("60", "JAKARTA") + tag("62", tag("05", reff)) + "6304"
-	return text + fmt.Sprintf("%04X", backstage.CRC16(text))
+	return text + fmt.Sprintf("%04X", simkit.CRC16(text))
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 const generate = "/api/v1.0/qris-dynamic/" + testAccount + "/generate-qr"
@@ -92,7 +92,7 @@ func TestQRISOnceMore(t *testing.T) {
 }
 
 func TestCRC(t *testing.T) {
-	if got := backstage.CRC16("123456789"); got != 0x29b1 {
+	if got := simkit.CRC16("123456789"); got != 0x29b1 {
 		t.Errorf("%04X", got)
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/sandbox"
-	"kiosk-agent/sandbox/backstage"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // minSecret is the shortest client secret accepted, bytes.
@@ -135,10 +135,10 @@ type Server struct {
 	histID   int64 // of attempts
 	faults   []*fault
 	faultSeq int
-	queue    *backstage.Queue[job]
+	queue    *simkit.Queue[job]
 	hooks    []*Webhook
 	told     map[string]bool // attempts whose payment was answered 2xx
-	book     backstage.Book
+	book     simkit.Book
 }
 
 // New checks cfg and returns a gateway whose Handler works at once; webhooks go out while Run runs. log may be nil.
@@ -160,7 +160,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		cfg.Rand = rand.NewChaCha8(seed)
 	}
 	if cfg.Clock == nil {
-		cfg.Clock = backstage.SystemClock{}
+		cfg.Clock = simkit.SystemClock{}
 	}
 	client := http.Client{Timeout: 10 * time.Second}
 	if cfg.Client != nil {
@@ -171,7 +171,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		cfg: cfg, log: log, clock: cfg.Clock, client: &client, accounts: map[string]*account{},
 		tokens: map[string]grant{}, told: map[string]bool{}, lastID: 2300, histID: 54_000,
 	}
-	s.queue = backstage.NewQueue(&s.mu, s.clock, job.sends, s.perform)
+	s.queue = simkit.NewQueue(&s.mu, s.clock, job.sends, s.perform)
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("singapay sandbox: %w", err)
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"kiosk-agent/internal/browser"
+	"kiosk-agent/test/browser"
 )
 
 // link has the shape of a checkout link: a fixed start and then base64url.

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"kiosk-agent/internal/app/demo"
+	"kiosk-agent/internal/app/displayclient"
+	"kiosk-agent/payment"
+	"kiosk-agent/sandbox"
+)
+
+// mismatch is the amount whose payment the simulated gateway reports wrongly, in cents.
+const mismatch = 7777
+
+// lines are two tills that connect to the agent.
+const lines = `
+[[till.serial]]
+name = "line-1"
+device = "tcp-listen:%s"
+
+[[till.serial]]
+name = "line-2"
+device = "tcp-listen:%s"
+dialect = "nets"
+`
+
+var demos sync.Map // by script: a func that ends it
+
+// startDemo runs everything but the command under test in this process, for the script that asks. It sets CONFIG, HOUSE, TAG, and
+// LINE and NETSLINE: the addresses of two tills' lines, one in each built-in dialect.
+//
+// Its customer opens each link. 1000.01 is paid and 1000.02 declined by that (sandbox.DefaultOutcomes); 77.77 is paid, and reported
+// with another amount; with any other amount the customer walks away.
+func startDemo(ts *testscript.TestScript, _ bool, _ []string) {
+	dir, err := os.MkdirTemp("", "script-") // short: the admin socket's path has a limit
+	ts.Check(err)
+	ts.Defer(func() { _ = os.RemoveAll(dir) })
+	line, nets := freeAddr(ts), freeAddr(ts)
+	h, err := demo.Open(context.Background(), demo.Options{
+		Dir: dir, Log: slog.New(slog.DiscardHandler), Version: "script", MerchantName: "Kopi", TillListen: freeAddr(ts), Settle: time.Second,
+		Faults: []sandbox.Fault{{Kind: sandbox.FaultWrongAmount, Amount: mismatch}},
+		Extra:  fmt.Sprintf(lines, line, nets),
+	})
+	ts.Check(err)
+	ctx, stop := context.WithCancel(context.Background())
+	var parts sync.WaitGroup
+	parts.Go(func() {
+		if err := h.Run(ctx); err != nil {
+			ts.Logf("the demo: %v", err)
+		}
+	})
+	parts.Go(func() {
+		if err := displayclient.Run(ctx, h.Agent.DisplayURL(), h.Agent.DisplayToken(), displayclient.Options{}); err != nil {
+			ts.Logf("the display: %v", err)
+		}
+	})
+	links := make(chan payment.Payment, 16)
+	unwatch := h.Agent.Watch(func(p payment.Payment) {
+		if p.Status == payment.StatusAwaiting && p.Revision == 2 && len(p.Attempts) == 0 {
+			links <- p
+		}
+	})
+	parts.Go(func() { buy(ctx, h, links) })
+	end := sync.OnceFunc(func() { unwatch(); stop(); parts.Wait() })
+	demos.Store(ts.Name(), end)
+	ts.Defer(end)
+	awaitReady(ts, h)
+	ts.Setenv("CONFIG", h.ConfigPath)
+	ts.Setenv("HOUSE", dir)
+	ts.Setenv("TAG", h.Tag)
+	ts.Setenv("LINE", line)
+	ts.Setenv("NETSLINE", nets)
+}
+
+func endDemo(ts *testscript.TestScript, _ bool, _ []string) {
+	end, ok := demos.Load(ts.Name())
+	if !ok {
+		ts.Fatalf("no demo")
+	}
+	end.(func())()
+}
+
+// buy is the customer.
+func buy(ctx context.Context, h *demo.House, links <-chan payment.Payment) {
+	client := &http.Client{Timeout: patience}
+	defer client.CloseIdleConnections()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case p := <-links:
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.QRPayload, nil)
+			if err != nil {
+				return
+			}
+			if resp, err := client.Do(req); err == nil {
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+			}
+			if p.Money.Amount == mismatch {
+				_, _ = h.Sandbox.Act(p.MerchantRef, sandbox.Action{Do: sandbox.Pay}) // the script sees what comes of it
+			}
+		}
+	}
+}
+
+func awaitReady(ts *testscript.TestScript, h *demo.House) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		snap, err := h.Agent.Inspect(ctx)
+		if err == nil && snap.Ready {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			ts.Fatalf("never ready: %v %v", snap.Reasons, err)
+		}
+	}
+}
+
+var lastPort atomic.Int64
+
+// freeAddr is an address for the agent's tills that can stand in the configuration. Its port lies below those that the kernel gives
+// out by itself.
+func freeAddr(ts *testscript.TestScript) string {
+	for range 500 {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12_000+(int64(os.Getpid())*37+lastPort.Add(1))%8_000))
+		if err == nil {
+			ts.Check(ln.Close())
+			return ln.Addr().String()
+		}
+	}
+	ts.Fatalf("no free port")
+	return ""
+}

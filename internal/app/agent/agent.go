@@ -1,0 +1,301 @@
+// Package agent wires the parts of kiosk-agent together: journal, gateway, engine, till API, customer display, relay client,
+// metrics and the admin socket. It is shared by cmd/kiosk-agent and cmd/kiosk-demo.
+//
+// It decides nothing about payments. New opens and binds everything, so that a mistake shows at once; NewClosed builds what can be had
+// in spite of one, takes no sale and says why. Run works until its context ends and then stops in order: no more intake, the engine
+// finishes, the journal closes. What survives a crash is the journal's.
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"kiosk-agent/device"
+	"kiosk-agent/device/jsonrpc"
+	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/bootclock"
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/offline"
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+	"kiosk-agent/relay"
+	"kiosk-agent/ui"
+)
+
+// stopWithin bounds each stage of the shutdown.
+const stopWithin = 5 * time.Second
+
+// Options is what New needs besides the configuration.
+type Options struct {
+	Version string
+	Log     *slog.Logger
+	CredDir string            // $CREDENTIALS_DIRECTORY
+	OnStep  func(step string) // tests stop the process between two steps; nil in production
+}
+
+// Agent is everything that runs on a kiosk.
+type Agent struct {
+	cfg      *config.Config
+	opts     Options
+	log      *slog.Logger
+	clock    clock
+	registry *prometheus.Registry
+
+	closed  []payment.Reason // why no sale starts; none: the agent is open
+	journal *offline.Journal // nil where it cannot be opened
+	core    core
+	tills   *jsonrpc.Server
+	lines   []lineTill
+	display *ui.Hub
+	relay   *relay.Client // nil in a closed agent
+	gateway gateway       // nil in a closed agent
+	offset  atomic.Int64  // the relay's clock minus ours, as a time.Duration; 0 while it is not known
+
+	queries     context.Context // ends with the agent: no transaction query outlives it
+	stopQueries context.CancelFunc
+
+	sampleOnce sync.Once
+	sample     string
+
+	displayToken secret.Value
+	tillLn       net.Listener
+	displayLn    net.Listener
+	metricsLn    net.Listener
+	adminLn      net.Listener
+}
+
+// core is what decides about payments: the engine, or, where there is no journal, what refuses everything.
+type core interface {
+	device.LinePayments
+	Run(ctx context.Context) error
+	Post(ev engine.Event)
+	Deliver(ctx context.Context, e payment.Envelope, pos payment.Position, mark bool) error
+	Gap(ctx context.Context, reason string) error
+	Inspect(ctx context.Context) (engine.Snapshot, error)
+	Resolve(ctx context.Context, r engine.Resolving) error
+	Recover(ctx context.Context, by, reason string) error
+}
+
+// New opens the journal, reads the secrets, builds every part and binds every listener. On error nothing stays open.
+func New(cfg *config.Config, opts Options) (*Agent, error) {
+	a, err := blank(cfg, opts)
+	if err != nil {
+		return nil, err
+	}
+	return a.build(a.openJournal, a.buildDisplay, a.buildGateway, a.buildEngine, a.buildRelay, a.buildTills, a.buildLines, a.listen)
+}
+
+// blank is an agent without any part.
+func blank(cfg *config.Config, opts Options) (*Agent, error) {
+	boot, err := bootclock.New()
+	if err != nil {
+		return nil, err
+	}
+	a := &Agent{cfg: cfg, opts: opts, log: opts.Log, clock: clock{boot}, registry: prometheus.NewRegistry()}
+	a.queries, a.stopQueries = context.WithCancel(context.Background())
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return a, nil
+}
+
+// build makes one part after the other. On error nothing stays open.
+func (a *Agent) build(parts ...func() error) (*Agent, error) {
+	for _, build := range parts {
+		if err := build(); err != nil {
+			return nil, errors.Join(err, a.close())
+		}
+	}
+	return a, nil
+}
+
+func (a *Agent) openJournal() (err error) {
+	if a.journal, err = offline.Open(journalConfig(a.cfg)); err != nil {
+		return err
+	}
+	if why := a.journal.Rebuilt(); why != "" {
+		a.log.Info("the journal's look-up tables were made anew", "why", why)
+	}
+	return nil
+}
+
+func journalConfig(c *config.Config) offline.Config {
+	return offline.Config{Path: c.Journal.Path, Create: true, MinFree: int64(c.Journal.MinFree)}
+}
+
+func (a *Agent) buildDisplay() error {
+	token, err := a.ensureToken(a.cfg.Display.Token)
+	if err != nil {
+		return &SecretError{"display.token", err}
+	}
+	a.displayToken = token
+	c := a.displayConfig()
+	c.Token = token
+	if a.cfg.Display.Logo != "" {
+		if c.Logo, err = os.ReadFile(a.cfg.Display.Logo); err != nil {
+			return fmt.Errorf("display.logo: %w", err)
+		}
+	}
+	a.display, err = ui.NewHub(c, displayEvents{a}, a.log.With("part", "display"), a.registry)
+	return err
+}
+
+// displayConfig is the display without its token and logo.
+func (a *Agent) displayConfig() ui.Config {
+	return ui.Config{
+		MerchantName: cmp.Or(a.cfg.Display.MerchantName, a.cfg.Terminal.ID, "kiosk-agent"), Languages: a.cfg.Display.Languages, Now: a.clock.Boot,
+	}
+}
+
+// ensureToken resolves a secret of our own making, and makes it when it is a file that does not exist yet.
+func (a *Agent) ensureToken(ref string) (secret.Value, error) {
+	if path, ok := filePath(ref); ok {
+		return secret.EnsureFile(path)
+	}
+	return secret.Resolve(ref, a.opts.CredDir)
+}
+
+func (a *Agent) buildGateway() (err error) {
+	a.gateway, err = newGateway(a.cfg, a.opts.CredDir, a.trueTime)
+	return err
+}
+
+// trueTime is the wall clock, put right by the relay's.
+func (a *Agent) trueTime() time.Time { return a.clock.Wall().Add(time.Duration(a.offset.Load())) }
+
+func (a *Agent) buildEngine() error {
+	a.newEngine(engineConfig(a.cfg, a.gateway.Endpoint()), a.gateway, network{a})
+	return nil
+}
+
+func (a *Agent) newEngine(c engine.Config, gateway engine.Gateway, network engine.Network) {
+	machine := engine.NewMachine(c, engine.Ports{
+		Ledger: a.journal, Register: a.journal, Inbox: a.journal, Memory: a.journal, Storage: a.journal,
+		Gateway: gateway, Display: a.display, IDs: newULIDs(),
+	})
+	e := engine.New(machine, a.journal, a.clock, a.canvas(), a.counted(network), a.log.With("part", "engine"))
+	if a.opts.OnStep != nil {
+		e.OnStep(a.opts.OnStep)
+	}
+	a.core = e
+}
+
+func (a *Agent) canvas() canvas { return canvas{a.display, Schemes(a.cfg)} }
+
+func (a *Agent) buildRelay() error {
+	token, err := secret.Resolve(a.cfg.Relay.Token, a.opts.CredDir)
+	if err != nil {
+		return &SecretError{"relay.token", err}
+	}
+	a.relay, err = relay.NewClient(relay.Config{
+		URL: a.cfg.Relay.URL, Token: token, HookURL: a.cfg.Relay.HookURL, Agent: a.opts.Version,
+		CanaryEvery: max(10*time.Second, a.cfg.Payment.RequireCanary.Of()/3),
+	}, relayJournal{a.journal}, deliveries{a.core}, a.clock, a.log.With("part", "relay"), a.registry, a.relayEvent)
+	return err
+}
+
+func (a *Agent) buildTills() error {
+	var tills []jsonrpc.Till
+	for _, t := range a.cfg.Till.WebSocket.Tills {
+		token, err := secret.Resolve(t.Token, a.opts.CredDir)
+		if err != nil {
+			return &SecretError{"till.websocket.tills: token of " + t.Name, err}
+		}
+		tills = append(tills, jsonrpc.Till{Name: t.Name, Token: token, Display: t.Display})
+	}
+	return a.serveTills(tills)
+}
+
+func (a *Agent) serveTills(tills []jsonrpc.Till) (err error) {
+	c := jsonrpc.Config{Tills: tills, AllowedOrigins: a.cfg.Till.WebSocket.AllowedOrigins, Hosts: a.cfg.Till.WebSocket.Hosts}
+	a.tills, err = jsonrpc.New(c, a.core, terminal{a}, a.log.With("part", "till"), a.registry)
+	return err
+}
+
+// Inspect is the terminal's present state.
+func (a *Agent) Inspect(ctx context.Context) (engine.Snapshot, error) { return a.core.Inspect(ctx) }
+
+// Run works until ctx ends or a part fails; it returns when everything has stopped and the journal is closed.
+func (a *Agent) Run(ctx context.Context) error {
+	watch, err := a.watchHandler()
+	if err != nil {
+		return errors.Join(err, a.close())
+	}
+	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopEngine()
+	front, frontCtx := errgroup.WithContext(ctx)
+	engineDone := make(chan error, 1)
+	go func() { engineDone <- a.core.Run(engineCtx) }()
+
+	engineEnded := false // written before front.Wait returns, read after it
+	front.Go(func() error {
+		select {
+		case err := <-engineDone:
+			engineEnded = true
+			return errors.Join(errors.New("the engine stopped"), err)
+		case <-frontCtx.Done():
+			return nil
+		}
+	})
+	front.Go(func() error { return a.tills.Run(frontCtx) })
+	front.Go(func() error { return a.display.Run(frontCtx) })
+	if a.relay != nil {
+		front.Go(func() error { return a.relay.Run(frontCtx) })
+		front.Go(func() error { return a.tidy(frontCtx, a.journal) })
+	}
+	for _, l := range a.lines {
+		front.Go(func() error { return l.link.Run(frontCtx, l.serve) })
+	}
+	for _, s := range []struct {
+		ln net.Listener
+		h  http.Handler
+	}{{a.tillLn, a.tills.Handler()}, {a.displayLn, a.display.Handler()}, {a.metricsLn, watch}, {a.adminLn, a.adminHandler()}} {
+		if s.ln != nil {
+			front.Go(func() error { return serve(frontCtx, s.ln, s.h, a.log) })
+		}
+	}
+	state := "ready"
+	if len(a.closed) > 0 {
+		state = "out of service"
+	}
+	a.log.Info(state, "till", a.TillURL(), "display", a.DisplayURL(), "metrics", a.MetricsURL(), "version", a.opts.Version)
+	err = front.Wait()
+	stopEngine()
+	if !engineEnded {
+		err = errors.Join(err, <-engineDone)
+	}
+	return errors.Join(err, a.close())
+}
+
+// close closes what is open. Listeners that were served are closed already; closing them again is no error worth telling.
+func (a *Agent) close() error {
+	for _, ln := range []net.Listener{a.tillLn, a.displayLn, a.metricsLn, a.adminLn} {
+		if ln != nil {
+			_ = ln.Close()
+		}
+	}
+	a.stopQueries()
+	if a.journal == nil {
+		return nil
+	}
+	return a.journal.Close()
+}
+
+// Watch calls changed for every change of any payment, from the engine's goroutine: it must not block.
+func (a *Agent) Watch(changed func(payment.Payment)) (stop func()) {
+	return a.core.Watch(changed, func() {})
+}
+
+// Facts are a payment's facts in the journal.
+func (a *Agent) Facts(id string) ([]payment.Fact, error) { return a.journal.Facts(id) }

@@ -1,0 +1,194 @@
+package agent
+
+import (
+	"errors"
+	"slices"
+
+	"kiosk-agent/device/jsonrpc"
+	"kiosk-agent/device/serial"
+	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/offline"
+	"kiosk-agent/payment"
+	"kiosk-agent/ui"
+)
+
+// NewClosed builds an agent that takes no sale and says why: out of service on the screen, not ready to the tills, reasons and hints
+// everywhere. What else can be had works: where the journal opens, earlier sales are told and acknowledged, and one that was open is
+// withdrawn. It reaches neither gateway nor relay: the relay keeps what it holds until an agent asks for it again.
+//
+// A part that cannot be had (a till whose token is gone, a listener without its certificate, a logo) is left out and logged. The error
+// is Hopeless, or says that not even this could be built. A configuration without a file (its Path is "") has the screen and the status
+// page and nothing else: it does not say where the journal is.
+func NewClosed(cfg *config.Config, opts Options, reasons []payment.Reason) (*Agent, error) {
+	if len(reasons) == 0 {
+		return nil, errors.New("an agent is closed for a reason")
+	}
+	a, err := blank(cfg, opts)
+	if err != nil {
+		return nil, err
+	}
+	a.closed = clipped(reasons)
+	return a.build(a.openOldJournal, a.buildClosedDisplay, a.buildClosedCore, a.buildClosedTills, a.buildClosedLines, a.listenClosed)
+}
+
+// Check builds everything that New builds but the journal and the listeners, and starts nothing. The error joins all that is wrong.
+func Check(cfg *config.Config, opts Options) error {
+	a, err := blank(cfg, opts)
+	if err != nil {
+		return err
+	}
+	_, certificate := a.certificate()
+	errs := []error{CheckSecrets(cfg, opts.CredDir), a.buildDisplay(), certificate}
+	if errs[0] == nil {
+		errs = append(errs, a.buildRelay(), a.buildTills(), a.buildLines())
+	}
+	return errors.Join(append(errs, a.close())...)
+}
+
+// openOldJournal goes on without the journal where it cannot be opened. It is not touched then.
+func (a *Agent) openOldJournal() error {
+	if a.cfg.Path() == "" {
+		return nil
+	}
+	err := a.openJournal()
+	if err == nil || Hopeless(err) {
+		return err
+	}
+	if !slices.ContainsFunc(a.closed, func(r payment.Reason) bool { return r.Code == codeJournal }) {
+		a.closed = append(clipped(Reasons(a.cfg, err)), a.closed...)
+	}
+	return nil
+}
+
+// buildClosedDisplay does without a logo, and without a token: somebody must be told.
+func (a *Agent) buildClosedDisplay() error {
+	err := a.buildDisplay()
+	if err == nil {
+		return nil
+	}
+	a.log.Warn("the screen does without what cannot be had", "error", err)
+	c := a.displayConfig()
+	c.Token = a.displayToken
+	for _, c.Open = range []bool{false, true} {
+		if a.display, err = ui.NewHub(c, displayEvents{a}, a.log.With("part", "display"), a.registry); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func (a *Agent) buildClosedCore() error {
+	if a.journal == nil {
+		a.core = &noJournal{reasons: a.closed, canvas: a.canvas(), attached: make(map[string]int)}
+		return nil
+	}
+	c := engineConfig(a.cfg, "")
+	c.Closed = a.closed
+	a.newEngine(c, noGateway{}, noNetwork{})
+	return nil
+}
+
+// buildClosedTills serves the tills whose tokens can be had.
+func (a *Agent) buildClosedTills() error {
+	var tills []jsonrpc.Till
+	for _, t := range a.cfg.Till.WebSocket.Tills {
+		token, err := secret.Resolve(t.Token, a.opts.CredDir)
+		if err == nil && slices.ContainsFunc(tills, func(o jsonrpc.Till) bool { return o.Token.Matches(token.Reveal()) }) {
+			err = errors.New("it is another till's too")
+		}
+		if err != nil {
+			a.log.Warn("a till cannot connect: its token cannot be had", "till", t.Name, "error", err)
+			continue
+		}
+		tills = append(tills, jsonrpc.Till{Name: t.Name, Token: token, Display: t.Display})
+	}
+	return a.serveTills(tills)
+}
+
+func (a *Agent) buildClosedLines() error {
+	if len(a.cfg.Till.Serial) == 0 {
+		return nil
+	}
+	metrics, err := serial.NewMetrics(a.registry)
+	if err != nil {
+		return err
+	}
+	for _, s := range a.cfg.Till.Serial {
+		l, err := a.buildLine(s, metrics)
+		if err != nil {
+			a.log.Warn("a line is not served", "till", s.Name, "error", err)
+			continue
+		}
+		a.lines = append(a.lines, l)
+	}
+	return nil
+}
+
+// listenClosed needs the screen and the tills. A tills' listener that should have a certificate does not do without.
+func (a *Agent) listenClosed() (err error) {
+	if err = a.listenTills(); Hopeless(err) {
+		return err
+	}
+	if err != nil {
+		a.log.Warn("tills cannot connect", "error", err)
+	}
+	if a.displayLn, err = listenTCP(keyDisplay, a.cfg.Display.Listen); err != nil {
+		return err
+	}
+	if a.cfg.Metrics.Listen != "" {
+		if a.metricsLn, err = listenTCP("metrics.listen", a.cfg.Metrics.Listen); err != nil {
+			a.log.Warn("there is no status page", "error", err)
+		}
+	}
+	if a.cfg.Path() == "" {
+		return nil
+	}
+	if a.adminLn, err = listenAdmin(a.cfg.Admin.Socket); err != nil {
+		if Hopeless(err) {
+			return err
+		}
+		a.log.Warn("there are no operator commands", "error", err)
+	}
+	return nil
+}
+
+// noGateway stands where the gateway's configuration or secret cannot be used.
+type noGateway struct{}
+
+func (noGateway) Mint(payment.MintRequest) (payment.Minted, error) {
+	return payment.Minted{}, errClosed
+}
+
+// Open is asked only about what is parked, and leaves it there.
+func (noGateway) Open(payment.Envelope) ([]payment.Record, error) { return nil, errClosed }
+
+var errClosed = errors.New("the terminal is out of service")
+
+// noNetwork reaches nobody.
+type noNetwork struct{}
+
+func (noNetwork) SendCanary()               {}
+func (noNetwork) AdoptJournal(payment.Head) {}
+func (noNetwork) Close(string, string)      {}
+
+func (noNetwork) Mint(_ payment.MintRequest, reply func(payment.MintAnswer)) {
+	reply(payment.MintAnswer{Failure: errClosed.Error(), NeverSent: true})
+}
+
+func (noNetwork) Query(_ string, reply func(payment.QueryAnswer)) {
+	go reply(payment.QueryAnswer{Failure: errClosed.Error()})
+}
+
+// HasJournal reports whether the journal is open.
+func (a *Agent) HasJournal() bool { return a.journal != nil }
+
+// OpensJournal reports whether a journal that could not be opened can be now: nil, or why not. It must not be asked while this process
+// has it open.
+func OpensJournal(cfg *config.Config) error {
+	j, err := offline.Open(journalConfig(cfg))
+	if err != nil {
+		return err
+	}
+	return j.Close()
+}

@@ -1,0 +1,108 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"kiosk-agent/device"
+	"kiosk-agent/device/jsonrpc"
+	"kiosk-agent/device/serial"
+	"kiosk-agent/device/till"
+	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/payment"
+)
+
+// lineTill is one till on a line: the link that keeps its line open, and what serves it.
+type lineTill struct {
+	cfg   config.Serial
+	link  *serial.Link
+	serve serial.Serve
+}
+
+// buildLines makes the tills on a line. They open their lines in Run: a line that is missing keeps nobody from starting.
+func (a *Agent) buildLines() error {
+	if len(a.cfg.Till.Serial) == 0 {
+		return nil
+	}
+	metrics, err := serial.NewMetrics(a.registry)
+	if err != nil {
+		return err
+	}
+	for _, s := range a.cfg.Till.Serial {
+		l, err := a.buildLine(s, metrics)
+		if err != nil {
+			return fmt.Errorf("till.serial: %s: %w", s.Name, err)
+		}
+		a.lines = append(a.lines, l)
+	}
+	return nil
+}
+
+func (a *Agent) buildLine(s config.Serial, metrics *serial.Metrics) (l lineTill, err error) {
+	l.cfg = s
+	if s.Protocol == "jsonrpc" {
+		l.serve, err = a.serveJSON(s)
+	} else {
+		l.serve, err = a.serveECR(s)
+	}
+	if err != nil {
+		return l, err
+	}
+	c := serial.Config{
+		Till: s.Name, Device: s.Device, Baud: s.Baud, DataBits: s.DataBits, Parity: serial.Parity(s.Parity), StopBits: s.StopBits,
+		Flow: serial.Flow(s.Flow),
+	}
+	for _, cidr := range s.AllowFrom {
+		p, err := netip.ParsePrefix(cidr)
+		if err != nil {
+			return l, fmt.Errorf("allow_from: %w", err)
+		}
+		c.AllowFrom = append(c.AllowFrom, p)
+	}
+	l.link, err = serial.New(c, serial.Options{Log: a.log.With("part", "line"), Metrics: metrics})
+	return l, err
+}
+
+// serveJSON is the till API on a line.
+func (a *Agent) serveJSON(s config.Serial) (serial.Serve, error) {
+	t := jsonrpc.Till{Name: s.Name}
+	if s.Token != "" {
+		token, err := secret.Resolve(s.Token, a.opts.CredDir)
+		if err != nil {
+			return nil, &SecretError{"token", err}
+		}
+		t.Token = token
+	}
+	return func(ctx context.Context, c serial.Conn) error { return a.tills.ServeLine(ctx, t, c, s.IsTCP()) }, nil
+}
+
+// serveECR is an ECR session. It lives as long as the agent, and is handed one connection after the other.
+func (a *Agent) serveECR(s config.Serial) (serial.Serve, error) {
+	d, err := config.LoadDialect(s.Dialect)
+	if err != nil {
+		return nil, err
+	}
+	session, err := till.New(till.Config{
+		Till: s.Name, Network: s.IsTCP(), Merchant: a.cfg.Display.MerchantName, TerminalID: a.cfg.Terminal.ID,
+		Currency: payment.Currency(a.cfg.Terminal.Currency), Schemes: Schemes(a.cfg),
+	}, d, a.core, terminal{a}, a.clock, a.log.With("part", "till"), a.registry)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, c serial.Conn) error {
+		err := session.Run(ctx, c)
+		if errors.Is(err, till.ErrHostile) {
+			return &serial.HostileError{Reason: "noise"}
+		}
+		return err
+	}, nil
+}
+
+// status is one till on a line, for terminal.status.
+func (l lineTill) status() device.TillStatus {
+	st := l.link.State()
+	return device.TillStatus{Name: l.cfg.Name, Kind: st.Kind.String(), Connected: st.Open, Device: st.Device, Error: st.LastError, Hint: st.Hint}
+}

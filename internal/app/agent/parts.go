@@ -1,0 +1,275 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/bootclock"
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/offline"
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+	"kiosk-agent/relay"
+	"kiosk-agent/ui"
+)
+
+// notBefore is a date that no right clock of this release shows: it is older than the release.
+var notBefore = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+
+// axsSchemes are what a till may name when the configuration names none; in mode qr, all but cards, which come first here.
+var axsSchemes = []string{"credit_card", "paynow", "alipay", "wechatpay"}
+
+// modeQR is the payment.mode in which the gateway makes a code.
+const modeQR = "qr"
+
+func engineConfig(c *config.Config, endpoint string) engine.Config {
+	ec := engine.Config{
+		Tag: c.TerminalTag(), Currency: payment.Currency(c.Terminal.Currency), MaxAmount: c.Terminal.MaxAmount,
+		Provider: c.Payment.Provider, Mode: c.Payment.Mode, Schemes: Schemes(c), Timeout: c.Payment.Timeout.Of(),
+		Policy: payment.Policy{
+			FinishDeclined: c.Payment.AfterDeclined == "finish" || c.Payment.AfterDeclined == "" && c.Payment.Mode == modeQR,
+			Settle:         payment.ToMillis(c.Payment.Settle.Of()),
+			AnswerWithin:   payment.ToMillis(c.Payment.AnswerWithin.Of()), Watch: payment.ToMillis(c.Payment.Watch.Of()),
+		},
+		ReuseWindow: c.Payment.ReuseWindow.Of(), RequireCanary: c.Payment.RequireCanary.Of(), RequireScreen: c.Payment.RequireDisplay,
+		NotBefore: notBefore, QueryEndpoint: endpoint,
+	}
+	if c.Payment.Provider == providerSingaPay {
+		ec.Remote = true
+	} else if c.Payment.Mode == modeQR {
+		ec.Remote, ec.FallbackLink = true, c.Payment.OfflineLink
+		if ec.Wallets = slices.Clone(c.AXS.Schemes); len(ec.Wallets) == 0 {
+			ec.Wallets = []string{"paynow"}
+		}
+	}
+	for _, t := range c.Till.WebSocket.Tills {
+		if t.Display {
+			ec.DisplayTills = append(ec.DisplayTills, t.Name)
+		}
+	}
+	return ec
+}
+
+// Schemes are the ways to pay that tills may ask for.
+func Schemes(c *config.Config) []string { return schemesOf(c) }
+
+// CheckSecrets resolves every secret of the configuration and builds the gateway, as New would, without starting anything.
+func CheckSecrets(c *config.Config, credDir string) error {
+	_, err := newGateway(c, credDir, time.Now)
+	errs := []error{err}
+	refs := map[string]string{"relay.token": c.Relay.Token}
+	for _, t := range c.Till.WebSocket.Tills {
+		refs["till.websocket.tills: token of "+t.Name] = t.Token
+	}
+	for _, s := range c.Till.Serial {
+		if s.Token != "" {
+			refs["till.serial: token of "+s.Name] = s.Token
+		}
+	}
+	tokens := map[string]secret.Value{}
+	for _, key := range slices.Sorted(maps.Keys(refs)) {
+		v, err := secret.Resolve(refs[key], credDir)
+		if err != nil {
+			errs = append(errs, &SecretError{key, err})
+			continue
+		}
+		if key == "relay.token" {
+			continue
+		}
+		for other, w := range tokens {
+			if v.Matches(w.Reveal()) {
+				errs = append(errs, &SecretError{key, fmt.Errorf("is the same as %s: each needs one of its own", other)})
+			}
+		}
+		tokens[key] = v
+	}
+	return errors.Join(errs...)
+}
+
+func filePath(ref string) (string, bool) { return strings.CutPrefix(ref, "file:") }
+
+// clock is the engine's and the relay client's clock.
+type clock struct{ *bootclock.Clock }
+
+func (c clock) Now() engine.Now { return engine.Now{Wall: c.Wall(), Boot: c.BootID(), Up: c.Boot()} }
+
+// ulids makes growing ULIDs, also within a millisecond.
+type ulids struct {
+	mu      sync.Mutex
+	entropy *ulid.MonotonicEntropy
+}
+
+func newULIDs() *ulids { return &ulids{entropy: ulid.Monotonic(rand.Reader, 0)} }
+
+func (u *ulids) NewID(at time.Time) string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return ulid.MustNew(ulid.Timestamp(at), u.entropy).String()
+}
+
+// canvas puts the engine's views on the display.
+type canvas struct {
+	hub     *ui.Hub
+	schemes []string // what the terminal takes when a payment names nothing narrower
+}
+
+func (c canvas) Show(v engine.View) {
+	s := ui.Screen{Kind: string(v.Kind), Payment: v.Payment, Revision: v.Revision, Payload: v.Payload, Deadline: v.Left, Reason: v.Reason, App: v.Wallet != ""}
+	switch {
+	case v.Kind == engine.ViewChoose:
+		s.Schemes = v.Schemes
+	case v.Payload != "":
+		s.Schemes = marks(v.Schemes, c.schemes)
+	}
+	if v.Payment != "" {
+		s.Amount, s.Currency = v.Money.Decimal(), string(v.Money.Currency)
+	}
+	c.hub.Show(s)
+}
+
+// marks are the brands that customers know, for the gateway's words.
+func marks(asked, all []string) []string {
+	if len(asked) == 0 {
+		asked = all
+	}
+	var brands []string
+	for _, s := range asked {
+		if s == "credit_card" {
+			brands = append(brands, "visa", "mastercard")
+		} else {
+			brands = append(brands, s)
+		}
+	}
+	return brands
+}
+
+// displayEvents tells the engine what happens on the display.
+type displayEvents struct{ a *Agent }
+
+func (d displayEvents) DisplayShown(kind, id string, revision int64) {
+	d.a.core.Post(engine.DisplayShows{Kind: engine.ViewKind(kind), Payment: id, Revision: revision})
+}
+
+func (d displayEvents) DisplayChose(id, scheme string) {
+	d.a.core.Post(engine.WalletChosen{Payment: id, Wallet: scheme})
+}
+
+func (d displayEvents) DisplayRefused(id string, _ int64, reason string) {
+	d.a.core.Post(engine.DisplayRefused{Payment: id, Reason: reason})
+}
+
+func (d displayEvents) DisplayState(s ui.State) {
+	cause := "none is connected"
+	if s.Connected {
+		cause = "it has not confirmed a screen yet"
+	}
+	d.a.core.Post(engine.DisplayChanged{Connected: s.Connected, Touch: s.Touch && d.a.cfg.Display.Touch, Cause: cause})
+}
+
+// network reaches the relay and the gateway for the engine. The relay's client does not exist yet while the engine is built, so it is
+// looked up late.
+type network struct{ a *Agent }
+
+func (n network) SendCanary() { n.a.relay.SendCanary() }
+
+func (n network) Query(merchantRef string, reply func(payment.QueryAnswer)) {
+	go func() { reply(n.a.gateway.Query(n.a.queries, merchantRef)) }()
+}
+
+// Mint asks for a code or link that the gateway makes.
+func (n network) Mint(r payment.MintRequest, reply func(payment.MintAnswer)) {
+	go func() { reply(n.a.gateway.Make(n.a.queries, r)) }()
+}
+
+func (n network) Close(_, providerRef string) {
+	go closeCode(n.a.queries, n.a.gateway, providerRef, n.a.log)
+}
+
+func (n network) AdoptJournal(lost payment.Head) {
+	n.a.relay.Supersede(relay.Head{JournalID: lost.JournalID, Seq: uint64(max(0, lost.Seq)), Hash: lost.Hash})
+}
+
+// deliveries hands the relay's deliveries to the engine.
+type deliveries struct{ e core }
+
+func (d deliveries) Deliver(ctx context.Context, m relay.Delivery) error {
+	return d.e.Deliver(ctx, payment.Envelope{
+		Method: m.Hook.Method, Path: m.Hook.Path, Query: m.Hook.Query, Headers: m.Hook.Headers, Body: m.Hook.Body, ReceivedAt: m.ReceivedAt,
+	}, payment.Position(m.Position), m.Kind == relay.KindMark)
+}
+
+func (d deliveries) Gap(ctx context.Context, reason string) error { return d.e.Gap(ctx, reason) }
+
+// relayJournal is what the relay client reads of the journal.
+type relayJournal struct{ j *offline.Journal }
+
+func (r relayJournal) Position(context.Context) (relay.Position, bool, error) {
+	p, ok, err := r.j.Position()
+	return relay.Position(p), ok, err
+}
+
+func (r relayJournal) Head(context.Context) (relay.Head, error) {
+	h, err := r.j.Head()
+	return relay.Head{JournalID: h.JournalID, Seq: uint64(max(0, h.Seq)), Hash: h.Hash}, err
+}
+
+// relayEvent tells the engine what the relay client observed.
+func (a *Agent) relayEvent(ev relay.Event) {
+	switch ev := ev.(type) {
+	case relay.Connected:
+		a.core.Post(engine.RelayChanged{Connected: true})
+	case relay.Disconnected:
+		cause := ""
+		if ev.Err != nil {
+			cause = ev.Err.Error()
+		}
+		a.core.Post(engine.RelayChanged{Cause: cause})
+	case relay.CanaryReturned:
+		a.core.Post(engine.CanaryReturned{SentUp: ev.SentAt})
+	case relay.CaughtUp:
+		a.core.Post(engine.CaughtUp{})
+	case relay.HeadKnown:
+		a.core.Post(a.compare(ev.Head))
+	case relay.ClockOffset:
+		a.offset.Store(int64(ev.Offset))
+		a.core.Post(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
+	}
+}
+
+// compare holds the journal against what the relay remembers of it.
+func (a *Agent) compare(known *relay.Head) engine.RollbackChecked {
+	if known == nil {
+		return engine.RollbackChecked{}
+	}
+	return engine.RollbackChecked{
+		Reason: a.rollback(*known), Known: payment.Head{JournalID: known.JournalID, Seq: int64(known.Seq), Hash: known.Hash},
+	}
+}
+
+// rollback compares the relay's anchor with the journal: "" when the journal contains it.
+func (a *Agent) rollback(known relay.Head) string {
+	if known.JournalID != a.journal.JournalID() {
+		return "it remembers another journal for this terminal"
+	}
+	hash, ok, err := a.journal.HashAt(int64(known.Seq))
+	switch {
+	case err != nil:
+		return "the journal could not be compared: " + err.Error()
+	case !ok:
+		return fmt.Sprintf("it remembers fact %d, which is not here", known.Seq)
+	case hash != known.Hash:
+		return fmt.Sprintf("fact %d is another one here", known.Seq)
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,128 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"kiosk-agent/device"
+	"kiosk-agent/internal/app/agent"
+)
+
+// askAgent asks whether the agent takes sales. An agent that does not run is no mistake by itself: a kiosk is looked at before it starts, too.
+func (p *patient) askAgent(ctx context.Context) []Finding {
+	f := Finding{Check: "agent", State: OK, Tried: "asked for its status on " + p.cfg.Admin.Socket, Found: "it runs and takes sales"}
+	var answer json.RawMessage
+	err := p.Ask(ctx, p.cfg.Admin.Socket, "/v1/status", &answer)
+	var st struct {
+		agent.Status
+		Active json.RawMessage `json:"active"` // a payment that is under way: of no interest here, and device.Status only writes it
+	}
+	if err == nil {
+		err = json.Unmarshal(answer, &st)
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		f.State, f.Found, f.Do = Wrong, "this user may not ask it", "run this as root or as the agent's user"
+	case err != nil:
+		f.State, f.Found, f.Do = Note, "it does not answer: "+err.Error(), "start it: systemctl start kiosk-agent; why it ended: journalctl -u kiosk-agent"
+	default:
+		p.status = &st.Status
+		if !st.Ready {
+			return p.notReady(f, st.Status.Status)
+		}
+	}
+	return []Finding{f}
+}
+
+func (p *patient) notReady(f Finding, st device.Status) (all []Finding) {
+	for _, r := range st.Reasons {
+		f.State, f.Found, f.Do = Wrong, "it runs and takes no sale: "+r.Code+": "+r.Message, r.Hint
+		all = append(all, f)
+	}
+	return all
+}
+
+// display knows only what the agent tells: it is the one that the display's page talks to.
+func (p *patient) display(context.Context) []Finding {
+	f := Finding{Check: "display", State: OK, Tried: "asked the agent for its display"}
+	if p.status == nil {
+		f.State, f.Found = Note, "not known: the agent did not say"
+		return []Finding{f}
+	}
+	d := p.status.Display
+	switch {
+	case !d.Connected && p.cfg.Payment.RequireDisplay:
+		f.State, f.Found = Wrong, "none is connected"
+		f.Do = "start the display's browser; its page is http://" + p.cfg.Display.Listen + "/, the first time with ?token= and the content of display.token"
+	case !d.Connected:
+		f.State, f.Found = Note, "none is connected, and payment.require_display asks for none"
+	case d.Warning != "":
+		f.State, f.Found, f.Do = Wrong, d.Warning, "use a larger display, or a shorter link (axs.success_url and its like make it longer)"
+	default:
+		f.Found = "connected, shows " + d.Showing
+		if d.PxPerModule > 0 {
+			f.Found += fmt.Sprintf("; a real link has %d pixels per module", d.PxPerModule)
+		}
+	}
+	return []Finding{f}
+}
+
+// canary is what the running agent knows about the way from the hook URL to itself.
+func (p *patient) canary() Finding {
+	f := Finding{Check: "relay", State: OK, Tried: "asked the agent for the newest test message"}
+	r, most := p.status.Relay, p.cfg.Payment.RequireCanary.Of()
+	switch {
+	case !r.Connected:
+		f.State, f.Found, f.Do = Wrong, "the agent is not connected: "+r.Error, "check the network and relay.url"
+	case r.CanaryAge == nil:
+		f.State, f.Found, f.Do = Wrong, "none has come back yet", "wait some seconds; then check relay.hook_url"
+	default:
+		age := time.Duration(*r.CanaryAge) * time.Second
+		f.Found = fmt.Sprintf("it went out through the hook URL %s ago and came back", age)
+		if most > 0 && age > most {
+			f.State, f.Do = Wrong, "check that relay.hook_url can be reached from here"
+		}
+	}
+	return f
+}
+
+// clock compares this machine's wall clock with everybody who told a date. It is for people and certificates; deadlines do not use it.
+func (p *patient) clock() Finding {
+	f := Finding{Check: "clock", State: OK, Tried: "compared this clock with others"}
+	var told []string
+	worst := time.Duration(0)
+	note := func(who string, offset time.Duration) {
+		told = append(told, fmt.Sprintf("%s: %+.1f s", who, offset.Seconds()))
+		if offset.Abs() > worst {
+			worst = offset.Abs()
+		}
+	}
+	if p.status != nil && p.status.Clock.OffsetMS != nil {
+		note("the relay, as the agent learned it", time.Duration(*p.status.Clock.OffsetMS)*time.Millisecond)
+	}
+	for _, d := range p.dates.all() {
+		note(d.host, d.offset)
+	}
+	switch {
+	case p.status != nil && !p.status.Clock.Plausible, worst > wrongClock:
+		f.State, f.Do = Wrong, "set the clock and keep it set: timedatectl set-ntp true"
+	case len(told) == 0:
+		f.State, f.Found, f.Do = Note, "nobody could be asked; this clock says "+time.Now().UTC().Format(time.RFC3339), "compare it yourself"
+		return f
+	case worst > slowClock:
+		f.State, f.Do = Note, "let it be kept by NTP: timedatectl set-ntp true"
+	}
+	f.Found = "theirs minus ours: " + strings.Join(told, ", ")
+	return f
+}
+
+// What a clock may be wrong by. A Date header has whole seconds.
+const (
+	wrongClock = 10 * time.Minute // clock_implausible
+	slowClock  = 30 * time.Second
+)

@@ -1,0 +1,276 @@
+package setup
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"kiosk-agent/internal/app/config"
+)
+
+// Values are the keys of a configuration file, as TOML has them.
+type Values map[string]any
+
+func decode(text []byte) (Values, error) {
+	v := Values{}
+	return v, toml.Unmarshal(text, &v)
+}
+
+// Set gives a dotted key its value; "till.websocket.tills[0].token" is a key of the first entry.
+func (v Values) Set(key string, value any) {
+	table := map[string]any(v)
+	for {
+		head, rest, more := strings.Cut(key, ".")
+		if !more {
+			table[key] = value
+			return
+		}
+		table, key = inner(table, head), rest
+	}
+}
+
+// inner is the table of this name, made where there is none.
+func inner(table map[string]any, name string) map[string]any {
+	if list, index, ok := strings.Cut(strings.TrimSuffix(name, "]"), "["); ok {
+		i, err := strconv.Atoi(index)
+		if entries, _ := table[list].([]any); err == nil && i < len(entries) {
+			if entry, ok := entries[i].(map[string]any); ok {
+				return entry
+			}
+		}
+		return map[string]any{} // there is no such entry to be changed
+	}
+	next, ok := table[name].(map[string]any)
+	if !ok {
+		next = map[string]any{}
+		table[name] = next
+	}
+	return next
+}
+
+func (v Values) get(key string) any {
+	var at any = map[string]any(v)
+	for name := range strings.SplitSeq(key, ".") {
+		table, _ := at.(map[string]any)
+		at = table[name]
+	}
+	return at
+}
+
+// Text is the value of a dotted key that holds a text; "" where there is none.
+func (v Values) Text(key string) string {
+	s, _ := v.get(key).(string)
+	return s
+}
+
+// add sets a key that has no value yet. What stands where its table should be stays, to be refused.
+func (v Values) add(key, value string) {
+	if table, _, below := strings.Cut(key, "."); below && v[table] != nil {
+		if _, ok := v[table].(map[string]any); !ok {
+			return
+		}
+	}
+	if v.get(key) == nil {
+		v.Set(key, value)
+	}
+}
+
+func (v Values) clone() Values { return Values(merge(v, nil)) }
+
+// merge is both, deeply; over wins. Lists are replaced whole.
+func merge(base, over map[string]any) map[string]any {
+	out := map[string]any{}
+	for _, from := range []map[string]any{base, over} {
+		for key, value := range from {
+			if table, ok := value.(map[string]any); ok {
+				before, _ := out[key].(map[string]any)
+				value = merge(before, table)
+			}
+			out[key] = copied(value)
+		}
+	}
+	return out
+}
+
+func copied(value any) any {
+	list, ok := value.([]any)
+	if !ok {
+		return value
+	}
+	list = slices.Clone(list)
+	for i, entry := range list {
+		if table, ok := entry.(map[string]any); ok {
+			list[i] = merge(table, nil)
+		}
+	}
+	return list
+}
+
+// Fleet is a file for many kiosks: the keys of the configuration that they share, secret_file where the gateway's secret lies beside it,
+// and [kiosks.ID] with a kiosk's own keys and its code.
+type Fleet struct {
+	SecretFile string // "" = the file names none
+	path       string
+	shared     Values
+	kiosks     map[string]any
+}
+
+// ReadFleet reads the file.
+func ReadFleet(path string) (*Fleet, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	v, err := decode(text)
+	if err != nil {
+		if e, ok := errors.AsType[*toml.DecodeError](err); ok {
+			line, _ := e.Position()
+			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
+		}
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	f := &Fleet{path: path, shared: v}
+	listed := v["kiosks"]
+	delete(v, "kiosks")
+	var ok bool
+	if f.kiosks, ok = listed.(map[string]any); listed != nil && !ok {
+		return nil, fmt.Errorf("%s: kiosks must be tables: [kiosks.K001]", path)
+	}
+	if f.shared.get("terminal.id") != nil {
+		return nil, fmt.Errorf("%s: terminal.id is each kiosk's own: write [kiosks.K001], or let the code say it", path)
+	}
+	named := v["secret_file"]
+	delete(v, "secret_file")
+	if f.SecretFile, ok = named.(string); named != nil && (!ok || f.SecretFile == "") {
+		return nil, fmt.Errorf("%s: secret_file must be the path of a file", path)
+	}
+	if f.SecretFile != "" && !filepath.IsAbs(f.SecretFile) {
+		f.SecretFile = filepath.Join(filepath.Dir(path), f.SecretFile)
+	}
+	return f, nil
+}
+
+// Lists is whether the file has a table for each kiosk; a kiosk must say then which one it is.
+func (f *Fleet) Lists() bool { return f.kiosks != nil }
+
+// Kiosk is what the file says of one kiosk, and its code where the file has it. A file that lists no kiosks is for any.
+func (f *Fleet) Kiosk(id string) (Values, string, error) {
+	if f.kiosks == nil {
+		return f.shared.clone(), "", nil
+	}
+	table, ok := f.kiosks[id].(map[string]any)
+	if !ok {
+		return nil, "", fmt.Errorf("%s has no [kiosks.%s]; it has: %s", f.path, id, strings.Join(slices.Sorted(maps.Keys(f.kiosks)), ", "))
+	}
+	own := maps.Clone(table)
+	code, ok := own["code"].(string)
+	if own["code"] != nil && !ok {
+		return nil, "", fmt.Errorf("%s: kiosks.%s.code must be a text", f.path, id)
+	}
+	delete(own, "code")
+	return Values(merge(f.shared, own)), code, nil
+}
+
+// render writes the values as a configuration file, in the order and with the descriptions of config.Config.
+func render(v Values) ([]byte, error) {
+	r := &renderer{}
+	r.out.WriteString("# kiosk-agent: the configuration of this kiosk, made by kiosk-agent init. docs/CONFIGURATION.md explains every key; what is not written\n" +
+		"# here has its default. After a change: kiosk-agent check-config, then systemctl restart kiosk-agent.\n")
+	r.table("", reflect.TypeFor[config.Config](), v)
+	return r.out.Bytes(), errors.Join(r.errs...)
+}
+
+type renderer struct {
+	out  bytes.Buffer
+	errs []error
+}
+
+// table writes the plain keys first and then the tables below, as TOML wants it.
+func (r *renderer) table(path string, rt reflect.Type, v map[string]any) {
+	left := maps.Clone(v)
+	var below []reflect.StructField
+	for i := range rt.NumField() {
+		f := rt.Field(i)
+		name := f.Tag.Get("toml")
+		value, ok := v[name]
+		if name == "" || !ok {
+			continue
+		}
+		delete(left, name)
+		if isTable(f.Type) {
+			below = append(below, f)
+			continue
+		}
+		fmt.Fprintf(&r.out, "%s = %s\n", name, r.value(path+name, value))
+	}
+	for _, f := range below {
+		name := f.Tag.Get("toml")
+		key := path + name
+		switch value := v[name].(type) {
+		case map[string]any:
+			fmt.Fprintf(&r.out, "\n# %s\n[%s]\n", f.Tag.Get("doc"), key)
+			r.table(key+".", f.Type, value)
+		case []any:
+			r.list(key, f, value)
+		default:
+			r.errs = append(r.errs, fmt.Errorf("%s must be a table", key))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(left)) {
+		r.errs = append(r.errs, fmt.Errorf("%s%s: no such key (docs/CONFIGURATION.md lists them all)", path, name))
+	}
+}
+
+func (r *renderer) list(key string, f reflect.StructField, entries []any) {
+	for i, value := range entries {
+		entry, ok := value.(map[string]any)
+		if !ok || f.Type.Kind() != reflect.Slice {
+			r.errs = append(r.errs, fmt.Errorf("%s must be tables", key))
+			return
+		}
+		if i == 0 {
+			fmt.Fprintf(&r.out, "\n# %s", f.Tag.Get("doc"))
+		}
+		fmt.Fprintf(&r.out, "\n[[%s]]\n", key)
+		r.table(key+".", f.Type.Elem(), entry)
+	}
+}
+
+func isTable(t reflect.Type) bool {
+	if t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	return t.Kind() == reflect.Struct
+}
+
+// value writes one value. JSON's texts, numbers and truths are TOML's too.
+func (r *renderer) value(key string, value any) string {
+	if list, ok := value.([]any); ok {
+		items := make([]string, len(list))
+		for i, item := range list {
+			items[i] = r.value(key, item)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	}
+	switch value.(type) {
+	case string, int64, float64, bool:
+		var text bytes.Buffer
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(value); err == nil {
+			return strings.TrimSpace(text.String())
+		}
+	}
+	r.errs = append(r.errs, fmt.Errorf("%s: a value of this kind is not possible", key))
+	return `""`
+}

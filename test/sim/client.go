@@ -1,0 +1,240 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
+	"kiosk-agent/relay"
+)
+
+// client is the shell around the relay's step machine, as relay.Client and internal/app/agent have it.
+type client struct {
+	a    *agent
+	m    *relay.Machine
+	conn *conn // nil while there is none
+	wake uint64
+}
+
+func newClient(a *agent) *client {
+	w := a.w
+	every := max(10*time.Second, w.prof.canary/3)
+	return &client{a: a, m: relay.NewMachine(relay.Timing{
+		CanaryEvery: every, CanaryTimeout: 10 * time.Second, WelcomeTimeout: 10 * time.Second,
+		BackoffMin: 500 * time.Millisecond, BackoffMax: 30 * time.Second, ReplacedWait: 30 * time.Second,
+	}, relay.Ports{
+		Nonce: func() string {
+			w.nonces++
+			return fmt.Sprintf("canary-%015d", w.nonces)
+		},
+		Jitter: w.rng.Float64,
+	}, "sim", true, nil)}
+}
+
+func startClient() relay.Input { return relay.InStart{} }
+
+func (c *client) step(in relay.Input) {
+	w := c.a.w
+	if c.a.dead {
+		return
+	}
+	now := w.now()
+	for _, e := range append([]relay.Effect(nil), c.m.Step(relay.Now{Boot: now.Up, Wall: now.Wall}, in)...) {
+		c.perform(e)
+		if c.a.dead {
+			return
+		}
+	}
+	c.wake++
+	n := c.wake
+	if at, ok := c.m.Next(); ok {
+		w.inside(at-w.now().Up, func() {
+			if n == c.wake {
+				c.step(relay.InTick{})
+			}
+		})
+	}
+}
+
+// soon feeds the machine what a helper's goroutine brings.
+func (c *client) soon(d time.Duration, in func() relay.Input) {
+	c.a.w.inside(d, func() { c.step(in()) })
+}
+
+func (c *client) perform(e relay.Effect) {
+	w := c.a.w
+	switch e := e.(type) {
+	case relay.DoReadJournal:
+		c.soon(w.between(0, 2*time.Millisecond), func() relay.Input { return c.readJournal(e.Conn) })
+	case relay.DoDial:
+		c.dial(e)
+	case relay.DoSend:
+		c.send(e)
+	case relay.DoClose:
+		c.vanishes()
+	case relay.DoHandle:
+		c.handle(e.Message)
+	case relay.DoPostCanary:
+		w.relay.hook(message{kind: relay.KindCanary, nonce: e.Nonce}, w.between(5*time.Millisecond, 200*time.Millisecond), func(err error) {
+			w.inside(w.between(time.Millisecond, 100*time.Millisecond), func() { c.step(relay.InPosted{Nonce: e.Nonce, Err: err}) })
+		})
+	case relay.DoObserve:
+		c.observe(e.Event)
+	}
+}
+
+func (c *client) readJournal(n int) relay.Input {
+	in := relay.InJournal{Conn: n}
+	var p payment.Position
+	p, in.Has, in.Err = c.a.w.disk.Position()
+	in.Position = relay.Position(p)
+	if in.Err == nil {
+		in.Head, in.Err = c.head()
+	}
+	return in
+}
+
+func (c *client) head() (relay.Head, error) {
+	h, err := c.a.w.disk.Head()
+	return relay.Head{JournalID: h.JournalID, Seq: uint64(max(0, h.Seq)), Hash: h.Hash}, err
+}
+
+func (c *client) dial(e relay.DoDial) {
+	w := c.a.w
+	if w.t < w.relay.downUntil || w.hit(dialFails) {
+		c.soon(w.between(10*time.Millisecond, 10*time.Second), func() relay.Input {
+			return relay.InDialed{Conn: e.Conn, Err: errors.New("connection refused")}
+		})
+		return
+	}
+	k := &conn{w: w, client: c, n: e.Conn, up: true}
+	c.conn = k
+	c.soon(w.between(5*time.Millisecond, 300*time.Millisecond), func() relay.Input {
+		if !k.up {
+			return relay.InDialed{Conn: e.Conn, Err: errors.New("connection reset")}
+		}
+		w.say("client", "says hello, position %s", positionText(e.Hello.Position))
+		k.toRelay(e.Hello)
+		return relay.InDialed{Conn: e.Conn}
+	})
+}
+
+func positionText(p *relay.Position) string {
+	if p == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%s/%d", p.Epoch, p.Seq)
+}
+
+func (c *client) send(e relay.DoSend) {
+	if ack, ok := e.Message.(relay.Ack); ok {
+		c.a.w.oracle.acknowledges(ack)
+	}
+	if k := c.conn; k != nil && k.n == e.Conn {
+		k.toRelay(e.Message)
+	}
+}
+
+// handle gives one message to the engine; the head is read after the commit.
+func (c *client) handle(m relay.Message) {
+	done := func(ans engine.Answer) {
+		err := ans.Err
+		c.soon(c.a.w.between(0, time.Millisecond), func() relay.Input {
+			in := relay.InHandled{Err: err}
+			if err == nil {
+				in.Head, in.Err = c.head()
+			}
+			return in
+		})
+	}
+	switch m := m.(type) {
+	case relay.Delivery:
+		env := payment.Envelope{
+			Method: m.Hook.Method, Path: m.Hook.Path, Query: m.Hook.Query, Headers: m.Hook.Headers, Body: m.Hook.Body, ReceivedAt: m.ReceivedAt,
+		}
+		c.a.w.say("client", "delivers %s/%d to the engine: %s", m.Position.Epoch, m.Position.Seq, m.Kind)
+		c.a.ask(func(t engine.Ticket) engine.Event {
+			return engine.Delivered{Envelope: env, Position: payment.Position(m.Position), Mark: m.Kind == relay.KindMark, To: t}
+		}, done)
+	case relay.Gap:
+		c.a.w.say("client", "gap: %s", m.Reason)
+		c.a.ask(func(t engine.Ticket) engine.Event { return engine.GapFound{Reason: m.Reason, To: t} }, done)
+	}
+}
+
+// observe is relayEvent of internal/app/agent.
+func (c *client) observe(ev relay.Event) {
+	a := c.a
+	switch ev := ev.(type) {
+	case relay.Connected:
+		a.w.say("client", "is connected")
+		a.caughtUp, a.lostRelay = false, -1
+		a.post(engine.RelayChanged{Connected: true})
+	case relay.Disconnected:
+		a.w.say("client", "is disconnected: %v", ev.Err)
+		if a.caughtUp {
+			a.caughtUp, a.behindAt = false, a.w.t
+		}
+		if a.lostRelay < 0 {
+			a.lostRelay = a.w.t
+		}
+		a.post(engine.RelayChanged{Cause: ev.Err.Error()})
+	case relay.CaughtUp:
+		a.caughtUp = true
+		a.post(engine.CaughtUp{})
+	case relay.CanaryReturned:
+		a.canaryUp = max(a.canaryUp, ev.SentAt)
+		a.post(engine.CanaryReturned{SentUp: ev.SentAt})
+	case relay.HeadKnown:
+		check := c.compare(ev.Head)
+		if a.rollback = check.Reason; check.Known == a.w.oracle.accepted {
+			a.rollback = "" // staff have given that very head up
+		}
+		a.post(check)
+	case relay.ClockOffset:
+		a.post(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
+	}
+}
+
+// compare holds the journal against what the relay remembers of it.
+func (c *client) compare(known *relay.Head) engine.RollbackChecked {
+	if known == nil {
+		return engine.RollbackChecked{}
+	}
+	ev := engine.RollbackChecked{Known: payment.Head{JournalID: known.JournalID, Seq: int64(known.Seq), Hash: known.Hash}}
+	d := c.a.w.disk
+	if known.JournalID != d.JournalID() {
+		ev.Reason = "it remembers another journal for this terminal"
+		return ev
+	}
+	hash, ok, err := d.HashAt(int64(known.Seq))
+	switch {
+	case err != nil:
+		ev.Reason = "the journal could not be compared: " + err.Error()
+	case !ok:
+		ev.Reason = fmt.Sprintf("it remembers fact %d, which is not here", known.Seq)
+	case hash != known.Hash:
+		ev.Reason = fmt.Sprintf("fact %d is another one here", known.Seq)
+	}
+	return ev
+}
+
+func (c *client) wantsCanary() {
+	c.soon(0, func() relay.Input { return relay.InCanary{} })
+}
+
+func (c *client) supersede(old payment.Head) {
+	c.soon(0, func() relay.Input {
+		return relay.InSupersede{Head: relay.Head{JournalID: old.JournalID, Seq: uint64(max(0, old.Seq)), Hash: old.Hash}}
+	})
+}
+
+// vanishes ends the connection from the kiosk's side; the relay notices.
+func (c *client) vanishes() {
+	if k := c.conn; k != nil {
+		c.conn = nil
+		k.closedHere()
+	}
+}

@@ -1,0 +1,75 @@
+package sim
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"kiosk-agent/payment"
+	"kiosk-agent/test/ecrtill"
+)
+
+// confirmable checks promise 4 when a sale begins: there was a way to hear the answer, and a display that shows what it is told.
+func (o *oracle) confirmable(a *account) {
+	w := o.w
+	o.hears("a sale begins")
+	shows := w.prof.ownShow && a.till == "till-2"
+	if s := w.screen; !shows && !s.connected && w.t-max(s.lostAt, w.asleepUntil) > time.Second {
+		w.fail("a sale begins without a display")
+	}
+}
+
+// hears checks that there is a way to hear of a payment when something happens after which there may be one.
+func (o *oracle) hears(what string) {
+	w, p := o.w, o.w.agent
+	if p.rollback != "" {
+		w.fail("%s on a journal that is not the newest that the relay knows: %s", what, p.rollback)
+	}
+	need := w.prof.canary
+	if need == 0 {
+		return
+	}
+	if p.canaryUp < 0 || w.now().Up-p.canaryUp > need {
+		w.fail("%s, and the path was not proved within %s", what, need)
+	}
+	if p.lostRelay >= 0 && w.t-max(p.lostRelay, w.asleepUntil) > time.Second {
+		w.fail("%s without a connection to the relay", what)
+	}
+}
+
+// recovered: staff accept a journal only once the relay has sent everything that it holds.
+func (o *oracle) recovered(r payment.Recovered) {
+	o.accepted = r.Lost
+	if p := o.w.agent; p != nil {
+		if !p.caughtUp && o.w.t-max(p.behindAt, o.w.asleepUntil) > 20*time.Millisecond {
+			o.w.fail("the journal is accepted before the relay has sent what it holds")
+		}
+		p.rollback = ""
+	}
+}
+
+// written checks that an approval goes out on the line only as it was committed.
+func (o *oracle) written(d ecrtill.Dialect, b []byte) {
+	m, err := ecrtill.Decode(b)
+	if err != nil || d.Codes[m.Code] != ecrtill.Approved || m.Function != d.QR && m.Function != d.Card && m.Function != d.LastResult {
+		return
+	}
+	for _, e := range o.facts {
+		a := o.accounts[e.f.Payment]
+		if a != nil && slices.ContainsFunc(a.frames, func(f []byte) bool { return bytes.Equal(f, b) }) {
+			return
+		}
+	}
+	o.w.fail("an approval goes out on the line that was not committed as offered")
+}
+
+func fromParked(d payment.Data) bool {
+	switch d := d.(type) {
+	case payment.Notified:
+		return d.FromParked != 0
+	case payment.Unmatched:
+		return d.FromParked != 0
+	default:
+		return false
+	}
+}
