@@ -24,10 +24,11 @@ type Payment struct {
 	Reason       *Cause           `json:"reason,omitempty"`
 	Resolution   *Resolution      `json:"resolution,omitempty"`
 	CreatedAt    Time             `json:"created_at"`
-	DeadlineAt   Time             `json:"deadline_at"` // the customer's; a till waits until this + answer_within
-	PaidAt       Time             `json:"paid_at,omitzero"`
-	Acknowledged bool             `json:"acknowledged"`
-	QRPayload    string           `json:"qr_payload,omitempty"` // while awaiting
+	// the customer's; a till waits until this + answer_within
+	DeadlineAt   Time   `json:"deadline_at"`
+	PaidAt       Time   `json:"paid_at,omitzero"`
+	Acknowledged bool   `json:"acknowledged"`
+	QRPayload    string `json:"qr_payload,omitempty"` // while awaiting
 }
 
 // Attempt is one try of the customer that did not pay.
@@ -52,8 +53,8 @@ type Resolution struct {
 	Contradicted bool   `json:"contradicted,omitempty"` // the gateway has said otherwise since
 }
 
-// Outline is what a till may see of another till's payment: that there is one, how it stands and until when it may last, but
-// nothing about the sale.
+// Outline is what a till may see of another till's payment: that there is one, how it stands and
+// until when it may last, but nothing about the sale.
 type Outline struct {
 	ID         string         `json:"id"`
 	Till       string         `json:"till"`
@@ -81,11 +82,15 @@ func ViewFor(p payment.Payment, till string) View {
 // NewPayment is p for its owner.
 func NewPayment(p payment.Payment) Payment {
 	v := Payment{
-		ID: p.ID, Till: p.Till, Reference: p.Reference, MerchantRef: p.MerchantRef, Amount: p.Money.Amount, Currency: p.Money.Currency,
-		Status: p.Status, Final: p.Final, Flags: append([]payment.Flag{}, p.Flags...), Revision: p.Revision,
-		Provider: p.Provider, ProviderRef: p.ProviderRef, Scheme: p.Scheme, ResponseCode: p.ResponseCode,
-		Attempts: make([]Attempt, 0, len(p.Attempts)), CreatedAt: Time{p.CreatedAt}, DeadlineAt: Time{p.DeadlineAt},
-		PaidAt: Time{p.PaidAt}, Acknowledged: p.Acknowledged,
+		ID: p.ID, Till: p.Till, Reference: p.Reference, MerchantRef: p.MerchantRef,
+		Amount: p.Money.Amount, Currency: p.Money.Currency,
+		Status: p.Status, Final: p.Final, Flags: append([]payment.Flag{}, p.Flags...),
+		Revision: p.Revision,
+		Provider: p.Provider, ProviderRef: p.ProviderRef, Scheme: p.Scheme,
+		ResponseCode: p.ResponseCode,
+		Attempts:     make([]Attempt, 0, len(p.Attempts)), CreatedAt: Time{p.CreatedAt},
+		DeadlineAt: Time{p.DeadlineAt},
+		PaidAt:     Time{p.PaidAt}, Acknowledged: p.Acknowledged,
 	}
 	for _, a := range p.Attempts {
 		v.Attempts = append(v.Attempts, Attempt{Status: a.Status, Scheme: a.Scheme, At: Time{a.At}})
@@ -94,7 +99,8 @@ func NewPayment(p payment.Payment) Payment {
 		v.Reason = &Cause{Code: r.Code, Message: r.Message}
 	}
 	if r := p.Resolution; r != nil {
-		v.Resolution = &Resolution{Outcome: r.Outcome, By: r.By, Reason: r.Reason, At: Time{r.At}, Contradicted: r.Contradicted}
+		v.Resolution = &Resolution{Outcome: r.Outcome, By: r.By, Reason: r.Reason, At: Time{r.At},
+			Contradicted: r.Contradicted}
 	}
 	if p.Status == payment.StatusAwaiting {
 		v.QRPayload = p.QRPayload
@@ -105,7 +111,8 @@ func NewPayment(p payment.Payment) Payment {
 // NewOutline is p for everybody but its owner.
 func NewOutline(p payment.Payment) Outline {
 	return Outline{
-		ID: p.ID, Till: p.Till, Status: p.Status, Final: p.Final, Flags: append([]payment.Flag{}, p.Flags...),
+		ID: p.ID, Till: p.Till, Status: p.Status, Final: p.Final,
+		Flags:    append([]payment.Flag{}, p.Flags...),
 		Revision: p.Revision, DeadlineAt: Time{p.DeadlineAt},
 	}
 }

@@ -40,7 +40,8 @@ func (i Info) MarshalJSON() ([]byte, error) {
 
 // Status is the result of terminal.status and the content of terminal.changed.
 type Status struct {
-	Ready   bool             `json:"ready"`   // a payment.start now would not be refused as not_ready
+	// a payment.start now would not be refused as not_ready
+	Ready   bool             `json:"ready"`
 	Reasons []payment.Reason `json:"reasons"` // why not; empty when ready
 	Active  View             `json:"active"`  // the payment that is not final yet, or null
 	Relay   RelayStatus      `json:"relay"`
@@ -52,18 +53,20 @@ type Status struct {
 
 // RelayStatus is how outcomes reach this terminal.
 type RelayStatus struct {
-	Connected    bool   `json:"connected"`
-	Host         string `json:"host"` // of the relay's URL; never the hook's path
-	Since        Time   `json:"since,omitzero"`
-	LastCanaryAt Time   `json:"last_canary_at,omitzero"` // when the newest proof of the path was sent
-	CanaryAge    *int   `json:"canary_age_s,omitempty"`  // seconds since then, on the boot clock
+	Connected bool   `json:"connected"`
+	Host      string `json:"host"` // of the relay's URL; never the hook's path
+	Since     Time   `json:"since,omitzero"`
+	// when the newest proof of the path was sent
+	LastCanaryAt Time   `json:"last_canary_at,omitzero"`
+	CanaryAge    *int   `json:"canary_age_s,omitempty"` // seconds since then, on the boot clock
 	Error        string `json:"error,omitempty"`
 }
 
 // DisplayStatus is the customer display.
 type DisplayStatus struct {
-	Connected   bool   `json:"connected"`
-	Showing     string `json:"showing"` // the screen that it has confirmed: "idle", "pay" …; "" = none
+	Connected bool `json:"connected"`
+	// the screen that it has confirmed: "idle", "pay" …; "" = none
+	Showing     string `json:"showing"`
 	PxPerModule int    `json:"px_per_module,omitempty"`
 	Warning     string `json:"warning,omitempty"`
 }
@@ -77,8 +80,9 @@ type JournalStatus struct {
 
 // ClockStatus is the wall clock, which is for people only.
 type ClockStatus struct {
-	Plausible bool   `json:"plausible"`
-	OffsetMS  *int64 `json:"offset_ms,omitempty"` // the relay's clock minus this one; absent = not known yet
+	Plausible bool `json:"plausible"`
+	// the relay's clock minus this one; absent = not known yet
+	OffsetMS *int64 `json:"offset_ms,omitempty"`
 }
 
 // TillStatus is one configured till.

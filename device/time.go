@@ -8,7 +8,8 @@ import (
 // timeLayout is RFC 3339 in UTC with milliseconds, always three decimals.
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
-// Time is a wall clock time as tills see it: RFC 3339, UTC, milliseconds (rounded down). The zero Time is left out.
+// Time is a wall clock time as tills see it: RFC 3339, UTC, milliseconds (rounded down). The zero
+// Time is left out.
 type Time struct{ time.Time }
 
 // MarshalText writes the one form that the contract knows.

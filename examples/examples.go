@@ -1,4 +1,5 @@
-// Package examples holds the example tills of docs/INTEGRATION.md, and gives the browser page to the demo.
+// Package examples holds the example tills of docs/INTEGRATION.md, and gives the browser page to
+// the demo.
 package examples
 
 import (

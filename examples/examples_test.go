@@ -28,8 +28,10 @@ const token = "till-token-for-the-examples"
 func serve(t *testing.T, origins ...string) (url string, payments *devicetest.Payments) {
 	t.Helper()
 	payments = devicetest.New()
-	cfg := jsonrpc.Config{Tills: []jsonrpc.Till{{Name: "till-1", Token: secret.New([]byte(token))}}, AllowedOrigins: origins}
-	s, err := jsonrpc.New(cfg, payments, new(devicetest.Terminal), slog.New(slog.DiscardHandler), nil)
+	cfg := jsonrpc.Config{Tills: []jsonrpc.Till{{Name: "till-1", Token: secret.New([]byte(token))}},
+		AllowedOrigins: origins}
+	s, err := jsonrpc.New(cfg, payments, new(devicetest.Terminal), slog.New(slog.DiscardHandler),
+		nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +52,8 @@ func serve(t *testing.T, origins ...string) (url string, payments *devicetest.Pa
 
 func TestGoTill(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "till-go")
-	if out, err := exec.Command("go", "build", "-o", bin, "./till-go").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", bin,
+		"./till-go").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	url, payments := serve(t)
@@ -105,7 +108,8 @@ func awaiting(t *testing.T, payments *devicetest.Payments, till string) (id stri
 
 // An example that is not short is no example.
 func TestExamplesAreShort(t *testing.T) {
-	for file, most := range map[string]int{"till-go/main.go": 60, "till-node/till.mjs": 60, "till.html": 300} {
+	for file, most := range map[string]int{"till-go/main.go": 60, "till-node/till.mjs": 60,
+		"till.html": 300} {
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// released is the schema of each release, oldest first; add one with each release. An upgrade that fails goes back to the release before,
-// with the journal that the new one has migrated already (kiosk-agent-switch), so that one must be able to open it.
+// released is the schema of each release, oldest first; add one with each release. An upgrade that
+// fails goes back to the release before, with the journal that the new one has migrated already
+// (kiosk-agent-switch), so that one must be able to open it.
 var released []int
 
 // TestMigrationsAreAdditive walks the real migrations.
@@ -31,9 +32,10 @@ func TestMigrationsAreAdditive(t *testing.T) {
 	}
 }
 
-// additive applies one migration after the other and compares what an older program relies on: its tables, columns, indexes and triggers
-// must stay as they were, and nothing new may refuse what it writes. A migration that breaks this must say so by a compat of its own
-// number. It returns compat after each.
+// additive applies one migration after the other and compares what an older program relies on: its
+// tables, columns, indexes and triggers must stay as they were, and nothing new may refuse what it
+// writes. A migration that breaks this must say so by a compat of its own number. It returns compat
+// after each.
 func additive(all []migration) (compat []int, err error) {
 	db, err := sql.Open("sqlite3", ":memory:")
 	if err != nil {
@@ -64,9 +66,11 @@ func additive(all []migration) (compat []int, err error) {
 		case err != nil:
 			return nil, err
 		case n.compat < last || n.compat > m.number:
-			return nil, fmt.Errorf("migration %d: compat goes from %d to %d", m.number, last, n.compat)
+			return nil, fmt.Errorf("migration %d: compat goes from %d to %d", m.number, last,
+				n.compat)
 		case i > 0 && len(broken) > 0 && n.compat != m.number:
-			return nil, fmt.Errorf("migration %d is not additive (%s), and compat is %d", m.number, strings.Join(broken, "; "), n.compat)
+			return nil, fmt.Errorf("migration %d is not additive (%s), and compat is %d", m.number,
+				strings.Join(broken, "; "), n.compat)
 		}
 		before, format, last = now, formatNow, n.compat
 		compat = append(compat, n.compat)
@@ -92,7 +96,8 @@ func harm(before, now map[string]string) (broken []string) {
 		}
 		_, on, _ := strings.Cut(text, " ON ")
 		table, _, _ := strings.Cut(on, " ")
-		if _, old := before["table "+strings.TrimSpace(table)]; old && (kind == "trigger" || strings.HasPrefix(text, "CREATE UNIQUE ")) {
+		if _, old := before["table "+strings.TrimSpace(table)]; old &&
+			(kind == "trigger" || strings.HasPrefix(text, "CREATE UNIQUE ")) {
 			broken = append(broken, name+" can refuse what an older program writes")
 		}
 	}
@@ -104,14 +109,16 @@ func harm(before, now map[string]string) (broken []string) {
 func opensForward(schemas, compat []int) error {
 	for i := 1; i < len(schemas); i++ {
 		if c := compat[schemas[i]-1]; c > schemas[i-1] {
-			return fmt.Errorf("schema %d needs a program of schema %d, and the release before has %d: make the change additive, and raise compat one release later",
+			return fmt.Errorf("schema %d needs a program of schema %d, and the release before "+
+				"has %d: make the change additive, and raise compat one release later",
 				schemas[i], c, schemas[i-1])
 		}
 	}
 	return nil
 }
 
-// TestAdditiveFindsWhatIsNot: each way to break an older program is found, and excused by a compat that keeps it out.
+// TestAdditiveFindsWhatIsNot: each way to break an older program is found, and excused by a compat
+// that keeps it out.
 func TestAdditiveFindsWhatIsNot(t *testing.T) {
 	all, err := migrations(schemaFiles)
 	if err != nil {
@@ -121,20 +128,26 @@ func TestAdditiveFindsWhatIsNot(t *testing.T) {
 	raised := "; UPDATE meta SET value = '" + strconv.Itoa(next) + "' WHERE key = 'compat'"
 	for _, tc := range []struct{ sql, want string }{
 		{"CREATE TABLE more (x TEXT) STRICT; CREATE UNIQUE INDEX more_x ON more (x)", ""},
-		{"ALTER TABLE payments ADD COLUMN more INTEGER NOT NULL DEFAULT 0; ALTER TABLE payments ADD COLUMN still TEXT", ""},
+		{"ALTER TABLE payments ADD COLUMN more INTEGER NOT NULL DEFAULT 0; ALTER TABLE " +
+			"payments ADD COLUMN still TEXT", ""},
 		{"CREATE INDEX facts_by_time ON facts (at_ms)", ""},
 		{"DROP TABLE position", "table position is gone"},
 		{"ALTER TABLE payments RENAME COLUMN resolution TO resolved", "table payments is another"},
-		{"DROP INDEX unmatched_open; ALTER TABLE unmatched DROP COLUMN closed_by; CREATE INDEX unmatched_open ON unmatched (seq)", "table unmatched is another"},
-		{"DROP INDEX facts_by_content; CREATE INDEX facts_by_content ON facts (content, seq)", "index facts_by_content is another"},
+		{"DROP INDEX unmatched_open; ALTER TABLE unmatched DROP COLUMN closed_by; CREATE INDEX " +
+			"unmatched_open ON unmatched (seq)", "table unmatched is another"},
+		{"DROP INDEX facts_by_content; CREATE INDEX facts_by_content ON facts (content, seq)",
+			"index facts_by_content is another"},
 		{"DROP TRIGGER facts_no_delete", "trigger facts_no_delete is gone"},
-		{"CREATE UNIQUE INDEX one_reference ON payments (till, reference)", "index one_reference can refuse"},
-		{"CREATE TRIGGER no_more BEFORE INSERT ON facts BEGIN SELECT RAISE(ABORT, 'no'); END", "trigger no_more can refuse"},
+		{"CREATE UNIQUE INDEX one_reference ON payments (till, reference)",
+			"index one_reference can refuse"},
+		{"CREATE TRIGGER no_more BEFORE INSERT ON facts BEGIN SELECT RAISE(ABORT, 'no'); END",
+			"trigger no_more can refuse"},
 		{"UPDATE meta SET value = '2' WHERE key = 'format'", "another format"},
 	} {
 		m := migration{next, tc.sql}
 		_, err := additive(append(all[:len(all):len(all)], m))
-		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+		if (err == nil) != (tc.want == "") || err != nil &&
+			!strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, want %q", tc.sql, err, tc.want)
 		}
 		m.sql += raised
@@ -144,11 +157,13 @@ func TestAdditiveFindsWhatIsNot(t *testing.T) {
 	}
 	for _, compat := range []string{"1", strconv.Itoa(next + 1)} {
 		m := migration{next, "UPDATE meta SET value = '" + compat + "' WHERE key = 'compat'"}
-		if _, err := additive(append(all[:len(all):len(all)], m)); err == nil || !strings.Contains(err.Error(), "compat goes from") {
+		if _, err := additive(append(all[:len(all):len(all)], m)); err == nil ||
+			!strings.Contains(err.Error(), "compat goes from") {
 			t.Errorf("compat %s: %v", compat, err)
 		}
 	}
-	if opensForward([]int{2, 3, 4}, []int{1, 2, 2, 3}) != nil || opensForward([]int{2, 4}, []int{1, 2, 2, 3}) == nil {
+	if opensForward([]int{2, 3, 4}, []int{1, 2, 2, 3}) != nil ||
+		opensForward([]int{2, 4}, []int{1, 2, 2, 3}) == nil {
 		t.Error("opensForward does not tell a release that can open the next from one that cannot")
 	}
 }

@@ -28,14 +28,16 @@ type batch struct {
 	opens bool // it opens a payment
 }
 
-// Append commits the facts and, when pos is not nil, the position in the relay's stream: one transaction, on the disk when it
-// returns nil. It then fills in Seq, and At and Up as they were stored, in whole milliseconds. Without facts and position it
-// does nothing.
+// Append commits the facts and, when pos is not nil, the position in the relay's stream: one
+// transaction, on the disk when it returns nil. It then fills in Seq, and At and Up as they were
+// stored, in whole milliseconds. Without facts and position it does nothing.
 //
-// On error nothing was committed and the facts are as they were. The error is ErrInvalid when the facts break a rule (a payment
-// begins with requested, once; a merchantRef is used once; only an entry of the worklist is closed), ErrFull when a payment would be opened below MinFree or the disk is
-// full, and otherwise ErrIO, ErrDamaged or ErrClosed. In one case the error leaves open what was committed: when after a failed
-// commit the database cannot be asked. The next Append, or Writable, finds out first.
+// On error nothing was committed and the facts are as they were. The error is ErrInvalid when the
+// facts break a rule (a payment begins with requested, once; a merchantRef is used once; only an
+// entry of the worklist is closed), ErrFull when a payment would be opened below MinFree or the
+// disk is full, and otherwise ErrIO, ErrDamaged or ErrClosed. In one case the error leaves open
+// what was committed: when after a failed commit the database cannot be asked. The next Append, or
+// Writable, finds out first.
 func (j *Journal) Append(facts []payment.Fact, pos *payment.Position) error {
 	if len(facts) == 0 && pos == nil {
 		return nil
@@ -71,7 +73,8 @@ func (j *Journal) Append(facts []payment.Fact, pos *payment.Position) error {
 
 // prepare checks, encodes and chains the facts, without touching the database.
 func (j *Journal) prepare(facts []payment.Fact, pos *payment.Position) (*batch, error) {
-	b := &batch{head: j.head, pos: pos, rows: make([]record, len(facts)), facts: make([]payment.Fact, len(facts))}
+	b := &batch{head: j.head, pos: pos, rows: make([]record, len(facts)),
+		facts: make([]payment.Fact, len(facts))}
 	if pos != nil && pos.Seq > math.MaxInt64 {
 		return nil, errors.New("the position's sequence is too large")
 	}
@@ -99,7 +102,9 @@ func encode(f payment.Fact) (r record, err error) {
 	}
 	kind := f.Kind()
 	if aboutJournal(f.Data) != (f.Payment == "") {
-		return r, fmt.Errorf("%s with payment %.40q: facts about a payment name it, facts about the journal do not", kind, f.Payment)
+		return r,
+			fmt.Errorf("%s with payment %.40q: facts about a payment name it, facts about the "+
+				"journal do not", kind, f.Payment)
 	}
 	if !plain(f.Payment) || !plain(f.Boot) {
 		return r, fmt.Errorf("%s: the payment's id or the boot id is not plain text", kind)
@@ -112,7 +117,8 @@ func encode(f payment.Fact) (r record, err error) {
 		return r, fmt.Errorf("%s: %d bytes are too many", kind, len(body))
 	}
 	return record{
-		payment: f.Payment, kind: string(kind), atMs: f.At.UnixMilli(), boot: f.Boot, upMs: int64(f.Up / time.Millisecond),
+		payment: f.Payment, kind: string(kind), atMs: f.At.UnixMilli(), boot: f.Boot,
+		upMs: int64(f.Up / time.Millisecond),
 		body: body, bodyHash: sha256.Sum256(body), content: payment.Content(f.Data),
 	}, nil
 }
@@ -120,7 +126,8 @@ func encode(f payment.Fact) (r record, err error) {
 // aboutJournal tells facts about the journal as a whole from facts about one payment.
 func aboutJournal(d payment.Data) bool {
 	switch d := d.(type) {
-	case payment.Unmatched, payment.Parked, payment.Gap, payment.ClockOffset, payment.Recovered, payment.QueryProved:
+	case payment.Unmatched, payment.Parked, payment.Gap, payment.ClockOffset, payment.Recovered,
+		payment.QueryProved:
 		return true
 	case payment.Resolved:
 		return d.Entry != 0
@@ -141,7 +148,8 @@ func plain(s string) bool {
 	return true
 }
 
-// commit writes the batch. Whatever goes wrong, the cache is dropped; when the outcome is not known it is found out at once.
+// commit writes the batch. Whatever goes wrong, the cache is dropped; when the outcome is not known
+// it is found out at once.
 func (j *Journal) commit(b *batch) error {
 	tx, err := j.writer.Begin()
 	if err != nil {
@@ -150,7 +158,8 @@ func (j *Journal) commit(b *batch) error {
 	if err := j.write(tx, b); err != nil {
 		j.folders.drop()
 		rerr := tx.Rollback()
-		if refused := failure(j.path, "facts not accepted", err); errors.Is(refused, ErrInvalid) && rerr == nil {
+		if refused := failure(j.path, "facts not accepted", err); errors.Is(refused, ErrInvalid) &&
+			rerr == nil {
 			return refused
 		}
 		return j.failed("write", err)
@@ -195,7 +204,8 @@ func (j *Journal) write(tx *sql.Tx, b *batch) error {
 		if err := j.checkEntry(tx, f); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(insertFact, r.seq, r.payment, r.kind, r.atMs, r.boot, r.upMs, r.body, r.bodyHash[:], r.content,
+		if _, err := tx.Exec(insertFact, r.seq, r.payment, r.kind, r.atMs, r.boot, r.upMs, r.body,
+			r.bodyHash[:], r.content,
 			r.hash[:]); err != nil {
 			return err
 		}
@@ -215,7 +225,8 @@ func (j *Journal) write(tx *sql.Tx, b *batch) error {
 	if b.pos == nil {
 		return nil
 	}
-	_, err = tx.Exec("INSERT OR REPLACE INTO position (one, epoch, seq, id) VALUES (1, ?, ?, ?)", b.pos.Epoch, int64(b.pos.Seq), b.pos.ID)
+	_, err = tx.Exec("INSERT OR REPLACE INTO position (one, epoch, seq, id) VALUES (1, ?, ?, ?)",
+		b.pos.Epoch, int64(b.pos.Seq), b.pos.ID)
 	return err
 }
 
@@ -238,9 +249,11 @@ func (j *Journal) changes(tx *sql.Tx, facts []payment.Fact) (map[string]*change,
 		}
 		switch {
 		case l != nil && requested:
-			return nil, &Error{Kind: ErrInvalid, Path: j.path, What: "payment " + id + " was requested before"}
+			return nil, &Error{Kind: ErrInvalid, Path: j.path,
+				What: "payment " + id + " was requested before"}
 		case l == nil && !requested:
-			return nil, &Error{Kind: ErrInvalid, Path: j.path, What: "payment " + id + " does not begin with requested"}
+			return nil, &Error{Kind: ErrInvalid, Path: j.path,
+				What: "payment " + id + " does not begin with requested"}
 		case l == nil:
 			l = &live{row: lookup{firstSeq: f.Seq}}
 			all[id] = &change{live: l, isNew: true}

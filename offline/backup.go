@@ -21,10 +21,12 @@ type Copy struct {
 	Until    time.Time // wall clock of the newest fact; zero when there is none
 }
 
-// Backup copies the journal src, also while the agent writes it, to the new file dst: one whole commit's state, in one file that
-// needs no other beside it. dst is there only when its copy has been verified and is on the disk; after a crash an empty dst and a
-// dst.part may be left. The error is one of Open's, about src or about dst: ErrIO when dst exists, ErrFull when its disk is full,
-// ErrDamaged when what was copied does not verify. Whoever reads the file can read the customers' links: it is for its owner only.
+// Backup copies the journal src, also while the agent writes it, to the new file dst: one whole
+// commit's state, in one file that needs no other beside it. dst is there only when its copy has
+// been verified and is on the disk; after a crash an empty dst and a dst.part may be left. The
+// error is one of Open's, about src or about dst: ErrIO when dst exists, ErrFull when its disk is
+// full, ErrDamaged when what was copied does not verify. Whoever reads the file can read the
+// customers' links: it is for its owner only.
 func Backup(src, dst string, progress func(done, total int64)) (Copy, error) {
 	r, err := OpenReadOnly(src)
 	if err != nil {
@@ -34,9 +36,11 @@ func Backup(src, dst string, progress func(done, total int64)) (Copy, error) {
 	if dst, err = locate(dst); err != nil {
 		return Copy{}, err
 	}
-	f, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode) // the name is ours from here on
+	// the name is ours from here on
+	f, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if errors.Is(err, fs.ErrExist) {
-		return Copy{}, &Error{Kind: ErrIO, Path: dst, What: "there is a file of this name", Hint: "a backup replaces nothing: choose another name"}
+		return Copy{}, &Error{Kind: ErrIO, Path: dst, What: "there is a file of this name",
+			Hint: "a backup replaces nothing: choose another name"}
 	}
 	if err != nil {
 		return Copy{}, failure(dst, "create", err)
@@ -55,7 +59,8 @@ func Backup(src, dst string, progress func(done, total int64)) (Copy, error) {
 func (r *Reader) backup(dst string, progress func(done, total int64)) (Copy, error) {
 	part := dst + ".part"
 	if _, err := os.Lstat(part); err == nil {
-		return Copy{}, &Error{Kind: ErrIO, Path: part, What: "there is a file of this name", Hint: "a backup that was cut off left it: remove it"}
+		return Copy{}, &Error{Kind: ErrIO, Path: part, What: "there is a file of this name",
+			Hint: "a backup that was cut off left it: remove it"}
 	}
 	c, err := r.copyTo(part, progress)
 	if err == nil {
@@ -87,9 +92,10 @@ func (r *Reader) copyTo(path string, progress func(done, total int64)) (Copy, er
 	return c, err
 }
 
-// vacuumInto copies a journal to a file that does not exist yet. VACUUM INTO, and not the online backup: its result is one file that
-// is not in WAL mode, so that it can be read where nothing can be written; it holds no remains of bodies that retention has dropped;
-// and every row is read on the way. It keeps application_id and user_version.
+// vacuumInto copies a journal to a file that does not exist yet. VACUUM INTO, and not the online
+// backup: its result is one file that is not in WAL mode, so that it can be read where nothing can
+// be written; it holds no remains of bodies that retention has dropped; and every row is read on
+// the way. It keeps application_id and user_version.
 func vacuumInto(from, to string) error {
 	f, err := os.OpenFile(to, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
@@ -98,13 +104,15 @@ func vacuumInto(from, to string) error {
 	if err := f.Close(); err != nil {
 		return failure(to, "create", err)
 	}
-	db := sql.OpenDB(connector{dsn(from, "mode=ro&_busy_timeout=5000"), map[string]string{"busy_timeout": "5000", "trusted_schema": "0"}})
+	db := sql.OpenDB(connector{dsn(from, "mode=ro&_busy_timeout=5000"),
+		map[string]string{"busy_timeout": "5000", "trusted_schema": "0"}})
 	defer db.Close()
 	db.SetMaxOpenConns(1)
 	if _, err := db.Exec("VACUUM INTO ?", to); err != nil {
 		return failure(to, "copy "+from, err)
 	}
-	if f, err = os.OpenFile(to, os.O_RDWR, 0); err != nil { // nobody has it open, so closing it takes no lock away
+	if f, err = os.OpenFile(to, os.O_RDWR, 0); err != nil {
+		// nobody has it open, so closing it takes no lock away
 		return failure(to, "sync", err)
 	}
 	return failure(to, "sync", errors.Join(f.Sync(), f.Close()))
@@ -128,12 +136,14 @@ func examine(path string, progress func(done, total int64)) (c Copy, err error) 
 	return c, failure(path, "close", r.db.Close())
 }
 
-// wholeOrError verifies the journal, with or without its look-up tables, and makes an error of what it finds.
+// wholeOrError verifies the journal, with or without its look-up tables, and makes an error of what
+// it finds.
 func (r *Reader) wholeOrError(lookups bool, progress func(done, total int64)) (Report, error) {
 	report, err := r.verify(lookups, progress)
 	if n := len(report.Problems); err == nil && n > 0 {
 		first := report.Problems[0]
-		err = damaged(r.path, fmt.Sprintf("it does not verify: fact %d: %s (%d problems)", first.Seq, first.What, n), "keep it as it is")
+		err = damaged(r.path, fmt.Sprintf("it does not verify: fact %d: %s (%d problems)",
+			first.Seq, first.What, n), "keep it as it is")
 	}
 	return report, err
 }
@@ -147,7 +157,8 @@ func (r *Reader) until() (time.Time, error) {
 	return facts[0].At, nil
 }
 
-// parts are the endings of the files that SQLite may keep for one database; the first is the database.
+// parts are the endings of the files that SQLite may keep for one database; the first is the
+// database.
 var parts = [...]string{"", "-wal", "-shm", "-journal"}
 
 // removeDatabase removes what is there of a database that never held the only copy of anything.

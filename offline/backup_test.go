@@ -56,7 +56,8 @@ func TestBackupBesideTheWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 		hash, ok, err := j.HashAt(c.Head.Seq)
-		if err != nil || !ok || hash != c.Head.Hash || c.Head.JournalID != j.JournalID() || c.Facts != c.Head.Seq || c.Facts%7 != 0 ||
+		if err != nil || !ok || hash != c.Head.Hash || c.Head.JournalID != j.JournalID() ||
+			c.Facts != c.Head.Seq || c.Facts%7 != 0 ||
 			c.Payments != c.Facts/7 || c.Path != dst || c.Until.IsZero() {
 			t.Fatalf("%+v %v", c, err)
 		}
@@ -71,7 +72,8 @@ func TestBackupBesideTheWriter(t *testing.T) {
 		t.Errorf("beside the backups lie %q", names)
 	}
 	for query, want := range map[string]string{
-		"PRAGMA application_id": "1263095635", "PRAGMA user_version": "2", "PRAGMA journal_mode": "delete",
+		"PRAGMA application_id": "1263095635", "PRAGMA user_version": "2",
+		"PRAGMA journal_mode":                     "delete",
 		"SELECT epoch || seq || id FROM position": "e3D3",
 	} {
 		db := openReaders(filepath.Join(dir, name("backup", 0)))
@@ -97,14 +99,17 @@ func TestBackupReplacesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for dst, what := range map[string]string{
-		taken: "a file of this name", path: "a file of this name", cutOff: "remove it", filepath.Join(dir, "dangling"): "a file of this name",
+		taken: "a file of this name", path: "a file of this name", cutOff: "remove it",
+		filepath.Join(dir, "dangling"):   "a file of this name",
 		filepath.Join(dir, "no", "such"): "its directory cannot be used",
 	} {
-		if _, err := Backup(path, dst, nil); !errors.Is(err, ErrIO) || !strings.Contains(err.Error(), what) {
+		if _, err := Backup(path, dst, nil); !errors.Is(err, ErrIO) ||
+			!strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", dst, err)
 		}
 	}
-	if names := filesIn(t, dir); !slices.Equal(names, []string{"cut-off.part", "dangling", "taken"}) {
+	if names := filesIn(t, dir); !slices.Equal(names,
+		[]string{"cut-off.part", "dangling", "taken"}) {
 		t.Errorf("%q", names)
 	}
 	if b, _ := os.ReadFile(taken); string(b) != "precious" {
@@ -120,9 +125,16 @@ func TestBackupOfWhatIsNoWholeJournal(t *testing.T) {
 		kind   error
 		change func(path string) error
 	}{
-		{"missing", ErrMissing, func(p string) error { return errors.Join(os.Remove(p), os.Remove(p+"-wal"), os.Remove(p+".id")) }},
+		{"missing", ErrMissing, func(p string) error {
+			return errors.Join(os.Remove(p), os.Remove(p+"-wal"), os.Remove(p+".id"))
+		}},
 		{"empty", ErrDamaged, func(p string) error { return os.Truncate(p, 0) }},
-		{"an altered fact", ErrDamaged, func(p string) error { withoutTriggers(t, p, "UPDATE facts SET boot = 'x' WHERE seq = 12"); return nil }},
+		{"an altered fact", ErrDamaged,
+			func(p string) error {
+				withoutTriggers(t, p,
+					"UPDATE facts SET boot = 'x' WHERE seq = 12")
+				return nil
+			}},
 		{"a page of zeroes", ErrDamaged, func(p string) error {
 			f, err := os.OpenFile(p, os.O_WRONLY, 0)
 			if err != nil {
@@ -148,7 +160,8 @@ func TestBackupOfWhatIsNoWholeJournal(t *testing.T) {
 	}
 }
 
-// TestRestore puts a backup where there is a journal in any state, and finds the old one whole beside it.
+// TestRestore puts a backup where there is a journal in any state, and finds the old one whole
+// beside it.
 func TestRestore(t *testing.T) {
 	was, _ := sample(t)
 	j := open(t, Config{Path: was})
@@ -175,19 +188,28 @@ func TestRestore(t *testing.T) {
 			must(t, os.Remove(p), os.Remove(p+".id"))
 			closeJournal(t, open(t, Config{Path: copyOver(t, another, p)}))
 		}},
-		{"one whose writer was killed", 0, []string{"", "-wal", ".id"}, func(t *testing.T, p string) {
-			must(t, os.Remove(p), os.Remove(p+".id"))
-			closeJournal(t, open(t, Config{Path: p, Create: true}))
-			runAppender(t, p, 40)
-		}},
-		{"cut off before its id was noted", 34, []string{""}, func(t *testing.T, p string) { must(t, os.Remove(p+".id")) }},
-		{"empty", 0, []string{"", ".id"}, func(t *testing.T, p string) { must(t, os.Truncate(p, 0)) }},
-		{"a log without its database", 0, []string{"-wal", ".id"}, func(t *testing.T, p string) { must(t, os.Rename(p, p+"-wal")) }},
-		{"another's rollback journal", 0, []string{"", "-journal", ".id"}, func(t *testing.T, p string) {
-			must(t, os.WriteFile(p, []byte("garbage"), 0o600), os.WriteFile(p+"-journal", []byte("hot"), 0o600))
-		}},
+		{"one whose writer was killed", 0, []string{"", "-wal", ".id"},
+			func(t *testing.T, p string) {
+				must(t, os.Remove(p), os.Remove(p+".id"))
+				closeJournal(t, open(t, Config{Path: p, Create: true}))
+				runAppender(t, p, 40)
+			}},
+		{"cut off before its id was noted", 34, []string{""},
+			func(t *testing.T, p string) { must(t, os.Remove(p+".id")) }},
+		{"empty", 0, []string{"", ".id"},
+			func(t *testing.T, p string) { must(t, os.Truncate(p, 0)) }},
+		{"a log without its database", 0, []string{"-wal", ".id"},
+			func(t *testing.T, p string) { must(t, os.Rename(p, p+"-wal")) }},
+		{"another's rollback journal", 0, []string{"", "-journal", ".id"},
+			func(t *testing.T, p string) {
+				must(t, os.WriteFile(p, []byte("garbage"), 0o600),
+					os.WriteFile(p+"-journal", []byte("hot"), 0o600))
+			}},
 		{"gone", 0, nil, func(t *testing.T, p string) { must(t, os.Remove(p)) }},
-		{"never there", 0, nil, func(t *testing.T, p string) { must(t, os.Remove(p), os.Remove(p+".id")) }},
+		{"never there", 0, nil, func(t *testing.T,
+			p string) {
+			must(t, os.Remove(p), os.Remove(p+".id"))
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := copyJournal(t, was)
@@ -197,7 +219,8 @@ func TestRestore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if done.Path != path || done.Head != made.Head || done.Facts != 27 || done.Payments != 4 || !done.Until.Equal(made.Until) {
+			if done.Path != path || done.Head != made.Head || done.Facts != 27 ||
+				done.Payments != 4 || !done.Until.Equal(made.Until) {
 				t.Errorf("%+v", done)
 			}
 			j := open(t, Config{Path: path}) // the look-up tables were made anew already
@@ -210,7 +233,8 @@ func TestRestore(t *testing.T) {
 			aside := filepath.Join(path+asideSuffix, "journal.db")
 			var lies []string
 			for _, part := range []string{"", "-wal", "-journal", ".id"} {
-				if info, err := os.Lstat(aside + part); err == nil && (info.Size() > 0 || part == "") {
+				if info, err := os.Lstat(aside + part); err == nil &&
+					(info.Size() > 0 || part == "") {
 					lies = append(lies, part)
 				}
 			}
@@ -223,7 +247,8 @@ func TestRestore(t *testing.T) {
 			if tc.was != 0 && (mustBeWhole(t, aside).Head != done.Was || done.Was.Seq != tc.was) {
 				t.Errorf("it was %+v", done.Was)
 			}
-			if names := filesIn(t, filepath.Dir(path)); slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, ".new") }) {
+			if names := filesIn(t, filepath.Dir(path)); slices.ContainsFunc(names,
+				func(n string) bool { return strings.Contains(n, ".new") }) {
 				t.Errorf("left behind: %q", names)
 			}
 		})
@@ -261,13 +286,24 @@ func TestRestoreRefuses(t *testing.T) {
 	}{
 		{"no such file", backup + "x", "cannot be read", ErrIO},
 		{"the journal itself", original, "journal itself", ErrIO},
-		{"not a journal", bad(func(p string) { must(t, os.WriteFile(p, []byte(strings.Repeat("hello", 4000)), 0o600)) }), "not a database", ErrDamaged},
+		{"not a journal", bad(func(p string) {
+			must(t,
+				os.WriteFile(p, []byte(strings.Repeat("hello", 4000)), 0o600))
+		}), "not a database", ErrDamaged},
 		{"cut", bad(func(p string) { must(t, os.Truncate(p, 40960)) }), "", ErrDamaged},
-		{"an altered fact", bad(func(p string) { withoutTriggers(t, p, "UPDATE facts SET boot = 'x' WHERE seq = 12") }), "fact 12", ErrDamaged},
-		{"an altered body", bad(func(p string) { withoutTriggers(t, p, "UPDATE facts SET body = x'7b7d' WHERE seq = 12") }), "fact 12", ErrDamaged},
-		{"no triggers", bad(func(p string) { tamper(t, p, "DROP TRIGGER facts_no_delete") }), "facts_no_delete", ErrDamaged},
+		{"an altered fact", bad(func(p string) {
+			withoutTriggers(t, p,
+				"UPDATE facts SET boot = 'x' WHERE seq = 12")
+		}), "fact 12", ErrDamaged},
+		{"an altered body", bad(func(p string) {
+			withoutTriggers(t, p,
+				"UPDATE facts SET body = x'7b7d' WHERE seq = 12")
+		}), "fact 12", ErrDamaged},
+		{"no triggers", bad(func(p string) { tamper(t, p, "DROP TRIGGER facts_no_delete") }),
+			"facts_no_delete", ErrDamaged},
 		{"from a newer version", bad(func(p string) {
-			tamper(t, p, "PRAGMA user_version = 99", "UPDATE meta SET value = '98' WHERE key = 'compat'")
+			tamper(t, p, "PRAGMA user_version = 99",
+				"UPDATE meta SET value = '98' WHERE key = 'compat'")
 		}), "99", ErrSchemaNewer},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -276,7 +312,8 @@ func TestRestoreRefuses(t *testing.T) {
 			if !errors.Is(err, tc.kind) || !strings.Contains(err.Error(), tc.what) {
 				t.Error(err)
 			}
-			if !maps.Equal(snapshot(t, original), before) || !slices.Equal(filesIn(t, filepath.Dir(original)), names) {
+			if !maps.Equal(snapshot(t, original), before) ||
+				!slices.Equal(filesIn(t, filepath.Dir(original)), names) {
 				t.Errorf("something changed: %q", filesIn(t, filepath.Dir(original)))
 			}
 		})
@@ -290,7 +327,8 @@ func TestRestoreRefuses(t *testing.T) {
 	mustBeWhole(t, original)
 }
 
-// TestRestoreMakesItThisVersions: a backup of an older schema, a plain copy with its log, and look-up tables that say anything.
+// TestRestoreMakesItThisVersions: a backup of an older schema, a plain copy with its log, and
+// look-up tables that say anything.
 func TestRestoreMakesItThisVersions(t *testing.T) {
 	killed := filepath.Join(t.TempDir(), "journal.db")
 	closeJournal(t, open(t, Config{Path: killed, Create: true}))
@@ -340,7 +378,8 @@ func TestRestoreTwiceInASecond(t *testing.T) {
 	}
 }
 
-// TestRestoreByRoot: what root restores, the agent's user can open. Another user's restore is for that user.
+// TestRestoreByRoot: what root restores, the agent's user can open. Another user's restore is for
+// that user.
 func TestRestoreByRoot(t *testing.T) {
 	path, _ := sample(t)
 	backup := filepath.Join(t.TempDir(), "backup")
@@ -355,7 +394,8 @@ func TestRestoreByRoot(t *testing.T) {
 	if _, err := Restore(backup, path, restoredAt, nil); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"", ".id", ".lock", asideSuffix, asideSuffix + "/journal.db", asideSuffix + "/journal.db.id"} {
+	for _, part := range []string{"", ".id", ".lock", asideSuffix, asideSuffix + "/journal.db",
+		asideSuffix + "/journal.db.id"} {
 		info, err := os.Stat(path + part)
 		if err != nil || ownerOf(info) != want || info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s: %+v %v %v", part, ownerOf(info), info.Mode(), err)
@@ -363,8 +403,8 @@ func TestRestoreByRoot(t *testing.T) {
 	}
 }
 
-// TestRestoreFollowsNoLink: the directory is the agent's user's, and root restores there. A link into a file of root's must neither be
-// written through nor have that file given away.
+// TestRestoreFollowsNoLink: the directory is the agent's user's, and root restores there. A link
+// into a file of root's must neither be written through nor have that file given away.
 func TestRestoreFollowsNoLink(t *testing.T) {
 	path, _ := sample(t)
 	backup, victim := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "shadow")
@@ -394,7 +434,8 @@ func TestRestoreFollowsNoLink(t *testing.T) {
 	}
 	untouched("a part")
 	must(t, os.Remove(path+".lock"), os.Symlink(victim, path+".lock"))
-	if _, err := Restore(backup, path, restoredAt, nil); err == nil || !strings.Contains(err.Error(), "is a link") {
+	if _, err := Restore(backup, path, restoredAt, nil); err == nil ||
+		!strings.Contains(err.Error(), "is a link") {
 		t.Errorf("a lock that is a link: %v", err)
 	}
 	untouched("the lock")

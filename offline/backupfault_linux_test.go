@@ -30,13 +30,16 @@ func unmount(t testing.TB, disk *crashfs.Disk) {
 	}
 }
 
-// backupFaults are what a disk may do to a backup or a restoration: it is full from some moment on, or fails once.
+// backupFaults are what a disk may do to a backup or a restoration: it is full from some moment on,
+// or fails once.
 var backupFaults = []crashfs.Fault{
-	{Op: crashfs.Open | crashfs.Write | crashfs.Fsync | crashfs.Truncate, Errno: syscall.ENOSPC, Onward: true},
+	{Op: crashfs.Open | crashfs.Write | crashfs.Fsync | crashfs.Truncate, Errno: syscall.ENOSPC,
+		Onward: true},
 	{Op: crashfs.Write | crashfs.Fsync | crashfs.Rename, Errno: syscall.EIO},
 }
 
-// TestBackupToADiskThatFails lets operations on the backup's disk fail, each with -faultstep 1: then there is no backup and nothing else.
+// TestBackupToADiskThatFails lets operations on the backup's disk fail, each with -faultstep 1:
+// then there is no backup and nothing else.
 func TestBackupToADiskThatFails(t *testing.T) {
 	path, head := sample(t)
 	for _, fault := range backupFaults {
@@ -67,14 +70,16 @@ func TestBackupToADiskThatIsTooSmall(t *testing.T) {
 	for _, capacity := range []int64{1, 4096, 50_000} {
 		disk := crashfs.New(crashfs.Config{Capacity: capacity}, nil)
 		dir := mount(t, disk)
-		if _, err := Backup(path, filepath.Join(dir, "backup"), nil); !errors.Is(err, ErrFull) || len(filesIn(t, dir)) > 0 {
+		if _, err := Backup(path, filepath.Join(dir, "backup"), nil); !errors.Is(err, ErrFull) ||
+			len(filesIn(t, dir)) > 0 {
 			t.Errorf("%d bytes: %v, %q", capacity, err, filesIn(t, dir))
 		}
 		unmount(t, disk)
 	}
 }
 
-// restoring is a disk with a journal of 34 facts that an agent was killed over, and a backup of its first 20 elsewhere.
+// restoring is a disk with a journal of 34 facts that an agent was killed over, and a backup of its
+// first 20 elsewhere.
 func restoring(t *testing.T) (backup string, was crashfs.Image, head payment.Head) {
 	path, _ := sample(t)
 	backup = filepath.Join(t.TempDir(), "backup")
@@ -99,8 +104,8 @@ func restoring(t *testing.T) (backup string, was crashfs.Image, head payment.Hea
 	return backup, was, made.Head
 }
 
-// mustBeOneOfTwo opens what a restoration left that was cut off: the old journal, the new one, or none, and never one that begins
-// anew. Then the restoration is repeated.
+// mustBeOneOfTwo opens what a restoration left that was cut off: the old journal, the new one, or
+// none, and never one that begins anew. Then the restoration is repeated.
 func mustBeOneOfTwo(t *testing.T, what string, n int, backup, path string, head payment.Head) {
 	t.Helper()
 	j, err := Open(Config{Path: path, Create: true})
@@ -130,7 +135,8 @@ func mustBeOneOfTwo(t *testing.T, what string, n int, backup, path string, head 
 	}
 }
 
-// TestRestoreOnADiskThatFails lets operations on the journal's disk fail, above all the last ones, where files change their names.
+// TestRestoreOnADiskThatFails lets operations on the journal's disk fail, above all the last ones,
+// where files change their names.
 func TestRestoreOnADiskThatFails(t *testing.T) {
 	backup, was, head := restoring(t)
 	run := func(fault crashfs.Fault, n int) (struck bool) {
@@ -158,8 +164,8 @@ func TestRestoreOnADiskThatFails(t *testing.T) {
 	}
 }
 
-// TestRestorePowerCut cuts the power at operations of a restoration, above all at the last ones, where files change their names: with
-// -faultstep 1 at each of these, several times.
+// TestRestorePowerCut cuts the power at operations of a restoration, above all at the last ones,
+// where files change their names: with -faultstep 1 at each of these, several times.
 func TestRestorePowerCut(t *testing.T) {
 	backup, was, head := restoring(t)
 	seed := uint64(0)

@@ -19,7 +19,8 @@ func BenchmarkAppend(b *testing.B) {
 			var took []time.Duration
 			for i := 0; b.Loop(); i++ {
 				id := fmt.Sprintf("01JABCDEFGHJKMNPQRST%06d", i)
-				batch := []payment.Fact{x.fact(id, requested("till-1", id)), x.fact(id, payment.Minted{Payload: "https://pay.test/" + id})}[:facts]
+				batch := []payment.Fact{x.fact(id, requested("till-1", id)),
+					x.fact(id, payment.Minted{Payload: "https://pay.test/" + id})}[:facts]
 				start := time.Now()
 				if err := j.Append(batch, nil); err != nil {
 					b.Fatal(err)
@@ -74,10 +75,22 @@ func BenchmarkRead(b *testing.B) {
 		name string
 		fn   func() error
 	}{
-		{"facts+fold", func() error { _, _, err := j.Payment("01JABCDEFGHJKMNPQRST000777"); return err }},
-		{"by merchantRef", func() error { _, err := j.ByMerchantRef("K001TEST-till-1-01JABCDEFGHJKMNPQRST000777"); return err }},
+		{"facts+fold", func() error {
+			_, _,
+				err := j.Payment("01JABCDEFGHJKMNPQRST000777")
+			return err
+		}},
+		{"by merchantRef", func() error {
+			_,
+				err := j.ByMerchantRef("K001TEST-till-1-01JABCDEFGHJKMNPQRST000777")
+			return err
+		}},
 		{"unsettled", func() error { _, err := j.Unsettled(); return err }},
-		{"list 200", func() error { _, err := j.List("till-1", payment.ListQuery{Limit: 200}); return err }},
+		{"list 200", func() error {
+			_,
+				err := j.List("till-1", payment.ListQuery{Limit: 200})
+			return err
+		}},
 	} {
 		b.Run(tc.name, func(b *testing.B) {
 			for b.Loop() {

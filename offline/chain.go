@@ -11,7 +11,8 @@ import (
 // chainFormat is meta.format: it changes when the encoding below does.
 const chainFormat = "1"
 
-// Domain separation: no hash of this journal can be one of another format or of another kind of thing.
+// Domain separation: no hash of this journal can be one of another format or of another kind of
+// thing.
 const (
 	genesisDomain = "kiosk-agent journal genesis v1\n"
 	factDomain    = "kiosk-agent journal fact v1\n"
@@ -36,8 +37,9 @@ type record struct {
 	hash     digest
 }
 
-// link is the hash that the record must have after prev. The encoding is canonical because every part has a fixed length or is
-// preceded by its own; integers are big-endian and 64 bits, lengths 32 bits:
+// link is the hash that the record must have after prev. The encoding is canonical because every
+// part has a fixed length or is preceded by its own; integers are big-endian and 64 bits, lengths
+// 32 bits:
 //
 //	SHA-256( domain | prev (32) | seq | at_ms | up_ms | len kind | kind | len payment | payment | len boot | boot |
 //	         len content | content | body_hash (32) )
@@ -56,8 +58,8 @@ func (r *record) link(prev digest) digest {
 	return sha256.Sum256(b)
 }
 
-// droppable reports whether retention may drop the bodies of this kind. The fold needs nothing of them but that they happened.
-// The trigger facts_no_update has the same list.
+// droppable reports whether retention may drop the bodies of this kind. The fold needs nothing of
+// them but that they happened. The trigger facts_no_update has the same list.
 func droppable(k payment.Kind) bool { return k == payment.KindMinted || k == payment.KindParked }
 
 // fact reads the record back. A body that retention dropped reads as the empty data of its kind.

@@ -15,8 +15,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// everything is what a journal tells when it is read from end to end. The position in the relay's stream is not part of it: it proves
-// itself to the relay by the message's id, which sends everything that it holds when it does not (docs/RELAY-PROTOCOL.md).
+// everything is what a journal tells when it is read from end to end. The position in the relay's
+// stream is not part of it: it proves itself to the relay by the message's id, which sends
+// everything that it holds when it does not (docs/RELAY-PROTOCOL.md).
 func everything(j *Journal) (string, error) {
 	var b bytes.Buffer
 	var errs []error
@@ -34,7 +35,8 @@ func everything(j *Journal) (string, error) {
 	return b.String(), errors.Join(errs...)
 }
 
-// undamaged is a sample journal that is closed: its path and head, the file's bytes, and everything that it tells.
+// undamaged is a sample journal that is closed: its path and head, the file's bytes, and everything
+// that it tells.
 func undamaged(t *testing.T) (path string, head payment.Head, whole []byte, want string) {
 	t.Helper()
 	path, head = sample(t)
@@ -50,8 +52,9 @@ func undamaged(t *testing.T) (path string, head payment.Head, whole []byte, want
 	return path, head, whole, want
 }
 
-// TestEachDamagedPage inverts each page of the file in turn, and single bytes anywhere in it. Open or Verify reports it, or the journal
-// tells exactly what it told before; and a journal that is refused has not been touched.
+// TestEachDamagedPage inverts each page of the file in turn, and single bytes anywhere in it. Open
+// or Verify reports it, or the journal tells exactly what it told before; and a journal that is
+// refused has not been touched.
 func TestEachDamagedPage(t *testing.T) {
 	path, head, whole, want := undamaged(t)
 	const page = 4096
@@ -89,7 +92,8 @@ func TestEachDamagedPage(t *testing.T) {
 	}
 }
 
-// TestDamagedPaymentIDs alters, one at a time, each place in the file where a payment's id stands: in facts, look-up rows and indexes.
+// TestDamagedPaymentIDs alters, one at a time, each place in the file where a payment's id stands:
+// in facts, look-up rows and indexes.
 func TestDamagedPaymentIDs(t *testing.T) {
 	path, head, whole, want := undamaged(t)
 	places := 0
@@ -98,7 +102,8 @@ func TestDamagedPaymentIDs(t *testing.T) {
 			continue
 		}
 		places++
-		for _, bit := range []byte{0x80, 0x01} { // the order in an index is another then, or it is not
+		for _, bit := range []byte{0x80, 0x01} {
+			// the order in an index is another then, or it is not
 			damaged := slices.Clone(whole)
 			damaged[at] ^= bit
 			if !reported(t, path, damaged, want, head) {
@@ -111,8 +116,8 @@ func TestDamagedPaymentIDs(t *testing.T) {
 	}
 }
 
-// reported puts this content into a copy of the journal and reports whether the damage was found. Where it was not, the journal tells
-// what it told before.
+// reported puts this content into a copy of the journal and reports whether the damage was found.
+// Where it was not, the journal tells what it told before.
 func reported(t *testing.T, original string, content []byte, want string, head payment.Head) bool {
 	t.Helper()
 	path := copyJournal(t, original)
@@ -122,7 +127,8 @@ func reported(t *testing.T, original string, content []byte, want string, head p
 	before := snapshot(t, path)
 	j, err := Open(Config{Path: path, Create: true})
 	if err != nil {
-		if _, ok := errors.AsType[*Error](err); !ok || errors.Is(err, ErrMissing) || errors.Is(err, ErrLocked) {
+		if _, ok := errors.AsType[*Error](err); !ok || errors.Is(err, ErrMissing) ||
+			errors.Is(err, ErrLocked) {
 			t.Errorf("%v", err)
 		}
 		if after := snapshot(t, path); !maps.Equal(before, after) {
@@ -140,7 +146,8 @@ func reported(t *testing.T, original string, content []byte, want string, head p
 	return false
 }
 
-// frameAt is where the frame begins that this byte of a write-ahead log is in; 0 for the log's header.
+// frameAt is where the frame begins that this byte of a write-ahead log is in; 0 for the log's
+// header.
 func frameAt(at int64) int64 {
 	const header, frame = 32, 24 + 4096
 	if at < header {
@@ -149,8 +156,9 @@ func frameAt(at int64) int64 {
 	return header + (at-header)/frame*frame
 }
 
-// TestTornLog cuts the write-ahead log at many places and inverts bytes of it. What is left is always a prefix of what was committed, up
-// to the last commit before the damage; and against a head that was remembered elsewhere the missing end shows.
+// TestTornLog cuts the write-ahead log at many places and inverts bytes of it. What is left is
+// always a prefix of what was committed, up to the last commit before the damage; and against a
+// head that was remembered elsewhere the missing end shows.
 func TestTornLog(t *testing.T) {
 	j, path := fresh(t)
 	type commit struct {
@@ -173,7 +181,8 @@ func TestTornLog(t *testing.T) {
 		}
 	}
 	crashed := filepath.Join(t.TempDir(), "journal.db")
-	for _, part := range []string{"", "-wal", ".id"} { // cp is another process: closing the files here would take our own locks away
+	for _, part := range []string{"", "-wal", ".id"} {
+		// cp is another process: closing the files here would take our own locks away
 		if out, err := exec.Command("cp", path+part, crashed+part).CombinedOutput(); err != nil {
 			t.Fatalf("%v %s", err, out)
 		}
@@ -198,7 +207,8 @@ func TestTornLog(t *testing.T) {
 		defer j.Close()
 		report, err := j.VerifyAgainst(commits[len(commits)-1].head, nil)
 		if err != nil || report.Head != want.head || want.head != h && len(report.Problems) == 0 {
-			t.Errorf("%s at %d: the journal ends at %d, want %d; %+v %v", what, at, report.Head.Seq, want.head.Seq, report.Problems, err)
+			t.Errorf("%s at %d: the journal ends at %d, want %d; %+v %v", what, at, report.Head.Seq,
+				want.head.Seq, report.Problems, err)
 		}
 		for _, p := range report.Problems {
 			if p.Seq != 0 { // 0: the end is missing

@@ -14,9 +14,11 @@ import (
 	"kiosk-agent/test/crashfs"
 )
 
-var faultStep = flag.Int("faultstep", 12, "TestEachFileOperationFails tries each so many-th operation; 1 = all of them")
+var faultStep = flag.Int("faultstep", 12,
+	"TestEachFileOperationFails tries each so many-th operation; 1 = all of them")
 
-// unplugged is a journal of a few sales whose power was cut: some of its facts are in the write-ahead log only.
+// unplugged is a journal of a few sales whose power was cut: some of its facts are in the
+// write-ahead log only.
 func unplugged(t *testing.T) (image crashfs.Image, last ack) {
 	t.Helper()
 	disk := crashfs.New(crashfs.Config{Scratch: shmFiles}, nil)
@@ -57,16 +59,19 @@ func (s *shop) sell(id string) error {
 
 func (h head) hexHash() string { return (&Reader{}).anchor(h).Hash }
 
-// mustBeTyped fails unless the error is one from which the engine learns that the journal is not available.
+// mustBeTyped fails unless the error is one from which the engine learns that the journal is not
+// available.
 func mustBeTyped(t *testing.T, err error) {
 	t.Helper()
 	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Hint == "" || !errors.Is(err, ErrIO) && !errors.Is(err, ErrFull) && !errors.Is(err, ErrDamaged) {
+	if !ok || e.Hint == "" || !errors.Is(err, ErrIO) && !errors.Is(err, ErrFull) &&
+		!errors.Is(err, ErrDamaged) {
 		t.Errorf("an error without its kind, or without a hint: %v", err)
 	}
 }
 
-// mustHold opens what is left of a journal on a sound disk: it is whole, what was promised is there, and no commit is there in part.
+// mustHold opens what is left of a journal on a sound disk: it is whole, what was promised is
+// there, and no commit is there in part.
 func mustHold(t *testing.T, image crashfs.Image, promised ack) {
 	t.Helper()
 	dir := t.TempDir()
@@ -88,13 +93,15 @@ func mustHold(t *testing.T, image crashfs.Image, promised ack) {
 		t.Errorf("half a commit: position %d beside fact %d (%v)", pos.Seq, report.Head.Seq, err)
 	}
 	if hash, ok, err := j.HashAt(promised.seq); err != nil || !ok || hash != promised.hash {
-		t.Errorf("fact %d was promised and is lost; the journal ends at %d (%v)", promised.seq, report.Head.Seq, err)
+		t.Errorf("fact %d was promised and is lost; the journal ends at %d (%v)", promised.seq,
+			report.Head.Seq, err)
 	}
 }
 
-// TestEachFileOperationFails lets each file operation of a start, a few sales and a stop fail in turn, once or from then on. There is no
-// promise that does not hold afterwards, on the disk as it is and after a power cut; each error has its kind; reading goes on; and when
-// the disk is well again, so is the journal, without a restart.
+// TestEachFileOperationFails lets each file operation of a start, a few sales and a stop fail in
+// turn, once or from then on. There is no promise that does not hold afterwards, on the disk as it
+// is and after a power cut; each error has its kind; reading goes on; and when the disk is well
+// again, so is the journal, without a restart.
 func TestEachFileOperationFails(t *testing.T) {
 	t.Parallel()
 	const writing = crashfs.Write | crashfs.Fsync | crashfs.Truncate | crashfs.Unlink | crashfs.Rename | crashfs.Mkdir
@@ -110,7 +117,8 @@ func TestEachFileOperationFails(t *testing.T) {
 		{Op: writing | crashfs.Open, Errno: unix.EROFS, Onward: true},
 	} {
 		step := *faultStep
-		if f.Nth = first; f.Op == crashfs.Open { // the few that once left a writer that could only read
+		if f.Nth = first; f.Op == crashfs.Open {
+			// the few that once left a writer that could only read
 			f.Nth, step = 1, 1
 		}
 		runs := 0
@@ -140,7 +148,8 @@ func failing(t *testing.T, image crashfs.Image, promised ack, f crashfs.Fault) b
 				continue
 			}
 			mustBeTyped(t, err)
-			if p, ok, err := j.Payment("P1"); err != nil || !ok || p.Status != payment.StatusApproved {
+			if p, ok, err := j.Payment("P1"); err != nil || !ok ||
+				p.Status != payment.StatusApproved {
 				t.Errorf("reading does not go on: %v", err)
 			}
 		}

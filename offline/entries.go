@@ -7,8 +7,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// The look-up tables parked and unmatched: the facts that are entries of the worklist by themselves, with the first later fact
-// that a parked delivery opened into, and the first one by which staff closed the entry.
+// The look-up tables parked and unmatched: the facts that are entries of the worklist by
+// themselves, with the first later fact that a parked delivery opened into, and the first one by
+// which staff closed the entry.
 
 // note writes down what a fact makes of the entries.
 func note(tx *sql.Tx, f payment.Fact) error {
@@ -28,7 +29,8 @@ func note(tx *sql.Tx, f payment.Fact) error {
 // settleEntry opens or closes an older entry by this fact.
 func settleEntry(tx *sql.Tx, f payment.Fact) error {
 	if from := fromParked(f.Data); from != 0 {
-		_, err := tx.Exec("UPDATE parked SET opened_by = ? WHERE seq = ? AND opened_by IS NULL", f.Seq, from)
+		_, err := tx.Exec("UPDATE parked SET opened_by = ? WHERE seq = ? AND opened_by IS NULL",
+			f.Seq, from)
 		return err
 	}
 	entry := closes(f.Data)
@@ -36,7 +38,8 @@ func settleEntry(tx *sql.Tx, f payment.Fact) error {
 		return nil
 	}
 	for _, table := range []string{"parked", "unmatched"} {
-		if _, err := tx.Exec("UPDATE "+table+" SET closed_by = ? WHERE seq = ? AND closed_by IS NULL", f.Seq, entry); err != nil {
+		if _, err := tx.Exec("UPDATE "+table+
+			" SET closed_by = ? WHERE seq = ? AND closed_by IS NULL", f.Seq, entry); err != nil {
 			return err
 		}
 	}
@@ -70,17 +73,21 @@ func (j *Journal) checkEntry(q querier, f payment.Fact) error {
 		return nil
 	}
 	var n int
-	if err := q.QueryRow("SELECT count(*) FROM facts WHERE seq = ? AND kind IN ('parked', 'unmatched')", entry).Scan(&n); err != nil {
+	if err := q.QueryRow(
+		"SELECT count(*) FROM facts WHERE seq = ? AND kind IN ('parked', 'unmatched')",
+		entry).Scan(&n); err != nil {
 		return err
 	}
 	if n == 0 {
-		return &Error{Kind: ErrInvalid, Path: j.path, What: fmt.Sprintf("fact %d is no entry of the worklist", entry)}
+		return &Error{Kind: ErrInvalid, Path: j.path,
+			What: fmt.Sprintf("fact %d is no entry of the worklist", entry)}
 	}
 	return nil
 }
 
 func rebuildEntries(tx *sql.Tx) error {
-	if _, err := tx.Exec(`INSERT INTO parked (seq) SELECT seq FROM facts WHERE payment IS NULL AND kind = 'parked' AND body IS NOT NULL;
+	if _, err := tx.Exec(
+		`INSERT INTO parked (seq) SELECT seq FROM facts WHERE payment IS NULL AND kind = 'parked' AND body IS NOT NULL;
 		INSERT INTO unmatched (seq) SELECT seq FROM facts WHERE payment IS NULL AND kind = 'unmatched'`); err != nil {
 		return err
 	}
@@ -129,12 +136,14 @@ func (v *verifier) note(f payment.Fact, r *record) {
 
 // entryRows compares the tables of entries with the facts up to the head.
 func (v *verifier) entryRows() error {
-	err := v.compareEntries(v.parked, "parked deliveries", `SELECT p.seq, coalesce(p.opened_by, 0), coalesce(p.closed_by, 0),
+	err := v.compareEntries(v.parked, "parked deliveries",
+		`SELECT p.seq, coalesce(p.opened_by, 0), coalesce(p.closed_by, 0),
 		f.seq IS NOT NULL AND f.body IS NULL FROM parked p LEFT JOIN facts f ON f.seq = p.seq WHERE p.seq <= ?`)
 	if err != nil {
 		return err
 	}
-	return v.compareEntries(v.unmatched, "unmatched records", "SELECT seq, 0, coalesce(closed_by, 0), 0 FROM unmatched WHERE seq <= ?")
+	return v.compareEntries(v.unmatched, "unmatched records",
+		"SELECT seq, 0, coalesce(closed_by, 0), 0 FROM unmatched WHERE seq <= ?")
 }
 
 func (v *verifier) compareEntries(want entries, what, query string) error {
@@ -165,7 +174,8 @@ func (v *verifier) compareEntries(want entries, what, query string) error {
 	}
 	for seq := range want {
 		var dropped bool // by retention, since its body was read
-		if err := v.r.db.QueryRow("SELECT count(*) FROM facts WHERE seq = ? AND body IS NULL", seq).Scan(&dropped); err != nil {
+		if err := v.r.db.QueryRow("SELECT count(*) FROM facts WHERE seq = ? AND body IS NULL",
+			seq).Scan(&dropped); err != nil {
 			return err
 		}
 		if !dropped {

@@ -20,14 +20,15 @@ var (
 	ErrFull = errors.New("disk is full")
 	// ErrIO: the system refused or failed a file operation.
 	ErrIO = errors.New("journal cannot be read or written")
-	// ErrInvalid: the facts break a rule of the journal; nothing was written and trying again is of no use.
+	// ErrInvalid: the facts break a rule of the journal; nothing was written and trying again is of
+	// no use.
 	ErrInvalid = errors.New("facts not accepted")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("journal is closed")
 )
 
-// Error is every error of this package that is not payment.ErrFact. Its text is safe to log and to show: it never holds the
-// content of a fact.
+// Error is every error of this package that is not payment.ErrFact. Its text is safe to log and to
+// show: it never holds the content of a fact.
 type Error struct {
 	Kind  error  // one of the variables above
 	Path  string // the journal
@@ -56,9 +57,11 @@ func (e *Error) Unwrap() []error {
 }
 
 const (
-	hintDamaged = "keep this file and its -wal, look with 'journal verify', then restore a backup; the agent never replaces it"
-	hintFull    = "free space on this file system; nothing has to be restarted"
-	hintIO      = "check the disk, the mount and the file's owner; nothing has to be restarted once it is writable again"
+	hintDamaged = "keep this file and its -wal, look with 'journal verify', then restore a " +
+		"backup; the agent never replaces it"
+	hintFull = "free space on this file system; nothing has to be restarted"
+	hintIO   = "check the disk, the mount and the file's owner; nothing has to be restarted " +
+		"once it is writable again"
 )
 
 // failure gives an error of the database or of the system its kind.

@@ -16,8 +16,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// limitFileSize makes every write beyond this many bytes of any file fail (EFBIG), as a full disk does, until the test ends or
-// lift is called.
+// limitFileSize makes every write beyond this many bytes of any file fail (EFBIG), as a full disk
+// does, until the test ends or lift is called.
 func limitFileSize(t *testing.T, bytes int64) (lift func()) {
 	t.Helper()
 	signal.Ignore(unix.SIGXFSZ)
@@ -25,7 +25,8 @@ func limitFileSize(t *testing.T, bytes int64) (lift func()) {
 	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &was); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(bytes), Max: was.Max}); err != nil {
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE,
+		&unix.Rlimit{Cur: uint64(bytes), Max: was.Max}); err != nil {
 		t.Fatal(err)
 	}
 	lift = func() {
@@ -37,7 +38,8 @@ func limitFileSize(t *testing.T, bytes int64) (lift func()) {
 	return lift
 }
 
-// copyWhileOpen copies a file of an open journal. cp is another process: closing the file here would take our own locks away.
+// copyWhileOpen copies a file of an open journal. cp is another process: closing the file here
+// would take our own locks away.
 func copyWhileOpen(t *testing.T, from, to string) {
 	t.Helper()
 	if out, err := exec.Command("cp", from, to).CombinedOutput(); err != nil {
@@ -97,8 +99,8 @@ func TestTheDiskRefuses(t *testing.T) {
 	mustBeWhole(t, path)
 }
 
-// TestAFailedAppendDoesNotComeBack: one append is too large for what is left; what it wrote of itself into the log is gone after
-// a crash, too.
+// TestAFailedAppendDoesNotComeBack: one append is too large for what is left; what it wrote of
+// itself into the log is gone after a crash, too.
 func TestAFailedAppendDoesNotComeBack(t *testing.T) {
 	j, path := fresh(t)
 	x := &fixture{}
@@ -124,7 +126,8 @@ func TestAFailedAppendDoesNotComeBack(t *testing.T) {
 	mustBeWhole(t, path)
 }
 
-// TestACommitWithAnError: the outcome is read from the database, not guessed, and the next fact goes to the right place.
+// TestACommitWithAnError: the outcome is read from the database, not guessed, and the next fact
+// goes to the right place.
 func TestACommitWithAnError(t *testing.T) {
 	broken := errors.New("input/output error")
 	for _, tc := range []struct {
@@ -132,14 +135,18 @@ func TestACommitWithAnError(t *testing.T) {
 		commit   func(*sql.Tx) error
 		accepted bool
 	}{
-		{"it was not committed", func(tx *sql.Tx) error { return errors.Join(broken, tx.Rollback()) }, false},
-		{"it was committed", func(tx *sql.Tx) error { return errors.Join(broken, tx.Commit()) }, true},
+		{"it was not committed", func(tx *sql.Tx) error {
+			return errors.Join(broken, tx.Rollback())
+		}, false},
+		{"it was committed", func(tx *sql.Tx) error { return errors.Join(broken, tx.Commit()) },
+			true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			j, path := fresh(t)
 			x := &fixture{}
 			appendAll(t, j, x.fact("P1", requested("t", "R1")))
-			facts := []payment.Fact{x.fact("P1", payment.Minted{Payload: "x"}), x.fact("P1", payment.Shown{By: "display"})}
+			facts := []payment.Fact{x.fact("P1", payment.Minted{Payload: "x"}),
+				x.fact("P1", payment.Shown{By: "display"})}
 			j.commitTx = tc.commit
 			err := j.Append(facts, nil)
 			j.commitTx = (*sql.Tx).Commit
@@ -174,14 +181,16 @@ func TestMinFree(t *testing.T) {
 	}
 	closeJournal(t, j)
 	j = open(t, Config{Path: path, MinFree: math.MaxInt64})
-	err = j.Append([]payment.Fact{x.fact("P2", requested("t", "R2")), x.fact("P2", payment.Minted{})}, nil)
+	err = j.Append([]payment.Fact{x.fact("P2", requested("t", "R2")),
+		x.fact("P2", payment.Minted{})}, nil)
 	if !errors.Is(err, ErrFull) {
 		t.Error("a new payment:", err)
 	}
 	if err := j.Writable(); !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), "MiB") {
 		t.Error("writable:", err)
 	}
-	appendAll(t, j, x.fact("P1", paid("t", "R1", "1")), x.fact("", parked("a"))) // what is running is brought to its end
+	// what is running is brought to its end
+	appendAll(t, j, x.fact("P1", paid("t", "R1", "1")), x.fact("", parked("a")))
 	closeJournal(t, j)
 	j = open(t, Config{Path: path, MinFree: 1})
 	appendAll(t, j, x.fact("P2", requested("t", "R2")))
@@ -194,7 +203,8 @@ func TestClosed(t *testing.T) {
 	j, _ := fresh(t)
 	closeJournal(t, j)
 	closeJournal(t, j)
-	if err := j.Append([]payment.Fact{(&fixture{}).fact("", payment.Gap{})}, nil); !errors.Is(err, ErrClosed) {
+	if err := j.Append([]payment.Fact{(&fixture{}).fact("", payment.Gap{})}, nil); !errors.Is(err,
+		ErrClosed) {
 		t.Error(err)
 	}
 	if err := j.Writable(); !errors.Is(err, ErrClosed) {
@@ -208,15 +218,18 @@ func TestClosed(t *testing.T) {
 // TestErrorsTellWhatWhereAndWhatToDo looks at every text that an operator may see first.
 func TestErrorsTellWhatWhereAndWhatToDo(t *testing.T) {
 	for _, err := range []error{
-		damaged("/j.db", "the file is empty", ""), missing("/j.db"), failure("/j.db", "write", unix.ENOSPC), failure("/j.db", "open", os.ErrPermission),
+		damaged("/j.db", "the file is empty", ""), missing("/j.db"),
+		failure("/j.db", "write", unix.ENOSPC), failure("/j.db", "open", os.ErrPermission),
 		checkSchema("/j.db", schemaNumber{3, 2}, 1),
 	} {
 		e, ok := errors.AsType[*Error](err)
-		if !ok || e.Hint == "" || !strings.Contains(err.Error(), "/j.db") || !strings.Contains(err.Error(), e.Hint) {
+		if !ok || e.Hint == "" || !strings.Contains(err.Error(), "/j.db") ||
+			!strings.Contains(err.Error(), e.Hint) {
 			t.Errorf("%v", err)
 		}
 	}
-	if err := failure("/j.db", "write", unix.ENOSPC); !errors.Is(err, ErrFull) || !errors.Is(err, unix.ENOSPC) {
+	if err := failure("/j.db", "write", unix.ENOSPC); !errors.Is(err, ErrFull) ||
+		!errors.Is(err, unix.ENOSPC) {
 		t.Error("kind and cause are not both there")
 	}
 	if failure("/j.db", "write", nil) != nil {

@@ -13,8 +13,8 @@ import (
 	"kiosk-agent/test/crashfs"
 )
 
-// smallDisk mounts a real file system of this size; who may not mount one gets a crashfs.Disk, which is full and read-only in the same
-// way.
+// smallDisk mounts a real file system of this size; who may not mount one gets a crashfs.Disk,
+// which is full and read-only in the same way.
 func smallDisk(t *testing.T, bytes int64) (dir string, readOnly func()) {
 	t.Helper()
 	dir = t.TempDir()
@@ -24,7 +24,10 @@ func smallDisk(t *testing.T, bytes int64) (dir string, readOnly func()) {
 		t.Log("not root: the disk is a crashfs")
 		dir = mount(t, disk)
 		t.Cleanup(func() { unmount(t, disk) })
-		return dir, func() { disk.Fail(crashfs.Fault{Op: crashfs.Changes, Nth: 1, Errno: unix.EROFS, Onward: true}) }
+		return dir, func() {
+			disk.Fail(
+				crashfs.Fault{Op: crashfs.Changes, Nth: 1, Errno: unix.EROFS, Onward: true})
+		}
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +53,8 @@ func occupy(t *testing.T, dir string, but int64) (empty func()) {
 		t.Fatal(err)
 	}
 	ballast := filepath.Join(dir, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, max(0, int64(st.Bavail)*st.Bsize-but)), 0o600); err != nil {
+	if err := os.WriteFile(ballast, make([]byte, max(0, int64(st.Bavail)*st.Bsize-but)),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	return func() {
@@ -60,7 +64,8 @@ func occupy(t *testing.T, dir string, but int64) (empty func()) {
 	}
 }
 
-// TestAFullDisk sells until the file system is really full, opens the journal there, and goes on when there is room again.
+// TestAFullDisk sells until the file system is really full, opens the journal there, and goes on
+// when there is room again.
 func TestAFullDisk(t *testing.T) {
 	dir, _ := smallDisk(t, 2<<20)
 	path := filepath.Join(dir, "journal.db")
@@ -127,8 +132,8 @@ func sellUntilRefused(s *shop) (err error) {
 	return err
 }
 
-// TestReadOnlyFileSystem opens a journal where nothing can be written: it is refused with its kind and not touched, and a reader says what it
-// needs.
+// TestReadOnlyFileSystem opens a journal where nothing can be written: it is refused with its kind
+// and not touched, and a reader says what it needs.
 func TestReadOnlyFileSystem(t *testing.T) {
 	dir, readOnly := smallDisk(t, 4<<20)
 	path := filepath.Join(dir, "journal.db")
@@ -146,7 +151,8 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	}
 	if r, err := OpenReadOnly(path); err != nil {
 		mustBeTyped(t, err)
-	} else if p, ok, err := r.Payment("P1"); err != nil || !ok || p.Status != payment.StatusApproved {
+	} else if p, ok, err := r.Payment("P1"); err != nil || !ok ||
+		p.Status != payment.StatusApproved {
 		t.Error("it can be opened and not be read:", err)
 	} else {
 		r.Close()

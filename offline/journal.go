@@ -19,7 +19,8 @@ type Journal struct {
 	writer  *sql.DB // one connection
 	rebuilt string  // why Open made the look-up tables anew
 
-	commitTx func(*sql.Tx) error // (*sql.Tx).Commit; a test may put a failing one here, before the first Append
+	// (*sql.Tx).Commit; a test may put a failing one here, before the first Append
+	commitTx func(*sql.Tx) error
 
 	mu       sync.Mutex // one append at a time; guards what follows
 	head     head
@@ -46,11 +47,13 @@ func readHead(q querier, journalID string) (head, error) {
 	return h, err
 }
 
-// Rebuilt says why Open made the look-up tables anew from the facts; "" when it did not have to. It is for the log.
+// Rebuilt says why Open made the look-up tables anew from the facts; "" when it did not have to. It
+// is for the log.
 func (j *Journal) Rebuilt() string { return j.rebuilt }
 
-// Writable is nil when the next sale can be committed. After a failed write it tries a small one, so that the answer changes by
-// itself when the disk is well again. The error is ErrFull, ErrIO, ErrDamaged or ErrClosed.
+// Writable is nil when the next sale can be committed. After a failed write it tries a small one,
+// so that the answer changes by itself when the disk is well again. The error is ErrFull, ErrIO,
+// ErrDamaged or ErrClosed.
 func (j *Journal) Writable() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -71,7 +74,8 @@ func (j *Journal) FreeBytes() (int64, error) {
 	return free, failure(j.path, "ask for the free space", err)
 }
 
-// room refuses with ErrFull when less than MinFree is left, so that payments that are running can be brought to their end.
+// room refuses with ErrFull when less than MinFree is left, so that payments that are running can
+// be brought to their end.
 func (j *Journal) room() error {
 	if j.cfg.MinFree <= 0 {
 		return nil
@@ -82,13 +86,15 @@ func (j *Journal) room() error {
 	}
 	if free < j.cfg.MinFree {
 		return &Error{Kind: ErrFull, Path: j.path, Hint: hintFull,
-			What: fmt.Sprintf("%d MiB are free, and new payments need %d MiB", free>>20, j.cfg.MinFree>>20)}
+			What: fmt.Sprintf("%d MiB are free, and new payments need %d MiB", free>>20,
+				j.cfg.MinFree>>20)}
 	}
 	return nil
 }
 
-// settle finds out what the database holds when the last write failed, and tests that it takes a write. That write also
-// overwrites whatever the failed commit may have left in the write-ahead log, so that no later crash can bring it back.
+// settle finds out what the database holds when the last write failed, and tests that it takes a
+// write. That write also overwrites whatever the failed commit may have left in the write-ahead
+// log, so that no later crash can bring it back.
 func (j *Journal) settle() error {
 	j.folders.drop()
 	h, err := j.probe()
@@ -107,7 +113,8 @@ func (j *Journal) probe() (h head, err error) {
 		return h, err
 	}
 	defer tx.Rollback()
-	if _, err := tx.Exec("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'probes'"); err != nil {
+	if _, err := tx.Exec(
+		"UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'probes'"); err != nil {
 		return h, err
 	}
 	if h, err = readHead(tx, j.id); err != nil {
@@ -116,7 +123,8 @@ func (j *Journal) probe() (h head, err error) {
 	return h, tx.Commit()
 }
 
-// Close ends the use of the journal, moves the write-ahead log into the file and gives up the lock. Later calls fail.
+// Close ends the use of the journal, moves the write-ahead log into the file and gives up the lock.
+// Later calls fail.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -78,11 +78,13 @@ func TestPosition(t *testing.T) {
 	}
 	pos2 := payment.Position{Epoch: "e2", Seq: 1, ID: "D1"}
 	x := &fixture{}
-	if err := j.Append([]payment.Fact{x.fact("", payment.Gap{Reason: "epoch"})}, &pos2); err != nil {
+	if err := j.Append([]payment.Fact{x.fact("", payment.Gap{Reason: "epoch"})},
+		&pos2); err != nil {
 		t.Fatal(err)
 	}
 	bad := payment.Position{Epoch: "e3", Seq: 9}
-	if err := j.Append([]payment.Fact{x.fact("P1", payment.Shown{})}, &bad); !errors.Is(err, ErrInvalid) {
+	if err := j.Append([]payment.Fact{x.fact("P1", payment.Shown{})}, &bad); !errors.Is(err,
+		ErrInvalid) {
 		t.Fatal("facts of an unknown payment:", err)
 	}
 	if err := j.Append(nil, &payment.Position{Seq: math.MaxUint64}); !errors.Is(err, ErrInvalid) {
@@ -105,16 +107,21 @@ func TestRefusedFacts(t *testing.T) {
 		facts []payment.Fact
 	}{
 		{"requested twice", []payment.Fact{x.fact("P1", requested("till-1", "R2"))}},
-		{"requested twice in one batch", []payment.Fact{x.fact("P2", requested("till-1", "R2")), x.fact("P2", requested("till-1", "R3"))}},
+		{"requested twice in one batch",
+			[]payment.Fact{x.fact("P2", requested("till-1", "R2")),
+				x.fact("P2", requested("till-1", "R3"))}},
 		{"a merchantRef used twice", []payment.Fact{x.fact("P2", requested("till-1", "R1"))}},
 		{"not begun with requested", []payment.Fact{x.fact("P2", payment.Minted{Payload: "x"})}},
-		{"a good one before a bad one", []payment.Fact{x.fact("P2", requested("till-1", "R2")), x.fact("P3", payment.Shown{})}},
+		{"a good one before a bad one",
+			[]payment.Fact{x.fact("P2", requested("till-1", "R2")), x.fact("P3", payment.Shown{})}},
 		{"about a payment, without its id", []payment.Fact{x.fact("", payment.Shown{})}},
 		{"about the journal, with an id", []payment.Fact{x.fact("P1", payment.Gap{})}},
 		{"no data", []payment.Fact{x.fact("P1", nil)}},
 		{"an id with a line break", []payment.Fact{x.fact("P\n", requested("till-1", "R2"))}},
 		{"too long", []payment.Fact{x.fact("P9", long)}},
-		{"not to be encoded", []payment.Fact{x.fact("P1", payment.Notified{Record: payment.Record{PaidAt: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}})}},
+		{"not to be encoded", []payment.Fact{
+			x.fact("P1", payment.Notified{
+				Record: payment.Record{PaidAt: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}})}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			before, _ := j.Head()
@@ -138,7 +145,8 @@ func TestRefusedFacts(t *testing.T) {
 	if _, ok, _ := j.Position(); ok {
 		t.Error("the position of a refused batch was committed")
 	}
-	appendAll(t, j, x.fact("P1", payment.Minted{Payload: "x"}), x.fact("P2", requested("till-1", "R2")))
+	appendAll(t, j, x.fact("P1", payment.Minted{Payload: "x"}),
+		x.fact("P2", requested("till-1", "R2")))
 	if p, _, _ := j.Payment("P1"); p.Status != payment.StatusAwaiting || p.LastSeq != 2 {
 		t.Errorf("after the refusals P1 is %+v", p)
 	}
@@ -188,8 +196,10 @@ func TestLookups(t *testing.T) {
 	seen, err = j.Seen("")
 	put("nothing seen", seen, err)
 	want := map[string]any{
-		"by merchantRef": "A000001", "by merchantRef, none": "", "by reference": "A9", "by reference of the other till": "B1",
-		"by reference, none": "", "newest": "A9", "newest, none": "", "unsettled": []string{"A9", "B1"}, "owed": []string(nil),
+		"by merchantRef": "A000001", "by merchantRef, none": "", "by reference": "A9",
+		"by reference of the other till": "B1",
+		"by reference, none":             "", "newest": "A9", "newest, none": "",
+		"unsettled": []string{"A9", "B1"}, "owed": []string(nil),
 		"owed to the other": []string{"B1"}, "seen": true, "not seen": false, "nothing seen": false,
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -255,7 +265,8 @@ func TestList(t *testing.T) {
 	if d := cmp.Diff(made[9], page.Payments[0]); d != "" {
 		t.Error(d)
 	}
-	if all, err := j.ListAll(payment.ListQuery{Limit: 200}); err != nil || len(all.Payments) != 20 || all.Payments[0].ID != "B000009" {
+	if all, err := j.ListAll(payment.ListQuery{Limit: 200}); err != nil ||
+		len(all.Payments) != 20 || all.Payments[0].ID != "B000009" {
 		t.Errorf("all tills: %d, %v", len(all.Payments), err)
 	}
 }
@@ -263,10 +274,12 @@ func TestList(t *testing.T) {
 func TestParkedUntilOpened(t *testing.T) {
 	j, path := fresh(t)
 	x := &fixture{}
-	facts := appendAll(t, j, x.fact("", parked("a")), x.fact("", parked("b")), x.fact("", parked("c")), x.fact("P1", requested("till-1", "R1")))
+	facts := appendAll(t, j, x.fact("", parked("a")), x.fact("", parked("b")),
+		x.fact("", parked("c")), x.fact("P1", requested("till-1", "R1")))
 	n := paid("till-1", "R1", "1")
 	n.FromParked = 2
-	other := payment.Unmatched{Record: n.Record, FromParked: 2} // one delivery may open into several records
+	// one delivery may open into several records
+	other := payment.Unmatched{Record: n.Record, FromParked: 2}
 	appendAll(t, j, x.fact("P1", n), x.fact("", other))
 	got, err := j.Parked()
 	if err != nil {

@@ -15,7 +15,8 @@ const fileMode = 0o600
 // errHeld is lockWhole's when another process has the lock.
 var errHeld = errors.New("held by another process")
 
-// lockFile takes the journal's lock, or says who has it. The lock ends with the process, however it ends; the file stays.
+// lockFile takes the journal's lock, or says who has it. The lock ends with the process, however it
+// ends; the file stays.
 func lockFile(path string) (*os.File, error) {
 	name := path + ".lock"
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, fileMode)
@@ -42,13 +43,15 @@ func lockFile(path string) (*os.File, error) {
 	return f, nil
 }
 
-// ownFile closes f again unless it is the regular file of this very name. Behind a link is somebody else's file, and restore, run by root
-// in the agent's directory, must not write into what the agent's user has linked there.
+// ownFile closes f again unless it is the regular file of this very name. Behind a link is somebody
+// else's file, and restore, run by root in the agent's directory, must not write into what the
+// agent's user has linked there.
 func ownFile(f *os.File, name string) error {
 	opened, err := f.Stat()
 	if err == nil {
 		var named os.FileInfo
-		if named, err = os.Lstat(name); err == nil && (!named.Mode().IsRegular() || !os.SameFile(opened, named)) {
+		if named, err = os.Lstat(name); err == nil &&
+			(!named.Mode().IsRegular() || !os.SameFile(opened, named)) {
 			err = errors.New("it is a link, or no regular file: remove it")
 		}
 	}
@@ -64,7 +67,8 @@ func writePID(f *os.File) error {
 	}
 	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	if saysFull(err) {
-		return nil // the number is for people; a full disk must not keep the agent from answering reads
+		// the number is for people; a full disk must not keep the agent from answering reads
+		return nil
 	}
 	return err
 }

@@ -13,8 +13,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// TestLookupsFollowFromFacts draws histories of several payments, cut into batches of any kind, some of them refused, with a new
-// start now and then: at every moment each row, written from the cache, is what a fresh fold of the facts says.
+// TestLookupsFollowFromFacts draws histories of several payments, cut into batches of any kind,
+// some of them refused, with a new start now and then: at every moment each row, written from the
+// cache, is what a fresh fold of the facts says.
 func TestLookupsFollowFromFacts(t *testing.T) {
 	j, path := fresh(t)
 	defer func() { j.Close() }()
@@ -27,13 +28,15 @@ func TestLookupsFollowFromFacts(t *testing.T) {
 			var batch []payment.Fact
 			for range rapid.IntRange(1, 4).Draw(rt, "facts") {
 				id := fmt.Sprintf("P%d-%d", run, rapid.IntRange(1, 3).Draw(rt, "payment"))
-				batch = append(batch, x.fact(id, drawData(rt, id, len(known[id]) > 0 || has(batch, id))))
+				batch = append(batch, x.fact(id,
+					drawData(rt, id, len(known[id]) > 0 || has(batch, id))))
 			}
 			bad := rapid.IntRange(0, 5).Draw(rt, "bad") == 0
 			if bad {
 				batch = append(batch, x.fact(fmt.Sprintf("nobody%d", step), payment.Shown{}))
 			}
-			if err := j.Append(batch, nil); bad != errors.Is(err, ErrInvalid) || !bad && err != nil {
+			if err := j.Append(batch, nil); bad != errors.Is(err, ErrInvalid) || !bad &&
+				err != nil {
 				rt.Fatal(err)
 			}
 			if !bad {
@@ -94,9 +97,12 @@ func drawData(t *rapid.T, id string, begun bool) payment.Data {
 	wrong := good
 	wrong.Record.Amount = 7
 	return rapid.SampledFrom([]payment.Data{
-		payment.MintSent{}, payment.Minted{Payload: "x"}, payment.Shown{By: "display"}, payment.CancelRequested{}, payment.Withdrawn{},
-		payment.PathProved{}, payment.QueryEmpty{}, payment.Undecided{}, good, wrong, payment.Offered{Revision: 2, Status: payment.StatusCancelled},
-		payment.Acknowledged{Revision: 2}, payment.Acknowledged{Revision: 3}, payment.Resolved{Outcome: "approved", By: "ann", Reason: "seen"},
+		payment.MintSent{}, payment.Minted{Payload: "x"}, payment.Shown{By: "display"},
+		payment.CancelRequested{}, payment.Withdrawn{},
+		payment.PathProved{}, payment.QueryEmpty{}, payment.Undecided{}, good, wrong,
+		payment.Offered{Revision: 2, Status: payment.StatusCancelled},
+		payment.Acknowledged{Revision: 2}, payment.Acknowledged{Revision: 3},
+		payment.Resolved{Outcome: "approved", By: "ann", Reason: "seen"},
 	}).Draw(t, "data")
 }
 
@@ -122,7 +128,8 @@ func TestTheCacheIsBounded(t *testing.T) {
 	}
 }
 
-// TestReadersBesideTheWriter: reads see whole batches, never go back, and a long one holds no append up.
+// TestReadersBesideTheWriter: reads see whole batches, never go back, and a long one holds no
+// append up.
 func TestReadersBesideTheWriter(t *testing.T) {
 	j, path := fresh(t)
 	x := &fixture{}
@@ -144,7 +151,8 @@ func TestReadersBesideTheWriter(t *testing.T) {
 					return
 				}
 				last = head.Seq
-				if page, err := j.List("t", payment.ListQuery{Limit: 20}); err != nil || page.Payments[0].Status != payment.StatusApproved {
+				if page, err := j.List("t", payment.ListQuery{Limit: 20}); err != nil ||
+					page.Payments[0].Status != payment.StatusApproved {
 					t.Error("a half-written payment", err)
 					return
 				}
@@ -180,11 +188,14 @@ func TestLookupsUseTheirIndexes(t *testing.T) {
 		{recordColumns + "WHERE payment = ? ORDER BY seq", "facts_by_payment"},
 		{"SELECT 1 FROM facts WHERE content = ? LIMIT 1", "facts_by_content"},
 		{"SELECT id FROM payments WHERE merchant_ref = ?", "sqlite_autoindex_payments"},
-		{"SELECT id FROM payments WHERE till = ? AND reference = ? ORDER BY first_seq DESC LIMIT 1", "payments_by_reference"},
-		{"SELECT id FROM payments WHERE till = ? ORDER BY first_seq DESC LIMIT 1", "payments_by_till"},
+		{"SELECT id FROM payments WHERE till = ? AND reference = ? ORDER BY first_seq DESC LIMIT 1",
+			"payments_by_reference"},
+		{"SELECT id FROM payments WHERE till = ? ORDER BY first_seq DESC LIMIT 1",
+			"payments_by_till"},
 		{"SELECT id FROM payments WHERE unsettled = 1 ORDER BY first_seq", "payments_unsettled"},
 		{"SELECT id FROM payments WHERE till = ? AND owed = 1 ORDER BY first_seq", "payments_owed"},
-		{"SELECT first_seq FROM payments WHERE till = ? AND first_seq < ? AND created_ms >= ? ORDER BY first_seq DESC LIMIT ?", "payments_by_till"},
+		{"SELECT first_seq FROM payments WHERE till = ? AND first_seq < ? AND created_ms >= ? " +
+			"ORDER BY first_seq DESC LIMIT ?", "payments_by_till"},
 		{recordColumns + newestClause, "facts_about_journal"},
 		{workEntries, "parked_closed"},
 		{workEntries, "unmatched_open"},
@@ -192,7 +203,8 @@ func TestLookupsUseTheirIndexes(t *testing.T) {
 		{workOwed, "payments_owed"},
 		{selectDroppable, "facts_droppable"},
 	} {
-		rows, err := j.db.Query("EXPLAIN QUERY PLAN "+tc.query, make([]any, strings.Count(tc.query, "?"))...)
+		rows, err := j.db.Query("EXPLAIN QUERY PLAN "+tc.query,
+			make([]any, strings.Count(tc.query, "?"))...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,30 +27,37 @@ func (x *fixture) fact(id string, d payment.Data) payment.Fact {
 
 func requested(till, ref string) payment.Requested {
 	return payment.Requested{
-		Till: till, Reference: ref, MerchantRef: "K001TEST-" + till + "-" + ref, Money: payment.Money{Amount: 1023, Currency: payment.SGD},
-		Schemes: []string{"paynow"}, Provider: "axs", Mode: "link", DeadlineUp: 180000, DeadlineAt: wall.Add(3 * time.Minute),
-		Policy: payment.Policy{Settle: 5000, AnswerWithin: 25000},
+		Till: till, Reference: ref, MerchantRef: "K001TEST-" + till + "-" + ref,
+		Money:   payment.Money{Amount: 1023, Currency: payment.SGD},
+		Schemes: []string{"paynow"}, Provider: "axs", Mode: "link", DeadlineUp: 180000,
+		DeadlineAt: wall.Add(3 * time.Minute),
+		Policy:     payment.Policy{Settle: 5000, AnswerWithin: 25000},
 	}
 }
 
 func paid(till, ref, transaction string) payment.Notified {
 	return payment.Notified{Source: "webhook", Record: payment.Record{
-		MerchantRef: "K001TEST-" + till + "-" + ref, TransactionRef: transaction, Type: payment.TypePay, Status: payment.RecordSuccess,
+		MerchantRef: "K001TEST-" + till + "-" + ref, TransactionRef: transaction,
+		Type: payment.TypePay, Status: payment.RecordSuccess,
 		Amount: 1023, Currency: "SGD", Scheme: "VISA", PaidAt: wall,
 	}}
 }
 
 func parked(content string) payment.Parked {
 	e := payment.Envelope{Method: "POST", Body: []byte(content), ReceivedAt: wall}
-	return payment.Parked{Reason: "does not open", Delivery: "D-" + content, Envelope: e, Hash: e.Content()}
+	return payment.Parked{Reason: "does not open", Delivery: "D-" + content, Envelope: e,
+		Hash: e.Content()}
 }
 
 // sale is everything that happens in a sale that is paid and acknowledged.
 func (x *fixture) sale(id, till, ref string) []payment.Fact {
 	var facts []payment.Fact
 	for _, d := range []payment.Data{
-		requested(till, ref), payment.Minted{Payload: "https://pay.test/" + ref, ProviderRef: "m" + ref}, payment.Shown{By: "display", Revision: 2},
-		paid(till, ref, "T"+ref), payment.Withdrawn{}, payment.Offered{Revision: 3, Status: payment.StatusApproved}, payment.Acknowledged{Revision: 3},
+		requested(till, ref), payment.Minted{Payload: "https://pay.test/" + ref,
+			ProviderRef: "m" + ref}, payment.Shown{By: "display", Revision: 2},
+		paid(till, ref, "T"+ref), payment.Withdrawn{},
+		payment.Offered{Revision: 3, Status: payment.StatusApproved},
+		payment.Acknowledged{Revision: 3},
 	} {
 		facts = append(facts, x.fact(id, d))
 	}
@@ -107,7 +114,8 @@ func copyJournal(t testing.TB, path string) string {
 	return to
 }
 
-// tamper changes a journal that nobody has open with SQL of its own, as somebody with a database tool would.
+// tamper changes a journal that nobody has open with SQL of its own, as somebody with a database
+// tool would.
 func tamper(t testing.TB, path string, statements ...string) {
 	t.Helper()
 	db, err := sql.Open("sqlite3", dsn(path, "mode=rw"))

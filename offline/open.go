@@ -15,17 +15,22 @@ import (
 
 // Config says which journal to open and how.
 type Config struct {
-	Path        string        // the database file; its directory must exist and be on a local disk
-	Create      bool          // make the journal when nothing shows that there ever was one here; default false
-	MinFree     int64         // bytes: with less free space no payment is opened; 0 = no such gate
-	TailFacts   int           // facts at the end that Open checks; 0 = 1000
-	CheckBudget time.Duration // time that Open's quick check of the file's structure may take; 0 = 500 ms
-	NewID       func() string // the id of a journal that is made: 32 hex digits; nil = 128 random bits. Only for what must repeat itself
+	Path string // the database file; its directory must exist and be on a local disk
+	// make the journal when nothing shows that there ever was one here; default false
+	Create    bool
+	MinFree   int64 // bytes: with less free space no payment is opened; 0 = no such gate
+	TailFacts int   // facts at the end that Open checks; 0 = 1000
+	// time that Open's quick check of the file's structure may take; 0 = 500 ms
+	CheckBudget time.Duration
+	// the id of a journal that is made: 32 hex digits; nil = 128 random bits. Only for what must
+	// repeat itself
+	NewID func() string
 }
 
-// Open opens the journal for its one writer. It takes the lock, checks the newest facts, brings the schema up to date and makes
-// the look-up tables anew when they are of another version. The error is ErrLocked, ErrMissing, ErrDamaged, ErrSchemaNewer,
-// ErrFull or ErrIO; a journal that is refused has not been changed.
+// Open opens the journal for its one writer. It takes the lock, checks the newest facts, brings the
+// schema up to date and makes the look-up tables anew when they are of another version. The error
+// is ErrLocked, ErrMissing, ErrDamaged, ErrSchemaNewer, ErrFull or ErrIO; a journal that is refused
+// has not been changed.
 func Open(cfg Config) (*Journal, error) {
 	path, err := locate(cfg.Path)
 	if err != nil {
@@ -90,11 +95,12 @@ func (j *Journal) open() error {
 	return failure(j.path, "read the head", err)
 }
 
-// OpenReadOnly opens the journal for reading only, beside a running agent or after one has died. It makes no journal, migrates
-// nothing and changes no fact; SQLite may make an empty -wal and the -shm file, its index of the write-ahead log, and for that it
-// needs write permission in the directory: run it as the agent's user or as root. Without that permission it works while there
-// is a -shm file to read, that is while the agent runs or after it was killed; otherwise the error says so. The errors are those
-// of Open without ErrLocked.
+// OpenReadOnly opens the journal for reading only, beside a running agent or after one has died. It
+// makes no journal, migrates nothing and changes no fact; SQLite may make an empty -wal and the
+// -shm file, its index of the write-ahead log, and for that it needs write permission in the
+// directory: run it as the agent's user or as root. Without that permission it works while there is
+// a -shm file to read, that is while the agent runs or after it was killed; otherwise the error
+// says so. The errors are those of Open without ErrLocked.
 func OpenReadOnly(path string) (*Reader, error) {
 	path, err := locate(path)
 	if err != nil {
@@ -119,17 +125,20 @@ func OpenReadOnly(path string) (*Reader, error) {
 	if err != nil {
 		r.db.Close()
 		if e, ok := errors.AsType[*Error](err); ok && errors.Is(e.Kind, ErrIO) {
-			e.Hint = "reading needs PATH-shm beside the journal: start the agent, or run this as its user or as root"
+			e.Hint = "reading needs PATH-shm beside the journal: start the agent, or run this " +
+				"as its user or as root"
 		}
 		return nil, err
 	}
 	return r, nil
 }
 
-// locate makes the path absolute and follows links, so that SQLite's files and ours lie beside each other.
+// locate makes the path absolute and follows links, so that SQLite's files and ours lie beside each
+// other.
 func locate(name string) (string, error) {
 	if name == "" || strings.ContainsRune(name, 0) {
-		return "", &Error{Kind: ErrIO, Path: name, What: "that is no file name", Hint: "set journal.path"}
+		return "", &Error{Kind: ErrIO, Path: name, What: "that is no file name",
+			Hint: "set journal.path"}
 	}
 	abs, err := filepath.Abs(name)
 	if err != nil {
@@ -152,8 +161,9 @@ func locate(name string) (string, error) {
 	return filepath.Join(dir, filepath.Base(abs)), nil
 }
 
-// present reports whether there is a journal to open. A journal that is gone although something shows that it was here is
-// damage. The file itself is not opened: closing it would take away the locks that SQLite holds on it in this process.
+// present reports whether there is a journal to open. A journal that is gone although something
+// shows that it was here is damage. The file itself is not opened: closing it would take away the
+// locks that SQLite holds on it in this process.
 func present(path string) (bool, error) {
 	info, err := os.Lstat(path)
 	switch {
@@ -169,8 +179,10 @@ func present(path string) (bool, error) {
 	for _, trace := range []string{"-wal", ".id"} {
 		_, err := os.Lstat(path + trace)
 		if err == nil {
-			return false, damaged(path, "journal missing, but "+filepath.Base(path)+trace+" shows that it was here",
-				"restore a backup; only if this terminal never took a payment, move "+path+trace+" away")
+			return false, damaged(path, "journal missing, but "+filepath.Base(path)+trace+
+				" shows that it was here",
+				"restore a backup; only if this terminal never took a payment, move "+path+trace+
+					" away")
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return false, failure(path, "look for "+path+trace, err)
@@ -180,14 +192,16 @@ func present(path string) (bool, error) {
 }
 
 func missing(path string) error {
-	return &Error{Kind: ErrMissing, Path: path, What: "there is none", Hint: "check journal.path; the agent makes it at its first start"}
+	return &Error{Kind: ErrMissing, Path: path, What: "there is none",
+		Hint: "check journal.path; the agent makes it at its first start"}
 }
 
-// create makes an empty journal under another name and moves it into place when it is whole, so that a crash leaves either
-// nothing or a journal. The caller holds the lock.
+// create makes an empty journal under another name and moves it into place when it is whole, so
+// that a crash leaves either nothing or a journal. The caller holds the lock.
 func create(path string, all []migration, newID func() string) error {
 	tmp := path + ".new"
-	for _, left := range []string{"", "-wal", "-shm", "-journal"} { // of a creation that was cut off; it never held a fact
+	for _, left := range []string{"", "-wal", "-shm", "-journal"} {
+		// of a creation that was cut off; it never held a fact
 		if err := os.Remove(tmp + left); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return failure(path, "clear "+tmp+left, err)
 		}
@@ -211,7 +225,8 @@ func create(path string, all []migration, newID func() string) error {
 		return failure(path, "create", err)
 	}
 	if _, err := os.Lstat(tmp + "-wal"); err == nil {
-		return failure(path, "create", errors.New("the write-ahead log was not moved into the file"))
+		return failure(path, "create",
+			errors.New("the write-ahead log was not moved into the file"))
 	}
 	if err := os.Rename(tmp, path); err != nil {
 		return failure(path, "create", err)
@@ -235,14 +250,16 @@ func randomID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// identify refuses a file that is not a journal, or not one for this program, before anything could change it.
+// identify refuses a file that is not a journal, or not one for this program, before anything could
+// change it.
 func identify(db *sql.DB, path string, all []migration) error {
 	var app int64
 	if err := db.QueryRow("PRAGMA application_id").Scan(&app); err != nil {
 		return failure(path, "open", err)
 	}
 	if app != applicationID {
-		return damaged(path, "it is a database, but not a kiosk-agent journal", "check journal.path")
+		return damaged(path, "it is a database, but not a kiosk-agent journal",
+			"check journal.path")
 	}
 	n, err := readSchemaNumber(db)
 	if err != nil {
@@ -254,7 +271,8 @@ func identify(db *sql.DB, path string, all []migration) error {
 	return checkSchema(path, n, len(all))
 }
 
-// recognise reads the journal's id and compares it with the one that was noted beside it, where one was.
+// recognise reads the journal's id and compares it with the one that was noted beside it, where one
+// was.
 func (r *Reader) recognise() error {
 	id, err := readMeta(r.db, "journal_id")
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !isID(id) {
@@ -268,8 +286,10 @@ func (r *Reader) recognise() error {
 		return failure(r.path, "read its format", err)
 	}
 	if format != chainFormat {
-		return &Error{Kind: ErrSchemaNewer, Path: r.path, Hint: "install the newer kiosk-agent again",
-			What: fmt.Sprintf("its chain has format %.8q; this program knows %s", format, chainFormat)}
+		return &Error{Kind: ErrSchemaNewer, Path: r.path,
+			Hint: "install the newer kiosk-agent again",
+			What: fmt.Sprintf("its chain has format %.8q; this program knows %s", format,
+				chainFormat)}
 	}
 	r.id = id
 	marker := r.path + ".id"
@@ -281,7 +301,8 @@ func (r *Reader) recognise() error {
 		return failure(r.path, "read "+marker, err)
 	}
 	if noted := strings.TrimSuffix(string(b), "\n"); noted != id {
-		return damaged(r.path, fmt.Sprintf("it is journal %s, but %s names %.40q", id, marker, noted),
+		return damaged(r.path, fmt.Sprintf("it is journal %s, but %s names %.40q", id, marker,
+			noted),
 			"put the right journal back; if this one is right, remove that file")
 	}
 	return nil

@@ -54,7 +54,8 @@ func TestDurabilitySettings(t *testing.T) {
 func TestPragmasAreReadBack(t *testing.T) {
 	_, path := fresh(t)
 	for _, options := range []string{
-		"mode=rw&_journal_mode=WAL&_busy_timeout=5000&_foreign_keys=1", // the driver's own default is synchronous=NORMAL
+		// the driver's own default is synchronous=NORMAL
+		"mode=rw&_journal_mode=WAL&_busy_timeout=5000&_foreign_keys=1",
 		"mode=rw&_journal_mode=WAL&_synchronous=FULL&_busytimeout=5000&_foreignkeys=1",
 		"mode=rw&_journal_mode=WAL&_synchronous=FULL&_busy_timeout=1&_foreign_keys=1",
 	} {
@@ -83,7 +84,8 @@ func TestFilesAreForTheOwnerOnly(t *testing.T) {
 }
 
 func TestOddPaths(t *testing.T) {
-	for _, odd := range []string{"a b", "a?b=c&d", "a#b", "a%20b%", "ä&ö;", "a'b\"c", "-x", "file:x", "a\\b"} {
+	for _, odd := range []string{"a b", "a?b=c&d", "a#b", "a%20b%", "ä&ö;", "a'b\"c", "-x",
+		"file:x", "a\\b"} {
 		t.Run(odd, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), odd)
 			if err := os.Mkdir(dir, 0o700); err != nil {
@@ -155,7 +157,8 @@ func TestLock(t *testing.T) {
 		t.Fatal(line)
 	}
 	_, err = Open(Config{Path: path})
-	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("process %d", cmd.Process.Pid)) {
+	if !errors.Is(err, ErrLocked) ||
+		!strings.Contains(err.Error(), fmt.Sprintf("process %d", cmd.Process.Pid)) {
 		t.Errorf("beside another process: %v", err)
 	}
 	if r, err := OpenReadOnly(path); err != nil {
@@ -177,7 +180,8 @@ func TestCreation(t *testing.T) {
 	if _, err := OpenReadOnly(path); !errors.Is(err, ErrMissing) {
 		t.Error("read-only:", err)
 	}
-	if _, err := Open(Config{Path: filepath.Join(dir, "no", "journal.db"), Create: true}); !errors.Is(err, ErrIO) || !strings.Contains(err.Error(), "directory") {
+	if _, err := Open(Config{Path: filepath.Join(dir, "no", "journal.db"),
+		Create: true}); !errors.Is(err, ErrIO) || !strings.Contains(err.Error(), "directory") {
 		t.Error("without a directory:", err)
 	}
 	if _, err := Open(Config{Path: dir, Create: true}); !errors.Is(err, ErrDamaged) {
@@ -217,7 +221,8 @@ func TestADamagedJournalIsNeverReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := os.ReadFile(filepath.Join(filepath.Dir(func() string { p, _ := sample(t); return p }()), "journal.db"))
+	other, err := os.ReadFile(filepath.Join(
+		filepath.Dir(func() string { p, _ := sample(t); return p }()), "journal.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,18 +235,33 @@ func TestADamagedJournalIsNeverReplaced(t *testing.T) {
 			return os.Remove(p)
 		}},
 		{"gone, its log is left", "journal.db-wal shows", func(p string) error {
-			return errors.Join(os.Remove(p), os.Remove(p+".id"), os.WriteFile(p+"-wal", []byte("x"), 0o600))
+			return errors.Join(os.Remove(p), os.Remove(p+".id"),
+				os.WriteFile(p+"-wal", []byte("x"), 0o600))
 		}},
 		{"empty", "empty", func(p string) error { return os.Truncate(p, 0) }},
 		{"zeroes", "", func(p string) error { return os.WriteFile(p, make([]byte, 8192), 0o600) }},
-		{"text", "not a database", func(p string) error { return os.WriteFile(p, []byte(strings.Repeat("hello ", 2000)), 0o600) }},
+		{"text", "not a database", func(p string) error {
+			return os.WriteFile(p, []byte(strings.Repeat("hello ", 2000)), 0o600)
+		}},
 		{"cut", "", func(p string) error { return os.Truncate(p, int64(len(whole)/2)) }},
 		{"header only", "", func(p string) error { return os.Truncate(p, 100) }},
 		{"another journal", "names", func(p string) error { return os.WriteFile(p, other, 0o600) }},
-		{"an altered fact", "fact 12", func(p string) error { withoutTriggers(t, p, "UPDATE facts SET boot = 'x' WHERE seq = 12"); return nil }},
-		{"a missing fact", "missing", func(p string) error { withoutTriggers(t, p, "DELETE FROM facts WHERE seq = 12"); return nil }},
-		{"no id", "no id", func(p string) error { tamper(t, p, "DELETE FROM meta WHERE key = 'journal_id'"); return nil }},
-		{"marker of another", "names", func(p string) error { return os.WriteFile(p+".id", []byte("x\n"), 0o600) }},
+		{"an altered fact", "fact 12",
+			func(p string) error {
+				withoutTriggers(t, p,
+					"UPDATE facts SET boot = 'x' WHERE seq = 12")
+				return nil
+			}},
+		{"a missing fact", "missing", func(p string) error {
+			withoutTriggers(t, p, "DELETE FROM facts WHERE seq = 12")
+			return nil
+		}},
+		{"no id", "no id", func(p string) error {
+			tamper(t, p, "DELETE FROM meta WHERE key = 'journal_id'")
+			return nil
+		}},
+		{"marker of another", "names",
+			func(p string) error { return os.WriteFile(p+".id", []byte("x\n"), 0o600) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := copyJournal(t, original)
@@ -279,7 +299,8 @@ func TestAnotherProgramsDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.db")
 	db := openOther(t, path)
 	before := snapshot(t, path)
-	if _, err := Open(Config{Path: path, Create: true}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "not a kiosk-agent journal") {
+	if _, err := Open(Config{Path: path, Create: true}); !errors.Is(err, ErrDamaged) ||
+		!strings.Contains(err.Error(), "not a kiosk-agent journal") {
 		t.Error(err)
 	}
 	if after := snapshot(t, path); !maps.Equal(before, after) {
@@ -313,7 +334,8 @@ func TestReadOnlyBesideAndAfterTheWriter(t *testing.T) {
 	}
 }
 
-// TestReadOnlyAfterACrash reads what a killed writer left in its write-ahead log, and changes neither file.
+// TestReadOnlyAfterACrash reads what a killed writer left in its write-ahead log, and changes
+// neither file.
 func TestReadOnlyAfterACrash(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.db")
 	closeJournal(t, open(t, Config{Path: path, Create: true}))
@@ -341,7 +363,8 @@ func TestReadOnlyAfterACrash(t *testing.T) {
 	if err := os.Symlink("/nowhere/shm", path+"-shm"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenReadOnly(path); !errors.Is(err, ErrIO) || !strings.Contains(err.Error(), "as its user or as root") {
+	if _, err := OpenReadOnly(path); !errors.Is(err, ErrIO) ||
+		!strings.Contains(err.Error(), "as its user or as root") {
 		t.Error(err)
 	}
 }

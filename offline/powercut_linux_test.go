@@ -41,11 +41,13 @@ func newSeller(t *testing.T, soften string) *seller {
 	return &seller{t: t, rng: rand.New(rand.NewPCG(seed, 1)), seed: seed, soften: soften}
 }
 
-// life mounts what the last cut has left, opens the journal, checks it, and sells until the power is cut.
+// life mounts what the last cut has left, opens the journal, checks it, and sells until the power
+// is cut.
 func (s *seller) life() {
 	s.t.Helper()
 	names := crashfs.Names(s.cuts % 3)
-	disk := crashfs.New(crashfs.Config{Seed: s.rng.Uint64(), Names: names, Scratch: shmFiles}, s.image)
+	disk := crashfs.New(crashfs.Config{Seed: s.rng.Uint64(), Names: names, Scratch: shmFiles},
+		s.image)
 	dir := s.t.TempDir()
 	if err := disk.Mount(dir); err != nil {
 		s.t.Fatal(err)
@@ -88,7 +90,8 @@ func (s *seller) check(j *Journal) {
 		s.t.Fatalf("cut %d: %v, %+v, %s", s.cuts, err, report.Problems, j.Rebuilt())
 	}
 	if pos, _, err := j.Position(); err != nil || int64(pos.Seq) != report.Head.Seq {
-		s.t.Fatalf("cut %d: half a commit: position %d beside fact %d (%v)", s.cuts, pos.Seq, report.Head.Seq, err)
+		s.t.Fatalf("cut %d: half a commit: position %d beside fact %d (%v)", s.cuts, pos.Seq,
+			report.Head.Seq, err)
 	}
 	hash, ok, err := j.HashAt(s.acked.seq)
 	if err != nil {
@@ -97,7 +100,8 @@ func (s *seller) check(j *Journal) {
 	if s.acked.seq > 0 && (!ok || hash != s.acked.hash) {
 		s.lost++
 		if s.soften == "" {
-			s.t.Fatalf("cut %d: fact %d was promised and is lost; the journal ends at %d", s.cuts, s.acked.seq, report.Head.Seq)
+			s.t.Fatalf("cut %d: fact %d was promised and is lost; the journal ends at %d", s.cuts,
+				s.acked.seq, report.Head.Seq)
 		}
 	}
 	s.acked = ack{report.Head.Seq, report.Head.Hash}
@@ -127,8 +131,8 @@ func (s *seller) sell(j *Journal, disk *crashfs.Disk) {
 	}
 }
 
-// livesOfAJournal is how many cuts one journal goes through before the next one is made: creation is cut, too, and the whole chain is
-// verified each time.
+// livesOfAJournal is how many cuts one journal goes through before the next one is made: creation
+// is cut, too, and the whole chain is verified each time.
 const livesOfAJournal = 8
 
 func (s *seller) run(cuts int) {
@@ -141,7 +145,8 @@ func (s *seller) run(cuts int) {
 	}
 }
 
-// TestPowerCut cuts the power at any file operation, from the making of the journal on: what was promised is there, whole commits only.
+// TestPowerCut cuts the power at any file operation, from the making of the journal on: what was
+// promised is there, whole commits only.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	s := newSeller(t, "")
@@ -149,8 +154,8 @@ func TestPowerCut(t *testing.T) {
 	t.Logf("%d cuts, %d facts promised, none lost", s.cuts, s.facts)
 }
 
-// TestPowerCutWithTheDriversDefault shows that the test above can fail: with the driver's own default, synchronous=NORMAL, promised
-// facts are lost.
+// TestPowerCutWithTheDriversDefault shows that the test above can fail: with the driver's own
+// default, synchronous=NORMAL, promised facts are lost.
 func TestPowerCutWithTheDriversDefault(t *testing.T) {
 	t.Parallel()
 	s := newSeller(t, "PRAGMA synchronous = NORMAL")

@@ -30,9 +30,12 @@ func lookupOf(firstSeq int64, p payment.Payment) lookup {
 		flags[i] = string(f)
 	}
 	l := lookup{
-		firstSeq: firstSeq, lastSeq: p.LastSeq, id: p.ID, till: p.Till, reference: p.Reference, merchantRef: p.MerchantRef,
-		amount: p.Money.Amount, currency: string(p.Money.Currency), createdMs: p.CreatedAt.UnixMilli(), status: string(p.Status),
-		flags: strings.Join(flags, " "), final: p.Final, owed: p.Owed, unsettled: p.Owed || !p.Final, acknowledged: p.Acknowledged,
+		firstSeq: firstSeq, lastSeq: p.LastSeq, id: p.ID, till: p.Till, reference: p.Reference,
+		merchantRef: p.MerchantRef,
+		amount:      p.Money.Amount, currency: string(p.Money.Currency),
+		createdMs: p.CreatedAt.UnixMilli(), status: string(p.Status),
+		flags: strings.Join(flags, " "), final: p.Final, owed: p.Owed, unsettled: p.Owed ||
+			!p.Final, acknowledged: p.Acknowledged,
 		revision: p.Revision, offeredRev: p.OfferedRev, needsStaff: p.NeedsStaff(),
 	}
 	if p.Resolution != nil {
@@ -45,34 +48,43 @@ const lookupColumns = `first_seq, last_seq, id, till, reference, merchant_ref, a
 	owed, unsettled, acknowledged, revision, offered_rev, resolution, needs_staff`
 
 func (l *lookup) values() []any {
-	return []any{l.firstSeq, l.lastSeq, l.id, l.till, l.reference, l.merchantRef, l.amount, l.currency, l.createdMs, l.status,
-		l.flags, l.final, l.owed, l.unsettled, l.acknowledged, l.revision, l.offeredRev, l.resolution, l.needsStaff}
+	return []any{l.firstSeq, l.lastSeq, l.id, l.till, l.reference, l.merchantRef, l.amount,
+		l.currency, l.createdMs, l.status,
+		l.flags, l.final, l.owed, l.unsettled, l.acknowledged, l.revision, l.offeredRev,
+		l.resolution, l.needsStaff}
 }
 
 func scanLookup(row interface{ Scan(...any) error }) (l lookup, err error) {
-	err = row.Scan(&l.firstSeq, &l.lastSeq, &l.id, &l.till, &l.reference, &l.merchantRef, &l.amount, &l.currency, &l.createdMs,
-		&l.status, &l.flags, &l.final, &l.owed, &l.unsettled, &l.acknowledged, &l.revision, &l.offeredRev, &l.resolution, &l.needsStaff)
+	err = row.Scan(&l.firstSeq, &l.lastSeq, &l.id, &l.till, &l.reference, &l.merchantRef, &l.amount,
+		&l.currency, &l.createdMs,
+		&l.status, &l.flags, &l.final, &l.owed, &l.unsettled, &l.acknowledged, &l.revision,
+		&l.offeredRev, &l.resolution, &l.needsStaff)
 	return l, err
 }
 
-const insertLookup = "INSERT INTO payments (" + lookupColumns + ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+const insertLookup = "INSERT INTO payments (" + lookupColumns +
+	") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
-// save writes the row; was is what the table holds. Columns with an index are left alone when they stay the same: each page
-// that is touched goes to the disk.
+// save writes the row; was is what the table holds. Columns with an index are left alone when they
+// stay the same: each page that is touched goes to the disk.
 func (l *lookup) save(tx *sql.Tx, was lookup, isNew bool) error {
 	if isNew {
 		_, err := tx.Exec(insertLookup, l.values()...)
 		return err
 	}
-	if _, err := tx.Exec(`UPDATE payments SET last_seq = ?, status = ?, flags = ?, final = ?, acknowledged = ?, revision = ?,
+	if _, err := tx.Exec(
+		`UPDATE payments SET last_seq = ?, status = ?, flags = ?, final = ?, acknowledged = ?, revision = ?,
 		offered_rev = ?, resolution = ? WHERE first_seq = ?`,
-		l.lastSeq, l.status, l.flags, l.final, l.acknowledged, l.revision, l.offeredRev, l.resolution, l.firstSeq); err != nil {
+		l.lastSeq, l.status, l.flags, l.final, l.acknowledged, l.revision, l.offeredRev,
+		l.resolution, l.firstSeq); err != nil {
 		return err
 	}
 	if l.owed == was.owed && l.unsettled == was.unsettled && l.needsStaff == was.needsStaff {
 		return nil
 	}
-	_, err := tx.Exec("UPDATE payments SET owed = ?, unsettled = ?, needs_staff = ? WHERE first_seq = ?", l.owed, l.unsettled, l.needsStaff, l.firstSeq)
+	_, err := tx.Exec(
+		"UPDATE payments SET owed = ?, unsettled = ?, needs_staff = ? WHERE first_seq = ?", l.owed,
+		l.unsettled, l.needsStaff, l.firstSeq)
 	return err
 }
 
@@ -83,8 +95,8 @@ type live struct {
 	used   uint64
 }
 
-// folders keeps the payments that facts were appended to last, so that an append does not read all the others again. It must
-// be dropped whenever a transaction does not commit.
+// folders keeps the payments that facts were appended to last, so that an append does not read all
+// the others again. It must be dropped whenever a transaction does not commit.
 type folders struct {
 	byID  map[string]*live
 	clock uint64
@@ -135,8 +147,8 @@ func load(q querier, id string) (*live, error) {
 	return l, nil
 }
 
-// refreshLookups makes the look-up tables anew when they are of another version, or when a row of these payments differs from
-// their facts. That is no damage: the tables follow from the facts.
+// refreshLookups makes the look-up tables anew when they are of another version, or when a row of
+// these payments differs from their facts. That is no damage: the tables follow from the facts.
 func (j *Journal) refreshLookups(touched map[string]bool) error {
 	j.folders = newFolders()
 	version, err := readMeta(j.writer, "projection")
@@ -171,11 +183,13 @@ func (j *Journal) rebuild() error {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.Exec("DELETE FROM payments; DELETE FROM parked; DELETE FROM unmatched"); err != nil {
+	if _, err := tx.Exec(
+		"DELETE FROM payments; DELETE FROM parked; DELETE FROM unmatched"); err != nil {
 		return err
 	}
 	for last := ""; ; {
-		ids, err := column[string](tx, `SELECT DISTINCT payment FROM facts WHERE payment > ? ORDER BY payment LIMIT 500`, last)
+		ids, err := column[string](tx,
+			`SELECT DISTINCT payment FROM facts WHERE payment > ? ORDER BY payment LIMIT 500`, last)
 		if err != nil {
 			return err
 		}
@@ -188,7 +202,8 @@ func (j *Journal) rebuild() error {
 				return err
 			}
 			if l == nil || !l.folder.Seen() { // nil: an index names a payment that no fact is about
-				return damaged(j.path, fmt.Sprintf("payment %.40q does not begin with requested", id), "")
+				return damaged(j.path, fmt.Sprintf("payment %.40q does not begin with requested",
+					id), "")
 			}
 			if err := l.row.save(tx, lookup{}, true); err != nil {
 				return err
@@ -199,7 +214,8 @@ func (j *Journal) rebuild() error {
 	if err := rebuildEntries(tx); err != nil {
 		return err
 	}
-	if _, err := tx.Exec("UPDATE meta SET value = ? WHERE key = 'projection'", projectionVersion); err != nil {
+	if _, err := tx.Exec("UPDATE meta SET value = ? WHERE key = 'projection'",
+		projectionVersion); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -9,8 +9,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// Reader looks things up in a journal. Each call sees everything that was committed before it, and blocks no writer. A fact that
-// this program cannot read makes the error wrap payment.ErrFact.
+// Reader looks things up in a journal. Each call sees everything that was committed before it, and
+// blocks no writer. A fact that this program cannot read makes the error wrap payment.ErrFact.
 type Reader struct {
 	path string
 	id   string
@@ -33,7 +33,8 @@ func (r *Reader) anchor(h head) payment.Head {
 	return payment.Head{JournalID: r.id, Seq: h.seq, Hash: hex.EncodeToString(h.hash[:])}
 }
 
-// HashAt is the hash, in hex, of the fact with this sequence; ok is false when the journal has none. 0 stands before fact 1.
+// HashAt is the hash, in hex, of the fact with this sequence; ok is false when the journal has
+// none. 0 stands before fact 1.
 func (r *Reader) HashAt(seq int64) (hash string, ok bool, err error) {
 	if seq == 0 {
 		g := genesis(r.id)
@@ -68,9 +69,12 @@ func (r *Reader) ByMerchantRef(ref string) (id string, err error) {
 	return r.one("SELECT id FROM payments WHERE merchant_ref = ?", ref)
 }
 
-// ByReference is the id of the newest payment that this till started with this reference; "" when there is none.
+// ByReference is the id of the newest payment that this till started with this reference; "" when
+// there is none.
 func (r *Reader) ByReference(till, reference string) (id string, err error) {
-	return r.one("SELECT id FROM payments WHERE till = ? AND reference = ? ORDER BY first_seq DESC LIMIT 1", till, reference)
+	return r.one(
+		"SELECT id FROM payments WHERE till = ? AND reference = ? ORDER BY first_seq DESC LIMIT 1",
+		till, reference)
 }
 
 // Newest is the id of the payment that this till started last; "" when there is none.
@@ -83,7 +87,8 @@ func (r *Reader) Unsettled() ([]string, error) {
 	return r.many("SELECT id FROM payments WHERE unsettled = 1 ORDER BY first_seq")
 }
 
-// Owed are the ids of the till's payments whose final outcome it has not acknowledged, oldest first: its outbox.
+// Owed are the ids of the till's payments whose final outcome it has not acknowledged, oldest
+// first: its outbox.
 func (r *Reader) Owed(till string) ([]string, error) {
 	return r.many("SELECT id FROM payments WHERE till = ? AND owed = 1 ORDER BY first_seq", till)
 }
@@ -94,13 +99,16 @@ func (r *Reader) Seen(content string) (bool, error) {
 		return false, nil
 	}
 	var n int
-	err := r.db.QueryRow("SELECT count(*) FROM (SELECT 1 FROM facts WHERE content = ? LIMIT 1)", content).Scan(&n)
+	err := r.db.QueryRow("SELECT count(*) FROM (SELECT 1 FROM facts WHERE content = ? LIMIT 1)",
+		content).Scan(&n)
 	return n > 0, failure(r.path, "look for a content", err)
 }
 
-// Parked are the parked facts that no later fact has opened and that retention has not dropped, oldest first, whole.
+// Parked are the parked facts that no later fact has opened and that retention has not dropped,
+// oldest first, whole.
 func (r *Reader) Parked() ([]payment.Fact, error) {
-	facts, err := selectFacts(r.db, `WHERE seq IN (SELECT seq FROM parked WHERE opened_by IS NULL) AND body IS NOT NULL ORDER BY seq`)
+	facts, err := selectFacts(r.db, `WHERE seq IN (SELECT seq FROM parked WHERE opened_by IS `+
+		`NULL) AND body IS NOT NULL ORDER BY seq`)
 	return facts, r.reading("read the parked deliveries", err)
 }
 
@@ -110,7 +118,8 @@ const ofPaymentAt = "WHERE payment = (SELECT id FROM payments WHERE first_seq = 
 // maxPage is the most that one page holds.
 const maxPage = 200
 
-// List is one page of a till's payments, newest first. A Limit outside 1-200 is taken as the nearest.
+// List is one page of a till's payments, newest first. A Limit outside 1-200 is taken as the
+// nearest.
 func (r *Reader) List(till string, q payment.ListQuery) (payment.Page, error) {
 	return r.list("till = ? AND ", []any{till}, q)
 }
@@ -120,7 +129,8 @@ func (r *Reader) ListAll(q payment.ListQuery) (payment.Page, error) {
 	return r.list("", nil, q)
 }
 
-func (r *Reader) list(where string, args []any, q payment.ListQuery) (page payment.Page, err error) {
+func (r *Reader) list(where string, args []any, q payment.ListQuery) (page payment.Page,
+	err error) {
 	before, limit, since := q.Before, min(max(q.Limit, 1), maxPage), int64(math.MinInt64)
 	if before <= 0 {
 		before = math.MaxInt64
@@ -133,12 +143,14 @@ func (r *Reader) list(where string, args []any, q payment.ListQuery) (page payme
 	if q.Unacknowledged {
 		where += " AND owed = 1"
 	}
-	tx, err := r.db.Begin() // one snapshot: what the row says and what its facts say belong together
+	// one snapshot: what the row says and what its facts say belong together
+	tx, err := r.db.Begin()
 	if err != nil {
 		return page, failure(r.path, "list", err)
 	}
 	defer tx.Rollback()
-	seqs, err := column[int64](tx, "SELECT first_seq FROM payments WHERE "+where+" ORDER BY first_seq DESC LIMIT ?", args...)
+	seqs, err := column[int64](tx,
+		"SELECT first_seq FROM payments WHERE "+where+" ORDER BY first_seq DESC LIMIT ?", args...)
 	if err != nil {
 		return page, failure(r.path, "list", err)
 	}
@@ -157,8 +169,9 @@ func (r *Reader) list(where string, args []any, q payment.ListQuery) (page payme
 	return page, nil
 }
 
-// Each calls fn with every fact from this sequence on, and its hash in hex, in order, until fn returns an error, which it
-// returns. It reads in pieces, so that a slow fn holds nothing up; facts committed meanwhile are included.
+// Each calls fn with every fact from this sequence on, and its hash in hex, in order, until fn
+// returns an error, which it returns. It reads in pieces, so that a slow fn holds nothing up; facts
+// committed meanwhile are included.
 func (r *Reader) Each(from int64, fn func(f payment.Fact, hash string) error) error {
 	var stop error
 	err := eachRecord(r.db, from, 0, func(rec *record) error {
@@ -178,7 +191,8 @@ func (r *Reader) Each(from int64, fn func(f payment.Fact, hash string) error) er
 // reading gives an error its kind; one about a fact keeps payment.ErrFact visible.
 func (r *Reader) reading(what string, err error) error {
 	if errors.Is(err, payment.ErrFact) {
-		return &Error{Kind: ErrDamaged, Path: r.path, What: what, Cause: err, Hint: "was it written by a newer version? see 'journal verify'"}
+		return &Error{Kind: ErrDamaged, Path: r.path, What: what, Cause: err,
+			Hint: "was it written by a newer version? see 'journal verify'"}
 	}
 	return failure(r.path, what, err)
 }

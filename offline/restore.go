@@ -15,18 +15,23 @@ import (
 // Restored is what Restore did.
 type Restored struct {
 	Copy
-	Aside string       // the directory with the journal that was there before and all of its files; "" = there was none
+	// the directory with the journal that was there before and all of its files; "" = there was
+	// none
+	Aside string
 	Was   payment.Head // its head; zero when there was none or it cannot be read
 }
 
-// Restore puts a verified copy of the backup in the place of the journal dst. It takes the journal's lock, so no agent may run. What
-// is at dst, damaged or not, is moved aside and never deleted; now names it. The copy is of this version's schema, with its look-up
-// tables made anew, and belongs to the user to whom dst or its directory belongs.
+// Restore puts a verified copy of the backup in the place of the journal dst. It takes the
+// journal's lock, so no agent may run. What is at dst, damaged or not, is moved aside and never
+// deleted; now names it. The copy is of this version's schema, with its look-up tables made anew,
+// and belongs to the user to whom dst or its directory belongs.
 //
-// On error dst is as it was, unless the text says otherwise. A crash leaves the old journal, the new one, or none: then its PATH.id
-// makes every Open say that a journal is missing, and Restore is to be called again. The facts that the backup lacks are not
-// invented: the relay remembers a newer head, and the agent is not ready until staff have recovered.
-func Restore(backup, dst string, now time.Time, progress func(done, total int64)) (done Restored, err error) {
+// On error dst is as it was, unless the text says otherwise. A crash leaves the old journal, the
+// new one, or none: then its PATH.id makes every Open say that a journal is missing, and Restore is
+// to be called again. The facts that the backup lacks are not invented: the relay remembers a newer
+// head, and the agent is not ready until staff have recovered.
+func Restore(backup, dst string, now time.Time, progress func(done, total int64)) (done Restored,
+	err error) {
 	if dst, err = locate(dst); err != nil {
 		return done, err
 	}
@@ -43,7 +48,8 @@ func Restore(backup, dst string, now time.Time, progress func(done, total int64)
 		return done, err
 	}
 	staged := dst + ".new"
-	if err := removeDatabase(staged); err != nil { // of a creation or a restoration that was cut off
+	if err := removeDatabase(staged); err != nil {
+		// of a creation or a restoration that was cut off
 		return done, failure(dst, "clear "+staged, err)
 	}
 	done.Copy, err = stage(backup, staged, progress)
@@ -60,11 +66,13 @@ func Restore(backup, dst string, now time.Time, progress func(done, total int64)
 	return done, nil
 }
 
-// replaceable refuses what Restore must not move away, and finds out to whom the journal is to belong.
+// replaceable refuses what Restore must not move away, and finds out to whom the journal is to
+// belong.
 func replaceable(dst, backup string) (owner, error) {
 	from, err := os.Stat(backup)
 	if err != nil {
-		return owner{}, &Error{Kind: ErrIO, Path: backup, What: "the backup cannot be read", Cause: err, Hint: "name the file that 'backup' made"}
+		return owner{}, &Error{Kind: ErrIO, Path: backup, What: "the backup cannot be read",
+			Cause: err, Hint: "name the file that 'backup' made"}
 	}
 	at, err := os.Lstat(dst)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -75,16 +83,18 @@ func replaceable(dst, backup string) (owner, error) {
 		return owner{}, failure(dst, "look at it", err)
 	}
 	if os.SameFile(from, at) {
-		return owner{}, &Error{Kind: ErrIO, Path: dst, What: "the backup is the journal itself", Hint: "name the file that 'backup' made"}
+		return owner{}, &Error{Kind: ErrIO, Path: dst, What: "the backup is the journal itself",
+			Hint: "name the file that 'backup' made"}
 	}
 	if !at.Mode().IsRegular() {
-		return owner{}, &Error{Kind: ErrIO, Path: dst, What: "not a regular file", Hint: "set journal.path to a file"}
+		return owner{}, &Error{Kind: ErrIO, Path: dst, What: "not a regular file",
+			Hint: "set journal.path to a file"}
 	}
 	return ownerOf(at), nil
 }
 
-// owner is the user to whom new files are given when root makes them. The directory is that user's: a link that he has put there is
-// never followed, or root would give him the file that it names.
+// owner is the user to whom new files are given when root makes them. The directory is that user's:
+// a link that he has put there is never followed, or root would give him the file that it names.
 type owner struct{ uid, gid int }
 
 func (o owner) take(name string) error {
@@ -101,7 +111,8 @@ func stage(backup, staged string, progress func(done, total int64)) (Copy, error
 		return Copy{}, err
 	}
 	defer r.Close()
-	if _, err := r.wholeOrError(false, nil); err != nil { // its look-up tables do not matter: they are made anew
+	if _, err := r.wholeOrError(false, nil); err != nil {
+		// its look-up tables do not matter: they are made anew
 		return Copy{}, err
 	}
 	if err := vacuumInto(r.path, staged); err != nil {
@@ -112,13 +123,15 @@ func stage(backup, staged string, progress func(done, total int64)) (Copy, error
 	j.writer = openWriter(staged)
 	err = j.renew()
 	if cerr := j.writer.Close(); err == nil {
-		err = failure(staged, "close", cerr) // the last connection moves the write-ahead log into the file and syncs it
+		// the last connection moves the write-ahead log into the file and syncs it
+		err = failure(staged, "close", cerr)
 	}
 	if err != nil {
 		return Copy{}, err
 	}
 	if _, err := os.Lstat(staged + "-wal"); err == nil {
-		return Copy{}, failure(staged, "close", errors.New("the write-ahead log was not moved into the file"))
+		return Copy{}, failure(staged, "close",
+			errors.New("the write-ahead log was not moved into the file"))
 	}
 	c, err := examine(staged, progress)
 	if err != nil {
@@ -158,10 +171,12 @@ func headOf(path string) payment.Head {
 	return h
 }
 
-// swap moves what is at dst aside and the staged journal into its place. At every moment a database or a PATH.id shows that there
-// was a journal; the old database goes, for good, before its write-ahead log, so that it is never opened without; and all of it is
-// gone before the new one comes, so that this never meets the log of another. The old files are gathered in one directory that gets
-// its dated name when it is complete: a restoration after one that was cut off goes on filling it.
+// swap moves what is at dst aside and the staged journal into its place. At every moment a database
+// or a PATH.id shows that there was a journal; the old database goes, for good, before its
+// write-ahead log, so that it is never opened without; and all of it is gone before the new one
+// comes, so that this never meets the log of another. The old files are gathered in one directory
+// that gets its dated name when it is complete: a restoration after one that was cut off goes on
+// filling it.
 func swap(staged, dst, id string, owner owner, now time.Time) (aside string, err error) {
 	old, err := partsOf(dst)
 	if err != nil {
@@ -172,7 +187,8 @@ func swap(staged, dst, id string, owner owner, now time.Time) (aside string, err
 	if err != nil {
 		return "", err
 	}
-	if len(held) > 0 && len(old) > 0 && held[0] == "" && old[0] == "" { // somebody has put a journal there meanwhile
+	if len(held) > 0 && len(old) > 0 && held[0] == "" && old[0] == "" {
+		// somebody has put a journal there meanwhile
 		if _, err := date(hold, dst, now); err != nil {
 			return "", err
 		}
@@ -189,7 +205,8 @@ func swap(staged, dst, id string, owner owner, now time.Time) (aside string, err
 	return aside, install(staged, dst, id, owner)
 }
 
-// gather moves the old files into the directory. On error nothing has changed when the database is still at dst.
+// gather moves the old files into the directory. On error nothing has changed when the database is
+// still at dst.
 func gather(hold, dst, id string, old []string, owner owner) error {
 	to := filepath.Join(hold, filepath.Base(dst))
 	err := os.Mkdir(hold, 0o700)
@@ -198,7 +215,10 @@ func gather(hold, dst, id string, old []string, owner owner) error {
 	} else if errors.Is(err, fs.ErrExist) {
 		err = nil
 	}
-	undo := func() error { return errors.Join(removeFile(to+".id"), removeFile(to+".id.new"), os.Remove(hold)) }
+	undo := func() error {
+		return errors.Join(removeFile(to+".id"), removeFile(to+".id.new"),
+			os.Remove(hold))
+	}
 	if err == nil {
 		err = keepMarker(dst, to, id, owner, &undo)
 	}
@@ -214,13 +234,16 @@ func gather(hold, dst, id string, old []string, owner owner) error {
 	return nil
 }
 
-// keepMarker copies the id that was noted beside the old journal. When none was noted, the new journal's id stands there while there
-// is no database.
+// keepMarker copies the id that was noted beside the old journal. When none was noted, the new
+// journal's id stands there while there is no database.
 func keepMarker(dst, to, id string, owner owner, undo *func() error) error {
 	b, err := os.ReadFile(dst + ".id")
 	if errors.Is(err, fs.ErrNotExist) {
 		was := *undo
-		*undo = func() error { return errors.Join(was(), removeFile(dst+".id"), removeFile(dst+".id.new")) }
+		*undo = func() error {
+			return errors.Join(was(), removeFile(dst+".id"),
+				removeFile(dst+".id.new"))
+		}
 		return mark(dst+".id", id, owner)
 	}
 	if err != nil {
@@ -288,12 +311,14 @@ func removeFile(name string) error {
 
 // halfway says where everything is when moving failed.
 func halfway(hold, dst string, err error) error {
-	e := &Error{Kind: ErrIO, Path: dst, What: "the old journal cannot be moved aside", Hint: "run restore again", Cause: err}
+	e := &Error{Kind: ErrIO, Path: dst, What: "the old journal cannot be moved aside",
+		Hint: "run restore again", Cause: err}
 	if known, ok := errors.AsType[*Error](failure(dst, "", err)); ok {
 		e.Kind = known.Kind
 	}
 	if _, err := os.Lstat(dst); err != nil {
-		e.What = "the old journal was moved to " + hold + "*, and the backup is not in its place yet"
+		e.What = "the old journal was moved to " + hold +
+			"*, and the backup is not in its place yet"
 	}
 	return e
 }

@@ -12,17 +12,20 @@ const (
 	retainFor   = 30 * 24 * time.Hour // and so does what is not this much older than each of them
 )
 
-// Retain drops bodies that nobody needs any more: of minted facts (the link) whose payment is final, not owed and no work for staff,
-// and of parked facts that were opened or that staff have closed. The facts stay, with their hashes, and fold as before. It drops
-// some at a time, so that appends do not wait long; done is true when there are no more. Then the remains are gone from the file,
-// too, once the write-ahead log has been moved into it.
+// Retain drops bodies that nobody needs any more: of minted facts (the link) whose payment is
+// final, not owed and no work for staff, and of parked facts that were opened or that staff have
+// closed. The facts stay, with their hashes, and fold as before. It drops some at a time, so that
+// appends do not wait long; done is true when there are no more. Then the remains are gone from the
+// file, too, once the write-ahead log has been moved into it.
 //
-// A fact is old when it is older than before, which is wall clock as facts are, but that clock may have been wrong by years, at any
-// time. So the fact must also be a month older than each of the newest 1000 facts, and the one 1000 facts after it must be older
-// than before as well: neither facts that were made while the clock was behind, nor a clock that has just gone ahead, make anything
-// old before 1000 facts were written.
+// A fact is old when it is older than before, which is wall clock as facts are, but that clock may
+// have been wrong by years, at any time. So the fact must also be a month older than each of the
+// newest 1000 facts, and the one 1000 facts after it must be older than before as well: neither
+// facts that were made while the clock was behind, nor a clock that has just gone ahead, make
+// anything old before 1000 facts were written.
 //
-// The error is ErrFull, ErrIO, ErrDamaged or ErrClosed; then nothing of this call was dropped, or it is found out as after Append.
+// The error is ErrFull, ErrIO, ErrDamaged or ErrClosed; then nothing of this call was dropped, or
+// it is found out as after Append.
 func (j *Journal) Retain(before time.Time) (dropped int, done bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -65,7 +68,8 @@ const selectDroppable = `SELECT f.seq FROM facts AS f WHERE f.body IS NOT NULL A
 
 func droppableFacts(tx *sql.Tx, head int64, before time.Time) ([]int64, error) {
 	var oldest int64 // among the newest facts
-	if err := tx.QueryRow("SELECT min(at_ms) FROM facts WHERE seq > ?", head-retainFacts).Scan(&oldest); err != nil {
+	if err := tx.QueryRow("SELECT min(at_ms) FROM facts WHERE seq > ?",
+		head-retainFacts).Scan(&oldest); err != nil {
 		return nil, err
 	}
 	cutoff := min(before.UnixMilli(), oldest-retainFor.Milliseconds())
@@ -77,7 +81,8 @@ func dropBodies(tx *sql.Tx, seqs []int64) error {
 		if _, err := tx.Exec("UPDATE facts SET body = NULL WHERE seq = ?", seq); err != nil {
 			return err
 		}
-		// A delivery without its body cannot be tried again: tables made anew would not have it either.
+		// A delivery without its body cannot be tried again: tables made anew would not have it
+		// either.
 		if _, err := tx.Exec("DELETE FROM parked WHERE seq = ?", seq); err != nil {
 			return err
 		}

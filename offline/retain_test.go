@@ -17,7 +17,8 @@ import (
 
 const day = 24 * time.Hour
 
-// moreFacts appends facts that are not about anything, so that what came before is not among the newest any more.
+// moreFacts appends facts that are not about anything, so that what came before is not among the
+// newest any more.
 func moreFacts(t testing.TB, j *Journal, at time.Time) {
 	t.Helper()
 	var batch []payment.Fact
@@ -55,16 +56,22 @@ func TestRetain(t *testing.T) {
 		}
 		appendAll(t, j, facts...)
 	}
-	offered, acked := payment.Offered{Revision: 3, Status: payment.StatusApproved}, payment.Acknowledged{Revision: 3}
+	offered, acked := payment.Offered{Revision: 3, Status: payment.StatusApproved},
+		payment.Acknowledged{Revision: 3}
 	resolved := payment.Resolved{Outcome: payment.ResolvedApproved, By: "ann", Reason: "seen"}
 	sale("PACKED", paid("t", "PACKED", "1"), offered, acked)
 	sale("POWED", paid("t", "POWED", "2"), offered)
 	sale("PRUNNING", payment.Shown{By: "display"})
-	sale("PTWICE", paid("t", "PTWICE", "3"), paid("t", "PTWICE", "4"), payment.Acknowledged{Revision: 4})
-	sale("PSETTLED", paid("t", "PSETTLED", "5"), paid("t", "PSETTLED", "6"), resolved, payment.Acknowledged{Revision: 5})
-	parkedFacts := appendAll(t, j, x.fact("", parked("DELIVERY-OPEN")), x.fact("", parked("DELIVERY-OPENED")), x.fact("", parked("DELIVERY-CLOSED")))
-	opened := payment.Unmatched{Record: payment.Record{MerchantRef: "x"}, FromParked: parkedFacts[1].Seq}
-	closing := payment.Resolved{Outcome: payment.ResolvedNotPaid, By: "ann", Reason: "junk", Entry: parkedFacts[2].Seq}
+	sale("PTWICE", paid("t", "PTWICE", "3"), paid("t", "PTWICE", "4"),
+		payment.Acknowledged{Revision: 4})
+	sale("PSETTLED", paid("t", "PSETTLED", "5"), paid("t", "PSETTLED", "6"), resolved,
+		payment.Acknowledged{Revision: 5})
+	parkedFacts := appendAll(t, j, x.fact("", parked("DELIVERY-OPEN")),
+		x.fact("", parked("DELIVERY-OPENED")), x.fact("", parked("DELIVERY-CLOSED")))
+	opened := payment.Unmatched{Record: payment.Record{MerchantRef: "x"},
+		FromParked: parkedFacts[1].Seq}
+	closing := payment.Resolved{Outcome: payment.ResolvedNotPaid, By: "ann", Reason: "junk",
+		Entry: parkedFacts[2].Seq}
 	appendAll(t, j, x.fact("", opened), x.fact("", closing))
 	now := wall.Add(100 * day)
 	if n := retainAll(t, j, now); n != 0 {
@@ -111,8 +118,10 @@ func TestRetain(t *testing.T) {
 	file, err := os.ReadFile(path)
 	must(t, err)
 	for text, want := range map[string]bool{
-		"LINK-PACKED": false, "LINK-POWED": true, "LINK-PRUNNING": true, "LINK-PTWICE": true, "LINK-PSETTLED": false,
-		"REVMSVZFUlktT1BFTg": true, "REVMSVZFUlktT1BFTkVE": false, "REVMSVZFUlktQ0xPU0VE": false, // in base64
+		"LINK-PACKED": false, "LINK-POWED": true, "LINK-PRUNNING": true, "LINK-PTWICE": true,
+		"LINK-PSETTLED": false,
+		// in base64
+		"REVMSVZFUlktT1BFTg": true, "REVMSVZFUlktT1BFTkVE": false, "REVMSVZFUlktQ0xPU0VE": false,
 	} {
 		if bytes.Contains(file, []byte(text)) != want {
 			t.Errorf("%s in the file: %v", text, !want)
@@ -124,8 +133,9 @@ func TestRetain(t *testing.T) {
 func TestRetainWithAWrongClock(t *testing.T) {
 	const year = 365 * day
 	for _, tc := range []struct {
-		name                        string
-		sale, later, latest, newest time.Duration // when the sale, the next 1000 facts, 1000 more and the newest one were made, from wall on
+		name string
+		// when the sale, the next 1000 facts, 1000 more and the newest one were made, from wall on
+		sale, later, latest, newest time.Duration
 		before                      time.Duration
 		want                        int
 	}{
@@ -194,7 +204,8 @@ func TestRetainOnAFullDisk(t *testing.T) {
 	moreFacts(t, j, wall.Add(5*day))
 	moreFacts(t, j, wall.Add(100*day))
 	lift := limitFileSize(t, fileSize(t, path+"-wal"))
-	if n, _, err := j.Retain(wall.Add(50 * day)); n != 0 || !errors.Is(err, ErrFull) && !errors.Is(err, ErrIO) {
+	if n, _, err := j.Retain(wall.Add(50 * day)); n != 0 || !errors.Is(err, ErrFull) &&
+		!errors.Is(err, ErrIO) {
 		t.Error(n, err)
 	}
 	lift()
@@ -206,7 +217,8 @@ func TestRetainOnAFullDisk(t *testing.T) {
 	mustBeWhole(t, path)
 }
 
-// TestAnyHistorySurvivesRetention draws histories, drops what may be dropped at any time, and goes on.
+// TestAnyHistorySurvivesRetention draws histories, drops what may be dropped at any time, and goes
+// on.
 func TestAnyHistorySurvivesRetention(t *testing.T) {
 	dir := t.TempDir()
 	run := 0
@@ -224,7 +236,9 @@ func TestAnyHistorySurvivesRetention(t *testing.T) {
 			}
 			tx, err := j.writer.Begin()
 			must(t, err)
-			seqs, err := column[int64](tx, selectDroppable, 1000, 0, wall.Add(day).UnixMilli(), retainBatch) // as if all were old
+			// as if all were old
+			seqs, err := column[int64](tx, selectDroppable, 1000, 0, wall.Add(day).UnixMilli(),
+				retainBatch)
 			must(t, err, dropBodies(tx, seqs), tx.Commit())
 			for _, seq := range seqs {
 				checkDropped(rt, all, seq)

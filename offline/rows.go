@@ -14,7 +14,8 @@ var errHashLength = errors.New("a hash has not 32 bytes")
 func scanRecord(rows *sql.Rows) (r record, err error) {
 	var id, content sql.NullString
 	var bodyHash, hash sql.RawBytes
-	if err := rows.Scan(&r.seq, &id, &r.kind, &r.atMs, &r.boot, &r.upMs, &r.body, &bodyHash, &content, &hash); err != nil {
+	if err := rows.Scan(&r.seq, &id, &r.kind, &r.atMs, &r.boot, &r.upMs, &r.body, &bodyHash,
+		&content, &hash); err != nil {
 		return r, err
 	}
 	if len(bodyHash) != len(r.bodyHash) || len(hash) != len(r.hash) {
@@ -45,7 +46,8 @@ func selectRecords(q querier, clause string, args []any, fn func(*record) error)
 	return rows.Err()
 }
 
-// piece is how many facts are read at once: a long reading holds no snapshot that the write-ahead log would have to grow for.
+// piece is how many facts are read at once: a long reading holds no snapshot that the write-ahead
+// log would have to grow for.
 const piece = 500
 
 // eachRecord calls fn with the facts from one sequence to another (0 = the end), in order.
@@ -55,10 +57,11 @@ func eachRecord(q querier, from, to int64, fn func(*record) error) error {
 	}
 	for {
 		records := make([]record, 0, piece)
-		err := selectRecords(q, "WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ?", []any{from, to, piece}, func(r *record) error {
-			records = append(records, *r)
-			return nil
-		})
+		err := selectRecords(q, "WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ?",
+			[]any{from, to, piece}, func(r *record) error {
+				records = append(records, *r)
+				return nil
+			})
 		if err != nil || len(records) == 0 {
 			return err
 		}

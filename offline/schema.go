@@ -13,8 +13,8 @@ import (
 //go:embed schema/*.sql
 var schemaFiles embed.FS
 
-// projectionVersion is raised when the look-up tables, or the payment.Folder that they follow from, change: the next Open makes
-// them anew from the facts.
+// projectionVersion is raised when the look-up tables, or the payment.Folder that they follow from,
+// change: the next Open makes them anew from the facts.
 const projectionVersion = "2"
 
 // migration is one numbered file of schema/.
@@ -67,13 +67,15 @@ func readSchemaNumber(q querier) (n schemaNumber, err error) {
 func checkSchema(journal string, n schemaNumber, program int) error {
 	if n.version > program && n.compat > program {
 		return &Error{Kind: ErrSchemaNewer, Path: journal,
-			What: fmt.Sprintf("its schema is %d and needs a program of schema %d; this one has %d", n.version, n.compat, program),
+			What: fmt.Sprintf("its schema is %d and needs a program of schema %d; this one has %d",
+				n.version, n.compat, program),
 			Hint: "install the newer kiosk-agent again; the journal was not changed"}
 	}
 	return nil
 }
 
-// migrate brings the database up to the newest of these migrations, each in a transaction of its own.
+// migrate brings the database up to the newest of these migrations, each in a transaction of its
+// own.
 func migrate(db *sql.DB, journal string, all []migration) error {
 	n, err := readSchemaNumber(db)
 	if err != nil {
@@ -124,7 +126,8 @@ func lookupsCurrent(q querier) (bool, error) {
 
 // schemaObjects reads every table, index and trigger with its definition.
 func schemaObjects(q querier) (map[string]string, error) {
-	rows, err := q.Query("SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'")
+	rows, err := q.Query("SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema " +
+		"WHERE name NOT LIKE 'sqlite_stat%'")
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +143,8 @@ func schemaObjects(q querier) (map[string]string, error) {
 	return objects, rows.Err()
 }
 
-// grown is whether now is the definition before with columns added: ALTER TABLE puts them behind the last one and leaves the rest as it is.
+// grown is whether now is the definition before with columns added: ALTER TABLE puts them behind
+// the last one and leaves the rest as it is.
 func grown(before, now string) bool {
 	added := len(now) - len(before)
 	if added <= 0 || !strings.HasPrefix(before, "CREATE TABLE ") {
@@ -150,7 +154,8 @@ func grown(before, now string) bool {
 	for same < len(before) && before[same] == now[same] {
 		same++
 	}
-	// What was added may begin with what stands behind it, a comma for example: any of these places will do.
+	// What was added may begin with what stands behind it, a comma for example: any of these places
+	// will do.
 	for at := same; at > 0 && before[at:] == now[at+added:]; at-- {
 		if strings.HasPrefix(now[at:], ", ") {
 			return true

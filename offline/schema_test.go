@@ -17,7 +17,8 @@ import (
 
 var update = flag.Bool("update", false, "write testdata anew")
 
-// TestOldJournalsOpen opens a journal of each schema that was ever released: testdata/schema-N.db, made by sample.
+// TestOldJournalsOpen opens a journal of each schema that was ever released: testdata/schema-N.db,
+// made by sample.
 func TestOldJournalsOpen(t *testing.T) {
 	all, err := migrations(schemaFiles)
 	if err != nil {
@@ -44,7 +45,8 @@ func TestOldJournalsOpen(t *testing.T) {
 				t.Fatal(err)
 			}
 			j := open(t, Config{Path: path})
-			if p, ok, err := j.Payment("P1"); err != nil || !ok || p.Status != payment.StatusApproved || !p.Acknowledged {
+			if p, ok, err := j.Payment("P1"); err != nil || !ok ||
+				p.Status != payment.StatusApproved || !p.Acknowledged {
 				t.Errorf("%+v %v", p, err)
 			}
 			if ids, err := j.Owed("till-2"); err != nil || len(ids) != 1 || ids[0] != "P3" {
@@ -68,7 +70,8 @@ func TestMigrationsAreNumbered(t *testing.T) {
 	}{
 		{"two", fstest.MapFS{"schema/0001_a.sql": file("a"), "schema/0002_b.sql": file("b")}, 2},
 		{"a gap", fstest.MapFS{"schema/0001_a.sql": file("a"), "schema/0003_b.sql": file("b")}, 0},
-		{"the same number twice", fstest.MapFS{"schema/0001_a.sql": file("a"), "schema/0001_b.sql": file("b")}, 0},
+		{"the same number twice", fstest.MapFS{"schema/0001_a.sql": file("a"),
+			"schema/0001_b.sql": file("b")}, 0},
 		{"no number", fstest.MapFS{"schema/a.sql": file("a")}, 0},
 	} {
 		all, err := migrations(tc.files)
@@ -87,7 +90,8 @@ func TestMigrateForward(t *testing.T) {
 	next := len(all) + 1
 	db := openWriter(path)
 	defer db.Close()
-	bad := append(all[:len(all):len(all)], migration{next, "CREATE TABLE more (x) STRICT; CREATE TABLE facts (x)"})
+	bad := append(all[:len(all):len(all)],
+		migration{next, "CREATE TABLE more (x) STRICT; CREATE TABLE facts (x)"})
 	if err := migrate(db, path, bad); err == nil {
 		t.Fatal("a migration that fails was accepted")
 	}
@@ -98,7 +102,8 @@ func TestMigrateForward(t *testing.T) {
 	if objects, err := schemaObjects(db); err != nil || objects["table more"] != "" {
 		t.Error("half a migration stayed", err)
 	}
-	good := append(all[:len(all):len(all)], migration{next, "CREATE TABLE more (x TEXT) STRICT; ALTER TABLE payments ADD COLUMN more INTEGER NOT NULL DEFAULT 0"})
+	good := append(all[:len(all):len(all)], migration{next, "CREATE TABLE more (x TEXT) " +
+		"STRICT; ALTER TABLE payments ADD COLUMN more INTEGER NOT NULL DEFAULT 0"})
 	for range 2 {
 		if err := migrate(db, path, good); err != nil {
 			t.Fatal(err)
@@ -108,7 +113,8 @@ func TestMigrateForward(t *testing.T) {
 		t.Errorf("schema %+v %v", n, err)
 	}
 	db.Close()
-	// The change was additive, so this program still opens, writes, verifies and backs up the journal.
+	// The change was additive, so this program still opens, writes, verifies and backs up the
+	// journal.
 	j := open(t, Config{Path: path})
 	appendAll(t, j, (&fixture{}).fact("", payment.Gap{Reason: "x"}))
 	if _, err := Backup(path, filepath.Join(t.TempDir(), "backup"), nil); err != nil {
@@ -122,7 +128,8 @@ func TestNewerSchemaIsLeftAlone(t *testing.T) {
 	path, _ := sample(t)
 	tamper(t, path, "PRAGMA user_version = 99", "UPDATE meta SET value = '98' WHERE key = 'compat'")
 	before := snapshot(t, path)
-	if _, err := Open(Config{Path: path, Create: true}); !errors.Is(err, ErrSchemaNewer) || !strings.Contains(err.Error(), "99") {
+	if _, err := Open(Config{Path: path, Create: true}); !errors.Is(err, ErrSchemaNewer) ||
+		!strings.Contains(err.Error(), "99") {
 		t.Error(err)
 	}
 	if _, err := OpenReadOnly(path); !errors.Is(err, ErrSchemaNewer) {
@@ -137,11 +144,13 @@ func TestNewerSchemaIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestLookupTablesAreMadeAnew: after a change of the program that they follow from, and where they differ from the facts.
+// TestLookupTablesAreMadeAnew: after a change of the program that they follow from, and where they
+// differ from the facts.
 func TestLookupTablesAreMadeAnew(t *testing.T) {
 	path, _ := sample(t)
 	for _, tc := range []struct{ name, sql, why string }{
-		{"another version", "UPDATE meta SET value = '7' WHERE key = 'projection'; DELETE FROM payments; DELETE FROM parked", "version 7"},
+		{"another version", "UPDATE meta SET value = '7' WHERE key = 'projection'; DELETE FROM " +
+			"payments; DELETE FROM parked", "version 7"},
 		{"a row differs", "UPDATE payments SET owed = 0, unsettled = 0 WHERE id = 'P3'", "P3"},
 		{"a row is gone", "DELETE FROM payments WHERE id = 'P2'", "P2"},
 		{"a row is of nobody", "UPDATE payments SET id = 'P9' WHERE id = 'P2'", "P2"},
@@ -167,7 +176,8 @@ func FuzzOpen(f *testing.F) {
 	}
 	flipped := append([]byte(nil), b...)
 	flipped[len(b)/2] ^= 0xff
-	seeds := [][]byte{b, flipped, b[:4096], b[:100], b[:len(b)-1], []byte("SQLite format 3\x00 and then nothing"), []byte("x"), make([]byte, 4096)}
+	seeds := [][]byte{b, flipped, b[:4096], b[:100], b[:len(b)-1],
+		[]byte("SQLite format 3\x00 and then nothing"), []byte("x"), make([]byte, 4096)}
 	if len(seeds) == 0 || len(b) < 4096 {
 		f.Fatal("no seeds")
 	}
@@ -188,8 +198,10 @@ func FuzzOpen(f *testing.F) {
 			t.Error("a journal together with an error")
 		}
 		after, rerr := os.ReadFile(path)
-		if _, ok := errors.AsType[*Error](err); !ok || rerr != nil || string(after) != string(data) {
-			t.Errorf("refused with %v; the file was changed: %v (%v)", err, string(after) != string(data), rerr)
+		if _, ok := errors.AsType[*Error](err); !ok || rerr != nil ||
+			string(after) != string(data) {
+			t.Errorf("refused with %v; the file was changed: %v (%v)", err,
+				string(after) != string(data), rerr)
 		}
 	})
 }

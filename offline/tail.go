@@ -13,8 +13,9 @@ const (
 	defaultBudget = 500 * time.Millisecond
 )
 
-// checkTail checks at Open what can be checked in bounded time and without writing: the file's structure as far as the budget
-// lets it, and the chain and the bodies of the newest facts. It returns the payments that these are about.
+// checkTail checks at Open what can be checked in bounded time and without writing: the file's
+// structure as far as the budget lets it, and the chain and the bodies of the newest facts. It
+// returns the payments that these are about.
 func (j *Journal) checkTail() (touched map[string]bool, err error) {
 	if err := j.quickCheck(); err != nil {
 		return nil, err
@@ -67,7 +68,8 @@ func (j *Journal) sameAsFacts(id string) (bool, error) {
 	if l == nil || !l.folder.Seen() {
 		return false, damaged(j.path, "payment "+id+" does not begin with requested", "")
 	}
-	row, err := scanLookup(j.writer.QueryRow("SELECT "+lookupColumns+" FROM payments WHERE id = ?", id))
+	row, err := scanLookup(j.writer.QueryRow("SELECT "+lookupColumns+" FROM payments WHERE id = ?",
+		id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

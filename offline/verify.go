@@ -27,11 +27,13 @@ type Report struct {
 
 const maxProblems = 100
 
-// Verify checks the whole journal as it was when the call began: every fact's hash and body, that no sequence is missing, that
-// every kind can be read, that the look-up tables say what the facts say (unless they are of another version: then the next Open makes
-// them anew), that the schema with its append-only triggers is as the program made it, and the file's structure. It finds any altered,
-// reordered or removed fact, except facts removed at the very end: only VerifyAgainst sees those. progress, when not nil, is called from
-// time to time. The error is about reading, not about what was found.
+// Verify checks the whole journal as it was when the call began: every fact's hash and body, that
+// no sequence is missing, that every kind can be read, that the look-up tables say what the facts
+// say (unless they are of another version: then the next Open makes them anew), that the schema
+// with its append-only triggers is as the program made it, and the file's structure. It finds any
+// altered, reordered or removed fact, except facts removed at the very end: only VerifyAgainst sees
+// those. progress, when not nil, is called from time to time. The error is about reading, not about
+// what was found.
 func (r *Reader) Verify(progress func(done, total int64)) (Report, error) {
 	return r.verify(true, progress)
 }
@@ -55,14 +57,16 @@ func (r *Reader) verify(lookups bool, progress func(done, total int64)) (Report,
 		}
 	}
 	if v.more > 0 {
-		v.report.Problems = append(v.report.Problems, Problem{0, fmt.Sprintf("and %d more", v.more)})
+		v.report.Problems = append(v.report.Problems,
+			Problem{0, fmt.Sprintf("and %d more", v.more)})
 	}
 	return v.report, nil
 }
 
-// VerifyAgainst is Verify, and compares the journal with a head of it that was remembered elsewhere: then facts removed at the
-// end, an older copy and another journal show too.
-func (r *Reader) VerifyAgainst(known payment.Head, progress func(done, total int64)) (Report, error) {
+// VerifyAgainst is Verify, and compares the journal with a head of it that was remembered
+// elsewhere: then facts removed at the end, an older copy and another journal show too.
+func (r *Reader) VerifyAgainst(known payment.Head, progress func(done, total int64)) (Report,
+	error) {
 	report, err := r.Verify(progress)
 	if err != nil {
 		return report, err
@@ -74,12 +78,16 @@ func (r *Reader) VerifyAgainst(known payment.Head, progress func(done, total int
 	}
 	switch {
 	case known.JournalID != r.id:
-		report.Problems = append(report.Problems, Problem{0, "the known head is of another journal"})
+		report.Problems = append(report.Problems,
+			Problem{0, "the known head is of another journal"})
 	case !ok:
 		report.Problems = append(report.Problems, Problem{0, fmt.Sprintf(
-			"fact %d was there before; the journal ends at %d: facts were removed at the end, or this is an older copy", known.Seq, report.Head.Seq)})
+			"fact %d was there before; the journal ends at %d: facts were removed at the end, "+
+				"or this is an older copy", known.Seq, report.Head.Seq)})
 	case hash != known.Hash:
-		report.Problems = append(report.Problems, Problem{known.Seq, "its hash was another before: the journal was made anew from here or earlier"})
+		report.Problems = append(report.Problems,
+			Problem{known.Seq,
+				"its hash was another before: the journal was made anew from here or earlier"})
 	}
 	return report, nil
 }
@@ -135,14 +143,17 @@ type walk struct {
 func (w *walk) check(r *record) (f payment.Fact, problems []string) {
 	switch {
 	case r.seq > w.next:
-		problems = append(problems, fmt.Sprintf("facts %d to %d before it are missing", w.next, r.seq-1))
+		problems = append(problems, fmt.Sprintf("facts %d to %d before it are missing", w.next,
+			r.seq-1))
 	case r.link(w.prev) != r.hash:
-		problems = append(problems, "it or its place was altered: its hash does not follow from the fact before it")
+		problems = append(problems,
+			"it or its place was altered: its hash does not follow from the fact before it")
 	}
 	w.next, w.prev = r.seq+1, r.hash
 	kind := payment.Kind(r.kind)
 	if r.body == nil && !droppable(kind) {
-		return f, append(problems, "its body is gone, and retention never drops that of "+fmt.Sprintf("%.40q", r.kind))
+		return f, append(problems, "its body is gone, and retention never drops that of "+
+			fmt.Sprintf("%.40q", r.kind))
 	}
 	if r.body != nil && sha256.Sum256(r.body) != r.bodyHash {
 		problems = append(problems, "its body was altered")
@@ -159,8 +170,10 @@ func (w *walk) check(r *record) (f payment.Fact, problems []string) {
 
 // payments compares the look-up rows with the facts, some at a time, each time in one snapshot.
 func (v *verifier) payments() error {
-	orphans, err := column[int64](v.r.db, `SELECT seq FROM facts AS f WHERE seq <= ? AND payment IS NOT NULL AND (kind = 'requested'
-		AND seq NOT IN (SELECT first_seq FROM payments) OR payment NOT IN (SELECT id FROM payments)) ORDER BY seq LIMIT 20`, v.head.seq)
+	orphans, err := column[int64](v.r.db,
+		`SELECT seq FROM facts AS f WHERE seq <= ? AND payment IS NOT NULL AND (kind = 'requested'
+		AND seq NOT IN (SELECT first_seq FROM payments) OR payment NOT IN (SELECT id FROM payments)) ORDER BY seq LIMIT 20`,
+		v.head.seq)
 	if err != nil {
 		return err
 	}
@@ -195,14 +208,16 @@ func (v *verifier) somePayments(after int64) (next int64, err error) {
 		case l == nil || !l.folder.Seen():
 			v.problem(row.firstSeq, "the look-up table has a payment here that no fact requested")
 		case l.row != row:
-			v.problem(row.firstSeq, "the look-up table says something else about this payment than its facts")
+			v.problem(row.firstSeq,
+				"the look-up table says something else about this payment than its facts")
 		}
 	}
 	return rows[len(rows)-1].firstSeq, nil
 }
 
 func lookups(tx *sql.Tx, after int64, limit int) ([]lookup, error) {
-	rows, err := tx.Query("SELECT "+lookupColumns+" FROM payments WHERE first_seq > ? ORDER BY first_seq LIMIT ?", after, limit)
+	rows, err := tx.Query("SELECT "+lookupColumns+
+		" FROM payments WHERE first_seq > ? ORDER BY first_seq LIMIT ?", after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +233,8 @@ func lookups(tx *sql.Tx, after int64, limit int) ([]lookup, error) {
 	return all, rows.Err()
 }
 
-// schema compares every table, index and trigger with what the migrations make. A newer program may have added some, and columns.
+// schema compares every table, index and trigger with what the migrations make. A newer program may
+// have added some, and columns.
 func (v *verifier) schema() error {
 	all, err := migrations(schemaFiles)
 	if err != nil {

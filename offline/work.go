@@ -14,7 +14,10 @@ func (r *Reader) Proved() (endpoint string, err error) {
 }
 
 // Recovered is the newest recovered fact; ok is false when there is none.
-func (r *Reader) Recovered() (payment.Recovered, bool, error) { return newest[payment.Recovered](r) }
+func (r *Reader) Recovered() (payment.Recovered, bool,
+	error) {
+	return newest[payment.Recovered](r)
+}
 
 const newestClause = "WHERE payment IS NULL AND kind = ? ORDER BY seq DESC LIMIT 1"
 
@@ -30,10 +33,12 @@ func newest[T payment.Data](r *Reader) (d T, ok bool, err error) {
 
 // Watched are the ids of the newest final payments, at most limit of them, newest first.
 func (r *Reader) Watched(limit int) ([]string, error) {
-	return r.many("SELECT id FROM payments WHERE final = 1 ORDER BY first_seq DESC LIMIT ?", max(limit, 0))
+	return r.many("SELECT id FROM payments WHERE final = 1 ORDER BY first_seq DESC LIMIT ?",
+		max(limit, 0))
 }
 
-// A payment that staff have resolved is work again only when later evidence contradicts them: then needs_staff is 1.
+// A payment that staff have resolved is work again only when later evidence contradicts them: then
+// needs_staff is 1.
 const (
 	workNeeded  = "SELECT first_seq FROM payments WHERE needs_staff = 1"
 	workOwed    = "SELECT first_seq FROM payments WHERE owed = 1 AND needs_staff = 0 AND resolution = ''"
@@ -41,8 +46,9 @@ const (
 		UNION SELECT seq FROM unmatched WHERE closed_by IS NULL ORDER BY 1`
 )
 
-// Work is everything that staff must do: first the payments that need them or whose outcome is owed, then the unmatched records
-// and the parked deliveries that nobody has closed; each group oldest first.
+// Work is everything that staff must do: first the payments that need them or whose outcome is
+// owed, then the unmatched records and the parked deliveries that nobody has closed; each group
+// oldest first.
 func (r *Reader) Work() ([]payment.WorkItem, error) {
 	tx, err := r.db.Begin() // one snapshot, as in list
 	if err != nil {
@@ -54,7 +60,8 @@ func (r *Reader) Work() ([]payment.WorkItem, error) {
 		return items, nil
 	}
 	if current, cerr := lookupsCurrent(tx); cerr == nil && !current {
-		return nil, &Error{Kind: ErrIO, Path: r.path, What: "it was last written by an older version",
+		return nil, &Error{Kind: ErrIO, Path: r.path,
+			What: "it was last written by an older version",
 			Hint: "start the agent once: it brings the journal up to date"}
 	}
 	return nil, r.reading("make the worklist", err)
@@ -97,7 +104,8 @@ func work(tx *sql.Tx) ([]payment.WorkItem, error) {
 	return items, nil
 }
 
-// Entry is the unmatched or parked fact with this sequence, open or closed; ok is false when that is no such fact.
+// Entry is the unmatched or parked fact with this sequence, open or closed; ok is false when that
+// is no such fact.
 func (r *Reader) Entry(seq int64) (f payment.Fact, ok bool, err error) {
 	facts, err := selectFacts(r.db, "WHERE seq = ? AND kind IN ('parked', 'unmatched')", seq)
 	if err != nil || len(facts) == 0 {

@@ -13,8 +13,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// TestWorkFollowsFromFacts draws histories of payments and of entries that belong to none, with restarts and look-up tables made
-// anew, and compares each look-up with what the list of all facts says.
+// TestWorkFollowsFromFacts draws histories of payments and of entries that belong to none, with
+// restarts and look-up tables made anew, and compares each look-up with what the list of all facts
+// says.
 func TestWorkFollowsFromFacts(t *testing.T) {
 	dir := t.TempDir()
 	run := 0
@@ -69,16 +70,21 @@ func drawFact(t *rapid.T, x *fixture, before []payment.Fact) payment.Fact {
 	case 0:
 		return x.fact("", parked(name("parked", n)))
 	case 1:
-		return x.fact("", payment.Unmatched{Source: "webhook", Record: payment.Record{MerchantRef: name("K001TEST-", n)}, FromParked: from})
+		return x.fact("", payment.Unmatched{Source: "webhook",
+			Record: payment.Record{MerchantRef: name("K001TEST-", n)}, FromParked: from})
 	case 2:
 		if len(toClose) > 0 {
 			entry := rapid.SampledFrom(toClose).Draw(t, "entry")
-			return x.fact("", payment.Resolved{Outcome: payment.ResolvedNotPaid, By: "ann", Reason: "junk", Entry: entry})
+			return x.fact("", payment.Resolved{Outcome: payment.ResolvedNotPaid, By: "ann",
+				Reason: "junk", Entry: entry})
 		}
 		return x.fact("", payment.ClockOffset{Offset: payment.Millis(n)})
 	case 3:
-		return x.fact("", rapid.SampledFrom([]payment.Data{payment.Gap{Reason: "x"}, payment.ClockOffset{Offset: payment.Millis(n)},
-			payment.QueryProved{Endpoint: name("https://gateway.test/", n)}, payment.Recovered{By: name("ann", n), Lost: payment.Head{Seq: 9}}}).Draw(t, "journal"))
+		return x.fact("", rapid.SampledFrom(
+			[]payment.Data{payment.Gap{Reason: "x"}, payment.ClockOffset{Offset: payment.Millis(n)},
+				payment.QueryProved{Endpoint: name("https://gateway.test/", n)},
+				payment.Recovered{By: name("ann", n), Lost: payment.Head{Seq: 9}}}).Draw(t,
+			"journal"))
 	default:
 		d := drawData(t, id, has(before, id))
 		if p, ok := d.(payment.Notified); ok {
@@ -161,9 +167,11 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 func TestEntriesAreClosedOnce(t *testing.T) {
 	j, path := fresh(t)
 	x := &fixture{}
-	facts := appendAll(t, j, x.fact("", parked("a")), x.fact("", payment.Unmatched{Source: "webhook"}), x.fact("P1", requested("till-1", "R1")))
+	facts := appendAll(t, j, x.fact("", parked("a")),
+		x.fact("", payment.Unmatched{Source: "webhook"}), x.fact("P1", requested("till-1", "R1")))
 	closing := func(entry int64) payment.Fact {
-		return x.fact("", payment.Resolved{Outcome: payment.ResolvedNotPaid, By: "ann", Reason: "junk", Entry: entry})
+		return x.fact("", payment.Resolved{Outcome: payment.ResolvedNotPaid, By: "ann",
+			Reason: "junk", Entry: entry})
 	}
 	for _, entry := range []int64{3, 4, 99, -1} {
 		if err := j.Append([]payment.Fact{closing(entry)}, nil); !errors.Is(err, ErrInvalid) {
@@ -181,7 +189,8 @@ func TestEntriesAreClosedOnce(t *testing.T) {
 	}
 	for seq := int64(0); seq <= 7; seq++ {
 		f, ok, err := j.Entry(seq)
-		if want := seq == 1 || seq == 2; err != nil || ok != want || ok && !cmp.Equal(f, facts[seq-1]) {
+		if want := seq == 1 || seq == 2; err != nil || ok != want || ok &&
+			!cmp.Equal(f, facts[seq-1]) {
 			t.Errorf("entry %d: %+v %v %v", seq, f, ok, err)
 		}
 	}
@@ -210,13 +219,15 @@ func TestWorkOfAnOlderVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if e, ok := errors.AsType[*Error](func() error { _, err := r.Work(); return err }()); !ok || e.Hint != "start the agent once: it brings the journal up to date" {
+	if e, ok := errors.AsType[*Error](func() error { _, err := r.Work(); return err }()); !ok ||
+		e.Hint != "start the agent once: it brings the journal up to date" {
 		t.Error(e)
 	}
 	if endpoint, err := r.Proved(); err != nil || endpoint != "" {
 		t.Error(endpoint, err)
 	}
-	if report, err := r.Verify(nil); err != nil || len(report.Problems) > 0 || report.Payments != 3 {
+	if report, err := r.Verify(nil); err != nil || len(report.Problems) > 0 ||
+		report.Payments != 3 {
 		t.Errorf("%+v %v", report, err)
 	}
 }

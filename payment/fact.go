@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Kind names what a fact says. The set is closed; docs/ARCHITECTURE.md lists which part of the agent produces which.
+// Kind names what a fact says. The set is closed; docs/ARCHITECTURE.md lists which part of the
+// agent produces which.
 type Kind string
 
 // Facts about one payment.
@@ -45,14 +46,16 @@ const (
 	KindQueryProved Kind = "query_proved"
 )
 
-// Fact is one line of the journal. The journal gives Seq when it commits the fact; nothing is changed afterwards.
+// Fact is one line of the journal. The journal gives Seq when it commits the fact; nothing is
+// changed afterwards.
 type Fact struct {
-	Seq     int64         // position in the journal, from 1; "newest" and "oldest" mean this
-	Payment string        // the payment's ULID; "" for a fact about the journal
-	At      time.Time     // wall clock, UTC, milliseconds: for people, never for a decision
-	Boot    string        // boot id of the machine when the fact was made
-	Up      time.Duration // boot clock (runs through suspend), milliseconds: every deadline and window is counted on it
-	Data    Data
+	Seq     int64     // position in the journal, from 1; "newest" and "oldest" mean this
+	Payment string    // the payment's ULID; "" for a fact about the journal
+	At      time.Time // wall clock, UTC, milliseconds: for people, never for a decision
+	Boot    string    // boot id of the machine when the fact was made
+	// boot clock (runs through suspend), milliseconds: every deadline and window is counted on it
+	Up   time.Duration
+	Data Data
 }
 
 // Kind is the kind of the fact's data.
@@ -70,47 +73,56 @@ func (m Millis) Duration() time.Duration { return time.Duration(m) * time.Millis
 // ToMillis rounds down to whole milliseconds.
 func ToMillis(d time.Duration) Millis { return Millis(d / time.Millisecond) }
 
-// Policy is what was in force when the payment was requested, so that a later change of configuration cannot change its outcome.
+// Policy is what was in force when the payment was requested, so that a later change of
+// configuration cannot change its outcome.
 type Policy struct {
-	Query          bool   `json:"query"`           // a transaction query is configured
-	FinishDeclined bool   `json:"finish_declined"` // DECLINED or EXPIRED ends the payment (mode qr) instead of one attempt (mode link)
+	Query bool `json:"query"` // a transaction query is configured
+	// DECLINED or EXPIRED ends the payment (mode qr) instead of one attempt (mode link)
+	FinishDeclined bool   `json:"finish_declined"`
 	Settle         Millis `json:"settle_ms"`
 	AnswerWithin   Millis `json:"answer_within_ms"`
 	Watch          Millis `json:"watch_ms"`
 }
 
-// The data of each kind. A field's JSON name is part of the journal's format: add fields, never rename one.
+// The data of each kind. A field's JSON name is part of the journal's format: add fields, never
+// rename one.
 type (
 	// Requested opens a payment: it is committed before anything leaves the device.
 	Requested struct {
-		Till        string    `json:"till"`
-		Reference   string    `json:"reference"`
-		MerchantRef string    `json:"merchant_ref"`
-		Money       Money     `json:"money"`
-		Schemes     []string  `json:"schemes,omitempty"`
-		Description string    `json:"description,omitempty"`
-		Provider    string    `json:"provider"`
-		Mode        string    `json:"mode"`
-		DeadlineUp  Millis    `json:"deadline_up_ms"` // boot clock; valid in the fact's own boot only
-		DeadlineAt  time.Time `json:"deadline_at"`    // wall clock, for people
-		Policy      Policy    `json:"policy"`
-		Line        *Line     `json:"line,omitempty"` // from a till on an ECR line
+		Till        string   `json:"till"`
+		Reference   string   `json:"reference"`
+		MerchantRef string   `json:"merchant_ref"`
+		Money       Money    `json:"money"`
+		Schemes     []string `json:"schemes,omitempty"`
+		Description string   `json:"description,omitempty"`
+		Provider    string   `json:"provider"`
+		Mode        string   `json:"mode"`
+		// boot clock; valid in the fact's own boot only
+		DeadlineUp Millis    `json:"deadline_up_ms"`
+		DeadlineAt time.Time `json:"deadline_at"` // wall clock, for people
+		Policy     Policy    `json:"policy"`
+		Line       *Line     `json:"line,omitempty"` // from a till on an ECR line
 	}
 	// MintSent says that a remote mint is about to leave; it is never sent again.
 	MintSent struct {
-		Scheme string `json:"scheme,omitempty"` // the wallet that the code is for, where it is for one
+		// the wallet that the code is for, where it is for one
+		Scheme string `json:"scheme,omitempty"`
 	}
 	// MintFailed says that no link or code came to be.
 	MintFailed struct {
-		Reason  string `json:"reason"` // "mint_failed"; before anything was asked of the gateway: "cancelled", "not_chosen", "not_ready", "display_lost"
+		// "mint_failed"; before anything was asked of the gateway: "cancelled", "not_chosen",
+		// "not_ready", "display_lost"
+		Reason  string `json:"reason"`
 		Message string `json:"message"`
 	}
 	// Minted holds what the customer scans.
 	Minted struct {
 		Payload     string `json:"payload"`
 		ProviderRef string `json:"provider_ref,omitempty"`
-		DeadlineUp  Millis `json:"deadline_up_ms,omitempty"` // boot clock of the boot of mint_sent: the gateway's own end, where it is sooner
-		Link        bool   `json:"link,omitempty"`           // a link in place of the gateway's code: for every scheme, not for the one of mint_sent
+		// boot clock of the boot of mint_sent: the gateway's own end, where it is sooner
+		DeadlineUp Millis `json:"deadline_up_ms,omitempty"`
+		// a link in place of the gateway's code: for every scheme, not for the one of mint_sent
+		Link bool `json:"link,omitempty"`
 	}
 	// Shown says that a display confirmed this payment.
 	Shown struct {
@@ -144,7 +156,8 @@ type (
 		Delivery   string `json:"delivery,omitempty"`    // the relay's id of the delivery
 		FromParked int64  `json:"from_parked,omitempty"` // Seq of the parked fact that now opened
 	}
-	// QueryEmpty says that a query answered and reported no PAY SUCCESS (a 404 only after a proven good answer).
+	// QueryEmpty says that a query answered and reported no PAY SUCCESS (a 404 only after a proven
+	// good answer).
 	QueryEmpty struct {
 		HTTPStatus int `json:"http_status"`
 		Records    int `json:"records"`
@@ -153,10 +166,11 @@ type (
 	QueryFailed struct {
 		Reason string `json:"reason"`
 	}
-	// Undecided says that deadline or cancel plus answer_within has passed without evidence either way.
+	// Undecided says that deadline or cancel plus answer_within has passed without evidence either
+	// way.
 	Undecided struct{}
-	// Offered says that this revision is being told to the till: it is committed first. On an ECR line every transmission is one,
-	// with the very bytes that go out.
+	// Offered says that this revision is being told to the till: it is committed first. On an ECR
+	// line every transmission is one, with the very bytes that go out.
 	Offered struct {
 		Revision int64  `json:"revision"`
 		Status   Status `json:"status"`
@@ -166,11 +180,11 @@ type (
 	Acknowledged struct {
 		Revision int64 `json:"revision"`
 	}
-	// Superseded says that the till on this ECR line asked for another sale while the response to this one was still due: it is not
-	// given unasked any more, also after a restart.
+	// Superseded says that the till on this ECR line asked for another sale while the response to
+	// this one was still due: it is not given unasked any more, also after a restart.
 	Superseded struct{}
-	// Resolved is what staff found out. It never changes the status. As a fact about the journal it closes an entry of the worklist
-	// that belongs to no payment: an unmatched or a parked fact.
+	// Resolved is what staff found out. It never changes the status. As a fact about the journal it
+	// closes an entry of the worklist that belongs to no payment: an unmatched or a parked fact.
 	Resolved struct {
 		Outcome string `json:"outcome"` // ResolvedApproved or ResolvedNotPaid
 		By      string `json:"by"`
@@ -189,8 +203,9 @@ type (
 		Reason   string   `json:"reason"`
 		Delivery string   `json:"delivery,omitempty"`
 		Envelope Envelope `json:"envelope"`
-		Cut      bool     `json:"cut,omitempty"` // over the cap: the content was dropped, its hash and the delivery's id remain
-		Hash     string   `json:"hash"`          // Envelope.Content() before any cut
+		// over the cap: the content was dropped, its hash and the delivery's id remain
+		Cut  bool   `json:"cut,omitempty"`
+		Hash string `json:"hash"` // Envelope.Content() before any cut
 	}
 	// Gap says that the relay may have lost or skipped deliveries.
 	Gap struct {
@@ -200,14 +215,15 @@ type (
 	ClockOffset struct {
 		Offset Millis `json:"offset_ms"`
 	}
-	// Recovered says that staff accepted this journal in place of one whose head the relay remembered.
+	// Recovered says that staff accepted this journal in place of one whose head the relay
+	// remembered.
 	Recovered struct {
 		Reason string `json:"reason"`
 		By     string `json:"by"`
 		Lost   Head   `json:"lost"` // the head that is given up
 	}
-	// QueryProved says that the transaction query at this endpoint has returned a record that could be read: from now on a 404 of
-	// the same endpoint means that there is none.
+	// QueryProved says that the transaction query at this endpoint has returned a record that could
+	// be read: from now on a 404 of the same endpoint means that there is none.
 	QueryProved struct {
 		Endpoint string `json:"endpoint"` // Gateway.Endpoint
 	}
@@ -256,23 +272,31 @@ func (QueryProved) Kind() Kind     { return KindQueryProved }
 
 // decoders has one entry for each kind; the table is never written after its creation.
 var decoders = map[Kind]func([]byte) (Data, error){
-	KindRequested: decode[Requested], KindMintSent: decode[MintSent], KindMintFailed: decode[MintFailed], KindMinted: decode[Minted],
+	KindRequested: decode[Requested], KindMintSent: decode[MintSent],
+	KindMintFailed: decode[MintFailed], KindMinted: decode[Minted],
 	KindShown: decode[Shown], KindOpened: decode[Opened], KindDisplayLost: decode[DisplayLost],
-	KindCancelRequested: decode[CancelRequested], KindDeadlinePassed: decode[DeadlinePassed], KindWithdrawn: decode[Withdrawn],
-	KindPathProved: decode[PathProved], KindNotified: decode[Notified], KindQueryEmpty: decode[QueryEmpty],
-	KindQueryFailed: decode[QueryFailed], KindUndecided: decode[Undecided], KindOffered: decode[Offered],
-	KindAcknowledged: decode[Acknowledged], KindSuperseded: decode[Superseded], KindResolved: decode[Resolved], KindUnmatched: decode[Unmatched],
-	KindParked: decode[Parked], KindGap: decode[Gap], KindClockOffset: decode[ClockOffset], KindRecovered: decode[Recovered],
+	KindCancelRequested: decode[CancelRequested], KindDeadlinePassed: decode[DeadlinePassed],
+	KindWithdrawn:  decode[Withdrawn],
+	KindPathProved: decode[PathProved], KindNotified: decode[Notified],
+	KindQueryEmpty:  decode[QueryEmpty],
+	KindQueryFailed: decode[QueryFailed], KindUndecided: decode[Undecided],
+	KindOffered:      decode[Offered],
+	KindAcknowledged: decode[Acknowledged], KindSuperseded: decode[Superseded],
+	KindResolved: decode[Resolved], KindUnmatched: decode[Unmatched],
+	KindParked: decode[Parked], KindGap: decode[Gap], KindClockOffset: decode[ClockOffset],
+	KindRecovered:   decode[Recovered],
 	KindQueryProved: decode[QueryProved],
 }
 
-// EncodeData is the canonical form of a fact's data: the very bytes that the journal stores and hashes.
+// EncodeData is the canonical form of a fact's data: the very bytes that the journal stores and
+// hashes.
 func EncodeData(d Data) ([]byte, error) { return json.Marshal(d) }
 
 // ErrFact is what every fact that cannot be read wraps.
 var ErrFact = errors.New("unreadable fact")
 
-// DecodeData reads what EncodeData wrote. Unknown kinds are an error; unknown fields are not (the next release may add some).
+// DecodeData reads what EncodeData wrote. Unknown kinds are an error; unknown fields are not (the
+// next release may add some).
 func DecodeData(k Kind, body []byte) (Data, error) {
 	dec, ok := decoders[k]
 	if !ok {
@@ -297,8 +321,8 @@ func decode[T Data](body []byte) (Data, error) {
 	return v, nil
 }
 
-// Content identifies what a fact that came from outside says, so that a delivery repeated after a gap becomes no second fact;
-// "" for facts of our own making.
+// Content identifies what a fact that came from outside says, so that a delivery repeated after a
+// gap becomes no second fact; "" for facts of our own making.
 func Content(d Data) string {
 	switch d := d.(type) {
 	case Notified:

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Folder computes a Payment from its facts, one at a time and in journal order. The zero Folder has seen nothing.
+// Folder computes a Payment from its facts, one at a time and in journal order. The zero Folder has
+// seen nothing.
 type Folder struct {
 	p            Payment
 	e            Evidence
@@ -36,14 +37,16 @@ func Fold(facts []Fact) (p Payment, ok bool) {
 func (f *Folder) Payment() Payment {
 	p := f.p
 	p.Flags, p.Attempts = slices.Clone(p.Flags), slices.Clone(p.Attempts)
-	p.Schemes, p.Transactions, p.Sent = slices.Clone(p.Schemes), slices.Clone(p.Transactions), slices.Clone(p.Sent)
+	p.Schemes, p.Transactions, p.Sent = slices.Clone(p.Schemes), slices.Clone(p.Transactions),
+		slices.Clone(p.Sent)
 	return p
 }
 
 // Seen reports whether the payment has been requested.
 func (f *Folder) Seen() bool { return f.seen }
 
-// Add takes the payment's next fact. Facts before requested, and facts about the journal, are ignored.
+// Add takes the payment's next fact. Facts before requested, and facts about the journal, are
+// ignored.
 func (f *Folder) Add(fact Fact) {
 	if r, ok := fact.Data.(Requested); ok && !f.seen {
 		f.open(fact, r)
@@ -75,8 +78,10 @@ func (f *Folder) open(fact Fact, r Requested) {
 	f.seen = true
 	f.e.Finish = r.Policy.FinishDeclined
 	f.p = Payment{
-		ID: fact.Payment, Till: r.Till, Reference: r.Reference, MerchantRef: r.MerchantRef, Money: r.Money,
-		Status: StatusCreated, Revision: 1, Provider: r.Provider, CreatedAt: fact.At, DeadlineAt: r.DeadlineAt,
+		ID: fact.Payment, Till: r.Till, Reference: r.Reference, MerchantRef: r.MerchantRef,
+		Money:  r.Money,
+		Status: StatusCreated, Revision: 1, Provider: r.Provider, CreatedAt: fact.At,
+		DeadlineAt:  r.DeadlineAt,
 		Description: r.Description, Schemes: r.Schemes, Mode: r.Mode, Policy: r.Policy,
 		Boot: fact.Boot, Deadline: r.DeadlineUp.Duration(), LastSeq: fact.Seq, Line: r.Line,
 	}
@@ -100,7 +105,8 @@ func (f *Folder) take(fact Fact) {
 		if d.Link {
 			f.p.Wallet = ""
 		}
-		if !f.p.Final { // then the status changes with it; alone, what retention drops must make no revision
+		if !f.p.Final {
+			// then the status changes with it; alone, what retention drops must make no revision
 			f.p.QRPayload, f.p.ProviderRef = d.Payload, d.ProviderRef
 			if sooner := d.DeadlineUp.Duration(); sooner > 0 && sooner < f.p.Deadline {
 				f.p.DeadlineAt = f.p.DeadlineAt.Add(sooner - f.p.Deadline)
@@ -112,7 +118,8 @@ func (f *Folder) take(fact Fact) {
 	case Shown:
 		f.p.Shown = true
 	case DisplayLost:
-		f.e.Cancel = f.end(fact, &Reason{Code: "display_lost", Message: "no display showed the code: " + d.Reason}) || f.e.Cancel
+		f.e.Cancel = f.end(fact, &Reason{Code: "display_lost",
+			Message: "no display showed the code: " + d.Reason}) || f.e.Cancel
 	case CancelRequested:
 		f.e.Cancel = f.end(fact, nil) || f.e.Cancel
 	case DeadlinePassed:
@@ -136,13 +143,15 @@ func (f *Folder) take(fact Fact) {
 	}
 }
 
-// contradict drops what staff found out when evidence after it changes what is true, unless it says the same.
+// contradict drops what staff found out when evidence after it changes what is true, unless it says
+// the same.
 func (f *Folder) contradict(before, after visible) {
 	r := f.p.Resolution
 	if r == nil || before.resolved != after.resolved || before.equal(after) {
 		return
 	}
-	agrees := r.Outcome == ResolvedApproved && f.p.Status == StatusApproved && !slices.ContainsFunc(f.p.Flags, func(x Flag) bool { return x != FlagLate })
+	agrees := r.Outcome == ResolvedApproved && f.p.Status == StatusApproved &&
+		!slices.ContainsFunc(f.p.Flags, func(x Flag) bool { return x != FlagLate })
 	if !agrees && !r.Contradicted {
 		c := *r
 		c.Contradicted = true
@@ -150,11 +159,12 @@ func (f *Folder) contradict(before, after visible) {
 	}
 }
 
-// searching reports whether the evidence rule is running: the customer's time has ended, and the code has left the screen.
+// searching reports whether the evidence rule is running: the customer's time has ended, and the
+// code has left the screen.
 func (f *Folder) searching() bool { return f.p.EndedBy != "" && f.p.Withdrawn && !f.p.Final }
 
-// end notes what ended the customer's time; the first cause stays. It reports whether the fact counts: a final payment has ended
-// already.
+// end notes what ended the customer's time; the first cause stays. It reports whether the fact
+// counts: a final payment has ended already.
 func (f *Folder) end(fact Fact, why *Reason) bool {
 	if f.p.EndedBy != "" || f.p.Final {
 		return !f.p.Final
@@ -166,8 +176,8 @@ func (f *Folder) end(fact Fact, why *Reason) bool {
 	return true
 }
 
-// queryEmpty counts towards the evidence rule: two answers without a PAY SUCCESS after the withdrawal, settle apart. Answers of
-// two boots are further apart than any settle.
+// queryEmpty counts towards the evidence rule: two answers without a PAY SUCCESS after the
+// withdrawal, settle apart. Answers of two boots are further apart than any settle.
 func (f *Folder) queryEmpty(fact Fact) {
 	if !f.searching() || !f.p.Policy.Query {
 		return
@@ -187,7 +197,8 @@ func (f *Folder) notified(fact Fact, r Record) {
 		f.paid(r)
 	case saysMismatch:
 		f.mismatch, f.e.Contradicts = true, true
-		f.because("amount_mismatch", "the gateway reports a payment of "+statedAmount(r)+" for this reference")
+		f.because("amount_mismatch", "the gateway reports a payment of "+statedAmount(r)+
+			" for this reference")
 	case saysContradictory:
 		f.e.Contradicts = true
 		f.because("contradictory", "the gateway reports SUCCESS with response code "+r.ResponseCode)
@@ -215,7 +226,8 @@ func (f *Folder) paid(r Record) {
 	}
 	f.e.Paid = true
 	f.late = f.toldNotPaid
-	f.p.ProviderRef, f.p.Scheme, f.p.ResponseCode, f.p.PaidAt = r.TransactionRef, r.Scheme, r.ResponseCode, r.PaidAt
+	f.p.ProviderRef, f.p.Scheme, f.p.ResponseCode, f.p.PaidAt = r.TransactionRef, r.Scheme,
+		r.ResponseCode, r.PaidAt
 }
 
 // attempt books one try that did not pay. Once the payment is final it can change nothing any more.
@@ -258,7 +270,8 @@ func (f *Folder) compareWords(r Record) {
 	}
 	if first.Status != r.Status || first.Amount != r.Amount || first.Currency != r.Currency {
 		f.e.Contradicts = true
-		f.because("contradictory", "the gateway reported transaction "+r.TransactionRef+" in two ways")
+		f.because("contradictory", "the gateway reported transaction "+r.TransactionRef+
+			" in two ways")
 	}
 }
 
@@ -306,9 +319,11 @@ func (f *Folder) reason() *Reason {
 	case f.p.Status == StatusApproved:
 		return nil
 	case f.e.Paid:
-		return &Reason{Code: "reversed", Message: "the gateway reports the payment and its reversal"}
+		return &Reason{Code: "reversed",
+			Message: "the gateway reports the payment and its reversal"}
 	case f.p.Status == StatusUnknown && !f.e.Contradicts:
-		return &Reason{Code: "no_answer", Message: "whether the customer paid could not be found out in time"}
+		return &Reason{Code: "no_answer",
+			Message: "whether the customer paid could not be found out in time"}
 	case f.p.Status == StatusCancelled && f.p.Reason == nil:
 		return &Reason{Code: "cancelled", Message: "cancelled before a payment was seen"}
 	default:
@@ -331,10 +346,11 @@ func (f *Folder) offered(fact Fact, d Offered) {
 
 // visible is what a till can see and what therefore makes a new revision when it changes.
 type visible struct {
-	status                           Status
-	flags                            []Flag
-	attempts                         int
-	payable                          bool // not the code itself: retention drops it, and revisions stay what they were
+	status   Status
+	flags    []Flag
+	attempts int
+	// not the code itself: retention drops it, and revisions stay what they were
+	payable                          bool
 	providerRef, scheme, code        string
 	paidAt                           time.Time
 	reasonCode, reasonText, resolved string
@@ -342,21 +358,26 @@ type visible struct {
 
 func (f *Folder) visible() visible {
 	v := visible{
-		status: f.p.Status, flags: f.p.Flags, attempts: len(f.p.Attempts), providerRef: f.p.ProviderRef, scheme: f.p.Scheme,
-		code: f.p.ResponseCode, payable: f.p.Minted && !f.p.Final && f.p.EndedBy == "", paidAt: f.p.PaidAt,
+		status: f.p.Status, flags: f.p.Flags, attempts: len(f.p.Attempts),
+		providerRef: f.p.ProviderRef, scheme: f.p.Scheme,
+		code: f.p.ResponseCode, payable: f.p.Minted && !f.p.Final && f.p.EndedBy == "",
+		paidAt: f.p.PaidAt,
 	}
 	if r := f.p.Reason; r != nil {
 		v.reasonCode, v.reasonText = r.Code, r.Message
 	}
 	if r := f.p.Resolution; r != nil {
-		v.resolved = contentHash(r.Outcome, r.By, r.Reason, r.At.String(), strconv.FormatBool(r.Contradicted))
+		v.resolved = contentHash(r.Outcome, r.By, r.Reason, r.At.String(),
+			strconv.FormatBool(r.Contradicted))
 	}
 	return v
 }
 
 func (v visible) equal(w visible) bool {
-	return slices.Equal(v.flags, w.flags) && v.status == w.status && v.attempts == w.attempts && v.providerRef == w.providerRef &&
-		v.scheme == w.scheme && v.code == w.code && v.payable == w.payable && v.paidAt.Equal(w.paidAt) && v.reasonCode == w.reasonCode &&
+	return slices.Equal(v.flags, w.flags) && v.status == w.status && v.attempts == w.attempts &&
+		v.providerRef == w.providerRef &&
+		v.scheme == w.scheme && v.code == w.code && v.payable == w.payable &&
+		v.paidAt.Equal(w.paidAt) && v.reasonCode == w.reasonCode &&
 		v.reasonText == w.reasonText && v.resolved == w.resolved
 }
 

@@ -29,8 +29,10 @@ type story struct {
 func newStory(p Policy) *story {
 	s := &story{up: time.Hour, boot: boot1}
 	return s.add(Requested{
-		Till: "till-1", Reference: "R1", MerchantRef: testRef, Money: testMoney, Provider: "axs", Mode: "link",
-		DeadlineUp: ToMillis(s.up + 3*time.Minute), DeadlineAt: wall.Add(3 * time.Minute), Policy: p,
+		Till: "till-1", Reference: "R1", MerchantRef: testRef, Money: testMoney, Provider: "axs",
+		Mode:       "link",
+		DeadlineUp: ToMillis(s.up + 3*time.Minute), DeadlineAt: wall.Add(3 * time.Minute),
+		Policy: p,
 	})
 }
 
@@ -38,7 +40,8 @@ func (s *story) add(data ...Data) *story {
 	for _, d := range data {
 		s.up += time.Second
 		s.facts = append(s.facts, Fact{
-			Seq: int64(len(s.facts) + 1), Payment: "P1", At: wall.Add(s.up), Boot: s.boot, Up: s.up, Data: d,
+			Seq: int64(len(s.facts) + 1), Payment: "P1", At: wall.Add(s.up), Boot: s.boot, Up: s.up,
+			Data: d,
 		})
 	}
 	return s
@@ -49,7 +52,8 @@ func (s *story) reboot() *story               { s.boot, s.up = s.boot+"'", 0; re
 
 func record(change func(*Record)) Notified {
 	r := Record{
-		MerchantRef: testRef, TransactionRef: "1428191406936641536", Type: TypePay, Status: RecordSuccess, ResponseCode: "00",
+		MerchantRef: testRef, TransactionRef: "1428191406936641536", Type: TypePay,
+		Status: RecordSuccess, ResponseCode: "00",
 		Amount: 1023, Currency: "SGD", Scheme: "VISA", PaidAt: wall,
 	}
 	if change != nil {
@@ -89,58 +93,130 @@ func TestFold(t *testing.T) {
 	}{
 		{"requested", newStory(noQuery), want{Status: StatusCreated}},
 		{"minted", minted(noQuery), want{Status: StatusAwaiting}},
-		{"mint failed", newStory(noQuery).add(MintFailed{"mint_failed", "no"}), want{StatusCancelled, nil, "mint_failed", true}},
-		{"mint failed after minted says nothing", minted(noQuery).add(MintFailed{"x", "no"}), want{Status: StatusAwaiting}},
+		{"mint failed", newStory(noQuery).add(MintFailed{"mint_failed", "no"}),
+			want{StatusCancelled, nil, "mint_failed", true}},
+		{"mint failed after minted says nothing", minted(noQuery).add(MintFailed{"x", "no"}),
+			want{Status: StatusAwaiting}},
 		{"paid", shown(noQuery).add(record(nil)), want{StatusApproved, nil, "", true}},
-		{"paid and acknowledged", shown(noQuery).add(record(nil), offer(3, StatusApproved), Acknowledged{3}), want{StatusApproved, nil, "", false}},
-		{"an older revision acknowledged", shown(noQuery).add(record(nil), offer(3, StatusApproved), Acknowledged{2}), want{StatusApproved, nil, "", true}},
-		{"paid without response code", shown(noQuery).add(record(func(r *Record) { r.ResponseCode = "" })), want{StatusApproved, nil, "", true}},
-		{"paid, never shown", minted(noQuery).add(record(nil)), want{StatusApproved, nil, "", true}},
-		{"the same record twice", shown(noQuery).add(record(nil), record(nil)), want{StatusApproved, nil, "", true}},
-		{"paid twice", shown(noQuery).add(record(nil), with(RecordSuccess, "2")), want{StatusApproved, []Flag{FlagDuplicate}, "", true}},
-		{"wrong amount", shown(noQuery).add(record(func(r *Record) { r.Amount = 1022 })), want{StatusUnknown, []Flag{FlagAmountMismatch}, "amount_mismatch", true}},
-		{"unreadable amount", shown(noQuery).add(record(func(r *Record) { r.Amount = UnreadableAmount })), want{StatusUnknown, []Flag{FlagAmountMismatch}, "amount_mismatch", true}},
-		{"wrong currency", shown(noQuery).add(record(func(r *Record) { r.Currency = "USD" })), want{StatusUnknown, []Flag{FlagAmountMismatch}, "amount_mismatch", true}},
-		{"response code 05", shown(noQuery).add(record(func(r *Record) { r.ResponseCode = "05" })), want{StatusUnknown, nil, "contradictory", true}},
-		{"wrong amount, then right", shown(noQuery).add(record(func(r *Record) { r.Amount = 1; r.TransactionRef = "1" }), record(nil)), want{StatusApproved, []Flag{FlagAmountMismatch}, "", true}},
-		{"another reference", shown(noQuery).add(record(func(r *Record) { r.MerchantRef += "x" })), want{Status: StatusAwaiting}},
-		{"status in another case", shown(noQuery).add(record(func(r *Record) { r.Status = "Success" })), want{Status: StatusAwaiting}},
-		{"unknown type", shown(noQuery).add(record(func(r *Record) { r.Type = "AUTH" })), want{Status: StatusAwaiting}},
+		{"paid and acknowledged", shown(noQuery).add(record(nil), offer(3, StatusApproved),
+			Acknowledged{3}), want{StatusApproved, nil, "", false}},
+		{"an older revision acknowledged",
+			shown(noQuery).add(record(nil), offer(3, StatusApproved), Acknowledged{2}),
+			want{StatusApproved, nil, "", true}},
+		{"paid without response code",
+			shown(noQuery).add(record(func(r *Record) { r.ResponseCode = "" })),
+			want{StatusApproved, nil, "", true}},
+		{"paid, never shown", minted(noQuery).add(record(nil)),
+			want{StatusApproved, nil, "", true}},
+		{"the same record twice", shown(noQuery).add(record(nil), record(nil)),
+			want{StatusApproved, nil, "", true}},
+		{"paid twice", shown(noQuery).add(record(nil), with(RecordSuccess, "2")),
+			want{StatusApproved, []Flag{FlagDuplicate}, "", true}},
+		{"wrong amount", shown(noQuery).add(record(func(r *Record) { r.Amount = 1022 })),
+			want{StatusUnknown, []Flag{FlagAmountMismatch}, "amount_mismatch", true}},
+		{"unreadable amount", shown(noQuery).add(
+			record(func(r *Record) { r.Amount = UnreadableAmount })),
+			want{StatusUnknown, []Flag{FlagAmountMismatch}, "amount_mismatch", true}},
+		{"wrong currency", shown(noQuery).add(record(func(r *Record) { r.Currency = "USD" })),
+			want{StatusUnknown, []Flag{FlagAmountMismatch}, "amount_mismatch", true}},
+		{"response code 05", shown(noQuery).add(record(func(r *Record) { r.ResponseCode = "05" })),
+			want{StatusUnknown, nil, "contradictory", true}},
+		{"wrong amount, then right", shown(noQuery).add(
+			record(func(r *Record) { r.Amount = 1; r.TransactionRef = "1" }), record(nil)),
+			want{StatusApproved, []Flag{FlagAmountMismatch}, "", true}},
+		{"another reference", shown(noQuery).add(record(func(r *Record) { r.MerchantRef += "x" })),
+			want{Status: StatusAwaiting}},
+		{"status in another case", shown(noQuery).add(
+			record(func(r *Record) { r.Status = "Success" })), want{Status: StatusAwaiting}},
+		{"unknown type", shown(noQuery).add(record(func(r *Record) { r.Type = "AUTH" })),
+			want{Status: StatusAwaiting}},
 		{"sent", shown(noQuery).add(with(RecordSent, "1")), want{Status: StatusAwaiting}},
-		{"declined on a link goes on", shown(noQuery).add(with(RecordDeclined, "1")), want{Status: StatusAwaiting}},
-		{"declined, then paid", shown(noQuery).add(with(RecordDeclined, "1"), record(nil)), want{StatusApproved, nil, "", true}},
-		{"declined in mode qr", shown(finish).add(with(RecordDeclined, "1")), want{StatusDeclined, nil, "", true}},
-		{"expired in mode qr", shown(finish).add(with(RecordExpired, "1")), want{StatusExpired, nil, "", true}},
-		{"declined and expired of one transaction", shown(noQuery).add(with(RecordDeclined, "1"), with(RecordExpired, "1")), want{StatusUnknown, nil, "contradictory", true}},
-		{"declined twice, another amount", shown(noQuery).add(with(RecordDeclined, "1"), record(func(r *Record) { r.Status, r.TransactionRef, r.Amount = RecordDeclined, "1", 7 })), want{StatusUnknown, nil, "contradictory", true}},
-		{"paid and declined of one transaction: paid wins", shown(noQuery).add(record(nil), with(RecordDeclined, "1428191406936641536")), want{StatusApproved, nil, "", true}},
+		{"declined on a link goes on", shown(noQuery).add(with(RecordDeclined, "1")),
+			want{Status: StatusAwaiting}},
+		{"declined, then paid", shown(noQuery).add(with(RecordDeclined, "1"), record(nil)),
+			want{StatusApproved, nil, "", true}},
+		{"declined in mode qr", shown(finish).add(with(RecordDeclined, "1")),
+			want{StatusDeclined, nil, "", true}},
+		{"expired in mode qr", shown(finish).add(with(RecordExpired, "1")),
+			want{StatusExpired, nil, "", true}},
+		{"declined and expired of one transaction",
+			shown(noQuery).add(with(RecordDeclined, "1"), with(RecordExpired, "1")),
+			want{StatusUnknown, nil, "contradictory", true}},
+		{"declined twice, another amount",
+			shown(noQuery).add(with(RecordDeclined, "1"),
+				record(func(r *Record) {
+					r.Status, r.TransactionRef, r.Amount = RecordDeclined, "1",
+						7
+				})), want{StatusUnknown, nil, "contradictory", true}},
+		{"paid and declined of one transaction: paid wins",
+			shown(noQuery).add(record(nil), with(RecordDeclined, "1428191406936641536")),
+			want{StatusApproved, nil, "", true}},
 
 		{"cancel asked", shown(noQuery).add(CancelRequested{}), want{Status: StatusAwaiting}},
-		{"cancelled", cancelled(), want{StatusCancelled, []Flag{FlagUnconfirmed}, "cancelled", true}},
-		{"proof before the withdrawal does not count", shown(noQuery).add(PathProved{}, CancelRequested{}, Withdrawn{}), want{Status: StatusAwaiting}},
-		{"cancelled after a decline", shown(noQuery).add(with(RecordDeclined, "1"), CancelRequested{}, Withdrawn{}, PathProved{}), want{StatusDeclined, []Flag{FlagUnconfirmed}, "", true}},
-		{"cancelled after a lapsed code", shown(noQuery).add(with(RecordExpired, "1"), CancelRequested{}, Withdrawn{}, PathProved{}), want{StatusExpired, []Flag{FlagUnconfirmed}, "", true}},
-		{"a decline after the end changes nothing", cancelled().add(with(RecordDeclined, "1")), want{StatusCancelled, []Flag{FlagUnconfirmed}, "cancelled", true}},
-		{"display lost", shown(noQuery).add(DisplayLost{"none"}, Withdrawn{}, PathProved{}), want{StatusCancelled, []Flag{FlagUnconfirmed}, "display_lost", true}},
-		{"deadline", shown(noQuery).add(DeadlinePassed{}, Withdrawn{}, PathProved{}), want{StatusExpired, []Flag{FlagUnconfirmed}, "", true}},
-		{"undecided", shown(noQuery).add(DeadlinePassed{}, Withdrawn{}, Undecided{}), want{StatusUnknown, nil, "no_answer", true}},
-		{"undecided, proved later: unknown stays", shown(noQuery).add(DeadlinePassed{}, Withdrawn{}, Undecided{}, PathProved{}), want{StatusUnknown, nil, "no_answer", true}},
-		{"undecided, then paid", shown(noQuery).add(DeadlinePassed{}, Withdrawn{}, Undecided{}, offer(3, StatusUnknown), record(nil)), want{StatusApproved, nil, "", true}},
-		{"paid while cancelling", shown(noQuery).add(CancelRequested{}, Withdrawn{}, record(nil)), want{StatusApproved, nil, "", true}},
-		{"paid after cancelled, before it was told", cancelled().add(record(nil)), want{StatusApproved, nil, "", true}},
-		{"late", cancelled().add(offer(4, StatusCancelled), Acknowledged{4}, record(nil)), want{StatusApproved, []Flag{FlagLate}, "", true}},
-		{"late with a wrong amount", cancelled().add(offer(4, StatusCancelled), Acknowledged{4}, record(func(r *Record) { r.Amount = 1 })), want{StatusUnknown, []Flag{FlagAmountMismatch}, "amount_mismatch", true}},
+		{"cancelled", cancelled(), want{StatusCancelled, []Flag{FlagUnconfirmed}, "cancelled",
+			true}},
+		{"proof before the withdrawal does not count",
+			shown(noQuery).add(PathProved{}, CancelRequested{}, Withdrawn{}),
+			want{Status: StatusAwaiting}},
+		{"cancelled after a decline", shown(noQuery).add(with(RecordDeclined, "1"),
+			CancelRequested{}, Withdrawn{}, PathProved{}),
+			want{StatusDeclined, []Flag{FlagUnconfirmed}, "", true}},
+		{"cancelled after a lapsed code",
+			shown(noQuery).add(with(RecordExpired, "1"), CancelRequested{}, Withdrawn{},
+				PathProved{}), want{StatusExpired, []Flag{FlagUnconfirmed}, "", true}},
+		{"a decline after the end changes nothing", cancelled().add(with(RecordDeclined, "1")),
+			want{StatusCancelled, []Flag{FlagUnconfirmed}, "cancelled", true}},
+		{"display lost", shown(noQuery).add(DisplayLost{"none"}, Withdrawn{}, PathProved{}),
+			want{StatusCancelled, []Flag{FlagUnconfirmed}, "display_lost", true}},
+		{"deadline", shown(noQuery).add(DeadlinePassed{}, Withdrawn{}, PathProved{}),
+			want{StatusExpired, []Flag{FlagUnconfirmed}, "", true}},
+		{"undecided", shown(noQuery).add(DeadlinePassed{}, Withdrawn{}, Undecided{}),
+			want{StatusUnknown, nil, "no_answer", true}},
+		{"undecided, proved later: unknown stays",
+			shown(noQuery).add(DeadlinePassed{}, Withdrawn{}, Undecided{}, PathProved{}),
+			want{StatusUnknown, nil, "no_answer", true}},
+		{"undecided, then paid", shown(noQuery).add(DeadlinePassed{}, Withdrawn{}, Undecided{},
+			offer(3, StatusUnknown), record(nil)), want{StatusApproved, nil, "", true}},
+		{"paid while cancelling", shown(noQuery).add(CancelRequested{}, Withdrawn{}, record(nil)),
+			want{StatusApproved, nil, "", true}},
+		{"paid after cancelled, before it was told", cancelled().add(record(nil)),
+			want{StatusApproved, nil, "", true}},
+		{"late", cancelled().add(offer(4, StatusCancelled), Acknowledged{4}, record(nil)),
+			want{StatusApproved, []Flag{FlagLate}, "", true}},
+		{"late with a wrong amount", cancelled().add(offer(4, StatusCancelled), Acknowledged{4},
+			record(func(r *Record) { r.Amount = 1 })),
+			want{StatusUnknown, []Flag{FlagAmountMismatch}, "amount_mismatch", true}},
 
-		{"queries empty", shown(queried).add(CancelRequested{}, Withdrawn{}, QueryEmpty{200, 0}).after(4 * time.Second).add(QueryEmpty{200, 0}), want{StatusCancelled, nil, "cancelled", true}},
-		{"queries too close", shown(queried).add(CancelRequested{}, Withdrawn{}, QueryEmpty{200, 0}).after(3 * time.Second).add(QueryEmpty{200, 0}), want{Status: StatusAwaiting}},
-		{"one query before the withdrawal", shown(queried).add(QueryEmpty{200, 0}).after(time.Minute).add(CancelRequested{}, Withdrawn{}, QueryEmpty{200, 0}), want{Status: StatusAwaiting}},
-		{"a failed query does not count", shown(queried).add(CancelRequested{}, Withdrawn{}, QueryEmpty{200, 0}).after(time.Minute).add(QueryFailed{"404"}), want{Status: StatusAwaiting}},
-		{"queries in two boots", shown(queried).add(CancelRequested{}, Withdrawn{}, QueryEmpty{200, 0}).reboot().add(QueryEmpty{200, 0}), want{StatusCancelled, nil, "cancelled", true}},
-		{"a proved path is no query", shown(queried).add(CancelRequested{}, Withdrawn{}, PathProved{}), want{Status: StatusAwaiting}},
+		{"queries empty", shown(queried).add(CancelRequested{}, Withdrawn{},
+			QueryEmpty{200, 0}).after(4 * time.Second).add(QueryEmpty{200, 0}),
+			want{StatusCancelled, nil, "cancelled", true}},
+		{"queries too close", shown(queried).add(CancelRequested{}, Withdrawn{},
+			QueryEmpty{200, 0}).after(3 * time.Second).add(QueryEmpty{200, 0}),
+			want{Status: StatusAwaiting}},
+		{"one query before the withdrawal",
+			shown(queried).add(QueryEmpty{200, 0}).after(time.Minute).add(CancelRequested{},
+				Withdrawn{}, QueryEmpty{200, 0}), want{Status: StatusAwaiting}},
+		{"a failed query does not count",
+			shown(queried).add(CancelRequested{}, Withdrawn{},
+				QueryEmpty{200, 0}).after(time.Minute).add(QueryFailed{"404"}),
+			want{Status: StatusAwaiting}},
+		{"queries in two boots", shown(queried).add(CancelRequested{}, Withdrawn{},
+			QueryEmpty{200, 0}).reboot().add(QueryEmpty{200, 0}),
+			want{StatusCancelled, nil, "cancelled", true}},
+		{"a proved path is no query", shown(queried).add(CancelRequested{}, Withdrawn{},
+			PathProved{}), want{Status: StatusAwaiting}},
 
-		{"reversed before it was told", shown(noQuery).add(record(nil), record(func(r *Record) { r.Type = TypeVoid })), want{StatusUnknown, []Flag{FlagReversed}, "reversed", true}},
-		{"reversed after it was told", shown(noQuery).add(record(nil), offer(3, StatusApproved), record(func(r *Record) { r.Type = TypeRefund })), want{StatusApproved, []Flag{FlagReversed}, "", true}},
-		{"resolved changes no status", shown(noQuery).add(DeadlinePassed{}, Withdrawn{}, Undecided{}, Resolved{Outcome: "approved", By: "ann", Reason: "seen in the portal"}), want{StatusUnknown, nil, "no_answer", true}},
+		{"reversed before it was told",
+			shown(noQuery).add(record(nil), record(func(r *Record) { r.Type = TypeVoid })),
+			want{StatusUnknown, []Flag{FlagReversed}, "reversed", true}},
+		{"reversed after it was told",
+			shown(noQuery).add(record(nil), offer(3, StatusApproved),
+				record(func(r *Record) { r.Type = TypeRefund })),
+			want{StatusApproved, []Flag{FlagReversed}, "", true}},
+		{"resolved changes no status",
+			shown(noQuery).add(DeadlinePassed{}, Withdrawn{}, Undecided{},
+				Resolved{Outcome: "approved", By: "ann", Reason: "seen in the portal"}),
+			want{StatusUnknown, nil, "no_answer", true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p, ok := Fold(tc.s.facts)
@@ -168,8 +244,10 @@ func TestRevisionGrowsOnlyWithWhatATillSees(t *testing.T) {
 	s := newStory(noQuery)
 	var got []int64
 	for _, d := range []Data{
-		MintSent{}, Minted{Payload: "x"}, Shown{}, with(RecordSent, "9"), with(RecordDeclined, "1"), CancelRequested{}, Withdrawn{},
-		QueryFailed{"x"}, PathProved{}, Offered{Revision: 5, Status: StatusDeclined}, Acknowledged{Revision: 5}, record(nil), record(nil),
+		MintSent{}, Minted{Payload: "x"}, Shown{}, with(RecordSent, "9"), with(RecordDeclined, "1"),
+		CancelRequested{}, Withdrawn{},
+		QueryFailed{"x"}, PathProved{}, Offered{Revision: 5, Status: StatusDeclined},
+		Acknowledged{Revision: 5}, record(nil), record(nil),
 		Resolved{Outcome: "approved", By: "ann", Reason: "x"},
 	} {
 		s.add(d)
@@ -183,7 +261,8 @@ func TestRevisionGrowsOnlyWithWhatATillSees(t *testing.T) {
 	}
 }
 
-// A correction does not begin the reuse window anew: a late approval must not answer a sale that comes long after the first answer.
+// A correction does not begin the reuse window anew: a late approval must not answer a sale that
+// comes long after the first answer.
 func TestFinalSinceTheFirstFinalStatus(t *testing.T) {
 	s := cancelled()
 	first, _ := Fold(s.facts)
@@ -199,7 +278,8 @@ func TestFinalSinceTheFirstFinalStatus(t *testing.T) {
 // Retention drops the bodies of minted facts: what a till has acknowledged stays acknowledged.
 func TestRevisionsSurviveRetention(t *testing.T) {
 	for name, s := range map[string]*story{
-		"cancelled": cancelled(), "approved": shown(noQuery).add(record(nil)), "late": cancelled().add(record(nil)),
+		"cancelled": cancelled(), "approved": shown(noQuery).add(record(nil)),
+		"late":                  cancelled().add(record(nil)),
 		"cancelling, then paid": shown(noQuery).add(CancelRequested{}, Withdrawn{}, record(nil)),
 	} {
 		p, _ := Fold(s.facts)
@@ -208,12 +288,14 @@ func TestRevisionsSurviveRetention(t *testing.T) {
 		facts[1].Data = Minted{}
 		dropped, _ := Fold(facts)
 		if !whole.Acknowledged || dropped.Revision != whole.Revision || dropped.Owed {
-			t.Errorf("%s: revision %d becomes %d, owed %t", name, whole.Revision, dropped.Revision, dropped.Owed)
+			t.Errorf("%s: revision %d becomes %d, owed %t", name, whole.Revision, dropped.Revision,
+				dropped.Owed)
 		}
 	}
 }
 
-// The same over random histories: without the bodies of minted facts everything is as it was but the code and the link's own number.
+// The same over random histories: without the bodies of minted facts everything is as it was but
+// the code and the link's own number.
 func TestAnyHistorySurvivesRetention(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStory(rapid.SampledFrom([]Policy{noQuery, queried, finish}).Draw(t, "policy"))
@@ -221,7 +303,8 @@ func TestAnyHistorySurvivesRetention(t *testing.T) {
 		for range rapid.IntRange(1, 25).Draw(t, "n") {
 			d := drawData(t, &last)
 			if _, ok := d.(Minted); ok {
-				d = Minted{Payload: "x", ProviderRef: rapid.SampledFrom([]string{"1", "m", "n"}).Draw(t, "link")}
+				d = Minted{Payload: "x", ProviderRef: rapid.SampledFrom(
+					[]string{"1", "m", "n"}).Draw(t, "link")}
 			}
 			s.after(time.Second).add(d)
 			last, _ = Fold(s.facts)
@@ -283,12 +366,16 @@ func TestPromisesHoldForAnyHistory(t *testing.T) {
 func drawData(t *rapid.T, last *Payment) Data {
 	ref := rapid.SampledFrom([]string{"1", "2", ""}).Draw(t, "ref")
 	choices := []Data{
-		Minted{Payload: "x"}, Shown{}, CancelRequested{}, DeadlinePassed{}, DisplayLost{}, Withdrawn{}, PathProved{}, QueryEmpty{},
-		QueryFailed{}, Undecided{}, MintFailed{}, Resolved{}, with(RecordSuccess, ref), with(RecordDeclined, ref), with(RecordExpired, ref),
-		record(func(r *Record) { r.Amount = 5; r.TransactionRef = ref }), record(func(r *Record) { r.Type = TypeVoid }),
+		Minted{Payload: "x"}, Shown{}, CancelRequested{}, DeadlinePassed{}, DisplayLost{},
+		Withdrawn{}, PathProved{}, QueryEmpty{},
+		QueryFailed{}, Undecided{}, MintFailed{}, Resolved{}, with(RecordSuccess, ref),
+		with(RecordDeclined, ref), with(RecordExpired, ref),
+		record(func(r *Record) { r.Amount = 5; r.TransactionRef = ref }),
+		record(func(r *Record) { r.Type = TypeVoid }),
 	}
 	if last.Final {
-		choices = append(choices, Offered{Revision: last.Revision, Status: last.Status}, Acknowledged{Revision: last.Revision})
+		choices = append(choices, Offered{Revision: last.Revision, Status: last.Status},
+			Acknowledged{Revision: last.Revision})
 	}
 	return rapid.SampledFrom(choices).Draw(t, "data")
 }
@@ -296,11 +383,18 @@ func drawData(t *rapid.T, last *Payment) Data {
 func TestFactsSurviveEncoding(t *testing.T) {
 	at := time.Date(2026, 1, 16, 1, 22, 46, 10508000, time.UTC)
 	samples := []Data{
-		Requested{Till: "t", Reference: "r", MerchantRef: testRef, Money: testMoney, Schemes: []string{"paynow"}, DeadlineAt: at, Policy: queried, Line: &Line{ECN: "1", Function: "Q1", Digest: "d", ECNIsNew: true}},
-		MintSent{"paynow"}, MintFailed{"a", "b"}, Minted{"p", "q", 7, true}, Shown{"display", 2}, Opened{}, DisplayLost{"x"}, CancelRequested{"till"},
-		DeadlinePassed{"reboot"}, Withdrawn{}, PathProved{5}, record(func(r *Record) { r.PaidAt = at }), QueryEmpty{404, 1}, QueryFailed{"x"},
-		Undecided{}, Offered{Revision: 3, Status: StatusApproved}, Acknowledged{3}, Resolved{"approved", "a", "b", 4}, Superseded{},
-		Unmatched{Record: record(nil).Record, Source: "webhook"}, Parked{Reason: "x", Envelope: Envelope{Method: "POST", Body: []byte{0, 255}, ReceivedAt: at}, Hash: "h"},
+		Requested{Till: "t", Reference: "r", MerchantRef: testRef, Money: testMoney,
+			Schemes: []string{"paynow"}, DeadlineAt: at, Policy: queried,
+			Line: &Line{ECN: "1", Function: "Q1", Digest: "d", ECNIsNew: true}},
+		MintSent{"paynow"}, MintFailed{"a", "b"}, Minted{"p", "q", 7, true}, Shown{"display", 2},
+		Opened{}, DisplayLost{"x"}, CancelRequested{"till"},
+		DeadlinePassed{"reboot"}, Withdrawn{}, PathProved{5}, record(
+			func(r *Record) { r.PaidAt = at }), QueryEmpty{404, 1}, QueryFailed{"x"},
+		Undecided{}, Offered{Revision: 3, Status: StatusApproved}, Acknowledged{3},
+		Resolved{"approved", "a", "b", 4}, Superseded{},
+		Unmatched{Record: record(nil).Record, Source: "webhook"},
+		Parked{Reason: "x", Envelope: Envelope{Method: "POST", Body: []byte{0, 255},
+			ReceivedAt: at}, Hash: "h"},
 		Gap{"x"}, ClockOffset{-3}, Recovered{"a", "b", Head{"j", 5, "h"}}, QueryProved{"e"},
 	}
 	seen := map[Kind]bool{}

@@ -17,8 +17,8 @@ const (
 	IDR Currency = "IDR"
 )
 
-// Exponent is the number of decimals of the currency's minor unit by ISO 4217 (SGD 2: cents; IDR 2). ok is false for a currency
-// that this agent does not take.
+// Exponent is the number of decimals of the currency's minor unit by ISO 4217 (SGD 2: cents; IDR
+// 2). ok is false for a currency that this agent does not take.
 func (c Currency) Exponent() (digits int, ok bool) {
 	switch c {
 	case SGD, IDR:
@@ -28,7 +28,8 @@ func (c Currency) Exponent() (digits int, ok bool) {
 	}
 }
 
-// Money is an amount in ISO 4217 minor units (SGD: cents) with its currency. It is compared with ==.
+// Money is an amount in ISO 4217 minor units (SGD: cents) with its currency. It is compared with
+// ==.
 type Money struct {
 	Amount   int64    `json:"amount"`
 	Currency Currency `json:"currency"`
@@ -40,13 +41,15 @@ var ErrMoney = errors.New("malformed amount")
 // maxDecimalLen bounds the text that ParseMoney looks at: 17 digits, a point and the decimals fit.
 const maxDecimalLen = 20
 
-// ParseMoney reads a decimal amount such as "10.23" (minor units 1023). It accepts digits with exactly the currency's
-// decimals, or none at all ("10"); one leading zero only before the point; nothing else: no sign, space, exponent, separator,
-// no "10.2", no ".50", nothing negative, nothing that overflows 64 bits. The error wraps ErrMoney and is safe to show.
+// ParseMoney reads a decimal amount such as "10.23" (minor units 1023). It accepts digits with
+// exactly the currency's decimals, or none at all ("10"); one leading zero only before the point;
+// nothing else: no sign, space, exponent, separator, no "10.2", no ".50", nothing negative, nothing
+// that overflows 64 bits. The error wraps ErrMoney and is safe to show.
 func ParseMoney(s string, c Currency) (Money, error) {
 	digits, ok := c.Exponent()
 	if !ok {
-		return Money{}, fmt.Errorf("%w: currency %.8q is not one that is taken here", ErrMoney, string(c))
+		return Money{}, fmt.Errorf("%w: currency %.8q is not one that is taken here", ErrMoney,
+			string(c))
 	}
 	if len(s) > maxDecimalLen {
 		return Money{}, fmt.Errorf("%w: %d characters are too long", ErrMoney, len(s))
@@ -67,8 +70,8 @@ func ParseMoney(s string, c Currency) (Money, error) {
 	return Money{Amount: n, Currency: c}, nil
 }
 
-// Decimal is the amount with its decimals and without its currency: 1023 cents are "10.23". ParseMoney reads it back for every
-// amount that is not negative.
+// Decimal is the amount with its decimals and without its currency: 1023 cents are "10.23".
+// ParseMoney reads it back for every amount that is not negative.
 func (m Money) Decimal() string {
 	digits, ok := m.Currency.Exponent()
 	if !ok {

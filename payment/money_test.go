@@ -12,7 +12,8 @@ func TestParseMoney(t *testing.T) {
 		in   string
 		want int64
 	}{
-		{"10.23", 1023}, {"0.01", 1}, {"0.00", 0}, {"0", 0}, {"10", 1000}, {"9999999.00", 999999900}, {"92233720368547758.07", math.MaxInt64},
+		{"10.23", 1023}, {"0.01", 1}, {"0.00", 0}, {"0", 0}, {"10", 1000},
+		{"9999999.00", 999999900}, {"92233720368547758.07", math.MaxInt64},
 	} {
 		got, err := ParseMoney(tc.in, SGD)
 		if err != nil || got != (Money{tc.want, SGD}) {
@@ -20,8 +21,10 @@ func TestParseMoney(t *testing.T) {
 		}
 	}
 	for _, in := range []string{
-		"", ".", ".50", "10.", "10.2", "10.230", "-1.00", "+1.00", " 1.00", "1.00 ", "1,00", "1,000.00", "1e2", "0x10", "01.00", "00",
-		"1.0.0", "１.00", "٣.00", "NaN", "Inf", "1_0", "10.2\x00", "92233720368547758.08", "99999999999999999999", strings.Repeat("9", 40),
+		"", ".", ".50", "10.", "10.2", "10.230", "-1.00", "+1.00", " 1.00", "1.00 ", "1,00",
+		"1,000.00", "1e2", "0x10", "01.00", "00",
+		"1.0.0", "１.00", "٣.00", "NaN", "Inf", "1_0", "10.2\x00", "92233720368547758.08",
+		"99999999999999999999", strings.Repeat("9", 40),
 	} {
 		if got, err := ParseMoney(in, SGD); !errors.Is(err, ErrMoney) {
 			t.Errorf("ParseMoney(%q) = %v, %v; want an error", in, got, err)
@@ -40,7 +43,8 @@ func TestMoneyText(t *testing.T) {
 		want string
 	}{
 		{Money{1023, SGD}, "SGD 10.23"}, {Money{5, SGD}, "SGD 0.05"}, {Money{-5, SGD}, "SGD -0.05"},
-		{Money{math.MinInt64, SGD}, "SGD -92233720368547758.08"}, {Money{1000000, IDR}, "IDR 10000.00"},
+		{Money{math.MinInt64, SGD}, "SGD -92233720368547758.08"},
+		{Money{1000000, IDR}, "IDR 10000.00"},
 	} {
 		if got := tc.m.String(); got != tc.want {
 			t.Errorf("String() = %q, want %q", got, tc.want)
@@ -49,7 +53,8 @@ func TestMoneyText(t *testing.T) {
 }
 
 func FuzzParseMoney(f *testing.F) {
-	for _, s := range []string{"10.23", "0.01", "9999999.00", "-1.00", "1e9", "92233720368547758.08", "", "01.00"} {
+	for _, s := range []string{"10.23", "0.01", "9999999.00", "-1.00", "1e9",
+		"92233720368547758.08", "", "01.00"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

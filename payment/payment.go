@@ -24,11 +24,13 @@ type Flag string
 
 // The flags, in the order in which a Payment lists them.
 const (
-	FlagLate           Flag = "late"            // paid after declined, expired or cancelled was offered
+	// paid after declined, expired or cancelled was offered
+	FlagLate           Flag = "late"
 	FlagDuplicate      Flag = "duplicate"       // a second, distinct payment of the same link
 	FlagAmountMismatch Flag = "amount_mismatch" // SUCCESS with another amount or currency
-	FlagUnconfirmed    Flag = "unconfirmed"     // no payment found, but no query was there to confirm it
-	FlagReversed       Flag = "reversed"        // a VOID or REFUND is on record
+	// no payment found, but no query was there to confirm it
+	FlagUnconfirmed Flag = "unconfirmed"
+	FlagReversed    Flag = "reversed" // a VOID or REFUND is on record
 )
 
 // Attempt is one try of the customer on the hosted page that did not pay.
@@ -46,11 +48,12 @@ const (
 
 // Resolution is what staff found out about a payment.
 type Resolution struct {
-	Outcome      string    `json:"outcome"` // ResolvedApproved or ResolvedNotPaid
-	By           string    `json:"by"`
-	Reason       string    `json:"reason"`
-	At           time.Time `json:"at"`
-	Contradicted bool      `json:"contradicted,omitempty"` // later evidence says otherwise: it settles nothing any more
+	Outcome string    `json:"outcome"` // ResolvedApproved or ResolvedNotPaid
+	By      string    `json:"by"`
+	Reason  string    `json:"reason"`
+	At      time.Time `json:"at"`
+	// later evidence says otherwise: it settles nothing any more
+	Contradicted bool `json:"contradicted,omitempty"`
 }
 
 // Transmission is one sending of an outcome on an ECR line.
@@ -62,7 +65,8 @@ type Transmission struct {
 	Up       time.Duration
 }
 
-// Payment is what follows from a payment's facts (see Fold). The first group is what a till may see.
+// Payment is what follows from a payment's facts (see Fold). The first group is what a till may
+// see.
 type Payment struct {
 	ID           string
 	Till         string
@@ -87,31 +91,33 @@ type Payment struct {
 	QRPayload    string // while awaiting: what the customer scans; for the owner only
 
 	// For the engine and for staff.
-	Description  string
-	Schemes      []string
-	Mode         string
-	Policy       Policy
-	Boot         string        // boot in which it was requested
-	Deadline     time.Duration // boot clock, valid in that boot
-	Owed         bool          // final, and its present revision is not acknowledged
-	OfferedRev   int64         // newest revision that the till was told
-	AckedRev     int64         // newest revision that the till has stored
-	Shown        bool
-	Opened       bool // the customer has opened the link, where the gateway tells
-	MintSent     bool
-	Wallet       string // the scheme that the gateway's code is for; "" where it is for none in particular
-	Minted       bool
-	EndedBy      Kind   // cancel_requested, display_lost, deadline_passed or ""
-	EndedBoot    string // boot and boot clock of that fact
-	EndedUp      time.Duration
-	Withdrawn    bool
-	WithdrawnUp  time.Duration
-	FinalBoot    string // boot and boot clock of the fact that made it final
-	FinalUp      time.Duration
-	Line         *Line          // on an ECR line: how it was asked for
-	Sent         []Transmission // on an ECR line: every sending of an outcome, oldest first
-	Superseded   bool           // on an ECR line: another sale was asked for while the response was due
-	Disputed     bool           // paid, and the gateway has also said something that does not fit
-	Transactions []string       // the gateway's references of every payment that counts as paid
+	Description string
+	Schemes     []string
+	Mode        string
+	Policy      Policy
+	Boot        string        // boot in which it was requested
+	Deadline    time.Duration // boot clock, valid in that boot
+	Owed        bool          // final, and its present revision is not acknowledged
+	OfferedRev  int64         // newest revision that the till was told
+	AckedRev    int64         // newest revision that the till has stored
+	Shown       bool
+	Opened      bool // the customer has opened the link, where the gateway tells
+	MintSent    bool
+	// the scheme that the gateway's code is for; "" where it is for none in particular
+	Wallet      string
+	Minted      bool
+	EndedBy     Kind   // cancel_requested, display_lost, deadline_passed or ""
+	EndedBoot   string // boot and boot clock of that fact
+	EndedUp     time.Duration
+	Withdrawn   bool
+	WithdrawnUp time.Duration
+	FinalBoot   string // boot and boot clock of the fact that made it final
+	FinalUp     time.Duration
+	Line        *Line          // on an ECR line: how it was asked for
+	Sent        []Transmission // on an ECR line: every sending of an outcome, oldest first
+	// on an ECR line: another sale was asked for while the response was due
+	Superseded   bool
+	Disputed     bool     // paid, and the gateway has also said something that does not fit
+	Transactions []string // the gateway's references of every payment that counts as paid
 	LastSeq      int64
 }

@@ -15,7 +15,8 @@ var update = flag.Bool("update", false, "write the diagram into docs/ARCHITECTUR
 
 const success = "SUCCESS, everything equal"
 
-// alphabet is one fact of each meaning that the status function can tell apart, with its name in the diagram.
+// alphabet is one fact of each meaning that the status function can tell apart, with its name in
+// the diagram.
 var alphabet = []struct {
 	name string
 	data Data
@@ -24,7 +25,8 @@ var alphabet = []struct {
 	{"mint_failed", MintFailed{"mint_failed", "no"}},
 	{success, with(RecordSuccess, "1")},
 	{success, with(RecordSuccess, "2")},
-	{"SUCCESS with something unequal", record(func(r *Record) { r.Amount, r.TransactionRef = 1, "3" })},
+	{"SUCCESS with something unequal",
+		record(func(r *Record) { r.Amount, r.TransactionRef = 1, "3" })},
 	{"DECLINED, where it ends the payment", with(RecordDeclined, "1")},
 	{"DECLINED, where it ends the payment", with(RecordDeclined, "4")},
 	{"EXPIRED, where it ends the payment", with(RecordExpired, "5")},
@@ -49,7 +51,8 @@ type situation struct {
 	ended, withdrawn, empty               bool
 	told, toldNo                          bool
 	paid, twice, mismatch, reversal, late bool
-	wordOfOne                             bool // the transaction that is reported in two ways is known already
+	// the transaction that is reported in two ways is known already
+	wordOfOne bool
 }
 
 // history is a payment after some facts.
@@ -64,7 +67,8 @@ type history struct {
 func (h *history) situation() situation {
 	p := h.f.Payment()
 	s := situation{
-		e: h.f.e, final: p.Final, ended: p.EndedBy != "", withdrawn: p.Withdrawn, empty: h.f.emptySeen, told: h.told, toldNo: h.f.toldNotPaid,
+		e: h.f.e, final: p.Final, ended: p.EndedBy != "", withdrawn: p.Withdrawn,
+		empty: h.f.emptySeen, told: h.told, toldNo: h.f.toldNotPaid,
 		paid: len(p.Transactions) > 0, twice: len(p.Transactions) > 1,
 		mismatch: h.f.mismatch, reversal: h.f.anyReversal, late: h.f.late,
 	}
@@ -72,7 +76,8 @@ func (h *history) situation() situation {
 	return s
 }
 
-// add is the history with one more fact: settle after the one before, so that a second query_empty counts.
+// add is the history with one more fact: settle after the one before, so that a second query_empty
+// counts.
 func (h *history) add(name string, d Data) *history {
 	f := *h.f
 	f.p, f.words = h.f.Payment(), maps.Clone(h.f.words)
@@ -85,10 +90,12 @@ func (h *history) add(name string, d Data) *history {
 		d = Acknowledged{f.p.Revision}
 	}
 	if n, ok := d.(Notified); ok {
-		next.paid = h.paid || n.Record.Status == RecordSuccess && n.Record.Type == TypePay && n.Record.Amount == testMoney.Amount
+		next.paid = h.paid || n.Record.Status == RecordSuccess && n.Record.Type == TypePay &&
+			n.Record.Amount == testMoney.Amount
 	}
 	seq := f.p.LastSeq + 1
-	next.f.Add(Fact{Seq: seq, Payment: "P1", At: wall, Boot: boot1, Up: time.Duration(seq) * 5 * time.Second, Data: d})
+	next.f.Add(Fact{Seq: seq, Payment: "P1", At: wall, Boot: boot1,
+		Up: time.Duration(seq) * 5 * time.Second, Data: d})
 	return next
 }
 
@@ -99,8 +106,9 @@ func (h *history) String() string {
 	return h.before.String() + ", " + h.name
 }
 
-// TestEveryHistory walks through every situation that facts can lead to, whatever their order and however often they come, and checks
-// each step. The diagram in docs/ARCHITECTURE.md is what it finds.
+// TestEveryHistory walks through every situation that facts can lead to, whatever their order and
+// however often they come, and checks each step. The diagram in docs/ARCHITECTURE.md is what it
+// finds.
 func TestEveryHistory(t *testing.T) {
 	edges := map[string]map[string]bool{}
 	total := 0
@@ -141,7 +149,10 @@ func TestEveryHistory(t *testing.T) {
 func checkStep(t *testing.T, h *history) {
 	t.Helper()
 	before, after := h.before.f.Payment(), h.f.Payment()
-	fail := func(what string) { t.Errorf("%s: %s → %s after %s", what, before.Status, after.Status, h) }
+	fail := func(what string) {
+		t.Errorf("%s: %s → %s after %s", what, before.Status, after.Status,
+			h)
+	}
 	switch {
 	case after.Status == StatusApproved && !h.paid:
 		fail("an invented approval")
@@ -151,7 +162,8 @@ func checkStep(t *testing.T, h *history) {
 		fail("final and then not")
 	case h.before.told && before.Status == StatusApproved && after.Status != StatusApproved:
 		fail("approved was told and is taken back")
-	case after.Revision < before.Revision || after.Revision == before.Revision && (after.Status != before.Status || !slices.Equal(after.Flags, before.Flags)):
+	case after.Revision < before.Revision || after.Revision == before.Revision &&
+		(after.Status != before.Status || !slices.Equal(after.Flags, before.Flags)):
 		fail("a change without a revision")
 	case after.Final && after.QRPayload != "":
 		fail("final and payable")
@@ -167,15 +179,18 @@ func mark(edges map[string]map[string]bool, edge, label string) {
 	edges[edge][label] = true
 }
 
-const diagramBegin, diagramEnd = "<!-- status diagram: go test ./payment -run TestEveryHistory -update -->\n", "<!-- end of the status diagram -->\n"
+const diagramBegin, diagramEnd = "<!-- status diagram: go test ./payment -run TestEveryHistory -update -->\n",
+	"<!-- end of the status diagram -->\n"
 
-// checkDiagram compares the diagram of the documentation with the steps that were found, or writes it.
+// checkDiagram compares the diagram of the documentation with the steps that were found, or writes
+// it.
 func checkDiagram(t *testing.T, edges map[string]map[string]bool) {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("```mermaid\nstateDiagram-v2\n  [*] --> created\n")
 	for _, edge := range slices.Sorted(maps.Keys(edges)) {
-		fmt.Fprintf(&b, "  %s: %s\n", edge, strings.Join(slices.Sorted(maps.Keys(edges[edge])), " or "))
+		fmt.Fprintf(&b, "  %s: %s\n", edge,
+			strings.Join(slices.Sorted(maps.Keys(edges[edge])), " or "))
 	}
 	b.WriteString("```\n")
 	const path = "../docs/ARCHITECTURE.md"
@@ -191,10 +206,12 @@ func checkDiagram(t *testing.T, edges map[string]map[string]bool) {
 	switch {
 	case is == b.String():
 	case *update:
-		if err := os.WriteFile(path, []byte(head+diagramBegin+b.String()+diagramEnd+tail), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(head+diagramBegin+b.String()+diagramEnd+tail),
+			0o644); err != nil {
 			t.Fatal(err)
 		}
 	default:
-		t.Errorf("the diagram in %s is not the one that the facts draw; run: go test ./payment -run TestEveryHistory -update\n%s", path, b.String())
+		t.Errorf("the diagram in %s is not the one that the facts draw; run: go test ./payment "+
+			"-run TestEveryHistory -update\n%s", path, b.String())
 	}
 }

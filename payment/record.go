@@ -8,19 +8,25 @@ import (
 	"time"
 )
 
-// Record is one verified statement of the gateway about one transaction: an opened webhook, or one element of a query's answer.
-// The gateway's adapter fills it; nothing in it has been compared with a payment yet.
+// Record is one verified statement of the gateway about one transaction: an opened webhook, or one
+// element of a query's answer. The gateway's adapter fills it; nothing in it has been compared with
+// a payment yet.
 type Record struct {
-	MerchantRef    string    `json:"merchant_ref"`
-	TransactionRef string    `json:"transaction_ref,omitempty"` // the gateway's number, kept as text
-	Type           string    `json:"type"`                      // PAY, VOID, REFUND; a webhook has none and counts as PAY
-	Status         string    `json:"status"`                    // the gateway's word: SUCCESS, DECLINED, EXPIRED, SENT or one we do not know
-	ResponseCode   string    `json:"response_code,omitempty"`   // "00" = ok; "" = not stated
-	Amount         int64     `json:"amount"`                    // minor units; UnreadableAmount when the text is not an amount of the currency
-	AmountText     string    `json:"amount_text,omitempty"`     // as stated, when it could not be read
-	Currency       string    `json:"currency"`
-	Scheme         string    `json:"scheme,omitempty"` // VISA, PAYNOW … an open set
-	PaidAt         time.Time `json:"paid_at,omitzero"` // the gateway's clock
+	MerchantRef string `json:"merchant_ref"`
+	// the gateway's number, kept as text
+	TransactionRef string `json:"transaction_ref,omitempty"`
+	// PAY, VOID, REFUND; a webhook has none and counts as PAY
+	Type string `json:"type"`
+	// the gateway's word: SUCCESS, DECLINED, EXPIRED, SENT or one we do not know
+	Status       string `json:"status"`
+	ResponseCode string `json:"response_code,omitempty"` // "00" = ok; "" = not stated
+	// minor units; UnreadableAmount when the text is not an amount of the currency
+	Amount int64 `json:"amount"`
+	// as stated, when it could not be read
+	AmountText string    `json:"amount_text,omitempty"`
+	Currency   string    `json:"currency"`
+	Scheme     string    `json:"scheme,omitempty"` // VISA, PAYNOW … an open set
+	PaidAt     time.Time `json:"paid_at,omitzero"` // the gateway's clock
 }
 
 // UnreadableAmount stands for an amount that could not be read: it equals no payment's amount.
@@ -38,8 +44,8 @@ const (
 	RecordSent     = "SENT" // a code was generated; not an outcome
 )
 
-// Content identifies what the record says, so that the same statement arriving twice is one fact. Two statements that differ in
-// anything that Status looks at have different contents.
+// Content identifies what the record says, so that the same statement arriving twice is one fact.
+// Two statements that differ in anything that Status looks at have different contents.
 func (r Record) Content() string {
 	return contentHash("record", r.MerchantRef, r.TransactionRef, r.Type, r.Status, r.ResponseCode,
 		strconv.FormatInt(r.Amount, 10), r.AmountText, r.Currency)
@@ -58,7 +64,8 @@ const (
 	saysReversed // VOID or REFUND, unless it was refused
 )
 
-// judge compares a record with the money that the payment asked for. It is the one place where promise 1 is decided.
+// judge compares a record with the money that the payment asked for. It is the one place where
+// promise 1 is decided.
 func judge(r Record, merchantRef string, m Money) verdict {
 	if r.MerchantRef != merchantRef {
 		return saysNothing
@@ -91,7 +98,8 @@ func judge(r Record, merchantRef string, m Money) verdict {
 	}
 }
 
-// Known reports whether the record's type and status are words whose meaning is known: only then does it say that no money moved.
+// Known reports whether the record's type and status are words whose meaning is known: only then
+// does it say that no money moved.
 func Known(r Record) bool {
 	switch r.Type {
 	case TypePay, TypeVoid, TypeRefund:
@@ -106,7 +114,8 @@ func Known(r Record) bool {
 	}
 }
 
-// contentHash is the SHA-256, in hex, of the parts with their lengths, so that no two lists of parts collide by concatenation.
+// contentHash is the SHA-256, in hex, of the parts with their lengths, so that no two lists of
+// parts collide by concatenation.
 func contentHash(parts ...string) string {
 	var b strings.Builder
 	for _, p := range parts {

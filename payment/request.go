@@ -15,15 +15,18 @@ type Request struct {
 	Line        *Line         // from a till on an ECR line; nil for all others
 }
 
-// Line is how a till on an ECR line asked: what a repeated request is recognised by, also after a restart.
+// Line is how a till on an ECR line asked: what a repeated request is recognised by, also after a
+// restart.
 type Line struct {
-	ECN      string `json:"ecn"`                  // the till's own number of the request
-	Function string `json:"function"`             // "Q1", "C1" …
-	Digest   string `json:"digest"`               // of function and fields
-	ECNIsNew bool   `json:"ecn_is_new,omitempty"` // the ECN differs from the one of the sale before it on this line
+	ECN      string `json:"ecn"`      // the till's own number of the request
+	Function string `json:"function"` // "Q1", "C1" …
+	Digest   string `json:"digest"`   // of function and fields
+	// the ECN differs from the one of the sale before it on this line
+	ECNIsNew bool `json:"ecn_is_new,omitempty"`
 }
 
-// Key names one payment of one till: by the agent's ID, or by the till's Reference (the newest with it). Exactly one is set.
+// Key names one payment of one till: by the agent's ID, or by the till's Reference (the newest with
+// it). Exactly one is set.
 type Key struct {
 	ID        string
 	Reference string
@@ -34,7 +37,8 @@ type ListQuery struct {
 	Since          time.Time // inclusive, by creation; zero = from the beginning
 	Unacknowledged bool      // only final ones whose present revision the till has not acknowledged
 	Limit          int       // 1-200
-	Before         int64     // only payments whose first fact is older than this journal sequence; 0 = from the newest
+	// only payments whose first fact is older than this journal sequence; 0 = from the newest
+	Before int64
 }
 
 // Page is one page of a list. Next is the Before of the following page; 0 = there is none.
@@ -43,7 +47,8 @@ type Page struct {
 	Next     int64
 }
 
-// Position is a place in the relay's stream. The journal stores it together with what was delivered there.
+// Position is a place in the relay's stream. The journal stores it together with what was delivered
+// there.
 type Position struct {
 	Epoch string
 	Seq   uint64
@@ -65,22 +70,33 @@ type MintRequest struct {
 	Timeout     time.Duration
 }
 
-// QueryAnswer is what a gateway's transaction query returned for one merchantRef. It is an answer only when Failure is "".
+// QueryAnswer is what a gateway's transaction query returned for one merchantRef. It is an answer
+// only when Failure is "".
 type QueryAnswer struct {
 	Records    []Record // every record of the answer, in its order
 	HTTPStatus int      // 0 = there was none
-	NotFound   bool     // the endpoint says that it knows no such reference (404); worth nothing before the endpoint is proved
-	Failure    string   // why the answer does not count, safe to store and to show: "timeout", "HTTP 500", "not JSON"
+	// the endpoint says that it knows no such reference (404); worth nothing before the endpoint is
+	// proved
+	NotFound bool
+	// why the answer does not count, safe to store and to show: "timeout", "HTTP 500", "not JSON"
+	Failure string
 }
 
-// MintAnswer is what asking a gateway for a code or link came to. Exactly one of Minted and Failure says something.
+// MintAnswer is what asking a gateway for a code or link came to. Exactly one of Minted and Failure
+// says something.
 type MintAnswer struct {
-	Minted    Minted
-	ValidFor  time.Duration // how long the gateway lets it be paid, counted from the moment at which it was asked; 0 = not stated
-	Failure   string        // why there is none, safe to store and to show: "timeout after 10s", "HTTP 503"
-	NeverSent bool          // with Failure: provably no byte of the request reached the gateway, so that nothing can be payable there
+	Minted Minted
+	// how long the gateway lets it be paid, counted from the moment at which it was asked; 0 = not
+	// stated
+	ValidFor time.Duration
+	// why there is none, safe to store and to show: "timeout after 10s", "HTTP 503"
+	Failure string
+	// with Failure: provably no byte of the request reached the gateway, so that nothing can be
+	// payable there
+	NeverSent bool
 }
 
-// ErrUnopened is what a gateway's error wraps when a delivery is not, or does not open as, a statement of that gateway. Its
-// text is safe to store and to show, and tells nothing of the content.
+// ErrUnopened is what a gateway's error wraps when a delivery is not, or does not open as, a
+// statement of that gateway. Its text is safe to store and to show, and tells nothing of the
+// content.
 var ErrUnopened = errors.New("not a verified notification")

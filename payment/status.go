@@ -2,11 +2,13 @@ package payment
 
 // Evidence is what a payment's facts say, reduced to what Decide looks at.
 type Evidence struct {
-	Minted      bool // there is something a customer could have paid
-	MintFailed  bool
-	Paid        bool // a record that satisfies promise 1
-	Reversed    bool // a VOID or REFUND was on record before approved was first offered
-	Contradicts bool // SUCCESS with a wrong amount, currency or response code, or one transactionRef reported in two ways
+	Minted     bool // there is something a customer could have paid
+	MintFailed bool
+	Paid       bool // a record that satisfies promise 1
+	Reversed   bool // a VOID or REFUND was on record before approved was first offered
+	// SUCCESS with a wrong amount, currency or response code, or one transactionRef reported in two
+	// ways
+	Contradicts bool
 	Declined    bool // on record when the payment ended
 	Expired     bool // on record when the payment ended
 	Finish      bool // policy: an attempt's end is the payment's end
@@ -16,8 +18,9 @@ type Evidence struct {
 	Undecided   bool // the time to answer ran out before that
 }
 
-// Decide is the status function. It is pure: no clock, no configuration, no I/O. The first row that matches wins; a blank cell
-// is "either". TestDecideTruthTable enumerates every combination against this very table.
+// Decide is the status function. It is pure: no clock, no configuration, no I/O. The first row that
+// matches wins; a blank cell is "either". TestDecideTruthTable enumerates every combination against
+// this very table.
 //
 //	row | paid reversed | contradicts | minted mint_failed | finish declined expired | cancel deadline | searched undecided | status
 //	 1  |  x      x     |             |                    |                         |                 |                    | unknown (reversed)
@@ -34,7 +37,8 @@ type Evidence struct {
 //	12  |               |             |    x               |                         |                 |                    | awaiting
 //	13  |               |             |                    |                         |                 |                    | created
 //
-// Precedence, as the table reads: matching SUCCESS > contradiction > DECLINED > EXPIRED > cancelled > deadline.
+// Precedence, as the table reads: matching SUCCESS > contradiction > DECLINED > EXPIRED > cancelled
+// > deadline.
 func Decide(e Evidence) Status {
 	ended := e.Cancel || e.Deadline
 	switch {

@@ -6,14 +6,16 @@ import (
 	"testing"
 )
 
-// tableRow is one row of the truth table in Decide's comment: what it needs of each column, and the status.
+// tableRow is one row of the truth table in Decide's comment: what it needs of each column, and the
+// status.
 type tableRow struct {
 	needs  map[string]bool
 	either bool // "one or both" of cancel and deadline
 	status Status
 }
 
-// readTruthTable parses the comment above Decide, so that the written table itself is what the test compares with.
+// readTruthTable parses the comment above Decide, so that the written table itself is what the test
+// compares with.
 func readTruthTable(t *testing.T) []tableRow {
 	t.Helper()
 	src, err := os.ReadFile("status.go")
@@ -65,7 +67,8 @@ func columnAt(header string, i int) string {
 func TestDecideTruthTable(t *testing.T) {
 	rows := readTruthTable(t)
 	columns := []string{
-		"paid", "reversed", "contradicts", "minted", "mint_failed", "finish", "declined", "expired", "cancel", "deadline",
+		"paid", "reversed", "contradicts", "minted", "mint_failed", "finish", "declined", "expired",
+		"cancel", "deadline",
 		"searched", "undecided",
 	}
 	known := map[string]bool{}
@@ -86,9 +89,12 @@ func TestDecideTruthTable(t *testing.T) {
 			v[c] = bits>>i&1 == 1
 		}
 		e := Evidence{
-			Paid: v["paid"], Reversed: v["reversed"], Contradicts: v["contradicts"], Minted: v["minted"],
-			MintFailed: v["mint_failed"], Finish: v["finish"], Declined: v["declined"], Expired: v["expired"],
-			Cancel: v["cancel"], Deadline: v["deadline"], Searched: v["searched"], Undecided: v["undecided"],
+			Paid: v["paid"], Reversed: v["reversed"], Contradicts: v["contradicts"],
+			Minted:     v["minted"],
+			MintFailed: v["mint_failed"], Finish: v["finish"], Declined: v["declined"],
+			Expired: v["expired"],
+			Cancel:  v["cancel"], Deadline: v["deadline"], Searched: v["searched"],
+			Undecided: v["undecided"],
 		}
 		want := -1
 		for i, r := range rows {

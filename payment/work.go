@@ -15,8 +15,8 @@ type WorkItem struct {
 	Tasks   []Task
 }
 
-// Tasks is what staff must do about this payment, most urgent first; nil while it is not final, and once a resolution that no later
-// evidence contradicts stands.
+// Tasks is what staff must do about this payment, most urgent first; nil while it is not final, and
+// once a resolution that no later evidence contradicts stands.
 func (p Payment) Tasks() []Task {
 	if !p.Final || p.Resolution != nil && !p.Resolution.Contradicted {
 		return nil
@@ -24,7 +24,8 @@ func (p Payment) Tasks() []Task {
 	var tasks []Task
 	add := func(code, text string) { tasks = append(tasks, Task{code, text}) }
 	if p.Resolution != nil {
-		add("contradicted", "Staff resolved this as "+p.Resolution.Outcome+", and the gateway has said otherwise since. Look at it again, then resolve it again.")
+		add("contradicted", "Staff resolved this as "+p.Resolution.Outcome+
+			", and the gateway has said otherwise since. Look at it again, then resolve it again.")
 	}
 	for _, f := range p.Flags {
 		if text := flagWork[f]; text != "" {
@@ -49,19 +50,27 @@ func (p Payment) NeedsStaff() bool {
 	return len(tasks) > 1 || len(tasks) == 1 && tasks[0].Code != "owed"
 }
 
-const unknownWork = "Nobody could say in time whether the customer paid. Look the merchant reference up in the gateway's portal: " +
-	"if it is paid, book the sale and resolve it as approved; if it is not, resolve it as not-paid. Until then do not charge the customer again."
+const unknownWork = "Nobody could say in time whether the customer paid. Look the merchant " +
+	"reference up in the gateway's portal: " +
+	"if it is paid, book the sale and resolve it as approved; if it is not, resolve it as " +
+	"not-paid. Until then do not charge the customer again."
 
-const disputedWork = "The gateway reports that this sale is paid, and has also reported something that does not fit (another transaction that was refused " +
+const disputedWork = "The gateway reports that this sale is paid, and has also reported " +
+	"something that does not fit (another transaction that was refused " +
 	"after it had succeeded). Look the merchant reference up in its portal, then resolve it."
 
 var flagWork = map[Flag]string{
-	FlagLate: "The customer paid after the till was told that no payment was made. If the goods were handed over, book the sale; if they were " +
-		"not, or were paid in another way, give the money back in the gateway's portal. Then resolve it.",
-	FlagDuplicate: "The customer paid more than once for this sale. Give all but one payment back in the gateway's portal, then resolve it.",
-	FlagAmountMismatch: "The gateway reports a payment of another amount or currency than the sale's. Look it up in the gateway's portal, settle the " +
+	FlagLate: "The customer paid after the till was told that no payment was made. If the " +
+		"goods were handed over, book the sale; if they were " +
+		"not, or were paid in another way, give the money back in the gateway's portal. Then " +
+		"resolve it.",
+	FlagDuplicate: "The customer paid more than once for this sale. Give all but one payment " +
+		"back in the gateway's portal, then resolve it.",
+	FlagAmountMismatch: "The gateway reports a payment of another amount or currency than the " +
+		"sale's. Look it up in the gateway's portal, settle the " +
 		"difference with the customer or give the money back, then resolve it.",
-	FlagReversed: "The gateway reports that this payment was voided or refunded. Check in its portal whether the money was kept, then resolve it.",
+	FlagReversed: "The gateway reports that this payment was voided or refunded. Check in its " +
+		"portal whether the money was kept, then resolve it.",
 }
 
 // owedWork says what a till has not confirmed.
@@ -73,19 +82,24 @@ func (p Payment) owedWork() string {
 	if p.AckedRev > 0 {
 		heard = "heard an earlier outcome and " + heard
 	}
-	return "Till " + p.Till + " " + heard + " that this sale is " + string(p.Status) + ". Check that its book says the same; correct it by hand if it does not, then resolve it."
+	return "Till " + p.Till + " " + heard + " that this sale is " + string(p.Status) +
+		". Check that its book says the same; correct it by hand if it does not, then resolve it."
 }
 
 // EntryWork is what staff must do about a fact that belongs to no payment.
 func EntryWork(d Data) []Task {
 	switch d := d.(type) {
 	case Unmatched:
-		return []Task{{"unmatched", "The gateway reports a payment with this terminal's tag that this journal does not know (" + d.Record.MerchantRef +
-			", " + statedAmount(d.Record) + ", " + d.Record.Status + "): the journal was restored, lost or cloned. Look the reference up in the gateway's " +
+		return []Task{{"unmatched", "The gateway reports a payment with this terminal's tag " +
+			"that this journal does not know (" + d.Record.MerchantRef +
+			", " + statedAmount(d.Record) + ", " + d.Record.Status + "): the journal was " +
+			"restored, lost or cloned. Look the reference up in the gateway's " +
 			"portal, find the sale in the till's book, then resolve it."}}
 	case Parked:
-		return []Task{{"parked", "A notification could not be opened: " + d.Reason + ". If the gateway's secret was changed, set it (and previous_secret) " +
-			"and restart the agent: it tries again. If it is somebody's junk, resolve it as not-paid."}}
+		return []Task{{"parked", "A notification could not be opened: " + d.Reason +
+			". If the gateway's secret was changed, set it (and previous_secret) " +
+			"and restart the agent: it tries again. If it is somebody's junk, resolve it as " +
+			"not-paid."}}
 	default:
 		return nil
 	}

@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// A canary is dated when it is sent. It counts when it comes back on the connection, after every delivery before it has
-// been committed: then an answer from the gateway would have come through too.
+// A canary is dated when it is sent. It counts when it comes back on the connection, after every
+// delivery before it has been committed: then an answer from the gateway would have come through
+// too.
 
 func (m *Machine) onCanaryWanted(now Now) {
 	switch {
@@ -27,8 +28,8 @@ func (m *Machine) sendCanary(now Now) {
 	m.do(DoPostCanary{Nonce: c.nonce, Terminal: m.terminal})
 }
 
-// onPosted learns whether the hook URL took the canary. A refusal is a failure of its own that says nothing about the
-// connection; silence is judged with the canary's deadline.
+// onPosted learns whether the hook URL took the canary. A refusal is a failure of its own that says
+// nothing about the connection; silence is judged with the canary's deadline.
 func (m *Machine) onPosted(in InPosted) {
 	i := m.find(in.Nonce)
 	if i < 0 || in.Err == nil {

@@ -17,8 +17,8 @@ import (
 	"kiosk-agent/internal/secret"
 )
 
-// road carries bytes to a server, and can lose what goes over the connections that exist: a kiosk's address has changed, or a router has
-// forgotten it, and nobody says so.
+// road carries bytes to a server, and can lose what goes over the connections that exist: a kiosk's
+// address has changed, or a router has forgotten it, and nobody says so.
 type road struct {
 	ln    net.Listener
 	mu    sync.Mutex
@@ -91,16 +91,18 @@ func (r *road) lose() {
 	r.dead = make(chan struct{})
 }
 
-// TestCanaryLeavesADeadConnection: over HTTP/2 canaries share a connection. When it is dead without a word, they are lost until it is
-// given up, not for the quarter of an hour that TCP takes: no sale can start meanwhile.
+// TestCanaryLeavesADeadConnection: over HTTP/2 canaries share a connection. When it is dead without
+// a word, they are lost until it is given up, not for the quarter of an hour that TCP takes: no
+// sale can start meanwhile.
 func TestCanaryLeavesADeadConnection(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor != 2 {
-			t.Errorf("a canary came over %s", r.Proto)
-		}
-		_, _ = io.WriteString(w, "ok\n")
-	}))
+	srv := httptest.NewUnstartedServer(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.ProtoMajor != 2 {
+				t.Errorf("a canary came over %s", r.Proto)
+			}
+			_, _ = io.WriteString(w, "ok\n")
+		}))
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
@@ -110,14 +112,18 @@ func TestCanaryLeavesADeadConnection(t *testing.T) {
 	j := emptyJournal{}
 	host := way.ln.Addr().String()
 	c, err := NewClient(Config{
-		URL: "wss://" + host, HookURL: "https://" + host + "/hook", Token: secret.New([]byte("token")), TLS: &tls.Config{RootCAs: roots},
+		URL: "wss://" + host, HookURL: "https://" + host + "/hook",
+		Token: secret.New([]byte("token")), TLS: &tls.Config{RootCAs: roots},
 		CanaryEvery: 100 * time.Millisecond, CanaryTimeout: 400 * time.Millisecond,
 	}, j, j, j, slog.New(slog.DiscardHandler), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.http.CloseIdleConnections)
-	post := func() error { return c.postCanary(context.Background(), DoPostCanary{Nonce: strings.Repeat("n", 32)}) }
+	post := func() error {
+		return c.postCanary(context.Background(),
+			DoPostCanary{Nonce: strings.Repeat("n", 32)})
+	}
 	for range 2 {
 		if err := post(); err != nil {
 			t.Fatal(err)

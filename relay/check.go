@@ -45,7 +45,8 @@ func (a Ack) check() error {
 }
 
 func (w Welcome) check() error {
-	if !plain(w.Epoch, 1, maxIDLen) || w.Now.IsZero() || w.RetentionS < 0 || w.InFlight < 0 || w.PingS < 0 ||
+	if !plain(w.Epoch, 1, maxIDLen) || w.Now.IsZero() || w.RetentionS < 0 || w.InFlight < 0 ||
+		w.PingS < 0 ||
 		w.Terminal != "" && !validHandle(w.Terminal) {
 		return errors.New("field out of range")
 	}
@@ -77,7 +78,8 @@ func (d Delivery) check() error {
 	return d.Position.check()
 }
 
-// ValidNonce reports whether a canary header's value is one that an agent makes: 16 to 64 base64url characters.
+// ValidNonce reports whether a canary header's value is one that an agent makes: 16 to 64 base64url
+// characters.
 func ValidNonce(s string) bool {
 	return base64url(s, 16, MaxCanaryLen)
 }
@@ -90,7 +92,8 @@ func base64url(s string, least, most int) bool {
 		return false
 	}
 	for _, c := range []byte(s) {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' &&
+			c != '_' {
 			return false
 		}
 	}

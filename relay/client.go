@@ -13,7 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// tickCap bounds the sleep before a due time: Go's timers stand still in suspend, the boot clock does not.
+// tickCap bounds the sleep before a due time: Go's timers stand still in suspend, the boot clock
+// does not.
 const tickCap = 2 * time.Second
 
 // Client keeps one connection to the relay. Its methods may be called from any goroutine.
@@ -28,9 +29,11 @@ type Client struct {
 	metrics *metrics
 	http    *http.Client
 
-	inputs    chan Input    // answers of the helpers; a full one makes them wait, and they give up with Run's context
-	canaryNow chan struct{} // holds one: requests made before it is served are served by the same canary
-	supersede chan Head     // holds one
+	// answers of the helpers; a full one makes them wait, and they give up with Run's context
+	inputs chan Input
+	// holds one: requests made before it is served are served by the same canary
+	canaryNow chan struct{}
+	supersede chan Head // holds one
 	running   sync.Mutex
 	stateMu   sync.Mutex
 	state     State
@@ -42,9 +45,10 @@ type Client struct {
 	cancelDial context.CancelFunc
 }
 
-// NewClient checks cfg and returns a client that does nothing before Run. observe is called from Run's goroutine and
-// must not block; it may be nil, and so may reg.
-func NewClient(cfg Config, j Journal, h Handler, clock Clock, log *slog.Logger, reg prometheus.Registerer, observe func(Event)) (*Client, error) {
+// NewClient checks cfg and returns a client that does nothing before Run. observe is called from
+// Run's goroutine and must not block; it may be nil, and so may reg.
+func NewClient(cfg Config, j Journal, h Handler, clock Clock, log *slog.Logger,
+	reg prometheus.Registerer, observe func(Event)) (*Client, error) {
 	stream, err := cfg.check()
 	if err != nil {
 		return nil, err
@@ -58,31 +62,41 @@ func NewClient(cfg Config, j Journal, h Handler, clock Clock, log *slog.Logger, 
 	}
 	cfg = cfg.withDefaults()
 	c := &Client{
-		cfg: cfg, stream: stream, journal: j, handler: h, clock: clock, log: log, observe: observe, metrics: m,
-		inputs: make(chan Input, 16), canaryNow: make(chan struct{}, 1), supersede: make(chan Head, 1),
+		cfg: cfg, stream: stream, journal: j, handler: h, clock: clock, log: log, observe: observe,
+		metrics: m,
+		inputs:  make(chan Input, 16), canaryNow: make(chan struct{}, 1),
+		supersede: make(chan Head, 1),
 	}
 	c.http = &http.Client{
-		Timeout:       cfg.CanaryTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout: cfg.CanaryTimeout,
+		CheckRedirect: func(*http.Request,
+			[]*http.Request) error {
+			return http.ErrUseLastResponse
+		},
 		Transport: &http.Transport{
 			Proxy: cfg.Proxy, TLSClientConfig: cfg.TLS, ForceAttemptHTTP2: true,
-			MaxIdleConnsPerHost: 1, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 16 << 10,
-			// Over HTTP/2 canaries share a connection, and a lost one does not end it. Where none comes back in its time a ping decides
-			// whether it is dead; where they do, no ping is sent.
-			HTTP2: &http.HTTP2Config{SendPingTimeout: cfg.CanaryEvery + cfg.CanaryTimeout/2, PingTimeout: cfg.CanaryTimeout / 2},
+			MaxIdleConnsPerHost: 1, IdleConnTimeout: 30 * time.Second,
+			MaxResponseHeaderBytes: 16 << 10,
+			// Over HTTP/2 canaries share a connection, and a lost one does not end it. Where none
+			// comes back in its time a ping decides whether it is dead; where they do, no ping is
+			// sent.
+			HTTP2: &http.HTTP2Config{SendPingTimeout: cfg.CanaryEvery + cfg.CanaryTimeout/2,
+				PingTimeout: cfg.CanaryTimeout / 2},
 		},
 	}
 	return c, nil
 }
 
-// Run connects and keeps connecting until ctx ends; then it returns nil, after every goroutine of its own has ended. The
-// handler's call under way is waited for. A second concurrent Run is an error.
+// Run connects and keeps connecting until ctx ends; then it returns nil, after every goroutine of
+// its own has ended. The handler's call under way is waited for. A second concurrent Run is an
+// error.
 func (c *Client) Run(ctx context.Context) error {
 	if !c.running.TryLock() {
 		return errors.New("relay client: already running")
 	}
 	defer c.running.Unlock()
-	m := NewMachine(c.cfg.timing(), randomPorts(), c.cfg.Agent, c.cfg.HookURL != "", c.cfg.Supersedes)
+	m := NewMachine(c.cfg.timing(), randomPorts(), c.cfg.Agent, c.cfg.HookURL != "",
+		c.cfg.Supersedes)
 	ctx, stop := context.WithCancel(ctx)
 	defer func() {
 		stop()
@@ -91,7 +105,10 @@ func (c *Client) Run(ctx context.Context) error {
 		c.http.CloseIdleConnections()
 		c.drainInputs()
 		c.metrics.connected.Set(0)
-		c.setState(func(s *State) { s.Connected, s.CaughtUp, s.Since = false, false, c.clock.Boot() })
+		c.setState(func(s *State) {
+			s.Connected, s.CaughtUp, s.Since = false, false,
+				c.clock.Boot()
+		})
 	}()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -116,7 +133,8 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 }
 
-// SendCanary asks for a canary now; it does not block. When none can be sent, CanaryFailed is observed.
+// SendCanary asks for a canary now; it does not block. When none can be sent, CanaryFailed is
+// observed.
 func (c *Client) SendCanary() {
 	select {
 	case c.canaryNow <- struct{}{}:
@@ -124,8 +142,9 @@ func (c *Client) SendCanary() {
 	}
 }
 
-// Supersede tells the relay, with a new hello, that the journal now in use replaces the one whose head was old: staff
-// have recovered. It does not block; of several calls before the first is served, the first counts.
+// Supersede tells the relay, with a new hello, that the journal now in use replaces the one whose
+// head was old: staff have recovered. It does not block; of several calls before the first is
+// served, the first counts.
 func (c *Client) Supersede(old Head) {
 	select {
 	case c.supersede <- old:
@@ -156,7 +175,8 @@ func (c *Client) arm(timer *time.Timer, m *Machine) {
 	timer.Reset(wait)
 }
 
-// step feeds the machine and carries out its effects, and then the inputs that those produced at once.
+// step feeds the machine and carries out its effects, and then the inputs that those produced at
+// once.
 func (c *Client) step(ctx context.Context, m *Machine, in Input) {
 	for pending := []Input{in}; len(pending) > 0; pending = pending[1:] {
 		for _, e := range m.Step(c.now(), pending[0]) {
@@ -191,7 +211,8 @@ func (c *Client) perform(ctx context.Context, e Effect) Input {
 	return nil
 }
 
-// helper runs f beside the loop and feeds what it returns back. The machine bounds how many there are.
+// helper runs f beside the loop and feeds what it returns back. The machine bounds how many there
+// are.
 func (c *Client) helper(ctx context.Context, f func() Input) {
 	c.wg.Go(func() {
 		in := f()

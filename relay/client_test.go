@@ -68,12 +68,21 @@ func untilClosed(conn *websocket.Conn) {
 // emptyJournal holds nothing and commits everything.
 type emptyJournal struct{}
 
-func (emptyJournal) Position(context.Context) (Position, bool, error) { return Position{}, false, nil }
-func (emptyJournal) Head(context.Context) (Head, error)               { return Head{JournalID: "j"}, nil }
-func (emptyJournal) Deliver(context.Context, Delivery) error          { return nil }
-func (emptyJournal) Gap(context.Context, string) error                { return nil }
-func (emptyJournal) Boot() time.Duration                              { return time.Since(processStart) }
-func (emptyJournal) Wall() time.Time                                  { return time.Now() }
+func (emptyJournal) Position(context.Context) (Position, bool, error) {
+	return Position{}, false,
+		nil
+}
+func (emptyJournal) Head(context.Context) (Head, error) {
+	return Head{JournalID: "j"},
+		nil
+}
+func (emptyJournal) Deliver(context.Context, Delivery) error { return nil }
+func (emptyJournal) Gap(context.Context, string) error       { return nil }
+func (emptyJournal) Boot() time.Duration {
+	return time.Since(
+		processStart)
+}
+func (emptyJournal) Wall() time.Time { return time.Now() }
 
 var processStart = time.Now()
 
@@ -83,7 +92,8 @@ func runClient(t *testing.T, cfg Config) (*Client, <-chan Event) {
 	cfg.BackoffMin, cfg.BackoffMax = 5*time.Millisecond, 10*time.Millisecond
 	events := make(chan Event, 1024)
 	j := emptyJournal{}
-	c, err := NewClient(cfg, j, j, j, slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry(), func(e Event) { events <- e })
+	c, err := NewClient(cfg, j, j, j, slog.New(slog.NewTextHandler(io.Discard, nil)),
+		prometheus.NewRegistry(), func(e Event) { events <- e })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +138,8 @@ func TestDeafConnectionIsGivenUp(t *testing.T) {
 		untilClosed(conn)
 	})
 	hook := strings.Replace(url, "ws", "http", 1) + "/hook/x"
-	_, events := runClient(t, Config{URL: url, HookURL: hook, CanaryEvery: 10 * time.Millisecond, CanaryTimeout: 50 * time.Millisecond})
+	_, events := runClient(t, Config{URL: url, HookURL: hook, CanaryEvery: 10 * time.Millisecond,
+		CanaryTimeout: 50 * time.Millisecond})
 	isDeaf := func(err error) bool { return errors.Is(err, ErrDeaf) }
 	lost(t, events, isDeaf)
 	lost(t, events, isDeaf) // it has come back, and was deaf again
@@ -166,7 +177,8 @@ func TestBadRelays(t *testing.T) {
 			untilClosed(conn)
 		}, func(err error) bool { return errors.Is(err, websocket.ErrReadLimit) }},
 		"revoked": {func(conn *websocket.Conn) {
-			_ = conn.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(CloseRevoked, "x"))
+			_ = conn.WriteMessage(websocket.CloseMessage,
+				websocket.FormatCloseMessage(CloseRevoked, "x"))
 			untilClosed(conn)
 		}, func(err error) bool {
 			var ce *CloseError
@@ -174,7 +186,8 @@ func TestBadRelays(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, events := runClient(t, Config{URL: fakeRelay(t, tc.serve), DialTimeout: 100 * time.Millisecond})
+			_, events := runClient(t, Config{URL: fakeRelay(t, tc.serve),
+				DialTimeout: 100 * time.Millisecond})
 			lost(t, events, tc.is)
 		})
 	}
@@ -206,7 +219,8 @@ func TestSecondRunIsRefused(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	token := secret.New([]byte("token-canary"))
-	good := Config{URL: "wss://relay.example/base/", Token: token, HookURL: "https://relay.example/hook/route-canary"}
+	good := Config{URL: "wss://relay.example/base/", Token: token,
+		HookURL: "https://relay.example/hook/route-canary"}
 	if stream, err := good.check(); err != nil || stream != "wss://relay.example/base/v1/stream" {
 		t.Errorf("check() = %q, %v", stream, err)
 	}
@@ -216,9 +230,15 @@ func TestConfigIsChecked(t *testing.T) {
 		"open to a stranger":  func(c *Config) { c.URL = "ws://relay.example" },
 		"not a WebSocket":     func(c *Config) { c.URL = "https://relay.example" },
 		"password in the url": func(c *Config) { c.URL = "wss://u:token-canary@relay.example" },
-		"open hook":           func(c *Config) { c.HookURL = "http://relay.example/hook/route-canary" },
-		"hook without host":   func(c *Config) { c.HookURL = "/hook/route-canary" },
-		"broken hook":         func(c *Config) { c.HookURL = "https://relay.example:x/hook/route-canary" },
+		"open hook": func(
+			c *Config) {
+			c.HookURL = "http://relay.example/hook/route-canary"
+		},
+		"hook without host": func(c *Config) { c.HookURL = "/hook/route-canary" },
+		"broken hook": func(
+			c *Config) {
+			c.HookURL = "https://relay.example:x/hook/route-canary"
+		},
 	} {
 		cfg := good
 		change(&cfg)

@@ -18,11 +18,13 @@ import (
 
 // Config of a Client. Zero durations mean the default.
 type Config struct {
-	// URL of the relay: wss://host[:port][/prefix]; ws:// only to a loopback host, because the token travels in it.
+	// URL of the relay: wss://host[:port][/prefix]; ws:// only to a loopback host, because the
+	// token travels in it.
 	URL string
 	// Token of this terminal, as kiosk-relay printed it.
 	Token secret.Value
-	// HookURL is the very URL that the gateway calls, for canaries; "" = no canaries. http:// only to a loopback host.
+	// HookURL is the very URL that the gateway calls, for canaries; "" = no canaries. http:// only
+	// to a loopback host.
 	HookURL string
 	// CanaryEvery is the time between canaries; 0 = only on request.
 	CanaryEvery time.Duration
@@ -30,15 +32,18 @@ type Config struct {
 	CanaryTimeout time.Duration
 	// Agent is the program's version, told to the relay for its operator.
 	Agent string
-	// Supersedes is the journal head that staff declared replaced; nil = none. See also Client.Supersede.
+	// Supersedes is the journal head that staff declared replaced; nil = none. See also
+	// Client.Supersede.
 	Supersedes *Head
 	// TLS is used for both URLs; nil = the system's roots and the URL's host name.
 	TLS *tls.Config
 	// Proxy as in http.Transport; nil = none.
 	Proxy func(*http.Request) (*url.URL, error)
-	// DialTimeout bounds connecting, TLS and handshake, and then the wait for welcome. Default 10 s.
+	// DialTimeout bounds connecting, TLS and handshake, and then the wait for welcome. Default 10
+	// s.
 	DialTimeout time.Duration
-	// ReadTimeout is the silence after which the connection is dead; the relay pings every 15 s. Default 45 s.
+	// ReadTimeout is the silence after which the connection is dead; the relay pings every 15 s.
+	// Default 45 s.
 	ReadTimeout time.Duration
 	// WriteTimeout bounds one write. Default 10 s.
 	WriteTimeout time.Duration
@@ -69,7 +74,8 @@ func (c Config) timing() Timing {
 	}
 }
 
-// check returns the URL of the stream, or why the configuration cannot work. Its errors name no token and no route.
+// check returns the URL of the stream, or why the configuration cannot work. Its errors name no
+// token and no route.
 func (c Config) check() (stream string, err error) {
 	if c.Token.IsZero() {
 		return "", errors.New("relay client: no token")
@@ -87,7 +93,8 @@ func (c Config) check() (stream string, err error) {
 	return u.String(), nil
 }
 
-// parseURL accepts an absolute URL of the safe scheme, or of the open one when the host is this machine.
+// parseURL accepts an absolute URL of the safe scheme, or of the open one when the host is this
+// machine.
 func parseURL(raw, safe, open string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
@@ -111,7 +118,8 @@ func randomPorts() Ports {
 	return Ports{
 		Nonce: func() string {
 			var b [16]byte
-			_, _ = rand.Read(b[:]) // never fails: it ends the program rather than returning weak bytes
+			// never fails: it ends the program rather than returning weak bytes
+			_, _ = rand.Read(b[:])
 			return base64.RawURLEncoding.EncodeToString(b[:])
 		},
 		Jitter: mathrand.Float64,

@@ -36,12 +36,14 @@ func (c *Client) dial(ctx context.Context, cancel context.CancelFunc, e DoDial) 
 		return dialed{number: e.Conn, err: fmt.Errorf("dial the relay: %w", withoutURL(err))}
 	case conn.Subprotocol() != Subprotocol:
 		_ = conn.Close()
-		return dialed{number: e.Conn, err: errors.New("the server at relay.url does not speak " + Subprotocol)}
+		return dialed{number: e.Conn, err: errors.New("the server at relay.url does not speak " +
+			Subprotocol)}
 	}
 	return dialed{number: e.Conn, hello: e.Hello, conn: conn}
 }
 
-// adopt makes a new connection the present one, says hello and starts to read; or closes it when it came too late.
+// adopt makes a new connection the present one, says hello and starts to read; or closes it when it
+// came too late.
 func (c *Client) adopt(ctx context.Context, d dialed) Input {
 	if d.number != c.dialing {
 		if d.conn != nil {
@@ -59,7 +61,8 @@ func (c *Client) adopt(ctx context.Context, d dialed) Input {
 	_ = alive()
 	c.conn.SetPingHandler(func(data string) error {
 		_ = alive()
-		err := d.conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(c.cfg.WriteTimeout))
+		err := d.conn.WriteControl(websocket.PongMessage, []byte(data),
+			time.Now().Add(c.cfg.WriteTimeout))
 		if errors.Is(err, websocket.ErrCloseSent) {
 			return nil
 		}
@@ -73,7 +76,8 @@ func (c *Client) adopt(ctx context.Context, d dialed) Input {
 	return InDialed{Conn: d.number}
 }
 
-// read feeds what arrives until the connection ends. While Run's goroutine is busy it waits, and so does the relay.
+// read feeds what arrives until the connection ends. While Run's goroutine is busy it waits, and so
+// does the relay.
 func (c *Client) read(ctx context.Context, conn *websocket.Conn, number int, alive func() error) {
 	feed := func(in Input) bool {
 		select {
@@ -126,7 +130,8 @@ func (c *Client) closeConn(code int) {
 		c.cancelDial = nil
 	}
 	if c.conn != nil {
-		_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(time.Second))
+		_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""),
+			time.Now().Add(time.Second))
 		_ = c.conn.Close()
 		c.conn = nil
 	}

@@ -72,7 +72,8 @@ type (
 	DoHandle struct { // a Gap or a Delivery for the Handler; the next comes only after InHandled
 		Message Message
 	}
-	DoPostCanary struct{ Nonce, Terminal string } // Terminal as the relay calls it; "" when it has not said
+	// Terminal as the relay calls it; "" when it has not said
+	DoPostCanary struct{ Nonce, Terminal string }
 	DoObserve    struct{ Event Event }
 )
 
@@ -93,7 +94,8 @@ type CloseError struct {
 func (e *CloseError) Error() string {
 	switch e.Code {
 	case CloseReplaced:
-		return "closed by the relay: another connection uses this terminal's token (a second agent, or a cloned device?)"
+		return "closed by the relay: another connection uses this terminal's token (a second " +
+			"agent, or a cloned device?)"
 	case CloseRevoked:
 		return "closed by the relay: this terminal's token is no longer valid"
 	default:
@@ -107,9 +109,11 @@ type DialError struct{ Status int }
 func (e *DialError) Error() string {
 	switch e.Status {
 	case 401:
-		return "the relay refused the token (401): check relay.token, or run kiosk-relay terminal rotate"
+		return "the relay refused the token (401): check relay.token, or run kiosk-relay " +
+			"terminal rotate"
 	case 403:
-		return "the relay refused the connection (403): check that relay.url names the relay's public host"
+		return "the relay refused the connection (403): check that relay.url names the relay's " +
+			"public host"
 	default:
 		return fmt.Sprintf("the relay answered the handshake with HTTP status %d", e.Status)
 	}

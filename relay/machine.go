@@ -8,7 +8,8 @@ import (
 
 // Errors that the machine itself reports through Disconnected and CanaryFailed.
 var (
-	ErrDeaf         = errors.New("connected but deaf: two canaries in a row were accepted and did not come back")
+	ErrDeaf = errors.New(
+		"connected but deaf: two canaries in a row were accepted and did not come back")
 	ErrNoWelcome    = errors.New("the relay did not say welcome in time")
 	ErrUnexpected   = errors.New("the relay sent a message out of turn")
 	ErrOverrun      = errors.New("the relay sent more deliveries than its window allows")
@@ -56,8 +57,9 @@ type canary struct {
 	wallSent time.Time
 }
 
-// Machine decides everything that the client does: Step takes an input and returns the effects that the shell must
-// carry out, in order. The same inputs at the same times with the same Ports give the same effects. It is for one goroutine.
+// Machine decides everything that the client does: Step takes an input and returns the effects that
+// the shell must carry out, in order. The same inputs at the same times with the same Ports give
+// the same effects. It is for one goroutine.
 type Machine struct {
 	timing     Timing
 	ports      Ports
@@ -86,8 +88,8 @@ type Machine struct {
 	fx []Effect
 }
 
-// NewMachine returns a machine that waits for InStart. agent is the program's version; canaries says whether there is a
-// hook URL; supersedes may be nil.
+// NewMachine returns a machine that waits for InStart. agent is the program's version; canaries
+// says whether there is a hook URL; supersedes may be nil.
 func NewMachine(t Timing, p Ports, agent string, canaries bool, supersedes *Head) *Machine {
 	return &Machine{timing: t, ports: p, agent: agent, canaries: canaries, supersedes: supersedes}
 }
@@ -300,8 +302,8 @@ func (m *Machine) drop(now Now, err error) {
 	m.retry(now, err)
 }
 
-// retry forgets everything about the connection and waits. The wait grows with connections that never reached welcome,
-// and with deliveries that the handler refused, whichever is more.
+// retry forgets everything about the connection and waits. The wait grows with connections that
+// never reached welcome, and with deliveries that the handler refused, whichever is more.
 func (m *Machine) retry(now Now, err error) {
 	m.phase, m.queue, m.out = waiting, nil, nil
 	wait := m.backoff(max(m.attempts, m.refusals))

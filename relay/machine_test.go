@@ -29,9 +29,11 @@ func newBench(t *testing.T, every time.Duration) *bench {
 	}
 	timing := Timing{
 		CanaryEvery: every, CanaryTimeout: 10 * time.Second, WelcomeTimeout: 10 * time.Second,
-		BackoffMin: 500 * time.Millisecond, BackoffMax: 30 * time.Second, ReplacedWait: 30 * time.Second,
+		BackoffMin: 500 * time.Millisecond, BackoffMax: 30 * time.Second,
+		ReplacedWait: 30 * time.Second,
 	}
-	b := &bench{t: t, m: NewMachine(timing, ports, "test", true, nil), now: Now{Boot: time.Hour, Wall: sampleTime}}
+	b := &bench{t: t, m: NewMachine(timing, ports, "test", true, nil),
+		now: Now{Boot: time.Hour, Wall: sampleTime}}
 	return b
 }
 
@@ -45,7 +47,8 @@ func (b *bench) step(in Input) *bench {
 		case DoDial:
 			b.lines = append(b.lines, fmt.Sprintf("dial %v", e.Hello.Position))
 		case DoSend:
-			b.lines = append(b.lines, fmt.Sprintf("ack %d head %d", e.Message.(Ack).Position.Seq, e.Message.(Ack).Journal.Seq))
+			b.lines = append(b.lines, fmt.Sprintf("ack %d head %d", e.Message.(Ack).Position.Seq,
+				e.Message.(Ack).Journal.Seq))
 		case DoClose:
 			b.lines = append(b.lines, "close")
 		case DoHandle:
@@ -109,15 +112,18 @@ func hookAt(seq uint64) Delivery {
 }
 
 func (b *bench) canaryBack(nonce string) *bench {
-	return b.message(Delivery{Kind: KindCanary, Nonce: nonce, Position: Position{"e", 1, "i"}, ReceivedAt: b.now.Wall})
+	return b.message(Delivery{Kind: KindCanary, Nonce: nonce, Position: Position{"e", 1, "i"},
+		ReceivedAt: b.now.Wall})
 }
 
 func TestConnectAndDeliverInOrder(t *testing.T) {
 	b := newBench(t, time.Minute)
 	b.step(InStart{}).want("read")
-	b.step(InJournal{Conn: b.conn, Has: true, Position: Position{"e", 7, "i"}}).want("dial &{e 7 i}")
+	b.step(InJournal{Conn: b.conn, Has: true, Position: Position{"e", 7, "i"}}).want(
+		"dial &{e 7 i}")
 	b.step(InDialed{Conn: b.conn}).want()
-	b.after(40 * time.Millisecond).message(Welcome{Epoch: "e", Now: Time{b.now.Wall.Add(time.Second)}})
+	b.after(40 * time.Millisecond).message(
+		Welcome{Epoch: "e", Now: Time{b.now.Wall.Add(time.Second)}})
 	b.want("Connected", "HeadKnown", "offset 1.02s±21ms", "canary")
 	b.message(Gap{Reason: "x"}).message(hookAt(8)).message(hookAt(9)).message(CaughtUpMessage{})
 	b.want("gap x")
@@ -133,20 +139,24 @@ func TestRefusedDeliveryIsNotAcknowledged(t *testing.T) {
 	b.step(refusal).want("close", "disconnected 1s")
 	// A journal that keeps refusing slows down, although each connection is welcomed.
 	for _, wait := range []string{"2s", "4s", "8s", "16s", "30s", "30s"} {
-		b.after(30 * time.Second).step(InTick{}).connectedAgain().message(hookAt(1)).want("deliver 1")
+		b.after(30 * time.Second).step(InTick{}).connectedAgain().message(hookAt(1)).want(
+			"deliver 1")
 		b.step(refusal).want("close", "disconnected "+wait)
 	}
-	b.after(30*time.Second).step(InTick{}).connectedAgain().message(hookAt(1)).step(InHandled{}).want("deliver 1", "ack 1 head 0")
+	b.after(30*time.Second).step(InTick{}).connectedAgain().message(hookAt(1)).step(
+		InHandled{}).want("deliver 1", "ack 1 head 0")
 	b.step(InLost{b.conn, errors.New("x")}).want("close", "disconnected 500ms")
 }
 
 func (b *bench) connectedAgain() *bench {
-	b.step(InJournal{Conn: b.conn}).step(InDialed{Conn: b.conn}).message(Welcome{Epoch: "e", Now: Time{b.now.Wall}})
+	b.step(InJournal{Conn: b.conn}).step(InDialed{Conn: b.conn}).message(
+		Welcome{Epoch: "e", Now: Time{b.now.Wall}})
 	b.lines = nil
 	return b
 }
 
-// TestLostWhileHandling: the next hello waits for the handler, because only then is the durable position known.
+// TestLostWhileHandling: the next hello waits for the handler, because only then is the durable
+// position known.
 func TestLostWhileHandling(t *testing.T) {
 	b := newBench(t, 0).connected()
 	b.message(hookAt(1)).message(hookAt(2)).want("deliver 1")
@@ -162,7 +172,8 @@ func TestStaleAnswersAreIgnored(t *testing.T) {
 	b := newBench(t, 0).connected()
 	old := b.conn
 	b.step(InLost{old, errors.New("x")}).after(time.Second).step(InTick{}).connectedAgain()
-	b.step(InLost{old, errors.New("x")}).step(InMessage{old, hookAt(1)}).step(InDialed{Conn: old}).step(InJournal{Conn: old})
+	b.step(InLost{old, errors.New("x")}).step(InMessage{old, hookAt(1)}).step(
+		InDialed{Conn: old}).step(InJournal{Conn: old})
 	b.step(InHandled{}).step(InPosted{Nonce: "unknown"}).want()
 }
 
@@ -174,7 +185,8 @@ func TestBackoff(t *testing.T) {
 		b.want("dial <nil>", "disconnected "+wait)
 		b.after(30 * time.Second).step(InTick{}).want("read")
 	}
-	b.connectedAgain().step(InLost{b.conn, &CloseError{CloseReplaced, ""}}).want("close", "disconnected 30s")
+	b.connectedAgain().step(InLost{b.conn, &CloseError{CloseReplaced, ""}}).want("close",
+		"disconnected 30s")
 }
 
 func TestNoWelcome(t *testing.T) {
@@ -191,13 +203,15 @@ func TestCanaryCounts(t *testing.T) {
 	b.after(30*time.Millisecond).canaryBack(first).want("returned 30ms", "offset 15ms±16ms")
 	b.canaryBack(first).want() // once only
 	b.step(InCanary{}).want("canary")
-	b.after(time.Second).message(hookAt(1)).canaryBack(b.nonce).want("deliver 1") // not before what stands in front of it
+	// not before what stands in front of it
+	b.after(time.Second).message(hookAt(1)).canaryBack(b.nonce).want("deliver 1")
 	b.after(time.Second).step(InHandled{}).want("ack 1 head 0", "returned 2s", "offset 0s±1.001s")
 	if at, ok := b.m.Next(); !ok || at != b.now.Boot-2*time.Second+time.Minute {
 		t.Errorf("next canary at %v, %v", at, ok)
 	}
 	b.step(InCanary{}).step(InPosted{b.nonce, errors.New("429")}).want("canary", "CanaryFailed")
-	b.step(InLost{b.conn, errors.New("x")}).step(InCanary{}).want("close", "disconnected 500ms", "CanaryFailed")
+	b.step(InLost{b.conn, errors.New("x")}).step(InCanary{}).want("close", "disconnected 500ms",
+		"CanaryFailed")
 }
 
 func TestDeaf(t *testing.T) {
@@ -208,12 +222,14 @@ func TestDeaf(t *testing.T) {
 
 	b = newBench(t, 11*time.Second).connected()
 	b.after(10 * time.Second).step(InTick{}).want("CanaryFailed")
-	b.after(time.Second).step(InTick{}).message(hookAt(1)).want("canary", "deliver 1") // something arrives: not deaf
+	// something arrives: not deaf
+	b.after(time.Second).step(InTick{}).message(hookAt(1)).want("canary", "deliver 1")
 	b.step(InHandled{}).after(10*time.Second).step(InTick{}).want("ack 1 head 0", "CanaryFailed")
 
 	b = newBench(t, 11*time.Second).connected() // a busy handler is no deafness
 	b.message(hookAt(1)).after(10 * time.Second).step(InTick{}).after(time.Second).step(InTick{})
-	b.after(10*time.Second).step(InTick{}).want("deliver 1", "CanaryFailed", "canary", "CanaryFailed")
+	b.after(10*time.Second).step(InTick{}).want("deliver 1", "CanaryFailed", "canary",
+		"CanaryFailed")
 }
 
 func TestOutOfTurn(t *testing.T) {
@@ -231,13 +247,15 @@ func TestSupersede(t *testing.T) {
 	b := newBench(t, 0).connected()
 	b.step(InSupersede{Head{JournalID: "old"}}).want("close", "disconnected 0s", "read")
 	for _, e := range b.m.Step(b.now, InJournal{Conn: b.conn}) {
-		if d, ok := e.(DoDial); !ok || d.Hello.Supersedes == nil || d.Hello.Supersedes.JournalID != "old" {
+		if d, ok := e.(DoDial); !ok || d.Hello.Supersedes == nil ||
+			d.Hello.Supersedes.JournalID != "old" {
 			t.Errorf("hello %+v", e)
 		}
 	}
 }
 
-// TestMachineIsDeterministic: the same random inputs give the same effects twice, and never a panic.
+// TestMachineIsDeterministic: the same random inputs give the same effects twice, and never a
+// panic.
 func TestMachineIsDeterministic(t *testing.T) {
 	for seed := range uint64(300) {
 		one, two := randomRun(t, seed), randomRun(t, seed)
@@ -258,9 +276,12 @@ func randomRun(t *testing.T, seed uint64) []string {
 			err = errors.New("x")
 		}
 		b.step([]Input{
-			InTick{}, InJournal{Conn: b.conn, Err: err}, InDialed{Conn: b.conn, Err: err}, InHandled{Err: err}, InCanary{},
-			InMessage{b.conn, Welcome{Now: Time{sampleTime}}}, InMessage{b.conn, hookAt(uint64(r.IntN(9) + 1))},
-			InMessage{b.conn, Gap{Reason: "r"}}, InMessage{b.conn, CaughtUpMessage{}}, InPosted{b.nonce, err},
+			InTick{}, InJournal{Conn: b.conn, Err: err}, InDialed{Conn: b.conn, Err: err},
+			InHandled{Err: err}, InCanary{},
+			InMessage{b.conn, Welcome{Now: Time{sampleTime}}},
+			InMessage{b.conn, hookAt(uint64(r.IntN(9) + 1))},
+			InMessage{b.conn, Gap{Reason: "r"}}, InMessage{b.conn, CaughtUpMessage{}},
+			InPosted{b.nonce, err},
 			InMessage{b.conn, Delivery{Kind: KindCanary, Nonce: b.nonce, ReceivedAt: sampleTime}},
 			InLost{b.conn, errors.New("x")}, InSupersede{},
 		}[r.IntN(13)])

@@ -14,24 +14,31 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		connected: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "kiosk_relay_client_connected", Help: "1 while the relay has said welcome on the present connection."}),
+			Name: "kiosk_relay_client_connected",
+			Help: "1 while the relay has said welcome on the present connection."}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "kiosk_relay_client_disconnects_total", Help: "Connections lost and attempts that failed."}),
+			Name: "kiosk_relay_client_disconnects_total",
+			Help: "Connections lost and attempts that failed."}),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kiosk_relay_client_deliveries_total", Help: "Deliveries handed to the journal, by kind and result (committed, refused)."},
+			Name: "kiosk_relay_client_deliveries_total",
+			Help: "Deliveries handed to the journal, by kind and result (committed, refused)."},
 			[]string{"kind", "result"}),
 		gaps: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kiosk_relay_client_gaps_total", Help: "Gaps reported by the relay, by reason."}, []string{"reason"}),
+			Name: "kiosk_relay_client_gaps_total", Help: "Gaps reported by the relay, by reason."},
+			[]string{"reason"}),
 		canaries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kiosk_relay_client_canaries_total", Help: "Canaries, by result (returned, failed)."}, []string{"result"}),
+			Name: "kiosk_relay_client_canaries_total",
+			Help: "Canaries, by result (returned, failed)."}, []string{"result"}),
 		rtt: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "kiosk_relay_client_canary_seconds", Help: "Time of a canary from sending to its return.",
+			Name:    "kiosk_relay_client_canary_seconds",
+			Help:    "Time of a canary from sending to its return.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}),
 	}
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.connected, m.lost, m.deliveries, m.gaps, m.canaries, m.rtt} {
+	for _, c := range []prometheus.Collector{m.connected, m.lost, m.deliveries, m.gaps, m.canaries,
+		m.rtt} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

@@ -1,11 +1,13 @@
-// Package relay holds the messages that kiosk-agent and kiosk-relay exchange, and the agent's outbound client: it dials
-// the relay, resumes from the agent's durable position, hands deliveries to a Handler one at a time and in order,
-// acknowledges what the handler has committed, backs off, and proves the path with canaries.
+// Package relay holds the messages that kiosk-agent and kiosk-relay exchange, and the agent's
+// outbound client: it dials the relay, resumes from the agent's durable position, hands deliveries
+// to a Handler one at a time and in order, acknowledges what the handler has committed, backs off,
+// and proves the path with canaries.
 //
-// It carries opaque bytes: it knows no payment, opens no notification and keeps no state of its own on disk. What
-// survives a crash is what the Handler committed and what the Journal returns; everything else is asked for again. The
-// decision logic is Machine, which is synchronous, deterministic and for one goroutine; Client is the thin shell around
-// it, whose methods may be called from any goroutine. The wire is specified in docs/RELAY-PROTOCOL.md.
+// It carries opaque bytes: it knows no payment, opens no notification and keeps no state of its own
+// on disk. What survives a crash is what the Handler committed and what the Journal returns;
+// everything else is asked for again. The decision logic is Machine, which is synchronous,
+// deterministic and for one goroutine; Client is the thin shell around it, whose methods may be
+// called from any goroutine. The wire is specified in docs/RELAY-PROTOCOL.md.
 package relay
 
 import (
@@ -15,17 +17,22 @@ import (
 
 // Kinds of deliveries.
 const (
-	KindHook   = "hook"   // a request to the terminal's hook URL, stored whole
-	KindMark   = "mark"   // no content: it keeps the terminal's position from ageing out of the store
-	KindCanary = "canary" // the agent's own proof of the path; never reaches a Handler, never moves the position
+	KindHook = "hook" // a request to the terminal's hook URL, stored whole
+	// no content: it keeps the terminal's position from ageing out of the store
+	KindMark = "mark"
+	// the agent's own proof of the path; never reaches a Handler, never moves the position
+	KindCanary = "canary"
 )
 
 // Reasons of a gap: why the relay cannot tell that the terminal has missed nothing.
 const (
 	GapEpochChanged = "epoch_changed" // the store is another one than the position was made in
-	GapIDMismatch   = "id_mismatch"   // another message stands at the position: the store was restored from a copy
-	GapOutOfRange   = "out_of_range"  // no message stands there: aged out, or lost with a restored store
-	GapNoPosition   = "no_position"   // the terminal has no position, and something may have been missed
+	// another message stands at the position: the store was restored from a copy
+	GapIDMismatch = "id_mismatch"
+	// no message stands there: aged out, or lost with a restored store
+	GapOutOfRange = "out_of_range"
+	// the terminal has no position, and something may have been missed
+	GapNoPosition = "no_position"
 )
 
 // Position names one message of a terminal in one store. The zero Position is none.
@@ -35,7 +42,8 @@ type Position struct {
 	ID    string `json:"id"`    // the message's own ULID
 }
 
-// Head is the newest entry of an agent's journal as the relay is told it: an anchor outside the device.
+// Head is the newest entry of an agent's journal as the relay is told it: an anchor outside the
+// device.
 type Head struct {
 	JournalID string `json:"id"`
 	Seq       uint64 `json:"seq"`
@@ -44,8 +52,9 @@ type Head struct {
 
 // Hook is one stored HTTP request, as it arrived.
 type Hook struct {
-	Method  string              `json:"method"`
-	Path    string              `json:"path"` // below the route, "" or starting with "/"; the route itself is never stored
+	Method string `json:"method"`
+	// below the route, "" or starting with "/"; the route itself is never stored
+	Path    string              `json:"path"`
 	Query   string              `json:"query"`
 	Headers map[string][]string `json:"headers"`
 	Body    []byte              `json:"body"`
@@ -60,18 +69,22 @@ type Delivery struct {
 	Hook       Hook      // hooks only
 }
 
-// Handler is the agent's side of a delivery. Client calls it from one goroutine, one call at a time, in order. The
-// context ends when Run is told to stop; a call that was cut short must return an error unless it has committed.
+// Handler is the agent's side of a delivery. Client calls it from one goroutine, one call at a
+// time, in order. The context ends when Run is told to stop; a call that was cut short must return
+// an error unless it has committed.
 type Handler interface {
-	// Deliver returns nil when the delivery, with its position, is committed in the journal: then the client
-	// acknowledges. After an error the client does not acknowledge, drops the connection, backs off and resumes from
-	// the durable position, so the same delivery comes again; d is a hook or a mark.
+	// Deliver returns nil when the delivery, with its position, is committed in the journal: then
+	// the client acknowledges. After an error the client does not acknowledge, drops the
+	// connection, backs off and resumes from the durable position, so the same delivery comes
+	// again; d is a hook or a mark.
 	Deliver(ctx context.Context, d Delivery) error
-	// Gap returns nil when the gap is committed. Everything that the relay holds is delivered after it.
+	// Gap returns nil when the gap is committed. Everything that the relay holds is delivered after
+	// it.
 	Gap(ctx context.Context, reason string) error
 }
 
-// Journal is where the client learns what is durable. It is read before every hello, and Head after every commit.
+// Journal is where the client learns what is durable. It is read before every hello, and Head after
+// every commit.
 type Journal interface {
 	// Position returns the newest committed position, and false when there is none.
 	Position(ctx context.Context) (Position, bool, error)
@@ -81,17 +94,20 @@ type Journal interface {
 
 // Clock is the time that the client sees.
 type Clock interface {
-	Boot() time.Duration // since boot, counting suspend (CLOCK_BOOTTIME); dates canaries, deadlines and backoff
-	Wall() time.Time     // for people, and for its offset to the relay's clock
+	// since boot, counting suspend (CLOCK_BOOTTIME); dates canaries, deadlines and backoff
+	Boot() time.Duration
+	Wall() time.Time // for people, and for its offset to the relay's clock
 }
 
-// Event is an observation, reported in the order in which things happened; see Connected and the types after it.
+// Event is an observation, reported in the order in which things happened; see Connected and the
+// types after it.
 type Event interface{ event() }
 
 // Connected: the relay has said welcome. HeadKnown and ClockOffset follow at once.
 type Connected struct{ Welcome Welcome }
 
-// Disconnected: a connection, or the attempt to make one, has failed; the next attempt comes after RetryIn.
+// Disconnected: a connection, or the attempt to make one, has failed; the next attempt comes after
+// RetryIn.
 type Disconnected struct {
 	Err     error
 	RetryIn time.Duration
@@ -103,20 +119,24 @@ type CaughtUp struct{}
 // GapSeen: the relay reported a gap, and the handler has committed it.
 type GapSeen struct{ Reason string }
 
-// CanaryReturned: a canary of this process went the whole way, after all deliveries before it had been committed.
+// CanaryReturned: a canary of this process went the whole way, after all deliveries before it had
+// been committed.
 type CanaryReturned struct {
-	SentAt time.Duration // boot clock, at sending: the path is proven as of then, not as of its return
+	// boot clock, at sending: the path is proven as of then, not as of its return
+	SentAt time.Duration
 	RTT    time.Duration
 }
 
 // CanaryFailed: a canary could not be sent, was refused, or did not come back in time.
 type CanaryFailed struct{ Err error }
 
-// HeadKnown: the newest journal head that the relay had been told before this connection; nil when it knows none. A head
-// that the journal does not contain means that the journal was rolled back, lost or cloned.
+// HeadKnown: the newest journal head that the relay had been told before this connection; nil when
+// it knows none. A head that the journal does not contain means that the journal was rolled back,
+// lost or cloned.
 type HeadKnown struct{ Head *Head }
 
-// ClockOffset is how far the relay's wall clock is ahead of ours; the truth lies within Offset ± Uncertainty.
+// ClockOffset is how far the relay's wall clock is ahead of ours; the truth lies within Offset ±
+// Uncertainty.
 type ClockOffset struct{ Offset, Uncertainty time.Duration }
 
 func (Connected) event()      {}
@@ -130,10 +150,12 @@ func (ClockOffset) event()    {}
 
 // State is the client's condition, for terminal.status.
 type State struct {
-	Connected  bool          // the relay has said welcome on the present connection
-	CaughtUp   bool          // and its backlog is committed
-	Since      time.Duration // boot clock: when Connected last changed
-	LastCanary time.Duration // boot clock: sending time of the newest canary that returned; 0 = none yet
+	Connected bool          // the relay has said welcome on the present connection
+	CaughtUp  bool          // and its backlog is committed
+	Since     time.Duration // boot clock: when Connected last changed
+	// boot clock: sending time of the newest canary that returned; 0 = none yet
+	LastCanary time.Duration
 	CanaryRTT  time.Duration
-	LastError  string // of the newest disconnection or canary failure; "" again after a welcome or a canary's return
+	// of the newest disconnection or canary failure; "" again after a welcome or a canary's return
+	LastError string
 }

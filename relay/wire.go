@@ -22,13 +22,15 @@ const (
 // CanaryHeader marks a request to the hook URL as a canary; its value is the nonce.
 const CanaryHeader = "Kiosk-Canary"
 
-// TerminalHeader names the terminal that a canary is for, as Welcome.Terminal does: a merchant's hook URL has many.
+// TerminalHeader names the terminal that a canary is for, as Welcome.Terminal does: a merchant's
+// hook URL has many.
 const TerminalHeader = "Kiosk-Terminal"
 
 // Sizes of messages, and of a hook's parts, in bytes.
 const (
-	MaxToRelay   = 16 << 10  // a message from the agent
-	MaxToAgent   = 512 << 10 // a message from the relay: a hook's body in base64, its headers, and room
+	MaxToRelay = 16 << 10 // a message from the agent
+	// a message from the relay: a hook's body in base64, its headers, and room
+	MaxToAgent   = 512 << 10
 	MaxHookBody  = 64 << 10
 	MaxCanaryLen = 64
 	MaxHandleLen = 171 // a terminal's id, 128 bytes, in base64url
@@ -37,15 +39,17 @@ const (
 // ErrMalformed is wrapped by every error of Decode. The text never holds the message's content.
 var ErrMalformed = errors.New("malformed message")
 
-// Message is one of Hello, Ack (agent to relay), Welcome, Gap, Delivery and CaughtUpMessage (relay to agent).
+// Message is one of Hello, Ack (agent to relay), Welcome, Gap, Delivery and CaughtUpMessage (relay
+// to agent).
 type Message interface{ messageType() string }
 
 // Hello is the agent's first message.
 type Hello struct {
-	Position   *Position `json:"position"` // nil: the journal holds none
-	Journal    Head      `json:"journal"`
-	Supersedes *Head     `json:"supersedes,omitempty"` // staff's word that Journal replaces the journal of this head
-	Agent      string    `json:"agent"`                // program version, for the operator
+	Position *Position `json:"position"` // nil: the journal holds none
+	Journal  Head      `json:"journal"`
+	// staff's word that Journal replaces the journal of this head
+	Supersedes *Head  `json:"supersedes,omitempty"`
+	Agent      string `json:"agent"` // program version, for the operator
 }
 
 // Ack says that everything up to and with Position is in the journal, whose head is now Journal.
@@ -56,18 +60,21 @@ type Ack struct {
 
 // Welcome answers Hello.
 type Welcome struct {
-	Terminal   string `json:"terminal,omitempty"` // the terminal's id in base64url, for TerminalHeader; "": a relay before merchants
-	Epoch      string `json:"epoch"`
-	First      uint64 `json:"first"` // the store's oldest and newest sequence, over all terminals
-	Last       uint64 `json:"last"`
-	Head       *Head  `json:"head"`        // the newest journal head known before this hello; nil: none
-	Now        Time   `json:"now"`         // the relay's wall clock
-	RetentionS int64  `json:"retention_s"` // how long hooks are held
-	InFlight   int    `json:"in_flight"`   // hooks and marks sent before an ack is awaited
-	PingS      int64  `json:"ping_s"`      // a connection silent for three times as long is dead
+	// the terminal's id in base64url, for TerminalHeader; "": a relay before merchants
+	Terminal string `json:"terminal,omitempty"`
+	Epoch    string `json:"epoch"`
+	First    uint64 `json:"first"` // the store's oldest and newest sequence, over all terminals
+	Last     uint64 `json:"last"`
+	// the newest journal head known before this hello; nil: none
+	Head       *Head `json:"head"`
+	Now        Time  `json:"now"`         // the relay's wall clock
+	RetentionS int64 `json:"retention_s"` // how long hooks are held
+	InFlight   int   `json:"in_flight"`   // hooks and marks sent before an ack is awaited
+	PingS      int64 `json:"ping_s"`      // a connection silent for three times as long is dead
 }
 
-// Gap says that the terminal may have missed something; everything that the relay holds for it follows.
+// Gap says that the terminal may have missed something; everything that the relay holds for it
+// follows.
 type Gap struct {
 	Reason   string    `json:"reason"`
 	Position *Position `json:"position"` // the position that was refused
@@ -117,7 +124,8 @@ type wireDelivery struct {
 
 // MarshalJSON writes the delivery's wire form without its type.
 func (d Delivery) MarshalJSON() ([]byte, error) {
-	w := wireDelivery{Position: d.Position, Kind: d.Kind, Nonce: d.Nonce, ReceivedAt: Time{d.ReceivedAt}}
+	w := wireDelivery{Position: d.Position, Kind: d.Kind, Nonce: d.Nonce,
+		ReceivedAt: Time{d.ReceivedAt}}
 	if d.Kind == KindHook {
 		w.Hook = &d.Hook
 	}
@@ -154,8 +162,9 @@ func Encode(m Message) ([]byte, error) {
 	return append(out, body[1:]...), nil
 }
 
-// Decode reads one message and checks each field's range. Unknown fields are ignored, so that v1 can grow; an unknown
-// type is an error, because neither side may send what the other has not offered to understand.
+// Decode reads one message and checks each field's range. Unknown fields are ignored, so that v1
+// can grow; an unknown type is an error, because neither side may send what the other has not
+// offered to understand.
 func Decode(data []byte) (Message, error) {
 	if !utf8.Valid(data) {
 		return nil, fmt.Errorf("%w: not UTF-8", ErrMalformed)

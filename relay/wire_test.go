@@ -15,7 +15,8 @@ var sampleTime = time.Date(2026, 11, 20, 12, 30, 15, 123_000_000, time.UTC)
 
 // samples are one of each message; docs/RELAY-PROTOCOL.md shows the same.
 func samples() map[string]Message {
-	p := Position{Epoch: "9f86d081884c7d659a2feaa0c55ad015", Seq: 4711, ID: "01JD4Z3N8RWQ0V4D5T6Y7B8C9A"}
+	p := Position{Epoch: "9f86d081884c7d659a2feaa0c55ad015", Seq: 4711,
+		ID: "01JD4Z3N8RWQ0V4D5T6Y7B8C9A"}
 	h := Head{JournalID: "01JCZ0000000000000000000AA", Seq: 812, Hash: "b94d27b9934d3e08"}
 	hook := Hook{
 		Method: "POST", Path: "/axs", Query: "v=1", Body: []byte("eyJhbGciOi…"),
@@ -25,12 +26,14 @@ func samples() map[string]Message {
 		"hello":       Hello{Position: &p, Journal: h, Agent: "1.4.0"},
 		"hello-first": Hello{Journal: h, Supersedes: &h, Agent: "1.4.0"},
 		"ack":         Ack{Position: p, Journal: h},
-		"welcome": Welcome{Terminal: "SzAwMQ", Epoch: p.Epoch, First: 12, Last: 4711, Head: &h, Now: Time{sampleTime},
+		"welcome": Welcome{Terminal: "SzAwMQ", Epoch: p.Epoch, First: 12, Last: 4711, Head: &h,
+			Now:        Time{sampleTime},
 			RetentionS: 604800, InFlight: 64, PingS: 15},
-		"gap":       Gap{Reason: GapIDMismatch, Position: &p},
-		"hook":      Delivery{Position: p, Kind: KindHook, ReceivedAt: sampleTime, Hook: hook},
-		"mark":      Delivery{Position: p, Kind: KindMark, ReceivedAt: sampleTime},
-		"canary":    Delivery{Position: p, Kind: KindCanary, Nonce: "q83vASNFZ4mrze8BI0VniQ", ReceivedAt: sampleTime},
+		"gap":  Gap{Reason: GapIDMismatch, Position: &p},
+		"hook": Delivery{Position: p, Kind: KindHook, ReceivedAt: sampleTime, Hook: hook},
+		"mark": Delivery{Position: p, Kind: KindMark, ReceivedAt: sampleTime},
+		"canary": Delivery{Position: p, Kind: KindCanary, Nonce: "q83vASNFZ4mrze8BI0VniQ",
+			ReceivedAt: sampleTime},
 		"caught_up": CaughtUpMessage{},
 	}
 }
@@ -71,29 +74,40 @@ func TestDocumentShowsTheWire(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	long := strings.Repeat("x", 200)
 	for name, text := range map[string]string{
-		"empty":              ``,
-		"not JSON":           `hello`,
-		"not an object":      `["hello"]`,
-		"no type":            `{}`,
-		"unknown type":       `{"type":"steal"}`,
-		"two values":         `{"type":"caught_up"}{}`,
-		"trailing bytes":     `{"type":"caught_up"}x`,
-		"not UTF-8":          "{\"type\":\"caught_up\",\"x\":\"\xff\"}",
-		"wrong JSON type":    `{"type":"hello","position":5}`,
-		"hello, no journal":  `{"type":"hello","position":null}`,
-		"seq 0":              `{"type":"ack","position":{"epoch":"e","seq":0,"id":"i"},"journal":{"id":"j","seq":1,"hash":""}}`,
-		"negative seq":       `{"type":"ack","position":{"epoch":"e","seq":-1,"id":"i"},"journal":{"id":"j","seq":1,"hash":""}}`,
-		"fractional seq":     `{"type":"ack","position":{"epoch":"e","seq":1.5,"id":"i"},"journal":{"id":"j","seq":1,"hash":""}}`,
-		"long id":            `{"type":"ack","position":{"epoch":"e","seq":1,"id":"` + long + `"},"journal":{"id":"j","seq":1,"hash":""}}`,
-		"control in id":      `{"type":"ack","position":{"epoch":"e","seq":1,"id":"a\nb"},"journal":{"id":"j","seq":1,"hash":""}}`,
-		"unknown kind":       `{"type":"delivery","position":{"epoch":"e","seq":1,"id":"i"},"kind":"x","received_at":"2026-11-20T12:00:00.000Z"}`,
-		"hook, no content":   `{"type":"delivery","position":{"epoch":"e","seq":1,"id":"i"},"kind":"hook","received_at":"2026-11-20T12:00:00.000Z"}`,
-		"mark with content":  `{"type":"delivery","position":{"epoch":"e","seq":1,"id":"i"},"kind":"mark","received_at":"2026-11-20T12:00:00.000Z","hook":{}}`,
-		"canary, no nonce":   `{"type":"delivery","position":{"epoch":"e","seq":1,"id":"i"},"kind":"canary","received_at":"2026-11-20T12:00:00.000Z"}`,
-		"no time":            `{"type":"delivery","position":{"epoch":"e","seq":1,"id":"i"},"kind":"mark"}`,
-		"nonsense for time":  `{"type":"welcome","epoch":"e","first":1,"last":1,"now":"noon"}`,
-		"handle with a line": `{"type":"welcome","terminal":"a\nb","epoch":"e","first":1,"last":1,"now":"2026-11-20T12:00:00.000Z"}`,
-		"handle too long":    `{"type":"welcome","terminal":"` + long + `","epoch":"e","first":1,"last":1,"now":"2026-11-20T12:00:00.000Z"}`,
+		"empty":             ``,
+		"not JSON":          `hello`,
+		"not an object":     `["hello"]`,
+		"no type":           `{}`,
+		"unknown type":      `{"type":"steal"}`,
+		"two values":        `{"type":"caught_up"}{}`,
+		"trailing bytes":    `{"type":"caught_up"}x`,
+		"not UTF-8":         "{\"type\":\"caught_up\",\"x\":\"\xff\"}",
+		"wrong JSON type":   `{"type":"hello","position":5}`,
+		"hello, no journal": `{"type":"hello","position":null}`,
+		"seq 0": `{"type":"ack","position":{"epoch":"e","seq":0,` +
+			`"id":"i"},"journal":{"id":"j","seq":1,"hash":""}}`,
+		"negative seq": `{"type":"ack","position":{"epoch":"e","seq":-1,` +
+			`"id":"i"},"journal":{"id":"j","seq":1,"hash":""}}`,
+		"fractional seq": `{"type":"ack","position":{"epoch":"e","seq":1.5,` +
+			`"id":"i"},"journal":{"id":"j","seq":1,"hash":""}}`,
+		"long id": `{"type":"ack","position":{"epoch":"e","seq":1,"id":"` + long +
+			`"},"journal":{"id":"j","seq":1,"hash":""}}`,
+		"control in id": `{"type":"ack","position":{"epoch":"e","seq":1,` +
+			`"id":"a\nb"},"journal":{"id":"j","seq":1,"hash":""}}`,
+		"unknown kind": `{"type":"delivery","position":{"epoch":"e","seq":1,` +
+			`"id":"i"},"kind":"x","received_at":"2026-11-20T12:00:00.000Z"}`,
+		"hook, no content": `{"type":"delivery","position":{"epoch":"e","seq":1,` +
+			`"id":"i"},"kind":"hook","received_at":"2026-11-20T12:00:00.000Z"}`,
+		"mark with content": `{"type":"delivery","position":{"epoch":"e","seq":1,` +
+			`"id":"i"},"kind":"mark","received_at":"2026-11-20T12:00:00.000Z","hook":{}}`,
+		"canary, no nonce": `{"type":"delivery","position":{"epoch":"e","seq":1,` +
+			`"id":"i"},"kind":"canary","received_at":"2026-11-20T12:00:00.000Z"}`,
+		"no time":           `{"type":"delivery","position":{"epoch":"e","seq":1,"id":"i"},"kind":"mark"}`,
+		"nonsense for time": `{"type":"welcome","epoch":"e","first":1,"last":1,"now":"noon"}`,
+		"handle with a line": `{"type":"welcome","terminal":"a\nb","epoch":"e","first":1,` +
+			`"last":1,"now":"2026-11-20T12:00:00.000Z"}`,
+		"handle too long": `{"type":"welcome","terminal":"` + long +
+			`","epoch":"e","first":1,"last":1,"now":"2026-11-20T12:00:00.000Z"}`,
 		"welcome, no epoch":  `{"type":"welcome","first":1,"last":1,"now":"2026-11-20T12:00:00.000Z"}`,
 		"gap without reason": `{"type":"gap","position":null}`,
 	} {
@@ -102,7 +116,8 @@ func TestDecodeRefuses(t *testing.T) {
 			t.Errorf("%s: %#v, %v", name, m, err)
 		}
 	}
-	if m, err := Decode([]byte(`{"type":"caught_up","from":"a later version"}`)); err != nil || m != (CaughtUpMessage{}) {
+	if m, err := Decode([]byte(`{"type":"caught_up","from":"a later version"}`)); err != nil ||
+		m != (CaughtUpMessage{}) {
 		t.Errorf("unknown field: %v, %v", m, err)
 	}
 }
@@ -144,7 +159,8 @@ func FuzzDecode(f *testing.F) {
 func TestValidNonce(t *testing.T) {
 	for nonce, want := range map[string]bool{
 		randomPorts().Nonce(): true, "0123456789abcdef": true, strings.Repeat("a", 64): true,
-		"": false, "0123456789abcde": false, strings.Repeat("a", 65): false, "0123456789abcde!": false, "0123456789 abcdef": false,
+		"": false, "0123456789abcde": false, strings.Repeat("a", 65): false,
+		"0123456789abcde!": false, "0123456789 abcdef": false,
 	} {
 		if ValidNonce(nonce) != want {
 			t.Errorf("ValidNonce(%q) = %v", nonce, !want)

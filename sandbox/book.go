@@ -10,8 +10,8 @@ import (
 	"kiosk-agent/sandbox/simkit"
 )
 
-// bookLine is one line of the book: what happened, as one JSON object with exactly one of its members. A line is on the disk before
-// anybody is told of what it says.
+// bookLine is one line of the book: what happened, as one JSON object with exactly one of its
+// members. A line is on the disk before anybody is told of what it says.
 type bookLine struct {
 	At     time.Time   `json:"at"`
 	Opened *openedLine `json:"opened,omitempty"`
@@ -49,8 +49,8 @@ type statement struct {
 // keep writes one line and waits until it is on the disk. The caller holds s.mu.
 func (s *Server) keep(line bookLine) error { return s.book.Keep(line) }
 
-// readBook goes on where the book ends: payments are as they were, and each webhook that was not answered 2xx goes out again. Faults and
-// what a customer abandoned are not in it.
+// readBook goes on where the book ends: payments are as they were, and each webhook that was not
+// answered 2xx goes out again. Faults and what a customer abandoned are not in it.
 func (s *Server) readBook() (err error) {
 	told := map[statement]bool{}
 	s.book, err = simkit.OpenBook(s.cfg.Book, func(text []byte) error {
@@ -89,7 +89,8 @@ func (s *Server) replay(line bookLine, told map[statement]bool) error {
 		}
 		r := line.Record.Record
 		s.txRefs[r.TransactionRef] = true
-		if i := slices.IndexFunc(p.records, func(e *Record) bool { return e.TransactionRef == r.TransactionRef }); i >= 0 {
+		if i := slices.IndexFunc(p.records,
+			func(e *Record) bool { return e.TransactionRef == r.TransactionRef }); i >= 0 {
 			p.records[i] = &r
 		} else {
 			p.records = append(p.records, &r)
@@ -104,12 +105,14 @@ func (s *Server) replay(line bookLine, told map[statement]bool) error {
 }
 
 func (s *Server) replayOpened(line bookLine) error {
-	in := incoming{merchant: s.byLink[line.Opened.LinkID], linkID: line.Opened.LinkID, token: line.Opened.Token}
+	in := incoming{merchant: s.byLink[line.Opened.LinkID], linkID: line.Opened.LinkID,
+		token: line.Opened.Token}
 	if in.merchant == nil {
 		return errors.New("no merchant has this payment link")
 	}
 	var problems []problem
-	if in.opened, problems = openToken(in.token, in.merchant.ClientID, in.merchant.Secret); len(problems) > 0 {
+	if in.opened, problems = openToken(in.token, in.merchant.ClientID,
+		in.merchant.Secret); len(problems) > 0 {
 		return fmt.Errorf("the link: %s", problems[0])
 	}
 	link, problems := parseLink(in.plaintext, in.merchant, s.cfg.DefaultExpiry)

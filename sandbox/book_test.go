@@ -58,7 +58,8 @@ func TestBookOutlivesTheProcess(t *testing.T) {
 	if _, err := again.Act("R-PAID", Action{Do: Pay}); err != ErrPaid {
 		t.Error(err)
 	}
-	again.clock.advance(11 * time.Minute) // the code on the customer's screen lapses in this process
+	// the code on the customer's screen lapses in this process
+	again.clock.advance(11 * time.Minute)
 	again.waitFor(func() bool { return slices.Contains(told(), "R-CODE EXPIRED") })
 	again.quiet()
 
@@ -118,11 +119,13 @@ func TestBookThatTakesNothing(t *testing.T) {
 	if _, err := w.Act("R-1", Action{Do: Pay}); err == nil || len(w.Collected()) > 0 {
 		t.Errorf("%v, collected %v", err, w.Collected())
 	}
-	if status, page := w.get(w.pageURL(mint(t, fields("R-2")))); status != 500 || len(w.Payments()) != 1 {
+	if status, page := w.get(w.pageURL(mint(t, fields("R-2")))); status != 500 ||
+		len(w.Payments()) != 1 {
 		t.Errorf("%d %s", status, page)
 	}
 	w.none()
-	if _, err := New(Config{Merchants: []Merchant{testMerchant}, Book: filepath.Join(dir, "missing", "book")}, nil); err == nil {
+	if _, err := New(Config{Merchants: []Merchant{testMerchant},
+		Book: filepath.Join(dir, "missing", "book")}, nil); err == nil {
 		t.Error("a book in a folder that is not there")
 	}
 }

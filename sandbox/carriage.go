@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// Carriage is how a webhook carries its token. AXS's own shop modules read the query parameter data; the PrestaShop one
-// also reads jwe, token and data from a form or JSON. Method and raw-body form are unknown, so every form is here.
+// Carriage is how a webhook carries its token. AXS's own shop modules read the query parameter
+// data; the PrestaShop one also reads jwe, token and data from a form or JSON. Method and raw-body
+// form are unknown, so every form is here.
 type Carriage string
 
 // The forms in which a webhook may carry its token.
@@ -30,7 +31,8 @@ const (
 
 // Carriages lists every form.
 func Carriages() []Carriage {
-	return []Carriage{QueryGET, QueryPOST, FormJWE, FormToken, FormData, JSONJWE, JSONToken, JSONData, Raw, RawQuoted}
+	return []Carriage{QueryGET, QueryPOST, FormJWE, FormToken, FormData, JSONJWE, JSONToken,
+		JSONData, Raw, RawQuoted}
 }
 
 func (c Carriage) known() bool { return slices.Contains(Carriages(), c) }

@@ -42,17 +42,21 @@ func TestACodeIsMade(t *testing.T) {
 	w := newWorld(t, nil)
 	got := w.coded(with(fields("R-1"), "scheme", "paynow", "expiry", 180, "terminalId", "K001"))
 	p, err := w.Payment("R-1")
-	if err != nil || len(p.Records) != 1 || p.Records[0].Status != StatusSent || p.State != StateOpen || !p.ExpiresAt.Equal(w.clock.Now().Add(3*time.Minute)) {
+	if err != nil || len(p.Records) != 1 || p.Records[0].Status != StatusSent ||
+		p.State != StateOpen || !p.ExpiresAt.Equal(w.clock.Now().Add(3*time.Minute)) {
 		t.Fatal(err, p)
 	}
 	want := map[string]any{
-		"transactionReferenceId": p.Records[0].TransactionRef, "merchantId": testClient, "merchantRef": "R-1", "qrString": p.QRString,
-		"expiry": 180.0, "createdAt": float64(w.clock.Now().UnixMilli()), "status": "SUCCESS", "paymentType": "PAYNOW",
+		"transactionReferenceId": p.Records[0].TransactionRef, "merchantId": testClient,
+		"merchantRef": "R-1", "qrString": p.QRString,
+		"expiry": 180.0, "createdAt": float64(w.clock.Now().UnixMilli()), "status": "SUCCESS",
+		"paymentType": "PAYNOW",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if !strings.HasPrefix(p.QRString, "000201010212") || !strings.Contains(p.QRString, "SG.PAYNOW") || !strings.Contains(p.QRString, "540510.23") {
+	if !strings.HasPrefix(p.QRString, "000201010212") ||
+		!strings.Contains(p.QRString, "SG.PAYNOW") || !strings.Contains(p.QRString, "540510.23") {
 		t.Errorf("%q", p.QRString)
 	}
 	if simkit.CRC16("123456789") != 0x29b1 {
@@ -64,18 +68,23 @@ func TestACodeIsMade(t *testing.T) {
 	w.quiet() // SENT is nothing to tell anybody
 
 	// A wallet scans it and pays.
-	if status, body := w.control("POST", "/sandbox/act", `{"qrString":"another code","action":"pay"}`); status != 404 {
+	if status, body := w.control("POST", "/sandbox/act",
+		`{"qrString":"another code","action":"pay"}`); status != 404 {
 		t.Error(status, body)
 	}
-	if status, body := w.control("POST", "/sandbox/act", `{"qrString":"`+p.QRString+`","action":"pay"}`); status != 200 || !strings.Contains(body, `"state": "paid"`) {
+	if status, body := w.control("POST", "/sandbox/act",
+		`{"qrString":"`+p.QRString+`","action":"pay"}`); status != 200 ||
+		!strings.Contains(body, `"state": "paid"`) {
 		t.Error(status, body)
 	}
 	w.quiet()
 	claims, _ := openClaims(t, w.next().query.Get("data"))
-	if claims["status"] != "SUCCESS" || claims["paymentScheme"] != "PAYNOW" || claims["transactionRef"] != got["transactionReferenceId"] {
+	if claims["status"] != "SUCCESS" || claims["paymentScheme"] != "PAYNOW" ||
+		claims["transactionRef"] != got["transactionReferenceId"] {
 		t.Errorf("%v", claims)
 	}
-	if status, body := w.control("POST", "/sandbox/act", `{"qrString":"`+p.QRString+`","action":"pay"}`); status != 409 {
+	if status, body := w.control("POST", "/sandbox/act",
+		`{"qrString":"`+p.QRString+`","action":"pay"}`); status != 409 {
 		t.Error("paid twice", status, body)
 	}
 }
@@ -91,10 +100,12 @@ func TestACodeExpires(t *testing.T) {
 	var told []string
 	for range 3 {
 		claims, _ := openClaims(t, w.next().query.Get("data"))
-		told = append(told, claims["merchantRef"].(string)+" "+claims["paymentScheme"].(string)+" "+claims["status"].(string))
+		told = append(told, claims["merchantRef"].(string)+" "+claims["paymentScheme"].(string)+" "+
+			claims["status"].(string))
 	}
 	slices.Sort(told)
-	if d := cmp.Diff([]string{"R-1 ALIPAY EXPIRED", "R-2 WECHATPAY EXPIRED", "R-3 PAYNOW EXPIRED"}, told); d != "" {
+	if d := cmp.Diff([]string{"R-1 ALIPAY EXPIRED", "R-2 WECHATPAY EXPIRED", "R-3 PAYNOW EXPIRED"},
+		told); d != "" {
 		t.Error(d)
 	}
 	for _, ref := range []string{"R-1", "R-3"} {
@@ -122,18 +133,22 @@ func TestACodeIsRefused(t *testing.T) {
 		{with(fields("R-3"), "currency", "USD"), 400, "SGD"},
 		{with(fields("R-3"), "merchantRef", nil), 400, "is missing"},
 		{with(fields("R-3"), "expiry", -1), 400, "in digits only"},
-		{with(fields("R-3"), "successUrl", "https://shop.example/ok"), 400, "is not a field of a request for a code"},
+		{with(fields("R-3"), "successUrl", "https://shop.example/ok"), 400,
+			"is not a field of a request for a code"},
 		{with(fields("R-3"), "surprise", 1), 400, "is not a field"},
 		{with(fields("R-3"), "clientId", "another"), 400, "client id"},
 	} {
-		if status, body := w.askCode(tc.payload); status != tc.status || !strings.Contains(body, tc.problem) {
+		if status, body := w.askCode(tc.payload); status != tc.status ||
+			!strings.Contains(body, tc.problem) {
 			t.Errorf("%v: %d %s", tc.payload, status, body)
 		}
 	}
-	if status, _ := w.get(w.site.URL + "/axs/api/hpp/v1/qrcode/nobody?data=" + mint(t, fields("R-4"))); status != 404 {
+	if status, _ := w.get(w.site.URL + "/axs/api/hpp/v1/qrcode/nobody?data=" +
+		mint(t, fields("R-4"))); status != 404 {
 		t.Error(status)
 	}
-	if status, _ := w.control("HEAD", "/api/hpp/v1/qrcode/"+testLink+"?data="+mint(t, fields("R-5")), ""); status != 405 {
+	if status, _ := w.control("HEAD",
+		"/api/hpp/v1/qrcode/"+testLink+"?data="+mint(t, fields("R-5")), ""); status != 405 {
 		t.Error("a HEAD made a code")
 	}
 	if n := len(w.Payments()); n != 2 {
@@ -142,7 +157,8 @@ func TestACodeIsRefused(t *testing.T) {
 }
 
 func TestCodeFaults(t *testing.T) {
-	for kind, made := range map[FaultKind]bool{FaultQR500: false, FaultQRTimeout: true, FaultQRNonsense: true, FaultQROtherRef: true} {
+	for kind, made := range map[FaultKind]bool{FaultQR500: false, FaultQRTimeout: true,
+		FaultQRNonsense: true, FaultQROtherRef: true} {
 		t.Run(string(kind), func(t *testing.T) {
 			w := newWorld(t, nil)
 			w.fault(Fault{Kind: kind, Times: 1, Delay: Duration(time.Minute)})
@@ -154,12 +170,14 @@ func TestCodeFaults(t *testing.T) {
 				close(answered)
 			}()
 			if kind == FaultQRTimeout {
-				w.waitFor(func() bool { return w.clock.waiting() == 2 }) // the silence, and the code's own end
+				// the silence, and the code's own end
+				w.waitFor(func() bool { return w.clock.waiting() == 2 })
 				w.clock.advance(time.Minute)
 			}
 			<-answered
 			good := map[FaultKind]bool{
-				FaultQR500: status == 500, FaultQRTimeout: status == 504, FaultQRNonsense: status == 200 && strings.Contains(body, "Back soon"),
+				FaultQR500: status == 500, FaultQRTimeout: status == 504,
+				FaultQRNonsense: status == 200 && strings.Contains(body, "Back soon"),
 				FaultQROtherRef: status == 200 && strings.Contains(body, `"R-0"`),
 			}
 			if !good[kind] {
@@ -181,7 +199,8 @@ func TestCodeForms(t *testing.T) {
 			body = object(t, body)["data"].(string)
 		}
 		if form != QueryPlain {
-			obj, err := jose.ParseEncryptedCompact(body, []jose.KeyAlgorithm{envAlg}, []jose.ContentEncryption{envEnc})
+			obj, err := jose.ParseEncryptedCompact(body, []jose.KeyAlgorithm{envAlg},
+				[]jose.ContentEncryption{envEnc})
 			if err != nil {
 				t.Fatal(err, body)
 			}
@@ -192,7 +211,8 @@ func TestCodeForms(t *testing.T) {
 			body = string(plaintext)
 		}
 		got := object(t, body)
-		if got["expiry"] != "200" || got["createdAt"] != "1768526566010" || len(slices.Collect(maps.Keys(got))) != 8 {
+		if got["expiry"] != "200" || got["createdAt"] != "1768526566010" ||
+			len(slices.Collect(maps.Keys(got))) != 8 {
 			t.Errorf("%s: %s", form, body)
 		}
 	}
@@ -211,7 +231,8 @@ func TestCodesOutliveTheProcess(t *testing.T) {
 	}
 	again.clock.advance(codeExpiry)
 	again.next()
-	if p, _ := again.Payment("R-1"); p.State != StateExpired || p.Records[0].Status != StatusExpired {
+	if p, _ := again.Payment("R-1"); p.State != StateExpired ||
+		p.Records[0].Status != StatusExpired {
 		t.Errorf("%+v", p)
 	}
 }

@@ -35,8 +35,10 @@ func TestControlEndpoints(t *testing.T) {
 		status             int
 		want               string
 	}{
-		{"POST", "/sandbox/faults", `{"fault":"duplicate","merchantRef":"R-1","times":1,"count":3}`, 201, `"id": 1`},
-		{"POST", "/sandbox/faults", `{"fault":"delay","delay":"5s","amount":5}`, 201, `"delay": "5s"`},
+		{"POST", "/sandbox/faults", `{"fault":"duplicate","merchantRef":"R-1","times":1,"count":3}`,
+			201, `"id": 1`},
+		{"POST", "/sandbox/faults", `{"fault":"delay","delay":"5s","amount":5}`, 201,
+			`"delay": "5s"`},
 		{"POST", "/sandbox/faults", `{"fault":"delay","delay":5}`, 400, "1.5s"},
 		{"POST", "/sandbox/faults", `{"fault":"meteor"}`, 400, "duplicate"},
 		{"POST", "/sandbox/faults", `{"fault":"lost","typo":1}`, 400, "typo"},
@@ -44,8 +46,11 @@ func TestControlEndpoints(t *testing.T) {
 		{"GET", "/sandbox/faults", "", 200, `"fault": "delay"`},
 		{"POST", "/sandbox/act", `{"merchantRef":"R-9","action":"pay"}`, 404, "no such payment"},
 		{"POST", "/sandbox/act", `{"merchantRef":"R-1","action":"dance"}`, 400, "no such action"},
-		{"POST", "/sandbox/act", `{"merchantRef":"R-1","action":"decline","scheme":"VISA","responseCode":"51"}`, 200, `"responseCode": "51"`},
-		{"POST", "/sandbox/act", `{"merchantRef":"R-1","action":"pay","scheme":"PAYNOW","clientId":"example-client-id"}`, 200, `"state": "paid"`},
+		{"POST", "/sandbox/act",
+			`{"merchantRef":"R-1","action":"decline","scheme":"VISA","responseCode":"51"}`, 200,
+			`"responseCode": "51"`},
+		{"POST", "/sandbox/act", `{"merchantRef":"R-1","action":"pay","scheme":"PAYNOW",` +
+			`"clientId":"example-client-id"}`, 200, `"state": "paid"`},
 		{"POST", "/sandbox/act", `{"merchantRef":"R-1","action":"pay"}`, 409, "already paid"},
 		{"GET", "/sandbox/payments", "", 200, `"merchantRef": "R-1"`},
 		{"GET", "/sandbox/payments/R-1", "", 200, `"state": "paid"`},
@@ -62,8 +67,10 @@ func TestControlEndpoints(t *testing.T) {
 		{"HEAD", "/hpp/checkout/" + testLink, "", 405, ""},
 	}
 	for _, step := range steps {
-		if status, body := w.control(step.method, step.path, step.body); status != step.status || !strings.Contains(body, step.want) {
-			t.Errorf("%s %s %s: %d, want %d and %q in\n%s", step.method, step.path, step.body, status, step.status, step.want, body)
+		if status, body := w.control(step.method, step.path, step.body); status != step.status ||
+			!strings.Contains(body, step.want) {
+			t.Errorf("%s %s %s: %d, want %d and %q in\n%s", step.method, step.path, step.body,
+				status, step.status, step.want, body)
 		}
 	}
 	w.quiet()
@@ -72,10 +79,12 @@ func TestControlEndpoints(t *testing.T) {
 	}
 	var hooks []map[string]any
 	_, body := w.control("GET", "/sandbox/webhooks", "")
-	if err := json.Unmarshal([]byte(body), &hooks); err != nil || len(hooks) != 4 || strings.Contains(body, "eyJ") || strings.Contains(body, "/preset") {
+	if err := json.Unmarshal([]byte(body), &hooks); err != nil || len(hooks) != 4 ||
+		strings.Contains(body, "eyJ") || strings.Contains(body, "/preset") {
 		t.Error(err, body)
 	}
-	if _, page := w.control("GET", "/", ""); !strings.Contains(page, token) || !strings.Contains(page, "http-equiv=\"refresh\"") {
+	if _, page := w.control("GET", "/", ""); !strings.Contains(page, token) ||
+		!strings.Contains(page, "http-equiv=\"refresh\"") {
 		t.Error("the index has no link to the payment's page or does not refresh")
 	}
 }
@@ -87,7 +96,8 @@ func TestManyPhonesAtOnce(t *testing.T) {
 	for i := range phones {
 		all.Go(func() {
 			ref := fmt.Sprintf("R-%d", i)
-			if rec := serveRaw(w.Server, "/axs/hpp/checkout/"+testLink, mint(t, fields(ref))); rec.Code != 200 {
+			if rec := serveRaw(w.Server, "/axs/hpp/checkout/"+testLink,
+				mint(t, fields(ref))); rec.Code != 200 {
 				t.Error(rec.Code)
 			}
 			for range 3 { // one of three presses wins
@@ -113,7 +123,8 @@ func TestManyPhonesAtOnce(t *testing.T) {
 func TestStrangersPagePressesNothing(t *testing.T) {
 	w := newWorld(t, nil)
 	w.openLink(fields("R-1"))
-	status, _ := w.control("POST", "/sandbox/act", `{"merchantRef":"R-1","action":"pay"}`, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site")
+	status, _ := w.control("POST", "/sandbox/act", `{"merchantRef":"R-1","action":"pay"}`, "Origin",
+		"https://evil.example", "Sec-Fetch-Site", "cross-site")
 	if p, _ := w.Payment("R-1"); status != http.StatusForbidden || p.State != StateOpen {
 		t.Error(status, p.State)
 	}
@@ -126,7 +137,8 @@ func TestPagesAreHeldTogetherByHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = w.read(resp)
-	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff"} {
+	for name, want := range map[string]string{"Cache-Control": "no-store",
+		"Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff"} {
 		if got := resp.Header.Get(name); got != want {
 			t.Errorf("%s: %q", name, got)
 		}
@@ -139,7 +151,8 @@ func TestPagesAreHeldTogetherByHeaders(t *testing.T) {
 func TestPageEscapesWhatTheLinkSays(t *testing.T) {
 	w := newWorld(t, nil)
 	token := w.openLink(with(fields("R-<b>"), "terminalId", `"><script>alert(1)</script>`))
-	if _, page := w.get(w.pageURL(token)); strings.Contains(page, "<script>alert") || strings.Contains(page, "R-<b>") {
+	if _, page := w.get(w.pageURL(token)); strings.Contains(page, "<script>alert") ||
+		strings.Contains(page, "R-<b>") {
 		t.Error(page)
 	}
 	if status, _ := w.control("GET", "/sandbox/payments/R-%3Cb%3E", ""); status != 200 {
@@ -156,22 +169,27 @@ func TestConfigIsChecked(t *testing.T) {
 		return []Merchant{m}
 	}
 	for name, cfg := range map[string]Config{
-		"no merchant":    {},
-		"no client":      {Merchants: merchant(func(m *Merchant) { m.ClientID = "" })},
-		"no link":        {Merchants: merchant(func(m *Merchant) { m.LinkIDs = nil })},
-		"link path":      {Merchants: merchant(func(m *Merchant) { m.LinkIDs = []string{"a/b"} })},
-		"link twice":     {Merchants: merchant(func(m *Merchant) { m.LinkIDs = []string{"a", "a"} })},
-		"short secret":   {Merchants: merchant(func(m *Merchant) { m.Secret = secret.New([]byte("nineteen bytes long")) })},
-		"carriage":       {Merchants: merchant(func(m *Merchant) { m.Carriage = "pigeon" })},
-		"preset":         {Merchants: merchant(func(m *Merchant) { m.WebhookURL = "mailto:a@b" })},
-		"merchant twice": {Merchants: []Merchant{other, {ClientID: "d", Secret: good.Secret, LinkIDs: []string{"n"}}}},
-		"base path":      {Merchants: []Merchant{good}, BasePath: "axs"},
-		"unknown":        {Merchants: []Merchant{good}, Unknown: "418"},
-		"query form":     {Merchants: []Merchant{good}, QueryForm: "xml"},
-		"outcome":        {Merchants: []Merchant{good}, Outcomes: map[int64]Outcome{1: {Scheme: "CASH"}}},
-		"outcome first":  {Merchants: []Merchant{good}, Outcomes: map[int64]Outcome{1: {FailFirst: 1}}},
-		"fault":          {Merchants: []Merchant{good}, Faults: []Fault{{Kind: "meteor"}}},
-		"expiry":         {Merchants: []Merchant{good}, DefaultExpiry: 1},
+		"no merchant": {},
+		"no client":   {Merchants: merchant(func(m *Merchant) { m.ClientID = "" })},
+		"no link":     {Merchants: merchant(func(m *Merchant) { m.LinkIDs = nil })},
+		"link path":   {Merchants: merchant(func(m *Merchant) { m.LinkIDs = []string{"a/b"} })},
+		"link twice": {Merchants: merchant(
+			func(m *Merchant) { m.LinkIDs = []string{"a", "a"} })},
+		"short secret": {Merchants: merchant(
+			func(m *Merchant) { m.Secret = secret.New([]byte("nineteen bytes long")) })},
+		"carriage": {Merchants: merchant(func(m *Merchant) { m.Carriage = "pigeon" })},
+		"preset":   {Merchants: merchant(func(m *Merchant) { m.WebhookURL = "mailto:a@b" })},
+		"merchant twice": {Merchants: []Merchant{other,
+			{ClientID: "d", Secret: good.Secret, LinkIDs: []string{"n"}}}},
+		"base path":  {Merchants: []Merchant{good}, BasePath: "axs"},
+		"unknown":    {Merchants: []Merchant{good}, Unknown: "418"},
+		"query form": {Merchants: []Merchant{good}, QueryForm: "xml"},
+		"outcome": {Merchants: []Merchant{good},
+			Outcomes: map[int64]Outcome{1: {Scheme: "CASH"}}},
+		"outcome first": {Merchants: []Merchant{good},
+			Outcomes: map[int64]Outcome{1: {FailFirst: 1}}},
+		"fault":  {Merchants: []Merchant{good}, Faults: []Fault{{Kind: "meteor"}}},
+		"expiry": {Merchants: []Merchant{good}, DefaultExpiry: 1},
 	} {
 		if _, err := New(cfg, nil); err == nil {
 			t.Errorf("%s: accepted", name)
@@ -187,10 +205,12 @@ func TestNothingPrintsSecretsOrTokens(t *testing.T) {
 	token := w.openLink(fields("R-1"))
 	w.act("R-1", Action{Do: Pay})
 	w.quiet()
-	for _, v := range []any{w.Server, w.Payments(), w.Webhooks(), w.Faults(), w.Collected(), testMerchant, Config{Merchants: []Merchant{testMerchant}}} {
+	for _, v := range []any{w.Server, w.Payments(), w.Webhooks(), w.Faults(), w.Collected(),
+		testMerchant, Config{Merchants: []Merchant{testMerchant}}} {
 		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 			text := fmt.Sprintf(format, v)
-			for _, bad := range []string{testSecret, token, fmt.Sprintf("%x", testSecret), strings.Trim(fmt.Sprint([]byte(testSecret)), "[]")} {
+			for _, bad := range []string{testSecret, token, fmt.Sprintf("%x", testSecret),
+				strings.Trim(fmt.Sprint([]byte(testSecret)), "[]")} {
 				if strings.Contains(text, bad) {
 					t.Errorf("%s of %T shows a secret or a token", format, v)
 				}
@@ -201,7 +221,9 @@ func TestNothingPrintsSecretsOrTokens(t *testing.T) {
 
 func TestTwoMerchantsMayUseOneReference(t *testing.T) {
 	w := newWorld(t, func(cfg *Config) {
-		cfg.Merchants = append(cfg.Merchants, Merchant{ClientID: "second", Secret: secret.New([]byte(testSecret)), LinkIDs: []string{"lnk-9"}})
+		cfg.Merchants = append(cfg.Merchants,
+			Merchant{ClientID: "second", Secret: secret.New([]byte(testSecret)),
+				LinkIDs: []string{"lnk-9"}})
 	})
 	w.openLink(fields("R-1"))
 	plaintext, _ := json.Marshal(with(fields("R-1"), "clientId", "second"))
@@ -215,7 +237,8 @@ func TestTwoMerchantsMayUseOneReference(t *testing.T) {
 	if _, err := w.Payment("R-1"); err != ErrAmbiguous {
 		t.Error(err)
 	}
-	if p, err := w.Act("R-1", Action{Do: Abandon, ClientID: "second"}); err != nil || p.ClientID != "second" {
+	if p, err := w.Act("R-1", Action{Do: Abandon, ClientID: "second"}); err != nil ||
+		p.ClientID != "second" {
 		t.Error(p, err)
 	}
 }

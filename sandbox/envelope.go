@@ -31,7 +31,8 @@ const (
 	freshSalt = 16      // what we send
 )
 
-// seal describes one token to be made; the zero values of alg, enc and p2c mean what the document demands.
+// seal describes one token to be made; the zero values of alg, enc and p2c mean what the document
+// demands.
 type seal struct {
 	secret []byte
 	kid    string // "" = no kid
@@ -40,7 +41,8 @@ type seal struct {
 	p2c    int
 }
 
-// token encrypts plaintext. Each call makes an Encrypter of its own: a shared one would reuse its salt.
+// token encrypts plaintext. Each call makes an Encrypter of its own: a shared one would reuse its
+// salt.
 func (o seal) token(random io.Reader, plaintext []byte) (string, error) {
 	salt := make([]byte, freshSalt)
 	if _, err := io.ReadFull(random, salt); err != nil {
@@ -85,11 +87,13 @@ func openToken(token, clientID string, key secret.Value) (opened, []problem) {
 	}
 	parts := strings.Split(token, ".")
 	if len(parts) != 5 {
-		return opened{}, []problem{{"token", fmt.Sprintf("has %d parts separated by dots; a compact JWE has 5", len(parts))}}
+		return opened{}, []problem{{"token",
+			fmt.Sprintf("has %d parts separated by dots; a compact JWE has 5", len(parts))}}
 	}
 	for i, part := range parts {
 		if _, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil || part == "" {
-			return opened{}, []problem{{"token", fmt.Sprintf("part %d is empty or not base64url without padding", i+1)}}
+			return opened{}, []problem{{"token",
+				fmt.Sprintf("part %d is empty or not base64url without padding", i+1)}}
 		}
 	}
 	header, _ := base64.RawURLEncoding.DecodeString(parts[0])
@@ -97,13 +101,15 @@ func openToken(token, clientID string, key secret.Value) (opened, []problem) {
 	if len(problems) > 0 {
 		return opened{}, problems
 	}
-	obj, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{envAlg}, []jose.ContentEncryption{envEnc})
+	obj, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{envAlg},
+		[]jose.ContentEncryption{envEnc})
 	if err != nil {
 		return opened{}, []problem{{"token", "is not a well-formed compact JWE"}}
 	}
 	plain, err := obj.Decrypt(key.Reveal())
 	if err != nil {
-		return opened{}, []problem{{"token", "does not open with this merchant's secret (another secret, a decoded secret, or a changed token)"}}
+		return opened{}, []problem{{"token", "does not open with this merchant's secret " +
+			"(another secret, a decoded secret, or a changed token)"}}
 	}
 	return opened{plaintext: plain, salt: string(salt), hash: sha256.Sum256([]byte(token))}, nil
 }
@@ -114,7 +120,10 @@ func checkHeader(raw []byte, clientID string) (salt []byte, problems []problem) 
 	if err != nil {
 		return nil, []problem{{"token header", err.Error()}}
 	}
-	bad := func(name, text string) { problems = append(problems, problem{"token header " + name, text}) }
+	bad := func(name, text string) {
+		problems = append(problems,
+			problem{"token header " + name, text})
+	}
 	want := func(name, value string) {
 		if got, ok := stringField(fields, name); !ok || got != value {
 			bad(name, fmt.Sprintf("must be %q", value))
@@ -129,13 +138,15 @@ func checkHeader(raw []byte, clientID string) (salt []byte, problems []problem) 
 	p2s, _ := stringField(fields, "p2s")
 	salt, err = base64.RawURLEncoding.Strict().DecodeString(p2s)
 	if err != nil || len(salt) < minSalt || len(salt) > maxSalt {
-		bad("p2s", fmt.Sprintf("must be %d to %d bytes as base64url without padding", minSalt, maxSalt))
+		bad("p2s", fmt.Sprintf("must be %d to %d bytes as base64url without padding", minSalt,
+			maxSalt))
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		switch name {
 		case "alg", "enc", "kid", "p2c", "p2s":
 		default:
-			bad(fmt.Sprintf("%.40q", name), "must not be there: the header holds alg, enc, p2s, p2c and kid only")
+			bad(fmt.Sprintf("%.40q", name),
+				"must not be there: the header holds alg, enc, p2s, p2c and kid only")
 		}
 	}
 	return salt, problems
@@ -153,7 +164,8 @@ func (s *Server) freshlySalted(o opened) bool {
 	return true
 }
 
-// strictObject reads one JSON object in UTF-8: no name twice, nothing behind it. Names keep their case.
+// strictObject reads one JSON object in UTF-8: no name twice, nothing behind it. Names keep their
+// case.
 func strictObject(raw []byte) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(raw) {
 		return nil, errors.New("is not UTF-8")

@@ -17,46 +17,63 @@ type FaultKind string
 
 // Faults of webhooks. Several may strike the same webhook.
 const (
-	FaultDuplicate     FaultKind = "duplicate"             // sent Count times in all (default 2), each with a token of its own
-	FaultDelay         FaultKind = "delay"                 // sent Delay later
-	FaultOutOfOrder    FaultKind = "out_of_order"          // held until Count webhooks wait (default 2; see ReleaseHeld), then sent newest first
-	FaultLost          FaultKind = "lost"                  // never sent
-	FaultForged        FaultKind = "forged"                // sealed with another secret
-	FaultWrongAmount   FaultKind = "wrong_amount"          // Value, in dollars; default: one dollar less (or more, under two)
-	FaultWrongCurrency FaultKind = "wrong_currency"        // Value; default USD
-	FaultUnknownRef    FaultKind = "unknown_reference"     // Value; default: the reference with its last character changed
-	FaultGarbage       FaultKind = "garbage"               // Value instead of the token; default: not a token at all
-	FaultAlg           FaultKind = "alg_changed"           // PBES2-HS256+A128KW
-	FaultEnc           FaultKind = "enc_changed"           // A256CBC-HS512
-	FaultP2C           FaultKind = "p2c_changed"           // Value; default 20000
-	FaultKidAbsent     FaultKind = "kid_absent"            // no kid
-	FaultKidChanged    FaultKind = "kid_changed"           // Value; default: a stranger's
-	FaultTruncated     FaultKind = "truncated"             // the token's first two thirds
-	FaultLinkEcho      FaultKind = "link_token_echo"       // the link's own token comes back
-	FaultWrongStatus   FaultKind = "wrong_status"          // Value; default PAID
-	FaultSuccessCode05 FaultKind = "success_code_05"       // status SUCCESS with responseCode 05
-	FaultQuery500      FaultKind = "query_500"             // 500
-	FaultQueryTimeout  FaultKind = "query_timeout"         // no answer for Delay (default 30 s), then 504
-	FaultQueryNonsense FaultKind = "query_nonsense"        // 200 and Value; default: an HTML page
-	FaultQuery404      FaultKind = "query_404"             // 404
-	FaultQueryEmpty    FaultKind = "query_empty"           // 200 and [], whatever is on record
-	FaultQueryAmount   FaultKind = "query_wrong_amount"    // records with another amount, like wrong_amount
-	FaultQueryCurrency FaultKind = "query_wrong_currency"  // records with another currency, like wrong_currency
-	FaultQueryOtherRef FaultKind = "query_wrong_reference" // records with another reference, like unknown_reference
-	FaultQR500         FaultKind = "qr_500"                // 500, and no code is made
-	FaultQRTimeout     FaultKind = "qr_timeout"            // the code is made; no answer for Delay (default 30 s), then 504
-	FaultQRNonsense    FaultKind = "qr_nonsense"           // the code is made; 200 and Value; default: an HTML page
-	FaultQROtherRef    FaultKind = "qr_wrong_reference"    // the code is made; the answer names another reference, like unknown_reference
+	// sent Count times in all (default 2), each with a token of its own
+	FaultDuplicate FaultKind = "duplicate"
+	FaultDelay     FaultKind = "delay" // sent Delay later
+	// held until Count webhooks wait (default 2; see ReleaseHeld), then sent newest first
+	FaultOutOfOrder FaultKind = "out_of_order"
+	FaultLost       FaultKind = "lost"   // never sent
+	FaultForged     FaultKind = "forged" // sealed with another secret
+	// Value, in dollars; default: one dollar less (or more, under two)
+	FaultWrongAmount   FaultKind = "wrong_amount"
+	FaultWrongCurrency FaultKind = "wrong_currency" // Value; default USD
+	// Value; default: the reference with its last character changed
+	FaultUnknownRef FaultKind = "unknown_reference"
+	// Value instead of the token; default: not a token at all
+	FaultGarbage       FaultKind = "garbage"
+	FaultAlg           FaultKind = "alg_changed"     // PBES2-HS256+A128KW
+	FaultEnc           FaultKind = "enc_changed"     // A256CBC-HS512
+	FaultP2C           FaultKind = "p2c_changed"     // Value; default 20000
+	FaultKidAbsent     FaultKind = "kid_absent"      // no kid
+	FaultKidChanged    FaultKind = "kid_changed"     // Value; default: a stranger's
+	FaultTruncated     FaultKind = "truncated"       // the token's first two thirds
+	FaultLinkEcho      FaultKind = "link_token_echo" // the link's own token comes back
+	FaultWrongStatus   FaultKind = "wrong_status"    // Value; default PAID
+	FaultSuccessCode05 FaultKind = "success_code_05" // status SUCCESS with responseCode 05
+	FaultQuery500      FaultKind = "query_500"       // 500
+	// no answer for Delay (default 30 s), then 504
+	FaultQueryTimeout  FaultKind = "query_timeout"
+	FaultQueryNonsense FaultKind = "query_nonsense" // 200 and Value; default: an HTML page
+	FaultQuery404      FaultKind = "query_404"      // 404
+	FaultQueryEmpty    FaultKind = "query_empty"    // 200 and [], whatever is on record
+	// records with another amount, like wrong_amount
+	FaultQueryAmount FaultKind = "query_wrong_amount"
+	// records with another currency, like wrong_currency
+	FaultQueryCurrency FaultKind = "query_wrong_currency"
+	// records with another reference, like unknown_reference
+	FaultQueryOtherRef FaultKind = "query_wrong_reference"
+	FaultQR500         FaultKind = "qr_500" // 500, and no code is made
+	// the code is made; no answer for Delay (default 30 s), then 504
+	FaultQRTimeout FaultKind = "qr_timeout"
+	// the code is made; 200 and Value; default: an HTML page
+	FaultQRNonsense FaultKind = "qr_nonsense"
+	// the code is made; the answer names another reference, like unknown_reference
+	FaultQROtherRef FaultKind = "qr_wrong_reference"
 )
 
-// FaultKinds lists every kind: those of webhooks first, then those of queries (they begin with "query_") and of codes ("qr_").
+// FaultKinds lists every kind: those of webhooks first, then those of queries (they begin with
+// "query_") and of codes ("qr_").
 func FaultKinds() []FaultKind {
 	return []FaultKind{
-		FaultDuplicate, FaultDelay, FaultOutOfOrder, FaultLost, FaultForged, FaultWrongAmount, FaultWrongCurrency,
-		FaultUnknownRef, FaultGarbage, FaultAlg, FaultEnc, FaultP2C, FaultKidAbsent, FaultKidChanged, FaultTruncated,
+		FaultDuplicate, FaultDelay, FaultOutOfOrder, FaultLost, FaultForged, FaultWrongAmount,
+		FaultWrongCurrency,
+		FaultUnknownRef, FaultGarbage, FaultAlg, FaultEnc, FaultP2C, FaultKidAbsent,
+		FaultKidChanged, FaultTruncated,
 		FaultLinkEcho, FaultWrongStatus, FaultSuccessCode05,
-		FaultQuery500, FaultQueryTimeout, FaultQueryNonsense, FaultQuery404, FaultQueryEmpty, FaultQueryAmount,
-		FaultQueryCurrency, FaultQueryOtherRef, FaultQR500, FaultQRTimeout, FaultQRNonsense, FaultQROtherRef,
+		FaultQuery500, FaultQueryTimeout, FaultQueryNonsense, FaultQuery404, FaultQueryEmpty,
+		FaultQueryAmount,
+		FaultQueryCurrency, FaultQueryOtherRef, FaultQR500, FaultQRTimeout, FaultQRNonsense,
+		FaultQROtherRef,
 	}
 }
 
@@ -76,7 +93,8 @@ func (k FaultKind) of() string {
 	return ofWebhooks
 }
 
-// Fault is one scripted misbehaviour. With neither MerchantRef nor Amount it strikes any webhook (or query, or request for a code).
+// Fault is one scripted misbehaviour. With neither MerchantRef nor Amount it strikes any webhook
+// (or query, or request for a code).
 type Fault struct {
 	Kind FaultKind `json:"fault"`
 	// MerchantRef and Amount (cents) choose what is struck; "" and 0 mean any.
@@ -84,7 +102,8 @@ type Fault struct {
 	Amount      int64  `json:"amount,omitempty"`
 	// Times is how many webhooks (or queries) it strikes before it is used up. 0 = every one.
 	Times int `json:"times,omitempty"`
-	// Count, Delay and Value are the kind's own parameter, see there. 0 and "" mean the kind's default.
+	// Count, Delay and Value are the kind's own parameter, see there. 0 and "" mean the kind's
+	// default.
 	Count int      `json:"count,omitempty"`
 	Delay Duration `json:"delay,omitempty"`
 	Value string   `json:"value,omitempty"`
@@ -131,14 +150,16 @@ func (f Fault) check() error {
 		return fmt.Errorf("sandbox: fault %.40q is not one of %v", string(f.Kind), FaultKinds())
 	}
 	if f.Times < 0 || f.Count < 0 || f.Count > 1000 || f.Delay < 0 || f.Amount < 0 {
-		return errors.New("sandbox: times, count (≤ 1000), delay and amount of a fault are not negative")
+		return errors.New(
+			"sandbox: times, count (≤ 1000), delay and amount of a fault are not negative")
 	}
 	if f.Kind == FaultDelay && f.Delay == 0 {
 		return errors.New("sandbox: the fault delay needs a delay")
 	}
 	if f.Kind == FaultP2C && f.Value != "" {
 		if n, err := strconv.Atoi(f.Value); err != nil || n < 1 || n > 10_000_000 {
-			return errors.New("sandbox: the value of p2c_changed is a count of iterations, 1 to 10000000")
+			return errors.New(
+				"sandbox: the value of p2c_changed is a count of iterations, 1 to 10000000")
 		}
 	}
 	return nil
@@ -186,12 +207,14 @@ func (s *Server) ReleaseHeld() {
 	}
 }
 
-// struckBy returns the first fault of each kind that strikes this payment, and counts it. The caller holds s.mu.
+// struckBy returns the first fault of each kind that strikes this payment, and counts it. The
+// caller holds s.mu.
 func (s *Server) struckBy(merchantRef string, amount int64, of string) map[FaultKind]*fault {
 	strikes := map[FaultKind]*fault{}
 	for _, f := range s.faults {
 		if f.Kind.of() != of || strikes[f.Kind] != nil || f.Times > 0 && f.struck >= f.Times ||
-			f.MerchantRef != "" && f.MerchantRef != merchantRef || f.Amount != 0 && f.Amount != amount {
+			f.MerchantRef != "" && f.MerchantRef != merchantRef || f.Amount != 0 &&
+			f.Amount != amount {
 			continue
 		}
 		f.struck++

@@ -26,9 +26,11 @@ func serveRaw(s *Server, path, data string) *httptest.ResponseRecorder {
 
 func TestPhoneDeclinesThenPays(t *testing.T) {
 	w := newWorld(t, nil)
-	token := w.openLink(with(fields("R-1"), "successUrl", "https://shop.example/ok", "failUrl", "https://shop.example/bad", "terminalId", "K001"))
+	token := w.openLink(with(fields("R-1"), "successUrl", "https://shop.example/ok", "failUrl",
+		"https://shop.example/bad", "terminalId", "K001"))
 	_, page := w.get(w.pageURL(token))
-	for _, want := range []string{"SANDBOX", "no money moves", "Kopi &amp; Toast", "10.23", "R-1", "10:00", "K001"} {
+	for _, want := range []string{"SANDBOX", "no money moves", "Kopi &amp; Toast", "10.23", "R-1",
+		"10:00", "K001"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -38,39 +40,48 @@ func TestPhoneDeclinesThenPays(t *testing.T) {
 		t.Error("no sign of the decline:", page)
 	}
 	claims, _ := openClaims(t, w.next().query.Get("data"))
-	if claims["status"] != "DECLINED" || claims["responseCode"] != "05" || claims["paymentScheme"] != "VISA" {
+	if claims["status"] != "DECLINED" || claims["responseCode"] != "05" ||
+		claims["paymentScheme"] != "VISA" {
 		t.Error(claims)
 	}
 	w.clock.advance(time.Second)
 	_, page = w.press(page, "pay", PayNow)
-	if !strings.Contains(page, "Payment successful") || !strings.Contains(page, "https://shop.example/ok") {
+	if !strings.Contains(page, "Payment successful") ||
+		!strings.Contains(page, "https://shop.example/ok") {
 		t.Error("no sign of the payment:", page)
 	}
 	claims, header := openClaims(t, w.next().query.Get("data"))
 	p, _ := w.Payment("R-1")
-	want := map[string]any{"amount": "10.23", "currency": "SGD", "transactionRef": p.Records[1].TransactionRef, "merchantRef": "R-1",
-		"status": "SUCCESS", "responseCode": "00", "paymentScheme": "PAYNOW", "paymentDateTime": "2026-01-16T01:22:47.010508Z"}
+	want := map[string]any{"amount": "10.23", "currency": "SGD",
+		"transactionRef": p.Records[1].TransactionRef, "merchantRef": "R-1",
+		"status": "SUCCESS", "responseCode": "00", "paymentScheme": "PAYNOW",
+		"paymentDateTime": "2026-01-16T01:22:47.010508Z"}
 	if diff := cmp.Diff(want, claims); diff != "" {
 		t.Error(diff)
 	}
-	if len(p.Records[1].TransactionRef) != 19 || p.Records[0].TransactionRef == p.Records[1].TransactionRef {
+	if len(p.Records[1].TransactionRef) != 19 ||
+		p.Records[0].TransactionRef == p.Records[1].TransactionRef {
 		t.Error(p.Records)
 	}
-	if header.KeyID != testClient || header.ExtraHeaders["p2c"] != nil && header.ExtraHeaders["p2c"] != 1000.0 {
+	if header.KeyID != testClient || header.ExtraHeaders["p2c"] != nil &&
+		header.ExtraHeaders["p2c"] != 1000.0 {
 		t.Error(header)
 	}
-	if status, body := w.phonePost(token, "pay", "VISA"); status != http.StatusConflict || !strings.Contains(body, "already paid") {
+	if status, body := w.phonePost(token, "pay", "VISA"); status != http.StatusConflict ||
+		!strings.Contains(body, "already paid") {
 		t.Error("paid twice:", status)
 	}
 	w.none()
-	if diff := cmp.Diff(map[string]Collected{"R-1": {Currency: "SGD", Paid: 1023, Payments: 1}}, w.Collected()); diff != "" {
+	if diff := cmp.Diff(map[string]Collected{"R-1": {Currency: "SGD", Paid: 1023, Payments: 1}},
+		w.Collected()); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func (w *world) phonePost(token, action, scheme string) (int, string) {
 	w.Helper()
-	resp, err := w.phone.PostForm(w.site.URL+"/axs/hpp/checkout/"+testLink+"/act", url.Values{"data": {token}, "action": {action}, "scheme": {scheme}})
+	resp, err := w.phone.PostForm(w.site.URL+"/axs/hpp/checkout/"+testLink+"/act",
+		url.Values{"data": {token}, "action": {action}, "scheme": {scheme}})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -119,7 +130,8 @@ func TestCardAndCodeArePaidBoth(t *testing.T) {
 }
 
 func TestTransactionRefHas19DigitsAtAnyTime(t *testing.T) {
-	for _, now := range []time.Time{time.Unix(0, 0), time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)} {
+	for _, now := range []time.Time{time.Unix(0, 0), time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)} {
 		s, err := New(Config{Merchants: []Merchant{testMerchant}, Rand: zeros{}}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -149,7 +161,9 @@ func TestShownCodeExpiresWithTheLink(t *testing.T) {
 		t.Error("EXPIRED has a response code that the document does not name")
 	}
 	_, page := w.get(w.pageURL(token))
-	if !strings.Contains(page, "has expired") || !strings.Contains(page, "https://shop.example/bad") || strings.Contains(page, `value="pay"`) {
+	if !strings.Contains(page, "has expired") ||
+		!strings.Contains(page, "https://shop.example/bad") ||
+		strings.Contains(page, `value="pay"`) {
 		t.Error(page)
 	}
 	if status, _ := w.phonePost(token, "pay", "VISA"); status != http.StatusConflict {
@@ -162,7 +176,8 @@ func TestAbandonAndComeBack(t *testing.T) {
 	token := w.openLink(with(fields("R-1"), "cancelUrl", "https://shop.example/cancel"))
 	_, page := w.get(w.pageURL(token))
 	_, page = w.press(page, "abandon", "")
-	if !strings.Contains(page, "left without paying") || !strings.Contains(page, "https://shop.example/cancel") {
+	if !strings.Contains(page, "left without paying") ||
+		!strings.Contains(page, "https://shop.example/cancel") {
 		t.Error(page)
 	}
 	w.none()
@@ -216,7 +231,8 @@ func TestPayAgainVoidRefundAndCollected(t *testing.T) {
 	}
 	w.quiet()
 	if len(w.hooks) != 2 {
-		t.Errorf("%d webhooks, want one for each payment and none for void and refund", len(w.hooks))
+		t.Errorf("%d webhooks, want one for each payment and none for void and refund",
+			len(w.hooks))
 	}
 	want := map[string]Collected{"R-1": {Currency: "SGD", Paid: 2046, Payments: 2, Reversed: 2046}}
 	if diff := cmp.Diff(want, w.Collected()); diff != "" {
@@ -257,7 +273,8 @@ func TestDefaultOutcomes(t *testing.T) {
 			for _, r := range p.Records {
 				got = append(got, r.Status)
 			}
-			if diff := cmp.Diff(expected, got); diff != "" || p.Records[len(got)-1].ResponseCode != want.code {
+			if diff := cmp.Diff(expected, got); diff != "" ||
+				p.Records[len(got)-1].ResponseCode != want.code {
 				t.Error(diff, p.Records)
 			}
 			w.quiet()
@@ -278,7 +295,8 @@ func TestDeliverInsteadOfRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, ref := range []string{"R-1", "R-2"} {
-		serveRaw(s, "/hpp/checkout/"+testLink, mint(t, with(fields(ref), "webhookUrl", "http://merchant.example/"+ref)))
+		serveRaw(s, "/hpp/checkout/"+testLink,
+			mint(t, with(fields(ref), "webhookUrl", "http://merchant.example/"+ref)))
 		if _, err := s.Act(ref, Action{Do: Pay}); err != nil {
 			t.Fatal(err)
 		}

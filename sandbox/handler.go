@@ -39,8 +39,9 @@ func (s *Server) routes() http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin") // the address of the page carries the token
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "+
-			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy",
+			"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "+
+				"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		guarded.ServeHTTP(w, r)
 	})
@@ -54,13 +55,15 @@ type incoming struct {
 	token    string
 }
 
-// receive finds the merchant by the path and opens the parameter data of the encoded form. The status goes with the
-// problems.
-func (s *Server) receive(r *http.Request, form string) (in incoming, status int, problems []problem) {
+// receive finds the merchant by the path and opens the parameter data of the encoded form. The
+// status goes with the problems.
+func (s *Server) receive(r *http.Request, form string) (in incoming, status int,
+	problems []problem) {
 	in.linkID = r.PathValue("linkID")
 	in.merchant = s.byLink[in.linkID]
 	if in.merchant == nil {
-		return in, http.StatusNotFound, []problem{{"merchantLinkId", "in the path is not one of this sandbox's payment links"}}
+		return in, http.StatusNotFound,
+			[]problem{{"merchantLinkId", "in the path is not one of this sandbox's payment links"}}
 	}
 	values, err := url.ParseQuery(form)
 	if err != nil {
@@ -78,7 +81,8 @@ func (s *Server) receive(r *http.Request, form string) (in incoming, status int,
 	defer s.mu.Unlock()
 	if !s.freshlySalted(in.opened) {
 		return in, http.StatusBadRequest, []problem{{"token header p2s",
-			"was used by another token before: make a new encrypter for each token, a shared one repeats its salt"}}
+			"was used by another token before: make a new encrypter for each token, a shared " +
+				"one repeats its salt"}}
 	}
 	return in, http.StatusOK, nil
 }
@@ -104,7 +108,8 @@ func (s *Server) controlCollected(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, s.Collected())
 }
 
-// actRequest is the body of POST /sandbox/act. A wallet knows no merchantRef: it sends the qrString that it has scanned.
+// actRequest is the body of POST /sandbox/act. A wallet knows no merchantRef: it sends the qrString
+// that it has scanned.
 type actRequest struct {
 	MerchantRef  string `json:"merchantRef"`
 	QRString     string `json:"qrString"`
@@ -127,7 +132,9 @@ func (s *Server) controlAct(w http.ResponseWriter, r *http.Request) {
 		}
 		in.MerchantRef, in.ClientID = scanned.MerchantRef, scanned.ClientID
 	}
-	p, err := s.Act(in.MerchantRef, Action{Do: in.Action, Scheme: in.Scheme, ResponseCode: in.ResponseCode, ClientID: in.ClientID})
+	p, err := s.Act(in.MerchantRef,
+		Action{Do: in.Action, Scheme: in.Scheme, ResponseCode: in.ResponseCode,
+			ClientID: in.ClientID})
 	if err != nil {
 		writeError(w, err)
 		return
@@ -178,7 +185,8 @@ func statusOf(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, ErrAction), errors.Is(err, ErrScheme):
 		return http.StatusBadRequest
-	case errors.Is(err, ErrPaid), errors.Is(err, ErrExpired), errors.Is(err, ErrNotPaid), errors.Is(err, ErrAmbiguous):
+	case errors.Is(err, ErrPaid), errors.Is(err, ErrExpired), errors.Is(err, ErrNotPaid),
+		errors.Is(err, ErrAmbiguous):
 		return http.StatusConflict
 	}
 	return http.StatusInternalServerError

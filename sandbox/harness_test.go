@@ -40,7 +40,8 @@ type fakeClock struct {
 }
 
 func newClock() *fakeClock {
-	return &fakeClock{now: time.Date(2026, 1, 16, 1, 22, 46, 10_508_000, time.UTC), timers: map[chan time.Time]time.Time{}}
+	return &fakeClock{now: time.Date(2026, 1, 16, 1, 22, 46, 10_508_000, time.UTC),
+		timers: map[chan time.Time]time.Time{}}
 }
 
 func (c *fakeClock) Now() time.Time {
@@ -96,7 +97,8 @@ type world struct {
 
 func newWorld(t *testing.T, change func(*Config)) *world {
 	t.Helper()
-	w := &world{T: t, clock: newClock(), hooks: make(chan received, 64), log: &bytes.Buffer{}, reply: func(int) int { return 200 }}
+	w := &world{T: t, clock: newClock(), hooks: make(chan received, 64), log: &bytes.Buffer{},
+		reply: func(int) int { return 200 }}
 	n := 0
 	w.hook = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -146,7 +148,8 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 
 // fields is a good link's payload; tests change it.
 func fields(ref string) map[string]any {
-	return map[string]any{"clientId": testClient, "amount": "1023", "currency": "SGD", "merchantRef": ref}
+	return map[string]any{"clientId": testClient, "amount": "1023", "currency": "SGD",
+		"merchantRef": ref}
 }
 
 func with(m map[string]any, kv ...any) map[string]any {
@@ -161,7 +164,8 @@ func with(m map[string]any, kv ...any) map[string]any {
 	return m
 }
 
-// mint seals a payload the way that the document tells a merchant to, without the sandbox's own code.
+// mint seals a payload the way that the document tells a merchant to, without the sandbox's own
+// code.
 func mint(t testing.TB, payload any, change ...func(*jose.Recipient)) string {
 	t.Helper()
 	plaintext, ok := payload.([]byte)
@@ -171,7 +175,8 @@ func mint(t testing.TB, payload any, change ...func(*jose.Recipient)) string {
 			t.Fatal(err)
 		}
 	}
-	rcpt := jose.Recipient{Algorithm: jose.PBES2_HS512_A256KW, Key: []byte(testSecret), KeyID: testClient, PBES2Count: 1000}
+	rcpt := jose.Recipient{Algorithm: jose.PBES2_HS512_A256KW, Key: []byte(testSecret),
+		KeyID: testClient, PBES2Count: 1000}
 	for _, c := range change {
 		c(&rcpt)
 	}
@@ -193,7 +198,8 @@ func mint(t testing.TB, payload any, change ...func(*jose.Recipient)) string {
 // openClaims decrypts a webhook as a merchant would.
 func openClaims(t testing.TB, token string) (map[string]any, jose.Header) {
 	t.Helper()
-	obj, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{jose.PBES2_HS512_A256KW}, []jose.ContentEncryption{jose.A256GCM})
+	obj, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{jose.PBES2_HS512_A256KW},
+		[]jose.ContentEncryption{jose.A256GCM})
 	if err != nil {
 		t.Fatalf("%v in %.60q", err, token)
 	}
@@ -246,7 +252,8 @@ var formRE = regexp.MustCompile(`(?s)<form method="post" action="([^"]+)">(.*?)<
 var inputRE = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
 var buttonRE = regexp.MustCompile(`<button[^>]*name="action" value="([^"]+)"`)
 
-// press finds the form with this button and scheme on a page, and sends it like a phone without JavaScript.
+// press finds the form with this button and scheme on a page, and sends it like a phone without
+// JavaScript.
 func (w *world) press(page, action string, scheme Scheme) (int, string) {
 	w.Helper()
 	for _, form := range formRE.FindAllStringSubmatch(page, -1) {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// transactionRef makes an unused reference: 19 digits, time in front, too long for a float64. The caller holds s.mu.
+// transactionRef makes an unused reference: 19 digits, time in front, too long for a float64. The
+// caller holds s.mu.
 func (s *Server) transactionRef(now time.Time) (string, error) {
 	const smallest, span = 1_000_000_000_000_000_000, 8_000_000_000_000_000_000
 	var raw [4]byte
@@ -72,8 +73,8 @@ func (s *Server) Payment(merchantRef string) (Payment, error) {
 	return p.copy(s.clock.Now()), nil
 }
 
-// Collected returns, by merchantRef, what was really collected: the oracle that a test holds against what a till was
-// told. References without a successful payment are left out.
+// Collected returns, by merchantRef, what was really collected: the oracle that a test holds
+// against what a till was told. References without a successful payment are left out.
 func (s *Server) Collected() map[string]Collected {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -51,7 +51,8 @@ type linkReader struct {
 }
 
 // parseLink checks a decrypted checkout payload against the document.
-func parseLink(plaintext []byte, m *Merchant, defaultExpiry time.Duration) (checkoutLink, []problem) {
+func parseLink(plaintext []byte, m *Merchant, defaultExpiry time.Duration) (checkoutLink,
+	[]problem) {
 	fields, err := strictObject(plaintext)
 	if err != nil {
 		return checkoutLink{}, []problem{{"payload", err.Error()}}
@@ -80,15 +81,20 @@ func parseLink(plaintext []byte, m *Merchant, defaultExpiry time.Duration) (chec
 		r.bad("merchantRef", fmt.Sprintf("has more than %d characters", maxRef))
 	}
 	if l.WebhookURL == "" {
-		r.notes = append(r.notes, "No webhookUrl and no preset: nobody will be told about this payment.")
+		r.notes = append(r.notes,
+			"No webhookUrl and no preset: nobody will be told about this payment.")
 	} else if u, err := url.Parse(l.WebhookURL); err == nil && u.RawQuery != "" {
-		r.notes = append(r.notes, "webhookUrl has a query string; the token travels as a further query parameter.")
+		r.notes = append(r.notes,
+			"webhookUrl has a query string; the token travels as a further query parameter.")
 	}
 	l.Notes = r.notes
 	return l, r.problems
 }
 
-func (r *linkReader) bad(field, text string) { r.problems = append(r.problems, problem{field, text}) }
+func (r *linkReader) bad(field,
+	text string) {
+	r.problems = append(r.problems, problem{field, text})
+}
 
 func (r *linkReader) onlyKnown() {
 	known := []string{"clientId", "amount", "currency", "merchantRef", "scheme", "terminalId",
@@ -97,11 +103,13 @@ func (r *linkReader) onlyKnown() {
 		if slices.Contains(known, name) {
 			continue
 		}
-		r.bad(fmt.Sprintf("%.40q", name), "is not a field of a checkout link (names are case sensitive)")
+		r.bad(fmt.Sprintf("%.40q", name),
+			"is not a field of a checkout link (names are case sensitive)")
 	}
 }
 
-// text reads a string without control characters. An empty optional field counts as absent and earns a note.
+// text reads a string without control characters. An empty optional field counts as absent and
+// earns a note.
 func (r *linkReader) text(name string, required bool) string {
 	raw, there := r.fields[name]
 	if !there {
@@ -125,7 +133,8 @@ func (r *linkReader) text(name string, required bool) string {
 	return v
 }
 
-// digits reads a positive whole number, as a JSON number or a string of digits, without sign, fraction or leading zero.
+// digits reads a positive whole number, as a JSON number or a string of digits, without sign,
+// fraction or leading zero.
 func (r *linkReader) digits(name, unit string, limit int64) int64 {
 	text := string(r.fields[name])
 	if v, ok := stringField(r.fields, name); ok {
@@ -133,7 +142,8 @@ func (r *linkReader) digits(name, unit string, limit int64) int64 {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || strconv.FormatInt(n, 10) != text || n < 0 {
-		r.bad(name, fmt.Sprintf("must be %s in digits only, as a string or a number: no sign, point, exponent or leading zero", unit))
+		r.bad(name, fmt.Sprintf("must be %s in digits only, as a string or a number: no sign, "+
+			"point, exponent or leading zero", unit))
 		return 0
 	}
 	if n < 1 || n > limit {
@@ -175,7 +185,8 @@ func (r *linkReader) schemes() []Scheme {
 	for name := range strings.SplitSeq(v, ",") {
 		these := schemesOf(name)
 		if these == nil {
-			r.bad("scheme", fmt.Sprintf("%.40q is not one of credit_card, paynow, alipay, wechatpay (comma-separated, no spaces)", name))
+			r.bad("scheme", fmt.Sprintf("%.40q is not one of credit_card, paynow, alipay, "+
+				"wechatpay (comma-separated, no spaces)", name))
 			continue
 		}
 		if slices.Contains(chosen, these[0]) {
@@ -198,5 +209,6 @@ func (r *linkReader) url(name string) string {
 
 func webURL(v string) bool {
 	u, err := url.Parse(v)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+		u.User == nil
 }

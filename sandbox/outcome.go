@@ -42,7 +42,8 @@ func (s Scheme) Title() string {
 	return string(s)
 }
 
-// schemesOf maps a link's scheme value to the schemes of records; nil for a value that the document does not have.
+// schemesOf maps a link's scheme value to the schemes of records; nil for a value that the document
+// does not have.
 func schemesOf(value string) []Scheme {
 	switch value {
 	case "credit_card":
@@ -59,15 +60,18 @@ func schemesOf(value string) []Scheme {
 
 // Outcome is what an amount leads to, whatever the customer wishes.
 type Outcome struct {
-	// Fail makes an attempt fail in the way of its scheme: a card is DECLINED, a wallet's code has EXPIRED.
+	// Fail makes an attempt fail in the way of its scheme: a card is DECLINED, a wallet's code has
+	// EXPIRED.
 	Fail bool
 	// ResponseCode is the code of a DECLINED card. Default: "05".
 	ResponseCode string
 	// FailFirst > 0 limits Fail to that many attempts; the next one succeeds.
 	FailFirst int
-	// AtOnce plays the customer too: the attempt is made when the link is first opened, without any button.
+	// AtOnce plays the customer too: the attempt is made when the link is first opened, without any
+	// button.
 	AtOnce bool
-	// Scheme is what AtOnce pays with. Default: the first that the link allows; a Scheme not allowed falls back to that.
+	// Scheme is what AtOnce pays with. Default: the first that the link allows; a Scheme not
+	// allowed falls back to that.
 	Scheme Scheme
 }
 
@@ -81,8 +85,9 @@ func (o Outcome) check() error {
 	return nil
 }
 
-// DefaultOutcomes is the built-in table, cents → outcome. It is the sandbox's own and says nothing about AXS, whose
-// "Reserved Amounts" are not known to us. Every amount that is not in it is decided by the customer on the page.
+// DefaultOutcomes is the built-in table, cents → outcome. It is the sandbox's own and says nothing
+// about AXS, whose "Reserved Amounts" are not known to us. Every amount that is not in it is
+// decided by the customer on the page.
 //
 //	1000.01  paid at once with the first scheme allowed
 //	1000.02  a card is declined with 05 at once, and each time again (a wallet's code expires)

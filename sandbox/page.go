@@ -63,7 +63,8 @@ func (s *Server) serveCheckout(w http.ResponseWriter, r *http.Request) {
 	s.render(w, http.StatusOK, "checkout.html", view)
 }
 
-// serveButton answers the buttons: POST /hpp/checkout/{merchantLinkId}/act with data, action and scheme as a form.
+// serveButton answers the buttons: POST /hpp/checkout/{merchantLinkId}/act with data, action and
+// scheme as a form.
 func (s *Server) serveButton(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -107,7 +108,8 @@ func (s *Server) checkout(r *http.Request, form string) (checkoutView, int, []pr
 	p, conflict, err := s.open(in, link)
 	if conflict {
 		return checkoutView{}, http.StatusConflict, []problem{{"merchantRef",
-			"was used by another link before: it must be unique (only the very same link may be opened again)"}}
+			"was used by another link before: it must be unique (only the very same link may " +
+				"be opened again)"}}
 	}
 	if p == nil {
 		return checkoutView{}, http.StatusInternalServerError, []problem{{"payment", err.Error()}}
@@ -170,7 +172,8 @@ type indexLink struct{ Merchant, Path string }
 
 // serveIndex shows a person every payment, webhook and fault.
 func (s *Server) serveIndex(w http.ResponseWriter, _ *http.Request) {
-	v := indexView{Base: s.cfg.BasePath, Webhooks: s.Webhooks(), Faults: s.Faults(), Kinds: FaultKinds()}
+	v := indexView{Base: s.cfg.BasePath, Webhooks: s.Webhooks(), Faults: s.Faults(),
+		Kinds: FaultKinds()}
 	slices.Reverse(v.Webhooks)
 	s.mu.Lock()
 	now := s.clock.Now()

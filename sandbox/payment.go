@@ -21,8 +21,9 @@ var (
 // Verb is what somebody does with a payment.
 type Verb string
 
-// The verbs. Decline needs a card, Expire and ShowCode need a wallet; Abandon needs no scheme. PayAgain, Void and Refund
-// need a paid payment; Void and Refund stand for the merchant's staff in the portal and send no webhook.
+// The verbs. Decline needs a card, Expire and ShowCode need a wallet; Abandon needs no scheme.
+// PayAgain, Void and Refund need a paid payment; Void and Refund stand for the merchant's staff in
+// the portal and send no webhook.
 const (
 	Pay      Verb = "pay"
 	Decline  Verb = "decline"
@@ -34,7 +35,8 @@ const (
 	Refund   Verb = "refund"
 )
 
-// Action is one thing that a customer (or staff) does. A Scheme left empty means the first that fits.
+// Action is one thing that a customer (or staff) does. A Scheme left empty means the first that
+// fits.
 type Action struct {
 	Do     Verb
 	Scheme Scheme
@@ -127,7 +129,8 @@ func (p *payment) state(now time.Time) State {
 	switch {
 	case p.paid():
 		return StatePaid
-	case !now.Before(p.expiresAt), p.code && len(p.records) > 0 && p.records[0].Status == StatusExpired:
+	case !now.Before(p.expiresAt), p.code && len(p.records) > 0 &&
+		p.records[0].Status == StatusExpired:
 		return StateExpired
 	}
 	return StateOpen
@@ -135,10 +138,12 @@ func (p *payment) state(now time.Time) State {
 
 func (p *payment) copy(now time.Time) Payment {
 	c := Payment{
-		MerchantRef: p.link.MerchantRef, ClientID: p.merchant.ClientID, Merchant: p.merchant.Name, LinkID: p.linkID,
+		MerchantRef: p.link.MerchantRef, ClientID: p.merchant.ClientID, Merchant: p.merchant.Name,
+		LinkID: p.linkID,
 		Amount: p.link.Amount, Currency: p.link.Currency, TerminalID: p.link.TerminalID,
 		Schemes: slices.Clone(p.link.Schemes), State: p.state(now), Abandoned: p.abandoned,
-		OpenedAt: p.openedAt, ExpiresAt: p.expiresAt, Records: []Record{}, Notes: slices.Clone(p.link.Notes), QRString: p.qrString(),
+		OpenedAt: p.openedAt, ExpiresAt: p.expiresAt, Records: []Record{},
+		Notes: slices.Clone(p.link.Notes), QRString: p.qrString(),
 	}
 	for _, r := range p.records {
 		c.Records = append(c.Records, *r)
@@ -146,15 +151,16 @@ func (p *payment) copy(now time.Time) Payment {
 	return c
 }
 
-// open registers the first opening of a link, or finds it again. conflict is true for a second link with a used reference; p is nil
-// when the book takes no entries. The caller holds s.mu.
+// open registers the first opening of a link, or finds it again. conflict is true for a second link
+// with a used reference; p is nil when the book takes no entries. The caller holds s.mu.
 func (s *Server) open(in incoming, l checkoutLink) (p *payment, conflict bool, err error) {
 	key := refKey{in.merchant.ClientID, l.MerchantRef}
 	if p = s.byRef[key]; p != nil {
 		return p, p.token != in.token || p.linkID != in.linkID, nil
 	}
 	now := s.clock.Now()
-	if err := s.keep(bookLine{At: now, Opened: &openedLine{LinkID: in.linkID, Token: in.token}}); err != nil {
+	if err := s.keep(bookLine{At: now,
+		Opened: &openedLine{LinkID: in.linkID, Token: in.token}}); err != nil {
 		return nil, false, err
 	}
 	p = s.register(in, l, now)
@@ -170,14 +176,15 @@ func (s *Server) open(in incoming, l checkoutLink) (p *payment, conflict bool, e
 }
 
 func (s *Server) register(in incoming, l checkoutLink, now time.Time) *payment {
-	p := &payment{merchant: in.merchant, linkID: in.linkID, link: l, token: in.token, openedAt: now, expiresAt: now.Add(l.Expiry)}
+	p := &payment{merchant: in.merchant, linkID: in.linkID, link: l, token: in.token, openedAt: now,
+		expiresAt: now.Add(l.Expiry)}
 	s.payments = append(s.payments, p)
 	s.byRef[refKey{in.merchant.ClientID, l.MerchantRef}] = p
 	return p
 }
 
-// Act does something with a payment, like the buttons of its page. It returns the payment after that, or one of the
-// errors above.
+// Act does something with a payment, like the buttons of its page. It returns the payment after
+// that, or one of the errors above.
 func (s *Server) Act(merchantRef string, a Action) (Payment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -300,10 +307,12 @@ func (s *Server) carryOut(p *payment, a Action, now time.Time) error {
 	}
 }
 
-// settle ends an attempt and queues its webhook. A code already on the customer's screen (SENT) with this scheme is the
-// attempt that ends.
-func (s *Server) settle(p *payment, scheme Scheme, status Status, code string, now time.Time) error {
-	i := slices.IndexFunc(p.records, func(r *Record) bool { return r.Status == StatusSent && r.Scheme == scheme })
+// settle ends an attempt and queues its webhook. A code already on the customer's screen (SENT)
+// with this scheme is the attempt that ends.
+func (s *Server) settle(p *payment, scheme Scheme, status Status, code string,
+	now time.Time) error {
+	i := slices.IndexFunc(p.records,
+		func(r *Record) bool { return r.Status == StatusSent && r.Scheme == scheme })
 	var r *Record
 	if i >= 0 {
 		r = p.records[i]
@@ -316,17 +325,20 @@ func (s *Server) settle(p *payment, scheme Scheme, status Status, code string, n
 			return err
 		}
 	}
-	s.log.Info("attempt ended", "merchant_ref", p.link.MerchantRef, "status", string(status), "scheme", string(scheme))
+	s.log.Info("attempt ended", "merchant_ref", p.link.MerchantRef, "status", string(status),
+		"scheme", string(scheme))
 	s.announce(p, r)
 	return nil
 }
 
-func (s *Server) addRecord(p *payment, kind string, scheme Scheme, status Status, code string, now time.Time) (*Record, error) {
+func (s *Server) addRecord(p *payment, kind string, scheme Scheme, status Status, code string,
+	now time.Time) (*Record, error) {
 	ref, err := s.transactionRef(now)
 	if err != nil {
 		return nil, err
 	}
-	r := &Record{Type: kind, TransactionRef: ref, Amount: p.link.Amount, Currency: p.link.Currency, Status: status,
+	r := &Record{Type: kind, TransactionRef: ref, Amount: p.link.Amount, Currency: p.link.Currency,
+		Status:       status,
 		ResponseCode: code, Scheme: scheme, At: now}
 	if err := s.keepRecord(p, *r); err != nil {
 		return nil, err
@@ -347,5 +359,6 @@ func (s *Server) change(p *payment, r *Record, status Status, code string, now t
 }
 
 func (s *Server) keepRecord(p *payment, r Record) error {
-	return s.keep(bookLine{At: r.At, Record: &recordLine{p.merchant.ClientID, p.link.MerchantRef, r}})
+	return s.keep(bookLine{At: r.At,
+		Record: &recordLine{p.merchant.ClientID, p.link.MerchantRef, r}})
 }

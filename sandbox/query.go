@@ -38,7 +38,8 @@ func (s *Server) serveQuery(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusBadRequest
 	}
 	s.log.Info("query refused", "problem", problems[0].String())
-	writeJSON(w, status, map[string]any{"error": "sandbox: the query was refused", "problems": problems})
+	writeJSON(w, status, map[string]any{"error": "sandbox: the query was refused",
+		"problems": problems})
 }
 
 // parseQuery checks the payload {"merchantRef": "..."}.
@@ -61,20 +62,24 @@ func (s *Server) answerQuery(w http.ResponseWriter, r *http.Request, in incoming
 	case strikes[FaultQueryTimeout] != nil:
 		s.stall(w, r, time.Duration(strikes[FaultQueryTimeout].Delay))
 	case strikes[FaultQuery500] != nil:
-		writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "sandbox: internal error (scripted)"})
+		writeJSON(w, http.StatusInternalServerError,
+			map[string]string{"error": "sandbox: internal error (scripted)"})
 	case strikes[FaultQuery404] != nil:
-		writeJSON(w, http.StatusNotFound, map[string]string{"error": "sandbox: not found (scripted)"})
+		writeJSON(w, http.StatusNotFound,
+			map[string]string{"error": "sandbox: not found (scripted)"})
 	case strikes[FaultQueryNonsense] != nil:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = io.WriteString(w, cmp.Or(strikes[FaultQueryNonsense].Value, maintenance))
 	case len(records) == 0 && s.cfg.Unknown == Unknown404 && strikes[FaultQueryEmpty] == nil:
-		writeJSON(w, http.StatusNotFound, map[string]string{"error": "sandbox: no transaction with this reference"})
+		writeJSON(w, http.StatusNotFound,
+			map[string]string{"error": "sandbox: no transaction with this reference"})
 	default:
 		s.writeAnswer(w, in.merchant, records)
 	}
 }
 
-// transactions collects what is on record, bent by the faults in force. Only payments of this very link id are seen.
+// transactions collects what is on record, bent by the faults in force. Only payments of this very
+// link id are seen.
 func (s *Server) transactions(in incoming, ref string) ([]transaction, map[FaultKind]*fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,9 +94,11 @@ func (s *Server) transactions(in incoming, ref string) ([]transaction, map[Fault
 	}
 	for _, r := range p.records {
 		t := transaction{
-			Amount: dollars(r.Amount), Currency: r.Currency, TransactionRef: r.TransactionRef, MerchantRef: ref,
-			TerminalID: p.link.TerminalID, Status: string(r.Status), TransactionType: r.Type,
-			ResponseCode: r.ResponseCode, PaymentScheme: string(r.Scheme), PaymentDateTime: dateTime(r.At),
+			Amount: dollars(r.Amount), Currency: r.Currency, TransactionRef: r.TransactionRef,
+			MerchantRef: ref,
+			TerminalID:  p.link.TerminalID, Status: string(r.Status), TransactionType: r.Type,
+			ResponseCode: r.ResponseCode, PaymentScheme: string(r.Scheme),
+			PaymentDateTime: dateTime(r.At),
 		}
 		if f := strikes[FaultQueryAmount]; f != nil {
 			t.Amount = f.otherAmount(r.Amount)
@@ -114,7 +121,8 @@ func (s *Server) stall(w http.ResponseWriter, r *http.Request, d time.Duration) 
 	}
 	select {
 	case <-s.clock.At(s.clock.Now().Add(d)):
-		writeJSON(w, http.StatusGatewayTimeout, map[string]string{"error": "sandbox: timed out (scripted)"})
+		writeJSON(w, http.StatusGatewayTimeout,
+			map[string]string{"error": "sandbox: timed out (scripted)"})
 	case <-r.Context().Done():
 	}
 }
@@ -122,7 +130,8 @@ func (s *Server) stall(w http.ResponseWriter, r *http.Request, d time.Duration) 
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.MarshalIndent(v, "", "  ")
 	if err != nil { // our own types always encode
-		status, body = http.StatusInternalServerError, []byte(`{"error": "sandbox: the answer could not be encoded"}`)
+		status, body = http.StatusInternalServerError,
+			[]byte(`{"error": "sandbox: the answer could not be encoded"}`)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

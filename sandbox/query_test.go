@@ -14,7 +14,8 @@ import (
 
 func (w *world) query(ref string) (int, string) {
 	w.Helper()
-	return w.get(w.site.URL + "/axs/api/hpp/v2/transaction/" + testLink + "?data=" + mint(w, map[string]string{"merchantRef": ref}))
+	return w.get(w.site.URL + "/axs/api/hpp/v2/transaction/" + testLink + "?data=" +
+		mint(w, map[string]string{"merchantRef": ref}))
 }
 
 func records(t *testing.T, body string) []map[string]any {
@@ -29,17 +30,22 @@ func records(t *testing.T, body string) []map[string]any {
 func TestQueryTellsSeveralRecords(t *testing.T) {
 	w := newWorld(t, nil)
 	w.openLink(with(fields("R-1"), "terminalId", "K001"))
-	for _, a := range []Action{{Do: Decline, Scheme: Visa, ResponseCode: "51"}, {Do: Expire, Scheme: Alipay}, {Do: ShowCode, Scheme: WeChatPay},
+	for _, a := range []Action{{Do: Decline, Scheme: Visa, ResponseCode: "51"},
+		{Do: Expire, Scheme: Alipay}, {Do: ShowCode, Scheme: WeChatPay},
 		{Do: Pay, Scheme: PayNow}, {Do: Void, Scheme: PayNow}, {Do: Refund, Scheme: PayNow}} {
 		w.act("R-1", a)
 	}
 	status, body := w.query("R-1")
 	p, _ := w.Payment("R-1")
 	var want []map[string]any
-	for i, f := range [][]string{{"PAY", "DECLINED", "51", "VISA"}, {"PAY", "EXPIRED", "", "ALIPAY"}, {"PAY", "SENT", "", "WECHATPAY"},
-		{"PAY", "SUCCESS", "00", "PAYNOW"}, {"VOID", "SUCCESS", "00", "PAYNOW"}, {"REFUND", "SUCCESS", "00", "PAYNOW"}} {
-		r := map[string]any{"amount": "10.23", "currency": "SGD", "transactionRef": p.Records[i].TransactionRef, "merchantRef": "R-1",
-			"terminalId": "K001", "status": f[1], "transactionType": f[0], "responseCode": f[2], "paymentScheme": f[3],
+	for i, f := range [][]string{{"PAY", "DECLINED", "51", "VISA"},
+		{"PAY", "EXPIRED", "", "ALIPAY"}, {"PAY", "SENT", "", "WECHATPAY"},
+		{"PAY", "SUCCESS", "00", "PAYNOW"}, {"VOID", "SUCCESS", "00", "PAYNOW"},
+		{"REFUND", "SUCCESS", "00", "PAYNOW"}} {
+		r := map[string]any{"amount": "10.23", "currency": "SGD",
+			"transactionRef": p.Records[i].TransactionRef, "merchantRef": "R-1",
+			"terminalId": "K001", "status": f[1], "transactionType": f[0], "responseCode": f[2],
+			"paymentScheme":   f[3],
 			"paymentDateTime": "2026-01-16T01:22:46.010508Z"}
 		if f[2] == "" {
 			delete(r, "responseCode")
@@ -81,7 +87,8 @@ func TestQueryForms(t *testing.T) {
 				token = wrapped["data"]
 			}
 			if form != QueryPlain {
-				obj, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{envAlg}, []jose.ContentEncryption{envEnc})
+				obj, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{envAlg},
+					[]jose.ContentEncryption{envEnc})
 				if err != nil {
 					t.Fatal(err, body)
 				}
@@ -109,18 +116,26 @@ func TestQueryRefuses(t *testing.T) {
 		status int
 		want   string
 	}{
-		"unknown link":  {"nobody?data=" + mint(t, map[string]string{"merchantRef": "R-1"}), 404, "merchantLinkId"},
-		"no token":      {testLink, 400, "data"},
-		"a link token":  {testLink + "?data=" + mint(t, fields("R-1")), 400, "nothing else"},
-		"no reference":  {testLink + "?data=" + mint(t, map[string]string{}), 400, "merchantRef"},
-		"number":        {testLink + "?data=" + mint(t, map[string]int{"merchantRef": 1}), 400, "merchantRef"},
-		"foreign token": {testLink + "?data=" + mint(t, fields("R-1"), func(r *jose.Recipient) { r.Key = []byte("another-client-secret") }), 400, "does not open"},
+		"unknown link": {"nobody?data=" + mint(t, map[string]string{"merchantRef": "R-1"}), 404,
+			"merchantLinkId"},
+		"no token":     {testLink, 400, "data"},
+		"a link token": {testLink + "?data=" + mint(t, fields("R-1")), 400, "nothing else"},
+		"no reference": {testLink + "?data=" + mint(t, map[string]string{}), 400, "merchantRef"},
+		"number": {testLink + "?data=" + mint(t, map[string]int{"merchantRef": 1}), 400,
+			"merchantRef"},
+		"foreign token": {testLink + "?data=" +
+			mint(t, fields("R-1"), func(r *jose.Recipient) {
+				r.Key = []byte(
+					"another-client-secret")
+			}), 400, "does not open"},
 	} {
-		if status, body := w.get(base + tt.path); status != tt.status || !strings.Contains(body, tt.want) {
+		if status, body := w.get(base + tt.path); status != tt.status ||
+			!strings.Contains(body, tt.want) {
 			t.Errorf("%s: %d %s", name, status, body)
 		}
 	}
-	if _, body := w.get(base + "lnk-2?data=" + mint(t, map[string]string{"merchantRef": "R-1"})); body != "[]" {
+	if _, body := w.get(base + "lnk-2?data=" +
+		mint(t, map[string]string{"merchantRef": "R-1"})); body != "[]" {
 		t.Error("a payment is seen through another link:", body)
 	}
 	w.quiet()
@@ -128,13 +143,28 @@ func TestQueryRefuses(t *testing.T) {
 
 func TestFaultsOfQueries(t *testing.T) {
 	for kind, holds := range map[FaultKind]func(status int, body string) bool{
-		FaultQuery500:      func(status int, _ string) bool { return status == 500 },
-		FaultQuery404:      func(status int, _ string) bool { return status == 404 },
-		FaultQueryNonsense: func(status int, body string) bool { return status == 200 && strings.Contains(body, "<!doctype html>") },
-		FaultQueryEmpty:    func(status int, body string) bool { return status == 200 && body == "[]" },
-		FaultQueryAmount:   func(_ int, body string) bool { return records(t, body)[0]["amount"] == "9.23" },
-		FaultQueryCurrency: func(_ int, body string) bool { return records(t, body)[0]["currency"] == "USD" },
-		FaultQueryOtherRef: func(_ int, body string) bool { return records(t, body)[0]["merchantRef"] == "R-0" },
+		FaultQuery500: func(status int, _ string) bool { return status == 500 },
+		FaultQuery404: func(status int, _ string) bool { return status == 404 },
+		FaultQueryNonsense: func(status int, body string) bool {
+			return status == 200 &&
+				strings.Contains(body, "<!doctype html>")
+		},
+		FaultQueryEmpty: func(status int, body string) bool {
+			return status == 200 &&
+				body == "[]"
+		},
+		FaultQueryAmount: func(_ int,
+			body string) bool {
+			return records(t, body)[0]["amount"] == "9.23"
+		},
+		FaultQueryCurrency: func(_ int,
+			body string) bool {
+			return records(t, body)[0]["currency"] == "USD"
+		},
+		FaultQueryOtherRef: func(_ int,
+			body string) bool {
+			return records(t, body)[0]["merchantRef"] == "R-0"
+		},
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			w := newWorld(t, nil)
@@ -144,7 +174,8 @@ func TestFaultsOfQueries(t *testing.T) {
 			if status, body := w.query("R-1"); !holds(status, body) {
 				t.Error(status, body)
 			}
-			if status, body := w.query("R-1"); status != 200 || records(t, body)[0]["amount"] != "10.23" {
+			if status, body := w.query("R-1"); status != 200 ||
+				records(t, body)[0]["amount"] != "10.23" {
 				t.Error("the fault strikes twice:", status, body)
 			}
 			w.quiet()
@@ -158,7 +189,8 @@ func TestQueryTimeout(t *testing.T) {
 	w.fault(Fault{Kind: FaultQueryTimeout, Delay: Duration(time.Minute)})
 	done := make(chan int, 1)
 	go func() {
-		resp, err := http.Get(w.site.URL + "/axs/api/hpp/v2/transaction/" + testLink + "?data=" + mint(w, map[string]string{"merchantRef": "R-1"}))
+		resp, err := http.Get(w.site.URL + "/axs/api/hpp/v2/transaction/" + testLink + "?data=" +
+			mint(w, map[string]string{"merchantRef": "R-1"}))
 		if err != nil {
 			done <- -1
 			return

@@ -1,13 +1,16 @@
-// Package sandbox is a simulated AXS Checkout: hosted payment page, QR strings, webhooks and transaction query, with scripted faults.
+// Package sandbox is a simulated AXS Checkout: hosted payment page, QR strings, webhooks and
+// transaction query, with scripted faults.
 //
-// It is written from the protocol paper axs.md alone and shares no code with the client that it tests, so that one mistake
-// is not made twice. It checks every field of a link strictly and says on the page what is wrong with it, because that
-// page is what an integrator debugs with. It moves no money, knows nothing of AXS's own reserved amounts or test cards,
-// and authenticates nobody on its control endpoints (mount it on a loopback listener).
+// It is written from the protocol paper axs.md alone and shares no code with the client that it
+// tests, so that one mistake is not made twice. It checks every field of a link strictly and says
+// on the page what is wrong with it, because that page is what an integrator debugs with. It moves
+// no money, knows nothing of AXS's own reserved amounts or test cards, and authenticates nobody on
+// its control endpoints (mount it on a loopback listener).
 //
-// A Server may be used by any number of goroutines. Webhooks are sent by Run alone, one after the other in the order in
-// which they fall due, so that a test sees the same order each time. Nothing survives a crash or a restart: it is a
-// simulator. With Config.Book, payments do. Secrets and tokens never reach its log.
+// A Server may be used by any number of goroutines. Webhooks are sent by Run alone, one after the
+// other in the order in which they fall due, so that a test sees the same order each time. Nothing
+// survives a crash or a restart: it is a simulator. With Config.Book, payments do. Secrets and
+// tokens never reach its log.
 package sandbox
 
 import (
@@ -28,7 +31,8 @@ import (
 	"kiosk-agent/sandbox/simkit"
 )
 
-// minSecret is the shortest secret accepted: a link is an offline guessing oracle at 1000 iterations (axs.md).
+// minSecret is the shortest secret accepted: a link is an offline guessing oracle at 1000
+// iterations (axs.md).
 const minSecret = 20
 
 // Merchant is one account at the simulated gateway.
@@ -39,9 +43,11 @@ type Merchant struct {
 	ClientID string
 	// Secret opens links and seals webhooks. Required, at least 20 bytes.
 	Secret secret.Value
-	// LinkIDs are the merchantLinkIds of the type "Redirect to Payment Page". At least one, unique among all merchants.
+	// LinkIDs are the merchantLinkIds of the type "Redirect to Payment Page". At least one, unique
+	// among all merchants.
 	LinkIDs []string
-	// WebhookURL, SuccessURL and FailURL are the portal's presets, used when a link brings none. "" = none.
+	// WebhookURL, SuccessURL and FailURL are the portal's presets, used when a link brings none. ""
+	// = none.
 	WebhookURL, SuccessURL, FailURL string
 	// Carriage is how webhooks carry their token. Default: QueryGET.
 	Carriage Carriage
@@ -50,7 +56,8 @@ type Merchant struct {
 // Clock is the time that the sandbox lives by.
 type Clock = simkit.Clock
 
-// UnknownAnswer is how the query answers for a reference without any record. The document leaves it open.
+// UnknownAnswer is how the query answers for a reference without any record. The document leaves it
+// open.
 type UnknownAnswer string
 
 // The ways to answer for a reference that has no record.
@@ -74,8 +81,8 @@ type Config struct {
 	Merchants []Merchant
 	// BasePath stands before every path, for example "/axs". Default: "".
 	BasePath string
-	// Outcomes decides by amount (cents) what a press of a pay button leads to; other amounts are decided by the customer.
-	// nil = DefaultOutcomes(); an empty map = the customer always decides.
+	// Outcomes decides by amount (cents) what a press of a pay button leads to; other amounts are
+	// decided by the customer. nil = DefaultOutcomes(); an empty map = the customer always decides.
 	Outcomes map[int64]Outcome
 	// Faults are in force from the start; more can be added while it runs.
 	Faults []Fault
@@ -83,25 +90,30 @@ type Config struct {
 	Unknown UnknownAnswer
 	// QueryForm wraps the query's answer and that of a request for a code. Default: QueryPlain.
 	QueryForm QueryForm
-	// NumbersAsText writes a code's expiry and createdAt as JSON strings. The document leaves it open. Default: numbers.
+	// NumbersAsText writes a code's expiry and createdAt as JSON strings. The document leaves it
+	// open. Default: numbers.
 	NumbersAsText bool
-	// DefaultExpiry is the life of a link that brings no expiry, from its first opening. Default: 10 minutes (our choice).
+	// DefaultExpiry is the life of a link that brings no expiry, from its first opening. Default:
+	// 10 minutes (our choice).
 	DefaultExpiry time.Duration
-	// ExpiredCode is the responseCode of EXPIRED records. The document names none. Default: "", the key is left out.
+	// ExpiredCode is the responseCode of EXPIRED records. The document names none. Default: "", the
+	// key is left out.
 	ExpiredCode string
-	// Retry are the pauses before each further try of a webhook that was not answered 2xx. Default: none, one try only.
+	// Retry are the pauses before each further try of a webhook that was not answered 2xx. Default:
+	// none, one try only.
 	Retry []time.Duration
-	// Book is the file that keeps payments over a crash: each change is in it, synced, before anybody is told. It holds the links
-	// that were opened: keep it to yourself. Default: "", none.
+	// Book is the file that keeps payments over a crash: each change is in it, synced, before
+	// anybody is told. It holds the links that were opened: keep it to yourself. Default: "", none.
 	Book string
-	// MaxQueue bounds webhooks that wait to be sent; further ones are logged as dropped. Default: 4096.
+	// MaxQueue bounds webhooks that wait to be sent; further ones are logged as dropped. Default:
+	// 4096.
 	MaxQueue int
 	// Client sends webhooks. Default: 10 s in all, no redirects followed.
 	Client *http.Client
 	// Clock defaults to the system's.
 	Clock Clock
-	// Rand gives transaction references, salts and forged secrets. Default: crypto/rand. The content encryption key and
-	// nonce of a token always come from crypto/rand.
+	// Rand gives transaction references, salts and forged secrets. Default: crypto/rand. The
+	// content encryption key and nonce of a token always come from crypto/rand.
 	Rand io.Reader
 }
 
@@ -131,7 +143,8 @@ type Server struct {
 // refKey names a payment: a merchantRef is unique per merchant.
 type refKey struct{ clientID, ref string }
 
-// New checks cfg and returns a sandbox whose Handler works at once; webhooks go out while Run runs. log may be nil.
+// New checks cfg and returns a sandbox whose Handler works at once; webhooks go out while Run runs.
+// log may be nil.
 func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -158,8 +171,11 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	s.queue = simkit.NewQueue(&s.mu, s.clock, job.sends, s.perform)
 	if s.client == nil {
 		s.client = &http.Client{
-			Timeout:       10 * time.Second,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Timeout: 10 * time.Second,
+			CheckRedirect: func(*http.Request,
+				[]*http.Request) error {
+				return http.ErrUseLastResponse
+			},
 		}
 	}
 	if err := s.check(); err != nil {
@@ -182,7 +198,8 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 // check refuses a configuration that could not work, and fills byLink.
 func (s *Server) check() error {
 	cfg := &s.cfg
-	if cfg.BasePath != "" && (cfg.BasePath[0] != '/' || strings.ContainsAny(cfg.BasePath, "{}?# ")) {
+	if cfg.BasePath != "" && (cfg.BasePath[0] != '/' ||
+		strings.ContainsAny(cfg.BasePath, "{}?# ")) {
 		return errors.New("base path must begin with / and hold no { } ? # or space")
 	}
 	if cfg.Unknown != UnknownEmpty && cfg.Unknown != Unknown404 {
@@ -254,22 +271,23 @@ func (s *Server) checkMerchant(m *Merchant) error {
 //	GET    /sandbox/faults   the faults in force; POST adds one (a Fault as JSON), DELETE ends all
 //	POST   /sandbox/release  sends what out_of_order holds back
 //
-// Nobody is authenticated. Requests of other sites' pages are refused, but names that were rebound are not: the mounting
-// program checks Host.
+// Nobody is authenticated. Requests of other sites' pages are refused, but names that were rebound
+// are not: the mounting program checks Host.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Format keeps fmt from printing what is inside: it would reach the merchants' secrets through unexported fields, where no
-// method of theirs is asked.
+// Format keeps fmt from printing what is inside: it would reach the merchants' secrets through
+// unexported fields, where no method of theirs is asked.
 func (s *Server) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, "sandbox.Server") }
 
-// Deliver does what Run does, in the caller's goroutine and only for what is due now, and returns how much it did. A
-// simulation with its own scheduler calls it instead of Run, never beside it.
+// Deliver does what Run does, in the caller's goroutine and only for what is due now, and returns
+// how much it did. A simulation with its own scheduler calls it instead of Run, never beside it.
 func (s *Server) Deliver(ctx context.Context) int { return s.queue.Deliver(ctx) }
 
 // NextDue is when Deliver will have something to do; ok is false when nothing waits.
 func (s *Server) NextDue() (at time.Time, ok bool) { return s.queue.NextDue() }
 
-// Run sends webhooks until ctx ends, and returns nil once the last exchange is over. It must run at most once at a time.
+// Run sends webhooks until ctx ends, and returns nil once the last exchange is over. It must run at
+// most once at a time.
 func (s *Server) Run(ctx context.Context) error {
 	s.queue.Run(ctx)
 	return nil

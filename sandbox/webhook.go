@@ -70,12 +70,16 @@ func dollars(cents int64) string { return fmt.Sprintf("%d.%02d", cents/100, cent
 // dateTime writes UTC with microseconds.
 func dateTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
-// announce queues the webhooks of a record that reached its end, bent by the faults in force. The caller holds s.mu.
+// announce queues the webhooks of a record that reached its end, bent by the faults in force. The
+// caller holds s.mu.
 func (s *Server) announce(p *payment, r *Record) {
 	strikes := s.struckBy(p.link.MerchantRef, p.link.Amount, ofWebhooks)
 	claims := Claims{
-		Amount: dollars(r.Amount), Currency: r.Currency, TransactionRef: r.TransactionRef, MerchantRef: p.link.MerchantRef,
-		Status: string(r.Status), ResponseCode: r.ResponseCode, PaymentScheme: string(r.Scheme), PaymentDateTime: dateTime(r.At),
+		Amount: dollars(r.Amount), Currency: r.Currency, TransactionRef: r.TransactionRef,
+		MerchantRef: p.link.MerchantRef,
+		Status:      string(r.Status), ResponseCode: r.ResponseCode,
+		PaymentScheme:   string(r.Scheme),
+		PaymentDateTime: dateTime(r.At),
 	}
 	claims.bend(strikes, r.Amount)
 	copies, due := 1, s.clock.Now()
@@ -87,8 +91,10 @@ func (s *Server) announce(p *payment, r *Record) {
 	}
 	for range copies {
 		w := &Webhook{
-			Seq: len(s.hooks) + 1, MerchantRef: p.link.MerchantRef, Claims: claims, Carriage: p.merchant.Carriage,
-			URL: p.link.WebhookURL, Faults: names(strikes), State: HookQueued, QueuedAt: s.clock.Now(), payment: p, status: r.Status, strikes: strikes,
+			Seq: len(s.hooks) + 1, MerchantRef: p.link.MerchantRef, Claims: claims,
+			Carriage: p.merchant.Carriage,
+			URL:      p.link.WebhookURL, Faults: names(strikes), State: HookQueued,
+			QueuedAt: s.clock.Now(), payment: p, status: r.Status, strikes: strikes,
 		}
 		s.hooks = append(s.hooks, w)
 		s.post(w, due)
@@ -229,13 +235,16 @@ func (s *Server) deliver(ctx context.Context, j simkit.Job[job]) {
 		w.State, w.Error = HookFailed, err.Error()
 	case status/100 == 2:
 		w.State = HookDelivered
-		if err := s.keep(bookLine{At: w.SentAt, Told: &toldLine{w.Claims.TransactionRef, w.status, w.Faults}}); err != nil {
-			s.log.Error("a delivered webhook will go out again", "merchant_ref", w.MerchantRef, "error", err.Error())
+		if err := s.keep(bookLine{At: w.SentAt,
+			Told: &toldLine{w.Claims.TransactionRef, w.status, w.Faults}}); err != nil {
+			s.log.Error("a delivered webhook will go out again", "merchant_ref", w.MerchantRef,
+				"error", err.Error())
 		}
 	default:
 		w.State = HookRefused
 	}
-	s.log.Info("webhook sent", "merchant_ref", w.MerchantRef, "seq", w.Seq, "state", string(w.State), "http_status", status)
+	s.log.Info("webhook sent", "merchant_ref", w.MerchantRef, "seq", w.Seq, "state",
+		string(w.State), "http_status", status)
 	if w.State != HookDelivered && w.Tries <= len(s.cfg.Retry) && ctx.Err() == nil {
 		w.State = HookQueued
 		s.queue.Add(w.SentAt.Add(s.cfg.Retry[w.Tries-1]), job{hook: w})
@@ -277,5 +286,6 @@ func (s *Server) Webhooks() []Webhook {
 	return all
 }
 
-// Quiet waits until no webhook is queued or on its way (held ones do not count), or returns ctx's error.
+// Quiet waits until no webhook is queued or on its way (held ones do not count), or returns ctx's
+// error.
 func (s *Server) Quiet(ctx context.Context) error { return s.queue.Quiet(ctx) }

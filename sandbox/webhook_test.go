@@ -43,9 +43,11 @@ func tokenOf(r received) (token, where string) {
 
 func TestCarriages(t *testing.T) {
 	want := map[Carriage]string{
-		QueryGET: "GET query data", QueryPOST: "POST query data", FormJWE: "POST form jwe", FormToken: "POST form token",
-		FormData: "POST form data", JSONJWE: "POST json jwe", JSONToken: "POST json token", JSONData: "POST json data",
-		Raw: "POST body", RawQuoted: "POST quoted body",
+		QueryGET: "GET query data", QueryPOST: "POST query data", FormJWE: "POST form jwe",
+		FormToken: "POST form token",
+		FormData:  "POST form data", JSONJWE: "POST json jwe", JSONToken: "POST json token",
+		JSONData: "POST json data",
+		Raw:      "POST body", RawQuoted: "POST quoted body",
 	}
 	for _, c := range Carriages() {
 		t.Run(string(c), func(t *testing.T) {
@@ -57,7 +59,8 @@ func TestCarriages(t *testing.T) {
 			if got := r.method + " " + where; got != want[c] {
 				t.Errorf("carried by %s, want %s", got, want[c])
 			}
-			if claims, _ := openClaims(t, token); claims["merchantRef"] != "R-1" || claims["status"] != "SUCCESS" {
+			if claims, _ := openClaims(t, token); claims["merchantRef"] != "R-1" ||
+				claims["status"] != "SUCCESS" {
 				t.Error(claims)
 			}
 			if r.query.Get("keep") != "1" || len(r.query["data"]) > 1 {
@@ -65,7 +68,8 @@ func TestCarriages(t *testing.T) {
 			}
 			w.quiet()
 			hooks := w.Webhooks()
-			if len(hooks) != 1 || hooks[0].State != HookDelivered || hooks[0].HTTPStatus != 200 || hooks[0].Answer != "OK" {
+			if len(hooks) != 1 || hooks[0].State != HookDelivered || hooks[0].HTTPStatus != 200 ||
+				hooks[0].Answer != "OK" {
 				t.Errorf("%+v", hooks)
 			}
 		})
@@ -100,7 +104,8 @@ func TestFaultsOfContent(t *testing.T) {
 		t.Run(string(tt.fault.Kind)+tt.fault.Value, func(t *testing.T) {
 			w := struck(t, tt.fault)
 			claims, _ := openClaims(t, w.next().query.Get("data"))
-			truth := map[string]any{"amount": "10.23", "currency": "SGD", "merchantRef": "R-1", "status": "SUCCESS", "responseCode": "00"}
+			truth := map[string]any{"amount": "10.23", "currency": "SGD", "merchantRef": "R-1",
+				"status": "SUCCESS", "responseCode": "00"}
 			truth[tt.field] = tt.val
 			delete(claims, "transactionRef")
 			delete(claims, "paymentScheme")
@@ -126,8 +131,10 @@ func TestFaultsOfTheEnvelope(t *testing.T) {
 		_ = json.Unmarshal(unb64(t, raw), &h)
 		return h
 	}
-	opens := func(token string, alg jose.KeyAlgorithm, enc jose.ContentEncryption, key string) bool {
-		obj, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{alg}, []jose.ContentEncryption{enc})
+	opens := func(token string, alg jose.KeyAlgorithm, enc jose.ContentEncryption,
+		key string) bool {
+		obj, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{alg},
+			[]jose.ContentEncryption{enc})
 		if err != nil {
 			return false
 		}
@@ -136,14 +143,36 @@ func TestFaultsOfTheEnvelope(t *testing.T) {
 	}
 	normal := func(token string) bool { return opens(token, envAlg, envEnc, testSecret) }
 	tests := map[FaultKind]func(w *world, token string) bool{
-		FaultForged:     func(_ *world, tok string) bool { return !normal(tok) && header(tok)["kid"] == testClient },
-		FaultGarbage:    func(_ *world, tok string) bool { return strings.Count(tok, ".") != 4 },
-		FaultAlg:        func(_ *world, tok string) bool { return opens(tok, jose.PBES2_HS256_A128KW, envEnc, testSecret) },
-		FaultEnc:        func(_ *world, tok string) bool { return opens(tok, envAlg, jose.A256CBC_HS512, testSecret) },
-		FaultP2C:        func(_ *world, tok string) bool { return header(tok)["p2c"] == 20000.0 && normal(tok) },
-		FaultKidAbsent:  func(_ *world, tok string) bool { _, there := header(tok)["kid"]; return !there && normal(tok) },
-		FaultKidChanged: func(_ *world, tok string) bool { return header(tok)["kid"] == "somebody-else" && normal(tok) },
-		FaultTruncated:  func(_ *world, tok string) bool { return header(tok)["kid"] == testClient && !normal(tok) },
+		FaultForged: func(_ *world, tok string) bool {
+			return !normal(tok) &&
+				header(tok)["kid"] == testClient
+		},
+		FaultGarbage: func(_ *world, tok string) bool { return strings.Count(tok, ".") != 4 },
+		FaultAlg: func(_ *world,
+			tok string) bool {
+			return opens(tok, jose.PBES2_HS256_A128KW, envEnc, testSecret)
+		},
+		FaultEnc: func(_ *world,
+			tok string) bool {
+			return opens(tok, envAlg, jose.A256CBC_HS512, testSecret)
+		},
+		FaultP2C: func(_ *world, tok string) bool {
+			return header(tok)["p2c"] == 20000.0 &&
+				normal(tok)
+		},
+		FaultKidAbsent: func(_ *world, tok string) bool {
+			_,
+				there := header(tok)["kid"]
+			return !there && normal(tok)
+		},
+		FaultKidChanged: func(_ *world,
+			tok string) bool {
+			return header(tok)["kid"] == "somebody-else" && normal(tok)
+		},
+		FaultTruncated: func(_ *world,
+			tok string) bool {
+			return header(tok)["kid"] == testClient && !normal(tok)
+		},
 		FaultLinkEcho: func(w *world, tok string) bool {
 			claims, _ := openClaims(w, tok)
 			return claims["clientId"] == testClient && claims["status"] == nil
@@ -170,7 +199,8 @@ func TestHeaderOfAWebhookIsExact(t *testing.T) {
 		token := w.next().query.Get("data")
 		raw, _, _ := strings.Cut(token, ".")
 		h, err := strictObject(unb64(t, raw))
-		if err != nil || len(h) != 5 || string(h["p2c"]) != "1000" || string(h["kid"]) != `"`+testClient+`"` {
+		if err != nil || len(h) != 5 || string(h["p2c"]) != "1000" ||
+			string(h["kid"]) != `"`+testClient+`"` {
 			t.Fatal(h, err)
 		}
 		salts[string(h["p2s"])] = true
@@ -248,11 +278,15 @@ func TestFaultsOfDelivery(t *testing.T) {
 }
 
 func TestFaultsChooseTheirPayments(t *testing.T) {
-	w := newWorld(t, func(cfg *Config) { cfg.Faults = []Fault{{Kind: FaultLost, MerchantRef: "R-2"}} })
+	w := newWorld(t, func(cfg *Config) {
+		cfg.Faults = []Fault{
+			{Kind: FaultLost, MerchantRef: "R-2"}}
+	})
 	w.fault(Fault{Kind: FaultLost, Amount: 700})
 	w.fault(Fault{Kind: FaultWrongStatus, Times: 1})
 	states := map[string]HookState{}
-	for ref, amount := range map[string]string{"R-1": "1023", "R-2": "1023", "R-3": "700", "R-4": "1023"} {
+	for ref, amount := range map[string]string{"R-1": "1023", "R-2": "1023", "R-3": "700",
+		"R-4": "1023"} {
 		w.openLink(with(fields(ref), "amount", amount))
 		w.act(ref, Action{Do: Pay})
 	}
@@ -264,7 +298,8 @@ func TestFaultsChooseTheirPayments(t *testing.T) {
 			wrong++
 		}
 	}
-	want := map[string]HookState{"R-1": HookDelivered, "R-2": HookLost, "R-3": HookLost, "R-4": HookDelivered}
+	want := map[string]HookState{"R-1": HookDelivered, "R-2": HookLost, "R-3": HookLost,
+		"R-4": HookDelivered}
 	if diff := cmp.Diff(want, states); diff != "" || wrong != 1 {
 		t.Error(diff, wrong)
 	}
@@ -272,7 +307,8 @@ func TestFaultsChooseTheirPayments(t *testing.T) {
 
 func TestEveryFaultIsTestedAndChecked(t *testing.T) {
 	w := newWorld(t, nil)
-	for _, bad := range []Fault{{}, {Kind: "meteor"}, {Kind: FaultLost, Times: -1}, {Kind: FaultDelay}, {Kind: FaultP2C, Value: "many"}} {
+	for _, bad := range []Fault{{}, {Kind: "meteor"}, {Kind: FaultLost, Times: -1},
+		{Kind: FaultDelay}, {Kind: FaultP2C, Value: "many"}} {
 		if _, err := w.AddFault(bad); err == nil {
 			t.Errorf("%+v accepted", bad)
 		}
@@ -294,7 +330,10 @@ func TestRetryOnlyWhenConfigured(t *testing.T) {
 		}
 	})
 	t.Run("configured", func(t *testing.T) {
-		w := newWorld(t, func(cfg *Config) { cfg.Retry = []time.Duration{time.Second, time.Second} })
+		w := newWorld(t, func(cfg *Config) {
+			cfg.Retry = []time.Duration{time.Second,
+				time.Second}
+		})
 		w.reply = func(n int) int { return map[bool]int{true: 200, false: 503}[n == 3] }
 		w.openLink(fields("R-1"))
 		w.act("R-1", Action{Do: Pay})
@@ -327,14 +366,16 @@ func TestWebhookWithoutAnswerAndWithoutURL(t *testing.T) {
 	if hooks[0].State != HookNoURL || hooks[1].State != HookFailed || hooks[1].Error == "" {
 		t.Errorf("%+v", hooks)
 	}
-	if strings.Contains(hooks[1].Error, "data=") || strings.Contains(w.log.String(), "capability-path") {
+	if strings.Contains(hooks[1].Error, "data=") ||
+		strings.Contains(w.log.String(), "capability-path") {
 		t.Error("a URL leaked:", hooks[1].Error)
 	}
 }
 
 func TestRedirectIsNotFollowed(t *testing.T) {
 	w := newWorld(t, func(cfg *Config) { cfg.Client = nil })
-	defer http.DefaultClient.CloseIdleConnections() // the default client shares the default transport
+	// the default client shares the default transport
+	defer http.DefaultClient.CloseIdleConnections()
 	w.reply = func(int) int { return http.StatusFound }
 	w.openLink(fields("R-1"))
 	w.act("R-1", Action{Do: Pay})
@@ -345,7 +386,8 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 }
 
 func TestQueueIsBounded(t *testing.T) {
-	s, err := New(Config{Merchants: []Merchant{testMerchant}, MaxQueue: 2, Clock: newClock(), Faults: []Fault{{Kind: FaultDuplicate, Count: 5}}}, nil)
+	s, err := New(Config{Merchants: []Merchant{testMerchant}, MaxQueue: 2, Clock: newClock(),
+		Faults: []Fault{{Kind: FaultDuplicate, Count: 5}}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -360,7 +402,8 @@ func TestQueueIsBounded(t *testing.T) {
 	for _, h := range s.Webhooks() {
 		states = append(states, h.State)
 	}
-	if diff := cmp.Diff([]HookState{HookQueued, HookQueued, HookDropped, HookDropped, HookDropped}, states); diff != "" {
+	if diff := cmp.Diff([]HookState{HookQueued, HookQueued, HookDropped, HookDropped, HookDropped},
+		states); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	outQueue      = 8               // messages; a display that is this far behind is dropped, and gets a snapshot when it is back
+	// messages; a display that is this far behind is dropped, and gets a snapshot when it is back
+	outQueue      = 8
 	writeDeadline = 2 * time.Second // for one message
 	closeGrace    = time.Second     // for the display's answer to a close
 )
@@ -37,7 +38,8 @@ type parting struct {
 	code   int
 }
 
-// arrival is what a reader hands to the hub's loop: a new client (first), a message, or the end (err).
+// arrival is what a reader hands to the hub's loop: a new client (first), a message, or the end
+// (err).
 type arrival struct {
 	c     *client
 	first bool
@@ -62,7 +64,8 @@ func (c *client) send(msg []byte) bool {
 	}
 }
 
-// part asks the writer to say why and to close; hangUp closes at once, which also ends a writer that is stuck.
+// part asks the writer to say why and to close; hangUp closes at once, which also ends a writer
+// that is stuck.
 func (c *client) part(p parting) {
 	select {
 	case c.stop <- p:
@@ -109,7 +112,8 @@ func (c *client) read(in chan<- arrival, done <-chan struct{}) {
 	}
 }
 
-// write is the only writer of messages. It ends with the reader, with the first error, or after a parting.
+// write is the only writer of messages. It ends with the reader, with the first error, or after a
+// parting.
 func (c *client) write() {
 	for {
 		select {
@@ -141,5 +145,6 @@ func (c *client) writeMessage(msg []byte) bool {
 }
 
 func (c *client) closeFrame(code int, text string) {
-	_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(closeGrace))
+	_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text),
+		time.Now().Add(closeGrace))
 }

@@ -21,9 +21,11 @@ import (
 	"kiosk-agent/ui/qr"
 )
 
-// A link of either length is read from a picture of the whole screen, at every size, drawn in pure black and white.
+// A link of either length is read from a picture of the whole screen, at every size, drawn in pure
+// black and white.
 func TestCodeIsReadable(t *testing.T) {
-	// 400x240 at ratio 2 is the 800x480 panel of a system that scales its interface; 1.5 gives positions between pixels.
+	// 400x240 at ratio 2 is the 800x480 panel of a system that scales its interface; 1.5 gives
+	// positions between pixels.
 	for _, sz := range append([]size{{400, 240, 2}, {1280, 720, 1.5}, {1024, 768, 1}}, sizes...) {
 		t.Run(fmt.Sprintf("%v at %g", sz, sz.ratio), func(t *testing.T) {
 			s := newStand(t, testConfig(), nil)
@@ -44,9 +46,11 @@ func TestCodeIsReadable(t *testing.T) {
 					t.Fatal(err)
 				}
 				side := (want.Modules + 2*qr.Quiet) * want.PxPerModule
-				css := evaluate[float64](tb, `document.querySelector('#paper svg').getBoundingClientRect().width`)
+				css := evaluate[float64](tb,
+					`document.querySelector('#paper svg').getBoundingClientRect().width`)
 				if got := css * sz.ratio; got < float64(side)-0.02 || got > float64(side)+0.02 {
-					t.Errorf("%d bytes: the code has %.2f device pixels, want %d (%d per module)", n, got, side, want.PxPerModule)
+					t.Errorf("%d bytes: the code has %.2f device pixels, want %d (%d per module)",
+						n, got, side, want.PxPerModule)
 				}
 				checkCrisp(t, tb, picture, sz.ratio, want)
 			}
@@ -54,18 +58,21 @@ func TestCodeIsReadable(t *testing.T) {
 	}
 }
 
-// checkCrisp compares the picture with a grid of modules: each module is one colour, in every one of its pixels. The grid may start
-// a pixel beside the page's own coordinates, because Chromium's emulated fractional ratios shift a layer as a whole.
+// checkCrisp compares the picture with a grid of modules: each module is one colour, in every one
+// of its pixels. The grid may start a pixel beside the page's own coordinates, because Chromium's
+// emulated fractional ratios shift a layer as a whole.
 func checkCrisp(t *testing.T, tb *tab, picture []byte, ratio float64, c qr.Choice) {
 	t.Helper()
 	img, err := png.Decode(bytes.NewReader(picture))
 	if err != nil {
 		t.Fatal(err)
 	}
-	corner := evaluate[[]float64](tb, `(() => { const r = document.querySelector('#paper svg').getBoundingClientRect(); return [r.left, r.top]; })()`)
+	corner := evaluate[[]float64](tb, `(() => { const r = document.querySelector('#paper `+
+		`svg').getBoundingClientRect(); return [r.left, r.top]; })()`)
 	var complaint string
 	for shift := range 9 {
-		at := image.Pt(int(corner[0]*ratio+0.5)+(shift+4)%3-1, int(corner[1]*ratio+0.5)+(shift/3+1)%3-1)
+		at := image.Pt(int(corner[0]*ratio+0.5)+(shift+4)%3-1,
+			int(corner[1]*ratio+0.5)+(shift/3+1)%3-1)
 		if complaint = notFlat(img, at, c); complaint == "" {
 			return
 		}
@@ -78,9 +85,11 @@ func notFlat(img image.Image, at image.Point, c qr.Choice) string {
 		for mx := range c.Modules + 2*qr.Quiet {
 			first, _, _, _ := img.At(at.X+mx*c.PxPerModule, at.Y+my*c.PxPerModule).RGBA()
 			for i := range c.PxPerModule * c.PxPerModule {
-				r, g, b, _ := img.At(at.X+mx*c.PxPerModule+i%c.PxPerModule, at.Y+my*c.PxPerModule+i/c.PxPerModule).RGBA()
+				r, g, b, _ := img.At(at.X+mx*c.PxPerModule+i%c.PxPerModule,
+					at.Y+my*c.PxPerModule+i/c.PxPerModule).RGBA()
 				if r != first || g != r || b != r || r != 0 && r != 0xffff {
-					return fmt.Sprintf("module %d,%d is not one flat square: %x %x %x, first %x", mx, my, r, g, b, first)
+					return fmt.Sprintf("module %d,%d is not one flat square: %x %x %x, first %x",
+						mx, my, r, g, b, first)
 				}
 			}
 		}
@@ -116,7 +125,9 @@ func TestTheCustomerTouches(t *testing.T) {
 	for _, sz := range []size{sizes[0], sizes[3]} {
 		tb := newTab(t, sz)
 		tb.sign(s)
-		offer := Screen{Kind: KindChoose, Payment: "P1", Revision: 1, Amount: "10.23", Currency: "SGD", Schemes: []string{"paynow", "alipay", "wechatpay"}, Deadline: time.Minute}
+		offer := Screen{Kind: KindChoose, Payment: "P1", Revision: 1, Amount: "10.23",
+			Currency: "SGD", Schemes: []string{"paynow", "alipay", "wechatpay"},
+			Deadline: time.Minute}
 		s.Show(offer)
 		s.events.awaitShown(t, offer)
 		if !s.State().Touch {
@@ -124,13 +135,17 @@ func TestTheCustomerTouches(t *testing.T) {
 		}
 		for _, name := range []string{"WeChat Pay", "Alipay"} {
 			tb.Do(chromedp.Click(`button[data-brand="` + name + `"]`))
-			if h := s.events.await(t, "chose", nil); h.payment != "P1" || h.kind != strings.ToLower(strings.ReplaceAll(name, " ", "")) {
+			if h := s.events.await(t, "chose", nil); h.payment != "P1" ||
+				h.kind != strings.ToLower(strings.ReplaceAll(name, " ", "")) {
 				t.Errorf("touched %s, the agent hears %+v", name, h)
 			}
-			if !evaluate[bool](tb, `document.querySelectorAll('#choices button:disabled').length === 3 && document.querySelector('.pressed').textContent === '`+name+`'`) {
+			if !evaluate[bool](tb, `document.querySelectorAll('#choices `+
+				`button:disabled').length === 3 && `+
+				`document.querySelector('.pressed').textContent === '`+name+`'`) {
 				t.Error("a second touch would count, or the first is not seen")
 			}
-			tb.Until(`document.querySelectorAll('#choices button:enabled').length === 3`) // nothing came of it: the customer may try again
+			// nothing came of it: the customer may try again
+			tb.Until(`document.querySelectorAll('#choices button:enabled').length === 3`)
 		}
 		pay := payScreen("P1", 582)
 		s.Show(pay)
@@ -141,12 +156,14 @@ func TestTheCustomerTouches(t *testing.T) {
 	}
 }
 
-// TestNobodyChooses: when the time is over there is nothing to touch, whatever becomes of the agent.
+// TestNobodyChooses: when the time is over there is nothing to touch, whatever becomes of the
+// agent.
 func TestNobodyChooses(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
 	tb := newTab(t, sizes[2])
 	tb.sign(s)
-	offer := Screen{Kind: KindChoose, Payment: "P1", Revision: 1, Amount: "10.23", Currency: "SGD", Schemes: []string{"paynow", "alipay"}, Deadline: 2 * time.Second}
+	offer := Screen{Kind: KindChoose, Payment: "P1", Revision: 1, Amount: "10.23", Currency: "SGD",
+		Schemes: []string{"paynow", "alipay"}, Deadline: 2 * time.Second}
 	s.Show(offer)
 	s.events.awaitShown(t, offer)
 	s.events.awaitState(t, func(st State) bool { return st.Showing == KindWait })
@@ -175,8 +192,10 @@ func TestNothingSecretInThePage(t *testing.T) {
 	pay := payScreen("P1", 729)
 	s.Show(pay)
 	s.events.awaitShown(t, pay)
-	page := evaluate[string](tb, `document.documentElement.outerHTML + location.href + document.referrer + document.cookie + JSON.stringify(localStorage)`)
-	for name, what := range map[string]string{"token": testToken, "cookie": s.cookieValue(), "payload": pay.Payload, "link": "checkout"} {
+	page := evaluate[string](tb, `document.documentElement.outerHTML + location.href + `+
+		`document.referrer + document.cookie + JSON.stringify(localStorage)`)
+	for name, what := range map[string]string{"token": testToken, "cookie": s.cookieValue(),
+		"payload": pay.Payload, "link": "checkout"} {
 		if strings.Contains(page, what) {
 			t.Errorf("the %s is in the page", name)
 		}
@@ -193,7 +212,8 @@ func TestNothingSecretInThePage(t *testing.T) {
 	}
 }
 
-// The agent dies: no code after three seconds. It comes back: the page shows what the new process wants, without being reloaded.
+// The agent dies: no code after three seconds. It comes back: the page shows what the new process
+// wants, without being reloaded.
 func TestDeadMansSwitchWhenTheAgentIsGone(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
 	tb := newTab(t, sizes[3])
@@ -209,7 +229,8 @@ func TestDeadMansSwitchWhenTheAgentIsGone(t *testing.T) {
 	if took := time.Since(start); took < time.Second || took > 8*time.Second {
 		t.Errorf("the code was gone after %v, want about 3 s", took)
 	}
-	tb.Until(`document.querySelector('#notice').dataset.kind === 'wait' && !document.querySelector('#notice').classList.contains('off')`)
+	tb.Until(`document.querySelector('#notice').dataset.kind === 'wait' && ` +
+		`!document.querySelector('#notice').classList.contains('off')`)
 
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -224,7 +245,8 @@ func TestDeadMansSwitchWhenTheAgentIsGone(t *testing.T) {
 	}
 }
 
-// gate is an Events whose first confirmation of a payment blocks the hub's loop: the sockets stay open, the heartbeat stops.
+// gate is an Events whose first confirmation of a payment blocks the hub's loop: the sockets stay
+// open, the heartbeat stops.
 type gate struct {
 	recorder
 	closed chan struct{}
@@ -256,7 +278,8 @@ func TestDeadMansSwitchWhenTheHeartbeatStops(t *testing.T) {
 	s.events.awaitShown(t, pay)
 }
 
-// A busy page cannot hide anything, but it hides before it shows another frame, because it compares times.
+// A busy page cannot hide anything, but it hides before it shows another frame, because it compares
+// times.
 func TestFrozenPageIsNotTrusted(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
 	tb := newTab(t, sizes[2])
@@ -264,7 +287,8 @@ func TestFrozenPageIsNotTrusted(t *testing.T) {
 	pay := payScreen("P1", 729)
 	s.Show(pay)
 	s.events.awaitShown(t, pay)
-	evaluate[bool](tb, `(() => { setTimeout(() => { const end = performance.now() + 6000; while (performance.now() < end); }, 0); return true; })()`)
+	evaluate[bool](tb, `(() => { setTimeout(() => { const end = performance.now() + 6000; `+
+		`while (performance.now() < end); }, 0); return true; })()`)
 	s.events.awaitState(t, func(st State) bool { return !st.Connected })
 	s.Show(Screen{Kind: KindIdle})
 	s.events.awaitShown(t, Screen{Kind: KindIdle})
@@ -279,7 +303,8 @@ func TestHiddenPageIsNotShowing(t *testing.T) {
 	pay := payScreen("P1", 582)
 	s.Show(pay)
 	s.events.awaitShown(t, pay)
-	hide := `Object.defineProperty(document, 'hidden', {value: %t, configurable: true}); document.dispatchEvent(new Event('visibilitychange'))`
+	hide := `Object.defineProperty(document, 'hidden', {value: %t, configurable: true}); ` +
+		`document.dispatchEvent(new Event('visibilitychange'))`
 	evaluate[bool](tb, fmt.Sprintf(hide, true))
 	s.events.awaitState(t, func(st State) bool { return st.Showing == KindHidden && st.Warn != "" })
 	evaluate[bool](tb, fmt.Sprintf(hide, false))
@@ -305,7 +330,8 @@ func TestCountdownHidesTheCode(t *testing.T) {
 	if took := time.Since(start); took < 2400*time.Millisecond || took > 4500*time.Millisecond {
 		t.Errorf("hidden after %v, want 2.5 s", took)
 	}
-	if !evaluate[bool](tb, codeGone+` && document.querySelector('#notice').dataset.kind === 'checking'`) {
+	if !evaluate[bool](tb, codeGone+
+		` && document.querySelector('#notice').dataset.kind === 'checking'`) {
 		t.Error("the code is still there")
 	}
 }
@@ -315,24 +341,35 @@ func TestOlderDisplayGivesWayAndComesBack(t *testing.T) {
 	s.Show(Screen{Kind: KindIdle})
 	older := newTab(t, sizes[2])
 	older.sign(s)
-	s.events.awaitState(t, func(st State) bool { return st.Showing == KindIdle && st.ViewportW == 1024 })
+	s.events.awaitState(t, func(st State) bool {
+		return st.Showing == KindIdle &&
+			st.ViewportW == 1024
+	})
 	newer := newTab(t, sizes[3])
 	newer.sign(s)
-	s.events.awaitState(t, func(st State) bool { return st.Showing == KindIdle && st.ViewportW == 800 })
+	s.events.awaitState(t, func(st State) bool {
+		return st.Showing == KindIdle &&
+			st.ViewportW == 800
+	})
 	older.Until(`document.querySelector('#notice').dataset.kind === 'moved'`)
 	pay := payScreen("P1", 582)
 	s.Show(pay)
 	s.events.awaitShown(t, pay)
 	// Long enough for the older one to ask whether the place is free: it must not take it.
-	older.Until(`performance.getEntriesByType('resource').some((r) => r.name.endsWith('/vacant') && r.responseEnd > 0)`)
-	if got := testutil.ToFloat64(s.metrics.dropped.WithLabelValues("moved")); got != 1 || s.State().ViewportW != 800 {
+	older.Until(`performance.getEntriesByType('resource').some((r) => ` +
+		`r.name.endsWith('/vacant') && r.responseEnd > 0)`)
+	if got := testutil.ToFloat64(s.metrics.dropped.WithLabelValues("moved")); got != 1 ||
+		s.State().ViewportW != 800 {
 		t.Errorf("%v displays were replaced, want 1; active is %+v", got, s.State())
 	}
 	if evaluate[bool](older, codeShown) {
 		t.Error("the older display shows the code")
 	}
 	newer.Do(chromedp.Navigate("about:blank"))
-	s.events.awaitState(t, func(st State) bool { return st.Showing == KindPay && st.ViewportW == 1024 })
+	s.events.awaitState(t, func(st State) bool {
+		return st.Showing == KindPay &&
+			st.ViewportW == 1024
+	})
 	if !evaluate[bool](older, codeShown) {
 		t.Error("the older display has not come back")
 	}
@@ -357,7 +394,8 @@ func TestChangedTokenShowsTheSignInPage(t *testing.T) {
 }
 
 func BenchmarkScreenToFrame(b *testing.B) {
-	hub, err := NewHub(testConfig(), make(recorder, 1), slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	hub, err := NewHub(testConfig(), make(recorder, 1),
+		slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

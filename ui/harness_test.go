@@ -99,14 +99,17 @@ type stand struct {
 }
 
 func testConfig() Config {
-	return Config{Token: secret.New([]byte(testToken)), MerchantName: "Kopi & Toast", Languages: []string{"en", "zh", "ms", "ta"}}
+	return Config{Token: secret.New([]byte(testToken)), MerchantName: "Kopi & Toast",
+		Languages: []string{"en", "zh", "ms", "ta"}}
 }
 
 // newStand starts a hub on listener, or on a free port when it is nil.
 func newStand(t testing.TB, cfg Config, listener net.Listener) *stand {
 	t.Helper()
 	s := &stand{events: make(recorder, 4096), log: new(testlog.Buffer)}
-	hub, err := NewHub(cfg, s.events, slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})), prometheus.NewRegistry())
+	hub, err := NewHub(cfg, s.events,
+		slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +119,8 @@ func newStand(t testing.TB, cfg Config, listener net.Listener) *stand {
 		s.server.Listener.Close()
 		s.server.Listener = listener
 	}
-	s.server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelError)
+	s.server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil),
+		slog.LevelError)
 	s.server.Start()
 	s.url = s.server.URL
 	ctx, cancel := context.WithCancel(context.Background())
@@ -174,7 +178,8 @@ func (s *stand) dial(t testing.TB, header http.Header) *websocket.Conn {
 func (s *stand) dialHello(t testing.TB, box int) *websocket.Conn {
 	t.Helper()
 	conn := s.dial(t, nil)
-	say(t, conn, map[string]any{"type": "hello", "box_px": box, "viewport": []int{box, box}, "dpr": 1})
+	say(t, conn, map[string]any{"type": "hello", "box_px": box, "viewport": []int{box, box},
+		"dpr": 1})
 	return conn
 }
 
@@ -204,7 +209,9 @@ func hear(t testing.TB, conn *websocket.Conn, kind string) map[string]any {
 
 func payScreen(payment string, bytes int) Screen {
 	return Screen{
-		Kind: KindPay, Payment: payment, Revision: 3, Amount: "10.23", Currency: "SGD", Payload: link(bytes),
-		Schemes: []string{"PAYNOW", "VISA", "MASTERCARD", "ALIPAY", "WECHATPAY"}, Deadline: 180 * time.Second,
+		Kind: KindPay, Payment: payment, Revision: 3, Amount: "10.23", Currency: "SGD",
+		Payload:  link(bytes),
+		Schemes:  []string{"PAYNOW", "VISA", "MASTERCARD", "ALIPAY", "WECHATPAY"},
+		Deadline: 180 * time.Second,
 	}
 }

@@ -16,8 +16,10 @@ import (
 const (
 	cookieName = "kiosk_display"
 	cookieLife = 400 * 24 * time.Hour // the longest that Chromium keeps one
-	// contentPolicy allows the page its own files and its WebSocket ('self' covers ws: of the same host and port), nothing else.
-	contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	// contentPolicy allows the page its own files and its WebSocket ('self' covers ws: of the same
+	// host and port), nothing else.
+	contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 func (h *Hub) routes() http.Handler {
@@ -39,8 +41,8 @@ func (h *Hub) routes() http.Handler {
 	})
 }
 
-// cookieValue is derived from the token: a page stays signed in over restarts of the agent and until the token changes, and
-// whoever reads the cookie does not learn the token.
+// cookieValue is derived from the token: a page stays signed in over restarts of the agent and
+// until the token changes, and whoever reads the cookie does not learn the token.
 func (h *Hub) cookieValue() string {
 	mac := hmac.New(sha256.New, h.cfg.Token.Reveal())
 	mac.Write([]byte("kiosk-agent display cookie v1"))
@@ -48,7 +50,10 @@ func (h *Hub) cookieValue() string {
 }
 
 // signedIn reports whether the request may see the screen.
-func (h *Hub) signedIn(r *http.Request) bool { return h.cfg.Open || h.hasCookie(r) || h.hasBearer(r) }
+func (h *Hub) signedIn(r *http.Request) bool {
+	return h.cfg.Open || h.hasCookie(r) ||
+		h.hasBearer(r)
+}
 
 func (h *Hub) hasCookie(r *http.Request) bool {
 	for _, c := range r.CookiesNamed(cookieName) {
@@ -64,10 +69,12 @@ func (h *Hub) hasBearer(r *http.Request) bool {
 	return strings.EqualFold(scheme, "Bearer") && h.cfg.Token.Matches([]byte(token))
 }
 
-// servePage takes the token out of the address at the first visit and serves the page at every later one.
+// servePage takes the token out of the address at the first visit and serves the page at every
+// later one.
 func (h *Hub) servePage(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	if h.cfg.Open && query.Has("token") { // out of the address with it; a cookie that the browser has stays good for the right token
+	if h.cfg.Open && query.Has("token") {
+		// out of the address with it; a cookie that the browser has stays good for the right token
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
@@ -78,7 +85,8 @@ func (h *Hub) servePage(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		http.SetCookie(w, &http.Cookie{
-			Name: cookieName, Value: h.cookieValue(), Path: "/", MaxAge: int(cookieLife / time.Second),
+			Name: cookieName, Value: h.cookieValue(), Path: "/",
+			MaxAge:   int(cookieLife / time.Second),
 			HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
 		})
 		http.Redirect(w, r, "/", http.StatusSeeOther)
@@ -102,8 +110,12 @@ func (h *Hub) serveVacant(w http.ResponseWriter, r *http.Request) {
 
 func (h *Hub) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if !h.signedIn(r) {
-		h.refused.Do(func() { h.log.Warn("display: connection without a valid cookie or token", "addr", r.RemoteAddr) })
-		http.Error(w, "not signed in: open the display's address with its token first", http.StatusUnauthorized)
+		h.refused.Do(func() {
+			h.log.Warn("display: connection without a valid cookie or token",
+				"addr", r.RemoteAddr)
+		})
+		http.Error(w, "not signed in: open the display's address with its token first",
+			http.StatusUnauthorized)
 		return
 	}
 	if !slices.Contains(websocket.Subprotocols(r), subprotocol) {
@@ -115,8 +127,10 @@ func (h *Hub) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	upgrader := websocket.Upgrader{
-		HandshakeTimeout: 3 * time.Second, ReadBufferSize: 1024, WriteBufferSize: 4096, Subprotocols: []string{subprotocol},
-		CheckOrigin: func(*http.Request) bool { return true }, // guard.Policy has done it, and Host too, which gorilla does not
+		HandshakeTimeout: 3 * time.Second, ReadBufferSize: 1024, WriteBufferSize: 4096,
+		Subprotocols: []string{subprotocol},
+		// guard.Policy has done it, and Host too, which gorilla does not
+		CheckOrigin: func(*http.Request) bool { return true },
 	}
 	conn, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {

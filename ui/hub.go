@@ -32,7 +32,8 @@ type Hub struct {
 	metrics metrics
 	page    page
 	guard   guard.Policy
-	refused rate.Sometimes // of the log: who has no token must not be able to push everything else out of it
+	// of the log: who has no token must not be able to push everything else out of it
+	refused rate.Sometimes
 
 	wake chan struct{} // Show has put something into next; one token is enough, the newest wins
 	in   chan arrival
@@ -53,10 +54,12 @@ type timed struct {
 	until time.Duration
 }
 
-// NewHub checks the configuration and prepares the page. Until the first Show the screen is out_of_service, reason "starting".
+// NewHub checks the configuration and prepares the page. Until the first Show the screen is
+// out_of_service, reason "starting".
 func NewHub(cfg Config, ev Events, log *slog.Logger, reg prometheus.Registerer) (*Hub, error) {
 	if cfg.Token.Len() < 20 && !cfg.Open {
-		return nil, fmt.Errorf("ui: the display token has %d bytes, at least 20 are needed", cfg.Token.Len())
+		return nil, fmt.Errorf("ui: the display token has %d bytes, at least 20 are needed",
+			cfg.Token.Len())
 	}
 	if n := utf8.RuneCountInString(cfg.MerchantName); n < 1 || n > 80 {
 		return nil, fmt.Errorf("ui: merchant_name has %d characters, want 1 to 80", n)
@@ -88,7 +91,8 @@ func NewHub(cfg Config, ev Events, log *slog.Logger, reg prometheus.Registerer) 
 	}, nil
 }
 
-// Show replaces the screen. It never blocks and may be called before Run; of several quick calls only the newest is drawn.
+// Show replaces the screen. It never blocks and may be called before Run; of several quick calls
+// only the newest is drawn.
 func (h *Hub) Show(s Screen) {
 	if !slices.Contains(askable, s.Kind) {
 		h.log.Error("no such screen", "kind", s.Kind, "payment", s.Payment)
@@ -104,8 +108,9 @@ func (h *Hub) Show(s Screen) {
 	}
 }
 
-// Fits returns nil when the connected display would give this code at least 3 px per module, or when no display is known;
-// otherwise an error whose text is safe to show (qr.ErrTooSmall, qr.ErrTooLong, qr.ErrEmpty).
+// Fits returns nil when the connected display would give this code at least 3 px per module, or
+// when no display is known; otherwise an error whose text is safe to show (qr.ErrTooSmall,
+// qr.ErrTooLong, qr.ErrEmpty).
 func (h *Hub) Fits(payload string) error {
 	s := h.State()
 	if !s.Connected {
@@ -125,7 +130,8 @@ func (h *Hub) State() State {
 // Handler serves the page, its assets and the WebSocket.
 func (h *Hub) Handler() http.Handler { return h.guard.Wrap(h.routes()) }
 
-// Run serves displays until ctx ends, then says goodbye to them and returns nil once every goroutine has ended. It runs once.
+// Run serves displays until ctx ends, then says goodbye to them and returns nil once every
+// goroutine has ended. It runs once.
 func (h *Hub) Run(ctx context.Context) error {
 	h.mu.Lock()
 	if h.ran {

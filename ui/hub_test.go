@@ -21,7 +21,8 @@ func confirm(t *testing.T, conn *websocket.Conn, m map[string]any, kind string) 
 	t.Helper()
 	payment, _ := m["payment"].(string)
 	revision, _ := m["revision"].(float64)
-	say(t, conn, map[string]any{"type": "shown", "seq": m["seq"], "kind": kind, "payment": payment, "revision": revision, "box_px": 1000, "viewport": []int{1000, 1000}, "dpr": 1})
+	say(t, conn, map[string]any{"type": "shown", "seq": m["seq"], "kind": kind, "payment": payment,
+		"revision": revision, "box_px": 1000, "viewport": []int{1000, 1000}, "dpr": 1})
 }
 
 func TestSnapshotThenScreens(t *testing.T) {
@@ -32,7 +33,10 @@ func TestSnapshotThenScreens(t *testing.T) {
 	if snapshot["kind"] != KindIdle || snapshot["build"] != s.page.build {
 		t.Errorf("snapshot %v", snapshot)
 	}
-	s.events.awaitState(t, func(st State) bool { return st.Connected && st.BoxPx == 1000 && st.Showing == "" })
+	s.events.awaitState(t, func(st State) bool {
+		return st.Connected && st.BoxPx == 1000 &&
+			st.Showing == ""
+	})
 	confirm(t, conn, snapshot, KindIdle)
 	s.events.awaitShown(t, Screen{Kind: KindIdle})
 
@@ -41,13 +45,15 @@ func TestSnapshotThenScreens(t *testing.T) {
 	s.Show(pay)
 	m := hear(t, conn, "screen")
 	drawn, _ := m["qr"].(map[string]any)
-	if m["amount"] != "1,234.50" || m["how"] != "link" || drawn["level"] != "M" || drawn["modules"] != 117.0 || drawn["px"] != 8.0 {
+	if m["amount"] != "1,234.50" || m["how"] != "link" || drawn["level"] != "M" ||
+		drawn["modules"] != 117.0 || drawn["px"] != 8.0 {
 		t.Errorf("screen %v, qr %v modules at %v", m["amount"], drawn["modules"], drawn["level"])
 	}
 	if left, _ := m["remaining_ms"].(float64); left <= 170_000 || left > 180_000 {
 		t.Errorf("remaining %v", m["remaining_ms"])
 	}
-	if raw := fmt.Sprint(m); strings.Contains(raw, pay.Payload) || strings.Contains(raw, "checkout") {
+	if raw := fmt.Sprint(m); strings.Contains(raw, pay.Payload) ||
+		strings.Contains(raw, "checkout") {
 		t.Error("the payload was sent as text")
 	}
 	confirm(t, conn, m, KindPay)
@@ -60,8 +66,9 @@ func TestSnapshotThenScreens(t *testing.T) {
 	}
 }
 
-// A report about an older frame, another payment or another kind must not confirm the newest screen, even if the older frame showed
-// the same payment: it may have been drawn for a screen of another size.
+// A report about an older frame, another payment or another kind must not confirm the newest
+// screen, even if the older frame showed the same payment: it may have been drawn for a screen of
+// another size.
 func TestOnlyTheNewestFrameIsConfirmed(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
 	pay := payScreen("P1", 582)
@@ -71,10 +78,12 @@ func TestOnlyTheNewestFrameIsConfirmed(t *testing.T) {
 	s.Show(pay)
 	m := hear(t, conn, "screen")
 	confirm(t, conn, old, KindPay)
-	confirm(t, conn, map[string]any{"seq": m["seq"], "payment": "P2", "revision": m["revision"]}, KindPay)
+	confirm(t, conn, map[string]any{"seq": m["seq"], "payment": "P2", "revision": m["revision"]},
+		KindPay)
 	confirm(t, conn, map[string]any{"seq": m["seq"], "payment": "P1", "revision": 2.0}, KindPay)
 	confirm(t, conn, m, KindIdle)
-	say(t, conn, map[string]any{"type": "layout", "box_px": 900, "viewport": []int{900, 900}, "dpr": 1})
+	say(t, conn, map[string]any{"type": "layout", "box_px": 900, "viewport": []int{900, 900},
+		"dpr": 1})
 	m = hear(t, conn, "screen") // so all reports before it have been judged
 	if st := s.State(); st.Showing != "" {
 		t.Errorf("a wrong report was believed: %+v", st)
@@ -88,20 +97,25 @@ func TestOnlyTheNewestFrameIsConfirmed(t *testing.T) {
 	s.events.awaitShown(t, pay)
 }
 
-// A touch counts for the newest screen only, and for what that screen offers: the payment is another one, or the choice is over.
+// A touch counts for the newest screen only, and for what that screen offers: the payment is
+// another one, or the choice is over.
 func TestOnlyAnOfferedWalletIsChosen(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
-	offer := Screen{Kind: KindChoose, Payment: "P1", Revision: 1, Amount: "10.23", Currency: "SGD", Schemes: []string{"paynow", "alipay"}, Deadline: time.Minute}
+	offer := Screen{Kind: KindChoose, Payment: "P1", Revision: 1, Amount: "10.23", Currency: "SGD",
+		Schemes: []string{"paynow", "alipay"}, Deadline: time.Minute}
 	s.Show(offer)
 	conn := s.dialHello(t, 1000)
 	old := hear(t, conn, "snapshot")
 	s.Show(offer)
 	m := hear(t, conn, "screen")
-	if got := fmt.Sprint(m["choices"]); got != "[map[name:PayNow scheme:paynow] map[name:Alipay scheme:alipay]]" || m["remaining_ms"] == nil || m["schemes"] != nil {
+	if got := fmt.Sprint(
+		m["choices"]); got != "[map[name:PayNow scheme:paynow] map[name:Alipay scheme:alipay]]" ||
+		m["remaining_ms"] == nil || m["schemes"] != nil {
 		t.Errorf("offered %v", m)
 	}
 	touch := func(seq any, payment, scheme string) {
-		say(t, conn, map[string]any{"type": "choose", "seq": seq, "payment": payment, "scheme": scheme})
+		say(t, conn, map[string]any{"type": "choose", "seq": seq, "payment": payment,
+			"scheme": scheme})
 	}
 	touch(old["seq"], "P1", "paynow")
 	touch(m["seq"], "P2", "paynow")
@@ -132,11 +146,13 @@ func TestCodeThatDoesNotFit(t *testing.T) {
 	s.Show(pay)
 	conn := s.dialHello(t, 240)
 	m := hear(t, conn, "snapshot")
-	if m["kind"] != KindOutOfService || m["reason"] != reasonTooSmall || m["qr"] != nil || m["payment"] != "P1" {
+	if m["kind"] != KindOutOfService || m["reason"] != reasonTooSmall || m["qr"] != nil ||
+		m["payment"] != "P1" {
 		t.Errorf("sent %v", m)
 	}
 	r := s.events.await(t, "refused", nil)
-	if r.payment != "P1" || r.revision != 3 || !strings.Contains(r.reason, "101+8 modules, 240 px give 2 px each") {
+	if r.payment != "P1" || r.revision != 3 ||
+		!strings.Contains(r.reason, "101+8 modules, 240 px give 2 px each") {
 		t.Errorf("refused %+v", r)
 	}
 	if err := s.Fits(link(926)); !errors.Is(err, qr.ErrTooSmall) {
@@ -145,7 +161,8 @@ func TestCodeThatDoesNotFit(t *testing.T) {
 	if err := s.Fits(link(60)); err != nil {
 		t.Errorf("Fits(short) = %v", err)
 	}
-	say(t, conn, map[string]any{"type": "layout", "box_px": 340, "viewport": []int{340, 340}, "dpr": 1})
+	say(t, conn, map[string]any{"type": "layout", "box_px": 340, "viewport": []int{340, 340},
+		"dpr": 1})
 	if m = hear(t, conn, "screen"); m["kind"] != KindPay {
 		t.Errorf("after the layout has grown: %v", m["kind"])
 	}
@@ -240,7 +257,8 @@ func TestSlowDisplayIsDropped(t *testing.T) {
 		pay := payScreen("P1", 926)
 		pay.Revision = i
 		s.Show(pay)
-		_ = conn.WriteJSON(map[string]any{"type": "alive", "n": i}) // fails once it has been dropped
+		// fails once it has been dropped
+		_ = conn.WriteJSON(map[string]any{"type": "alive", "n": i})
 	}
 	if got := testutil.ToFloat64(s.metrics.dropped.WithLabelValues("slow")); got != 1 {
 		t.Errorf("dropped as slow: %v", got)
@@ -249,9 +267,13 @@ func TestSlowDisplayIsDropped(t *testing.T) {
 
 func TestStrangeMessagesClose(t *testing.T) {
 	for name, raw := range map[string]string{
-		"no JSON": "hello", "unknown type": `{"type":"pay"}`, "unknown field": `{"type":"alive","n":1,"x":2}`, "two": `{"type":"alive"}{"type":"alive"}`,
-		"unknown kind": `{"type":"shown","kind":"paid"}`, "negative box": `{"type":"hello","box_px":-1}`, "huge box": `{"type":"hello","box_px":99999999}`,
-		"pixel ratio": `{"type":"hello","dpr":1e9}`, "too long": `{"type":"alive","payment":"` + strings.Repeat("x", readLimit) + `"}`,
+		"no JSON": "hello", "unknown type": `{"type":"pay"}`,
+		"unknown field": `{"type":"alive","n":1,"x":2}`, "two": `{"type":"alive"}{"type":"alive"}`,
+		"unknown kind": `{"type":"shown","kind":"paid"}`,
+		"negative box": `{"type":"hello","box_px":-1}`,
+		"huge box":     `{"type":"hello","box_px":99999999}`,
+		"pixel ratio":  `{"type":"hello","dpr":1e9}`,
+		"too long":     `{"type":"alive","payment":"` + strings.Repeat("x", readLimit) + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStand(t, testConfig(), nil)
@@ -260,7 +282,8 @@ func TestStrangeMessagesClose(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, _, err := conn.ReadMessage()
-			if !websocket.IsCloseError(err, websocket.ClosePolicyViolation, websocket.CloseMessageTooBig) {
+			if !websocket.IsCloseError(err, websocket.ClosePolicyViolation,
+				websocket.CloseMessageTooBig) {
 				t.Errorf("read: %v", err)
 			}
 		})
@@ -269,8 +292,12 @@ func TestStrangeMessagesClose(t *testing.T) {
 
 func FuzzParseReport(f *testing.F) {
 	for _, seed := range []string{
-		`{"type":"hello","box_px":1045,"viewport":[1920,1080],"dpr":1}`, `{"type":"alive","n":7}`, `{"type":"layout","box_px":1}`, `{"type":"choose","seq":11,"payment":"01J","scheme":"paynow"}`,
-		`{"type":"shown","seq":12,"kind":"pay","payment":"01J","revision":3,"box_px":5,"viewport":[1,2],"dpr":1.5}`, `{}`, `[]`, `{"type":"shown","kind":"x"}`,
+		`{"type":"hello","box_px":1045,"viewport":[1920,1080],"dpr":1}`, `{"type":"alive","n":7}`,
+		`{"type":"layout","box_px":1}`,
+		`{"type":"choose","seq":11,"payment":"01J","scheme":"paynow"}`,
+		`{"type":"shown","seq":12,"kind":"pay","payment":"01J",` +
+			`"revision":3,"box_px":5,"viewport":[1,2],"dpr":1.5}`, `{}`, `[]`,
+		`{"type":"shown","kind":"x"}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -287,7 +314,8 @@ func FuzzParseReport(f *testing.F) {
 }
 
 func TestShowNeverBlocksAndNewestWins(t *testing.T) {
-	hub, err := NewHub(testConfig(), make(recorder, 1), slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	hub, err := NewHub(testConfig(), make(recorder, 1),
+		slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +326,8 @@ func TestShowNeverBlocksAndNewestWins(t *testing.T) {
 		t.Errorf("current %+v", got)
 	}
 	hub.Show(Screen{Kind: "paid", Payload: "x"})
-	if got := hub.current(); got.Kind != KindOutOfService || got.Reason != reasonBadScreen || got.Payload != "" {
+	if got := hub.current(); got.Kind != KindOutOfService || got.Reason != reasonBadScreen ||
+		got.Payload != "" {
 		t.Errorf("an unknown kind became %+v", got)
 	}
 }

@@ -38,7 +38,8 @@ func (l *loop) run(ctx context.Context) {
 	defer ticker.Stop()
 	beating := true
 	for {
-		if beats := len(l.clients) > 0; beats != beating { // with nobody there, nothing wakes the machine
+		if beats := len(l.clients) > 0; beats != beating {
+			// with nobody there, nothing wakes the machine
 			if beating = beats; beating {
 				ticker.Reset(l.h.cfg.Beat)
 			} else {
@@ -115,7 +116,8 @@ func (l *loop) message(c *client, m report) {
 	}
 }
 
-// activate makes c the active display. The one before it gives way and does not come back while c is there.
+// activate makes c the active display. The one before it gives way and does not come back while c
+// is there.
 func (l *loop) activate(c *client, m report) {
 	if old := l.active; old != nil && old != c {
 		l.h.metrics.dropped.WithLabelValues("moved").Inc()
@@ -124,19 +126,23 @@ func (l *loop) activate(c *client, m report) {
 	}
 	c.hello = true
 	l.active = c
-	l.h.log.Info("display connected", "addr", c.addr, "box_px", m.BoxPx, "width", m.Viewport[0], "height", m.Viewport[1], "dpr", m.DPR)
+	l.h.log.Info("display connected", "addr", c.addr, "box_px", m.BoxPx, "width", m.Viewport[0],
+		"height", m.Viewport[1], "dpr", m.DPR)
 	l.refused = refusal{}
-	l.h.setState(State{Connected: true, BoxPx: m.BoxPx, ViewportW: m.Viewport[0], ViewportH: m.Viewport[1], DPR: m.DPR, Touch: m.Touch})
+	l.h.setState(State{Connected: true, BoxPx: m.BoxPx, ViewportW: m.Viewport[0],
+		ViewportH: m.Viewport[1], DPR: m.DPR, Touch: m.Touch})
 	l.push("snapshot")
 }
 
 func (l *loop) measure(m report) {
 	s := l.h.State()
-	s.BoxPx, s.ViewportW, s.ViewportH, s.DPR, s.Touch = m.BoxPx, m.Viewport[0], m.Viewport[1], m.DPR, m.Touch
+	s.BoxPx, s.ViewportW, s.ViewportH, s.DPR, s.Touch = m.BoxPx, m.Viewport[0], m.Viewport[1],
+		m.DPR, m.Touch
 	l.h.setState(s)
 }
 
-// shown believes a report only about the newest frame, so that a late one cannot confirm a screen that is gone.
+// shown believes a report only about the newest frame, so that a late one cannot confirm a screen
+// that is gone.
 func (l *loop) shown(c *client, m report) {
 	if m.Seq != c.sent.Seq || m.Payment != c.sent.Payment || m.Revision != c.sent.Revision {
 		return
@@ -153,15 +159,18 @@ func (l *loop) shown(c *client, m report) {
 		s.Warn = ""
 	}
 	l.h.setState(s)
-	if asked := l.h.current(); m.Kind == asked.Kind && m.Payment == asked.Payment && m.Revision == asked.Revision {
+	if asked := l.h.current(); m.Kind == asked.Kind && m.Payment == asked.Payment &&
+		m.Revision == asked.Revision {
 		l.h.ev.DisplayShown(m.Kind, m.Payment, m.Revision)
 	}
 }
 
-// chose believes a touch only about the newest frame, and only one of what it offers: a late one may be about another sale.
+// chose believes a touch only about the newest frame, and only one of what it offers: a late one
+// may be about another sale.
 func (l *loop) chose(c *client, m report) {
 	s := l.h.current()
-	if m.Seq != c.sent.Seq || m.Payment != s.Payment || s.Kind != KindChoose || c.sent.Kind != KindChoose || !slices.Contains(s.Schemes, m.Scheme) {
+	if m.Seq != c.sent.Seq || m.Payment != s.Payment || s.Kind != KindChoose ||
+		c.sent.Kind != KindChoose || !slices.Contains(s.Schemes, m.Scheme) {
 		return
 	}
 	l.h.ev.DisplayChose(s.Payment, m.Scheme)
@@ -174,14 +183,16 @@ func (l *loop) tick() {
 	for c := range l.clients {
 		if time.Since(c.heard) > limit || !c.hello && time.Since(c.joined) > limit {
 			l.h.metrics.dropped.WithLabelValues("silent").Inc()
-			l.h.log.Warn("display has not answered", "addr", c.addr, "silent", time.Since(c.heard).Round(time.Millisecond))
+			l.h.log.Warn("display has not answered", "addr", c.addr, "silent",
+				time.Since(c.heard).Round(time.Millisecond))
 			l.drop(c, parting{reason: "silent", code: closeSilent})
 		}
 	}
 	if l.active == nil {
 		return
 	}
-	l.send(encode(beat{Type: "beat", N: l.beats, Seq: l.seq, RemainingMS: l.remaining(l.h.current())}))
+	l.send(encode(beat{Type: "beat", N: l.beats, Seq: l.seq,
+		RemainingMS: l.remaining(l.h.current())}))
 }
 
 // push sends the current screen to the active display as a snapshot or a screen.
@@ -234,11 +245,14 @@ func (l *loop) remaining(s timed) *int64 {
 	return &ms
 }
 
-// frame draws a screen for the active display, or the refusal that replaces a code that does not fit.
+// frame draws a screen for the active display, or the refusal that replaces a code that does not
+// fit.
 func (l *loop) frame(s timed) (f frame, warn string) {
 	f = frame{
-		Kind: s.Kind, Payment: s.Payment, Revision: s.Revision, Amount: groupThousands(s.Amount), Currency: clip(s.Currency, 8),
-		Schemes: schemeLabels(s.Schemes), RemainingMS: l.remaining(s), TotalMS: s.Deadline.Milliseconds(), Reason: reasonCode(s.Reason),
+		Kind: s.Kind, Payment: s.Payment, Revision: s.Revision, Amount: groupThousands(s.Amount),
+		Currency: clip(s.Currency, 8),
+		Schemes:  schemeLabels(s.Schemes), RemainingMS: l.remaining(s),
+		TotalMS: s.Deadline.Milliseconds(), Reason: reasonCode(s.Reason),
 	}
 	if s.Kind == KindChoose {
 		f.Schemes = nil
@@ -269,7 +283,8 @@ func (l *loop) frame(s timed) (f frame, warn string) {
 	if errors.Is(err, qr.ErrTooSmall) {
 		reason = reasonTooSmall
 	}
-	return frame{Kind: KindOutOfService, Payment: s.Payment, Revision: s.Revision, Reason: reason}, err.Error()
+	return frame{Kind: KindOutOfService, Payment: s.Payment, Revision: s.Revision, Reason: reason},
+		err.Error()
 }
 
 // draw keeps the last drawing, because a reconnect or a resize asks for the same one again.
@@ -284,7 +299,8 @@ func (l *loop) draw(payload string, choice qr.Choice) (*drawing, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &drawing{Modules: m.Size(), Quiet: qr.Quiet, Px: choice.PxPerModule, Level: choice.Level.String(), Path: m.Path()}
+	d := &drawing{Modules: m.Size(), Quiet: qr.Quiet, Px: choice.PxPerModule,
+		Level: choice.Level.String(), Path: m.Path()}
 	l.h.metrics.drawSeconds.Observe(time.Since(start).Seconds())
 	clear(l.drawn)
 	l.drawn[key] = d

@@ -16,13 +16,16 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) (metrics, error) {
 	m := metrics{
 		connected: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "kiosk_display_connected", Help: "1 while a customer display is connected and answers.",
+			Name: "kiosk_display_connected",
+			Help: "1 while a customer display is connected and answers.",
 		}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kiosk_display_dropped_total", Help: "Displays that were disconnected by the agent, by reason: moved, silent, slow.",
+			Name: "kiosk_display_dropped_total",
+			Help: "Displays that were disconnected by the agent, by reason: moved, silent, slow.",
 		}, []string{"reason"}),
 		drawSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "kiosk_display_qr_draw_seconds", Help: "Time to draw a QR code.", Buckets: []float64{.002, .005, .01, .02, .05, .1, .5},
+			Name: "kiosk_display_qr_draw_seconds", Help: "Time to draw a QR code.",
+			Buckets: []float64{.002, .005, .01, .02, .05, .1, .5},
 		}),
 	}
 	for _, reason := range []string{"moved", "silent", "slow"} {

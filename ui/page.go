@@ -38,7 +38,8 @@ type page struct {
 	build    string // names this very page: a page with another one reloads itself
 }
 
-// setup is what the page needs before it has heard the agent: it must be able to say "please wait" in every language.
+// setup is what the page needs before it has heard the agent: it must be able to say "please wait"
+// in every language.
 type setup struct {
 	Build     string                       `json:"build"`
 	Merchant  string                       `json:"merchant"`
@@ -59,7 +60,8 @@ func newPage(cfg Config) (page, error) {
 		}
 		p.logo = bytes.Clone(cfg.Logo)
 	}
-	s := setup{Merchant: clip(cfg.MerchantName, 80), Logo: p.logo != nil, Languages: slices.Clone(cfg.Languages), Texts: texts}
+	s := setup{Merchant: clip(cfg.MerchantName, 80), Logo: p.logo != nil,
+		Languages: slices.Clone(cfg.Languages), Texts: texts}
 	sum := sha256.New()
 	err = fs.WalkDir(files, "assets", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -91,7 +93,8 @@ func render(name string, assets map[string][]byte, s setup, lang string) ([]byte
 	}
 	delete(assets, name)
 	var b bytes.Buffer
-	err = t.Execute(&b, map[string]any{"Setup": string(encode(s)), "Merchant": s.Merchant, "Lang": langTag(lang)})
+	err = t.Execute(&b, map[string]any{"Setup": string(encode(s)), "Merchant": s.Merchant,
+		"Lang": langTag(lang)})
 	if err != nil {
 		return nil, fmt.Errorf("ui: %w", err)
 	}
@@ -118,7 +121,8 @@ func loadTexts(want []string) (map[string]map[string]string, error) {
 	out := map[string]map[string]string{}
 	for _, lang := range want {
 		if !slices.Contains(languages, lang) {
-			return nil, fmt.Errorf("ui: no texts in language %q, there are %s", lang, strings.Join(languages, ", "))
+			return nil, fmt.Errorf("ui: no texts in language %q, there are %s", lang,
+				strings.Join(languages, ", "))
 		}
 		if out[lang] != nil {
 			return nil, fmt.Errorf("ui: language %q is given twice", lang)
@@ -128,7 +132,8 @@ func loadTexts(want []string) (map[string]map[string]string, error) {
 	return out, nil
 }
 
-// logoType looks at the content, never at a file's name. An SVG is shown as an image only, where its scripts do not run.
+// logoType looks at the content, never at a file's name. An SVG is shown as an image only, where
+// its scripts do not run.
 func logoType(b []byte) (string, error) {
 	if len(b) > maxLogo {
 		return "", fmt.Errorf("ui: the logo has %d bytes, at most %d are accepted", len(b), maxLogo)

@@ -24,7 +24,8 @@ var update = flag.Bool("update", false, "write the pictures to docs/images")
 
 const imageDir = "../docs/images"
 
-// scenes are the screens that a customer can meet, with the longest texts that the layout must hold.
+// scenes are the screens that a customer can meet, with the longest texts that the layout must
+// hold.
 func scenes() map[string]Screen {
 	id := "01JD3V8Q6N4ZK9B7T5W2XYCMRE"
 	result := func(kind string) Screen {
@@ -44,17 +45,21 @@ func scenes() map[string]Screen {
 	unknown := result(KindUnknown)
 	unknown.Reason = "query_failed"
 	return map[string]Screen{
-		"idle": {Kind: KindIdle}, "pay": pay, "pay-large": large, "pay-wallet": wallet, "choose": choose, "preparing": result(KindPreparing), "opened": opened, "approved": result(KindApproved),
-		"declined": result(KindDeclined), "expired": result(KindExpired), "cancelled": result(KindCancelled), "withdrawn": result(KindChecking),
+		"idle": {Kind: KindIdle}, "pay": pay, "pay-large": large, "pay-wallet": wallet,
+		"choose": choose, "preparing": result(KindPreparing), "opened": opened,
+		"approved": result(KindApproved),
+		"declined": result(KindDeclined), "expired": result(KindExpired),
+		"cancelled": result(KindCancelled), "withdrawn": result(KindChecking),
 		"unknown": unknown, "out-of-service": out,
 	}
 }
 
 const longName = "Sri Thirumurugan Traditional Food Court & Catering (Bukit Timah Plaza) Pte Ltd"
 
-// TestPictures drives the real hub and a real Chromium through every screen at every size, with ordinary texts, with a long name and
-// with the longest language first: the page confirms each, nothing is cut off or leaves the screen, the code can be read. With
-// -update the pictures of docs/images are written.
+// TestPictures drives the real hub and a real Chromium through every screen at every size, with
+// ordinary texts, with a long name and with the longest language first: the page confirms each,
+// nothing is cut off or leaves the screen, the code can be read. With -update the pictures of
+// docs/images are written.
 func TestPictures(t *testing.T) {
 	long, tamil := testConfig(), testConfig()
 	long.MerchantName = longName
@@ -62,15 +67,19 @@ func TestPictures(t *testing.T) {
 	for _, sz := range sizes {
 		t.Run(sz.String(), func(t *testing.T) {
 			walk(t, sz, testConfig(), ordinary)
-			walk(t, sz, long, func(name string) string { return map[string]string{"pay-large": "pay-long-name"}[name] })
+			walk(t, sz, long, func(name string) string {
+				return map[string]string{"pay-large": "pay-long-name"}[name]
+			})
 			walk(t, sz, tamil, func(name string) string {
-				return map[string]string{"pay": "pay-tamil", "unknown": "unknown-tamil", "choose": "choose-tamil"}[name]
+				return map[string]string{"pay": "pay-tamil", "unknown": "unknown-tamil",
+					"choose": "choose-tamil"}[name]
 			})
 		})
 	}
 }
 
-// TestFirstCodeFits: type is fitted with the clock's time in its place, also on the first countdown of a page.
+// TestFirstCodeFits: type is fitted with the clock's time in its place, also on the first countdown
+// of a page.
 func TestFirstCodeFits(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
 	tb := newTab(t, size{1080, 1920, 1})
@@ -91,7 +100,8 @@ func ordinary(name string) string {
 	return name
 }
 
-// walk shows every scene, and every screen that the page shows by itself. Pictures are kept under the name that keep gives.
+// walk shows every scene, and every screen that the page shows by itself. Pictures are kept under
+// the name that keep gives.
 func walk(t *testing.T, sz size, cfg Config, keep func(string) string) {
 	t.Helper()
 	s := newStand(t, cfg, nil)
@@ -118,7 +128,9 @@ func walk(t *testing.T, sz size, cfg Config, keep func(string) string) {
 		}
 	}
 	for _, kind := range []string{KindWait, KindChecking, "moved", "too_small"} {
-		evaluate[bool](tb, "import('/assets/view.js').then((view) => { view.showNotice('"+kind+"', {payment: '01JD3V8Q6N4ZK9B7T5W2XYCMRE'}); return true; })", chromedp.EvalAwaitPromise)
+		evaluate[bool](tb, "import('/assets/view.js').then((view) => { view.showNotice('"+kind+
+			"', {payment: '01JD3V8Q6N4ZK9B7T5W2XYCMRE'}); return true; })",
+			chromedp.EvalAwaitPromise)
 		look(kind)
 	}
 }
@@ -150,7 +162,8 @@ const findCutOff = `(() => {
   return bad;
 })()`
 
-// save writes a picture with a palette of its own most frequent colours, which is a third of Chromium's size.
+// save writes a picture with a palette of its own most frequent colours, which is a third of
+// Chromium's size.
 func save(t *testing.T, name string, picture []byte) {
 	t.Helper()
 	img, err := png.Decode(bytes.NewReader(picture))
@@ -159,7 +172,8 @@ func save(t *testing.T, name string, picture []byte) {
 	}
 	small := quantise(img)
 	var out bytes.Buffer
-	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, small); err != nil {
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out,
+		small); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.MkdirAll(imageDir, 0o755); err != nil {
@@ -170,8 +184,8 @@ func save(t *testing.T, name string, picture []byte) {
 	}
 }
 
-// quantise keeps the 16 most frequent colours, at most one of each coarse cell of the colour cube: enough for flat areas with smooth
-// letters, and four bits per pixel.
+// quantise keeps the 16 most frequent colours, at most one of each coarse cell of the colour cube:
+// enough for flat areas with smooth letters, and four bits per pixel.
 func quantise(img image.Image) *image.Paletted {
 	b := img.Bounds()
 	pixel := func(x, y int) color.RGBA {

@@ -8,14 +8,17 @@ import (
 	"kiosk-agent/internal/secret"
 )
 
-// Kinds of screens. The last group is never asked for: a page shows these by itself and reports them.
+// Kinds of screens. The last group is never asked for: a page shows these by itself and reports
+// them.
 const (
-	KindIdle         = "idle"
-	KindChoose       = "choose"    // which wallet is the code for
-	KindPreparing    = "preparing" // the gateway is making the code
-	KindPay          = "pay"
-	KindOpened       = "opened"   // the customer has the payment page on the phone
-	KindChecking     = "checking" // the code is withdrawn, the outcome not known yet; a page also shows it by itself when the countdown is over
+	KindIdle      = "idle"
+	KindChoose    = "choose"    // which wallet is the code for
+	KindPreparing = "preparing" // the gateway is making the code
+	KindPay       = "pay"
+	KindOpened    = "opened" // the customer has the payment page on the phone
+	// the code is withdrawn, the outcome not known yet; a page also shows it by itself when the
+	// countdown is over
+	KindChecking     = "checking"
 	KindApproved     = "approved"
 	KindDeclined     = "declined"
 	KindExpired      = "expired"
@@ -28,7 +31,8 @@ const (
 )
 
 var askable = []string{
-	KindIdle, KindChoose, KindPreparing, KindPay, KindOpened, KindChecking, KindApproved, KindDeclined, KindExpired, KindCancelled, KindUnknown, KindOutOfService,
+	KindIdle, KindChoose, KindPreparing, KindPay, KindOpened, KindChecking, KindApproved,
+	KindDeclined, KindExpired, KindCancelled, KindUnknown, KindOutOfService,
 }
 
 var reportable = append(slices.Clone(askable), KindWait, KindHidden)
@@ -42,16 +46,25 @@ const (
 
 // Screen is everything that the customer should see: a snapshot, not a change.
 type Screen struct {
-	Kind     string        // one of the Kind constants that may be asked for
-	Payment  string        // id, shown small on results so that staff can find it; "" when there is none
-	Revision int64         // 0 when there is none
-	Amount   string        // decimal, "10.23"; shown with thousands separators
-	Currency string        // "SGD"
-	Payload  string        // text of the QR code, kind pay; it is drawn here and never sent to the page as text
-	App      bool          // only a wallet's app reads the code, whatever it looks like: some wallets' codes are addresses
-	Schemes  []string      // codes or names; known codes are shown by name, in this order; kind choose: what there is to choose from
-	Deadline time.Duration // choose, pay, opened: time left at the moment of Show; ≤ 0 means that it is over, and nothing payable is shown
-	Reason   string        // code ([a-z0-9_.-], at most 40) for staff on out_of_service and unknown; anything else is not shown
+	Kind string // one of the Kind constants that may be asked for
+	// id, shown small on results so that staff can find it; "" when there is none
+	Payment  string
+	Revision int64  // 0 when there is none
+	Amount   string // decimal, "10.23"; shown with thousands separators
+	Currency string // "SGD"
+	// text of the QR code, kind pay; it is drawn here and never sent to the page as text
+	Payload string
+	// only a wallet's app reads the code, whatever it looks like: some wallets' codes are addresses
+	App bool
+	// codes or names; known codes are shown by name, in this order; kind choose: what there is to
+	// choose from
+	Schemes []string
+	// choose, pay, opened: time left at the moment of Show; ≤ 0 means that it is over, and nothing
+	// payable is shown
+	Deadline time.Duration
+	// code ([a-z0-9_.-], at most 40) for staff on out_of_service and unknown; anything else is not
+	// shown
+	Reason string
 }
 
 // State is what is known about the display.
@@ -74,23 +87,29 @@ type Config struct {
 	Languages    []string     // of en, zh, ms, ta; the first is shown large
 	Hosts        []string     // accepted Host values besides loopback, see guard.Policy
 	Origins      []string     // accepted Origin values besides the page's own
-	// Open lets every page in, without a token or a cookie, and ignores Token. It is for a terminal that takes no sale and whose token
-	// cannot be read, and for no other: a screen must be able to say so.
+	// Open lets every page in, without a token or a cookie, and ignores Token. It is for a terminal
+	// that takes no sale and whose token cannot be read, and for no other: a screen must be able to
+	// say so.
 	Open bool
-	Beat time.Duration // between heartbeats; three of them without an answer: disconnected. Default 1 s
-	// Now is the clock of the countdown, in time since any fixed moment. It must run on in suspend (CLOCK_BOOTTIME) for the
-	// countdown to be right after one. Default: Go's monotonic clock, which stops in suspend.
+	// between heartbeats; three of them without an answer: disconnected. Default 1 s
+	Beat time.Duration
+	// Now is the clock of the countdown, in time since any fixed moment. It must run on in suspend
+	// (CLOCK_BOOTTIME) for the countdown to be right after one. Default: Go's monotonic clock,
+	// which stops in suspend.
 	Now func() time.Duration
 }
 
-// Events is told what happens on the display. The methods are called from one goroutine and must not block; they may call Show,
-// Fits and State.
+// Events is told what happens on the display. The methods are called from one goroutine and must
+// not block; they may call Show, Fits and State.
 type Events interface {
-	// DisplayShown: the page has painted this screen. It is repeated after a reconnect, a resize or a lost connection that healed.
+	// DisplayShown: the page has painted this screen. It is repeated after a reconnect, a resize or
+	// a lost connection that healed.
 	DisplayShown(kind, payment string, revision int64)
-	// DisplayChose: the customer has touched one of the schemes of the newest screen, which is of kind choose. A finger may do so twice.
+	// DisplayChose: the customer has touched one of the schemes of the newest screen, which is of
+	// kind choose. A finger may do so twice.
 	DisplayChose(payment, scheme string)
-	// DisplayRefused: this payment's code cannot be shown; reason is safe to log and to show. The page says so to the customer.
+	// DisplayRefused: this payment's code cannot be shown; reason is safe to log and to show. The
+	// page says so to the customer.
 	DisplayRefused(payment string, revision int64, reason string)
 	// DisplayState is called on each change of State.
 	DisplayState(State)
@@ -98,9 +117,11 @@ type Events interface {
 
 // schemeNames are the brands' own spellings. Codes are compared in lower case.
 var schemeNames = map[string]string{
-	"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "unionpay": "UnionPay", "jcb": "JCB",
-	"paynow": "PayNow", "alipay": "Alipay", "wechatpay": "WeChat Pay", "grabpay": "GrabPay", "shopeepay": "ShopeePay",
-	"qris": "QRIS", "nets": "NETS", "netsqr": "NETS QR",
+	"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "unionpay": "UnionPay",
+	"jcb":    "JCB",
+	"paynow": "PayNow", "alipay": "Alipay", "wechatpay": "WeChat Pay", "grabpay": "GrabPay",
+	"shopeepay": "ShopeePay",
+	"qris":      "QRIS", "nets": "NETS", "netsqr": "NETS QR",
 }
 
 func schemeLabel(code string) string {
@@ -135,7 +156,8 @@ func clip(s string, n int) string {
 	return s
 }
 
-// reasonCode passes codes and drops everything else, so that no error text (and no secret in it) reaches the customer's screen.
+// reasonCode passes codes and drops everything else, so that no error text (and no secret in it)
+// reaches the customer's screen.
 func reasonCode(s string) string {
 	if len(s) > 40 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_.-") != "" {
 		return ""
@@ -143,10 +165,12 @@ func reasonCode(s string) string {
 	return s
 }
 
-// groupThousands turns "9999999.00" into "9,999,999.00" and leaves alone what is not a plain decimal number.
+// groupThousands turns "9999999.00" into "9,999,999.00" and leaves alone what is not a plain
+// decimal number.
 func groupThousands(amount string) string {
 	whole, fraction, point := strings.Cut(amount, ".")
-	if whole == "" || strings.Trim(whole, "0123456789") != "" || strings.Trim(fraction, "0123456789") != "" {
+	if whole == "" || strings.Trim(whole, "0123456789") != "" ||
+		strings.Trim(fraction, "0123456789") != "" {
 		return clip(amount, 24)
 	}
 	var b strings.Builder
@@ -162,7 +186,8 @@ func groupThousands(amount string) string {
 	return clip(b.String(), 24)
 }
 
-// howToScan: a link is opened by the phone's camera, any other text (PayNow, QRIS, …), and what says so, is read by a banking or wallet app.
+// howToScan: a link is opened by the phone's camera, any other text (PayNow, QRIS, …), and what
+// says so, is read by a banking or wallet app.
 func howToScan(payload string, app bool) string {
 	if !app && (strings.HasPrefix(payload, "https://") || strings.HasPrefix(payload, "http://")) {
 		return "link"

@@ -31,12 +31,16 @@ func TestTextsAreComplete(t *testing.T) {
 		want = append(want, key)
 	}
 	slices.Sort(want)
-	script := map[string]*unicode.RangeTable{"en": unicode.Latin, "ms": unicode.Latin, "zh": unicode.Han, "ta": unicode.Tamil}
+	script := map[string]*unicode.RangeTable{"en": unicode.Latin, "ms": unicode.Latin,
+		"zh": unicode.Han, "ta": unicode.Tamil}
 	for _, lang := range languages {
 		var got []string
 		for key, text := range all[lang] {
 			got = append(got, key)
-			if strings.TrimSpace(text) != text || text == "" || !strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(script[lang], r) }) {
+			if strings.TrimSpace(text) != text || text == "" ||
+				!strings.ContainsFunc(text, func(r rune) bool {
+					return unicode.Is(script[lang], r)
+				}) {
 				t.Errorf("%s %s: %q is not a text in this language", lang, key, text)
 			}
 			if lang != "en" && text == all["en"][key] {
@@ -74,7 +78,8 @@ func mustAsset(t *testing.T, name string) []byte {
 // What the customer must do when the truth is not known is the most important sentence of all.
 func TestUnknownSaysDoNotPayAgain(t *testing.T) {
 	for lang, words := range map[string][]string{
-		"en": {"ask our staff", "do not pay again"}, "zh": {"工作人员", "请勿再次付款"}, "ms": {"kakitangan", "jangan bayar sekali lagi"},
+		"en": {"ask our staff", "do not pay again"}, "zh": {"工作人员", "请勿再次付款"},
+		"ms": {"kakitangan", "jangan bayar sekali lagi"},
 		"ta": {"ஊழியரிடம்", "மீண்டும் பணம் செலுத்த வேண்டாம்"},
 	} {
 		for _, w := range words {
@@ -91,7 +96,8 @@ func TestLanguagesOfConfig(t *testing.T) {
 		want []string
 		ok   bool
 	}{
-		{"all", languages, true}, {"one", []string{"ta"}, true}, {"none", nil, false}, {"unknown", []string{"fr"}, false}, {"twice", []string{"en", "en"}, false},
+		{"all", languages, true}, {"one", []string{"ta"}, true}, {"none", nil, false},
+		{"unknown", []string{"fr"}, false}, {"twice", []string{"en", "en"}, false},
 	} {
 		if _, err := loadTexts(tc.want); (err == nil) != tc.ok {
 			t.Errorf("%s: %v", tc.name, err)
@@ -101,7 +107,8 @@ func TestLanguagesOfConfig(t *testing.T) {
 
 func TestGroupThousands(t *testing.T) {
 	for in, want := range map[string]string{
-		"10.23": "10.23", "9999999.00": "9,999,999.00", "1000": "1,000", "123456": "123,456", "0.05": "0.05", "": "",
+		"10.23": "10.23", "9999999.00": "9,999,999.00", "1000": "1,000", "123456": "123,456",
+		"0.05": "0.05", "": "",
 		"1e9": "1e9", "-1000.00": "-1000.00", ".5": ".5", "1000.": "1,000.",
 	} {
 		if got := groupThousands(in); got != want {
@@ -112,7 +119,8 @@ func TestGroupThousands(t *testing.T) {
 
 func TestReasonCode(t *testing.T) {
 	for in, want := range map[string]string{
-		"relay_unproven": "relay_unproven", "": "", "dial tcp 10.0.0.1:443: secret=hunter2": "", "Upper": "", strings.Repeat("a", 41): "",
+		"relay_unproven": "relay_unproven", "": "", "dial tcp 10.0.0.1:443: secret=hunter2": "",
+		"Upper": "", strings.Repeat("a", 41): "",
 	} {
 		if got := reasonCode(in); got != want {
 			t.Errorf("reasonCode(%q) = %q, want %q", in, got, want)
@@ -121,14 +129,16 @@ func TestReasonCode(t *testing.T) {
 }
 
 func TestSchemeLabels(t *testing.T) {
-	got := schemeLabels([]string{"PAYNOW", "paynow", "WECHATPAY", "NewPay\n", "", strings.Repeat("x", 30)})
+	got := schemeLabels([]string{"PAYNOW", "paynow", "WECHATPAY", "NewPay\n", "",
+		strings.Repeat("x", 30)})
 	want := []string{"PayNow", "WeChat Pay", "NewPay", strings.Repeat("x", 23) + "…"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 }
 
-// The policy forbids inline scripts and styles; the page must not need them, nor anything from elsewhere.
+// The policy forbids inline scripts and styles; the page must not need them, nor anything from
+// elsewhere.
 func TestPageNeedsNothingInlineOrForeign(t *testing.T) {
 	p, err := newPage(testConfig())
 	if err != nil {
@@ -152,8 +162,9 @@ func TestPageNeedsNothingInlineOrForeign(t *testing.T) {
 
 func TestLogoType(t *testing.T) {
 	for want, content := range map[string]string{
-		"image/png": "\x89PNG\r\n\x1a\n0000", "image/jpeg": "\xff\xd8\xff\xe0", "image/svg+xml": `<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>`,
-		"": "<html><body>",
+		"image/png": "\x89PNG\r\n\x1a\n0000", "image/jpeg": "\xff\xd8\xff\xe0",
+		"image/svg+xml": `<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>`,
+		"":              "<html><body>",
 	} {
 		if got, err := logoType([]byte(content)); got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q, %v", content, got, err)

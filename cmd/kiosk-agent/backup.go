@@ -14,8 +14,10 @@ import (
 
 func newBackup() *cobra.Command {
 	return &cobra.Command{
-		Use: "backup FILE", Short: "Copy the journal to a new file, also while the agent runs", Args: manual.Operands("FILE"),
-		Long: "backup writes one file that holds the whole journal as it was at one moment, and verifies it. FILE must not exist. Keep it\n" +
+		Use: "backup FILE", Short: "Copy the journal to a new file, also while the agent runs",
+		Args: manual.Operands("FILE"),
+		Long: "backup writes one file that holds the whole journal as it was at one moment, " +
+			"and verifies it. FILE must not exist. Keep it\n" +
 			"where only staff can read it: it holds the customers' links.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
@@ -36,17 +38,24 @@ func newBackup() *cobra.Command {
 
 func newRestore() *cobra.Command {
 	return &cobra.Command{
-		Use: "restore FILE", Short: "Put a backup in the place of the journal; the agent must not run", Args: manual.Operands("FILE"),
-		Long: "restore verifies the backup and puts a copy of it where the configuration names the journal. The journal that is there, damaged or\n" +
-			"not, is moved aside whole and never deleted. Stop the agent first; afterwards start it and run kiosk-agent recover.",
+		Use:   "restore FILE",
+		Short: "Put a backup in the place of the journal; the agent must not run",
+		Args:  manual.Operands("FILE"),
+		Long: "restore verifies the backup and puts a copy of it where the configuration names " +
+			"the journal. The journal that is there, damaged or\n" +
+			"not, is moved aside whole and never deleted. Stop the agent first; afterwards " +
+			"start it and run kiosk-agent recover.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			done, err := offline.Restore(args[0], c.Journal.Path, time.Now(), progressLine(cmd.ErrOrStderr()))
+			done, err := offline.Restore(args[0], c.Journal.Path, time.Now(),
+				progressLine(cmd.ErrOrStderr()))
 			if errors.Is(err, offline.ErrLocked) {
-				return failed(fmt.Errorf("%w\nThe agent is running. Stop it first: systemctl stop kiosk-agent", err))
+				return failed(
+					fmt.Errorf(
+						"%w\nThe agent is running. Stop it first: systemctl stop kiosk-agent", err))
 			}
 			if err != nil {
 				return failed(err)

@@ -23,10 +23,15 @@ func newSupportBundle() *cobra.Command {
 	var log string
 	var lines, facts int
 	cmd := &cobra.Command{
-		Use: "support-bundle FILE", Short: "Write what a stranger needs in order to help, without secrets, into a .tar.gz", Args: manual.Operands("FILE"),
-		Long: "support-bundle writes FILE (mode 0600; it must not exist): the configuration, the agent's status, what doctor found, the journal's head\n" +
-			"and newest facts, the worklist, metrics and facts about the machine. No secret, token, link or frame is in it, no body of a\n" +
-			"notification, no till's reference. With --log also the end of a log file: journalctl -u kiosk-agent | kiosk-agent support-bundle\n" +
+		Use:   "support-bundle FILE",
+		Short: "Write what a stranger needs in order to help, without secrets, into a .tar.gz",
+		Args:  manual.Operands("FILE"),
+		Long: "support-bundle writes FILE (mode 0600; it must not exist): the configuration, " +
+			"the agent's status, what doctor found, the journal's head\n" +
+			"and newest facts, the worklist, metrics and facts about the machine. No secret, " +
+			"token, link or frame is in it, no body of a\n" +
+			"notification, no till's reference. With --log also the end of a log file: " +
+			"journalctl -u kiosk-agent | kiosk-agent support-bundle\n" +
 			"--log - FILE. All of it is text: look into it before you send it.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := cmd.Flags().GetString("config")
@@ -41,12 +46,15 @@ func newSupportBundle() *cobra.Command {
 				if err != nil {
 					return failed(err)
 				}
-				members = append(members, bundle.Member{Name: "log.txt", Make: func() ([]byte, error) { return bundle.Tail(text, lines), nil }})
+				members = append(members, bundle.Member{Name: "log.txt",
+					Make: func() ([]byte, error) { return bundle.Tail(text, lines), nil }})
 			}
-			if err := bundle.Write(args[0], time.Now(), members, bundle.NewScrubber(c, credDir())); err != nil {
+			if err := bundle.Write(args[0], time.Now(), members,
+				bundle.NewScrubber(c, credDir())); err != nil {
 				return failed(err)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "Written to %s. It holds no secret; look into it all the same before you send it: tar tzf %[1]s\n", args[0])
+			fmt.Fprintf(cmd.OutOrStdout(), "Written to %s. It holds no secret; look into it "+
+				"all the same before you send it: tar tzf %[1]s\n", args[0])
 			return nil
 		},
 	}
@@ -85,8 +93,14 @@ type bundler struct {
 
 func (b *bundler) members(cfgErr error) []bundle.Member {
 	members := []bundle.Member{
-		{Name: "system.txt", Make: func() ([]byte, error) { return bundle.System(versionText(), b.cfg) }},
-		{Name: "doctor.json", Make: func() ([]byte, error) { return json.MarshalIndent(examine(b.ctx, b.path), "", "  ") }},
+		{Name: "system.txt", Make: func() ([]byte,
+			error) {
+			return bundle.System(versionText(), b.cfg)
+		}},
+		{Name: "doctor.json", Make: func() ([]byte,
+			error) {
+			return json.MarshalIndent(examine(b.ctx, b.path), "", "  ")
+		}},
 		{Name: "config.toml", Make: func() ([]byte, error) {
 			if b.cfg == nil {
 				return nil, cfgErr
@@ -100,9 +114,16 @@ func (b *bundler) members(cfgErr error) []bundle.Member {
 	}
 	return append(members,
 		bundle.Member{Name: "status.json", Make: b.status},
-		bundle.Member{Name: "metrics.txt", Make: func() ([]byte, error) { return fetchAdmin(b.ctx, b.cfg.Admin.Socket, "/v1/metrics") }},
+		bundle.Member{Name: "metrics.txt",
+			Make: func() ([]byte, error) {
+				return fetchAdmin(b.ctx, b.cfg.Admin.Socket,
+					"/v1/metrics")
+			}},
 		b.journal("journal.json", bundle.Journal),
-		b.journal("facts.jsonl", func(j *offline.Reader) ([]byte, error) { return bundle.Facts(j, b.facts) }),
+		b.journal("facts.jsonl", func(j *offline.Reader) ([]byte,
+			error) {
+			return bundle.Facts(j, b.facts)
+		}),
 		b.journal("worklist.json", bundle.Worklist),
 	)
 }

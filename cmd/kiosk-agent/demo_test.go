@@ -37,18 +37,21 @@ dialect = "nets"
 
 var demos sync.Map // by script: a func that ends it
 
-// startDemo runs everything but the command under test in this process, for the script that asks. It sets CONFIG, HOUSE, TAG, and
-// LINE and NETSLINE: the addresses of two tills' lines, one in each built-in dialect.
+// startDemo runs everything but the command under test in this process, for the script that asks.
+// It sets CONFIG, HOUSE, TAG, and LINE and NETSLINE: the addresses of two tills' lines, one in each
+// built-in dialect.
 //
-// Its customer opens each link. 1000.01 is paid and 1000.02 declined by that (sandbox.DefaultOutcomes); 77.77 is paid, and reported
-// with another amount; with any other amount the customer walks away.
+// Its customer opens each link. 1000.01 is paid and 1000.02 declined by that
+// (sandbox.DefaultOutcomes); 77.77 is paid, and reported with another amount; with any other amount
+// the customer walks away.
 func startDemo(ts *testscript.TestScript, _ bool, _ []string) {
 	dir, err := os.MkdirTemp("", "script-") // short: the admin socket's path has a limit
 	ts.Check(err)
 	ts.Defer(func() { _ = os.RemoveAll(dir) })
 	line, nets := freeAddr(ts), freeAddr(ts)
 	h, err := demo.Open(context.Background(), demo.Options{
-		Dir: dir, Log: slog.New(slog.DiscardHandler), Version: "script", MerchantName: "Kopi", TillListen: freeAddr(ts), Settle: time.Second,
+		Dir: dir, Log: slog.New(slog.DiscardHandler), Version: "script", MerchantName: "Kopi",
+		TillListen: freeAddr(ts), Settle: time.Second,
 		Faults: []sandbox.Fault{{Kind: sandbox.FaultWrongAmount, Amount: mismatch}},
 		Extra:  fmt.Sprintf(lines, line, nets),
 	})
@@ -61,7 +64,8 @@ func startDemo(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 	})
 	parts.Go(func() {
-		if err := displayclient.Run(ctx, h.Agent.DisplayURL(), h.Agent.DisplayToken(), displayclient.Options{}); err != nil {
+		if err := displayclient.Run(ctx, h.Agent.DisplayURL(), h.Agent.DisplayToken(),
+			displayclient.Options{}); err != nil {
 			ts.Logf("the display: %v", err)
 		}
 	})
@@ -109,7 +113,8 @@ func buy(ctx context.Context, h *demo.House, links <-chan payment.Payment) {
 				_ = resp.Body.Close()
 			}
 			if p.Money.Amount == mismatch {
-				_, _ = h.Sandbox.Act(p.MerchantRef, sandbox.Action{Do: sandbox.Pay}) // the script sees what comes of it
+				// the script sees what comes of it
+				_, _ = h.Sandbox.Act(p.MerchantRef, sandbox.Action{Do: sandbox.Pay})
 			}
 		}
 	}
@@ -135,11 +140,12 @@ func awaitReady(ts *testscript.TestScript, h *demo.House) {
 
 var lastPort atomic.Int64
 
-// freeAddr is an address for the agent's tills that can stand in the configuration. Its port lies below those that the kernel gives
-// out by itself.
+// freeAddr is an address for the agent's tills that can stand in the configuration. Its port lies
+// below those that the kernel gives out by itself.
 func freeAddr(ts *testscript.TestScript) string {
 	for range 500 {
-		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12_000+(int64(os.Getpid())*37+lastPort.Add(1))%8_000))
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d",
+			12_000+(int64(os.Getpid())*37+lastPort.Add(1))%8_000))
 		if err == nil {
 			ts.Check(ln.Close())
 			return ln.Addr().String()

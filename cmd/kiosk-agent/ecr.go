@@ -17,8 +17,12 @@ import (
 
 func newECR() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "ecr", Short: "Understand an ECR line: captures, and the file that describes a dialect", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return errors.New("ecr needs a command: explain or blueprint") },
+		Use:   "ecr",
+		Short: "Understand an ECR line: captures, and the file that describes a dialect",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return errors.New("ecr needs a command: explain or blueprint")
+		},
 	}
 	cmd.AddCommand(newECRExplain(), &cobra.Command{
 		Use: "blueprint", Short: "Print a commented dialect file to start from", Args: cobra.NoArgs,
@@ -35,8 +39,10 @@ func newECRExplain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain FILE|HEX",
 		Short: "Decode a capture of an ECR line and say what is wrong with it",
-		Long: "explain takes a capture as a file (raw bytes, or hex text; \"till:\" and \"terminal:\" may mark who sent a line) or as hex digits on\n" +
-			"the command line. Exit code 0: at least one frame, and nothing wrong; 1: something is wrong.",
+		Long: "explain takes a capture as a file (raw bytes, or hex text; \"till:\" and " +
+			"\"terminal:\" may mark who sent a line) or as hex digits on\n" +
+			"the command line. Exit code 0: at least one frame, and nothing wrong; 1: " +
+			"something is wrong.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := config.LoadDialect(dialect)
@@ -59,16 +65,19 @@ func newECRExplain() *cobra.Command {
 	return cmd
 }
 
-// readCapture is the content of the file that the one argument names, or the arguments themselves where they are hex.
+// readCapture is the content of the file that the one argument names, or the arguments themselves
+// where they are hex.
 func readCapture(args []string) ([]byte, error) {
 	if len(args) == 1 {
 		data, err := os.ReadFile(args[0])
-		if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENAMETOOLONG) { // a long frame is no file name
+		if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENAMETOOLONG) {
+			// a long frame is no file name
 			return data, err
 		}
 	}
 	text := strings.Join(args, " ")
-	if _, err := hex.DecodeString(strings.NewReplacer(" ", "", ",", "", "0x", "").Replace(text)); err != nil {
+	if _, err := hex.DecodeString(
+		strings.NewReplacer(" ", "", ",", "", "0x", "").Replace(text)); err != nil {
 		return nil, fmt.Errorf("%.60q is neither a file nor hex digits", text)
 	}
 	return []byte(text), nil

@@ -45,29 +45,41 @@ type flagKey struct {
 
 func newInit() *cobra.Command {
 	n := &newKiosk{flags: []flagKey{
-		{flag: "relay", key: "relay.url", usage: "the relay's `URL`: wss://HOST", question: "The relay's address (wss://HOST)"},
-		{flag: "payment-link", key: "axs.payment_link", usage: "AXS payment link, a `URL`", question: "AXS payment link (https://HOST/hpp/checkout/LINKID)"},
-		{flag: "client-id", key: "axs.client_id", usage: "AXS Client `ID`", question: "AXS Client ID"},
-		{flag: "query-url", key: "axs.query_url", usage: "AXS transaction query, a `URL` without the LINKID",
-			question: "AXS transaction query (https://HOST/…/transaction, without the LINKID; empty: none)", optional: true},
+		{flag: "relay", key: "relay.url", usage: "the relay's `URL`: wss://HOST",
+			question: "The relay's address (wss://HOST)"},
+		{flag: "payment-link", key: "axs.payment_link", usage: "AXS payment link, a `URL`",
+			question: "AXS payment link (https://HOST/hpp/checkout/LINKID)"},
+		{flag: "client-id", key: "axs.client_id", usage: "AXS Client `ID`",
+			question: "AXS Client ID"},
+		{flag: "query-url", key: "axs.query_url",
+			usage: "AXS transaction query, a `URL` without the LINKID",
+			question: "AXS transaction query (https://HOST/…/transaction, without the LINKID; " +
+				"empty: none)", optional: true},
 		{flag: "merchant-name", key: "display.merchant_name", usage: "`NAME` shown to the customer",
 			question: "Name shown to the customer (empty: none)", optional: true},
 	}}
 	cmd := &cobra.Command{
-		Use: "init", Short: "Make a new kiosk: secrets, enrolment at the relay, configuration", Long: initHelp, Args: cobra.NoArgs,
+		Use: "init", Short: "Make a new kiosk: secrets, enrolment at the relay, configuration",
+		Long: initHelp, Args: cobra.NoArgs,
 		RunE: n.run,
 	}
 	f := cmd.Flags()
-	f.StringVar(&n.id, "id", "", "the terminal's `ID`, as the relay has it: refuse another terminal's code")
-	f.StringVar(&n.kiosk.Code, "code", "", "the enrolment `CODE` that kiosk-relay terminal code ID prints")
+	f.StringVar(&n.id, "id", "",
+		"the terminal's `ID`, as the relay has it: refuse another terminal's code")
+	f.StringVar(&n.kiosk.Code, "code", "",
+		"the enrolment `CODE` that kiosk-relay terminal code ID prints")
 	for i := range n.flags {
 		f.StringVar(&n.flags[i].value, n.flags[i].flag, "", n.flags[i].usage)
 	}
 	f.StringVar(&n.fleet, "fleet", "", "TOML `FILE` with what the kiosks of a fleet share")
-	f.StringVar(&n.secretFile, "secret-file", "", "`FILE` with the gateway's secret; - for standard input")
-	f.StringVar(&n.kiosk.Dir, "dir", "/etc/kiosk-agent", "`DIRECTORY` of the configuration and its secrets")
-	f.StringVar(&n.kiosk.State, "state", "/var/lib/kiosk-agent", "`DIRECTORY` of the journal and of the display's token")
-	f.BoolVar(&n.kiosk.Replace, "force", false, "replace an edited configuration (kept as config.toml.bak), a relay's token and a gateway's secret")
+	f.StringVar(&n.secretFile, "secret-file", "",
+		"`FILE` with the gateway's secret; - for standard input")
+	f.StringVar(&n.kiosk.Dir, "dir", "/etc/kiosk-agent",
+		"`DIRECTORY` of the configuration and its secrets")
+	f.StringVar(&n.kiosk.State, "state", "/var/lib/kiosk-agent",
+		"`DIRECTORY` of the journal and of the display's token")
+	f.BoolVar(&n.kiosk.Replace, "force", false, "replace an edited configuration (kept as "+
+		"config.toml.bak), a relay's token and a gateway's secret")
 	return cmd
 }
 
@@ -129,8 +141,10 @@ func (n *newKiosk) collect(a asker) error {
 			f.value = values.Text(f.key)
 		}
 		switch {
-		case provider != "" && provider != "axs" && strings.HasPrefix(f.key, "axs."): // another gateway's
-		case f.optional && f.value == "" && n.fleet == "": // a fleet's file is the answer to what may be left out
+		case provider != "" && provider != "axs" && strings.HasPrefix(f.key, "axs."):
+			// another gateway's
+		case f.optional && f.value == "" && n.fleet == "":
+			// a fleet's file is the answer to what may be left out
 			f.value = a.ask(f.question)
 		case f.optional:
 		default:
@@ -142,7 +156,8 @@ func (n *newKiosk) collect(a asker) error {
 	}
 	want(&n.kiosk.Code, "code", "The enrolment code (kiosk-relay terminal code ID)")
 	if len(missing) > 0 {
-		return fmt.Errorf("missing: %s (or, but for --id, in the file of --fleet)", strings.Join(missing, ", "))
+		return fmt.Errorf("missing: %s (or, but for --id, in the file of --fleet)",
+			strings.Join(missing, ", "))
 	}
 	if n.id != "" {
 		values.Set("terminal.id", n.id)
@@ -151,7 +166,8 @@ func (n *newKiosk) collect(a asker) error {
 	return n.collectSecret(a)
 }
 
-// collectSecret reads the gateway's secret from the file that was named, or asks for it where it is not there yet.
+// collectSecret reads the gateway's secret from the file that was named, or asks for it where it is
+// not there yet.
 func (n *newKiosk) collectSecret(a asker) (err error) {
 	k := &n.kiosk
 	key, needed := k.NeedsSecret()
@@ -162,7 +178,9 @@ func (n *newKiosk) collectSecret(a asker) (err error) {
 	case n.secretFile != "":
 		text, err = os.ReadFile(n.secretFile)
 	case needed:
-		if text, _, err = a.askHidden("The secret " + key + " (nothing is shown; empty: later)"); len(text) == 0 && (err == nil || errors.Is(err, io.EOF)) {
+		if text, _, err = a.askHidden("The secret " + key +
+			" (nothing is shown; empty: later)"); len(text) == 0 &&
+			(err == nil || errors.Is(err, io.EOF)) {
 			return nil
 		}
 	default:
@@ -184,7 +202,8 @@ func (n *newKiosk) report(w io.Writer, made *setup.Made) error {
 	if n.kiosk.Dir != "/etc/kiosk-agent" {
 		suffix = " --config " + n.kiosk.Path()
 	}
-	fmt.Fprintf(w, "%s is enrolled at %s, and %s is written (tag %s).\n", c.Terminal.ID, c.Relay.URL, n.kiosk.Path(), c.TerminalTag())
+	fmt.Fprintf(w, "%s is enrolled at %s, and %s is written (tag %s).\n", c.Terminal.ID,
+		c.Relay.URL, n.kiosk.Path(), c.TerminalTag())
 	if made.Backup != "" {
 		fmt.Fprintf(w, "The configuration that was there is kept as %s.\n", made.Backup)
 	}
@@ -202,15 +221,19 @@ func (n *newKiosk) report(w io.Writer, made *setup.Made) error {
 		fmt.Fprintf(w, "  %d. "+format+"\n", append([]any{step}, args...)...)
 	}
 	for _, ref := range made.Missing {
-		say("The secret %s, which only you have: kiosk-agent secret set %s%s", ref.Key, ref.Name, suffix)
+		say("The secret %s, which only you have: kiosk-agent secret set %s%s", ref.Key, ref.Name,
+			suffix)
 	}
 	for _, ref := range c.Secrets() {
-		if path, ok := strings.CutPrefix(ref.Ref, "file:"); ok && strings.HasPrefix(ref.Name, "till:") {
-			say("The till %s gets the token that is in %s.", strings.TrimPrefix(ref.Name, "till:"), path)
+		if path, ok := strings.CutPrefix(ref.Ref, "file:"); ok &&
+			strings.HasPrefix(ref.Name, "till:") {
+			say("The till %s gets the token that is in %s.", strings.TrimPrefix(ref.Name, "till:"),
+				path)
 		}
 	}
 	if made.Merchant != "" {
-		say("The relay counts this terminal to the merchant %s. Where the gateway posts to the merchant's hook URL, relay.hook_url must be that one.", made.Merchant)
+		say("The relay counts this terminal to the merchant %s. Where the gateway posts to the "+
+			"merchant's hook URL, relay.hook_url must be that one.", made.Merchant)
 	}
 	if c.Payment.Provider == "singapay" {
 		say("The notification URL in SingaPay's dashboard must be relay.hook_url.")

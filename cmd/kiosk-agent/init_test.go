@@ -16,18 +16,24 @@ import (
 	"github.com/creack/pty"
 )
 
-// TestInitAsks: at a terminal, init asks for what neither flags nor the fleet's file have said, and for nothing else.
+// TestInitAsks: at a terminal, init asks for what neither flags nor the fleet's file have said, and
+// for nothing else.
 func TestInitAsks(t *testing.T) {
-	const relay, code, secret = "The relay's address (", "The enrolment code (kiosk-relay terminal code ID)", "The secret axs.secret (nothing is shown"
+	const relay, code, secret = "The relay's address (",
+		"The enrolment code (kiosk-relay terminal code ID)",
+		"The secret axs.secret (nothing is shown"
 	t.Run("fleet", func(t *testing.T) { initAsks(t, true, relay, code, secret) })
 	t.Run("one kiosk", func(t *testing.T) {
-		initAsks(t, false, relay, "AXS Client ID", "AXS transaction query (", "Name shown to the customer (", code, secret)
+		initAsks(t, false, relay, "AXS Client ID", "AXS transaction query (",
+			"Name shown to the customer (", code, secret)
 	})
 }
 
 func initAsks(t *testing.T, withFleet bool, want ...string) {
 	relay := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"id": "K001", "token": "a-token-of-the-relay-with-43-characters-123", "hook_url": "https://relay.example/hook/ROUTE"}`)
+		_, _ = io.WriteString(w, `{"id": "K001", "token": `+
+			`"a-token-of-the-relay-with-43-characters-123", "hook_url": `+
+			`"https://relay.example/hook/ROUTE"}`)
 	}))
 	defer relay.Close()
 	dir := t.TempDir()
@@ -46,7 +52,8 @@ func initAsks(t *testing.T, withFleet bool, want ...string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		answers := []string{relay.URL, "client-1", "", "Kopi", "0123 4567 89AB CDEF 0123 4567 89AB CDEF", "the-secret-of-the-axs-application"}
+		answers := []string{relay.URL, "client-1", "", "Kopi",
+			"0123 4567 89AB CDEF 0123 4567 89AB CDEF", "the-secret-of-the-axs-application"}
 		if withFleet {
 			answers = slices.Delete(answers, 1, 4)
 		}
@@ -62,7 +69,8 @@ func initAsks(t *testing.T, withFleet bool, want ...string) {
 	}()
 	var out bytes.Buffer
 	root := newRoot()
-	args := []string{"init", "--dir", filepath.Join(dir, "etc"), "--state", filepath.Join(dir, "var"),
+	args := []string{"init", "--dir", filepath.Join(dir, "etc"), "--state",
+		filepath.Join(dir, "var"),
 		"--payment-link", "https://checkout.example/hpp/checkout/link-1"}
 	if withFleet {
 		args = append(args, "--fleet", fleet)
@@ -77,7 +85,8 @@ func initAsks(t *testing.T, withFleet bool, want ...string) {
 	if err != nil {
 		t.Fatalf("%v\nasked: %q", err, questions)
 	}
-	questions = slices.DeleteFunc(questions, func(q string) bool { return q == "\n" }) // after what was typed without an echo
+	// after what was typed without an echo
+	questions = slices.DeleteFunc(questions, func(q string) bool { return q == "\n" })
 	if len(questions) != len(want) {
 		t.Fatalf("asked: %q, want %q", questions, want)
 	}
@@ -86,12 +95,15 @@ func initAsks(t *testing.T, withFleet bool, want ...string) {
 			t.Errorf("asked %q, want %q", q, want[i])
 		}
 	}
-	for _, want := range []string{"K001 is enrolled at ws://127.0.0.1:", "check-config: " + dir, "ok (terminal K001", "The till till-1 gets the token that is in " + dir + "/etc/till.token", "systemctl restart kiosk-agent", "doctor --config " + dir} {
+	for _, want := range []string{"K001 is enrolled at ws://127.0.0.1:", "check-config: " + dir,
+		"ok (terminal K001", "The till till-1 gets the token that is in " + dir + "/etc/till.token",
+		"systemctl restart kiosk-agent", "doctor --config " + dir} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}
 	}
-	if strings.Contains(out.String(), "a-token-of-the-relay") || strings.Contains(out.String(), "ROUTE") || strings.Contains(out.String(), "the-secret-of") {
+	if strings.Contains(out.String(), "a-token-of-the-relay") ||
+		strings.Contains(out.String(), "ROUTE") || strings.Contains(out.String(), "the-secret-of") {
 		t.Errorf("a secret was printed:\n%s", out.String())
 	}
 }

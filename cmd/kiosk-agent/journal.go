@@ -31,7 +31,9 @@ const pageSize = 200
 
 func newJournal() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "journal", Short: "Read the journal: also while the agent runs, or after it has stopped", Args: cobra.NoArgs,
+		Use:   "journal",
+		Short: "Read the journal: also while the agent runs, or after it has stopped",
+		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return errors.New("a journal command is missing: list, show, verify or export")
 		},
@@ -86,7 +88,8 @@ func newJournalList() *cobra.Command {
 				w := tabwriter.NewWriter(legible{cmd.OutOrStdout()}, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(w, "TIME\tTILL\tREFERENCE\tAMOUNT\tSTATUS\tTOLD\tPAYMENT")
 				err := eachPayment(j, limit, func(p payment.Payment) error {
-					_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.CreatedAt.Local().Format(time.DateTime), p.Till, p.Reference,
+					_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+						p.CreatedAt.Local().Format(time.DateTime), p.Till, p.Reference,
 						p.Money, timeline.Outcome(p), timeline.Told(p), p.ID)
 					return err
 				})
@@ -103,7 +106,9 @@ func newJournalList() *cobra.Command {
 
 func newJournalShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Short: "Show one payment's timeline; ID is the payment's id or its merchantRef", Args: manual.Operands("ID"),
+		Use:   "show ID",
+		Short: "Show one payment's timeline; ID is the payment's id or its merchantRef",
+		Args:  manual.Operands("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withJournal(cmd, func(_ *config.Config, j *offline.Reader) error {
 				id := args[0]
@@ -118,7 +123,9 @@ func newJournalShow() *cobra.Command {
 				}
 				p, ok := payment.Fold(facts)
 				if !ok {
-					return failed(fmt.Errorf("no payment %.60q in this journal (kiosk-agent journal list shows them)", args[0]))
+					return failed(
+						fmt.Errorf("no payment %.60q in this journal (kiosk-agent journal list "+
+							"shows them)", args[0]))
 				}
 				return failed(timeline.Print(legible{cmd.OutOrStdout()}, p, facts))
 			})
@@ -129,8 +136,10 @@ func newJournalShow() *cobra.Command {
 func newJournalVerify() *cobra.Command {
 	var withRelay bool
 	cmd := &cobra.Command{
-		Use: "verify", Short: "Check the whole hash chain and everything derived from it", Args: cobra.NoArgs,
-		Long: "verify finds any altered, reordered or removed fact. Facts removed at the very end show only against the relay's anchor: --relay.",
+		Use: "verify", Short: "Check the whole hash chain and everything derived from it",
+		Args: cobra.NoArgs,
+		Long: "verify finds any altered, reordered or removed fact. Facts removed at the very " +
+			"end show only against the relay's anchor: --relay.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withJournal(cmd, func(c *config.Config, j *offline.Reader) error {
 				out, progress := cmd.OutOrStdout(), progressLine(cmd.ErrOrStderr())
@@ -142,10 +151,12 @@ func newJournalVerify() *cobra.Command {
 						return failed(fmt.Errorf("the relay's anchor: %w", kerr))
 					}
 					if known == nil {
-						fmt.Fprintln(out, "The relay has not been told of any journal of this terminal: nothing to compare with.")
+						fmt.Fprintln(out, "The relay has not been told of any journal of this "+
+							"terminal: nothing to compare with.")
 						report, err = j.Verify(progress)
 					} else {
-						fmt.Fprintf(out, "The relay knows fact %d of journal %s.\n", known.Seq, known.JournalID)
+						fmt.Fprintf(out, "The relay knows fact %d of journal %s.\n", known.Seq,
+							known.JournalID)
 						report, err = j.VerifyAgainst(*known, progress)
 					}
 				} else {
@@ -158,22 +169,28 @@ func newJournalVerify() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&withRelay, "relay", false, "compare with the newest fact that the relay was told of")
+	cmd.Flags().BoolVar(&withRelay, "relay", false,
+		"compare with the newest fact that the relay was told of")
 	return cmd
 }
 
 func printReport(out io.Writer, r offline.Report, withRelay bool) error {
-	fmt.Fprintf(out, "%d facts, %d payments, head %d %.16s…\n", r.Facts, r.Payments, r.Head.Seq, r.Head.Hash)
+	fmt.Fprintf(out, "%d facts, %d payments, head %d %.16s…\n", r.Facts, r.Payments, r.Head.Seq,
+		r.Head.Hash)
 	for _, p := range r.Problems {
 		fmt.Fprintf(out, "fact %d: %s\n", p.Seq, p.What)
 	}
 	if len(r.Problems) > 0 {
-		return failed(fmt.Errorf("the journal does not verify: %d problems (keep the file; do not repair it)", len(r.Problems)))
+		return failed(
+			fmt.Errorf("the journal does not verify: %d problems (keep the file; do not repair it)",
+				len(r.Problems)))
 	}
 	if withRelay {
-		fmt.Fprintln(out, "ok: nothing is altered, reordered or removed, and the newest fact that the relay knows is here")
+		fmt.Fprintln(out, "ok: nothing is altered, reordered or removed, and the newest fact "+
+			"that the relay knows is here")
 	} else {
-		fmt.Fprintln(out, "ok: nothing is altered, reordered or removed. Facts removed at the very end would not show: run with --relay")
+		fmt.Fprintln(out, "ok: nothing is altered, reordered or removed. Facts removed at the "+
+			"very end would not show: run with --relay")
 	}
 	return nil
 }
@@ -198,15 +215,20 @@ func relayHead(ctx context.Context, c *config.Config) (*payment.Head, error) {
 	if err != nil {
 		return nil, fmt.Errorf("relay.token: %w", err)
 	}
-	base := "http" + strings.TrimPrefix(strings.TrimRight(c.Relay.URL, "/"), "ws") // ws → http, wss → https
+	// ws → http, wss → https
+	base := "http" + strings.TrimPrefix(strings.TrimRight(c.Relay.URL, "/"), "ws")
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/v1/head", nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+string(token.Reveal()))
 	client := http.Client{
-		Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{DisableKeepAlives: true}, // no proxy, whatever the environment says: the token is for the relay alone
+		Timeout: 10 * time.Second, CheckRedirect: func(*http.Request,
+			[]*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+		// no proxy, whatever the environment says: the token is for the relay alone
+		Transport: &http.Transport{DisableKeepAlives: true},
 	}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -223,17 +245,22 @@ func relayHead(ctx context.Context, c *config.Config) (*payment.Head, error) {
 			Hash string `json:"hash"`
 		} `json:"head"`
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&answer); err != nil || answer.Head == nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&answer); err != nil ||
+		answer.Head == nil {
 		return nil, err
 	}
-	return &payment.Head{JournalID: answer.Head.ID, Seq: answer.Head.Seq, Hash: answer.Head.Hash}, nil
+	return &payment.Head{JournalID: answer.Head.ID, Seq: answer.Head.Seq, Hash: answer.Head.Hash},
+		nil
 }
 
 func newJournalExport() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
-		Use: "export", Short: "Write payments (csv) or facts (jsonl) to standard output", Args: cobra.NoArgs,
-		Long: "export writes every payment as CSV, or every fact as JSON lines. Links, and deliveries that did not open, are left out: their length\nand hash stand in their place.",
+		Use: "export", Short: "Write payments (csv) or facts (jsonl) to standard output",
+		Args: cobra.NoArgs,
+		Long: "export writes every payment as CSV, or every fact as JSON lines. Links, and " +
+			"deliveries that did not open, are left out: their length\nand hash stand in their " +
+			"place.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "csv" && format != "jsonl" {
 				return fmt.Errorf("--format must be csv or jsonl, not %.20q", format)
@@ -257,7 +284,8 @@ func newJournalExport() *cobra.Command {
 
 func exportCSV(out io.Writer, j *offline.Reader) error {
 	w := csv.NewWriter(out)
-	head := []string{"created_at", "till", "reference", "merchant_ref", "amount", "currency", "status", "flags", "provider_ref", "scheme", "paid_at", "acknowledged", "id"}
+	head := []string{"created_at", "till", "reference", "merchant_ref", "amount", "currency",
+		"status", "flags", "provider_ref", "scheme", "paid_at", "acknowledged", "id"}
 	if err := w.Write(head); err != nil {
 		return err
 	}
@@ -267,8 +295,10 @@ func exportCSV(out io.Writer, j *offline.Reader) error {
 			flags[i] = string(f)
 		}
 		return w.Write([]string{
-			stamp(p.CreatedAt), p.Till, p.Reference, p.MerchantRef, p.Money.Decimal(), string(p.Money.Currency), string(p.Status),
-			strings.Join(flags, " "), p.ProviderRef, p.Scheme, stamp(p.PaidAt), strconv.FormatBool(p.Acknowledged), p.ID,
+			stamp(p.CreatedAt), p.Till, p.Reference, p.MerchantRef, p.Money.Decimal(),
+			string(p.Money.Currency), string(p.Status),
+			strings.Join(flags, " "), p.ProviderRef, p.Scheme, stamp(p.PaidAt),
+			strconv.FormatBool(p.Acknowledged), p.ID,
 		})
 	})
 	if err != nil {
@@ -298,17 +328,20 @@ func exportFacts(out io.Writer, j *offline.Reader) error {
 			UpMS    int64        `json:"up_ms"`
 			Data    payment.Data `json:"data"`
 			Hash    string       `json:"hash"`
-		}{f.Seq, stamp(f.At), f.Kind(), f.Payment, f.Boot, f.Up.Milliseconds(), exportable(f.Data), hash}
+		}{f.Seq, stamp(f.At), f.Kind(), f.Payment, f.Boot, f.Up.Milliseconds(), exportable(f.Data),
+			hash}
 		return enc.Encode(line)
 	})
 }
 
-// exportable is the data without what would let a stranger pay, guess the secret, or read a customer's data.
+// exportable is the data without what would let a stranger pay, guess the secret, or read a
+// customer's data.
 func exportable(d payment.Data) payment.Data {
 	switch d := d.(type) {
 	case payment.Minted:
 		sum := sha256.Sum256([]byte(d.Payload))
-		d.Payload = fmt.Sprintf("[%d characters, SHA-256 %s]", len(d.Payload), hex.EncodeToString(sum[:]))
+		d.Payload = fmt.Sprintf("[%d characters, SHA-256 %s]", len(d.Payload),
+			hex.EncodeToString(sum[:]))
 		return d
 	case payment.Parked:
 		d.Envelope = payment.Envelope{Method: d.Envelope.Method, ReceivedAt: d.Envelope.ReceivedAt}

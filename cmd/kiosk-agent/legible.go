@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// legible writes text without what a terminal would obey: what a gateway or a till calls something is shown to staff, who may be root.
-// Each Write is whole characters.
+// legible writes text without what a terminal would obey: what a gateway or a till calls something
+// is shown to staff, who may be root. Each Write is whole characters.
 type legible struct{ to io.Writer }
 
 func (l legible) Write(p []byte) (int, error) {

@@ -1,5 +1,5 @@
-// Kiosk-agent is the payment agent of a kiosk: it takes amounts from tills, shows the payment code, waits for the gateway's own
-// word and tells the till what happened. See `kiosk-agent help`.
+// Kiosk-agent is the payment agent of a kiosk: it takes amounts from tills, shows the payment code,
+// waits for the gateway's own word and tells the till what happened. See `kiosk-agent help`.
 package main
 
 import (
@@ -69,13 +69,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "kiosk-agent",
-		Short:         "Payment agent for kiosks and tills",
-		Long:          "kiosk-agent takes amounts from tills, shows the payment code to the customer, waits for the gateway's own word\nand tells the till what happened.",
+		Use:   "kiosk-agent",
+		Short: "Payment agent for kiosks and tills",
+		Long: "kiosk-agent takes amounts from tills, shows the payment code to the " +
+			"customer, waits for the gateway's own word\nand tells the till what happened.",
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.PersistentFlags().String("config", "/etc/kiosk-agent/config.toml", "configuration `FILE`")
-	root.AddCommand(newRun(), newCheckConfig(), newStatus(), newPay(), newJournal(), newECR(), newTill(), newResolve(), newRecover(), newWorklist(), newBackup(), newRestore(), newVersion(), newMan(), newCheckUpgrade(), newDoctor(), newSupportBundle(), newSecret(), newInit())
+	root.AddCommand(newRun(), newCheckConfig(), newStatus(), newPay(), newJournal(), newECR(),
+		newTill(), newResolve(), newRecover(), newWorklist(), newBackup(), newRestore(),
+		newVersion(), newMan(), newCheckUpgrade(), newDoctor(), newSupportBundle(), newSecret(),
+		newInit())
 	return root
 }
 

@@ -28,8 +28,10 @@ func newPay() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pay AMOUNT",
 		Short: "Take one payment from the command line: a till without a till",
-		Long: "pay asks the running agent for a payment of AMOUNT (such as 10.23), shows its code here, and waits for the outcome.\n" +
-			"Ctrl-C cancels. Exit code: 0 approved, 1 not paid or refused, 3 the outcome is not known.",
+		Long: "pay asks the running agent for a payment of AMOUNT (such as 10.23), shows its " +
+			"code here, and waits for the outcome.\n" +
+			"Ctrl-C cancels. Exit code: 0 approved, 1 not paid or refused, 3 the outcome is " +
+			"not known.",
 		Args: manual.Operands("AMOUNT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
@@ -40,8 +42,10 @@ func newPay() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("AMOUNT: %w (write it like 10.23)", err)
 			}
-			if most := (payment.Money{Amount: c.Terminal.MaxAmount, Currency: money.Currency}); money.Amount < 1 || money.Amount > most.Amount {
-				return failed(fmt.Errorf("AMOUNT: %s is not between 0.01 and %s", money, most.Decimal()))
+			if most := (payment.Money{Amount: c.Terminal.MaxAmount,
+				Currency: money.Currency}); money.Amount < 1 || money.Amount > most.Amount {
+				return failed(fmt.Errorf("AMOUNT: %s is not between 0.01 and %s", money,
+					most.Decimal()))
 			}
 			if reference == "" {
 				reference = "cli-" + time.Now().UTC().Format("20060102-150405.000")
@@ -53,7 +57,8 @@ func newPay() *cobra.Command {
 			return p.run(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVar(&reference, "reference", "", "the sale's reference (default: made from the time)")
+	cmd.Flags().StringVar(&reference, "reference", "",
+		"the sale's reference (default: made from the time)")
 	cmd.Flags().StringVar(&till, "till", "", "the till to be (default: the first configured one)")
 	return cmd
 }
@@ -103,7 +108,9 @@ func (p *payer) run(parent context.Context) error {
 	}
 	defer func() { client.Close() }()
 	var pay device.Payment
-	err = client.Call(interrupted, "payment.start", map[string]any{"reference": p.reference, "amount": p.money.Amount, "currency": p.money.Currency}, &pay)
+	err = client.Call(interrupted, "payment.start",
+		map[string]any{"reference": p.reference, "amount": p.money.Amount,
+			"currency": p.money.Currency}, &pay)
 	if err != nil {
 		return refused(err)
 	}
@@ -141,7 +148,8 @@ func (p *payer) run(parent context.Context) error {
 				fmt.Fprintln(p.out, "The payment could not be cancelled:", err)
 			}
 		case <-deadline.C:
-			return &exitError{exitUnknown, fmt.Errorf("no outcome: ask again with kiosk-agent journal show %s", pay.ID)}
+			return &exitError{exitUnknown,
+				fmt.Errorf("no outcome: ask again with kiosk-agent journal show %s", pay.ID)}
 		}
 	}
 }
@@ -150,7 +158,8 @@ func (p *payer) run(parent context.Context) error {
 func refused(err error) error {
 	e, ok := errors.AsType[*tillclient.Error](err)
 	if !ok {
-		return &exitError{exitUnknown, fmt.Errorf("whether a payment was started is not known: %w", err)}
+		return &exitError{exitUnknown,
+			fmt.Errorf("whether a payment was started is not known: %w", err)}
 	}
 	text := e.Message
 	for _, r := range e.Data.Reasons {
@@ -179,14 +188,16 @@ func (p *payer) draw(pay device.Payment) {
 	if code, err := qr.Encode(pay.QRPayload, qr.L); err == nil {
 		fmt.Fprintln(p.out, code.Terminal())
 	}
-	fmt.Fprintf(p.out, "Waiting until %s for the customer to scan and pay; Ctrl-C cancels.\n", pay.DeadlineAt.Local().Format(time.TimeOnly))
+	fmt.Fprintf(p.out, "Waiting until %s for the customer to scan and pay; Ctrl-C cancels.\n",
+		pay.DeadlineAt.Local().Format(time.TimeOnly))
 }
 
 func (p *payer) progress(pay device.Payment) {
 	p.draw(pay)
 	text := string(pay.Status)
 	if n := len(pay.Attempts); n > 0 && !pay.Final {
-		text = fmt.Sprintf("an attempt with %s was %s; the code can still be paid", pay.Attempts[n-1].Scheme, pay.Attempts[n-1].Status)
+		text = fmt.Sprintf("an attempt with %s was %s; the code can still be paid",
+			pay.Attempts[n-1].Scheme, pay.Attempts[n-1].Status)
 	}
 	if text != p.last {
 		fmt.Fprintln(p.out, text)
@@ -195,7 +206,8 @@ func (p *payer) progress(pay device.Payment) {
 }
 
 // reconnect finds the agent again after a lost connection and asks how the payment stands.
-func (p *payer) reconnect(ctx context.Context, pay device.Payment, deadline <-chan time.Time) (*tillclient.Client, device.Payment, error) {
+func (p *payer) reconnect(ctx context.Context, pay device.Payment,
+	deadline <-chan time.Time) (*tillclient.Client, device.Payment, error) {
 	fmt.Fprintln(p.out, "The connection to the agent is lost; trying again …")
 	retry := time.NewTicker(redialEvery)
 	defer retry.Stop()
@@ -203,7 +215,8 @@ func (p *payer) reconnect(ctx context.Context, pay device.Payment, deadline <-ch
 		client, err := tillclient.Dial(ctx, p.url, p.token)
 		if err == nil {
 			var now device.Payment
-			if err = client.Call(ctx, "payment.get", map[string]any{"id": pay.ID}, &now); err == nil {
+			if err = client.Call(ctx, "payment.get", map[string]any{"id": pay.ID},
+				&now); err == nil {
 				return client, now, nil
 			}
 			_ = client.Close() // the call has failed; so may this
@@ -234,7 +247,8 @@ func (p *payer) finish(ctx context.Context, client *tillclient.Client, pay devic
 	fmt.Fprintln(out)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if err := client.Call(ctx, "payment.acknowledge", map[string]any{"id": pay.ID, "revision": pay.Revision}, nil); err != nil {
+	if err := client.Call(ctx, "payment.acknowledge",
+		map[string]any{"id": pay.ID, "revision": pay.Revision}, nil); err != nil {
 		fmt.Fprintln(p.out, "The outcome could not be acknowledged and stays owed:", err)
 	}
 	switch pay.Status {

@@ -8,13 +8,15 @@ import (
 	"kiosk-agent/payment"
 )
 
-// TestPayAfterAChoice: where the customer chooses a wallet first, the code comes later, and is drawn once.
+// TestPayAfterAChoice: where the customer chooses a wallet first, the code comes later, and is
+// drawn once.
 func TestPayAfterAChoice(t *testing.T) {
 	var out strings.Builder
 	p := &payer{out: &out, money: payment.Money{Amount: 1023, Currency: payment.SGD}}
 	pay := device.Payment{ID: "01J", Reference: "R1", Status: payment.StatusCreated}
 	p.show(pay)
-	if got := out.String(); !strings.Contains(got, "chooses a wallet on the display") || strings.Contains(got, "█") {
+	if got := out.String(); !strings.Contains(got, "chooses a wallet on the display") ||
+		strings.Contains(got, "█") {
 		t.Errorf("before the choice it says:\n%s", got)
 	}
 	pay.Status, pay.QRPayload = payment.StatusAwaiting, "00020101"

@@ -11,7 +11,8 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// reportEvery is how often the engine is asked, at most: less often than systemd's watchdog wants, never.
+// reportEvery is how often the engine is asked, at most: less often than systemd's watchdog wants,
+// never.
 const reportEvery = 10 * time.Second
 
 // service is what the service manager is told about this process.
@@ -20,7 +21,8 @@ type service struct {
 	watchdog time.Duration      // WatchdogSec; 0 = none
 }
 
-// inspector is the engine, or what stands in its place in a closed agent. It answers from the goroutine that decides about payments.
+// inspector is the engine, or what stands in its place in a closed agent. It answers from the
+// goroutine that decides about payments.
 type inspector interface {
 	Inspect(ctx context.Context) (engine.Snapshot, error)
 }
@@ -28,9 +30,10 @@ type inspector interface {
 // ready says that the process is started.
 func (s service) ready() { s.tell(daemon.SdNotifyReady + "\nSTATUS=Started.") }
 
-// report tells, until ctx ends, whether a sale can start and why not. With a watchdog it says that the process lives, and only after the
-// engine has answered: where the engine is stuck nothing is said, and systemd starts the process again. It waits for an answer as long
-// as it takes: a card that syncs slowly is no reason for a restart, the watchdog's time is.
+// report tells, until ctx ends, whether a sale can start and why not. With a watchdog it says that
+// the process lives, and only after the engine has answered: where the engine is stuck nothing is
+// said, and systemd starts the process again. It waits for an answer as long as it takes: a card
+// that syncs slowly is no reason for a restart, the watchdog's time is.
 func (s service) report(ctx context.Context, e inspector) {
 	every := reportEvery
 	if s.watchdog > 0 {

@@ -50,9 +50,11 @@ func TestWatchdogIsFedByTheEngineOnly(t *testing.T) {
 		expect("WATCHDOG=1\nSTATUS=Ready: a sale can start.")
 		time.Sleep(8 * time.Second)
 		expect("WATCHDOG=1")
-		e.snap.Store(&engine.Snapshot{Reasons: []payment.Reason{{Message: "no\nrelay", Hint: "look"}, {}, {}}})
+		e.snap.Store(&engine.Snapshot{
+			Reasons: []payment.Reason{{Message: "no\nrelay", Hint: "look"}, {}, {}}})
 		time.Sleep(8 * time.Second)
-		expect("WATCHDOG=1\nSTATUS=No sale can start: no relay (look); and 2 more: kiosk-agent status")
+		expect("WATCHDOG=1\nSTATUS=No sale can start: no relay (look); and 2 more: kiosk-agent " +
+			"status")
 		e.stuck.Store(true)
 		time.Sleep(time.Hour)
 		expect()
@@ -64,12 +66,14 @@ func TestWatchdogIsFedByTheEngineOnly(t *testing.T) {
 func TestWithoutWatchdogOnlyNewsIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var e stuckable
-		e.snap.Store(&engine.Snapshot{Ready: true, Active: &payment.Payment{Money: payment.Money{Amount: 1023, Currency: payment.SGD}}})
+		e.snap.Store(&engine.Snapshot{Ready: true,
+			Active: &payment.Payment{Money: payment.Money{Amount: 1023, Currency: payment.SGD}}})
 		var told []string
 		ctx, stop := context.WithTimeout(context.Background(), time.Hour)
 		defer stop()
 		service{tell: func(state string) { told = append(told, state) }}.report(ctx, &e)
-		if diff := cmp.Diff([]string{"STATUS=Ready; a payment of SGD 10.23 is under way."}, told); diff != "" {
+		if diff := cmp.Diff([]string{"STATUS=Ready; a payment of SGD 10.23 is under way."},
+			told); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -47,16 +47,20 @@ func newRun() *cobra.Command {
 				r.log.Warn("other processes of this user can look into this one", "error", err)
 			}
 			r.service = serviceManager(r.log)
-			r.opts = agent.Options{Version: versionText(), Log: r.log, CredDir: credDir(), OnStep: crashStep(r.log)}
+			r.opts = agent.Options{Version: versionText(), Log: r.log, CredDir: credDir(),
+				OnStep: crashStep(r.log)}
 			err = r.run(ctx)
 			r.log.Info("stopped")
 			return failed(err)
 		},
 	}
 	cmd.Flags().BoolVar(&logJSON, "log-json", false, "write the log as JSON lines")
-	cmd.Flags().StringVar(&r.state, "state", "", "directory of the configuration that passed last (default: $STATE_DIRECTORY, or the journal's)")
-	cmd.Flags().StringVar(&r.display, "spare-display", config.Default().Display.Listen, "the screen's address while no configuration can be used")
-	cmd.Flags().StringVar(&r.metrics, "spare-metrics", config.Default().Metrics.Listen, "the status page's address while no configuration can be used")
+	cmd.Flags().StringVar(&r.state, "state", "", "directory of the configuration that passed "+
+		"last (default: $STATE_DIRECTORY, or the journal's)")
+	cmd.Flags().StringVar(&r.display, "spare-display", config.Default().Display.Listen,
+		"the screen's address while no configuration can be used")
+	cmd.Flags().StringVar(&r.metrics, "spare-metrics", config.Default().Metrics.Listen,
+		"the status page's address while no configuration can be used")
 	return cmd
 }
 
@@ -88,8 +92,9 @@ func newLog(w io.Writer, asJSON bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, nil))
 }
 
-// crashStep makes the process kill itself, without any clean-up, right after the fact that KIOSK_AGENT_CRASH_AFTER names was
-// committed. It exists for the crash tests, which prove that nothing is lost at any such point; unset, it is nil.
+// crashStep makes the process kill itself, without any clean-up, right after the fact that
+// KIOSK_AGENT_CRASH_AFTER names was committed. It exists for the crash tests, which prove that
+// nothing is lost at any such point; unset, it is nil.
 func crashStep(log *slog.Logger) func(string) {
 	at := os.Getenv("KIOSK_AGENT_CRASH_AFTER")
 	if at == "" {
@@ -108,7 +113,8 @@ func crashStep(log *slog.Logger) func(string) {
 
 func newCheckConfig() *cobra.Command {
 	return &cobra.Command{
-		Use: "check-config", Short: "Check the configuration file and its secrets; start nothing", Args: cobra.NoArgs,
+		Use: "check-config", Short: "Check the configuration file and its secrets; start nothing",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path, err := cmd.Flags().GetString("config")
 			if err != nil {
@@ -132,19 +138,22 @@ func checkConfig(path string) (string, error) {
 	if err := agent.CheckSecrets(c, credDir()); err != nil {
 		return "", c.Locate(err)
 	}
-	return fmt.Sprintf("%s: ok (terminal %s, tag %s, %s)", c.Path(), c.Terminal.ID, c.TerminalTag(), c.Payment.Provider), nil
+	return fmt.Sprintf("%s: ok (terminal %s, tag %s, %s)", c.Path(), c.Terminal.ID, c.TerminalTag(),
+		c.Payment.Provider), nil
 }
 
 func newStatus() *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Ask the running agent whether it takes sales, and why not", Args: cobra.NoArgs,
+		Use: "status", Short: "Ask the running agent whether it takes sales, and why not",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
 			var st map[string]any
-			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodGet, "/v1/status", nil, &st); err != nil {
+			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodGet, "/v1/status", nil,
+				&st); err != nil {
 				return failed(err)
 			}
 			enc := json.NewEncoder(cmd.OutOrStdout())

@@ -21,15 +21,17 @@ import (
 // How often a closed agent looks whether it could be open.
 const (
 	lookEvery = 15 * time.Second // at everything: files, secrets, the journal
-	lookMost  = 5 * time.Minute  // where everything looks well and a start has failed all the same, again and again
-	dateEvery = 2 * time.Second  // at the configuration's date
+	// where everything looks well and a start has failed all the same, again and again
+	lookMost  = 5 * time.Minute
+	dateEvery = 2 * time.Second // at the configuration's date
 )
 
 // runner runs the agent and, while no full start is possible, a closed one in its place.
 type runner struct {
-	path             string // of the configuration
-	state            string // --state
-	display, metrics string // where the screen and the status page are when no configuration can be used
+	path  string // of the configuration
+	state string // --state
+	// where the screen and the status page are when no configuration can be used
+	display, metrics string
 	opts             agent.Options
 	log              *slog.Logger
 	hangUp           <-chan os.Signal // look again now
@@ -67,7 +69,8 @@ func (r *runner) run(ctx context.Context) error {
 	return nil
 }
 
-// look reports what is in the way of a full start. A closed agent that has the journal open knows that it can be opened.
+// look reports what is in the way of a full start. A closed agent that has the journal open knows
+// that it can be opened.
 func (r *runner) look(closed *agent.Agent) (*config.Config, error) {
 	cfg, err := config.Salvage(r.path)
 	if err == nil {
@@ -86,7 +89,8 @@ func (r *runner) serve(ctx context.Context, a *agent.Agent, cfg *config.Config) 
 	if r.told != "" {
 		r.log.Info("back in service")
 	}
-	// Ready means: journal open and its tail verified, listeners bound. It waits for no network, relay or display.
+	// Ready means: journal open and its tail verified, listeners bound. It waits for no network,
+	// relay or display.
 	return r.runReported(ctx, a)
 }
 
@@ -102,13 +106,15 @@ func (r *runner) runReported(ctx context.Context, a *agent.Agent) error {
 	return err
 }
 
-// serveClosed runs a closed agent until a full start may be possible, or is impossible for another reason: the error is errAgain then.
+// serveClosed runs a closed agent until a full start may be possible, or is impossible for another
+// reason: the error is errAgain then.
 func (r *runner) serveClosed(ctx context.Context, cfg *config.Config, cause error) error {
 	reasons := agent.Reasons(cfg, cause)
 	if now := summary(reasons); now != r.told {
 		r.told = now
 		for _, reason := range reasons {
-			r.log.Error("no sale is possible", "code", reason.Code, "reason", reason.Message, "hint", reason.Hint)
+			r.log.Error("no sale is possible", "code", reason.Code, "reason", reason.Message,
+				"hint", reason.Hint)
 		}
 	}
 	if cfg == nil {
@@ -118,7 +124,8 @@ func (r *runner) serveClosed(ctx context.Context, cfg *config.Config, cause erro
 	if err != nil {
 		return errors.Join(err, cause)
 	}
-	// Ready for systemd too: this process does what can be done, and starting it again would mend nothing.
+	// Ready for systemd too: this process does what can be done, and starting it again would mend
+	// nothing.
 	inner, stop := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() {
@@ -174,7 +181,8 @@ func dateOf(path string) string {
 	return info.ModTime().String() + " " + info.Mode().String()
 }
 
-// summary is what makes reasons the same ones. What the journal's say may count bytes that come and go.
+// summary is what makes reasons the same ones. What the journal's say may count bytes that come and
+// go.
 func summary(reasons []payment.Reason) string {
 	var b strings.Builder
 	for _, reason := range reasons {
@@ -192,7 +200,8 @@ func summary(reasons []payment.Reason) string {
 	return b.String()
 }
 
-// lastGood is the configuration with which the agent has started last, in the state directory. It names secrets and holds none.
+// lastGood is the configuration with which the agent has started last, in the state directory. It
+// names secrets and holds none.
 const lastGood = "last-good.toml"
 
 // stateDir is where lastGood is; cfg may be nil.
@@ -205,14 +214,15 @@ func (r *runner) stateDir(cfg *config.Config) string {
 	return cmp.Or(dir, config.StateDir)
 }
 
-// spare is the configuration in place of one that cannot be used: the one that passed last or, where there is none, no more than
-// addresses for the screen and the status page.
+// spare is the configuration in place of one that cannot be used: the one that passed last or,
+// where there is none, no more than addresses for the screen and the status page.
 func (r *runner) spare() *config.Config {
 	cfg, err := config.Salvage(filepath.Join(r.stateDir(nil), lastGood))
 	if cfg != nil {
 		return cfg
 	}
-	r.log.Warn("there is no configuration that has passed before: no till can connect", "error", err)
+	r.log.Warn("there is no configuration that has passed before: no till can connect", "error",
+		err)
 	bare := config.Default()
 	bare.Display.Listen, bare.Metrics.Listen, bare.Display.Token = r.display, r.metrics, ""
 	bare.Till.WebSocket.Listen = ""

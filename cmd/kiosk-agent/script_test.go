@@ -24,7 +24,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"kiosk-agent": main})
 }
 
-// TestScripts plays testdata/script: what the commands print and how they exit. The scripts' own commands are
+// TestScripts plays testdata/script: what the commands print and how they exit. The scripts' own
+// commands are
 //
 //	run [-int REGEXP] CODE PROGRAM [ARG…]   runs the program, which must exit with CODE; with -int it gets Ctrl-C as soon as a line
 //	                                        of its output matches
@@ -116,5 +117,6 @@ func alter(ts *testscript.TestScript, _ bool, args []string) {
 	if !bytes.Contains(data, []byte(args[1])) {
 		ts.Fatalf("%s does not contain %s", args[0], args[1])
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.ReplaceAll(data, []byte(args[1]), []byte(args[2])), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]),
+		bytes.ReplaceAll(data, []byte(args[1]), []byte(args[2])), 0o600))
 }

@@ -24,7 +24,9 @@ const sealWithin = 30 * time.Second
 func newSecret() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "secret", Short: "Put secrets where the configuration names them", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return errors.New("a secret command is missing: set") },
+		RunE: func(*cobra.Command, []string) error {
+			return errors.New("a secret command is missing: set")
+		},
 	}
 	cmd.AddCommand(newSecretSet())
 	return cmd
@@ -33,10 +35,15 @@ func newSecret() *cobra.Command {
 func newSecretSet() *cobra.Command {
 	var rotate bool
 	cmd := &cobra.Command{
-		Use: "set NAME", Short: "Set a secret: axs, singapay, either with -previous, relay, display or till:NAME", Args: manual.Operands("NAME"),
-		Long: "set reads the secret from standard input, or asks for it without showing it, and puts it where the configuration names it:\n" +
-			"credential:NAME is sealed with systemd-creds for this machine (NAME.cred beside the configuration), file:PATH is a file of mode 0600.\n" +
-			"With --rotate the secret that is there now becomes the previous one, which opens notifications too. Restart the agent afterwards.",
+		Use:   "set NAME",
+		Short: "Set a secret: axs, singapay, either with -previous, relay, display or till:NAME",
+		Args:  manual.Operands("NAME"),
+		Long: "set reads the secret from standard input, or asks for it without showing it, " +
+			"and puts it where the configuration names it:\n" +
+			"credential:NAME is sealed with systemd-creds for this machine (NAME.cred beside " +
+			"the configuration), file:PATH is a file of mode 0600.\n" +
+			"With --rotate the secret that is there now becomes the previous one, which opens " +
+			"notifications too. Restart the agent afterwards.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {
@@ -59,7 +66,8 @@ func newSecretSet() *cobra.Command {
 			if err := s.store(ref, value); err != nil {
 				return failed(err)
 			}
-			fmt.Fprintln(s.out, "The running agent has the old one until it is restarted: systemctl restart kiosk-agent\nA payment that is under way goes on after that.")
+			fmt.Fprintln(s.out, "The running agent has the old one until it is restarted: "+
+				"systemctl restart kiosk-agent\nA payment that is under way goes on after that.")
 			return nil
 		},
 	}
@@ -109,18 +117,22 @@ func (s setter) ref(name string) (config.SecretRef, error) {
 	for _, r := range s.cfg.Secrets() {
 		switch {
 		case r.Name == name && r.Ref == "":
-			return r, fmt.Errorf("%s names no place for it: write %s = \"file:%s\" into %s first", r.Key, r.Key,
-				filepath.Join(filepath.Dir(s.cfg.Path()), strings.ReplaceAll(name, ":", "-")+".secret"), s.cfg.Path())
+			return r, fmt.Errorf("%s names no place for it: write %s = \"file:%s\" into %s first",
+				r.Key, r.Key,
+				filepath.Join(filepath.Dir(s.cfg.Path()),
+					strings.ReplaceAll(name, ":", "-")+".secret"), s.cfg.Path())
 		case r.Name == name:
 			return r, nil
 		case r.Ref != "":
 			names = append(names, r.Name)
 		}
 	}
-	return config.SecretRef{}, fmt.Errorf("there is no secret %.40q; there are: %s", name, strings.Join(names, ", "))
+	return config.SecretRef{}, fmt.Errorf("there is no secret %.40q; there are: %s", name,
+		strings.Join(names, ", "))
 }
 
-// keepOld makes the present secret the previous one, unless it is the new one already: a command that is run twice must not lose the old.
+// keepOld makes the present secret the previous one, unless it is the new one already: a command
+// that is run twice must not lose the old.
 func (s setter) keepOld(r config.SecretRef, fresh secret.Value) error {
 	previous, err := s.ref(r.Name + "-previous")
 	if err != nil {
@@ -146,9 +158,11 @@ func (s setter) store(r config.SecretRef, v secret.Value) error {
 		if err := secret.WriteFile(path, v, filepath.Dir(s.cfg.Journal.Path)); err != nil {
 			return err
 		}
-		fmt.Fprintf(s.out, "%s is in %s, mode 0600, not encrypted: who takes the disk out of this machine, or is root on it, can read it.\n", r.Name, path)
+		fmt.Fprintf(s.out, "%s is in %s, mode 0600, not encrypted: who takes the disk out of "+
+			"this machine, or is root on it, can read it.\n", r.Name, path)
 		if _, err := exec.LookPath("systemd-creds"); err == nil {
-			fmt.Fprintf(s.out, "To seal it to this machine: %s = \"credential:%s\" and the same command again (docs/OPERATIONS.md, Secrets).\n",
+			fmt.Fprintf(s.out, "To seal it to this machine: %s = \"credential:%s\" and the "+
+				"same command again (docs/OPERATIONS.md, Secrets).\n",
 				r.Key, filepath.Base(path))
 		}
 		return nil
@@ -159,19 +173,25 @@ func (s setter) store(r config.SecretRef, v secret.Value) error {
 	}
 	path := filepath.Join(filepath.Dir(s.cfg.Path()), name+".cred")
 	if err := s.seal(name, path, v); err != nil {
-		return fmt.Errorf("%s cannot be sealed here: %w\nWithout sealing: %s = \"file:PATH\" in %s, and the same command again",
+		return fmt.Errorf("%s cannot be sealed here: %w\nWithout sealing: %s = \"file:PATH\" "+
+			"in %s, and the same command again",
 			r.Name, err, r.Key, s.cfg.Path())
 	}
 	what := "only this machine opens it (its TPM), and root on it."
 	if _, err := s.creds(nil, "has-tpm2"); err != nil {
-		what = "this machine has no TPM that can be used, so the key lies on the same disk (/var/lib/systemd/credential.secret).\n" +
-			"A copy of this file alone is worthless; who takes the whole disk, or is root here, can read it."
+		what = "this machine has no TPM that can be used, so the key lies on the same disk " +
+			"(/var/lib/systemd/credential.secret).\n" +
+			"A copy of this file alone is worthless; who takes the whole disk, or is root " +
+			"here, can read it."
 	}
-	fmt.Fprintf(s.out, "%s is sealed in %s: %s\nThe service must load it: LoadCredentialEncrypted=%s:%s\n", r.Name, path, what, name, path)
+	fmt.Fprintf(s.out,
+		"%s is sealed in %s: %s\nThe service must load it: LoadCredentialEncrypted=%s:%s\n", r.Name,
+		path, what, name, path)
 	return nil
 }
 
-// seal encrypts the secret for this machine, with its TPM where there is one, and looks whether it opens.
+// seal encrypts the secret for this machine, with its TPM where there is one, and looks whether it
+// opens.
 func (s setter) seal(name, path string, v secret.Value) error {
 	sealed, err := s.creds(v.Reveal(), "encrypt", "--name="+name, "-", "-")
 	if err != nil {
@@ -195,7 +215,8 @@ func (s setter) creds(in []byte, args ...string) ([]byte, error) {
 	var out, complaint bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &complaint
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("systemd-creds %s: %w: %.200s", args[0], err, strings.TrimSpace(complaint.String()))
+		return nil, fmt.Errorf("systemd-creds %s: %w: %.200s", args[0], err,
+			strings.TrimSpace(complaint.String()))
 	}
 	return out.Bytes(), nil
 }

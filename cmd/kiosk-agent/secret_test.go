@@ -10,7 +10,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// TestTypedShowsNothing types a secret at a terminal, which must not show it, and shows the next line again.
+// TestTypedShowsNothing types a secret at a terminal, which must not show it, and shows the next
+// line again.
 func TestTypedShowsNothing(t *testing.T) {
 	const canary = "a-secret-that-nobody-may-see"
 	person, terminal, err := pty.Open()
@@ -21,7 +22,8 @@ func TestTypedShowsNothing(t *testing.T) {
 	defer terminal.Close()
 	asked, prompt := io.Pipe()
 	go func() {
-		if _, err := io.ReadAtLeast(asked, make([]byte, 100), 10); err == nil { // not before it has asked
+		if _, err := io.ReadAtLeast(asked, make([]byte, 100), 10); err == nil {
+			// not before it has asked
 			_, _ = io.WriteString(person, canary+"\n")
 		}
 		_, _ = io.Copy(io.Discard, asked)

@@ -34,7 +34,8 @@ type simTill struct {
 
 func newSimTill(d *ecr.Dialect, out io.Writer) *simTill {
 	return &simTill{
-		d: d, out: out, scanner: d.NewResponseScanner(), ecn: time.Now().Unix() % 1_000_000 * 100, asked: make(map[string]ecr.Kind), inputs: true,
+		d: d, out: out, scanner: d.NewResponseScanner(), ecn: time.Now().Unix() % 1_000_000 * 100,
+		asked: make(map[string]ecr.Kind), inputs: true,
 	}
 }
 
@@ -172,7 +173,8 @@ func (s *simTill) waits(key string) bool {
 	return ok
 }
 
-// supersede forgets a sale that waits for its response when another is asked for: the terminal answers the newer one only.
+// supersede forgets a sale that waits for its response when another is asked for: the terminal
+// answers the newer one only.
 func (s *simTill) supersede(by ecr.Kind) {
 	if by != ecr.KindSale && by != ecr.KindVoid {
 		return
@@ -180,7 +182,8 @@ func (s *simTill) supersede(by ecr.Kind) {
 	for key, kind := range s.asked {
 		if kind == ecr.KindSale {
 			delete(s.asked, key)
-			fmt.Fprintln(s.out, "  (the sale before this one is not answered any more: ask for the last result)")
+			fmt.Fprintln(s.out,
+				"  (the sale before this one is not answered any more: ask for the last result)")
 		}
 	}
 }
@@ -216,7 +219,8 @@ func (s *simTill) number() string {
 }
 
 // request builds the frame of one command; key is what its response is known by.
-func (s *simTill) request(kind ecr.Kind, schemes, amount string) (frame []byte, key string, err error) {
+func (s *simTill) request(kind ecr.Kind, schemes, amount string) (frame []byte, key string,
+	err error) {
 	fn, err := s.function(kind, schemes)
 	if err != nil {
 		return nil, "", err
@@ -243,7 +247,8 @@ func (s *simTill) request(kind ecr.Kind, schemes, amount string) (frame []byte, 
 	return frame, responseKey(kind, req.ECN, fn), err
 }
 
-// responseKey is what a response is known by: its ECN and function. The last result comes under the ECN of the sale that it tells.
+// responseKey is what a response is known by: its ECN and function. The last result comes under the
+// ECN of the sale that it tells.
 func responseKey(kind ecr.Kind, ecn []byte, function string) string {
 	if kind == ecr.KindLast {
 		return function
@@ -284,7 +289,8 @@ func (s *simTill) raw(c line, digits string) error {
 // transmit sends the waiting frame, at most as often as the dialect allows.
 func (s *simTill) transmit(c line) error {
 	if s.sent >= s.d.Timers().Transmissions {
-		fmt.Fprintln(s.out, "No ACK: the terminal does not answer. Ask for the last result before selling again.")
+		fmt.Fprintln(s.out,
+			"No ACK: the terminal does not answer. Ask for the last result before selling again.")
 		s.frame, s.asked, s.exit = nil, map[string]ecr.Kind{}, exitUnknown
 		return nil
 	}
@@ -361,23 +367,27 @@ func (s *simTill) response(c line, ev ecr.Event) error {
 	return nil
 }
 
-// uncertain are the outcomes after which the customer may have paid, notPaid those after which nobody has; never written.
+// uncertain are the outcomes after which the customer may have paid, notPaid those after which
+// nobody has; never written.
 var (
 	uncertain = []ecr.Outcome{
-		ecr.Unknown, ecr.DeclinedUnconfirmed, ecr.ExpiredUnconfirmed, ecr.CancelledUnconfirmed, ecr.RepeatUncertain, ecr.JournalAfter, ecr.Internal,
+		ecr.Unknown, ecr.DeclinedUnconfirmed, ecr.ExpiredUnconfirmed, ecr.CancelledUnconfirmed,
+		ecr.RepeatUncertain, ecr.JournalAfter, ecr.Internal,
 	}
 	notPaid = []ecr.Outcome{ecr.Declined, ecr.Expired, ecr.Cancelled}
 )
 
-// judge is the exit code of the response to a sale, or to the question for the last one. A refusal to start a sale says that nothing was
-// paid; a refusal to tell the last result (it still runs, say) does not.
+// judge is the exit code of the response to a sale, or to the question for the last one. A refusal
+// to start a sale says that nothing was paid; a refusal to tell the last result (it still runs,
+// say) does not.
 func (s *simTill) judge(kind ecr.Kind, r ecr.Response) int {
 	if r.Approved() {
 		return exitDone
 	}
 	meanings := s.d.OutcomesWith(string(r.Code))
 	among := func(list []ecr.Outcome) bool {
-		return slices.ContainsFunc(meanings, func(o ecr.Outcome) bool { return slices.Contains(list, o) })
+		return slices.ContainsFunc(meanings,
+			func(o ecr.Outcome) bool { return slices.Contains(list, o) })
 	}
 	switch {
 	case len(meanings) == 0, among(uncertain), kind == ecr.KindLast && !among(notPaid):

@@ -41,10 +41,14 @@ func askAgent(ctx context.Context, socket, method, path string, body, into any) 
 	}
 	resp, err := client.Do(req)
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("this user may not ask the agent on %s: %w (run this as root or as the agent's user)", socket, fs.ErrPermission)
+		return fmt.Errorf(
+			"this user may not ask the agent on %s: %w (run this as root or as the agent's user)",
+			socket, fs.ErrPermission)
 	}
 	if err != nil {
-		return fmt.Errorf("the agent does not answer on %s: %w (is it running? systemctl status kiosk-agent)", socket, err)
+		return fmt.Errorf(
+			"the agent does not answer on %s: %w (is it running? systemctl status kiosk-agent)",
+			socket, err)
 	}
 	defer resp.Body.Close()
 	dec := json.NewDecoder(io.LimitReader(resp.Body, 1<<20))
@@ -61,9 +65,12 @@ func askAgent(ctx context.Context, socket, method, path string, body, into any) 
 func newResolve() *cobra.Command {
 	var reason, by string
 	cmd := &cobra.Command{
-		Use: "resolve ID|#ENTRY approved|not-paid --reason TEXT", Short: "Write down what staff found out about an entry of the worklist",
-		Long: "resolve takes a payment, or an entry that belongs to none (#NUMBER), off the worklist. It never changes a payment's status: what\n" +
-			"staff found out is kept beside it, with the reason and the user's name. Evidence that says otherwise brings the entry back.",
+		Use:   "resolve ID|#ENTRY approved|not-paid --reason TEXT",
+		Short: "Write down what staff found out about an entry of the worklist",
+		Long: "resolve takes a payment, or an entry that belongs to none (#NUMBER), off the " +
+			"worklist. It never changes a payment's status: what\n" +
+			"staff found out is kept beside it, with the reason and the user's name. Evidence " +
+			"that says otherwise brings the entry back.",
 		Args: manual.Operands("ID", "approved|not-paid"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
@@ -74,17 +81,21 @@ func newResolve() *cobra.Command {
 			if number, ok := strings.CutPrefix(args[0], "#"); ok {
 				q.ID = ""
 				if q.Entry, err = strconv.ParseInt(number, 10, 64); err != nil || q.Entry < 1 {
-					return failed(fmt.Errorf("%s is no entry: kiosk-agent worklist shows them as #NUMBER", args[0]))
+					return failed(
+						fmt.Errorf("%s is no entry: kiosk-agent worklist shows them as #NUMBER",
+							args[0]))
 				}
 			}
 			if reason == "" {
 				return failed(errors.New("say why: --reason \"seen in the gateway's portal\""))
 			}
 			var done agent.ResolveRequest
-			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodPost, "/v1/resolve", q, &done); err != nil {
+			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodPost, "/v1/resolve", q,
+				&done); err != nil {
 				return failed(err)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s is resolved as %s by %s.\n", args[0], done.Outcome, done.By)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is resolved as %s by %s.\n", args[0], done.Outcome,
+				done.By)
 			return nil
 		},
 	}
@@ -96,9 +107,12 @@ func newResolve() *cobra.Command {
 func newRecover() *cobra.Command {
 	var reason, by string
 	cmd := &cobra.Command{
-		Use: "recover --reason TEXT", Short: "Accept this journal although the relay remembers a newer one",
-		Long: "recover ends journal_rollback: the journal was restored from a backup, lost, or its disk was cloned. It works once the relay has sent\n" +
-			"everything that it still holds. What the lost part said, nobody on this machine can know: the command says what to look up.",
+		Use:   "recover --reason TEXT",
+		Short: "Accept this journal although the relay remembers a newer one",
+		Long: "recover ends journal_rollback: the journal was restored from a backup, lost, or " +
+			"its disk was cloned. It works once the relay has sent\n" +
+			"everything that it still holds. What the lost part said, nobody on this machine " +
+			"can know: the command says what to look up.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd)
@@ -106,10 +120,12 @@ func newRecover() *cobra.Command {
 				return err
 			}
 			if reason == "" {
-				return failed(errors.New("say why: --reason \"the disk was replaced, backup of Monday\""))
+				return failed(
+					errors.New("say why: --reason \"the disk was replaced, backup of Monday\""))
 			}
 			var done agent.Recovered
-			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodPost, "/v1/recover", agent.RecoverRequest{Reason: reason, By: by}, &done); err != nil {
+			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodPost, "/v1/recover",
+				agent.RecoverRequest{Reason: reason, By: by}, &done); err != nil {
 				return failed(err)
 			}
 			printRecovered(cmd.OutOrStdout(), done)
@@ -122,7 +138,8 @@ func newRecover() *cobra.Command {
 }
 
 func printRecovered(w io.Writer, r agent.Recovered) {
-	fmt.Fprintf(w, "Recovered: this journal (%.8s…, fact %d) now stands for the one that the relay remembered (%.8s…, fact %d).\n\n",
+	fmt.Fprintf(w, "Recovered: this journal (%.8s…, fact %d) now stands for the one that the "+
+		"relay remembered (%.8s…, fact %d).\n\n",
 		r.Here.JournalID, r.Here.Seq, r.Lost.JournalID, r.Lost.Seq)
 	since := "the terminal's first day"
 	if !r.HereUntil.IsZero() {

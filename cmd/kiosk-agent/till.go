@@ -39,7 +39,8 @@ func newTill() *cobra.Command {
 	var device, tcp, dialect, script string
 	var baud int
 	cmd := &cobra.Command{
-		Use: "till", Short: "Play a till on an ECR line (simulator)", Long: tillHelp, Args: cobra.NoArgs,
+		Use: "till", Short: "Play a till on an ECR line (simulator)", Long: tillHelp,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if (device == "") == (tcp == "") {
 				return errors.New("till needs one of --serial DEVICE and --tcp HOST:PORT")
@@ -58,9 +59,11 @@ func newTill() *cobra.Command {
 			defer input.Close()
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
-			link, err := serial.New(serial.Config{Till: "simulator", Device: device, Baud: baud}, serial.Options{
-				Log: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-			})
+			link, err := serial.New(serial.Config{Till: "simulator", Device: device, Baud: baud},
+				serial.Options{
+					Log: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(),
+						&slog.HandlerOptions{Level: slog.LevelWarn})),
+				})
 			if err != nil {
 				return failed(err)
 			}
@@ -104,12 +107,14 @@ func readLines(ctx context.Context, in io.Reader) <-chan string {
 	return lines
 }
 
-// run plays until the input ends, quit or ctx. A line that breaks is opened again; what was asked stays asked.
+// run plays until the input ends, quit or ctx. A line that breaks is opened again; what was asked
+// stays asked.
 func (s *simTill) run(ctx context.Context, link *serial.Link, lines <-chan string) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	err := link.Run(ctx, func(ctx context.Context, c serial.Conn) error {
-		fmt.Fprintf(s.out, "Connected to %s, dialect %s. \"help\" lists the commands.\n", c.Name(), s.d.Name())
+		fmt.Fprintf(s.out, "Connected to %s, dialect %s. \"help\" lists the commands.\n", c.Name(),
+			s.d.Name())
 		done, err := s.serve(ctx, c, lines)
 		if done {
 			stop()

@@ -23,8 +23,11 @@ const textWidth = 100
 func newWorklist() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "worklist", Short: "Show what staff must look at: also while the agent runs, or after it has stopped", Args: cobra.NoArgs,
-		Long: "worklist shows each payment, and each notification that belongs to none, that the agent cannot settle by itself, and what to do.\n" +
+		Use:   "worklist",
+		Short: "Show what staff must look at: also while the agent runs, or after it has stopped",
+		Args:  cobra.NoArgs,
+		Long: "worklist shows each payment, and each notification that belongs to none, that " +
+			"the agent cannot settle by itself, and what to do.\n" +
 			"kiosk-agent resolve takes an entry off the list.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withJournal(cmd, func(_ *config.Config, j *offline.Reader) error {
@@ -51,16 +54,19 @@ func newWorklist() *cobra.Command {
 
 // workEntry is one entry as it is printed. ID is what resolve takes.
 type workEntry struct {
-	ID          string         `json:"id"` // a payment's, or #NUMBER
-	Till        string         `json:"till,omitempty"`
-	Reference   string         `json:"reference,omitempty"`
-	MerchantRef string         `json:"merchant_ref,omitempty"`
-	Amount      *int64         `json:"amount,omitempty"` // minor units; absent when it cannot be read
-	Currency    string         `json:"currency,omitempty"`
-	Status      string         `json:"status"` // a payment's; or the gateway's word, as reported; or "parked"
-	Flags       []payment.Flag `json:"flags,omitempty"`
-	At          string         `json:"at"` // when the payment was requested, or the fact was written
-	Tasks       []payment.Task `json:"tasks"`
+	ID          string `json:"id"` // a payment's, or #NUMBER
+	Till        string `json:"till,omitempty"`
+	Reference   string `json:"reference,omitempty"`
+	MerchantRef string `json:"merchant_ref,omitempty"`
+	// minor units; absent when it cannot be read
+	Amount   *int64 `json:"amount,omitempty"`
+	Currency string `json:"currency,omitempty"`
+	// a payment's; or the gateway's word, as reported; or "parked"
+	Status string         `json:"status"`
+	Flags  []payment.Flag `json:"flags,omitempty"`
+	// when the payment was requested, or the fact was written
+	At    string         `json:"at"`
+	Tasks []payment.Task `json:"tasks"`
 
 	at          time.Time
 	money, word string
@@ -70,17 +76,20 @@ func entryOf(item payment.WorkItem) workEntry {
 	e := workEntry{Tasks: item.Tasks}
 	if p := item.Payment; p != nil {
 		e.ID, e.Till, e.Reference, e.MerchantRef = p.ID, p.Till, p.Reference, p.MerchantRef
-		e.Amount, e.Currency, e.Status, e.Flags = &p.Money.Amount, string(p.Money.Currency), string(p.Status), p.Flags
+		e.Amount, e.Currency, e.Status, e.Flags = &p.Money.Amount, string(p.Money.Currency),
+			string(p.Status), p.Flags
 		e.at, e.money, e.word = p.CreatedAt, p.Money.String(), timeline.Outcome(*p)
 	} else {
 		e.ID, e.at = "#"+strconv.FormatInt(item.Entry.Seq, 10), item.Entry.At
 		e.Status, e.word = "parked", "a notification that does not open"
 		if u, ok := item.Entry.Data.(payment.Unmatched); ok {
 			r := u.Record
-			e.MerchantRef, e.Currency, e.Status, e.word = r.MerchantRef, r.Currency, r.Status, r.Status+", of no payment here"
+			e.MerchantRef, e.Currency, e.Status, e.word = r.MerchantRef, r.Currency, r.Status,
+				r.Status+", of no payment here"
 			e.money = "an amount that cannot be read"
 			if r.Amount != payment.UnreadableAmount {
-				e.Amount, e.money = &r.Amount, payment.Money{Amount: r.Amount, Currency: payment.Currency(r.Currency)}.String()
+				e.Amount, e.money = &r.Amount,
+					payment.Money{Amount: r.Amount, Currency: payment.Currency(r.Currency)}.String()
 			}
 		}
 	}
@@ -101,7 +110,8 @@ func printWork(w io.Writer, todo []workEntry, now time.Time) error {
 		}
 		fmt.Fprintf(w, "%s  (%s)\n", strings.Join(append(head, e.word), "  "), age(now.Sub(e.at)))
 		if e.Till != "" {
-			fmt.Fprintf(w, "  till %s, reference %s, merchantRef %s\n", e.Till, e.Reference, e.MerchantRef)
+			fmt.Fprintf(w, "  till %s, reference %s, merchantRef %s\n", e.Till, e.Reference,
+				e.MerchantRef)
 		} else if e.MerchantRef != "" {
 			fmt.Fprintf(w, "  merchantRef %s\n", e.MerchantRef)
 		}
@@ -110,7 +120,8 @@ func printWork(w io.Writer, todo []workEntry, now time.Time) error {
 		}
 		fmt.Fprintln(w)
 	}
-	_, err := fmt.Fprintf(w, "%d to do. When one is settled: kiosk-agent resolve ID approved|not-paid --reason TEXT (for a number: resolve '#12' …)\n", len(todo))
+	_, err := fmt.Fprintf(w, "%d to do. When one is settled: kiosk-agent resolve ID "+
+		"approved|not-paid --reason TEXT (for a number: resolve '#12' …)\n", len(todo))
 	return err
 }
 

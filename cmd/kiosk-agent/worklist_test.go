@@ -14,20 +14,27 @@ import (
 
 func TestPrintWork(t *testing.T) {
 	at := time.Date(2026, 11, 20, 13, 0, 0, 0, time.UTC)
-	task := func(code, text string) []payment.Task { return []payment.Task{{Code: code, Text: text}} }
-	record := payment.Record{MerchantRef: "K001-1", Status: payment.RecordSuccess, Amount: 1023, Currency: "SGD"}
+	task := func(code, text string) []payment.Task {
+		return []payment.Task{{Code: code, Text: text}}
+	}
+	record := payment.Record{MerchantRef: "K001-1", Status: payment.RecordSuccess, Amount: 1023,
+		Currency: "SGD"}
 	strange := record
 	strange.Amount, strange.AmountText = payment.UnreadableAmount, "ten"
 	long := strings.Repeat("word ", 40)
 	var got bytes.Buffer
 	err := printWork(&got, []workEntry{
 		entryOf(payment.WorkItem{Payment: &payment.Payment{
-			ID: "P1", Till: "till-1", Reference: "R1", MerchantRef: "K001-P1", Money: payment.Money{Amount: 500, Currency: payment.SGD},
+			ID: "P1", Till: "till-1", Reference: "R1", MerchantRef: "K001-P1",
+			Money:  payment.Money{Amount: 500, Currency: payment.SGD},
 			Status: payment.StatusApproved, Flags: []payment.Flag{payment.FlagLate}, CreatedAt: at,
 		}, Tasks: append(task("late", long), task("owed", "short")...)}),
-		entryOf(payment.WorkItem{Entry: &payment.Fact{Seq: 7, At: at.Add(-72 * time.Hour), Data: payment.Unmatched{Record: record}}, Tasks: task("unmatched", "x")}),
-		entryOf(payment.WorkItem{Entry: &payment.Fact{Seq: 8, At: at.Add(59 * time.Minute), Data: payment.Unmatched{Record: strange}}, Tasks: task("unmatched", "x")}),
-		entryOf(payment.WorkItem{Entry: &payment.Fact{Seq: 9, At: at.Add(2 * time.Hour), Data: payment.Parked{}}, Tasks: task("parked", "x")}),
+		entryOf(payment.WorkItem{Entry: &payment.Fact{Seq: 7, At: at.Add(-72 * time.Hour),
+			Data: payment.Unmatched{Record: record}}, Tasks: task("unmatched", "x")}),
+		entryOf(payment.WorkItem{Entry: &payment.Fact{Seq: 8, At: at.Add(59 * time.Minute),
+			Data: payment.Unmatched{Record: strange}}, Tasks: task("unmatched", "x")}),
+		entryOf(payment.WorkItem{Entry: &payment.Fact{Seq: 9, At: at.Add(2 * time.Hour),
+			Data: payment.Parked{}}, Tasks: task("parked", "x")}),
 	}, at.Add(90*time.Minute))
 	if err != nil {
 		t.Fatal(err)
@@ -39,20 +46,27 @@ func TestPrintWork(t *testing.T) {
 		"    " + strings.TrimSpace(strings.Repeat("word ", 19)) + "\n" +
 		"    word word word\n" +
 		"  - owed: short\n\n" +
-		"#7  SGD 10.23  SUCCESS, of no payment here  (3 days ago)\n  merchantRef K001-1\n  - unmatched: x\n\n" +
-		"#8  an amount that cannot be read  SUCCESS, of no payment here  (31 min ago)\n  merchantRef K001-1\n  - unmatched: x\n\n" +
-		"#9  a notification that does not open  (in the future: check the clock)\n  - parked: x\n\n" +
-		"4 to do. When one is settled: kiosk-agent resolve ID approved|not-paid --reason TEXT (for a number: resolve '#12' …)\n"
+		"#7  SGD 10.23  SUCCESS, of no payment here  (3 days ago)\n  merchantRef K001-1\n  - " +
+		"unmatched: x\n\n" +
+		"#8  an amount that cannot be read  SUCCESS, of no payment here  (31 min ago)\n  " +
+		"merchantRef K001-1\n  - unmatched: x\n\n" +
+		"#9  a notification that does not open  (in the future: check the clock)\n  - parked: " +
+		"x\n\n" +
+		"4 to do. When one is settled: kiosk-agent resolve ID approved|not-paid --reason TEXT " +
+		"(for a number: resolve '#12' …)\n"
 	if d := cmp.Diff(want, got.String()); d != "" {
 		t.Error(d)
 	}
 }
 
-// TestWrapKeepsEveryWord: whatever the text, no word is lost and no line that can be broken is too long.
+// TestWrapKeepsEveryWord: whatever the text, no word is lost and no line that can be broken is too
+// long.
 func TestWrapKeepsEveryWord(t *testing.T) {
-	for _, text := range []string{"", "ä", strings.Repeat("ä", 150), strings.Repeat("ää ", 99), "a " + strings.Repeat("b", 120) + " c", strings.Repeat("12345 ", 60)} {
+	for _, text := range []string{"", "ä", strings.Repeat("ä", 150), strings.Repeat("ää ", 99),
+		"a " + strings.Repeat("b", 120) + " c", strings.Repeat("12345 ", 60)} {
 		got := wrap("  - x: ", "    ", text)
-		if d := cmp.Diff(strings.Fields("- x: "+text), strings.Fields(got)); d != "" && text != strings.Repeat("ä", 150) {
+		if d := cmp.Diff(strings.Fields("- x: "+text), strings.Fields(got)); d != "" &&
+			text != strings.Repeat("ä", 150) {
 			t.Error(d)
 		}
 		for line := range strings.Lines(got) {

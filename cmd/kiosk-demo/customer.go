@@ -34,7 +34,8 @@ func currency(gateway string) payment.Currency {
 // phone says what to do in the customer's place.
 func phone(gateway string) string {
 	if gateway == "axs-qr" {
-		return "touch a wallet on the display; then open the payment on the page of the simulated AXS, and pay it there: no real wallet can"
+		return "touch a wallet on the display; then open the payment on the page of the " +
+			"simulated AXS, and pay it there: no real wallet can"
 	}
 	return "scan the code, or open the link that is printed below it"
 }
@@ -46,7 +47,8 @@ func (s *sale) customer(gateway string) func(ctx context.Context, code string) e
 		return s.wallet
 	case demo.SingaPay:
 		return func(ctx context.Context, link string) error {
-			return s.browse(ctx, link, link+"/act", url.Values{"action": {"pay"}, "method": {"QRIS"}}, "QRIS")
+			return s.browse(ctx, link, link+"/act",
+				url.Values{"action": {"pay"}, "method": {"QRIS"}}, "QRIS")
 		}
 	default:
 		return s.phone
@@ -89,7 +91,8 @@ func (s *sale) wallet(ctx context.Context, code string) error {
 	if err != nil {
 		return err
 	}
-	s.note("phone", "scanned the code for %s", payment.Money{Amount: paid.Amount, Currency: payment.SGD})
+	s.note("phone", "scanned the code for %s",
+		payment.Money{Amount: paid.Amount, Currency: payment.SGD})
 	if _, err := s.h.Sandbox.Act(paid.MerchantRef, sandbox.Action{Do: sandbox.Pay}); err != nil {
 		return err
 	}
@@ -121,7 +124,8 @@ func fetch(ctx context.Context, client *http.Client, method, target string, form
 func (s *sale) noteWebhooks() {
 	add := func(who string, at time.Time, state sandbox.HookState, answer int) {
 		if !at.IsZero() {
-			s.moments = append(s.moments, moment{at, who, fmt.Sprintf("webhook %s, the relay answered %d", state, answer)})
+			s.moments = append(s.moments, moment{at, who,
+				fmt.Sprintf("webhook %s, the relay answered %d", state, answer)})
 		}
 	}
 	if s.h.SingaPay != nil {

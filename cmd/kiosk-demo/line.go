@@ -41,7 +41,8 @@ func newCable() (*cable, error) {
 	return c, nil
 }
 
-// carry copies until the cable is closed. A master whose other end nobody holds open reads EIO: then it waits.
+// carry copies until the cable is closed. A master whose other end nobody holds open reads EIO:
+// then it waits.
 func carry(to, from *os.File) {
 	b := make([]byte, 512)
 	for {

@@ -1,4 +1,5 @@
-// Kiosk-demo runs agent, relay and a simulated gateway in one process, for trying it: with --once it plays one sale by itself.
+// Kiosk-demo runs agent, relay and a simulated gateway in one process, for trying it: with --once
+// it plays one sale by itself.
 package main
 
 import (
@@ -38,7 +39,8 @@ func main() {
 	}
 }
 
-// gateways are the values of --gateway: AXS's checkout link, its codes for one wallet, and SingaPay's payment link.
+// gateways are the values of --gateway: AXS's checkout link, its codes for one wallet, and
+// SingaPay's payment link.
 var gateways = [...]string{"axs", "axs-qr", demo.SingaPay}
 
 type options struct {
@@ -59,17 +61,22 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
 	fs := flag.NewFlagSet("kiosk-demo", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.BoolVar(&o.once, "once", false, "play one sale, print its timeline and stop; exit 0 only if the till heard approved and acknowledged it")
-	fs.StringVar(&o.dir, "dir", "", "directory for keys, journal and relay store (default: a new one, removed at the end)")
+	fs.BoolVar(&o.once, "once", false, "play one sale, print its timeline and stop; exit 0 "+
+		"only if the till heard approved and acknowledged it")
+	fs.StringVar(&o.dir, "dir", "",
+		"directory for keys, journal and relay store (default: a new one, removed at the end)")
 	fs.BoolVar(&o.verbose, "verbose", false, "print the programs' logs")
 	fs.StringVar(&o.till, "till", "127.0.0.1:7654", "address of the till API")
 	fs.StringVar(&o.display, "display", "127.0.0.1:7655", "address of the customer display")
 	fs.StringVar(&o.metrics, "metrics", "127.0.0.1:7656", "address of metrics and health")
 	fs.StringVar(&o.page, "page", "127.0.0.1:7657", "address of the till page")
 	fs.StringVar(&o.sandbox, "sandbox", "127.0.0.1:7658", "address of the simulated gateway")
-	fs.StringVar(&o.amount, "amount", "", "amount of the sale that --once plays (default: 10.23, in rupiah 15000)")
-	fs.StringVar(&o.chrome, "chromium", "", "browser that --once uses as the display (default: the one on PATH; \"none\": a small display client)")
-	fs.StringVar(&o.gateway, "gateway", gateways[0], "what the customer scans: "+strings.Join(gateways[:], ", "))
+	fs.StringVar(&o.amount, "amount", "",
+		"amount of the sale that --once plays (default: 10.23, in rupiah 15000)")
+	fs.StringVar(&o.chrome, "chromium", "", "browser that --once uses as the display (default: "+
+		"the one on PATH; \"none\": a small display client)")
+	fs.StringVar(&o.gateway, "gateway", gateways[0],
+		"what the customer scans: "+strings.Join(gateways[:], ", "))
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -77,7 +84,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
 	if !slices.Contains(gateways[:], o.gateway) {
-		return o, fmt.Errorf("there is no gateway %.40q: use one of %s", o.gateway, strings.Join(gateways[:], ", "))
+		return o, fmt.Errorf("there is no gateway %.40q: use one of %s", o.gateway,
+			strings.Join(gateways[:], ", "))
 	}
 	if o.amount == "" {
 		o.amount = "10.23"
@@ -111,8 +119,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		log = slog.New(slog.NewTextHandler(stderr, nil))
 	}
 	options := demo.Options{
-		Dir: o.dir, Log: log, Version: cmp.Or(version, "demo"), TillListen: o.till, DisplayListen: o.display, MetricsListen: o.metrics,
-		SandboxListen: o.sandbox, MerchantName: "Kopi & Toast", Origins: []string{"http://" + o.page}, Query: true,
+		Dir: o.dir, Log: log, Version: cmp.Or(version, "demo"), TillListen: o.till,
+		DisplayListen: o.display, MetricsListen: o.metrics,
+		SandboxListen: o.sandbox, MerchantName: "Kopi & Toast",
+		Origins: []string{"http://" + o.page}, Query: true,
 	}
 	switch o.gateway {
 	case "axs-qr":
@@ -133,7 +143,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	h, err := demo.Open(ctx, options)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%w (does another demo run? stop it, or choose other addresses: --sandbox, --till, --display, --metrics and --page)", err)
+		return fmt.Errorf("%w (does another demo run? stop it, or choose other addresses: "+
+			"--sandbox, --till, --display, --metrics and --page)", err)
 	}
 	if err != nil {
 		return err
@@ -156,9 +167,10 @@ func serve(ctx context.Context, h *demo.House, o options, line *cable, out io.Wr
 		stop()
 		return errors.Join(err, <-done)
 	}
-	srv := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: demo.Guarded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.ServeContent(w, r, "till.html", time.Time{}, examples.TillPage())
-	}))}
+	srv := &http.Server{ReadHeaderTimeout: 5 * time.Second,
+		Handler: demo.Guarded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.ServeContent(w, r, "till.html", time.Time{}, examples.TillPage())
+		}))}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
 
@@ -176,7 +188,8 @@ Open 1 first (a sale needs a display), then 2, and start a sale. The commands wo
   bin/kiosk-agent till --serial %s      (a till on an ECR line: "status", "qr %s", "last")
 Ctrl-C stops the demo.
 
-`, title(o.gateway), h.Agent.DisplayLogin(), o.page, h.Agent.TillURL(), string(h.TillToken.Reveal()), phone(o.gateway), title(o.gateway), h.SandboxURL,
+`, title(o.gateway), h.Agent.DisplayLogin(), o.page, h.Agent.TillURL(),
+		string(h.TillToken.Reveal()), phone(o.gateway), title(o.gateway), h.SandboxURL,
 		h.Agent.MetricsURL(), h.ConfigPath, o.amount, line.Till, o.amount)
 
 	news := make(chan payment.Payment, 64)
@@ -206,7 +219,8 @@ func ignoreClosed(err error) error {
 
 // announce prints a payment's news, and its code once.
 func announce(out io.Writer, p payment.Payment, simulated string, shown map[string]bool) {
-	fmt.Fprintf(out, "%s  %s  %s  reference %s: %s\n", time.Now().Format(time.TimeOnly), p.Till, p.Money, p.Reference, p.Status)
+	fmt.Fprintf(out, "%s  %s  %s  reference %s: %s\n", time.Now().Format(time.TimeOnly), p.Till,
+		p.Money, p.Reference, p.Status)
 	if p.QRPayload == "" || shown[p.ID] {
 		return
 	}
@@ -215,7 +229,8 @@ func announce(out io.Writer, p payment.Payment, simulated string, shown map[stri
 		fmt.Fprintln(out, code.Terminal())
 	}
 	if p.Mode == "qr" && p.Wallet != "" {
-		fmt.Fprintf(out, "A %s code of the simulated AXS, which no real wallet can pay: open the payment on %s/ and pay it there.\n%s\n\n", p.Wallet, simulated, p.QRPayload)
+		fmt.Fprintf(out, "A %s code of the simulated AXS, which no real wallet can pay: open "+
+			"the payment on %s/ and pay it there.\n%s\n\n", p.Wallet, simulated, p.QRPayload)
 		return
 	}
 	fmt.Fprintf(out, "The link in the code, for a browser on this machine:\n%s\n\n", p.QRPayload)

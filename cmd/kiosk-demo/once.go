@@ -44,7 +44,8 @@ func (s *sale) note(who, format string, args ...any) {
 	s.moments = append(s.moments, moment{time.Now(), who, fmt.Sprintf(format, args...)})
 }
 
-// playOnce plays one sale through the real parts: till, agent, display, simulated phone and gateway, relay, and back.
+// playOnce plays one sale through the real parts: till, agent, display, simulated phone and
+// gateway, relay, and back.
 func playOnce(parent context.Context, h *demo.House, o options, out io.Writer) error {
 	ctx, stop := context.WithTimeout(parent, onceWithin)
 	defer stop()
@@ -62,8 +63,10 @@ func playOnce(parent context.Context, h *demo.House, o options, out io.Writer) e
 	return errors.Join(err, <-done)
 }
 
-// startDisplay opens the customer display in headless Chromium where there is one, and says which display it is.
-func startDisplay(ctx context.Context, h *demo.House, o options, out io.Writer) (stop func() error, err error) {
+// startDisplay opens the customer display in headless Chromium where there is one, and says which
+// display it is.
+func startDisplay(ctx context.Context, h *demo.House, o options, out io.Writer) (stop func() error,
+	err error) {
 	browser := o.chrome
 	for _, name := range browsers {
 		if browser != "" {
@@ -80,7 +83,8 @@ func startDisplay(ctx context.Context, h *demo.House, o options, out io.Writer) 
 		displayCtx, cancel := context.WithCancel(ctx)
 		ended := make(chan error, 1)
 		go func() {
-			ended <- displayclient.Run(displayCtx, h.Agent.DisplayURL(), h.Agent.DisplayToken(), displayclient.Options{})
+			ended <- displayclient.Run(displayCtx, h.Agent.DisplayURL(), h.Agent.DisplayToken(),
+				displayclient.Options{})
 		}()
 		return func() error { cancel(); return <-ended }, nil
 	}
@@ -90,8 +94,10 @@ func startDisplay(ctx context.Context, h *demo.House, o options, out io.Writer) 
 		return nil, err
 	}
 	args := []string{
-		"--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-		"--disable-sync", "--hide-scrollbars", "--window-size=1080,1920", "--remote-debugging-port=0", "--user-data-dir=" + profile,
+		"--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run",
+		"--disable-background-networking", "--disable-component-update",
+		"--disable-sync", "--hide-scrollbars", "--window-size=1080,1920",
+		"--remote-debugging-port=0", "--user-data-dir=" + profile,
 	}
 	if os.Geteuid() == 0 {
 		args = append(args, "--no-sandbox") // Chromium's sandbox refuses root
@@ -134,7 +140,8 @@ func (s *sale) play(ctx context.Context, o options) error {
 	}
 	s.note("till", "payment.start: %s, reference DEMO-1", money)
 	var pay device.Payment
-	if err := till.Call(ctx, "payment.start", map[string]any{"reference": "DEMO-1", "amount": money.Amount}, &pay); err != nil {
+	if err := till.Call(ctx, "payment.start",
+		map[string]any{"reference": "DEMO-1", "amount": money.Amount}, &pay); err != nil {
 		return err
 	}
 	s.note("till", "has the payment %s: %s", pay.ID, pay.Status)
@@ -162,14 +169,16 @@ func (s *sale) play(ctx context.Context, o options) error {
 		proof = proof[1:]
 	}
 	s.note("till", "heard %s (%s)", pay.Status, strings.Join(proof, ", "))
-	if err := till.Call(ctx, "payment.acknowledge", map[string]any{"id": pay.ID, "revision": pay.Revision}, nil); err != nil {
+	if err := till.Call(ctx, "payment.acknowledge",
+		map[string]any{"id": pay.ID, "revision": pay.Revision}, nil); err != nil {
 		return err
 	}
 	s.note("till", "stored it and acknowledged revision %d", pay.Revision)
 	return s.conclude(pay)
 }
 
-// waitReady waits until the terminal takes sales: the relay path is proved and the display shows idle.
+// waitReady waits until the terminal takes sales: the relay path is proved and the display shows
+// idle.
 func waitReady(ctx context.Context, till *tillclient.Client, out io.Writer) error {
 	fmt.Fprint(out, "Waiting until the terminal is ready")
 	tick := time.NewTicker(200 * time.Millisecond)
@@ -204,7 +213,10 @@ func (s *sale) waitShown(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(facts, func(f payment.Fact) bool { return f.Kind() == payment.KindShown }) {
+		if slices.ContainsFunc(facts, func(
+			f payment.Fact) bool {
+			return f.Kind() == payment.KindShown
+		}) {
 			return nil
 		}
 		select {
@@ -222,14 +234,17 @@ func (s *sale) conclude(pay device.Payment) error {
 		return err
 	}
 	for _, f := range facts {
-		s.moments = append(s.moments, moment{f.At, "journal", strings.TrimSpace(string(f.Kind()) + "  " + timeline.Describe(f.Data))})
+		s.moments = append(s.moments, moment{f.At, "journal",
+			strings.TrimSpace(string(f.Kind()) + "  " + timeline.Describe(f.Data))})
 	}
 	s.noteWebhooks()
 	slices.SortStableFunc(s.moments, func(a, b moment) int { return a.at.Compare(b.at) })
-	fmt.Fprintf(s.out, "\nTimeline of payment %s, %s %s\n\n", pay.ID, pay.Currency, payment.Money{Amount: pay.Amount, Currency: pay.Currency}.Decimal())
+	fmt.Fprintf(s.out, "\nTimeline of payment %s, %s %s\n\n", pay.ID, pay.Currency,
+		payment.Money{Amount: pay.Amount, Currency: pay.Currency}.Decimal())
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	for _, m := range s.moments {
-		fmt.Fprintf(w, "  %s\t%+5d ms\t%s\t%s\n", m.at.Local().Format("15:04:05.000"), m.at.Sub(s.moments[0].at).Milliseconds(), m.who, m.what)
+		fmt.Fprintf(w, "  %s\t%+5d ms\t%s\t%s\n", m.at.Local().Format("15:04:05.000"),
+			m.at.Sub(s.moments[0].at).Milliseconds(), m.who, m.what)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -17,7 +17,8 @@ import (
 	"kiosk-agent/internal/webaddr"
 )
 
-// config is the file's content. Each key's meaning, unit and default is in the reference file, config.toml.
+// config is the file's content. Each key's meaning, unit and default is in the reference file,
+// config.toml.
 type config struct {
 	PublicURL string       `toml:"public_url"`
 	Public    publicConfig `toml:"public"`
@@ -70,9 +71,11 @@ type logConfig struct {
 func defaultConfig() config {
 	return config{
 		Public: publicConfig{Listen: "127.0.0.1:9090"},
-		Admin:  adminConfig{Listen: "127.0.0.1:9091", Token: "file:/var/lib/kiosk-relay/admin.token"},
+		Admin: adminConfig{Listen: "127.0.0.1:9091",
+			Token: "file:/var/lib/kiosk-relay/admin.token"},
 		Store: storeConfig{
-			Dir: "/var/lib/kiosk-relay/store", MaxBytes: 4 << 30, Retention: duration(168 * time.Hour),
+			Dir: "/var/lib/kiosk-relay/store", MaxBytes: 4 << 30,
+			Retention:     duration(168 * time.Hour),
 			QuotaPerRoute: 20_000, MinFree: 64 << 20, Replicas: 1,
 		},
 		Hook:   hookConfig{Rate: 20, Burst: 100},
@@ -81,11 +84,13 @@ func defaultConfig() config {
 	}
 }
 
-// loadConfig reads and checks the file. Its errors name the file, and the line where there is one, and say what to do.
+// loadConfig reads and checks the file. Its errors name the file, and the line where there is one,
+// and say what to do.
 func loadConfig(path string) (config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return config{}, fmt.Errorf("%s: cannot be read: %w (name another file with --config)", path, err)
+		return config{}, fmt.Errorf("%s: cannot be read: %w (name another file with --config)",
+			path, err)
 	}
 	cfg := defaultConfig()
 	dec := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
@@ -104,7 +109,8 @@ func explain(path string, err error) error {
 		var lines []error
 		for _, e := range strict.Errors {
 			line, _ := e.Position()
-			lines = append(lines, fmt.Errorf("%s:%d: %s: unknown key: check its spelling and the section that it stands in",
+			lines = append(lines, fmt.Errorf(
+				"%s:%d: %s: unknown key: check its spelling and the section that it stands in",
 				path, line, strings.Join(e.Key(), ".")))
 		}
 		return errors.Join(lines...)
@@ -124,23 +130,38 @@ func (c config) fault() (key, hint string) {
 		bad  bool
 		hint string
 	}{
-		{"public_url", !goodPublicURL(c), "write https://HOST[/PREFIX], as gateways reach it; http:// is for a loopback host, and \"\" only with a loopback listener"},
-		{"public.listen", !goodAddress(c.Public.Listen), "write ADDRESS:PORT, for example 127.0.0.1:9090"},
-		{"public.tls_cert", (c.Public.TLSCert == "") != (c.Public.TLSKey == ""), "set both tls_cert and tls_key, or neither"},
-		{"admin.listen", !goodAddress(c.Admin.Listen), "write ADDRESS:PORT, for example 127.0.0.1:9091"},
-		{"admin.token", !strings.HasPrefix(c.Admin.Token, "file:") && !strings.HasPrefix(c.Admin.Token, "credential:"), "name a file (file:PATH, made at the first start) or credential:NAME, never the token itself"},
-		{"store.dir", c.Store.URL == "" && !filepath.IsAbs(c.Store.Dir), "write an absolute path, or set store.url"},
-		{"store.url", c.Store.URL != "" && !goodStoreURL(c.Store.URL), "write nats://HOST:PORT or tls://HOST:PORT, without a password: that belongs into store.credentials"},
+		{"public_url", !goodPublicURL(c), "write https://HOST[/PREFIX], as gateways reach it; " +
+			"http:// is for a loopback host, and \"\" only with a loopback listener"},
+		{"public.listen", !goodAddress(c.Public.Listen),
+			"write ADDRESS:PORT, for example 127.0.0.1:9090"},
+		{"public.tls_cert", (c.Public.TLSCert == "") != (c.Public.TLSKey == ""),
+			"set both tls_cert and tls_key, or neither"},
+		{"admin.listen", !goodAddress(c.Admin.Listen),
+			"write ADDRESS:PORT, for example 127.0.0.1:9091"},
+		{"admin.token", !strings.HasPrefix(c.Admin.Token, "file:") &&
+			!strings.HasPrefix(c.Admin.Token, "credential:"),
+			"name a file (file:PATH, made at the first start) or credential:NAME, never the " +
+				"token itself"},
+		{"store.dir", c.Store.URL == "" && !filepath.IsAbs(c.Store.Dir),
+			"write an absolute path, or set store.url"},
+		{"store.url", c.Store.URL != "" && !goodStoreURL(c.Store.URL), "write nats://HOST:PORT " +
+			"or tls://HOST:PORT, without a password: that belongs into store.credentials"},
 		{"store.max_bytes", c.Store.MaxBytes < 1<<20, "at least \"1MiB\""},
 		{"store.retention", time.Duration(c.Store.Retention) < time.Hour, "at least \"1h\""},
-		{"store.quota_per_route", c.Store.QuotaPerRoute < 100, "at least 100: canaries of five minutes count too"},
-		{"store.min_free", c.Store.MinFree < 1<<20, "at least \"1MiB\": a write that fails for want of space breaks the store until a restart"},
-		{"store.replicas", c.Store.Replicas < 1 || c.Store.Replicas > 5 || c.Store.URL == "" && c.Store.Replicas != 1, "1 for the embedded store, at most 5 for a cluster"},
+		{"store.quota_per_route", c.Store.QuotaPerRoute < 100,
+			"at least 100: canaries of five minutes count too"},
+		{"store.min_free", c.Store.MinFree < 1<<20, "at least \"1MiB\": a write that fails for " +
+			"want of space breaks the store until a restart"},
+		{"store.replicas", c.Store.Replicas < 1 || c.Store.Replicas > 5 || c.Store.URL == "" &&
+			c.Store.Replicas != 1, "1 for the embedded store, at most 5 for a cluster"},
 		{"hook.rate", c.Hook.Rate <= 0, "requests per second and route, above 0"},
 		{"hook.burst", c.Hook.Burst < 1, "at least 1"},
 		{"stream.in_flight", c.Stream.InFlight < 1 || c.Stream.InFlight > 200, "between 1 and 200"},
-		{"stream.ping", time.Duration(c.Stream.Ping) < time.Second || time.Duration(c.Stream.Ping) > 15*time.Second, "between \"1s\" and \"15s\": agents take a connection for dead after 45 s of silence"},
-		{"log.level", !oneOf(c.Log.Level, "debug", "info", "warn", "error"), "debug, info, warn or error"},
+		{"stream.ping", time.Duration(c.Stream.Ping) < time.Second ||
+			time.Duration(c.Stream.Ping) > 15*time.Second,
+			"between \"1s\" and \"15s\": agents take a connection for dead after 45 s of silence"},
+		{"log.level", !oneOf(c.Log.Level, "debug", "info", "warn", "error"),
+			"debug, info, warn or error"},
 		{"log.format", !oneOf(c.Log.Format, "text", "json"), "text or json"},
 	} {
 		if rule.bad {
@@ -185,7 +206,8 @@ func oneOf(s string, all ...string) bool {
 	return false
 }
 
-// lineOf finds where a key stands, for messages: its section's line when the key itself is not written, 1 when neither is.
+// lineOf finds where a key stands, for messages: its section's line when the key itself is not
+// written, 1 when neither is.
 func lineOf(data []byte, key string) int {
 	section, name := "", key
 	if i := strings.LastIndexByte(key, '.'); i >= 0 {
@@ -225,7 +247,8 @@ type size int64
 
 func (s *size) UnmarshalText(b []byte) error {
 	text, factor := string(b), int64(1)
-	for suffix, f := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40} {
+	for suffix, f := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
+		"TiB": 1 << 40} {
 		if rest, ok := strings.CutSuffix(text, suffix); ok {
 			text, factor = strings.TrimSpace(rest), f
 			break

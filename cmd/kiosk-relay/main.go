@@ -1,6 +1,7 @@
-// Command kiosk-relay is the relay server's program: it reads flags, the configuration file and signals, wires
-// kiosk-agent/relay/relayd, and talks to a running relay's admin API. It decides nothing else. It is one process for one
-// caller; what survives a crash is what relayd has stored. Exit codes: 0 done, 1 failed, 2 usage.
+// Command kiosk-relay is the relay server's program: it reads flags, the configuration file and
+// signals, wires kiosk-agent/relay/relayd, and talks to a running relay's admin API. It decides
+// nothing else. It is one process for one caller; what survives a crash is what relayd has stored.
+// Exit codes: 0 done, 1 failed, 2 usage.
 package main
 
 import (
@@ -71,7 +72,8 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return errors.New("a command is missing") },
 	}
-	config := root.PersistentFlags().String("config", "/etc/kiosk-relay/config.toml", "configuration `FILE`")
+	config := root.PersistentFlags().String("config", "/etc/kiosk-relay/config.toml",
+		"configuration `FILE`")
 	root.AddCommand(
 		serveCommand(config, stderr),
 		checkCommand(config, stdout, stderr),
@@ -96,22 +98,28 @@ func manCommand(stdout io.Writer) *cobra.Command {
 		Use: "man", Short: "Print the manual page", Args: cobra.NoArgs, Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.Root().InitDefaultCompletionCmd()
-			_, err := fmt.Fprint(stdout, manual.Page(cmd.Root(), time.Unix(epoch, 0), "kiosk-relay "+programVersion(),
-				manual.Section{Title: "Exit status", Items: [][2]string{{"0", "done"}, {"1", "failed"}, {"2", "called wrongly"}}},
+			_, err := fmt.Fprint(stdout, manual.Page(cmd.Root(), time.Unix(epoch, 0),
+				"kiosk-relay "+programVersion(),
+				manual.Section{Title: "Exit status",
+					Items: [][2]string{{"0", "done"}, {"1", "failed"}, {"2", "called wrongly"}}},
 				manual.Section{Title: "Files", Items: [][2]string{
-					{"/etc/kiosk-relay/config.toml", "the configuration; each key is explained in it"},
-					{"/var/lib/kiosk-relay/store", "the store: the hooks that are held, and the terminals"},
+					{"/etc/kiosk-relay/config.toml",
+						"the configuration; each key is explained in it"},
+					{"/var/lib/kiosk-relay/store",
+						"the store: the hooks that are held, and the terminals"},
 				}}))
 			return err
 		},
 	}
-	cmd.Flags().Int64Var(&epoch, "date", time.Now().Unix(), "the page's date, in seconds since 1970")
+	cmd.Flags().Int64Var(&epoch, "date", time.Now().Unix(),
+		"the page's date, in seconds since 1970")
 	return cmd
 }
 
 func checkCommand(config *string, stdout, stderr io.Writer) *cobra.Command {
 	return &cobra.Command{
-		Use: "check-config", Short: "Check the configuration file without starting", Args: cobra.NoArgs,
+		Use: "check-config", Short: "Check the configuration file without starting",
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if _, err := loadConfig(*config); err != nil {
 				fmt.Fprintln(stderr, err)

@@ -44,7 +44,8 @@ func TestReferenceConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`toml:"([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+		for _, m := range regexp.MustCompile(`toml:"([a-z_]+)"`).FindAllStringSubmatch(
+			string(source), -1) {
 			if !regexp.MustCompile(`(?m)^(\[` + m[1] + `\]|` + m[1] + ` = )`).Match(text) {
 				t.Errorf("config.toml misses %s", m[1])
 			}
@@ -59,7 +60,8 @@ func TestCheckConfig(t *testing.T) {
 	}{
 		{"empty: everything on loopback", "", ""},
 		{"public", "public_url = \"https://r.example\"\n[public]\nlisten = \"0.0.0.0:443\"", ""},
-		{"unknown key", "public_url = \"https://r.example\"\n[store]\nmax_byte = \"1GiB\"", ":3: store.max_byte: unknown key"},
+		{"unknown key", "public_url = \"https://r.example\"\n[store]\nmax_byte = \"1GiB\"",
+			":3: store.max_byte: unknown key"},
 		{"unknown section", "[tune]\nx = 1", ":1: tune"},
 		{"wrong type", "[hook]\nburst = \"many\"", ":2: hook.burst"},
 		{"not TOML", "public_url = ", ":1:"},
@@ -70,7 +72,8 @@ func TestCheckConfig(t *testing.T) {
 		{"bad size", "[store]\n\nmax_bytes = \"4 gigs\"", ":3: store.max_bytes"},
 		{"a number for a size", "[store]\nmax_bytes = \"2097152\"", ""},
 		{"token itself", "[admin]\ntoken = \"admin-canary\"", ":2: admin.token: name a file"},
-		{"password in the store's url", "[store]\nurl = \"nats://u:store-canary@h:4222\"", ":2: store.url"},
+		{"password in the store's url", "[store]\nurl = \"nats://u:store-canary@h:4222\"",
+			":2: store.url"},
 		{"half a certificate", "[public]\ntls_key = \"k.pem\"", ":1: public.tls_cert: set both"},
 		{"ping too rare", "[stream]\nping = \"1m\"", ":2: stream.ping"},
 		{"replicas without a cluster", "[store]\nreplicas = 3", ":2: store.replicas"},
@@ -120,7 +123,8 @@ func TestUsageAndFailures(t *testing.T) {
 	} {
 		code, stdout, stderr := runMain(t, strings.Fields(tc.args)...)
 		if code != tc.code || !strings.Contains(stdout+stderr, tc.want) {
-			t.Errorf("%q: code %d, want %d and %q in:\n%s%s", tc.args, code, tc.code, tc.want, stdout, stderr)
+			t.Errorf("%q: code %d, want %d and %q in:\n%s%s", tc.args, code, tc.code, tc.want,
+				stdout, stderr)
 		}
 	}
 }
@@ -129,18 +133,23 @@ func TestTerminalCommands(t *testing.T) {
 	dir := t.TempDir()
 	config := writeConfig(t, dir)
 	p := serve(t, config)
-	if info, err := os.Stat(filepath.Join(dir, "admin.token")); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(filepath.Join(dir, "admin.token")); err != nil ||
+		info.Mode().Perm() != 0o600 {
 		t.Errorf("admin token file: %v, %v", info, err)
 	}
 	mustRun(t, "merchant", "add", "M1", "--config", config)
 	var first, second relayd.TerminalSecrets
-	if err := json.Unmarshal(mustRun(t, "terminal", "add", "K 1/ü", "--merchant", "M1", "--json", "--config", config), &first); err != nil {
+	if err := json.Unmarshal(mustRun(t, "terminal", "add", "K 1/ü", "--merchant", "M1", "--json",
+		"--config", config), &first); err != nil {
 		t.Fatal(err)
 	}
-	if first.ID != "K 1/ü" || len(first.Token) != 43 || !regexp.MustCompile(`^http://127\.0\.0\.1:\d+/hook/[A-Za-z0-9_-]{22}$`).MatchString(first.HookURL) {
+	if first.ID != "K 1/ü" || len(first.Token) != 43 ||
+		!regexp.MustCompile(`^http://127\.0\.0\.1:\d+/hook/[A-Za-z0-9_-]{22}$`).MatchString(
+			first.HookURL) {
 		t.Errorf("added %+v", first)
 	}
-	if err := json.Unmarshal(mustRun(t, "terminal", "rotate", "K 1/ü", "--route", "--json", "--config", config), &second); err != nil {
+	if err := json.Unmarshal(mustRun(t, "terminal", "rotate", "K 1/ü", "--route", "--json",
+		"--config", config), &second); err != nil {
 		t.Fatal(err)
 	}
 	if second.Token == first.Token || second.HookURL == first.HookURL {
@@ -148,7 +157,8 @@ func TestTerminalCommands(t *testing.T) {
 	}
 	mustRun(t, "terminal", "revoke", "K 1/ü", "--config", config)
 	list := string(mustRun(t, "terminal", "list", "--config", config))
-	if !strings.Contains(list, "K 1/ü") || !strings.Contains(list, "M1") || !strings.Contains(list, "revoked 20") {
+	if !strings.Contains(list, "K 1/ü") || !strings.Contains(list, "M1") ||
+		!strings.Contains(list, "revoked 20") {
 		t.Errorf("list:\n%s", list)
 	}
 	text := string(mustRun(t, "terminal", "add", "K2", "--config", config))
@@ -160,14 +170,16 @@ func TestTerminalCommands(t *testing.T) {
 		"revoke K3":                      "no such terminal",
 		"add " + strings.Repeat("x", 33): "1 to 32 characters",
 	} {
-		code, _, stderr := runMain(t, append([]string{"terminal", "--config", config}, strings.Fields(args)...)...)
+		code, _, stderr := runMain(t, append([]string{"terminal", "--config", config},
+			strings.Fields(args)...)...)
 		if code != exitFailed || !strings.Contains(stderr, want) {
 			t.Errorf("%s: code %d: %s", args, code, stderr)
 		}
 	}
 	second2 := program(t.Context(), "serve", "--config", secondConfig(t, config))
 	out, err := second2.CombinedOutput()
-	if err == nil || second2.ProcessState.ExitCode() != exitFailed || !strings.Contains(string(out), "in use by another relay") {
+	if err == nil || second2.ProcessState.ExitCode() != exitFailed ||
+		!strings.Contains(string(out), "in use by another relay") {
 		t.Errorf("a second relay on the same store: %v\n%s", err, out)
 	}
 	if code := p.end(syscall.SIGTERM); code != 0 {

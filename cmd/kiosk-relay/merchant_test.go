@@ -15,7 +15,8 @@ import (
 // runJSON runs a command of the program with --json and reads what it prints.
 func runJSON[T any](t *testing.T, config string, args ...string) (out T) {
 	t.Helper()
-	if err := json.Unmarshal(mustRun(t, append(args, "--json", "--config", config)...), &out); err != nil {
+	if err := json.Unmarshal(mustRun(t, append(args, "--json", "--config", config)...),
+		&out); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -35,8 +36,9 @@ func mustPost(t *testing.T, url, body string) {
 	}
 }
 
-// TestMerchantKilledAfter200 kills the relay with SIGKILL right after a merchant's hook was answered with 200. It reaches each of the
-// merchant's three terminals, the one that was away all the time too, and none of another merchant's.
+// TestMerchantKilledAfter200 kills the relay with SIGKILL right after a merchant's hook was
+// answered with 200. It reaches each of the merchant's three terminals, the one that was away all
+// the time too, and none of another merchant's.
 func TestMerchantKilledAfter200(t *testing.T) {
 	config := writeConfig(t, t.TempDir())
 	p := serve(t, config)
@@ -44,11 +46,14 @@ func TestMerchantKilledAfter200(t *testing.T) {
 	rival := runJSON[relayd.MerchantSecrets](t, config, "merchant", "add", "Rival")
 	var tokens []string
 	for _, id := range []string{"K001", "K002", "K003"} {
-		c := runJSON[relayd.TerminalSecrets](t, config, "terminal", "add", id, "--merchant", "Shop & Söhne")
+		c := runJSON[relayd.TerminalSecrets](t, config, "terminal", "add", id, "--merchant",
+			"Shop & Söhne")
 		tokens = append(tokens, c.Token)
 	}
-	other := runJSON[relayd.TerminalSecrets](t, config, "terminal", "add", "K004", "--merchant", "Rival")
-	journals := []*sink{{got: make(chan string, 64)}, {got: make(chan string, 64)}, {got: make(chan string, 64)}}
+	other := runJSON[relayd.TerminalSecrets](t, config, "terminal", "add", "K004", "--merchant",
+		"Rival")
+	journals := []*sink{{got: make(chan string, 64)}, {got: make(chan string, 64)},
+		{got: make(chan string, 64)}}
 	rivals := &sink{got: make(chan string, 64)}
 	var all []string
 	for i := range 8 {
@@ -87,15 +92,18 @@ func TestMerchantCommands(t *testing.T) {
 	config := writeConfig(t, t.TempDir())
 	serve(t, config)
 	text := string(mustRun(t, "merchant", "add", "M 1/ü", "--config", config))
-	if !regexp.MustCompile(`(?m)^hook URL: http://127\.0\.0\.1:\d+/hook/[A-Za-z0-9_-]{22}$`).MatchString(text) {
+	if !regexp.MustCompile(
+		`(?m)^hook URL: http://127\.0\.0\.1:\d+/hook/[A-Za-z0-9_-]{22}$`).MatchString(text) {
 		t.Errorf("add:\n%s", text)
 	}
 	mustRun(t, "terminal", "add", "K001", "--merchant", "M 1/ü", "--config", config)
-	if list := runJSON[[]relayd.MerchantInfo](t, config, "merchant", "list"); len(list) != 1 || list[0].Name != "M 1/ü" || list[0].Terminals != 1 {
+	if list := runJSON[[]relayd.MerchantInfo](t, config, "merchant", "list"); len(list) != 1 ||
+		list[0].Name != "M 1/ü" || list[0].Terminals != 1 {
 		t.Errorf("list %+v", list)
 	}
 	mustRun(t, "merchant", "revoke", "M 1/ü", "--config", config)
-	if list := string(mustRun(t, "merchant", "list", "--config", config)); !regexp.MustCompile(`M 1/ü +1 +20.* revoked 20`).MatchString(list) {
+	if list := string(mustRun(t, "merchant", "list", "--config", config)); !regexp.MustCompile(
+		`M 1/ü +1 +20.* revoked 20`).MatchString(list) {
 		t.Errorf("list:\n%s", list)
 	}
 	for _, tc := range []struct {
@@ -118,7 +126,8 @@ func TestMerchantCommands(t *testing.T) {
 	}
 }
 
-// TestEnrolKilled kills the relay with SIGKILL right after it has given a code out, and right after it has taken it.
+// TestEnrolKilled kills the relay with SIGKILL right after it has given a code out, and right after
+// it has taken it.
 func TestEnrolKilled(t *testing.T) {
 	config := writeConfig(t, t.TempDir())
 	p := serve(t, config)
@@ -126,12 +135,14 @@ func TestEnrolKilled(t *testing.T) {
 	code := runJSON[relayd.TerminalEnrolment](t, config, "terminal", "code", "K001")
 	p.end(syscall.SIGKILL)
 	p = serve(t, config)
-	if list := string(mustRun(t, "terminal", "list", "--config", config)); !strings.Contains(list, "code open until 20") {
+	if list := string(mustRun(t, "terminal", "list", "--config", config)); !strings.Contains(list,
+		"code open until 20") {
 		t.Errorf("list:\n%s", list)
 	}
 	enrol := func() (out relayd.TerminalSecrets, status int) {
 		t.Helper()
-		res, err := http.Post("http://"+p.public+"/v1/enrol", "application/json", strings.NewReader(`{"code":"`+code.Code+`"}`))
+		res, err := http.Post("http://"+p.public+"/v1/enrol", "application/json",
+			strings.NewReader(`{"code":"`+code.Code+`"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +155,8 @@ func TestEnrolKilled(t *testing.T) {
 		return out, res.StatusCode
 	}
 	c, status := enrol()
-	if status != http.StatusOK || c.Token == added.Token || c.HookURL == added.HookURL || c.ID != "K001" {
+	if status != http.StatusOK || c.Token == added.Token || c.HookURL == added.HookURL ||
+		c.ID != "K001" {
 		t.Fatalf("status %d: %+v", status, c)
 	}
 	p.end(syscall.SIGKILL)
@@ -155,7 +167,8 @@ func TestEnrolKilled(t *testing.T) {
 	mustPost(t, "http://"+p.public+path(c.HookURL), "new")
 	receive(t, p, c.Token, &sink{got: make(chan string, 8)}, "new")
 	text := string(mustRun(t, "terminal", "code", "K001", "--config", config))
-	if !regexp.MustCompile(`(?m)^code: +([0-9a-f]{4}-){7}[0-9a-f]{4}$`).MatchString(text) || !strings.Contains(text, "expires:  20") {
+	if !regexp.MustCompile(`(?m)^code: +([0-9a-f]{4}-){7}[0-9a-f]{4}$`).MatchString(text) ||
+		!strings.Contains(text, "expires:  20") {
 		t.Errorf("code:\n%s", text)
 	}
 }

@@ -14,13 +14,17 @@ import (
 // TestWatchdogIsFedByTheStore: a store that fails feeds nothing, unless it is another program's.
 func TestWatchdogIsFedByTheStore(t *testing.T) {
 	down := errors.New("down")
-	const good, bad = "STATUS=Takes hooks for https://r", "STATUS=Takes no hooks: the store takes no writes"
+	const good, bad = "STATUS=Takes hooks for https://r",
+		"STATUS=Takes no hooks: the store takes no writes"
 	for name, tc := range map[string]struct {
 		n    notifier
 		want []string
 	}{
-		"embedded":    {notifier{watchdog: true}, []string{"READY=1\n" + good, "WATCHDOG=1", bad, "WATCHDOG=1\n" + good}},
-		"external":    {notifier{watchdog: true, external: true}, []string{"READY=1\n" + good, "WATCHDOG=1", "WATCHDOG=1\n" + bad, "WATCHDOG=1", "WATCHDOG=1\n" + good}},
+		"embedded": {notifier{watchdog: true},
+			[]string{"READY=1\n" + good, "WATCHDOG=1", bad, "WATCHDOG=1\n" + good}},
+		"external": {notifier{watchdog: true, external: true},
+			[]string{"READY=1\n" + good, "WATCHDOG=1", "WATCHDOG=1\n" + bad, "WATCHDOG=1",
+				"WATCHDOG=1\n" + good}},
 		"no watchdog": {notifier{}, []string{"READY=1\n" + good, bad, good}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,7 +26,8 @@ import (
 
 const patience = 30 * time.Second
 
-// TestMain is the program itself when the test binary is started as such: the tests run and kill the real main.
+// TestMain is the program itself when the test binary is started as such: the tests run and kill
+// the real main.
 func TestMain(m *testing.M) {
 	if os.Getenv("KIOSK_RELAY_RUN_MAIN") == "1" {
 		main()
@@ -98,7 +99,8 @@ func (p *process) end(sig syscall.Signal) int {
 
 func writeConfig(t *testing.T, dir string) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0") // a port for admin, which the commands must find by the file
+	// a port for admin, which the commands must find by the file
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,12 +171,14 @@ func (s *sink) Wall() time.Time     { return time.Now() }
 
 var started = time.Now()
 
-// TestKillAfter200 kills the relay with SIGKILL right after each 200; the hook must reach the agent all the same.
+// TestKillAfter200 kills the relay with SIGKILL right after each 200; the hook must reach the agent
+// all the same.
 func TestKillAfter200(t *testing.T) {
 	config := writeConfig(t, t.TempDir())
 	p := serve(t, config)
 	var c relayd.TerminalSecrets
-	if err := json.Unmarshal(mustRun(t, "terminal", "add", "K001", "--json", "--config", config), &c); err != nil {
+	if err := json.Unmarshal(mustRun(t, "terminal", "add", "K001", "--json", "--config", config),
+		&c); err != nil {
 		t.Fatal(err)
 	}
 	route := c.HookURL[strings.LastIndex(c.HookURL, "/hook/"):]
@@ -201,18 +205,21 @@ func TestKillAfter200(t *testing.T) {
 	}
 }
 
-// TestWriteErrorIsMendedByRestart lets one write of the store fail, as on a full disk (here: the largest size of a file).
-// From then on each hook is refused; the program ends with 1, and its next start serves what was answered with 200.
+// TestWriteErrorIsMendedByRestart lets one write of the store fail, as on a full disk (here: the
+// largest size of a file). From then on each hook is refused; the program ends with 1, and its next
+// start serves what was answered with 200.
 func TestWriteErrorIsMendedByRestart(t *testing.T) {
 	config := writeConfig(t, t.TempDir())
 	text, err := os.ReadFile(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(config, append(text, "[stream]\nping = \"1s\"\n"...), 0o600); err != nil {
+	if err := os.WriteFile(config, append(text, "[stream]\nping = \"1s\"\n"...),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	limited := program(context.Background(), "-c", `ulimit -f 1024; exec "$0" "$@"`, os.Args[0], "serve", "--config", config)
+	limited := program(context.Background(), "-c", `ulimit -f 1024; exec "$0" "$@"`, os.Args[0],
+		"serve", "--config", config)
 	limited.Path, limited.Args[0] = "/bin/sh", "sh"
 	systemd := newManager(t)
 	limited.Env = append(limited.Env, systemd.env()...)
@@ -221,7 +228,8 @@ func TestWriteErrorIsMendedByRestart(t *testing.T) {
 	systemd.hears(t, "WATCHDOG=1")
 	systemd.hears(t, "WATCHDOG=1")
 	var c relayd.TerminalSecrets
-	if err := json.Unmarshal(mustRun(t, "terminal", "add", "K001", "--json", "--config", config), &c); err != nil {
+	if err := json.Unmarshal(mustRun(t, "terminal", "add", "K001", "--json", "--config", config),
+		&c); err != nil {
 		t.Fatal(err)
 	}
 	body, stored, status := strings.Repeat("x", 60<<10), 0, http.StatusOK
@@ -248,7 +256,8 @@ func TestWriteErrorIsMendedByRestart(t *testing.T) {
 			t.Errorf("a relay whose store is broken said %s", said)
 		}
 	}
-	if code := p.end(syscall.SIGKILL); code != exitFailed || !strings.Contains(p.log.String(), "a restart opens it anew") {
+	if code := p.end(syscall.SIGKILL); code != exitFailed ||
+		!strings.Contains(p.log.String(), "a restart opens it anew") {
 		t.Errorf("exit code %d", code)
 	}
 	p = serve(t, config)
@@ -261,7 +270,8 @@ func TestWriteErrorIsMendedByRestart(t *testing.T) {
 func receive(t *testing.T, p *process, token string, journal *sink, want string) {
 	t.Helper()
 	cfg := relay.Config{URL: "ws://" + p.public, Token: secret.New([]byte(token))}
-	client, err := relay.NewClient(cfg, journal, journal, journal, slog.New(slog.NewTextHandler(io.Discard, nil)), nil, nil)
+	client, err := relay.NewClient(cfg, journal, journal, journal,
+		slog.New(slog.NewTextHandler(io.Discard, nil)), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,12 +36,14 @@ func serveCommand(path *string, stderr io.Writer) *cobra.Command {
 			}
 			rc.Store.NewEpoch = restored
 			reg := prometheus.NewRegistry()
-			reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-			n := &notifier{watchdog: watched(log), external: rc.Store.URL != "", tell: func(state string) {
-				if _, err := daemon.SdNotify(false, state); err != nil {
-					log.Warn("systemd was not told", "error", err)
-				}
-			}}
+			reg.MustRegister(collectors.NewGoCollector(),
+				collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+			n := &notifier{watchdog: watched(log), external: rc.Store.URL != "",
+				tell: func(state string) {
+					if _, err := daemon.SdNotify(false, state); err != nil {
+						log.Warn("systemd was not told", "error", err)
+					}
+				}}
 			rc.Health = n.health
 			srv, err := relayd.New(cmd.Context(), rc, log, reg)
 			if err != nil {
@@ -59,7 +61,8 @@ func serveCommand(path *string, stderr io.Writer) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&restored, "restored", false,
-		"the store was restored from a copy: tell every kiosk that something may be missing (use once)")
+		"the store was restored from a copy: tell every kiosk that something may be missing "+
+			"(use once)")
 	return cmd
 }
 
@@ -84,7 +87,8 @@ func (c config) relay() (relayd.Config, error) {
 		HookRate: c.Hook.Rate, HookBurst: c.Hook.Burst,
 		InFlight: c.Stream.InFlight, Ping: time.Duration(c.Stream.Ping),
 		Store: relayd.StoreConfig{
-			Dir: c.Store.Dir, URL: c.Store.URL, Credentials: c.Store.Credentials, MaxBytes: int64(c.Store.MaxBytes),
+			Dir: c.Store.Dir, URL: c.Store.URL, Credentials: c.Store.Credentials,
+			MaxBytes:  int64(c.Store.MaxBytes),
 			Retention: time.Duration(c.Store.Retention), QuotaPerRoute: c.Store.QuotaPerRoute,
 			MinFree: int64(c.Store.MinFree), Replicas: c.Store.Replicas,
 		},
@@ -117,8 +121,8 @@ func newLogger(c logConfig, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, opts))
 }
 
-// certificate reads the pair again when the files have changed, at most once a minute. A pair that cannot be read leaves
-// the old one in use.
+// certificate reads the pair again when the files have changed, at most once a minute. A pair that
+// cannot be read leaves the old one in use.
 type certificate struct {
 	cert, key string
 

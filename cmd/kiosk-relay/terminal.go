@@ -22,7 +22,8 @@ import (
 
 func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "terminal", Short: "Add, list, enrol, rotate and revoke terminals of a running relay", Args: cobra.NoArgs,
+		Use: "terminal", Short: "Add, list, enrol, rotate and revoke terminals of a running relay",
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return errors.New("a terminal command is missing: add, code, list, revoke or rotate")
 		},
@@ -32,17 +33,20 @@ func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 
 	var req relayd.TerminalRequest
 	add := &cobra.Command{
-		Use: "add ID", Short: "Add a terminal; prints its token and hook URL, once", Args: manual.Operands("ID"),
+		Use: "add ID", Short: "Add a terminal; prints its token and hook URL, once",
+		Args: manual.Operands("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req.ID = args[0]
 			return printSecrets(cmd.Context(), *path, "add", req, asJSON, stdout)
 		},
 	}
-	add.Flags().StringVar(&req.Merchant, "merchant", "", "the `NAME` of the merchant whose hooks it reads too; see kiosk-relay merchant")
+	add.Flags().StringVar(&req.Merchant, "merchant", "",
+		"the `NAME` of the merchant whose hooks it reads too; see kiosk-relay merchant")
 	var grace time.Duration
 	rotate := &cobra.Command{
 		Use: "rotate ID", Short: "Give a terminal a new token", Args: manual.Operands("ID"),
-		Long: "Give a terminal a new token. The old one works until the kiosk first connects with the new one, and for --grace at most.\n" +
+		Long: "Give a terminal a new token. The old one works until the kiosk first connects " +
+			"with the new one, and for --grace at most.\n" +
 			"If a token may have been stolen: --grace 0.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if grace < 0 || grace%time.Second != 0 {
@@ -52,21 +56,28 @@ func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 			return printSecrets(cmd.Context(), *path, "rotate", req, asJSON, stdout)
 		},
 	}
-	rotate.Flags().BoolVar(&req.Route, "route", false, "a new hook URL too: change it at the gateway at once")
-	rotate.Flags().DurationVar(&grace, "grace", 15*time.Minute, "how long the old token works if the new one is not used; 0 to 24h")
+	rotate.Flags().BoolVar(&req.Route, "route", false,
+		"a new hook URL too: change it at the gateway at once")
+	rotate.Flags().DurationVar(&grace, "grace", 15*time.Minute,
+		"how long the old token works if the new one is not used; 0 to 24h")
 	code := &cobra.Command{
-		Use: "code ID", Short: "Make a one-time code with which a kiosk enrols as this terminal", Args: manual.Operands("ID"),
-		Long: "Make a one-time code with which a kiosk enrols as this terminal, within 24 hours; an earlier code ends. Enrolling gives the\n" +
-			"terminal a new token and a new hook URL. The token before works until the kiosk connects with the new one, 15 minutes at most;\n" +
+		Use: "code ID", Short: "Make a one-time code with which a kiosk enrols as this terminal",
+		Args: manual.Operands("ID"),
+		Long: "Make a one-time code with which a kiosk enrols as this terminal, within 24 " +
+			"hours; an earlier code ends. Enrolling gives the\n" +
+			"terminal a new token and a new hook URL. The token before works until the kiosk " +
+			"connects with the new one, 15 minutes at most;\n" +
 			"the hook URL before works for another 24 hours.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return printCode(cmd.Context(), *path, args[0], asJSON, stdout)
 		},
 	}
 	revoke := &cobra.Command{
-		Use: "revoke ID", Short: "End a terminal's token, connection, hook URL and code", Args: manual.Operands("ID"),
+		Use: "revoke ID", Short: "End a terminal's token, connection, hook URL and code",
+		Args: manual.Operands("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := call(cmd.Context(), *path, http.MethodPost, "terminals/revoke", relayd.TerminalRequest{ID: args[0]}, nil); err != nil {
+			if err := call(cmd.Context(), *path, http.MethodPost, "terminals/revoke",
+				relayd.TerminalRequest{ID: args[0]}, nil); err != nil {
 				return failure{err}
 			}
 			fmt.Fprintf(stdout, "terminal %s is revoked\n", strconv.Quote(args[0]))
@@ -83,7 +94,8 @@ func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 	return cmd
 }
 
-func printSecrets(ctx context.Context, path, what string, req relayd.TerminalRequest, asJSON bool, w io.Writer) error {
+func printSecrets(ctx context.Context, path, what string, req relayd.TerminalRequest, asJSON bool,
+	w io.Writer) error {
 	var out relayd.TerminalSecrets
 	if err := call(ctx, path, http.MethodPost, "terminals/"+what, req, &out); err != nil {
 		return failure{err}
@@ -98,20 +110,24 @@ func printSecrets(ctx context.Context, path, what string, req relayd.TerminalReq
 	if out.Merchant != "" {
 		fmt.Fprintf(w, "merchant: %s (its hook URL reaches this terminal too)\n", out.Merchant)
 	}
-	fmt.Fprintln(w, "These are shown only now. Both are secrets: the token opens the kiosk's connection, and whoever has the hook URL can post to it.")
+	fmt.Fprintln(w, "These are shown only now. Both are secrets: the token opens the kiosk's "+
+		"connection, and whoever has the hook URL can post to it.")
 	return nil
 }
 
 func printCode(ctx context.Context, path, id string, asJSON bool, w io.Writer) error {
 	var out relayd.TerminalEnrolment
-	if err := call(ctx, path, http.MethodPost, "terminals/code", relayd.TerminalRequest{ID: id}, &out); err != nil {
+	if err := call(ctx, path, http.MethodPost, "terminals/code", relayd.TerminalRequest{ID: id},
+		&out); err != nil {
 		return failure{err}
 	}
 	if asJSON {
 		return printJSON(w, out)
 	}
-	fmt.Fprintf(w, "terminal: %s\ncode:     %s\nexpires:  %s UTC\n", out.ID, out.Code, out.ExpiresAt.Format(time.DateTime))
-	fmt.Fprintln(w, "It is shown only now and works once. Whoever has it first is this terminal: give it to the kiosk alone.")
+	fmt.Fprintf(w, "terminal: %s\ncode:     %s\nexpires:  %s UTC\n", out.ID, out.Code,
+		out.ExpiresAt.Format(time.DateTime))
+	fmt.Fprintln(w, "It is shown only now and works once. Whoever has it first is this "+
+		"terminal: give it to the kiosk alone.")
 	return nil
 }
 
@@ -136,7 +152,8 @@ func printList(ctx context.Context, path string, asJSON bool, w io.Writer) error
 		if t.CodeUntil != nil {
 			state += ", code open until " + t.CodeUntil.Format(time.DateTime)
 		}
-		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\n", t.ID, t.Merchant, t.CreatedAt.Format(time.DateTime), state)
+		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\n", t.ID, t.Merchant, t.CreatedAt.Format(time.DateTime),
+			state)
 	}
 	return tab.Flush()
 }
@@ -156,7 +173,8 @@ func call(ctx context.Context, path, method, below string, in, out any) error {
 	}
 	token, err := adminToken(cfg.Admin.Token, false)
 	if err != nil {
-		return fmt.Errorf("admin.token: %w (the relay makes it at its first start; run this as the relay's user or as root)", err)
+		return fmt.Errorf("admin.token: %w (the relay makes it at its first start; run this as "+
+			"the relay's user or as root)", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -165,7 +183,8 @@ func call(ctx context.Context, path, method, below string, in, out any) error {
 		return err
 	}
 	addr := dialable(cfg.Admin.Listen)
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+"/admin/v1/"+below, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+"/admin/v1/"+below,
+		bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -174,10 +193,12 @@ func call(ctx context.Context, path, method, below string, in, out any) error {
 
 func send(req *http.Request, token secret.Value, addr string, out any) error {
 	req.Header.Set("Authorization", "Bearer "+string(token.Reveal()))
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // no proxy: this is our own machine
+	// no proxy: this is our own machine
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("no relay answers at admin.listen %s: is \"kiosk-relay serve\" running with the same --config? (%w)", addr, errors.Unwrap(err))
+		return fmt.Errorf("no relay answers at admin.listen %s: is \"kiosk-relay serve\" "+
+			"running with the same --config? (%w)", addr, errors.Unwrap(err))
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
@@ -196,7 +217,8 @@ func send(req *http.Request, token secret.Value, addr string, out any) error {
 	if json.Unmarshal(data, &failed) == nil && failed.Error != "" {
 		return errors.New(failed.Error)
 	}
-	return fmt.Errorf("the relay at %s answered %s: is that the relay of this configuration?", addr, res.Status)
+	return fmt.Errorf("the relay at %s answered %s: is that the relay of this configuration?", addr,
+		res.Status)
 }
 
 // dialable turns a listener's address into one to connect to.

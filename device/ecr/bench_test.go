@@ -2,7 +2,8 @@ package ecr
 
 import "testing"
 
-// lineFrames is how many frames of that size a line at 9600 8N1 carries in a second: ten bits for each byte.
+// lineFrames is how many frames of that size a line at 9600 8N1 carries in a second: ten bits for
+// each byte.
 func lineFrames(size int) float64 { return 960 / float64(size) }
 
 func report(b *testing.B, size int) {
@@ -75,7 +76,8 @@ func BenchmarkRespond(b *testing.B) {
 func TestNoAllocationPerFrame(t *testing.T) {
 	for _, d := range all(t) {
 		req := sale(t, d, 1023)
-		frame, s, buf := frameOf(t, d, req.Message), d.NewRequestScanner(), make([]byte, 0, d.MaxFrame())
+		frame, s, buf := frameOf(t, d, req.Message), d.NewRequestScanner(),
+			make([]byte, 0, d.MaxFrame())
 		spoilt := append([]byte(nil), frame...)
 		spoilt[len(spoilt)-1] ^= 1
 		n := testing.AllocsPerRun(100, func() {
@@ -83,7 +85,8 @@ func TestNoAllocationPerFrame(t *testing.T) {
 			_, errAmount := ev.Request.Amount()
 			_, errSchemes := ev.Request.Schemes()
 			_, errAppend := d.Append(buf[:0], ev.Request.Message)
-			if sum := ev.Request.Digest(); ev.Request.Kind() != KindSale || errAmount != nil || errSchemes != nil || errAppend != nil || sum[0] == 0 && sum[1] == 0 {
+			if sum := ev.Request.Digest(); ev.Request.Kind() != KindSale || errAmount != nil ||
+				errSchemes != nil || errAppend != nil || sum[0] == 0 && sum[1] == 0 {
 				t.Fatal(errAmount, errSchemes, errAppend)
 			}
 			s.Next(spoilt)

@@ -22,9 +22,9 @@ type part struct {
 	bytes  []byte
 }
 
-// readCapture makes bytes of a capture: raw, or text of hex digits in which each line may start with a mark of who sent it
-// (">", "till:" or "<", "terminal:"), spaces, commas and 0x do not matter, "#" starts a comment, and what hexdump -C adds is dropped.
-// text is false for raw bytes.
+// readCapture makes bytes of a capture: raw, or text of hex digits in which each line may start
+// with a mark of who sent it (">", "till:" or "<", "terminal:"), spaces, commas and 0x do not
+// matter, "#" starts a comment, and what hexdump -C adds is dropped. text is false for raw bytes.
 func readCapture(capture []byte) (parts []part, text bool) {
 	if len(capture) > 4*maxCapture {
 		capture = capture[:4*maxCapture]
@@ -38,7 +38,10 @@ func readCapture(capture []byte) (parts []part, text bool) {
 }
 
 func isText(b []byte) bool {
-	return !bytes.ContainsFunc(b, func(r rune) bool { return (r < ' ' || r > '~') && !strings.ContainsRune("\t\r\n", r) })
+	return !bytes.ContainsFunc(b, func(r rune) bool {
+		return (r < ' ' || r > '~') &&
+			!strings.ContainsRune("\t\r\n", r)
+	})
 }
 
 func limit(parts []part) (kept []part) {
@@ -54,7 +57,8 @@ func limit(parts []part) (kept []part) {
 
 // marks are the beginnings of a line that say who sent it; never written.
 var marks = []struct{ mark, from string }{
-	{fromTill + ":", fromTill}, {fromTerminal + ":", fromTerminal}, {"->", fromTill}, {"<-", fromTerminal}, {">", fromTill}, {"<", fromTerminal},
+	{fromTill + ":", fromTill}, {fromTerminal + ":", fromTerminal}, {"->", fromTill},
+	{"<-", fromTerminal}, {">", fromTill}, {"<", fromTerminal},
 }
 
 func readHex(text string) (parts []part, ok bool) {
@@ -90,11 +94,13 @@ func sender(line string) (from, rest string) {
 }
 
 func hexLine(line string) ([]byte, bool) {
-	if dump, _, ok := strings.Cut(line, "|"); ok { // hexdump -C: the offset, the bytes, |the characters|
+	if dump, _, ok := strings.Cut(line, "|"); ok {
+		// hexdump -C: the offset, the bytes, |the characters|
 		_, line, _ = strings.Cut(strings.TrimSpace(dump), " ")
 	}
 	var b []byte
-	for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(" \t,;", r) }) {
+	for word := range strings.FieldsFuncSeq(line,
+		func(r rune) bool { return strings.ContainsRune(" \t,;", r) }) {
 		x, err := hex.DecodeString(strings.TrimPrefix(word, "0x"))
 		if err != nil {
 			return nil, false

@@ -19,7 +19,8 @@ func (c *checker) response() {
 	for i := range r.Fields {
 		for k := range i {
 			a, b := &r.Fields[k], &r.Fields[i]
-			c.bad(a.Code != b.Code || !meet(a, b), fmt.Sprintf("response.fields.%d.code", i), "%s comes twice in one response", b.Code)
+			c.bad(a.Code != b.Code || !meet(a, b), fmt.Sprintf("response.fields.%d.code", i),
+				"%s comes twice in one response", b.Code)
 		}
 	}
 }
@@ -43,7 +44,8 @@ func (c *checker) responseField(key string, f *responseFieldSpec) {
 	c.between(key+".width", f.Width, 1, min(limit, c.s.Frame.Max))
 	c.oneOf(key+".pad", f.Pad, "", "none", "left", "right")
 	padded := f.Pad == "left" || f.Pad == "right"
-	c.bad(!padded || len(f.Fill) == 1 && printable(f.Fill), key+".fill", "must be one printable character where pad is set")
+	c.bad(!padded || len(f.Fill) == 1 && printable(f.Fill), key+".fill",
+		"must be one printable character where pad is set")
 	c.bad(padded || f.Fill == "", key+".fill", "fills nothing without pad = \"left\" or \"right\"")
 	c.oneOf(key+".keep", f.Keep, "", "head", "tail")
 	c.oneOf(key+".only", f.Only, "", "digits")
@@ -52,7 +54,8 @@ func (c *checker) responseField(key string, f *responseFieldSpec) {
 	c.between(key+".skip", f.Skip, 0, 200)
 	c.forSource(key, f)
 	for _, k := range f.Kinds {
-		c.bad(k == kindUnlisted || slices.Contains(kinds, k), key+".kinds", "%.40q is none of %s, unknown", string(k), words(kinds))
+		c.bad(k == kindUnlisted || slices.Contains(kinds, k), key+".kinds",
+			"%.40q is none of %s, unknown", string(k), words(kinds))
 	}
 	for _, o := range f.Outcomes {
 		_, known := classOf(o)
@@ -64,26 +67,33 @@ func (c *checker) responseField(key string, f *responseFieldSpec) {
 func (c *checker) forSource(key string, f *responseFieldSpec) {
 	switch f.Source {
 	case sourceDate, sourceTime:
-		plain := strings.NewReplacer("YYYY", "", "YY", "", "MM", "", "DD", "", "hh", "", "mm", "", "ss", "").Replace(f.Format)
-		c.bad(f.Format != "" && strings.Trim(plain, "-/:. ") == "", key+".format", "is %.40q; it must be made of YYYY YY MM DD hh mm ss", f.Format)
-		c.bad(len(f.Format) == f.Width, key+".width", "is %d; %.40q has %d characters", f.Width, f.Format, len(f.Format))
+		plain := strings.NewReplacer("YYYY", "", "YY", "", "MM", "", "DD", "", "hh", "", "mm", "",
+			"ss", "").Replace(f.Format)
+		c.bad(f.Format != "" && strings.Trim(plain, "-/:. ") == "", key+".format",
+			"is %.40q; it must be made of YYYY YY MM DD hh mm ss", f.Format)
+		c.bad(len(f.Format) == f.Width, key+".width", "is %d; %.40q has %d characters", f.Width,
+			f.Format, len(f.Format))
 	default:
 		c.bad(f.Format == "", key+".format", "is for date and time only")
 	}
-	c.bad((f.Source == sourceEcho) == (f.Of != ""), key+".of", "is the request field's code, for source = \"echo\" and for no other")
+	c.bad((f.Source == sourceEcho) == (f.Of != ""), key+".of",
+		"is the request field's code, for source = \"echo\" and for no other")
 	if f.Of != "" {
 		c.code(key+".of", f.Of, c.s.Field.Code)
 		c.bad(f.Pad == "" || f.Pad == "none", key+".pad", "an echo is given back as it came")
 	}
-	c.bad((f.Source == sourceConst) == (f.Value != ""), key+".value", "is the text, for source = \"value\" and for no other")
+	c.bad((f.Source == sourceConst) == (f.Value != ""), key+".value",
+		"is the text, for source = \"value\" and for no other")
 	c.bad(printable(f.Value), key+".value", "must be printable ASCII")
 	if f.Source == sourceAmount {
 		c.bad(f.Width <= 18, key+".width", "an amount has at most 18 digits")
-		c.bad(f.Pad != "right" && (f.Pad != "left" || f.Fill == "0" || f.Fill == " "), key+".pad", "digits after an amount make it another amount")
+		c.bad(f.Pad != "right" && (f.Pad != "left" || f.Fill == "0" || f.Fill == " "), key+".pad",
+			"digits after an amount make it another amount")
 	}
 }
 
-// widest makes sure that every response, and the smallest request for a sale, fit a frame and what LEN can say.
+// widest makes sure that every response, and the smallest request for a sale, fit a frame and what
+// LEN can say.
 func (c *checker) widest() {
 	s := c.s
 	frame := 1 + s.Frame.Length.Width + s.headerLen() + 2
@@ -101,6 +111,8 @@ func (c *checker) widest() {
 			largest = max(largest, n)
 		}
 	}
-	c.bad(frame+largest <= s.Frame.Max, "frame.max", "is %d; the largest message needs %d bytes", s.Frame.Max, frame+largest)
-	c.bad(s.overhead(s.headerLen())+largest <= most, "frame.length.width", "cannot say the %d bytes of the largest message", s.overhead(s.headerLen())+largest)
+	c.bad(frame+largest <= s.Frame.Max, "frame.max", "is %d; the largest message needs %d bytes",
+		s.Frame.Max, frame+largest)
+	c.bad(s.overhead(s.headerLen())+largest <= most, "frame.length.width",
+		"cannot say the %d bytes of the largest message", s.overhead(s.headerLen())+largest)
 }

@@ -28,7 +28,8 @@ func dialect(t testing.TB, name string) *Dialect {
 // The two frames of paycube-ecr.md.
 const (
 	docStatus = "02 0018 323531323130303931343031 4131 3031 30 1c 03 4e"
-	docSale   = "02 0035 323531323130303931343031 4331 3031 30 1c 3430 0012 303030303030303031303233 1c 03 6b"
+	docSale   = "02 0035 323531323130303931343031 4331 3031 30 1c 3430 0012 " +
+		"303030303030303031303233 1c 03 6b"
 )
 
 func TestDocumentFrames(t *testing.T) {
@@ -51,7 +52,8 @@ func TestDocumentFrames(t *testing.T) {
 			t.Errorf("%s: encoded %x (%v), want %x", tc.name, got, err, want)
 		}
 		ev, rest := d.NewRequestScanner().Next(want)
-		if ev.Kind != Frame || ev.Err != nil || len(rest) != 0 || ev.Request.Kind() != tc.kind || string(ev.Request.ECN) != "251210091401" {
+		if ev.Kind != Frame || ev.Err != nil || len(rest) != 0 || ev.Request.Kind() != tc.kind ||
+			string(ev.Request.ECN) != "251210091401" {
 			t.Errorf("%s: read %+v, %d bytes left", tc.name, ev, len(rest))
 		}
 		if n, err := ev.Request.Amount(); tc.kind == KindSale && (n != 1023 || err != nil) {

@@ -20,7 +20,8 @@ func (f Fit) String() string {
 	if f.Frames == 0 {
 		return "fits nothing"
 	}
-	return fmt.Sprintf("frames: %d, with known functions: %d, bad: %d, bytes of noise: %d", f.Frames, f.Right, f.Bad, f.Noise)
+	return fmt.Sprintf("frames: %d, with known functions: %d, bad: %d, bytes of noise: %d",
+		f.Frames, f.Right, f.Bad, f.Noise)
 }
 
 // score orders fits: more frames, then known words, then less that is left over.
@@ -28,8 +29,8 @@ func (f Fit) score() int {
 	return f.Frames*1_000_000 + f.Right*100_000 - min(f.Bad, 99)*1000 - min(f.Noise, 999)
 }
 
-// fit lets a scanner read the capture; where one goes wrong it starts again behind the STX, since a capture can be read twice. It
-// gives up after so many bad frames.
+// fit lets a scanner read the capture; where one goes wrong it starts again behind the STX, since a
+// capture can be read twice. It gives up after so many bad frames.
 func fit(s *Scanner, parts []part, most int) Fit {
 	f := Fit{Dialect: s.d.Name()}
 	for _, p := range parts {
@@ -66,10 +67,12 @@ func fits(d *Dialect, parts []part) []Fit {
 	return list
 }
 
-// hintBytes is how much of a capture the search for other rules looks at: some hundred rules are tried.
+// hintBytes is how much of a capture the search for other rules looks at: some hundred rules are
+// tried.
 const hintBytes = 2048
 
-// After so many bad frames a dialect does not fit: when three are tried, and when hundreds of rules are.
+// After so many bad frames a dialect does not fit: when three are tried, and when hundreds of rules
+// are.
 const (
 	manyBad = 256
 	fewBad  = 16
@@ -81,7 +84,8 @@ type variant struct {
 	fit     Fit
 }
 
-// hints looks for rules of LEN, LRC and separators under which more frames are right: those with the fewest changes.
+// hints looks for rules of LEN, LRC and separators under which more frames are right: those with
+// the fewest changes.
 func hints(d *Dialect, parts []part, tried []Fit) []string {
 	var short []part
 	for _, p := range parts {
@@ -103,14 +107,16 @@ func hints(d *Dialect, parts []part, tried []Fit) []string {
 		}
 	}
 	slices.SortStableFunc(found, func(a, b variant) int {
-		return cmp.Or(cmp.Compare(b.fit.Right, a.fit.Right), cmp.Compare(len(a.changes), len(b.changes)))
+		return cmp.Or(cmp.Compare(b.fit.Right, a.fit.Right),
+			cmp.Compare(len(a.changes), len(b.changes)))
 	})
 	var list []string
 	for _, v := range found[:min(len(found), 3)] {
 		if v.fit.Right < found[0].fit.Right || len(v.changes) > len(found[0].changes) {
 			break
 		}
-		hint := fmt.Sprintf("with %s, %d frames would be right instead of %d", strings.Join(v.changes, " and "), v.fit.Right, now.Right)
+		hint := fmt.Sprintf("with %s, %d frames would be right instead of %d",
+			strings.Join(v.changes, " and "), v.fit.Right, now.Right)
 		if v.fit.Right-now.Right == 1 {
 			hint += " (one frame proves little: capture more)"
 		}
@@ -119,7 +125,8 @@ func hints(d *Dialect, parts []part, tried []Fit) []string {
 		}
 	}
 	if tried[0].Frames == 0 && len(found) == 0 {
-		list = append(list, "no dialect and no other rule finds a frame: check speed, parity, wiring and frame.stx")
+		list = append(list, "no dialect and no other rule finds a frame: check speed, parity, "+
+			"wiring and frame.stx")
 	}
 	own := tried[slices.IndexFunc(tried, func(f Fit) bool { return f.Dialect == d.Name() })]
 	if best := tried[0]; best.Right > own.Right {
@@ -150,7 +157,8 @@ func (d *Dialect) changes(length lengthSpec, lrc lrcSpec, trailing bool) (list [
 	was := d.s.Frame
 	note(length.Encoding != was.Length.Encoding, "frame.length.encoding = %q", length.Encoding)
 	note(length.Width != was.Length.Width, "frame.length.width = %d", length.Width)
-	note(!slices.Equal(length.Counts, was.Length.Counts), "frame.length.counts = [\"%s\"]", strings.Join(length.Counts, `", "`))
+	note(!slices.Equal(length.Counts, was.Length.Counts), "frame.length.counts = [\"%s\"]",
+		strings.Join(length.Counts, `", "`))
 	note(lrc.From != was.LRC.From, "frame.lrc.from = %q", lrc.From)
 	note(lrc.Through != was.LRC.Through, "frame.lrc.through = %q", lrc.Through)
 	note(lrc.Seed.first() != was.LRC.Seed.first(), "frame.lrc.seed = %q", string(lrc.Seed))
@@ -163,11 +171,13 @@ func lengthRules(d *Dialect) []lengthSpec {
 	own := d.s.Frame.Length
 	list := []lengthSpec{own}
 	for _, counts := range [][]string{
-		own.Counts, {"header", "fields"}, {"fields"}, {"header", "fields", "etx"}, {"header", "fields", "etx", "lrc"},
+		own.Counts, {"header", "fields"}, {"fields"}, {"header", "fields", "etx"},
+		{"header", "fields", "etx", "lrc"},
 		{"length", "header", "fields"}, {"stx", "length", "header", "fields", "etx", "lrc"},
 	} {
 		list = append(list, lengthSpec{own.Encoding, own.Width, counts})
-		for _, code := range []lengthCode{{"bcd", 2}, {"big-endian", 2}, {"little-endian", 2}, {"big-endian", 1}, {"ascii", 3}, {"ascii", 4}} {
+		for _, code := range []lengthCode{{"bcd", 2}, {"big-endian", 2}, {"little-endian", 2},
+			{"big-endian", 1}, {"ascii", 3}, {"ascii", 4}} {
 			list = append(list, lengthSpec{code.encoding, code.width, counts})
 		}
 	}

@@ -32,12 +32,14 @@ type Timers struct {
 	RepeatWindow       time.Duration // a repeat of a sale gets the stored response
 	RepeatWindowNewECN time.Duration // the same where this ECN differs from the previous sale's
 	ECNUnique          bool          // the till never uses an ECN twice
-	StoredFor          time.Duration // where ECNUnique: how long a repeat is answered from the store
+	// where ECNUnique: how long a repeat is answered from the store
+	StoredFor time.Duration
 }
 
 // Scaled is t with every time divided by n, for tests that cannot wait; counts stay.
 func (t Timers) Scaled(n int64) Timers {
-	for _, d := range []*time.Duration{&t.ACK, &t.Gap, &t.Quiet, &t.RepeatWindow, &t.RepeatWindowNewECN, &t.StoredFor} {
+	for _, d := range []*time.Duration{&t.ACK, &t.Gap, &t.Quiet, &t.RepeatWindow,
+		&t.RepeatWindowNewECN, &t.StoredFor} {
 		*d /= time.Duration(n)
 	}
 	return t
@@ -94,7 +96,8 @@ func (d *Dialect) NAK() byte { return d.nak }
 // STX is the first byte of a frame.
 func (d *Dialect) STX() byte { return d.stx }
 
-// MaxFrame is the size of the greatest frame that is read or written, in bytes from STX through LRC.
+// MaxFrame is the size of the greatest frame that is read or written, in bytes from STX through
+// LRC.
 func (d *Dialect) MaxFrame() int { return d.s.Frame.Max }
 
 // ECNWidth is the number of characters of an ECN.
@@ -103,7 +106,8 @@ func (d *Dialect) ECNWidth() int { return d.s.Header.ECN }
 // Functions is the dialect's table, sorted by code. The caller must not change it.
 func (d *Dialect) Functions() []Function { return d.functions }
 
-// Answer is the response code and the text of at most 40 characters that a till gets for o. The table of a Dialect is complete.
+// Answer is the response code and the text of at most 40 characters that a till gets for o. The
+// table of a Dialect is complete.
 func (d *Dialect) Answer(o Outcome) (code, text string) {
 	a, ok := d.s.Outcomes[string(o)]
 	if !ok {

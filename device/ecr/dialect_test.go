@@ -23,7 +23,8 @@ func TestBuiltins(t *testing.T) {
 			t.Errorf("%s: %q %q, verified %t", name, d.Name(), d.Note(), d.Verified())
 		}
 	}
-	if _, err := Builtin("blueprint"); err == nil || !strings.Contains(err.Error(), "paycube, nets") {
+	if _, err := Builtin("blueprint"); err == nil ||
+		!strings.Contains(err.Error(), "paycube, nets") {
 		t.Errorf("%v", err)
 	}
 }
@@ -32,16 +33,23 @@ func TestBuiltins(t *testing.T) {
 func TestCodesOfTheDocument(t *testing.T) {
 	for name, codes := range map[string]map[string]string{
 		"paycube": {
-			"00": "approved ready cancel_done logon_done settlement_done", "51": "declined expired cancelled",
-			"TO": "declined_unconfirmed expired_unconfirmed cancelled_unconfirmed unknown repeat_uncertain journal_unavailable_after internal",
-			"E2": "not_ready", "E3": "path_down", "E6": "busy cancel_refused last_running", "01": "bad_frame bad_function",
-			"02": "bad_field amount_invalid ecn_conflict ecn_reused", "XX": "journal_unavailable_before void_refused last_none",
+			"00": "approved ready cancel_done logon_done settlement_done",
+			"51": "declined expired cancelled",
+			"TO": "declined_unconfirmed expired_unconfirmed cancelled_unconfirmed unknown " +
+				"repeat_uncertain journal_unavailable_after internal",
+			"E2": "not_ready", "E3": "path_down", "E6": "busy cancel_refused last_running",
+			"01": "bad_frame bad_function",
+			"02": "bad_field amount_invalid ecn_conflict ecn_reused",
+			"XX": "journal_unavailable_before void_refused last_none",
 		},
 		"nets": {
-			"00": "approved ready cancel_done logon_done settlement_done", "51": "declined", "US": "expired cancelled",
-			"TO": "declined_unconfirmed expired_unconfirmed cancelled_unconfirmed unknown repeat_uncertain journal_unavailable_after internal last_running",
+			"00": "approved ready cancel_done logon_done settlement_done", "51": "declined",
+			"US": "expired cancelled",
+			"TO": "declined_unconfirmed expired_unconfirmed cancelled_unconfirmed unknown " +
+				"repeat_uncertain journal_unavailable_after internal last_running",
 			"HS": "not_ready path_down busy journal_unavailable_before cancel_refused last_none",
-			"01": "bad_frame bad_function void_refused", "20": "bad_field amount_invalid ecn_conflict ecn_reused",
+			"01": "bad_frame bad_function void_refused",
+			"20": "bad_field amount_invalid ecn_conflict ecn_reused",
 		},
 	} {
 		d, total := dialect(t, name), 0
@@ -63,7 +71,8 @@ func TestCodesOfTheDocument(t *testing.T) {
 
 func TestTimers(t *testing.T) {
 	want := Timers{
-		ACK: 2 * time.Second, Gap: 500 * time.Millisecond, Quiet: 2 * time.Second, Transmissions: 3, RepeatWindow: 10 * time.Second,
+		ACK: 2 * time.Second, Gap: 500 * time.Millisecond, Quiet: 2 * time.Second, Transmissions: 3,
+		RepeatWindow:       10 * time.Second,
 		RepeatWindowNewECN: 2 * time.Minute, StoredFor: 10 * time.Minute,
 	}
 	if diff := cmp.Diff(want, dialect(t, "paycube").Timers()); diff != "" {
@@ -74,16 +83,18 @@ func TestTimers(t *testing.T) {
 		t.Error(diff)
 	}
 	want = Timers{
-		ACK: 36 * time.Millisecond, Gap: 10 * time.Millisecond, Quiet: 36 * time.Millisecond, Transmissions: 3,
-		RepeatWindow: 200 * time.Millisecond, RepeatWindowNewECN: 2400 * time.Millisecond, StoredFor: 12 * time.Second,
+		ACK: 36 * time.Millisecond, Gap: 10 * time.Millisecond, Quiet: 36 * time.Millisecond,
+		Transmissions: 3,
+		RepeatWindow:  200 * time.Millisecond, RepeatWindowNewECN: 2400 * time.Millisecond,
+		StoredFor: 12 * time.Second,
 	}
 	if diff := cmp.Diff(want, dialect(t, "nets").Timers().Scaled(50)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// leaves are the dotted keys of a file with their values; what dialects name themselves (functions, outcomes, list entries) is not
-// looked into.
+// leaves are the dotted keys of a file with their values; what dialects name themselves (functions,
+// outcomes, list entries) is not looked into.
 func leaves(t *testing.T, path string) map[string]any {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -98,7 +109,8 @@ func leaves(t *testing.T, path string) map[string]any {
 	var walk func(prefix string, m map[string]any)
 	walk = func(prefix string, m map[string]any) {
 		for k, v := range m {
-			if sub, ok := v.(map[string]any); ok && prefix+k != "functions" && prefix+k != "request.type.values" && prefix+k != "outcomes" {
+			if sub, ok := v.(map[string]any); ok && prefix+k != "functions" &&
+				prefix+k != "request.type.values" && prefix+k != "outcomes" {
 				walk(prefix+k+".", sub)
 				continue
 			}
@@ -200,10 +212,12 @@ width = 10
 	for _, f := range d.Functions() {
 		codes = append(codes, f.Code+" "+string(f.Kind))
 	}
-	if diff := cmp.Diff([]string{"30 sale", "31 sale", "55 status", "56 last", "80 logon", "I0 sale"}, codes); diff != "" {
+	if diff := cmp.Diff([]string{"30 sale", "31 sale", "55 status", "56 last", "80 logon",
+		"I0 sale"}, codes); diff != "" {
 		t.Error(diff)
 	}
-	if code, text := d.Answer(Busy); code != "BY" || text != "ONE MOMENT" || d.seed != 0xff || len(d.s.Response.Fields) != 1 || d.headerLen != 18 {
+	if code, text := d.Answer(Busy); code != "BY" || text != "ONE MOMENT" || d.seed != 0xff ||
+		len(d.s.Response.Fields) != 1 || d.headerLen != 18 {
 		t.Errorf("%s %s, seed %02x, %d fields", code, text, d.seed, len(d.s.Response.Fields))
 	}
 }
@@ -214,12 +228,16 @@ func TestOutcomeOf(t *testing.T) {
 		status      payment.Status
 		sure, doubt Outcome
 	}{
-		{payment.StatusCreated, LastRunning, LastRunning}, {payment.StatusAwaiting, LastRunning, LastRunning}, {"", LastRunning, LastRunning},
-		{payment.StatusApproved, Approved, Unknown}, {payment.StatusDeclined, Declined, DeclinedUnconfirmed},
-		{payment.StatusExpired, Expired, ExpiredUnconfirmed}, {payment.StatusCancelled, Cancelled, CancelledUnconfirmed},
+		{payment.StatusCreated, LastRunning, LastRunning},
+		{payment.StatusAwaiting, LastRunning, LastRunning}, {"", LastRunning, LastRunning},
+		{payment.StatusApproved, Approved, Unknown},
+		{payment.StatusDeclined, Declined, DeclinedUnconfirmed},
+		{payment.StatusExpired, Expired, ExpiredUnconfirmed},
+		{payment.StatusCancelled, Cancelled, CancelledUnconfirmed},
 		{payment.StatusUnknown, Unknown, Unknown}, {"novel", Unknown, Unknown},
 	} {
-		if got := OutcomeOf(payment.Payment{Status: tc.status, Flags: flagged[:1]}); got != tc.sure {
+		if got := OutcomeOf(payment.Payment{Status: tc.status,
+			Flags: flagged[:1]}); got != tc.sure {
 			t.Errorf("%s: %s", tc.status, got)
 		}
 		if got := OutcomeOf(payment.Payment{Status: tc.status, Flags: flagged}); got != tc.doubt {
@@ -249,9 +267,12 @@ func TestRefusalsAreComplete(t *testing.T) {
 		err  error
 		want Outcome
 	}{
-		{errors.New("x"), Internal}, {&payment.Error{Code: "novel"}, Internal}, {&payment.Error{Code: payment.CodeBusy}, Busy},
-		{&payment.Error{Code: payment.CodeJournalUnavailable}, JournalBefore}, {notReady(), NotReady}, {notReady("no_display"), NotReady},
-		{notReady("relay_down"), PathDown}, {notReady("path_unproven"), PathDown}, {notReady("relay_down", "no_display"), NotReady},
+		{errors.New("x"), Internal}, {&payment.Error{Code: "novel"}, Internal},
+		{&payment.Error{Code: payment.CodeBusy}, Busy},
+		{&payment.Error{Code: payment.CodeJournalUnavailable}, JournalBefore},
+		{notReady(), NotReady}, {notReady("no_display"), NotReady},
+		{notReady("relay_down"), PathDown}, {notReady("path_unproven"), PathDown},
+		{notReady("relay_down", "no_display"), NotReady},
 		{notReady("relay_down", "journal_unavailable"), JournalBefore},
 	} {
 		if got := RefusalOf(tc.err); got != tc.want {

@@ -25,20 +25,23 @@ func document(t *testing.T) string {
 // blocks are the document's code blocks in a language.
 func blocks(t *testing.T, language string) (list []string) {
 	t.Helper()
-	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(document(t), -1) {
+	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(
+		document(t), -1) {
 		list = append(list, m[1])
 	}
 	return list
 }
 
-// Each outcome has one row, with the code of either built-in dialect, the text, and what the cashier does.
+// Each outcome has one row, with the code of either built-in dialect, the text, and what the
+// cashier does.
 func TestDocumentCodes(t *testing.T) {
 	doc, paycube, nets := document(t), dialect(t, "paycube"), dialect(t, "nets")
 	for _, o := range Outcomes() {
 		inPaycube, text := paycube.Answer(o)
 		inNets, netsText := nets.Answer(o)
 		if text != netsText {
-			t.Errorf("%s: the document has one text for both dialects; they say %q and %q", o, text, netsText)
+			t.Errorf("%s: the document has one text for both dialects; they say %q and %q", o, text,
+				netsText)
 		}
 		row := fmt.Sprintf("\n| `%s` | `%s` | `%s` | %s | ", o, inPaycube, inNets, text)
 		if n := strings.Count(doc, row); n != 1 {
@@ -47,11 +50,13 @@ func TestDocumentCodes(t *testing.T) {
 		}
 		_, rest, _ := strings.Cut(doc, row)
 		line, _, _ := strings.Cut(rest, "\n")
-		if cells := strings.Split(strings.TrimSuffix(line, " |"), " | "); len(cells) != 2 || cells[0] == "" || cells[1] == "" {
+		if cells := strings.Split(strings.TrimSuffix(line, " |"), " | "); len(cells) != 2 ||
+			cells[0] == "" || cells[1] == "" {
 			t.Errorf("%s: when and what the cashier does: %q", o, line)
 		}
 	}
-	if rows := regexp.MustCompile("(?m)^\\| `[a-z_]+` \\| `..` \\| `..` \\|").FindAllString(doc, -1); len(rows) != len(Outcomes()) {
+	if rows := regexp.MustCompile("(?m)^\\| `[a-z_]+` \\| `..` \\| `..` \\|").FindAllString(doc,
+		-1); len(rows) != len(Outcomes()) {
 		t.Errorf("%d rows for %d outcomes", len(rows), len(Outcomes()))
 	}
 }
@@ -63,7 +68,8 @@ func TestDocumentFunctions(t *testing.T) {
 	for column, name := range []string{"paycube", "nets"} {
 		shown := make(map[string]bool)
 		for line := range strings.Lines(table) {
-			for _, code := range regexp.MustCompile("`([0-9A-Z]{2})`").FindAllStringSubmatch(strings.Split(line, "|")[2+column], -1) {
+			for _, code := range regexp.MustCompile("`([0-9A-Z]{2})`").FindAllStringSubmatch(
+				strings.Split(line, "|")[2+column], -1) {
 				shown[code[1]] = true
 			}
 		}
@@ -83,7 +89,8 @@ func TestDocumentTimers(t *testing.T) {
 	doc := document(t)
 	p, n := dialect(t, "paycube").Timers(), dialect(t, "nets").Timers()
 	row := func(key string, a, b any) {
-		if want := fmt.Sprintf("\n| `timers.%s` | %v | %v | ", key, a, b); !strings.Contains(doc, want) {
+		if want := fmt.Sprintf("\n| `timers.%s` | %v | %v | ", key, a, b); !strings.Contains(doc,
+			want) {
 			t.Errorf("no row %s", want)
 		}
 	}
@@ -106,10 +113,12 @@ func TestDocumentBytes(t *testing.T) {
 	}
 	const number = "251210091401"
 	request := d.NewRequest(number, "C1", amount)
-	want := [][]byte{frame(t, d, d.NewRequest(number, "A1").Message), frame(t, d, request.Message), d.Respond(request.Message, Approved, ResponseData{
-		At: time.Date(2026, 11, 21, 1, 15, 4, 0, time.UTC), TerminalID: "K001", Money: payment.Money{Amount: 1023, Currency: payment.SGD},
-		TransactionRef: "1428191406936641536",
-	})}
+	want := [][]byte{frame(t, d, d.NewRequest(number, "A1").Message), frame(t, d, request.Message),
+		d.Respond(request.Message, Approved, ResponseData{
+			At: time.Date(2026, 11, 21, 1, 15, 4, 0, time.UTC), TerminalID: "K001",
+			Money:          payment.Money{Amount: 1023, Currency: payment.SGD},
+			TransactionRef: "1428191406936641536",
+		})}
 	got := blocks(t, "hex")
 	if len(got) != len(want) {
 		t.Fatalf("%d frames, want %d", len(got), len(want))
@@ -120,7 +129,8 @@ func TestDocumentBytes(t *testing.T) {
 		}
 	}
 	var table []byte
-	for _, m := range regexp.MustCompile("(?m)^\\| (\\d+) \\| `([0-9a-f ]+)` \\|").FindAllStringSubmatch(document(t), -1) {
+	for _, m := range regexp.MustCompile(
+		"(?m)^\\| (\\d+) \\| `([0-9a-f ]+)` \\|").FindAllStringSubmatch(document(t), -1) {
 		if m[1] != fmt.Sprint(len(table)) {
 			t.Errorf("%s stands at %s, not at %d", m[2], m[1], len(table))
 		}
@@ -154,7 +164,8 @@ func TestDocumentExplain(t *testing.T) {
 	if len(shown) != 1 || captures == nil {
 		t.Fatalf("%d explanations, capture %q", len(shown), captures)
 	}
-	if got := Explain(dialect(t, "paycube"), []byte(captures[1])).String(); strings.TrimSpace(got) != strings.TrimSpace(shown[0]) {
+	if got := Explain(dialect(t, "paycube"),
+		[]byte(captures[1])).String(); strings.TrimSpace(got) != strings.TrimSpace(shown[0]) {
 		t.Errorf("explained as\n%s", got)
 	}
 }

@@ -5,9 +5,10 @@ import (
 	"strconv"
 )
 
-// Append appends m's frame to dst. What it writes is what a Scanner reads back into the same message, and a frame that a Scanner
-// has read without error comes out with the same bytes. The error wraps ErrFrame and says which part does not fit the dialect;
-// dst is then returned as it was.
+// Append appends m's frame to dst. What it writes is what a Scanner reads back into the same
+// message, and a frame that a Scanner has read without error comes out with the same bytes. The
+// error wraps ErrFrame and says which part does not fit the dialect; dst is then returned as it
+// was.
 func (d *Dialect) Append(dst []byte, m Message) ([]byte, error) {
 	fs := &d.s.Field
 	if err := d.fits(m); err != nil {
@@ -68,7 +69,8 @@ func (d *Dialect) fits(m Message) error {
 			return err
 		}
 		if n := len(m.Fields[i].Data); n > d.fieldLength.most() {
-			return fmt.Errorf("%w: field %s: %d bytes are more than its length can say", ErrFrame, m.Fields[i].Code, n)
+			return fmt.Errorf("%w: field %s: %d bytes are more than its length can say", ErrFrame,
+				m.Fields[i].Code, n)
 		}
 	}
 	return nil
@@ -83,21 +85,24 @@ func checkPart(name string, b []byte, width int) error {
 
 // NewRequest is a till's message with the dialect's version.
 func (d *Dialect) NewRequest(ecn, function string, fields ...Field) Request {
-	return Request{Message: Message{ECN: []byte(ecn), Function: []byte(function), Code: []byte(d.s.Header.Request), Fields: fields}, d: d}
+	return Request{Message: Message{ECN: []byte(ecn), Function: []byte(function),
+		Code: []byte(d.s.Header.Request), Fields: fields}, d: d}
 }
 
-// AmountField is the field that carries a sale's amount in minor units. The error wraps ErrField: the amount is negative or has
-// more digits than the field.
+// AmountField is the field that carries a sale's amount in minor units. The error wraps ErrField:
+// the amount is negative or has more digits than the field.
 func (d *Dialect) AmountField(amount int64) (Field, error) {
 	a := &d.s.Request.Amount
 	digits := strconv.FormatInt(amount, 10)
 	if amount < 0 || len(digits) > a.Width {
-		return Field{}, fmt.Errorf("%w: %d is not an amount of at most %d digits", ErrField, amount, a.Width)
+		return Field{}, fmt.Errorf("%w: %d is not an amount of at most %d digits", ErrField, amount,
+			a.Width)
 	}
 	return Field{Code: []byte(a.Code), Data: fmt.Appendf(nil, "%0*d", a.Width, amount)}, nil
 }
 
-// ReferenceField is the field that carries the till's own reference. ok is false where the dialect has none or ref is too long.
+// ReferenceField is the field that carries the till's own reference. ok is false where the dialect
+// has none or ref is too long.
 func (d *Dialect) ReferenceField(ref string) (f Field, ok bool) {
 	r := &d.s.Request.Reference
 	if r.Code == "" || len(ref) > r.Max || !printable(ref) {

@@ -16,7 +16,8 @@ type Item struct {
 	Wrong  string // what is wrong with it; "" = nothing
 }
 
-// Report is what Explain found out. Its texts hold the capture's content: they are for whoever made the capture, not for logs.
+// Report is what Explain found out. Its texts hold the capture's content: they are for whoever made
+// the capture, not for logs.
 type Report struct {
 	Dialect string // the dialect that was used
 	Bytes   int
@@ -32,8 +33,9 @@ func (r *Report) OK() bool {
 	return r.Frames > 0 && !slices.ContainsFunc(r.Items, func(i Item) bool { return i.Wrong != "" })
 }
 
-// Explain decodes a capture of a line, raw or as hex text (see docs/ECR.md), element by element, and says what is wrong with each,
-// whether another dialect fits better, and which rule for LEN or LRC would. It looks at the first 64 KiB.
+// Explain decodes a capture of a line, raw or as hex text (see docs/ECR.md), element by element,
+// and says what is wrong with each, whether another dialect fits better, and which rule for LEN or
+// LRC would. It looks at the first 64 KiB.
 func Explain(d *Dialect, capture []byte) Report {
 	parts, _ := readCapture(capture)
 	x := &explainer{d: d, asked: make(map[string]bool)}
@@ -50,7 +52,8 @@ func Explain(d *Dialect, capture []byte) Report {
 	return x.r
 }
 
-// explainer walks through a capture. Other than a Scanner it knows no time, so it may look ahead, even for ETX.
+// explainer walks through a capture. Other than a Scanner it knows no time, so it may look ahead,
+// even for ETX.
 type explainer struct {
 	d     *Dialect
 	r     Report
@@ -61,7 +64,8 @@ type explainer struct {
 }
 
 func (x *explainer) item(at, n int, what string) *Item {
-	x.r.Items = append(x.r.Items, Item{Offset: x.base + at, From: x.from, Bytes: x.b[at : at+n], What: what})
+	x.r.Items = append(x.r.Items, Item{Offset: x.base + at, From: x.from, Bytes: x.b[at : at+n],
+		What: what})
 	return &x.r.Items[len(x.r.Items)-1]
 }
 
@@ -89,7 +93,9 @@ func (x *explainer) part() {
 		for at+n < len(x.b) && !x.d.control(x.b[at+n]) {
 			n++
 		}
-		x.item(at, n, "noise").Wrong = fmt.Sprintf("%d bytes that are neither STX (%02x), ACK (%02x) nor NAK (%02x)", n, x.d.stx, x.d.ack, x.d.nak)
+		x.item(at, n, "noise").Wrong = fmt.Sprintf(
+			"%d bytes that are neither STX (%02x), ACK (%02x) nor NAK (%02x)", n, x.d.stx, x.d.ack,
+			x.d.nak)
 		at += n
 	}
 }
@@ -109,7 +115,8 @@ func (x *explainer) frame(at int) int {
 	n, ok := d.length.read(b[1:head])
 	said := d.frameLen(n - d.overhead)
 	size := said
-	length := x.item(at+1, d.length.width, fmt.Sprintf("LEN %d: %s (%s)", n, strings.Join(d.s.Frame.Length.Counts, ", "), d.length))
+	length := x.item(at+1, d.length.width,
+		fmt.Sprintf("LEN %d: %s (%s)", n, strings.Join(d.s.Frame.Length.Counts, ", "), d.length))
 	if !ok {
 		length.What = "LEN (" + d.length.String() + ")"
 		length.Wrong = "not a number in this encoding"
@@ -135,13 +142,14 @@ func (x *explainer) frame(at int) int {
 	x.item(at+size-2, 1, "ETX")
 	lrc := x.item(at+size-1, 1, "LRC")
 	if want := d.lrc(b[:size]); want != b[size-1] {
-		lrc.Wrong = fmt.Sprintf("is %02x, expected %02x: XOR from %s through %s, seed %02x", b[size-1], want, d.s.Frame.LRC.From, d.s.Frame.LRC.Through, d.seed)
+		lrc.Wrong = fmt.Sprintf("is %02x, expected %02x: XOR from %s through %s, seed %02x",
+			b[size-1], want, d.s.Frame.LRC.From, d.s.Frame.LRC.Through, d.seed)
 	}
 	return size
 }
 
-// seek looks for the end of a frame whose LEN is of no use: an ETX behind which a right LRC stands, or else one behind which
-// something new begins. -1: there is none.
+// seek looks for the end of a frame whose LEN is of no use: an ETX behind which a right LRC stands,
+// or else one behind which something new begins. -1: there is none.
 func (d *Dialect) seek(b []byte) int {
 	guess := -1
 	for i := d.frameLen(0) - 2; i+1 < min(len(b), d.MaxFrame()); i++ {
@@ -167,7 +175,8 @@ func (x *explainer) cut(at, missing int) {
 func (x *explainer) inside(at, end int) {
 	h := &x.d.s.Header
 	if end-at < x.d.headerLen {
-		x.item(at, end-at, "header").Wrong = fmt.Sprintf("has %d bytes; %d are needed", end-at, x.d.headerLen)
+		x.item(at, end-at, "header").Wrong = fmt.Sprintf("has %d bytes; %d are needed", end-at,
+			x.d.headerLen)
 		return
 	}
 	ecn := x.item(at, h.ECN, fmt.Sprintf("ECN %q", x.b[at:at+h.ECN]))

@@ -16,7 +16,8 @@ func (x *explainer) fields(at, end int, response bool) {
 		code, length := x.b[at:at+fs.Code], x.b[at+fs.Code:at+fs.Code+fs.Width]
 		n, ok := d.fieldLength.read(length)
 		name := fmt.Sprintf("field %q", code)
-		it := x.item(at, fs.Code+fs.Width, fmt.Sprintf("%s, length %d (%s)", name, n, d.fieldLength))
+		it := x.item(at, fs.Code+fs.Width,
+			fmt.Sprintf("%s, length %d (%s)", name, n, d.fieldLength))
 		at += fs.Code + fs.Width
 		switch {
 		case !printable(code):
@@ -39,18 +40,23 @@ func (x *explainer) fields(at, end int, response bool) {
 			return
 		}
 		if end-at < len(d.fieldSep) {
-			x.item(at, end-at, "separator").Wrong = fmt.Sprintf("missing: expected % x after each field, the last too (field.trailing_separator)", d.fieldSep)
+			x.item(at, end-at, "separator").Wrong = fmt.Sprintf(
+				"missing: expected % x after each field, the last too (field.trailing_separator)",
+				d.fieldSep)
 			return
 		}
 		at = x.literal(at, "separator", d.fieldSep)
 		if at == end && !fs.Trailing && len(d.fieldSep) > 0 {
-			x.item(at, 0, "end of the fields").Wrong = "this dialect has no separator after the last field (field.trailing_separator)"
+			x.item(at, 0,
+				"end of the fields").Wrong = "this dialect has no separator after the last " +
+				"field (field.trailing_separator)"
 		}
 	}
 }
 
 func (x *explainer) noField() string {
-	return fmt.Sprintf("a field begins with a code of %d characters and a length of %s", x.d.s.Field.Code, x.d.fieldLength)
+	return fmt.Sprintf("a field begins with a code of %d characters and a length of %s",
+		x.d.s.Field.Code, x.d.fieldLength)
 }
 
 // meaning is what a field says, in words.
@@ -119,7 +125,8 @@ func (r Report) String() string {
 	if s := b.String(); !strings.HasSuffix(s, "\n\n") {
 		b.WriteByte('\n')
 	}
-	fmt.Fprintf(&b, "%d bytes. As %s, %d of %d frames are right.\n", r.Bytes, r.Dialect, r.Right, r.Frames)
+	fmt.Fprintf(&b, "%d bytes. As %s, %d of %d frames are right.\n", r.Bytes, r.Dialect, r.Right,
+		r.Frames)
 	for _, f := range r.Fits {
 		fmt.Fprintf(&b, "  %-12s %s\n", f.Dialect, f)
 	}
@@ -137,7 +144,8 @@ func (i *Item) write(b *strings.Builder) {
 	rest := i.Bytes
 	for row := 0; row == 0 || len(rest) > 0; row++ {
 		n := min(len(rest), bytesPerRow)
-		line := fmt.Sprintf("%6d  %-8s  %-*s  ", i.Offset+row*bytesPerRow, i.From, 3*bytesPerRow-1, fmt.Sprintf("% x", rest[:n]))
+		line := fmt.Sprintf("%6d  %-8s  %-*s  ", i.Offset+row*bytesPerRow, i.From, 3*bytesPerRow-1,
+			fmt.Sprintf("% x", rest[:n]))
 		if row == 0 {
 			line += what
 		}

@@ -18,8 +18,9 @@ func frames(s *Scanner, p []byte) (list [][]byte) {
 	return list
 }
 
-// Every single bit of a sale's frame, flipped: alone it is no frame at all, and with the till's repetition behind it, whether there
-// was silence between or not, nothing but the repetition is found. Amounts with and without neighbours that differ in one bit.
+// Every single bit of a sale's frame, flipped: alone it is no frame at all, and with the till's
+// repetition behind it, whether there was silence between or not, nothing but the repetition is
+// found. Amounts with and without neighbours that differ in one bit.
 func TestNoSingleBitFlipIsASale(t *testing.T) {
 	flips, prompt := 0, 0
 	for _, d := range all(t) {
@@ -46,17 +47,19 @@ func TestNoSingleBitFlipIsASale(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d flips; after %d of them a repetition is understood without any silence", flips, prompt)
+	t.Logf("%d flips; after %d of them a repetition is understood without any silence", flips,
+		prompt)
 }
 
-// A flipped bit behind STX never sounds like ACK or NAK: the rest of the frame is not taken for anything. (STX itself, 02, becomes
-// ACK, 06, by one bit: that is the protocol's.)
+// A flipped bit behind STX never sounds like ACK or NAK: the rest of the frame is not taken for
+// anything. (STX itself, 02, becomes ACK, 06, by one bit: that is the protocol's.)
 func TestNoSingleBitFlipIsAnACK(t *testing.T) {
 	for _, d := range all(t) {
 		tried := 0
 		for x := range 256 { // one of these makes the LRC an ACK, one a NAK
 			req := sale(t, d, 1023)
-			req.Fields = append(req.Fields, Field{Code: []byte("ZZZ")[:d.s.Field.Code], Data: []byte{byte(x)}})
+			req.Fields = append(req.Fields,
+				Field{Code: []byte("ZZZ")[:d.s.Field.Code], Data: []byte{byte(x)}})
 			frame := frameOf(t, d, req.Message)
 			if !d.control(frame[len(frame)-1]) {
 				continue
@@ -65,7 +68,8 @@ func TestNoSingleBitFlipIsAnACK(t *testing.T) {
 			for bit := 8; bit < 8*len(frame); bit++ {
 				flipped := bytes.Clone(frame)
 				flipped[bit/8] ^= 1 << (bit % 8)
-				if got := tell(d.NewRequestScanner(), flipped); slices.Contains(got, "ack") || slices.Contains(got, "nak") {
+				if got := tell(d.NewRequestScanner(), flipped); slices.Contains(got, "ack") ||
+					slices.Contains(got, "nak") {
 					t.Fatalf("%s, bit %d of %x: %q", d.Name(), bit, frame, got)
 				}
 			}
@@ -76,8 +80,8 @@ func TestNoSingleBitFlipIsAnACK(t *testing.T) {
 	}
 }
 
-// Two flipped bits can make a frame whose LRC is right: that is the limit of a parity byte, which no terminal of this family goes
-// beyond. Such a frame needs the same bit of two bytes.
+// Two flipped bits can make a frame whose LRC is right: that is the limit of a parity byte, which
+// no terminal of this family goes beyond. Such a frame needs the same bit of two bytes.
 func TestTwoFlipsNeedTheSameBit(t *testing.T) {
 	d := dialect(t, "paycube")
 	frame := unhex(t, docSale)

@@ -19,7 +19,8 @@ func streams(t testing.TB) (list [][]byte) {
 		frame := frameOf(t, d, req.Message)
 		spoilt := bytes.Clone(frame)
 		spoilt[len(spoilt)-1] ^= 4
-		list = append(list, frame, spoilt, frame[:len(frame)/2], slices.Concat([]byte{d.ACK()}, frame, []byte{d.NAK()}),
+		list = append(list, frame, spoilt, frame[:len(frame)/2],
+			slices.Concat([]byte{d.ACK()}, frame, []byte{d.NAK()}),
 			slices.Concat([]byte("noise"), frame[3:], frame))
 		for _, f := range d.Functions() {
 			list = append(list, frameOf(t, d, d.NewRequest(ecn(d), f.Code).Message))
@@ -28,7 +29,8 @@ func streams(t testing.TB) (list [][]byte) {
 			list = append(list, d.Respond(req.Message, o, paid(req)))
 		}
 	}
-	return append(list, unhex(t, docStatus), unhex(t, docSale), []byte("GET / HTTP/1.1\r\nHost: 127.0.0.1:8800\r\n\r\n"), nil)
+	return append(list, unhex(t, docStatus), unhex(t, docSale),
+		[]byte("GET / HTTP/1.1\r\nHost: 127.0.0.1:8800\r\n\r\n"), nil)
 }
 
 func seedStreams(f *testing.F) {
@@ -41,7 +43,8 @@ func seedStreams(f *testing.F) {
 	}
 }
 
-// Whatever is fed, in whatever pieces: every byte is accounted for once, nothing grows, and a frame after a gap is found.
+// Whatever is fed, in whatever pieces: every byte is accounted for once, nothing grows, and a frame
+// after a gap is found.
 func FuzzScanner(f *testing.F) {
 	seedStreams(f)
 	f.Fuzz(func(t *testing.T, stream []byte) {
@@ -72,10 +75,12 @@ func FuzzScanner(f *testing.F) {
 			}
 			count(s.Gap())
 			if total != len(stream) || cap(s.buf) != space || s.Pending() {
-				t.Fatalf("%s: %d of %d bytes, %d of %d kept, pending %t", d.Name(), total, len(stream), cap(s.buf), space, s.Pending())
+				t.Fatalf("%s: %d of %d bytes, %d of %d kept, pending %t", d.Name(), total,
+					len(stream), cap(s.buf), space, s.Pending())
 			}
 			want := frameOf(t, d, sale(t, d, 1).Message)
-			if ev, rest := s.Next(want); ev.Kind != Frame || ev.Err != nil || !bytes.Equal(ev.Raw, want) || len(rest) > 0 {
+			if ev, rest := s.Next(want); ev.Kind != Frame || ev.Err != nil ||
+				!bytes.Equal(ev.Raw, want) || len(rest) > 0 {
 				t.Fatalf("%s: the frame after the gap: %v %x", d.Name(), ev.Kind, ev.Raw)
 			}
 		}
@@ -146,21 +151,26 @@ func roundTrip(t *testing.T, d *Dialect, ev Event) {
 // The other way round: any message that Append takes reads back as itself.
 func TestAnyMessageReadsBack(t *testing.T) {
 	for _, d := range all(t) {
-		text := func(n int) *rapid.Generator[[]byte] { return rapid.SliceOfN(rapid.ByteRange(' ', '~'), n, n) }
+		text := func(n int) *rapid.Generator[[]byte] {
+			return rapid.SliceOfN(rapid.ByteRange(' ', '~'), n, n)
+		}
 		rapid.Check(t, func(rt *rapid.T) {
 			m := Message{
-				ECN: text(d.s.Header.ECN).Draw(rt, "ecn"), Function: text(d.s.Header.Function).Draw(rt, "function"),
-				Code: text(d.s.Header.Version).Draw(rt, "code"),
+				ECN:      text(d.s.Header.ECN).Draw(rt, "ecn"),
+				Function: text(d.s.Header.Function).Draw(rt, "function"),
+				Code:     text(d.s.Header.Version).Draw(rt, "code"),
 			}
 			for range rapid.IntRange(0, 6).Draw(rt, "fields") {
-				m.Fields = append(m.Fields, Field{Code: text(d.s.Field.Code).Draw(rt, "code"), Data: rapid.SliceOfN(rapid.Byte(), 0, 60).Draw(rt, "data")})
+				m.Fields = append(m.Fields, Field{Code: text(d.s.Field.Code).Draw(rt, "code"),
+					Data: rapid.SliceOfN(rapid.Byte(), 0, 60).Draw(rt, "data")})
 			}
 			b, err := d.Append(nil, m)
 			if err != nil {
 				rt.Fatal(err)
 			}
 			ev, rest := d.NewResponseScanner().Next(b)
-			if ev.Kind != Frame || ev.Err != nil || len(rest) > 0 || len(ev.Response.Fields) != len(m.Fields) {
+			if ev.Kind != Frame || ev.Err != nil || len(rest) > 0 ||
+				len(ev.Response.Fields) != len(m.Fields) {
 				rt.Fatalf("%x: %+v", b, ev)
 			}
 			again, err := d.Append(nil, ev.Response.Message)
@@ -168,7 +178,8 @@ func TestAnyMessageReadsBack(t *testing.T) {
 				rt.Fatalf("%x and %x (%v)", b, again, err)
 			}
 			for i, f := range ev.Response.Fields {
-				if !bytes.Equal(f.Code, m.Fields[i].Code) || !bytes.Equal(f.Data, m.Fields[i].Data) {
+				if !bytes.Equal(f.Code, m.Fields[i].Code) ||
+					!bytes.Equal(f.Data, m.Fields[i].Data) {
 					rt.Fatalf("field %d: %q", i, f)
 				}
 			}
@@ -178,7 +189,8 @@ func TestAnyMessageReadsBack(t *testing.T) {
 
 // A file is refused with Problems, or it makes a dialect that works.
 func FuzzDialect(f *testing.F) {
-	const head = "base = \"nets\"\nname = \"x\"\n" // small seeds: large ones are minimized for minutes
+	// small seeds: large ones are minimized for minutes
+	const head = "base = \"nets\"\nname = \"x\"\n"
 	sections := strings.Split(string(Blueprint()), "\n\n")
 	if len(sections) < 20 {
 		f.Fatalf("only %d seeds", len(sections))
@@ -187,10 +199,15 @@ func FuzzDialect(f *testing.F) {
 		f.Add(head + s)
 	}
 	for _, s := range []string{
-		"[frame]\nstx = \"aa\"\nmax = 2000", "[frame.length]\nencoding = \"ascii\"\nwidth = 4\ncounts = [\"stx\", \"fields\"]", "[frame.lrc]\nseed = \"ff\"",
-		"[field]\nseparator = \"\"\ntrailing_separator = false\nlength_encoding = \"ascii\"\nlength_width = 3", "[header]\nindicator = \"\"\nseparator = \"\"",
-		"[functions]\nI0 = { kind = \"off\" }", "[request]\namount = { code = \"40\", width = 18 }", "[response]\nutc_offset = \"-03:30\"",
-		"[[response.fields]]\ncode = \"02\"\nsource = \"text\"\nwidth = 40", "[timers]\nack = \"1s\"\ntransmissions = 10",
+		"[frame]\nstx = \"aa\"\nmax = 2000",
+		"[frame.length]\nencoding = \"ascii\"\nwidth = 4\ncounts = [\"stx\", \"fields\"]",
+		"[frame.lrc]\nseed = \"ff\"",
+		"[field]\nseparator = \"\"\ntrailing_separator = false\nlength_encoding = " +
+			"\"ascii\"\nlength_width = 3", "[header]\nindicator = \"\"\nseparator = \"\"",
+		"[functions]\nI0 = { kind = \"off\" }", "[request]\namount = { code = \"40\", width = 18 }",
+		"[response]\nutc_offset = \"-03:30\"",
+		"[[response.fields]]\ncode = \"02\"\nsource = \"text\"\nwidth = 40",
+		"[timers]\nack = \"1s\"\ntransmissions = 10",
 	} {
 		f.Add(head + s)
 	}

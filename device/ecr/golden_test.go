@@ -32,11 +32,13 @@ func golden(t *testing.T, path, got string) {
 
 // asks says which kind of function an outcome answers, where it is not a sale.
 var asks = map[Outcome]Kind{
-	Ready: KindStatus, CancelDone: KindCancel, CancelRefused: KindCancel, VoidRefused: KindVoid, LastNone: KindLast, LastRunning: KindLast,
+	Ready: KindStatus, CancelDone: KindCancel, CancelRefused: KindCancel, VoidRefused: KindVoid,
+	LastNone: KindLast, LastRunning: KindLast,
 	LogonDone: KindLogon, SettlementDone: KindSettlement,
 }
 
-// asked is the request whose answer o is; what the dialect has no function for is asked with one that it does not list.
+// asked is the request whose answer o is; what the dialect has no function for is asked with one
+// that it does not list.
 func asked(t *testing.T, d *Dialect, o Outcome) Request {
 	k, special := asks[o]
 	if !special && o != BadFunction {
@@ -68,11 +70,13 @@ func dump(d *Dialect, b []byte, m Message) string {
 	return s.String()
 }
 
-// Every outcome in every dialect, byte for byte. What a payment has is given only where there was one.
+// Every outcome in every dialect, byte for byte. What a payment has is given only where there was
+// one.
 func TestGoldenResponses(t *testing.T) {
 	for _, d := range all(t) {
 		var s strings.Builder
-		fmt.Fprintf(&s, "# The response for each outcome in the dialect %s: hex, then what it says. go test ./device/ecr -update\n", d.Name())
+		fmt.Fprintf(&s, "# The response for each outcome in the dialect %s: hex, then what it "+
+			"says. go test ./device/ecr -update\n", d.Name())
 		for _, o := range Outcomes() {
 			req := asked(t, d, o)
 			data := paid(req)
@@ -103,7 +107,8 @@ func TestGoldenRequests(t *testing.T) {
 				req = sale(t, d, 1023)
 				req.Function = []byte(f.Code)
 			}
-			fmt.Fprintf(&s, "\n%s %s %s %v\n%s", d.Name(), f.Code, f.Kind, f.Schemes, dump(d, frameOf(t, d, req.Message), req.Message))
+			fmt.Fprintf(&s, "\n%s %s %s %v\n%s", d.Name(), f.Code, f.Kind, f.Schemes,
+				dump(d, frameOf(t, d, req.Message), req.Message))
 		}
 	}
 	golden(t, "testdata/requests.golden", s.String())

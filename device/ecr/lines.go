@@ -8,8 +8,9 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// lineMap maps each dotted key of a file to its line, so that a value that reads well but means nothing is named with its line
-// too. Entries of lists of tables are numbered: response.fields.0.code.
+// lineMap maps each dotted key of a file to its line, so that a value that reads well but means
+// nothing is named with its line too. Entries of lists of tables are numbered:
+// response.fields.0.code.
 type lineMap map[string]int
 
 // of is the line of key, or of the nearest table around it that is in the file; 0 if there is none.

@@ -24,7 +24,8 @@ func Builtins() []string { return slices.Clone(builtins) }
 // Builtin is the dialect of that name. The error lists the names there are.
 func Builtin(name string) (*Dialect, error) {
 	if !slices.Contains(builtins, name) {
-		return nil, fmt.Errorf("%.40q is not a dialect that is built in: %s", name, strings.Join(builtins, ", "))
+		return nil, fmt.Errorf("%.40q is not a dialect that is built in: %s", name,
+			strings.Join(builtins, ", "))
 	}
 	return Parse(name+".toml", builtin(name))
 }
@@ -73,12 +74,14 @@ func (ps Problems) Error() string {
 // maxFile bounds a dialect file: the built-in ones are a tenth of it.
 const maxFile = 256 << 10
 
-// Parse reads a dialect file; file is its name for error texts. It is strict: a key that does not exist, one that is missing, and
-// a value that means nothing or makes the dialect ambiguous are errors of type Problems. A file may start from a built-in dialect
-// (base) and then has only what differs: tables are merged, lists and values replaced.
+// Parse reads a dialect file; file is its name for error texts. It is strict: a key that does not
+// exist, one that is missing, and a value that means nothing or makes the dialect ambiguous are
+// errors of type Problems. A file may start from a built-in dialect (base) and then has only what
+// differs: tables are merged, lists and values replaced.
 func Parse(file string, data []byte) (*Dialect, error) {
 	if len(data) > maxFile {
-		return nil, Problems{{File: file, What: fmt.Sprintf("is larger than the %d KiB of any dialect", maxFile>>10)}}
+		return nil, Problems{{File: file,
+			What: fmt.Sprintf("is larger than the %d KiB of any dialect", maxFile>>10)}}
 	}
 	var own spec
 	if err := strictly(data, &own); err != nil {
@@ -92,7 +95,8 @@ func Parse(file string, data []byte) (*Dialect, error) {
 		}
 		full = spec{}
 		if err := strictly(merged, &full); err != nil {
-			return nil, Problems{{File: file, Key: "base", What: "does not go together with this file: " + err.Error()}}
+			return nil, Problems{{File: file, Key: "base",
+				What: "does not go together with this file: " + err.Error()}}
 		}
 	}
 	full.complete()
@@ -158,13 +162,15 @@ func decodeProblems(file string, err error) Problems {
 		var ps Problems
 		for _, e := range strict.Errors {
 			line, _ := e.Position()
-			ps = append(ps, Problem{File: file, Line: line, Key: strings.Join(e.Key(), "."), What: "no such key; dialects/blueprint.toml has them all"})
+			ps = append(ps, Problem{File: file, Line: line, Key: strings.Join(e.Key(), "."),
+				What: "no such key; dialects/blueprint.toml has them all"})
 		}
 		return ps
 	}
 	if e, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, _ := e.Position()
-		return Problems{{File: file, Line: line, Key: strings.Join(e.Key(), "."), What: strings.TrimPrefix(e.Error(), "toml: ")}}
+		return Problems{{File: file, Line: line, Key: strings.Join(e.Key(), "."),
+			What: strings.TrimPrefix(e.Error(), "toml: ")}}
 	}
 	return Problems{{File: file, What: strings.TrimPrefix(err.Error(), "toml: ")}}
 }
@@ -172,7 +178,8 @@ func decodeProblems(file string, err error) Problems {
 // compile makes a dialect of a spec that was checked.
 func compile(s spec) *Dialect {
 	d := &Dialect{
-		s: s, stx: s.Frame.STX.first(), etx: s.Frame.ETX.first(), ack: s.Frame.ACK.first(), nak: s.Frame.NAK.first(),
+		s: s, stx: s.Frame.STX.first(), etx: s.Frame.ETX.first(), ack: s.Frame.ACK.first(),
+		nak:         s.Frame.NAK.first(),
 		fieldLength: lengthCode{s.Field.Encoding, s.Field.Width},
 		headerLen:   s.headerLen(),
 		timers:      s.Timers.compile(),

@@ -16,7 +16,8 @@ func TestMistakesInFiles(t *testing.T) {
 		key, what  string
 	}{
 		{"unknown key", head + "colour = 1", 3, "colour", "no such key"},
-		{"unknown key in a table", head + "[frame.lrc]\nsede = \"00\"", 4, "frame.lrc.sede", "no such key"},
+		{"unknown key in a table", head + "[frame.lrc]\nsede = \"00\"", 4, "frame.lrc.sede",
+			"no such key"},
 		{"wrong type", head + "[frame]\nmax = \"big\"", 4, "frame.max", ""},
 		{"no TOML", "name = ", 1, "", ""},
 		{"unknown base", "base = \"x\"\nname = \"y\"", 0, "base", "paycube, nets"},
@@ -26,46 +27,72 @@ func TestMistakesInFiles(t *testing.T) {
 		{"ACK is NAK", head + "[frame]\nack = \"15\"", 3, "frame.nak", "frame.ack already"},
 		{"STX is ACK", head + "[frame]\nack = \"02\"", 4, "frame.ack", "frame.stx already"},
 		{"ETX is STX", head + "[frame]\netx = \"02\"", 4, "frame.etx", "frame.stx already"},
-		{"encoding", head + "[frame.length]\nencoding = \"hex\"", 4, "frame.length.encoding", "bcd"},
+		{"encoding", head + "[frame.length]\nencoding = \"hex\"", 4, "frame.length.encoding",
+			"bcd"},
 		{"LEN of no width", head + "[frame.length]\nwidth = 0", 4, "frame.length.width", "1 to 3"},
-		{"LEN too narrow", head + "[frame.length]\nwidth = 1", 4, "frame.length.width", "largest message"},
-		{"LEN counts no fields", head + "frame.length.counts = [\"header\"]", 3, "frame.length.counts", "fields"},
-		{"LEN counts twice", head + "frame.length.counts = [\"fields\", \"fields\"]", 3, "frame.length.counts", "twice"},
-		{"LEN counts nonsense", head + "frame.length = { counts = [\"fields\", \"x\"] }", 3, "frame.length.counts", "one of"},
+		{"LEN too narrow", head + "[frame.length]\nwidth = 1", 4, "frame.length.width",
+			"largest message"},
+		{"LEN counts no fields", head + "frame.length.counts = [\"header\"]", 3,
+			"frame.length.counts", "fields"},
+		{"LEN counts twice", head + "frame.length.counts = [\"fields\", \"fields\"]", 3,
+			"frame.length.counts", "twice"},
+		{"LEN counts nonsense", head + "frame.length = { counts = [\"fields\", \"x\"] }", 3,
+			"frame.length.counts", "one of"},
 		{"no seed", head + "[frame.lrc]\nseed = \"\"", 4, "frame.lrc.seed", "one byte"},
 		{"LRC from", head + "[frame.lrc]\nfrom = \"etx\"", 4, "frame.lrc.from", "stx"},
 		{"LRC through", head + "[frame.lrc]\nthrough = \"lrc\"", 4, "frame.lrc.through", "etx"},
 		{"max", head + "[frame]\nmax = 10", 4, "frame.max", "64"},
-		{"max too small for a response", head + "[frame]\nmax = 100", 4, "frame.max", "largest message"},
+		{"max too small for a response", head + "[frame]\nmax = 100", 4, "frame.max",
+			"largest message"},
 		{"ECN width", head + "[header]\necn = 0", 4, "header.ecn", "1 to 32"},
-		{"version width", head + "[header]\nversion = 3", 3, "header.request_version", "3 printable"},
+		{"version width", head + "[header]\nversion = 3", 3, "header.request_version",
+			"3 printable"},
 		{"separator is STX", head + "[header]\nseparator = \"02\"", 4, "header.separator", "too"},
 		{"separator is NAK", head + "[field]\nseparator = \"0d15\"", 4, "field.separator", "too"},
-		{"separator is a letter", head + "[field]\nseparator = \"41\"", 4, "field.separator", "letter or digit"},
-		{"nothing to trail", head + "[field]\nseparator = \"\"", 3, "field.trailing_separator", "no field.separator"},
+		{"separator is a letter", head + "[field]\nseparator = \"41\"", 4, "field.separator",
+			"letter or digit"},
+		{"nothing to trail", head + "[field]\nseparator = \"\"", 3, "field.trailing_separator",
+			"no field.separator"},
 		{"gap", head + "[timers]\ngap = \"3s\"", 4, "timers.gap", "shorter"},
 		{"no time", head + "[timers]\nack = \"0s\"", 4, "timers.ack", "greater than zero"},
 		{"number for a time", head + "[timers]\nack = 2", 4, "timers.ack", ""},
 		{"list for bytes", head + "[frame]\nstx = [2]", 4, "frame.stx", ""},
 		{"number for bytes", head + "[frame]\nstx = 20", 4, "frame.stx", ""},
-		{"transmissions", head + "[timers]\ntransmissions = 0", 4, "timers.transmissions", "1 to 10"},
-		{"function width", head + "[functions]\nC = { kind = \"sale\" }", 4, "functions.C", "2 printable"},
-		{"kind", head + "[functions]\nC7 = { kind = \"refund\" }", 4, "functions.C7.kind", "settlement"},
-		{"schemes of a void", head + "[functions]\nC7 = { kind = \"void\", schemes = [\"x\"] }", 4, "functions.C7.schemes", "sales only"},
-		{"no sale", head + "[functions]\nC1 = { kind = \"off\" }\nQ1 = { kind = \"off\" }", 3, "functions", "kind sale"},
-		{"amount code", head + "[request]\namount = { code = \"400\", width = 12 }", 4, "request.amount.code", "2 printable"},
-		{"amount width", head + "[request]\namount = { code = \"40\", width = 19 }", 4, "request.amount.width", "1 to 18"},
-		{"type is amount", head + "[request.type]\ncode = \"40\"\nvalues = { 01 = [] }", 4, "request.type.code", "amount"},
-		{"type without values", head + "[request.type]\ncode = \"T2\"", 3, "request.type.values", "empty"},
-		{"reference is amount", head + "[request.reference]\ncode = \"40\"\nmax = 9", 4, "request.reference.code", "another field"},
+		{"transmissions", head + "[timers]\ntransmissions = 0", 4, "timers.transmissions",
+			"1 to 10"},
+		{"function width", head + "[functions]\nC = { kind = \"sale\" }", 4, "functions.C",
+			"2 printable"},
+		{"kind", head + "[functions]\nC7 = { kind = \"refund\" }", 4, "functions.C7.kind",
+			"settlement"},
+		{"schemes of a void", head + "[functions]\nC7 = { kind = \"void\", schemes = [\"x\"] }", 4,
+			"functions.C7.schemes", "sales only"},
+		{"no sale", head + "[functions]\nC1 = { kind = \"off\" }\nQ1 = { kind = \"off\" }", 3,
+			"functions", "kind sale"},
+		{"amount code", head + "[request]\namount = { code = \"400\", width = 12 }", 4,
+			"request.amount.code", "2 printable"},
+		{"amount width", head + "[request]\namount = { code = \"40\", width = 19 }", 4,
+			"request.amount.width", "1 to 18"},
+		{"type is amount", head + "[request.type]\ncode = \"40\"\nvalues = { 01 = [] }", 4,
+			"request.type.code", "amount"},
+		{"type without values", head + "[request.type]\ncode = \"T2\"", 3, "request.type.values",
+			"empty"},
+		{"reference is amount", head + "[request.reference]\ncode = \"40\"\nmax = 9", 4,
+			"request.reference.code", "another field"},
 		{"offset", head + "[response]\nutc_offset = \"SGT\"", 4, "response.utc_offset", "+08:00"},
-		{"unknown outcome", head + "[outcomes]\npaid = { code = \"00\", text = \"\" }", 4, "outcomes.paid", "no such outcome"},
-		{"code width", head + "[outcomes]\nbusy = { code = \"E66\", text = \"\" }", 4, "outcomes.busy.code", "2 printable"},
-		{"long text", head + "[outcomes]\nbusy = { text = \"" + strings.Repeat("x", 41) + "\" }", 4, "outcomes.busy.text", "40"},
-		{"doubt sounds approved", head + "[outcomes]\nunknown = { code = \"00\" }", 4, "outcomes.unknown.code", "for a payment"},
-		{"decline sounds approved", head + "[outcomes]\ndeclined = { code = \"00\" }", 4, "outcomes.declined.code", "for a payment"},
-		{"refusal sounds approved", head + "[outcomes]\nbusy = { code = \"00\" }", 4, "outcomes.busy.code", "for a payment"},
-		{"doubt sounds declined", head + "[outcomes]\nunknown = { code = \"51\" }", 4, "outcomes.unknown.code", "sell again"},
+		{"unknown outcome", head + "[outcomes]\npaid = { code = \"00\", text = \"\" }", 4,
+			"outcomes.paid", "no such outcome"},
+		{"code width", head + "[outcomes]\nbusy = { code = \"E66\", text = \"\" }", 4,
+			"outcomes.busy.code", "2 printable"},
+		{"long text", head + "[outcomes]\nbusy = { text = \"" + strings.Repeat("x", 41) + "\" }", 4,
+			"outcomes.busy.text", "40"},
+		{"doubt sounds approved", head + "[outcomes]\nunknown = { code = \"00\" }", 4,
+			"outcomes.unknown.code", "for a payment"},
+		{"decline sounds approved", head + "[outcomes]\ndeclined = { code = \"00\" }", 4,
+			"outcomes.declined.code", "for a payment"},
+		{"refusal sounds approved", head + "[outcomes]\nbusy = { code = \"00\" }", 4,
+			"outcomes.busy.code", "for a payment"},
+		{"doubt sounds declined", head + "[outcomes]\nunknown = { code = \"51\" }", 4,
+			"outcomes.unknown.code", "sell again"},
 	} {
 		_, err := Parse("mine.toml", []byte(tc.file))
 		var ps Problems
@@ -73,8 +100,12 @@ func TestMistakesInFiles(t *testing.T) {
 			t.Errorf("%s: %v", tc.name, err)
 			continue
 		}
-		if !slices.ContainsFunc(ps, func(p Problem) bool { return p.Line == tc.line && p.Key == tc.key && strings.Contains(p.What, tc.what) }) {
-			t.Errorf("%s: want line %d, key %q, %q; got\n%s", tc.name, tc.line, tc.key, tc.what, err)
+		if !slices.ContainsFunc(ps, func(p Problem) bool {
+			return p.Line == tc.line &&
+				p.Key == tc.key && strings.Contains(p.What, tc.what)
+		}) {
+			t.Errorf("%s: want line %d, key %q, %q; got\n%s", tc.name, tc.line, tc.key, tc.what,
+				err)
 		}
 		if !strings.HasPrefix(err.Error(), "mine.toml:") {
 			t.Errorf("%s: %s", tc.name, err)
@@ -120,7 +151,8 @@ func TestMistakesInResponseFields(t *testing.T) {
 		_, err := Parse("mine.toml", []byte(file))
 		var ps Problems
 		if !errors.As(err, &ps) || !slices.ContainsFunc(ps, func(p Problem) bool {
-			return p.Key == "response.fields.0."+tc.key && p.Line >= 3 && strings.Contains(p.What, tc.what)
+			return p.Key == "response.fields.0."+tc.key && p.Line >= 3 &&
+				strings.Contains(p.What, tc.what)
 		}) {
 			t.Errorf("%s: %v", tc.field, err)
 		}
@@ -142,11 +174,13 @@ source = "terminal_id"
 width = 8
 outcomes = [%s]
 `
-	if _, err := Parse("mine.toml", []byte(strings.Replace(file, "%s", `"declined"`, 1))); err != nil {
+	if _, err := Parse("mine.toml",
+		[]byte(strings.Replace(file, "%s", `"declined"`, 1))); err != nil {
 		t.Errorf("never in one response: %v", err)
 	}
 	_, err := Parse("mine.toml", []byte(strings.Replace(file, "%s", "", 1)))
-	if err == nil || err.Error() != "mine.toml:10: response.fields.1.code: 02 comes twice in one response" {
+	if err == nil ||
+		err.Error() != "mine.toml:10: response.fields.1.code: 02 comes twice in one response" {
 		t.Error(err)
 	}
 }
@@ -168,7 +202,8 @@ func TestMissingOutcome(t *testing.T) {
 }
 
 func TestFileSize(t *testing.T) {
-	if _, err := Parse("mine.toml", make([]byte, maxFile+1)); err == nil || !strings.Contains(err.Error(), "larger than") {
+	if _, err := Parse("mine.toml", make([]byte, maxFile+1)); err == nil ||
+		!strings.Contains(err.Error(), "larger than") {
 		t.Error(err)
 	}
 }

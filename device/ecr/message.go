@@ -9,10 +9,11 @@ import (
 	"slices"
 )
 
-// The two ways in which a well framed request can be wrong. Their texts are safe to log and to show.
+// The two ways in which a well framed request can be wrong. Their texts are safe to log and to
+// show.
 var (
-	// ErrFrame is wrapped by what is wrong with a message's structure: separators, lengths, characters of the header. The till
-	// gets BadFrame.
+	// ErrFrame is wrapped by what is wrong with a message's structure: separators, lengths,
+	// characters of the header. The till gets BadFrame.
 	ErrFrame = errors.New("bad frame")
 	// ErrField is wrapped by what is wrong with a field's data. The till gets BadField.
 	ErrField = errors.New("bad field")
@@ -24,7 +25,8 @@ type Field struct {
 	Data []byte
 }
 
-// Message is what is inside a frame. Code is the version in a request and the response code in a response.
+// Message is what is inside a frame. Code is the version in a request and the response code in a
+// response.
 type Message struct {
 	ECN      []byte
 	Function []byte
@@ -44,7 +46,8 @@ func (m *Message) Field(code string) (data []byte, ok bool) {
 
 // Clone is a copy that outlives the scanner's next call.
 func (m *Message) Clone() Message {
-	c := Message{ECN: bytes.Clone(m.ECN), Function: bytes.Clone(m.Function), Code: bytes.Clone(m.Code)}
+	c := Message{ECN: bytes.Clone(m.ECN), Function: bytes.Clone(m.Function),
+		Code: bytes.Clone(m.Code)}
 	for _, f := range m.Fields {
 		c.Fields = append(c.Fields, f.clone())
 	}
@@ -73,9 +76,10 @@ func (r *Request) Kind() Kind {
 	return KindUnknown
 }
 
-// Schemes are the gateway's words for what the till wants the customer to pay with; empty = all. The transaction type field, where
-// the dialect has one and the till sends it, goes before the function's own list. The error wraps ErrField: a type that is not
-// listed. The caller must not change the list.
+// Schemes are the gateway's words for what the till wants the customer to pay with; empty = all.
+// The transaction type field, where the dialect has one and the till sends it, goes before the
+// function's own list. The error wraps ErrField: a type that is not listed. The caller must not
+// change the list.
 func (r *Request) Schemes() ([]string, error) {
 	t := &r.d.s.Request.Type
 	if t.Code != "" {
@@ -86,7 +90,8 @@ func (r *Request) Schemes() ([]string, error) {
 		if ok {
 			schemes, known := t.Values[string(data)]
 			if !known {
-				return nil, fmt.Errorf("%w: field %s: transaction type %.20q is not known here", ErrField, t.Code, data)
+				return nil, fmt.Errorf("%w: field %s: transaction type %.20q is not known here",
+					ErrField, t.Code, data)
 			}
 			return schemes, nil
 		}
@@ -97,8 +102,9 @@ func (r *Request) Schemes() ([]string, error) {
 	return nil, nil
 }
 
-// Amount is the sale's amount in minor units: exactly as many digits as the dialect says. Zero is not refused here. The error
-// wraps ErrField: no amount, two of them, or something that is not that many digits.
+// Amount is the sale's amount in minor units: exactly as many digits as the dialect says. Zero is
+// not refused here. The error wraps ErrField: no amount, two of them, or something that is not that
+// many digits.
 func (r *Request) Amount() (int64, error) {
 	a := &r.d.s.Request.Amount
 	data, ok, err := r.single(a.Code)
@@ -108,20 +114,22 @@ func (r *Request) Amount() (int64, error) {
 	case !ok:
 		return 0, fmt.Errorf("%w: field %s, the amount, is missing", ErrField, a.Code)
 	case len(data) != a.Width:
-		return 0, fmt.Errorf("%w: field %s: an amount has %d digits, this one has %d characters", ErrField, a.Code, a.Width, len(data))
+		return 0, fmt.Errorf("%w: field %s: an amount has %d digits, this one has %d characters",
+			ErrField, a.Code, a.Width, len(data))
 	}
 	var n int64
 	for _, c := range data {
 		if c < '0' || c > '9' {
-			return 0, fmt.Errorf("%w: field %s: the amount has a character that is no digit", ErrField, a.Code)
+			return 0, fmt.Errorf("%w: field %s: the amount has a character that is no digit",
+				ErrField, a.Code)
 		}
 		n = n*10 + int64(c-'0') // at most 18 digits: fits
 	}
 	return n, nil
 }
 
-// Reference is the till's own reference for the sale; "" where there is none. The error wraps ErrField: two of them, too long, or
-// characters that are not printable ASCII.
+// Reference is the till's own reference for the sale; "" where there is none. The error wraps
+// ErrField: two of them, too long, or characters that are not printable ASCII.
 func (r *Request) Reference() (string, error) {
 	ref := &r.d.s.Request.Reference
 	if ref.Code == "" {
@@ -132,14 +140,19 @@ func (r *Request) Reference() (string, error) {
 	case err != nil:
 		return "", err
 	case len(data) > ref.Max:
-		return "", fmt.Errorf("%w: field %s: a reference has at most %d characters, this one has %d", ErrField, ref.Code, ref.Max, len(data))
+		return "",
+			fmt.Errorf("%w: field %s: a reference has at most %d characters, this one has %d",
+				ErrField, ref.Code, ref.Max, len(data))
 	case !printable(data):
-		return "", fmt.Errorf("%w: field %s: the reference has a character that is not printable ASCII", ErrField, ref.Code)
+		return "",
+			fmt.Errorf("%w: field %s: the reference has a character that is not printable ASCII",
+				ErrField, ref.Code)
 	}
 	return string(data), nil
 }
 
-// single is the field with that code, which a request may have only once: of two amounts neither is the right one.
+// single is the field with that code, which a request may have only once: of two amounts neither is
+// the right one.
 func (r *Request) single(code string) (data []byte, ok bool, err error) {
 	for i := range r.Fields {
 		if string(r.Fields[i].Code) != code {
@@ -157,7 +170,8 @@ func (r *Request) single(code string) (data []byte, ok bool, err error) {
 func (r *Request) Echo() (list []Field) {
 	for i := range r.d.s.Response.Fields {
 		f := &r.d.s.Response.Fields[i]
-		if f.Source != sourceEcho || slices.ContainsFunc(list, func(x Field) bool { return string(x.Code) == f.Of }) {
+		if f.Source != sourceEcho || slices.ContainsFunc(list,
+			func(x Field) bool { return string(x.Code) == f.Of }) {
 			continue
 		}
 		if data, ok := r.Field(f.Of); ok {
@@ -167,8 +181,8 @@ func (r *Request) Echo() (list []Field) {
 	return list
 }
 
-// Digest is SHA-256 over function and fields, in their order: two requests of one ECN with the same digest are the same request.
-// It does not depend on the dialect's framing.
+// Digest is SHA-256 over function and fields, in their order: two requests of one ECN with the same
+// digest are the same request. It does not depend on the dialect's framing.
 func (r *Request) Digest() [sha256.Size]byte {
 	var space [512]byte // most requests fit, and need no allocation
 	b := appendPart(space[:0], r.Function)
@@ -194,7 +208,8 @@ func (d *Dialect) Response(m Message) Response { return Response{Message: m, d: 
 // Clone is a copy that outlives the scanner's next call.
 func (r *Response) Clone() Response { return Response{Message: r.Message.Clone(), d: r.d} }
 
-// Approved reports whether the response code is that of an approved sale. It says nothing about which sale that was.
+// Approved reports whether the response code is that of an approved sale. It says nothing about
+// which sale that was.
 func (r *Response) Approved() bool {
 	code, _ := r.d.Answer(Approved)
 	return string(r.Code) == code

@@ -30,7 +30,8 @@ func TestAmount(t *testing.T) {
 		{"cents", []Field{field("40", "000000001023")}, 1023},
 		{"zero", []Field{field("40", "000000000000")}, 0},
 		{"greatest", []Field{field("40", "999999999999")}, 999_999_999_999},
-		{"unknown fields around it", []Field{field("ZZ", "?"), field("40", "000000001023"), field("H4", "")}, 1023},
+		{"unknown fields around it", []Field{field("ZZ", "?"), field("40", "000000001023"),
+			field("H4", "")}, 1023},
 		{"missing", nil, -1},
 		{"empty", []Field{field("40", "")}, -1},
 		{"too short", []Field{field("40", "00000001023")}, -1},
@@ -44,7 +45,8 @@ func TestAmount(t *testing.T) {
 	} {
 		req := reread(t, d, d.NewRequest(ecn(d), "C1", tc.fields...))
 		got, err := req.Amount()
-		if tc.want < 0 && !errors.Is(err, ErrField) || tc.want >= 0 && (err != nil || got != tc.want) {
+		if tc.want < 0 && !errors.Is(err, ErrField) || tc.want >= 0 &&
+			(err != nil || got != tc.want) {
 			t.Errorf("%s: %d, %v", tc.name, got, err)
 		}
 	}
@@ -65,7 +67,8 @@ func TestSchemesAndReference(t *testing.T) {
 		bad            bool
 	}{
 		{"all", "30", []Field{field("T2", "01"), field("HD", "INV-1")}, nil, "INV-1", false},
-		{"QR", "30", []Field{field("T2", "04")}, []string{"paynow", "alipay", "wechatpay"}, "", false},
+		{"QR", "30", []Field{field("T2", "04")}, []string{"paynow", "alipay", "wechatpay"}, "",
+			false},
 		{"no type", "30", nil, nil, "", false},
 		{"credit card", "I0", nil, []string{"credit_card"}, "", false},
 		{"cashback", "30", []Field{field("T2", "02")}, nil, "", true},
@@ -76,7 +79,8 @@ func TestSchemesAndReference(t *testing.T) {
 		req := reread(t, d, d.NewRequest(ecn(d), tc.function, tc.fields...))
 		schemes, err := req.Schemes()
 		ref, err2 := req.Reference()
-		if err = errors.Join(err, err2); tc.bad != (err != nil) || err != nil && !errors.Is(err, ErrField) {
+		if err = errors.Join(err, err2); tc.bad != (err != nil) || err != nil &&
+			!errors.Is(err, ErrField) {
 			t.Errorf("%s: %v", tc.name, err)
 		}
 		if !tc.bad && (!slices.Equal(schemes, tc.schemes) || ref != tc.ref) {
@@ -104,7 +108,8 @@ func TestDigest(t *testing.T) {
 		}
 		seen[sum] = name
 	}
-	a, b := d.NewRequest("111111111111", "30", field("40", "000000001023")), d.NewRequest("222222222222", "30", field("40", "000000001023"))
+	a, b := d.NewRequest("111111111111", "30", field("40", "000000001023")),
+		d.NewRequest("222222222222", "30", field("40", "000000001023"))
 	if a.Digest() != b.Digest() {
 		t.Error("the ECN is part of the digest")
 	}
@@ -114,7 +119,8 @@ func TestDigest(t *testing.T) {
 	}
 }
 
-// Frames whose LEN, ETX and LRC are right and whose inside is not: the header, if it can be read, leads the answer back.
+// Frames whose LEN, ETX and LRC are right and whose inside is not: the header, if it can be read,
+// leads the answer back.
 func TestBadStructure(t *testing.T) {
 	const head = "323531323130303931343031 4331 3031 30 1c"
 	d := dialect(t, "paycube")
@@ -124,7 +130,8 @@ func TestBadStructure(t *testing.T) {
 		header     bool
 	}{
 		{"right", head + "3430 0003 616263 1c", nil, true},
-		{"unknown function, unknown field", "323531323130303931343031 5a5a 3939 30 1c 7a7a 0000 1c", nil, true},
+		{"unknown function, unknown field", "323531323130303931343031 5a5a 3939 30 1c 7a7a 0000 1c",
+			nil, true},
 		{"indicator", "323531323130303931343031 4331 3031 31 1c", errIndicator, true},
 		{"header separator", "323531323130303931343031 4331 3031 30 1d", errHeaderSeparator, true},
 		{"binary ECN", "003531323130303931343031 4331 3031 30 1c", errHeader, false},
@@ -145,7 +152,8 @@ func TestBadStructure(t *testing.T) {
 		frame = append(append(frame, body...), d.etx, 0)
 		frame[len(frame)-1] = d.lrc(frame)
 		ev, _ := d.NewRequestScanner().Next(frame)
-		if ev.Kind != Frame || !errors.Is(ev.Err, tc.err) || tc.err != nil && !errors.Is(ev.Err, ErrFrame) {
+		if ev.Kind != Frame || !errors.Is(ev.Err, tc.err) || tc.err != nil &&
+			!errors.Is(ev.Err, ErrFrame) {
 			t.Errorf("%s: %v %v", tc.name, ev.Kind, ev.Err)
 			continue
 		}
@@ -158,8 +166,10 @@ func TestBadStructure(t *testing.T) {
 		if tc.header {
 			want = "251210091401"
 		}
-		resp, _ := d.NewResponseScanner().Next(d.Respond(ev.Request.Message, BadFrame, ResponseData{}))
-		if resp.Kind != Frame || resp.Err != nil || string(resp.Response.ECN) != want || string(resp.Response.Code) != "01" {
+		resp, _ := d.NewResponseScanner().Next(
+			d.Respond(ev.Request.Message, BadFrame, ResponseData{}))
+		if resp.Kind != Frame || resp.Err != nil || string(resp.Response.ECN) != want ||
+			string(resp.Response.Code) != "01" {
 			t.Errorf("%s: answered %+v", tc.name, resp)
 		}
 	}
@@ -173,7 +183,8 @@ func TestTrailingSeparatorIsAnErrorWhereThereIsNone(t *testing.T) {
 	longer := d.length.append([]byte{d.stx}, n+1)
 	longer = append(append(longer, frame[4:len(frame)-2]...), 0x7c, d.etx, 0)
 	longer[len(longer)-1] = d.lrc(longer)
-	if ev, _ := d.NewRequestScanner().Next(longer); ev.Kind != Frame || !errors.Is(ev.Err, errDangling) {
+	if ev, _ := d.NewRequestScanner().Next(longer); ev.Kind != Frame ||
+		!errors.Is(ev.Err, errDangling) {
 		t.Errorf("%v %v", ev.Kind, ev.Err)
 	}
 }
@@ -182,13 +193,19 @@ func TestAppendRefusesWhatDoesNotFit(t *testing.T) {
 	d := dialect(t, "paycube")
 	good := sale(t, d, 1).Message
 	for name, change := range map[string]func(*Message){
-		"ECN short":      func(m *Message) { m.ECN = m.ECN[1:] },
-		"ECN binary":     func(m *Message) { m.ECN = []byte("12345678901\x02") },
-		"function":       func(m *Message) { m.Function = []byte("C11") },
-		"code":           func(m *Message) { m.Code = nil },
-		"field code":     func(m *Message) { m.Fields = []Field{field("400", "")} },
-		"field too long": func(m *Message) { m.Fields = []Field{field("40", strings.Repeat("1", 10000))} },
-		"frame too long": func(m *Message) { m.Fields = []Field{field("40", strings.Repeat("1", 1000))} },
+		"ECN short":  func(m *Message) { m.ECN = m.ECN[1:] },
+		"ECN binary": func(m *Message) { m.ECN = []byte("12345678901\x02") },
+		"function":   func(m *Message) { m.Function = []byte("C11") },
+		"code":       func(m *Message) { m.Code = nil },
+		"field code": func(m *Message) { m.Fields = []Field{field("400", "")} },
+		"field too long": func(m *Message) {
+			m.Fields = []Field{
+				field("40", strings.Repeat("1", 10000))}
+		},
+		"frame too long": func(m *Message) {
+			m.Fields = []Field{
+				field("40", strings.Repeat("1", 1000))}
+		},
 	} {
 		m := good
 		change(&m)

@@ -13,17 +13,20 @@ type Outcome string
 // The outcomes. Each dialect has a code and a text for every one of them.
 const (
 	// What became of a sale.
-	Approved             Outcome = "approved"
-	Declined             Outcome = "declined"
-	Expired              Outcome = "expired"
-	Cancelled            Outcome = "cancelled"
-	DeclinedUnconfirmed  Outcome = "declined_unconfirmed" // no payment found, and no query was there to confirm it
+	Approved  Outcome = "approved"
+	Declined  Outcome = "declined"
+	Expired   Outcome = "expired"
+	Cancelled Outcome = "cancelled"
+	// no payment found, and no query was there to confirm it
+	DeclinedUnconfirmed  Outcome = "declined_unconfirmed"
 	ExpiredUnconfirmed   Outcome = "expired_unconfirmed"
 	CancelledUnconfirmed Outcome = "cancelled_unconfirmed"
 	Unknown              Outcome = "unknown"
-	RepeatUncertain      Outcome = "repeat_uncertain" // a repeat that may as well be a new sale of a till whose ECN never changes
-	JournalAfter         Outcome = "journal_unavailable_after"
-	Internal             Outcome = "internal" // a fault of ours after which nobody can say what happened
+	// a repeat that may as well be a new sale of a till whose ECN never changes
+	RepeatUncertain Outcome = "repeat_uncertain"
+	JournalAfter    Outcome = "journal_unavailable_after"
+	// a fault of ours after which nobody can say what happened
+	Internal Outcome = "internal"
 
 	// Why nothing was started.
 	NotReady      Outcome = "not_ready"
@@ -33,8 +36,9 @@ const (
 	BadFunction   Outcome = "bad_function" // a function that the dialect does not list
 	BadField      Outcome = "bad_field"    // a field that is missing or cannot be read
 	AmountInvalid Outcome = "amount_invalid"
-	ECNConflict   Outcome = "ecn_conflict" // the ECN of the running sale, or of one inside its window, with other fields
-	ECNReused     Outcome = "ecn_reused"   // only where timers.ecn_unique
+	// the ECN of the running sale, or of one inside its window, with other fields
+	ECNConflict   Outcome = "ecn_conflict"
+	ECNReused     Outcome = "ecn_reused" // only where timers.ecn_unique
 	JournalBefore Outcome = "journal_unavailable_before"
 	VoidRefused   Outcome = "void_refused" // this terminal gives no money back
 
@@ -53,11 +57,16 @@ var outcomes = []struct {
 	outcome Outcome
 	class   class
 }{
-	{Approved, good}, {Declined, notPaid}, {Expired, notPaid}, {Cancelled, notPaid}, {DeclinedUnconfirmed, uncertain},
-	{ExpiredUnconfirmed, uncertain}, {CancelledUnconfirmed, uncertain}, {Unknown, uncertain}, {RepeatUncertain, uncertain},
-	{JournalAfter, uncertain}, {Internal, uncertain}, {NotReady, refused}, {PathDown, refused}, {Busy, refused}, {BadFrame, refused},
-	{BadFunction, refused}, {BadField, refused}, {AmountInvalid, refused}, {ECNConflict, refused}, {ECNReused, refused},
-	{JournalBefore, refused}, {VoidRefused, refused}, {Ready, good}, {CancelDone, good}, {CancelRefused, refused}, {LastNone, refused},
+	{Approved, good}, {Declined, notPaid}, {Expired, notPaid}, {Cancelled, notPaid},
+	{DeclinedUnconfirmed, uncertain},
+	{ExpiredUnconfirmed, uncertain}, {CancelledUnconfirmed, uncertain}, {Unknown, uncertain},
+	{RepeatUncertain, uncertain},
+	{JournalAfter, uncertain}, {Internal, uncertain}, {NotReady, refused}, {PathDown, refused},
+	{Busy, refused}, {BadFrame, refused},
+	{BadFunction, refused}, {BadField, refused}, {AmountInvalid, refused}, {ECNConflict, refused},
+	{ECNReused, refused},
+	{JournalBefore, refused}, {VoidRefused, refused}, {Ready, good}, {CancelDone, good},
+	{CancelRefused, refused}, {LastNone, refused},
 	{LastRunning, refused}, {LogonDone, good}, {SettlementDone, good},
 }
 
@@ -93,8 +102,9 @@ func classOf(o Outcome) (class, bool) {
 	return outcomes[i].class, true
 }
 
-// OutcomeOf says what became of a sale. A payment that is not final is still running; a status that is not in the table, or
-// approved without confirmation (which payment.Fold never makes), is unknown.
+// OutcomeOf says what became of a sale. A payment that is not final is still running; a status that
+// is not in the table, or approved without confirmation (which payment.Fold never makes), is
+// unknown.
 func OutcomeOf(p payment.Payment) Outcome {
 	if !p.Status.Final() {
 		return LastRunning
@@ -123,7 +133,8 @@ func OutcomeOf(p payment.Payment) Outcome {
 	}
 }
 
-// refusals has one entry for each payment.Code; it is never written. TestRefusalsAreComplete keeps it complete.
+// refusals has one entry for each payment.Code; it is never written. TestRefusalsAreComplete keeps
+// it complete.
 var refusals = map[payment.Code]Outcome{
 	payment.CodeBusy:               Busy,
 	payment.CodeNotReady:           NotReady,
@@ -139,8 +150,9 @@ var refusals = map[payment.Code]Outcome{
 	payment.CodeInternal:           Internal,
 }
 
-// RefusalOf says how a till hears err. What is not a payment.Error is an internal fault, which is uncertain. A terminal that is not
-// ready is PathDown when the confirmation path is the only reason, and JournalBefore when the journal is one.
+// RefusalOf says how a till hears err. What is not a payment.Error is an internal fault, which is
+// uncertain. A terminal that is not ready is PathDown when the confirmation path is the only
+// reason, and JournalBefore when the journal is one.
 func RefusalOf(err error) Outcome {
 	o, ok := refusals[payment.CodeOf(err)]
 	if !ok {
@@ -152,7 +164,8 @@ func RefusalOf(err error) Outcome {
 	return o
 }
 
-// notReady looks at the engine's reason codes; one that it does not know is NotReady, which every till understands.
+// notReady looks at the engine's reason codes; one that it does not know is NotReady, which every
+// till understands.
 func notReady(reasons []payment.Reason) Outcome {
 	path := 0
 	for _, r := range reasons {

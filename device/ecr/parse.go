@@ -5,8 +5,9 @@ import (
 	"fmt"
 )
 
-// parse reads a whole frame with a right LEN, ETX and LRC into m, which then points into frame; m.Fields is reused. The error
-// wraps ErrFrame; ECN, Function and Code are set all the same if the header can be read, so that an answer finds its way.
+// parse reads a whole frame with a right LEN, ETX and LRC into m, which then points into frame;
+// m.Fields is reused. The error wraps ErrFrame; ECN, Function and Code are set all the same if the
+// header can be read, so that an answer finds its way.
 func (d *Dialect) parse(frame []byte, m *Message) error {
 	m.ECN, m.Function, m.Code, m.Fields = nil, nil, nil, m.Fields[:0]
 	body := frame[1+d.length.width : len(frame)-2]
@@ -36,15 +37,17 @@ func (d *Dialect) parseHeader(body []byte, m *Message) error {
 
 // Their texts are fixed, so that a bad frame costs no allocation either.
 var (
-	errHeader          = fmt.Errorf("%w: the header has a character that is not printable ASCII", ErrFrame)
+	errHeader = fmt.Errorf("%w: the header has a character that is not printable ASCII",
+		ErrFrame)
 	errIndicator       = fmt.Errorf("%w: the indicator is not the dialect's", ErrFrame)
 	errHeaderSeparator = fmt.Errorf("%w: the header does not end with its separator", ErrFrame)
 	errFieldHead       = fmt.Errorf("%w: a field is cut off before its data", ErrFrame)
 	errFieldCode       = fmt.Errorf("%w: a field's code is not printable ASCII", ErrFrame)
 	errFieldLength     = fmt.Errorf("%w: a field's length cannot be read", ErrFrame)
-	errFieldOverrun    = fmt.Errorf("%w: a field is longer than what is left of the frame", ErrFrame)
-	errFieldSeparator  = fmt.Errorf("%w: a field does not end with its separator", ErrFrame)
-	errDangling        = fmt.Errorf("%w: a separator after the last field", ErrFrame)
+	errFieldOverrun    = fmt.Errorf("%w: a field is longer than what is left of the frame",
+		ErrFrame)
+	errFieldSeparator = fmt.Errorf("%w: a field does not end with its separator", ErrFrame)
+	errDangling       = fmt.Errorf("%w: a separator after the last field", ErrFrame)
 )
 
 func (d *Dialect) parseFields(b []byte, m *Message) error {

@@ -10,8 +10,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// ResponseData is what a response can say beside its code. What is empty is left out of the response, or filled up where the
-// dialect wants the field in any case.
+// ResponseData is what a response can say beside its code. What is empty is left out of the
+// response, or filled up where the dialect wants the field in any case.
 type ResponseData struct {
 	Text           string    // instead of the outcome's own text; cut to the field's width
 	At             time.Time // for date and time, which are written in the dialect's time zone
@@ -44,12 +44,14 @@ const (
 
 // sources in the order in which texts list them; never written.
 var sources = []string{
-	sourceText, sourceDate, sourceTime, sourceTerminal, sourceAmount, sourceReference, sourceScheme, sourceHostCode, sourceMerchant,
+	sourceText, sourceDate, sourceTime, sourceTerminal, sourceAmount, sourceReference, sourceScheme,
+	sourceHostCode, sourceMerchant,
 	sourceMerchantID, sourceResponseCode, sourceConst, sourceEcho,
 }
 
-// Respond is the frame of the response to req that tells o. Of req only the header is looked at; a header that could not be read
-// (ErrFrame without an ECN) is answered with zeros. A response always fits: the dialect was checked for it.
+// Respond is the frame of the response to req that tells o. Of req only the header is looked at; a
+// header that could not be read (ErrFrame without an ECN) is answered with zeros. A response always
+// fits: the dialect was checked for it.
 func (d *Dialect) Respond(req Message, o Outcome, data ResponseData) []byte {
 	m := d.response(req, o, data)
 	b, err := d.Append(make([]byte, 0, d.frameLen(d.fieldsLen(m.Fields))), m)
@@ -65,7 +67,8 @@ func (d *Dialect) response(req Message, o Outcome, data ResponseData) Message {
 	if data.Text == "" {
 		data.Text = text
 	}
-	m := Message{ECN: fixed(req.ECN, d.s.Header.ECN), Function: fixed(req.Function, d.s.Header.Function), Code: []byte(code)}
+	m := Message{ECN: fixed(req.ECN, d.s.Header.ECN),
+		Function: fixed(req.Function, d.s.Header.Function), Code: []byte(code)}
 	kind := KindUnknown
 	if f := d.function(m.Function); f != nil {
 		kind = f.Kind
@@ -96,7 +99,8 @@ func (f *responseFieldSpec) applies(k Kind, o Outcome) bool {
 	if k == KindUnknown {
 		name = kindUnlisted
 	}
-	return (len(f.Kinds) == 0 || slices.Contains(f.Kinds, name)) && (len(f.Outcomes) == 0 || slices.Contains(f.Outcomes, o))
+	return (len(f.Kinds) == 0 || slices.Contains(f.Kinds, name)) &&
+		(len(f.Outcomes) == 0 || slices.Contains(f.Outcomes, o))
 }
 
 // kindUnlisted is how a file writes KindUnknown.
@@ -207,5 +211,6 @@ func keepDigits(s string) string {
 
 // layout is Go's form of "DDMMYY" and "hhmmss".
 func layout(format string) string {
-	return strings.NewReplacer("YYYY", "2006", "YY", "06", "MM", "01", "DD", "02", "hh", "15", "mm", "04", "ss", "05").Replace(format)
+	return strings.NewReplacer("YYYY", "2006", "YY", "06", "MM", "01", "DD", "02", "hh", "15", "mm",
+		"04", "ss", "05").Replace(format)
 }

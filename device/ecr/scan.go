@@ -38,9 +38,11 @@ type Event struct {
 	Raw      []byte    // Frame: the whole frame, STX through LRC. Bad: what was kept of it
 	Request  *Request  // Frame, from a scanner of requests
 	Response *Response // Frame, from a scanner of responses
-	Err      error     // Frame: wraps ErrFrame if its structure is wrong; the header is set if it could be read (ECN not nil)
-	Reason   Reason    // Bad
-	N        int       // Noise, Bad: how many bytes
+	// Frame: wraps ErrFrame if its structure is wrong; the header is set if it could be read (ECN
+	// not nil)
+	Err    error
+	Reason Reason // Bad
+	N      int    // Noise, Bad: how many bytes
 }
 
 type scanState int
@@ -52,13 +54,14 @@ const (
 	hunt             // there was no silence: the next STX counts, ACK and NAK do not
 )
 
-// Scanner finds frames, ACK and NAK in a stream of bytes. It goes by LEN and never looks for ETX, because LEN, the lengths of
-// fields and the LRC may have the value of any control byte. It is for one goroutine, holds one frame at most, and allocates
-// nothing after it was made.
+// Scanner finds frames, ACK and NAK in a stream of bytes. It goes by LEN and never looks for ETX,
+// because LEN, the lengths of fields and the LRC may have the value of any control byte. It is for
+// one goroutine, holds one frame at most, and allocates nothing after it was made.
 //
-// The caller feeds it with Next and, when Pending and the line has been silent for the dialect's gap, calls Gap. When a frame turns
-// out bad in a way that leaves its end unknown, everything up to the next Gap belongs to it and the Bad event comes then: a byte
-// of its rest must not count as an ACK, and the till must not be told NAK while it is still sending.
+// The caller feeds it with Next and, when Pending and the line has been silent for the dialect's
+// gap, calls Gap. When a frame turns out bad in a way that leaves its end unknown, everything up to
+// the next Gap belongs to it and the Bad event comes then: a byte of its rest must not count as an
+// ACK, and the till must not be told NAK while it is still sending.
 type Scanner struct {
 	d        *Dialect
 	state    scanState
@@ -99,15 +102,16 @@ func (s *Scanner) Reset() {
 	s.buf = s.buf[:0]
 }
 
-// Pending reports whether the scanner waits for the rest of something, so that silence means something: the caller's gap timer
-// runs while it is true, and starts again with each byte.
+// Pending reports whether the scanner waits for the rest of something, so that silence means
+// something: the caller's gap timer runs while it is true, and starts again with each byte.
 func (s *Scanner) Pending() bool { return s.state != idle }
 
-// NoiseBeforeSTX counts the bytes that were neither STX, ACK nor NAK before the first STX since the scanner was made or Reset.
+// NoiseBeforeSTX counts the bytes that were neither STX, ACK nor NAK before the first STX since the
+// scanner was made or Reset.
 func (s *Scanner) NoiseBeforeSTX() int { return s.noise }
 
-// Next takes bytes from p up to the end of the first event and returns it with the bytes that are left. An event of kind None says
-// that all of p was taken.
+// Next takes bytes from p up to the end of the first event and returns it with the bytes that are
+// left. An event of kind None says that all of p was taken.
 func (s *Scanner) Next(p []byte) (ev Event, rest []byte) {
 	for len(p) > 0 {
 		switch s.state {
@@ -125,8 +129,8 @@ func (s *Scanner) Next(p []byte) (ev Event, rest []byte) {
 	return Event{}, nil
 }
 
-// Gap says that the line has been silent for the dialect's gap. What was begun is over: Cut, or the Bad event of a frame that was
-// spoilt before.
+// Gap says that the line has been silent for the dialect's gap. What was begun is over: Cut, or the
+// Bad event of a frame that was spoilt before.
 func (s *Scanner) Gap() Event {
 	state := s.state
 	s.state, s.hunting = idle, false
@@ -227,7 +231,8 @@ func (s *Scanner) finish() Event {
 		s.spoil(BadLRC) // nothing says that LEN is right
 		return Event{}
 	}
-	s.state = idle // the structure fits LEN: this is where the frame ends, so that the till can be told at once
+	// the structure fits LEN: this is where the frame ends, so that the till can be told at once
+	s.state = idle
 	if s.hunting {
 		s.state = hunt
 	}
@@ -236,7 +241,8 @@ func (s *Scanner) finish() Event {
 
 func (s *Scanner) spoil(r Reason) { s.state, s.reason = spoilt, r }
 
-// skip drops what comes after a spoilt frame, but not for ever: a line that never falls silent is searched again.
+// skip drops what comes after a spoilt frame, but not for ever: a line that never falls silent is
+// searched again.
 func (s *Scanner) skip(p []byte) (Event, []byte) {
 	k := min(s.d.MaxFrame()-s.skipped, len(p))
 	s.skipped += k

@@ -82,8 +82,10 @@ func frameOf(t testing.TB, d *Dialect, m Message) []byte {
 // paid is the data of an approved sale.
 func paid(req Request) ResponseData {
 	return ResponseData{
-		At: time.Date(2026, 1, 16, 17, 22, 46, 0, time.UTC), TerminalID: "K001", Money: payment.Money{Amount: 1023, Currency: payment.SGD},
-		TransactionRef: "1428191406936641536", Scheme: "paynow", ResponseCode: "00", Merchant: "KOPI & TOAST", MerchantID: "M77", Echo: req.Echo(),
+		At: time.Date(2026, 1, 16, 17, 22, 46, 0, time.UTC), TerminalID: "K001",
+		Money:          payment.Money{Amount: 1023, Currency: payment.SGD},
+		TransactionRef: "1428191406936641536", Scheme: "paynow", ResponseCode: "00",
+		Merchant: "KOPI & TOAST", MerchantID: "M77", Echo: req.Echo(),
 	}
 }
 
@@ -119,7 +121,8 @@ func TestSplitAtEveryPosition(t *testing.T) {
 		spoilt[1] ^= 0xff
 		for _, stream := range [][]byte{
 			frame,
-			slices.Concat([]byte{d.ACK()}, d.Respond(req.Message, Approved, paid(req)), []byte{d.NAK()}, frame),
+			slices.Concat([]byte{d.ACK()}, d.Respond(req.Message, Approved, paid(req)),
+				[]byte{d.NAK()}, frame),
 			slices.Concat([]byte("xy"), frame, []byte("z"), frame, []byte{d.ACK()}),
 			slices.Concat(frame, spoilt, frame),
 			slices.Concat(frame[:9], frame),
@@ -127,11 +130,13 @@ func TestSplitAtEveryPosition(t *testing.T) {
 		} {
 			want := tell(d.NewRequestScanner(), stream)
 			for i := range min(len(stream), 400) {
-				if got := tell(d.NewRequestScanner(), stream[:i], stream[i:]); !slices.Equal(got, want) {
+				if got := tell(d.NewRequestScanner(), stream[:i], stream[i:]); !slices.Equal(got,
+					want) {
 					t.Fatalf("%s: split at %d: %q, want %q", d.Name(), i, got, want)
 				}
 			}
-			if got := tell(d.NewRequestScanner(), slices.Collect(slices.Chunk(stream, 1))...); !slices.Equal(got, want) {
+			if got := tell(d.NewRequestScanner(),
+				slices.Collect(slices.Chunk(stream, 1))...); !slices.Equal(got, want) {
 				t.Fatalf("%s: byte by byte: %q, want %q", d.Name(), got, want)
 			}
 		}
@@ -151,9 +156,11 @@ func TestAckAndResponseGlued(t *testing.T) {
 		}{
 			{"ack first", slices.Concat(ack, resp), []string{"ack", "frame"}},
 			{"response first", slices.Concat(resp, ack), []string{"frame", "ack"}},
-			{"noise between", slices.Concat(noise, ack, noise, resp, noise, nak), []string{"ack", "frame", "nak"}},
+			{"noise between", slices.Concat(noise, ack, noise, resp, noise, nak),
+				[]string{"ack", "frame", "nak"}},
 			{"two frames", slices.Concat(resp, resp), []string{"frame", "frame"}},
-			{"all at once", slices.Concat(ack, resp, nak, resp, ack, ack), []string{"ack", "frame", "nak", "frame", "ack", "ack"}},
+			{"all at once", slices.Concat(ack, resp, nak, resp, ack, ack),
+				[]string{"ack", "frame", "nak", "frame", "ack", "ack"}},
 		} {
 			got := tell(d.NewResponseScanner(), tc.stream)
 			for i := range got {
@@ -166,13 +173,15 @@ func TestAckAndResponseGlued(t *testing.T) {
 	}
 }
 
-// A frame's own bytes never count as ACK, NAK or the start of another frame, whatever its LEN, fields and LRC are.
+// A frame's own bytes never count as ACK, NAK or the start of another frame, whatever its LEN,
+// fields and LRC are.
 func TestControlBytesInsideFrames(t *testing.T) {
 	for _, d := range all(t) {
 		control := []byte{d.STX(), d.etx, d.ACK(), d.NAK()}
 		seen := make(map[byte]bool)
 		for n := range 300 {
-			req := d.NewRequest(ecn(d), d.Functions()[0].Code, Field{Code: []byte("ZZZ")[:d.s.Field.Code], Data: bytes.Repeat(control, 75)[:n]})
+			req := d.NewRequest(ecn(d), d.Functions()[0].Code,
+				Field{Code: []byte("ZZZ")[:d.s.Field.Code], Data: bytes.Repeat(control, 75)[:n]})
 			frame := frameOf(t, d, req.Message)
 			got := tell(d.NewRequestScanner(), frame, frame)
 			if len(got) != 2 || !strings.HasPrefix(got[0], "frame") || got[0] != got[1] {
@@ -212,7 +221,8 @@ func TestSpoiltFrames(t *testing.T) {
 		{"separator", change(37, 0x1d), nil, []string{"bad lrc 40"}},
 		{"cut in the middle", frame[:20], nil, []string{"cut off 20"}},
 		{"STX only", frame[:1], nil, []string{"cut off 1"}},
-		{"ACK behind a spoilt frame", append(change(1, 0xf0), d.ACK()), nil, []string{"bad length 41"}},
+		{"ACK behind a spoilt frame", append(change(1, 0xf0), d.ACK()), nil,
+			[]string{"bad length 41"}},
 	} {
 		s := d.NewRequestScanner()
 		var now []string
@@ -223,7 +233,8 @@ func TestSpoiltFrames(t *testing.T) {
 			}
 		}
 		if !slices.Equal(now, tc.now) || s.Pending() != (tc.now == nil) {
-			t.Errorf("%s: %q before the gap, pending %t, want %q", tc.name, now, s.Pending(), tc.now)
+			t.Errorf("%s: %q before the gap, pending %t, want %q", tc.name, now, s.Pending(),
+				tc.now)
 		}
 		if got := tell(d.NewRequestScanner(), tc.stream); !slices.Equal(got, tc.want) {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
@@ -235,14 +246,16 @@ func TestSpoiltFrames(t *testing.T) {
 	}
 }
 
-// A line that never falls silent after a spoilt frame is searched again; ACK and NAK count once there was a frame.
+// A line that never falls silent after a spoilt frame is searched again; ACK and NAK count once
+// there was a frame.
 func TestNoSilence(t *testing.T) {
 	d := dialect(t, "paycube")
 	frame := unhex(t, docSale)
 	s := d.NewRequestScanner()
 	rubbish := append([]byte{d.STX(), 0xff, 0xff}, bytes.Repeat([]byte{'x'}, d.MaxFrame())...)
 	got := tell(s, rubbish, []byte{d.ACK(), 'x', d.NAK()}, frame, []byte{d.ACK()})
-	if len(got) != 3 || !strings.HasPrefix(got[0], "bad length") || !strings.HasPrefix(got[1], "frame") || got[2] != "ack" {
+	if len(got) != 3 || !strings.HasPrefix(got[0], "bad length") ||
+		!strings.HasPrefix(got[1], "frame") || got[2] != "ack" {
 		t.Errorf("%q", got)
 	}
 }

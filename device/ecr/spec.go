@@ -127,8 +127,8 @@ type outcomeSpec struct {
 	Text string `toml:"text"`
 }
 
-// hexText is bytes as hex digits, with spaces if wanted: "1c", "0d 0a"; "" is no byte at all. It is text until it was checked, so
-// that the decoder reports whatever is no text with its line.
+// hexText is bytes as hex digits, with spaces if wanted: "1c", "0d 0a"; "" is no byte at all. It is
+// text until it was checked, so that the decoder reports whatever is no text with its line.
 type hexText string
 
 // bytes is nil, false for what is not hex.

@@ -22,30 +22,46 @@ var handshakes = map[string]struct {
 	protos string
 	want   int
 }{
-	"bearer header":               {header: bearer("Bearer " + token1), protos: Subprotocol, want: 101},
-	"scheme in another case":      {header: bearer("bearer " + token1), protos: Subprotocol, want: 101},
-	"browser: subprotocol":        {protos: Subprotocol + ", bearer." + token2, want: 101},
-	"subprotocols the other way":  {protos: "bearer." + token2 + ", " + Subprotocol, want: 101},
-	"no token":                    {protos: Subprotocol, want: 401},
-	"wrong token":                 {header: bearer("Bearer nonsense"), protos: Subprotocol, want: 401},
-	"empty token":                 {header: bearer("Bearer "), protos: Subprotocol, want: 401},
-	"wrong subprotocol token":     {protos: Subprotocol + ", bearer.x", want: 401},
-	"basic":                       {header: bearer("Basic " + token1), protos: Subprotocol, want: 401},
-	"two tokens":                  {header: bearer("Bearer " + token1), protos: Subprotocol + ", bearer." + token1, want: 401},
-	"two headers":                 {header: http.Header{"Authorization": {"Bearer " + token1, "Bearer " + token2}}, protos: Subprotocol, want: 401},
-	"token in the URL":            {path: Path + "?token=" + token1, protos: Subprotocol, want: 401},
-	"prefix of a token":           {header: bearer("Bearer " + token1[:10]), protos: Subprotocol, want: 401},
-	"no subprotocol":              {header: bearer("Bearer " + token1), want: 400},
-	"another subprotocol":         {header: bearer("Bearer " + token1), protos: "chat", want: 400},
-	"allowed origin":              {header: http.Header{"Authorization": {"Bearer " + token1}, "Origin": {"https://till.example"}}, protos: Subprotocol, want: 101},
-	"strange origin":              {header: http.Header{"Authorization": {"Bearer " + token1}, "Origin": {"https://evil.example"}}, protos: Subprotocol, want: 403},
-	"loopback is strange too":     {header: http.Header{"Authorization": {"Bearer " + token1}, "Origin": {"http://127.0.0.1:7654"}}, protos: Subprotocol, want: 403},
-	"null origin":                 {header: http.Header{"Authorization": {"Bearer " + token1}, "Origin": {"null"}}, protos: Subprotocol, want: 403},
-	"rebound host":                {header: bearer("Bearer " + token1), host: "evil.example", protos: Subprotocol, want: 403},
-	"configured host":             {header: bearer("Bearer " + token1), host: "kiosk.example:7654", protos: Subprotocol, want: 101},
-	"loopback, another port":      {header: bearer("Bearer " + token1), host: "127.0.0.1:1", protos: Subprotocol, want: 403},
+	"bearer header": {header: bearer("Bearer " + token1), protos: Subprotocol,
+		want: 101},
+	"scheme in another case": {header: bearer("bearer " + token1), protos: Subprotocol,
+		want: 101},
+	"browser: subprotocol":       {protos: Subprotocol + ", bearer." + token2, want: 101},
+	"subprotocols the other way": {protos: "bearer." + token2 + ", " + Subprotocol, want: 101},
+	"no token":                   {protos: Subprotocol, want: 401},
+	"wrong token": {header: bearer("Bearer nonsense"), protos: Subprotocol,
+		want: 401},
+	"empty token":             {header: bearer("Bearer "), protos: Subprotocol, want: 401},
+	"wrong subprotocol token": {protos: Subprotocol + ", bearer.x", want: 401},
+	"basic": {header: bearer("Basic " + token1), protos: Subprotocol,
+		want: 401},
+	"two tokens": {header: bearer("Bearer " + token1),
+		protos: Subprotocol + ", bearer." + token1, want: 401},
+	"two headers": {header: http.Header{
+		"Authorization": {"Bearer " + token1, "Bearer " + token2}}, protos: Subprotocol, want: 401},
+	"token in the URL": {path: Path + "?token=" + token1, protos: Subprotocol,
+		want: 401},
+	"prefix of a token": {header: bearer("Bearer " + token1[:10]), protos: Subprotocol,
+		want: 401},
+	"no subprotocol":      {header: bearer("Bearer " + token1), want: 400},
+	"another subprotocol": {header: bearer("Bearer " + token1), protos: "chat", want: 400},
+	"allowed origin": {header: http.Header{"Authorization": {"Bearer " + token1},
+		"Origin": {"https://till.example"}}, protos: Subprotocol, want: 101},
+	"strange origin": {header: http.Header{"Authorization": {"Bearer " + token1},
+		"Origin": {"https://evil.example"}}, protos: Subprotocol, want: 403},
+	"loopback is strange too": {header: http.Header{"Authorization": {"Bearer " + token1},
+		"Origin": {"http://127.0.0.1:7654"}}, protos: Subprotocol, want: 403},
+	"null origin": {header: http.Header{"Authorization": {"Bearer " + token1},
+		"Origin": {"null"}}, protos: Subprotocol, want: 403},
+	"rebound host": {header: bearer("Bearer " + token1), host: "evil.example",
+		protos: Subprotocol, want: 403},
+	"configured host": {header: bearer("Bearer " + token1), host: "kiosk.example:7654",
+		protos: Subprotocol, want: 101},
+	"loopback, another port": {header: bearer("Bearer " + token1), host: "127.0.0.1:1",
+		protos: Subprotocol, want: 403},
 	"strange host before a token": {host: "evil.example", protos: Subprotocol, want: 403},
-	"another path":                {header: bearer("Bearer " + token1), path: "/v1/till/x", protos: Subprotocol, want: 404},
+	"another path": {header: bearer("Bearer " + token1), path: "/v1/till/x",
+		protos: Subprotocol, want: 404},
 }
 
 func TestHandshake(t *testing.T) {
@@ -64,7 +80,8 @@ func TestHandshake(t *testing.T) {
 			if tc.protos != "" {
 				tc.header.Set("Sec-WebSocket-Protocol", tc.protos)
 			}
-			c, resp, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(r.http.URL, "http")+tc.path, tc.header)
+			c, resp, err := websocket.DefaultDialer.Dial("ws"+
+				strings.TrimPrefix(r.http.URL, "http")+tc.path, tc.header)
 			if resp == nil {
 				t.Fatal(err)
 			}
@@ -138,7 +155,9 @@ func TestConnectionLimits(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	till := func(name, token string) Till { return Till{Name: name, Token: secret.New([]byte(token))} }
+	till := func(name, token string) Till {
+		return Till{Name: name, Token: secret.New([]byte(token))}
+	}
 	p := devicetest.New()
 	defer p.Close()
 	for name, tc := range map[string]struct {

@@ -13,15 +13,17 @@ import (
 type Config struct {
 	// Tills are those that may connect. Names and tokens are unique. None: nobody can.
 	Tills []Till
-	// AllowedOrigins are the web pages whose scripts may connect, exactly as in the Origin header ("https://till.example"; no
-	// wildcard). A request without Origin, as every program but a browser sends it, needs none.
+	// AllowedOrigins are the web pages whose scripts may connect, exactly as in the Origin header
+	// ("https://till.example"; no wildcard). A request without Origin, as every program but a
+	// browser sends it, needs none.
 	AllowedOrigins []string
 	// Hosts are accepted in the Host header besides loopback names with the listener's port.
 	Hosts []string
 
 	// MaxConns bounds all connections together. Default 32.
 	MaxConns int
-	// MaxConnsPerTill bounds those of one till; more than one lets a till reconnect before its old connection is given up. Default 4.
+	// MaxConnsPerTill bounds those of one till; more than one lets a till reconnect before its old
+	// connection is given up. Default 4.
 	MaxConnsPerTill int
 	// PingEvery is the time between pings. Default 15 s.
 	PingEvery time.Duration
@@ -29,8 +31,8 @@ type Config struct {
 	PongWait time.Duration
 	// WriteWait bounds the writing of one message. Default 10 s.
 	WriteWait time.Duration
-	// FlushWait bounds the emptying of a connection's outbox at shutdown, and the carrying out of what a till had sent when it
-	// closed. Default 2 s.
+	// FlushWait bounds the emptying of a connection's outbox at shutdown, and the carrying out of
+	// what a till had sent when it closed. Default 2 s.
 	FlushWait time.Duration
 }
 
@@ -43,13 +45,16 @@ type Till struct {
 
 func (c Config) withDefaults() Config {
 	c.MaxConns, c.MaxConnsPerTill = cmp.Or(c.MaxConns, 32), cmp.Or(c.MaxConnsPerTill, 4)
-	c.PingEvery, c.PongWait = cmp.Or(c.PingEvery, 15*time.Second), cmp.Or(c.PongWait, 45*time.Second)
-	c.WriteWait, c.FlushWait = cmp.Or(c.WriteWait, 10*time.Second), cmp.Or(c.FlushWait, 2*time.Second)
+	c.PingEvery, c.PongWait = cmp.Or(c.PingEvery, 15*time.Second),
+		cmp.Or(c.PongWait, 45*time.Second)
+	c.WriteWait, c.FlushWait = cmp.Or(c.WriteWait, 10*time.Second),
+		cmp.Or(c.FlushWait, 2*time.Second)
 	return c
 }
 
 func (c Config) check() error {
-	if c.PingEvery < 0 || c.PongWait < 0 || c.WriteWait < 0 || c.FlushWait < 0 || c.MaxConns < 0 || c.MaxConnsPerTill < 0 {
+	if c.PingEvery < 0 || c.PongWait < 0 || c.WriteWait < 0 || c.FlushWait < 0 || c.MaxConns < 0 ||
+		c.MaxConnsPerTill < 0 {
 		return errors.New("a limit is negative")
 	}
 	names := make(map[string]bool)
@@ -59,18 +64,22 @@ func (c Config) check() error {
 		}
 		names[t.Name] = true
 		if t.Token.IsZero() || !visible(t.Token.Reveal()) {
-			return fmt.Errorf("till %q: the token is empty or has characters that no header can carry", t.Name)
+			return fmt.Errorf(
+				"till %q: the token is empty or has characters that no header can carry", t.Name)
 		}
 		for _, other := range c.Tills[:i] {
 			if other.Token.Matches(t.Token.Reveal()) {
-				return fmt.Errorf("tills %q and %q have the same token: they could not be told apart", other.Name, t.Name)
+				return fmt.Errorf(
+					"tills %q and %q have the same token: they could not be told apart", other.Name,
+					t.Name)
 			}
 		}
 	}
 	return nil
 }
 
-// visible reports whether b is printable ASCII without space and comma, which separate values in headers.
+// visible reports whether b is printable ASCII without space and comma, which separate values in
+// headers.
 func visible(b []byte) bool {
 	for _, c := range b {
 		if c <= ' ' || c > '~' || c == ',' {

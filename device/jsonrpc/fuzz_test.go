@@ -18,10 +18,13 @@ func seeds() (list []string) {
 	for _, p := range badParams {
 		list = append(list, request(1, p.method, p.params))
 	}
-	for _, p := range []string{start("R1", 1023), `{"reference":"R1"}`, `{"id":"01JBXV00000000000000000001"}`, `{}`,
-		`{"id":"01JBXV00000000000000000001","revision":2}`, `{"limit":1,"unacknowledged":true,"since":"2026-11-05T09:30:00.000Z"}`} {
+	for _, p := range []string{start("R1", 1023), `{"reference":"R1"}`,
+		`{"id":"01JBXV00000000000000000001"}`, `{}`,
+		`{"id":"01JBXV00000000000000000001","revision":2}`,
+		`{"limit":1,"unacknowledged":true,"since":"2026-11-05T09:30:00.000Z"}`} {
 		for _, m := range methods {
-			list = append(list, request(1, m.name, p), `{"jsonrpc":"2.0","method":"`+m.name+`","params":`+p+`}`,
+			list = append(list, request(1, m.name, p),
+				`{"jsonrpc":"2.0","method":"`+m.name+`","params":`+p+`}`,
 				`[`+request(1, m.name, p)+`,`+request(2, "payment.last", `{}`)+`]`)
 		}
 	}
@@ -58,8 +61,9 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzSession runs a whole session over a line: whatever arrives, each answer is a JSON-RPC message, there are as many answers as
-// there are questions, in order, and the session still works afterwards.
+// FuzzSession runs a whole session over a line: whatever arrives, each answer is a JSON-RPC
+// message, there are as many answers as there are questions, in order, and the session still works
+// afterwards.
 func FuzzSession(f *testing.F) {
 	all := seeds()
 	for i, s := range all {
@@ -68,7 +72,8 @@ func FuzzSession(f *testing.F) {
 	f.Fuzz(func(t *testing.T, script string) {
 		payments := devicetest.New()
 		defer payments.Close()
-		s, err := New(testConfig(), payments, new(devicetest.Terminal), slog.New(slog.DiscardHandler), nil)
+		s, err := New(testConfig(), payments, new(devicetest.Terminal),
+			slog.New(slog.DiscardHandler), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +136,8 @@ func checkAnswer(t *testing.T, raw string) {
 			Result  *json.RawMessage `json:"result"`
 			Error   *json.RawMessage `json:"error"`
 		}
-		if err := dec.Decode(&r); err != nil || r.JSONRPC != "2.0" || r.ID == nil || (r.Result == nil) == (r.Error == nil) {
+		if err := dec.Decode(&r); err != nil || r.JSONRPC != "2.0" || r.ID == nil ||
+			(r.Result == nil) == (r.Error == nil) {
 			t.Fatalf("not an answer: %s (%v)", one, err)
 		}
 	}

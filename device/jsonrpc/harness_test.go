@@ -57,7 +57,8 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	for _, c := range change {
 		c(&cfg)
 	}
-	r := &rig{t: t, payments: devicetest.New(), terminal: new(devicetest.Terminal), reg: prometheus.NewRegistry(), logs: new(testlog.Buffer)}
+	r := &rig{t: t, payments: devicetest.New(), terminal: new(devicetest.Terminal),
+		reg: prometheus.NewRegistry(), logs: new(testlog.Buffer)}
 	log := slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if r.Server, err = New(cfg, r.payments, r.terminal, log, r.reg); err != nil {
@@ -238,7 +239,8 @@ func wantError(t *testing.T, g got, code int, kind string) {
 	if g.Error == nil || g.Error.Code != code || g.Error.Data.Kind != kind {
 		t.Fatalf("got %s, want error %d %s", g.raw, code, kind)
 	}
-	if g.Error.Message == "" || g.Error.Data.Hint == "" || g.Error.Data.Retryable == nil || g.Result != nil {
+	if g.Error.Message == "" || g.Error.Data.Hint == "" || g.Error.Data.Retryable == nil ||
+		g.Result != nil {
 		t.Errorf("incomplete error: %s", g.raw)
 	}
 }

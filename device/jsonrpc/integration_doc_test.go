@@ -54,14 +54,16 @@ func TestIntegrationDocument(t *testing.T) {
 			strictly(t, m.Params.Payment, new(device.Payment))
 		case m.Error != nil:
 			strictly(t, m.Error.Data.Payment, new(device.Outline))
-			if w := device.MappingOf(payment.Code(m.Error.Data.Kind)); w.Number != m.Error.Code || w.Hint != m.Error.Data.Hint {
+			if w := device.MappingOf(payment.Code(m.Error.Data.Kind)); w.Number != m.Error.Code ||
+				w.Hint != m.Error.Data.Hint {
 				t.Errorf("%s: the code says %+v", s[1], w)
 			}
 		case string(m.Result) != "{}":
 			strictly(t, m.Result, new(device.Payment))
 		}
 	}
-	for _, method := range []string{"payment.start", "payment.get", "payment.cancel", "payment.acknowledge", "payment.shown"} {
+	for _, method := range []string{"payment.start", "payment.get", "payment.cancel",
+		"payment.acknowledge", "payment.shown"} {
 		if !shown[method] {
 			t.Errorf("no sample of %s", method)
 		}

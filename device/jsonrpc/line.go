@@ -8,14 +8,16 @@ import (
 )
 
 const (
-	// maxLineGap is the longest pause within a message on a serial line. What came before it is the torso of a message that its till will
-	// not finish, because it was switched off or unplugged in the middle: it would spoil the next one.
+	// maxLineGap is the longest pause within a message on a serial line. What came before it is the
+	// torso of a message that its till will not finish, because it was switched off or unplugged in
+	// the middle: it would spoil the next one.
 	maxLineGap = 2 * time.Second
 	// lineChunk is how much is read at a time.
 	lineChunk = 4 << 10
 )
 
-// Line is an open serial or TCP line; device/serial has them. Its Write has a deadline, and after any error the line is of no use any more.
+// Line is an open serial or TCP line; device/serial has them. Its Write has a deadline, and after
+// any error the line is of no use any more.
 type Line interface {
 	// Read waits for at least one byte.
 	Read(p []byte) (int, error)
@@ -27,9 +29,10 @@ type Line interface {
 	Close() error
 }
 
-// lineConn is a Conn over a Line: one message each, ended by a newline. Empty lines are skipped, and a carriage return before the newline
-// is white space. On TCP a line that is too long or no JSON ends the connection; on a serial line, where noise is nobody's fault, the
-// session answers it and goes on: a line that is too long comes as nil then.
+// lineConn is a Conn over a Line: one message each, ended by a newline. Empty lines are skipped,
+// and a carriage return before the newline is white space. On TCP a line that is too long or no
+// JSON ends the connection; on a serial line, where noise is nobody's fault, the session answers it
+// and goes on: a line that is too long comes as nil then.
 type lineConn struct {
 	line Line
 	tcp  bool
@@ -73,7 +76,8 @@ func (c *lineConn) Read() (msg []byte, err error) {
 	}
 }
 
-// next takes one line off pending, if there is a whole one. skipped says that it was too long; on TCP that is said at once.
+// next takes one line off pending, if there is a whole one. skipped says that it was too long; on
+// TCP that is said at once.
 func (c *lineConn) next() (raw []byte, skipped, ok bool) {
 	end := bytes.IndexByte(c.pending[c.scanned:], '\n')
 	if end < 0 {
@@ -91,7 +95,8 @@ func (c *lineConn) next() (raw []byte, skipped, ok bool) {
 	return raw, skipped, true
 }
 
-// fill reads what there is. Only the time spent waiting for bytes is a pause: they may have lain ready while the session was busy.
+// fill reads what there is. Only the time spent waiting for bytes is a pause: they may have lain
+// ready while the session was busy.
 func (c *lineConn) fill() error {
 	began := c.now()
 	n, err := c.line.Read(c.chunk[:])
@@ -109,7 +114,8 @@ func (c *lineConn) Write(msg []byte) error {
 	return c.line.Write(append(msg[:len(msg):len(msg)], '\n'))
 }
 
-// Close says on TCP why, and lets the peer read it: closing a socket with unread bytes would tear it from the peer's hands.
+// Close says on TCP why, and lets the peer read it: closing a socket with unread bytes would tear
+// it from the peer's hands.
 func (c *lineConn) Close(why Ending) {
 	defer c.line.Close()
 	if !c.tcp {
@@ -118,7 +124,9 @@ func (c *lineConn) Close(why Ending) {
 	last := time.AfterFunc(closeGrace, func() { _ = c.line.Close() })
 	defer last.Stop()
 	if text := lineEnding(why); text != "" {
-		_ = c.Write(answer(nullID, nil, standardError(codeParse, "parse_error", text, "send one JSON-RPC message in UTF-8 on each line")))
+		_ = c.Write(answer(nullID, nil,
+			standardError(codeParse, "parse_error", text,
+				"send one JSON-RPC message in UTF-8 on each line")))
 	}
 	_ = c.line.CloseWrite()
 	<-c.dead

@@ -17,14 +17,17 @@ func TestLineAuthentication(t *testing.T) {
 		"empty token":  {request(1, "terminal.authenticate", `{"token":""}`), "token"},
 		"no token":     {request(1, "terminal.authenticate", `{}`), "malformed"},
 		"token number": {request(1, "terminal.authenticate", `{"token":1}`), "malformed"},
-		"more params":  {request(1, "terminal.authenticate", `{"token":"`+token2+`","till":"x"}`), "malformed"},
+		"more params": {request(1, "terminal.authenticate", `{"token":"`+token2+`","till":"x"}`),
+			"malformed"},
 		"by position":  {request(1, "terminal.authenticate", `["`+token2+`"]`), "malformed"},
 		"another call": {request(1, "payment.start", start("R1", 1)), "malformed"},
-		"notification": {`{"jsonrpc":"2.0","method":"terminal.authenticate","params":` + right + `}`, "malformed"},
-		"batch":        {`[` + request(1, "terminal.authenticate", right) + `]`, "malformed"},
-		"twice":        {`{"jsonrpc":"2.0","id":1,"method":"terminal.authenticate","params":{"token":"x","token":"` + token2 + `"}}`, "malformed"},
-		"noise":        {"\xffnoise", "malformed"},
-		"long":         {strings.Repeat(" ", maxMessage+1), "malformed"},
+		"notification": {`{"jsonrpc":"2.0","method":"terminal.authenticate","params":` + right +
+			`}`, "malformed"},
+		"batch": {`[` + request(1, "terminal.authenticate", right) + `]`, "malformed"},
+		"twice": {`{"jsonrpc":"2.0","id":1,"method":"terminal.authenticate",` +
+			`"params":{"token":"x","token":"` + token2 + `"}}`, "malformed"},
+		"noise": {"\xffnoise", "malformed"},
+		"long":  {strings.Repeat(" ", maxMessage+1), "malformed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := serveLine(t, true)
@@ -42,17 +45,20 @@ func TestLineAuthentication(t *testing.T) {
 		})
 	}
 	r := serveLine(t, true)
-	r.say(request(1, "terminal.authenticate", right) + "\n" + request(2, "payment.start", start("R1", 1)) + "\n")
+	r.say(request(1, "terminal.authenticate", right) + "\n" +
+		request(2, "payment.start", start("R1", 1)) + "\n")
 	if g := r.answer(); string(g.Result) != "{}" {
 		t.Fatal(g.raw)
 	}
 	if g := r.answer(); g.Error != nil {
 		t.Errorf("sent along with the token: %s", g.raw)
 	}
-	if g := r.call(3, "terminal.authenticate", right); g.Error == nil || g.Error.Code != codeMethodNotFound {
+	if g := r.call(3, "terminal.authenticate", right); g.Error == nil ||
+		g.Error.Code != codeMethodNotFound {
 		t.Errorf("a second time: %s", g.raw)
 	}
-	if err := r.server.ServeLine(context.Background(), Till{Name: "x"}, netLine{r.conn}, true); err == nil || hostile(err) == "token" {
+	if err := r.server.ServeLine(context.Background(), Till{Name: "x"}, netLine{r.conn},
+		true); err == nil || hostile(err) == "token" {
 		t.Errorf("a TCP line without a token is served: %v", err)
 	}
 }
@@ -64,7 +70,8 @@ func TestLineAuthenticationTakesTooLong(t *testing.T) {
 		r := serveOn(t, true, far, netLine{near})
 		began := time.Now()
 		r.say(`{"jsonrpc":"2.0",`)
-		if err := <-r.ended; err == nil || hostile(err) != "" || time.Since(began) != lineAuthWithin {
+		if err := <-r.ended; err == nil || hostile(err) != "" ||
+			time.Since(began) != lineAuthWithin {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		r.closed()

@@ -16,13 +16,15 @@ import (
 	"kiosk-agent/payment"
 )
 
-// A till that was switched off in the middle of a message is understood when it is back; on TCP nothing is lost in the middle.
+// A till that was switched off in the middle of a message is understood when it is back; on TCP
+// nothing is lost in the middle.
 func TestLinePause(t *testing.T) {
 	for _, tc := range []struct {
 		tcp   bool
 		pause time.Duration
 		torso bool // is dropped
-	}{{false, maxLineGap, false}, {false, maxLineGap + time.Millisecond, true}, {true, time.Hour, false}} {
+	}{{false, maxLineGap, false}, {false, maxLineGap + time.Millisecond, true},
+		{true, time.Hour, false}} {
 		synctest.Test(t, func(t *testing.T) {
 			far, near := net.Pipe()
 			r := serveOn(t, tc.tcp, far, netLine{near})
@@ -54,7 +56,8 @@ func TestLineEcho(t *testing.T) {
 	first := r.call(1, "payment.last", `{}`)
 	r.say("noise\n")
 	second := r.answer()
-	r.say(first.raw + "\n" + second.raw + "\n[" + first.raw + "," + second.raw + "]\n" + `{"jsonrpc":"2.0","method":"payment.changed","params":{}}` + "\n")
+	r.say(first.raw + "\n" + second.raw + "\n[" + first.raw + "," + second.raw + "]\n" +
+		`{"jsonrpc":"2.0","method":"payment.changed","params":{}}` + "\n")
 	if g := r.call(2, "terminal.info", `{}`); g.Error != nil {
 		t.Error(g.raw)
 	}
@@ -96,15 +99,18 @@ func TestLineAnswersAreBounded(t *testing.T) {
 	}
 	id := strings.Repeat("i", maxID-2)
 	one := func(method, params string) string {
-		return `{"jsonrpc":"2.0","id":"` + id + `","method":"` + method + `","params":` + params + `}`
+		return `{"jsonrpc":"2.0","id":"` + id + `","method":"` + method + `","params":` + params +
+			`}`
 	}
-	for _, call := range []string{one("payment.list", `{"limit":200}`), one("payment.last", `{}`), one("terminal.status", `{}`), one("x", `{}`)} {
+	for _, call := range []string{one("payment.list", `{"limit":200}`), one("payment.last", `{}`),
+		one("terminal.status", `{}`), one("x", `{}`)} {
 		r.say("[" + strings.Repeat(call+",", maxLineBatch-1) + call + "]\n")
 		if g := check(got{raw: r.nextBatch()}); strings.Count(g.raw, `"id":"`+id) != maxLineBatch {
 			t.Errorf("not every call is answered: %s", g.raw)
 		}
 	}
-	r.say("[" + strings.Repeat(one("payment.last", `{}`)+",", maxLineBatch) + one("payment.last", `{}`) + "]\n")
+	r.say("[" + strings.Repeat(one("payment.last", `{}`)+",", maxLineBatch) +
+		one("payment.last", `{}`) + "]\n")
 	if g := r.answer(); g.Error == nil || g.Error.Code != codeInvalidRequest {
 		t.Error(g.raw)
 	}
@@ -163,7 +169,8 @@ func TestLineThatTakesNothing(t *testing.T) {
 	r := serveOn(t, false, far, stuckLine{netLine{near}})
 	r.say(request(1, "payment.start", start("R1", 5)) + "\n")
 	var e *LineError
-	if err := r.end(); !errors.As(err, &e) || e.Why != string(EndPeer) || e.Hostile() != "" || e.Error() == "" {
+	if err := r.end(); !errors.As(err, &e) || e.Why != string(EndPeer) || e.Hostile() != "" ||
+		e.Error() == "" {
 		t.Errorf("ended with %v", err)
 	}
 	r.closed()
@@ -179,7 +186,8 @@ func TestLineLastWords(t *testing.T) {
 	id := r.call(1, "payment.start", start("R1", 5)).resultID(t)
 	r.payments.Finish(id, payment.StatusApproved)
 	revision := r.payments.Payment(id).Revision
-	r.say(request(2, "payment.acknowledge", fmt.Sprintf(`{"id":%q,"revision":%d}`, id, revision)) + "\n")
+	r.say(request(2, "payment.acknowledge", fmt.Sprintf(`{"id":%q,"revision":%d}`, id, revision)) +
+		"\n")
 	if err := r.conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +209,8 @@ func TestLineAndServer(t *testing.T) {
 	far, near := net.Pipe()
 	defer far.Close()
 	var e *LineError
-	if err := r.server.ServeLine(context.Background(), lineTill, netLine{near}, false); !errors.As(err, &e) || e.Why != "limit" {
+	if err := r.server.ServeLine(context.Background(), lineTill, netLine{near},
+		false); !errors.As(err, &e) || e.Why != "limit" {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -33,7 +33,8 @@ func TestLineSale(t *testing.T) {
 				}
 				last = *g.Params.Payment
 			}
-			if g := r.call(3, "payment.acknowledge", fmt.Sprintf(`{"id":%q,"revision":%d}`, id, last.Revision)); g.Error != nil {
+			if g := r.call(3, "payment.acknowledge",
+				fmt.Sprintf(`{"id":%q,"revision":%d}`, id, last.Revision)); g.Error != nil {
 				t.Fatal(g.raw)
 			}
 			if !r.payments.Payment(id).Acknowledged {
@@ -51,21 +52,24 @@ func TestLineSale(t *testing.T) {
 	}
 }
 
-// A line that is only open hears nothing, and nothing is booked as offered: that somebody listens is known when a till speaks.
+// A line that is only open hears nothing, and nothing is booked as offered: that somebody listens
+// is known when a till speaks.
 func TestLineOwedOutcomes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := serveLine(t, false)
 		owe := func(reference string) {
 			ids := make(chan string, 1)
 			money := payment.Money{Amount: 5, Currency: payment.SGD}
-			r.payments.Start("till-2", payment.Request{Reference: reference, Money: money}, func(p payment.Payment, _ error) { ids <- p.ID })
+			r.payments.Start("till-2", payment.Request{Reference: reference, Money: money},
+				func(p payment.Payment, _ error) { ids <- p.ID })
 			id := <-ids
 			r.payments.Finish(id, payment.StatusApproved)
 		}
 		owe("R1")
 		synctest.Wait()
 		if len(r.in) != 0 || r.payments.Attached() != 0 {
-			t.Fatalf("%d messages, %d attached on a line where nobody spoke", len(r.in), r.payments.Attached())
+			t.Fatalf("%d messages, %d attached on a line where nobody spoke", len(r.in),
+				r.payments.Attached())
 		}
 		r.say("\xff garbage\n")
 		if g := r.next(); g.Error == nil || r.payments.Attached() != 0 {
@@ -116,14 +120,18 @@ func TestLineWithoutInfo(t *testing.T) {
 // On a serial line, noise is answered and the till goes on.
 func TestLineNoiseOnSerial(t *testing.T) {
 	r := serveLine(t, false)
-	for i, noise := range []string{"\x00\x02\xff", "{", "null", `{"jsonrpc":"1.0"}`, "[]", strings.Repeat(" ", maxMessage+1),
-		strings.Repeat("x", 100_000), `{"jsonrpc":"2.0","id":1,"method":"payment.last"}` + strings.Repeat(" ", maxMessage)} {
+	for i, noise := range []string{"\x00\x02\xff", "{", "null", `{"jsonrpc":"1.0"}`, "[]",
+		strings.Repeat(" ", maxMessage+1),
+		strings.Repeat("x", 100_000), `{"jsonrpc":"2.0","id":1,"method":"payment.last"}` +
+			strings.Repeat(" ", maxMessage)} {
 		r.say(noise + "\n")
 		g := r.answer()
-		if g.Error == nil || g.Error.Code != codeParse && g.Error.Code != codeInvalidRequest || string(g.ID) != "null" {
+		if g.Error == nil || g.Error.Code != codeParse && g.Error.Code != codeInvalidRequest ||
+			string(g.ID) != "null" {
 			t.Fatalf("noise %d: %s", i, g.raw)
 		}
-		if len(noise) > maxMessage && (g.Error.Code != codeParse || !strings.Contains(g.Error.Message, "16 KiB")) {
+		if len(noise) > maxMessage && (g.Error.Code != codeParse ||
+			!strings.Contains(g.Error.Message, "16 KiB")) {
 			t.Errorf("noise %d: %s", i, g.raw)
 		}
 	}
@@ -144,13 +152,15 @@ func TestLineNoiseOnSerial(t *testing.T) {
 // On TCP, the first malformed line closes, and is said to be hostile.
 func TestLineNoiseOnTCP(t *testing.T) {
 	for noise, text := range map[string]string{
-		"\x00\x02\xff\n": "not valid JSON", "{\n": "not valid JSON", "POST / HTTP/1.1\r\n": "not valid JSON", strings.Repeat("x", maxMessage+1): "16 KiB",
+		"\x00\x02\xff\n": "not valid JSON", "{\n": "not valid JSON",
+		"POST / HTTP/1.1\r\n": "not valid JSON", strings.Repeat("x", maxMessage+1): "16 KiB",
 	} {
 		r := serveLine(t, true)
 		r.authenticate()
 		r.say(noise)
 		lines := r.closed()
-		if len(lines) != 1 || !strings.Contains(lines[0], text) || !strings.Contains(lines[0], `"code":-32700`) {
+		if len(lines) != 1 || !strings.Contains(lines[0], text) ||
+			!strings.Contains(lines[0], `"code":-32700`) {
 			t.Errorf("%.20q: %q", noise, lines)
 		}
 		if err := r.end(); hostile(err) != "malformed" {

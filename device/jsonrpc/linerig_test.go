@@ -200,7 +200,8 @@ func (r *lineRig) end() error {
 
 func (r *lineRig) authenticate() {
 	r.t.Helper()
-	if g := r.call(0, "terminal.authenticate", `{"token":"`+token2+`"}`); g.Error != nil || string(g.Result) != `{}` {
+	if g := r.call(0, "terminal.authenticate", `{"token":"`+token2+`"}`); g.Error != nil ||
+		string(g.Result) != `{}` {
 		r.t.Fatal(g.raw)
 	}
 }

@@ -7,13 +7,14 @@ import (
 	"kiosk-agent/payment"
 )
 
-// maxBatchAnswer bounds the answer to a batch, where the transport has no bound of its own: once it is larger, the calls that are left
-// are refused instead of carried out.
+// maxBatchAnswer bounds the answer to a batch, where the transport has no bound of its own: once it
+// is larger, the calls that are left are refused instead of carried out.
 const maxBatchAnswer = 512 << 10
 
-// machine decides what a connection's messages do, strictly one call at a time and in order. It has no goroutine, no clock and no
-// I/O; it is not safe for concurrent use: the session's mutex is around it. Each method returns the messages to send, in order,
-// and the call to carry out next, if any; that call's outcome must come back by replied.
+// machine decides what a connection's messages do, strictly one call at a time and in order. It has
+// no goroutine, no clock and no I/O; it is not safe for concurrent use: the session's mutex is
+// around it. Each method returns the messages to send, in order, and the call to carry out next, if
+// any; that call's outcome must come back by replied.
 type machine struct {
 	till           string
 	maxBatchAnswer int
@@ -21,15 +22,16 @@ type machine struct {
 	finished       int // messages that are over
 
 	running *call
-	current message                  // what running belongs to
-	left    []*call                  // of current, after running
-	answers [][]byte                 // of current, when it is a batch
-	size    int                      // of answers
-	heldIDs []string                 // payments that answers describe
-	held    [][]byte                 // changes of those: a batch's answer must precede them
-	early   *payment.Payment         // the newest change of the payment that running is starting: its answer must precede it
-	gone    bool                     // the peer is: no payment is started any more
-	note    func(c *call, o outcome) // told of every call that is over
+	current message  // what running belongs to
+	left    []*call  // of current, after running
+	answers [][]byte // of current, when it is a batch
+	size    int      // of answers
+	heldIDs []string // payments that answers describe
+	held    [][]byte // changes of those: a batch's answer must precede them
+	// the newest change of the payment that running is starting: its answer must precede it
+	early *payment.Payment
+	gone  bool                     // the peer is: no payment is started any more
+	note  func(c *call, o outcome) // told of every call that is over
 }
 
 // accept takes an incoming message.
@@ -61,8 +63,9 @@ func (m *machine) replied(o outcome) (out [][]byte, next *call) {
 	return m.advance(m.finish(nil, c, o))
 }
 
-// leave says that the peer has gone. What it had sent is still carried out, for it may have said "acknowledge" and closed; but no
-// payment is started for nobody. It reports whether nothing is left to do.
+// leave says that the peer has gone. What it had sent is still carried out, for it may have said
+// "acknowledge" and closed; but no payment is started for nobody. It reports whether nothing is
+// left to do.
 func (m *machine) leave() (idle bool) {
 	m.gone = true
 	return m.idle()
@@ -79,8 +82,9 @@ func (m *machine) changed(p payment.Payment) (out [][]byte) {
 			return nil
 		}
 	}
-	// Where the gateway makes the code, the payment is there, and changes, before its start can be answered. A till that hears of it
-	// under an id that nobody has told it must not have to guess. What the newest change replaces is older news.
+	// Where the gateway makes the code, the payment is there, and changes, before its start can be
+	// answered. A till that hears of it under an id that nobody has told it must not have to guess.
+	// What the newest change replaces is older news.
 	if c := m.running; c != nil && c.starts != "" && c.starts == p.Reference && p.Till == m.till {
 		m.early = &p
 		return nil
@@ -95,7 +99,8 @@ func (m *machine) advance(out [][]byte) ([][]byte, *call) {
 			c := m.left[0]
 			m.left = m.left[1:]
 			if c.fail == nil && m.size > m.maxBatchAnswer {
-				c.fail = invalidRequest("the batch's answer became too large; this call was not carried out: send it again by itself")
+				c.fail = invalidRequest("the batch's answer became too large; this call was " +
+					"not carried out: send it again by itself")
 			}
 			if c.fail == nil && m.gone && c.answerer {
 				c.fail = invalidRequest("the till has gone")
@@ -134,7 +139,8 @@ func (m *machine) finish(out [][]byte, c *call, o outcome) [][]byte {
 	return out
 }
 
-// flush ends the current message: it sends a batch's answers as one array, then the changes that waited for it.
+// flush ends the current message: it sends a batch's answers as one array, then the changes that
+// waited for it.
 func (m *machine) flush(out [][]byte) [][]byte {
 	if m.current.calls == nil {
 		return out

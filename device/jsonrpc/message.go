@@ -45,7 +45,8 @@ type message struct {
 var nullID = json.RawMessage("null")
 
 func standardError(code int, kind, message, hint string) *device.Error {
-	return &device.Error{Code: code, Message: message, Data: device.ErrorData{Kind: kind, Hint: hint}}
+	return &device.Error{Code: code, Message: message,
+		Data: device.ErrorData{Kind: kind, Hint: hint}}
 }
 
 func invalidRequest(why string) *device.Error {
@@ -54,10 +55,12 @@ func invalidRequest(why string) *device.Error {
 
 func refused(err error) message { return message{calls: []*call{{id: nullID, fail: err}}} }
 
-// decode reads one message. It never fails: what is wrong with the message becomes a call that is refused in its turn.
+// decode reads one message. It never fails: what is wrong with the message becomes a call that is
+// refused in its turn.
 func decode(raw []byte) message {
 	if !utf8.Valid(raw) || !json.Valid(raw) {
-		return refused(standardError(codeParse, "parse_error", "not valid JSON in UTF-8", "send one JSON-RPC message at a time"))
+		return refused(standardError(codeParse, "parse_error", "not valid JSON in UTF-8",
+			"send one JSON-RPC message at a time"))
 	}
 	raw = bytes.TrimSpace(raw)
 	switch raw[0] {
@@ -79,7 +82,8 @@ func decodeBatch(raw []byte) message {
 		return refused(invalidRequest("the batch is empty"))
 	}
 	if len(entries) > maxBatch {
-		return refused(invalidRequest("the batch has more than 50 entries; nothing of it was carried out"))
+		return refused(invalidRequest(
+			"the batch has more than 50 entries; nothing of it was carried out"))
 	}
 	m := message{batch: true}
 	for _, e := range entries {
@@ -88,7 +92,8 @@ func decodeBatch(raw []byte) message {
 	return m
 }
 
-// decodeCall reads one request object strictly: every member once, none that JSON-RPC does not know.
+// decodeCall reads one request object strictly: every member once, none that JSON-RPC does not
+// know.
 func decodeCall(raw json.RawMessage) *call {
 	c := &call{id: nullID}
 	if raw[0] != '{' {
@@ -146,12 +151,14 @@ func envelope(m map[string]json.RawMessage) (method string, err error) {
 func (c *call) bind(name string, params json.RawMessage) {
 	m := methodNamed(name)
 	if m == nil {
-		c.fail = standardError(codeMethodNotFound, "method_not_found", "there is no such method", "see docs/openrpc.json")
+		c.fail = standardError(codeMethodNotFound, "method_not_found", "there is no such method",
+			"see docs/openrpc.json")
 		return
 	}
 	c.method, c.answerer = m.name, m.answerer
 	if c.id == nil && m.answerer {
-		c.fail = invalidRequest(m.name + " is not carried out without an id: nobody would hear the answer")
+		c.fail = invalidRequest(m.name +
+			" is not carried out without an id: nobody would hear the answer")
 		return
 	}
 	a := newArgs(m, params)
@@ -208,7 +215,8 @@ func answer(id json.RawMessage, result any, err *device.Error) []byte {
 	return encode(response{JSONRPC: "2.0", ID: id, Result: result, Error: err})
 }
 
-// encode writes one line of JSON without the newline. Everything that is encoded here is plain data of ours, so it cannot fail.
+// encode writes one line of JSON without the newline. Everything that is encoded here is plain data
+// of ours, so it cannot fail.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

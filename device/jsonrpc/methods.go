@@ -32,7 +32,8 @@ type param struct {
 	required bool
 }
 
-// method is one row of the till API. docs/openrpc.json says the same in public; TestOpenRPC compares them.
+// method is one row of the till API. docs/openrpc.json says the same in public; TestOpenRPC
+// compares them.
 type method struct {
 	name     string
 	params   []param
@@ -56,11 +57,14 @@ type env struct {
 	till        Till
 	payments    device.Payments
 	terminal    device.Terminal
-	maxResponse int    // bytes that an answer may have; 0 = any
-	resend      func() // registers the connection anew, so that owed outcomes are sent again; nil where connecting does that
+	maxResponse int // bytes that an answer may have; 0 = any
+	// registers the connection anew, so that owed outcomes are sent again; nil where connecting
+	// does that
+	resend func()
 }
 
-// action carries a call out. It calls done exactly once, now or later, from any goroutine. It runs on the session's worker.
+// action carries a call out. It calls done exactly once, now or later, from any goroutine. It runs
+// on the session's worker.
 type action func(e *env, done func(outcome))
 
 // outcome is what came of an action.
@@ -94,14 +98,17 @@ var keyParams = []param{{"reference", false}, {"id", false}}
 var methods = []method{
 	{name: infoMethod, result: device.Info{}, bind: bindInfo},
 	{name: "terminal.status", result: device.Status{}, bind: bindStatus},
-	{name: "payment.start", answerer: true, result: device.Payment{}, bind: bindStart, params: []param{
-		{"reference", true}, {"amount", true}, {"currency", false}, {"schemes", false}, {"description", false}, {"timeout_s", false}}},
+	{name: "payment.start", answerer: true, result: device.Payment{}, bind: bindStart,
+		params: []param{
+			{"reference", true}, {"amount", true}, {"currency", false}, {"schemes", false},
+			{"description", false}, {"timeout_s", false}}},
 	{name: "payment.cancel", params: keyParams, result: device.Payment{}, bind: bindCancel},
 	{name: "payment.get", params: keyParams, result: device.Payment{}, bind: bindGet},
 	{name: "payment.last", result: device.Payment{}, bind: bindLast},
 	{name: "payment.list", result: listResult{}, bind: bindList, params: []param{
 		{"since", false}, {"unacknowledged", false}, {"limit", false}, {"cursor", false}}},
-	{name: "payment.acknowledge", params: []param{{"id", true}, {"revision", true}}, result: empty{}, bind: bindAcknowledge},
+	{name: "payment.acknowledge", params: []param{{"id", true}, {"revision", true}},
+		result: empty{}, bind: bindAcknowledge},
 	{name: "payment.shown", params: []param{{"id", true}}, result: empty{}, bind: bindShown},
 }
 
@@ -132,8 +139,9 @@ func bindStatus(*args) action {
 
 func bindStart(a *args) action {
 	r := payment.Request{
-		Reference:   a.text("reference"),
-		Money:       payment.Money{Amount: a.number("amount", payment.CodeAmountInvalid), Currency: payment.Currency(a.text("currency"))},
+		Reference: a.text("reference"),
+		Money: payment.Money{Amount: a.number("amount", payment.CodeAmountInvalid),
+			Currency: payment.Currency(a.text("currency"))},
 		Schemes:     a.texts("schemes", maxSchemes, maxScheme),
 		Description: a.text("description"),
 		Timeout:     time.Duration(a.between("timeout_s", minTimeout, maxTimeout, 0)) * time.Second,
@@ -149,27 +157,33 @@ func bindStart(a *args) action {
 		if r.Money.Currency == "" {
 			r.Money.Currency = e.terminal.Info(e.till.Name).Currency
 		}
-		e.payments.Start(e.till.Name, r, func(p payment.Payment, err error) { done(paymentOutcome(e, p, err)) })
+		e.payments.Start(e.till.Name, r,
+			func(p payment.Payment, err error) { done(paymentOutcome(e, p, err)) })
 	}
 }
 
 func bindCancel(a *args) action {
 	key := a.key()
 	return func(e *env, done func(outcome)) {
-		e.payments.Cancel(e.till.Name, key, func(p payment.Payment, err error) { done(paymentOutcome(e, p, err)) })
+		e.payments.Cancel(e.till.Name, key,
+			func(p payment.Payment, err error) { done(paymentOutcome(e, p, err)) })
 	}
 }
 
 func bindGet(a *args) action {
 	key := a.key()
 	return func(e *env, done func(outcome)) {
-		e.payments.Get(e.till.Name, key, func(p payment.Payment, err error) { done(paymentOutcome(e, p, err)) })
+		e.payments.Get(e.till.Name, key,
+			func(p payment.Payment, err error) { done(paymentOutcome(e, p, err)) })
 	}
 }
 
 func bindLast(*args) action {
 	return func(e *env, done func(outcome)) {
-		e.payments.Last(e.till.Name, func(p payment.Payment, err error) { done(paymentOutcome(e, p, err)) })
+		e.payments.Last(e.till.Name, func(p payment.Payment,
+			err error) {
+			done(paymentOutcome(e, p, err))
+		})
 	}
 }
 
@@ -189,7 +203,8 @@ func bindList(a *args) action {
 	return list(q)
 }
 
-// list asks for a page, and for half of it again as long as the answer is larger than the transport takes.
+// list asks for a page, and for half of it again as long as the answer is larger than the transport
+// takes.
 func list(q payment.ListQuery) action {
 	return func(e *env, done func(outcome)) {
 		e.payments.List(e.till.Name, q, func(page payment.Page, err error) {
@@ -197,7 +212,8 @@ func list(q payment.ListQuery) action {
 				done(outcome{err: err})
 				return
 			}
-			res := listResult{Payments: make([]device.View, 0, len(page.Payments)), NextCursor: writeCursor(page.Next)}
+			res := listResult{Payments: make([]device.View, 0, len(page.Payments)),
+				NextCursor: writeCursor(page.Next)}
 			for _, p := range page.Payments {
 				res.Payments = append(res.Payments, device.ViewFor(p, e.till.Name))
 			}
@@ -215,7 +231,8 @@ func list(q payment.ListQuery) action {
 func bindAcknowledge(a *args) action {
 	id, revision := a.text("id"), a.number("revision", payment.CodeInvalid)
 	return func(e *env, done func(outcome)) {
-		e.payments.Acknowledge(e.till.Name, id, revision, func(err error) { done(outcome{result: empty{}, err: err}) })
+		e.payments.Acknowledge(e.till.Name, id, revision,
+			func(err error) { done(outcome{result: empty{}, err: err}) })
 	}
 }
 
@@ -228,11 +245,13 @@ func bindShown(a *args) action {
 				Hint:    "leave the code to the customer display, or set display = true for this till"}})
 			return
 		}
-		e.payments.Shown(e.till.Name, id, func(err error) { done(outcome{result: empty{}, err: err}) })
+		e.payments.Shown(e.till.Name, id,
+			func(err error) { done(outcome{result: empty{}, err: err}) })
 	}
 }
 
-// A cursor is the place in the journal that the next page begins before. It is opaque so that this may change.
+// A cursor is the place in the journal that the next page begins before. It is opaque so that this
+// may change.
 
 func writeCursor(before int64) string {
 	if before <= 0 {

@@ -18,17 +18,20 @@ func start(ref string, amount int) string {
 func TestASale(t *testing.T) {
 	r := newRig(t)
 	till := r.dial(token1)
-	if g := till.call("terminal.info", `{}`); !strings.Contains(g.raw, `"terminal_id":"K001","till":"till-1"`) {
+	if g := till.call("terminal.info", `{}`); !strings.Contains(g.raw,
+		`"terminal_id":"K001","till":"till-1"`) {
 		t.Fatal(g.raw)
 	}
-	p := till.payment("payment.start", `{"reference":"R1","amount":1023,"currency":"SGD","schemes":["paynow"],"description":"2 teas","timeout_s":60}`)
+	p := till.payment("payment.start", `{"reference":"R1","amount":1023,"currency":"SGD",`+
+		`"schemes":["paynow"],"description":"2 teas","timeout_s":60}`)
 	if p.Status != "awaiting" || p.Final || p.QRPayload == "" || p.Amount != 1023 {
 		t.Fatalf("%+v", p)
 	}
 	if c := till.changed(); c.ID != p.ID {
 		t.Fatalf("%+v", c)
 	}
-	if in := r.payments.Payment(p.ID); in.Description != "2 teas" || len(in.Schemes) != 1 || in.DeadlineAt.Sub(in.CreatedAt).Seconds() != 60 {
+	if in := r.payments.Payment(p.ID); in.Description != "2 teas" || len(in.Schemes) != 1 ||
+		in.DeadlineAt.Sub(in.CreatedAt).Seconds() != 60 {
 		t.Fatalf("%+v", in)
 	}
 	r.payments.Finish(p.ID, payment.StatusApproved)
@@ -36,11 +39,13 @@ func TestASale(t *testing.T) {
 	if c.Status != "approved" || !c.Final || c.QRPayload != "" {
 		t.Fatalf("%+v", c)
 	}
-	if g := till.call("payment.acknowledge", fmt.Sprintf(`{"id":%q,"revision":%d}`, c.ID, c.Revision)); string(g.Result) != "{}" {
+	if g := till.call("payment.acknowledge",
+		fmt.Sprintf(`{"id":%q,"revision":%d}`, c.ID, c.Revision)); string(g.Result) != "{}" {
 		t.Fatal(g.raw)
 	}
 	for _, ask := range []view{
-		till.payment("payment.get", `{"reference":"R1"}`), till.payment("payment.get", `{"id":"`+p.ID+`"}`), till.payment("payment.last", `{}`),
+		till.payment("payment.get", `{"reference":"R1"}`),
+		till.payment("payment.get", `{"id":"`+p.ID+`"}`), till.payment("payment.last", `{}`),
 	} {
 		if ask.ID != p.ID || !ask.Acknowledged {
 			t.Errorf("%+v", ask)
@@ -49,8 +54,10 @@ func TestASale(t *testing.T) {
 }
 
 func TestEveryErrorOfTheContract(t *testing.T) {
-	methods := map[payment.Code]string{payment.CodeNotCancellable: "cancel", payment.CodeNotOwner: "acknowledge", payment.CodeNotFound: "get"}
-	params := map[string]string{"start": start("R1", 1), "cancel": `{"id":"x"}`, "get": `{"id":"x"}`, "acknowledge": `{"id":"x","revision":1}`}
+	methods := map[payment.Code]string{payment.CodeNotCancellable: "cancel",
+		payment.CodeNotOwner: "acknowledge", payment.CodeNotFound: "get"}
+	params := map[string]string{"start": start("R1", 1), "cancel": `{"id":"x"}`,
+		"get": `{"id":"x"}`, "acknowledge": `{"id":"x","revision":1}`}
 	r := newRig(t)
 	till := r.dial(token1)
 	for _, code := range payment.Codes() {
@@ -58,7 +65,8 @@ func TestEveryErrorOfTheContract(t *testing.T) {
 		if method == "" {
 			method = "start"
 		}
-		r.payments.Fail(method, fmt.Errorf("wrapped: %w", &payment.Error{Code: code, Op: method, Cause: errors.New("hidden")}))
+		r.payments.Fail(method, fmt.Errorf("wrapped: %w",
+			&payment.Error{Code: code, Op: method, Cause: errors.New("hidden")}))
 		g := till.call("payment."+method, params[method])
 		wantError(t, g, device.MappingOf(code).Number, string(code))
 		if strings.Contains(g.raw, "hidden") {
@@ -67,13 +75,15 @@ func TestEveryErrorOfTheContract(t *testing.T) {
 		r.payments.Fail(method, nil)
 	}
 	r.payments.Fail("get", errors.New("hidden"))
-	if g := till.call("payment.get", `{"id":"x"}`); strings.Contains(g.raw, "hidden") || g.Error.Code != device.CodeInternal {
+	if g := till.call("payment.get", `{"id":"x"}`); strings.Contains(g.raw, "hidden") ||
+		g.Error.Code != device.CodeInternal {
 		t.Error(g.raw)
 	}
 	if !strings.Contains(r.logs.String(), "hidden") {
 		t.Error("an internal fault is not logged")
 	}
-	r.payments.Fail("start", &payment.Error{Code: payment.CodeNotReady, Reasons: []payment.Reason{{Code: "relay_unproven"}}})
+	r.payments.Fail("start", &payment.Error{Code: payment.CodeNotReady,
+		Reasons: []payment.Reason{{Code: "relay_unproven"}}})
 	if g := till.call("payment.start", start("R1", 1)); len(g.Error.Data.Reasons) != 1 {
 		t.Error(g.raw)
 	}
@@ -89,22 +99,26 @@ func TestBusyShowsTheSaleToItsOwnerOnly(t *testing.T) {
 	p := one.payment("payment.start", start("R1", 1023))
 	g := one.call("payment.start", start("R2", 5))
 	wantError(t, g, 1001, "busy")
-	if v := g.Error.Data.Payment; v == nil || v.Reference != "R1" || v.Amount != 1023 || v.QRPayload == "" {
+	if v := g.Error.Data.Payment; v == nil || v.Reference != "R1" || v.Amount != 1023 ||
+		v.QRPayload == "" {
 		t.Error(g.raw)
 	}
 	c := two.changed()
-	if c.ID != p.ID || c.Till != "till-1" || c.Status != "awaiting" || c.Reference != "" || c.Amount != 0 || c.QRPayload != "" {
+	if c.ID != p.ID || c.Till != "till-1" || c.Status != "awaiting" || c.Reference != "" ||
+		c.Amount != 0 || c.QRPayload != "" {
 		t.Errorf("a stranger sees %+v", c)
 	}
 	g = two.call("payment.start", start("R1", 7))
 	wantError(t, g, 1001, "busy")
-	if v := g.Error.Data.Payment; v == nil || v.ID != p.ID || strings.Contains(g.raw, "1023") || strings.Contains(g.raw, `"R1"`) {
+	if v := g.Error.Data.Payment; v == nil || v.ID != p.ID || strings.Contains(g.raw, "1023") ||
+		strings.Contains(g.raw, `"R1"`) {
 		t.Error(g.raw)
 	}
 	wantError(t, two.call("payment.get", `{"id":"`+p.ID+`"}`), 1005, "not_found")
 	wantError(t, two.call("payment.get", `{"reference":"R1"}`), 1005, "not_found")
 	wantError(t, two.call("payment.cancel", `{"id":"`+p.ID+`"}`), 1009, "not_owner")
-	wantError(t, two.call("payment.acknowledge", `{"id":"`+p.ID+`","revision":1}`), 1009, "not_owner")
+	wantError(t, two.call("payment.acknowledge", `{"id":"`+p.ID+`","revision":1}`), 1009,
+		"not_owner")
 	wantError(t, two.call("payment.last", `{}`), 1005, "not_found")
 }
 
@@ -116,7 +130,8 @@ func TestSameReferenceSamePayment(t *testing.T) {
 		t.Error("a second payment")
 	}
 	wantError(t, till.call("payment.start", start("R1", 1024)), 1004, "reference_conflict")
-	if c := till.payment("payment.cancel", `{"reference":"R1"}`); c.Status != "cancelled" || !c.Final {
+	if c := till.payment("payment.cancel", `{"reference":"R1"}`); c.Status != "cancelled" ||
+		!c.Final {
 		t.Errorf("%+v", c)
 	}
 	wantError(t, till.call("payment.cancel", `{"reference":"R1"}`), 1006, "not_cancellable")
@@ -132,9 +147,11 @@ func TestAcknowledgeOfWhatWasNotSent(t *testing.T) {
 	r := newRig(t)
 	till := r.dial(token1)
 	p := till.payment("payment.start", start("R1", 1))
-	wantError(t, till.call("payment.acknowledge", `{"id":"`+p.ID+`","revision":2}`), -32602, "invalid")
+	wantError(t, till.call("payment.acknowledge", `{"id":"`+p.ID+`","revision":2}`), -32602,
+		"invalid")
 	r.payments.Finish(p.ID, payment.StatusDeclined)
-	wantError(t, till.call("payment.acknowledge", `{"id":"`+p.ID+`","revision":99}`), -32602, "invalid")
+	wantError(t, till.call("payment.acknowledge", `{"id":"`+p.ID+`","revision":99}`), -32602,
+		"invalid")
 }
 
 func TestShownIsForTillsWithADisplay(t *testing.T) {
@@ -205,14 +222,18 @@ func (r *rig) last(till string) (id string) {
 func TestStatusAndItsChanges(t *testing.T) {
 	r := newRig(t)
 	till := r.dial(token1)
-	if g := till.call("terminal.status", `{}`); !strings.Contains(g.raw, `"ready":true,"reasons":[],"active":null`) {
+	if g := till.call("terminal.status", `{}`); !strings.Contains(g.raw,
+		`"ready":true,"reasons":[],"active":null`) {
 		t.Error(g.raw)
 	}
-	r.terminal.Set(device.Status{Reasons: []payment.Reason{{Code: "display_missing", Message: "m", Hint: "h"}},
+	r.terminal.Set(device.Status{Reasons: []payment.Reason{
+		{Code: "display_missing", Message: "m", Hint: "h"}},
 		Active: device.ViewFor(payment.Payment{Till: "till-2", ID: "01J"}, "till-1")}, nil)
 	r.payments.ReadinessChanged()
 	g := till.read()
-	if g.Method != "terminal.changed" || !strings.Contains(g.raw, `"params":{"status":{"ready":false,"reasons":[{"code":"display_missing"`) {
+	if g.Method != "terminal.changed" ||
+		!strings.Contains(g.raw,
+			`"params":{"status":{"ready":false,"reasons":[{"code":"display_missing"`) {
 		t.Error(g.raw)
 	}
 }

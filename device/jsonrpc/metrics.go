@@ -16,13 +16,18 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "kiosk_till_connections", Help: "Open JSON-RPC connections, by till."}, []string{"till"}),
+			Name: "kiosk_till_connections", Help: "Open JSON-RPC connections, by till."},
+			[]string{"till"}),
 		ends: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kiosk_till_disconnects_total", Help: "Ended JSON-RPC connections, by reason."}, []string{"reason"}),
+			Name: "kiosk_till_disconnects_total", Help: "Ended JSON-RPC connections, by reason."},
+			[]string{"reason"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kiosk_till_refused_total", Help: "HTTP requests to the till API that got no connection, by reason."}, []string{"reason"}),
+			Name: "kiosk_till_refused_total",
+			Help: "HTTP requests to the till API that got no connection, by reason."},
+			[]string{"reason"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kiosk_till_requests_total", Help: "JSON-RPC requests, by method and result (ok or the error's kind)."},
+			Name: "kiosk_till_requests_total",
+			Help: "JSON-RPC requests, by method and result (ok or the error's kind)."},
 			[]string{"method", "result"}),
 	}
 	if reg == nil {

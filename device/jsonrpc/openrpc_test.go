@@ -88,7 +88,8 @@ func TestOpenRPCMethods(t *testing.T) {
 		for _, p := range m.Params {
 			have = append(have, fmt.Sprintf("%s(%s %v)", m.Name, p.Name, p.Required))
 		}
-		have = append(have, m.Name+" → "+strings.TrimPrefix(m.Result.Schema.Ref, "#/components/schemas/"))
+		have = append(have, m.Name+" → "+
+			strings.TrimPrefix(m.Result.Schema.Ref, "#/components/schemas/"))
 		if m.ParamStructure != "by-name" {
 			t.Errorf("%s: params are by name only", m.Name)
 		}
@@ -100,7 +101,8 @@ func TestOpenRPCMethods(t *testing.T) {
 		have = append(have, n.Name+" "+n.Params[0].Name+" "+n.Params[0].Schema.Ref)
 	}
 	got := have[len(want):]
-	if diff := cmp.Diff([]string{"payment.changed payment #/components/schemas/View", "terminal.changed status #/components/schemas/Status"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"payment.changed payment #/components/schemas/View",
+		"terminal.changed status #/components/schemas/Status"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -117,7 +119,8 @@ func schemaName(t reflect.Type) string {
 	}
 }
 
-// Every object of the document has the fields of its Go struct, of the same types, optional exactly where Go leaves them out.
+// Every object of the document has the fields of its Go struct, of the same types, optional exactly
+// where Go leaves them out.
 func TestOpenRPCSchemas(t *testing.T) {
 	doc := readOpenRPC(t)
 	checked := map[string]bool{"View": true, "PaymentStatus": true, "Flag": true}
@@ -141,12 +144,14 @@ func TestOpenRPCSchemas(t *testing.T) {
 			if options == "" {
 				required = append(required, tag)
 			}
-			if diff := cmp.Diff(describe(f.Type, check), describeSchema(s.Properties[tag])); diff != "" {
+			if diff := cmp.Diff(describe(f.Type, check),
+				describeSchema(s.Properties[tag])); diff != "" {
 				t.Errorf("%s.%s: %s", name, tag, diff)
 			}
 		}
 		slices.Sort(props)
-		if diff := cmp.Diff(props, slices.Sorted(maps.Keys(s.Properties))); len(props) > 0 && diff != "" {
+		if diff := cmp.Diff(props, slices.Sorted(maps.Keys(s.Properties))); len(props) > 0 &&
+			diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 		if diff := cmp.Diff(required, s.Required); len(props) > 0 && diff != "" {
@@ -263,23 +268,30 @@ func TestOpenRPCLimitsAndWords(t *testing.T) {
 			params[m.Name+" "+p.Name] = p.Schema
 		}
 	}
-	for name, want := range map[string][2]int64{"payment.start timeout_s": {minTimeout, maxTimeout}, "payment.list limit": {1, maxList}} {
-		if p := params[name]; p.Minimum == nil || p.Maximum == nil || *p.Minimum != want[0] || *p.Maximum != want[1] {
+	for name, want := range map[string][2]int64{"payment.start timeout_s": {minTimeout, maxTimeout},
+		"payment.list limit": {1, maxList}} {
+		if p := params[name]; p.Minimum == nil || p.Maximum == nil || *p.Minimum != want[0] ||
+			*p.Maximum != want[1] {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}
-	if p := params["payment.start schemes"]; p.MaxItems != maxSchemes || p.Items.MaxLength != maxScheme {
+	if p := params["payment.start schemes"]; p.MaxItems != maxSchemes ||
+		p.Items.MaxLength != maxScheme {
 		t.Errorf("schemes: %+v", p)
 	}
 	if p := params["payment.start description"]; p.MaxLength != maxDescription {
 		t.Errorf("description: %+v", p)
 	}
-	words := []string{string(payment.StatusCreated), string(payment.StatusAwaiting), string(payment.StatusApproved), string(payment.StatusDeclined),
-		string(payment.StatusExpired), string(payment.StatusCancelled), string(payment.StatusUnknown)}
+	words := []string{string(payment.StatusCreated), string(payment.StatusAwaiting),
+		string(payment.StatusApproved), string(payment.StatusDeclined),
+		string(payment.StatusExpired), string(payment.StatusCancelled),
+		string(payment.StatusUnknown)}
 	if diff := cmp.Diff(words, doc.Components.Schemas["PaymentStatus"].Enum); diff != "" {
 		t.Error(diff)
 	}
-	flags := []string{string(payment.FlagLate), string(payment.FlagDuplicate), string(payment.FlagAmountMismatch), string(payment.FlagUnconfirmed), string(payment.FlagReversed)}
+	flags := []string{string(payment.FlagLate), string(payment.FlagDuplicate),
+		string(payment.FlagAmountMismatch), string(payment.FlagUnconfirmed),
+		string(payment.FlagReversed)}
 	if diff := cmp.Diff(flags, doc.Components.Schemas["Flag"].Enum); diff != "" {
 		t.Error(diff)
 	}

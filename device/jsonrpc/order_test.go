@@ -39,9 +39,11 @@ func TestPipelinedRequestsKeepTheirOrder(t *testing.T) {
 	r.payments.HoldCancel(true)
 	till.send(request(1, "payment.cancel", `{"reference":"R0"}`))
 	till.send(request(2, "payment.start", start("R1", 2)))
-	till.send(`[` + request(3, "payment.get", `{"reference":"R1"}`) + `,` + request(4, "payment.cancel", `{"reference":"nobody"}`) + `]`)
+	till.send(`[` + request(3, "payment.get", `{"reference":"R1"}`) + `,` +
+		request(4, "payment.cancel", `{"reference":"nobody"}`) + `]`)
 	till.send(request(5, "payment.last", `{}`))
-	if c := till.changed(); c.Final || c.QRPayload != "" { // the code is withdrawn while the cancel waits
+	if c := till.changed(); c.Final || c.QRPayload != "" {
+		// the code is withdrawn while the cancel waits
 		t.Fatalf("%+v", c)
 	}
 	r.payments.Finish(p.ID, payment.StatusApproved) // the payment won
@@ -63,7 +65,8 @@ func TestPipelinedRequestsKeepTheirOrder(t *testing.T) {
 			continue // the change of R1
 		}
 		var batch []got
-		if err := json.Unmarshal(raw, &batch); err != nil || len(batch) != 2 || string(batch[0].ID) != "3" || string(batch[1].ID) != "4" {
+		if err := json.Unmarshal(raw, &batch); err != nil || len(batch) != 2 ||
+			string(batch[0].ID) != "3" || string(batch[1].ID) != "4" {
 			t.Fatalf("%s", raw)
 		}
 		wantError(t, batch[1], 1005, "not_found")
@@ -75,18 +78,20 @@ func TestPipelinedRequestsKeepTheirOrder(t *testing.T) {
 	if strings.Join(order, " ") != "1 2" {
 		t.Errorf("answers came in order %q", order)
 	}
-	want := "start till-1 R0,cancel till-1 R0,start till-1 R1,get till-1 R1,cancel till-1 nobody,last till-1"
+	want := "start till-1 R0,cancel till-1 R0,start till-1 R1,get till-1 R1,cancel till-1 " +
+		"nobody,last till-1"
 	if got := strings.Join(r.payments.Calls(), ","); got != want {
 		t.Errorf("carried out %s", got)
 	}
 }
 
-// Where the gateway makes the code, a payment changes before its start is answered: the newest of those changes waits for the answer,
-// other payments' changes do not, and a start that is refused takes none with it, and what is older
-// than the answer is not told.
+// Where the gateway makes the code, a payment changes before its start is answered: the newest of
+// those changes waits for the answer, other payments' changes do not, and a start that is refused
+// takes none with it, and what is older than the answer is not told.
 func TestAnswerPrecedesEarlyChanges(t *testing.T) {
 	told := func(till, ref string, s payment.Status, revision int64) payment.Payment {
-		return payment.Payment{ID: till + ref, Till: till, Reference: ref, Status: s, Revision: revision}
+		return payment.Payment{ID: till + ref, Till: till, Reference: ref, Status: s,
+			Revision: revision}
 	}
 	answer := func(revision int64) outcome {
 		return outcome{result: empty{}, payment: "till-1R0", tells: revision}
@@ -98,12 +103,16 @@ func TestAnswerPrecedesEarlyChanges(t *testing.T) {
 	}{
 		{"one", "", "", answer(2), `"id":7`, `"status":"awaiting"`},
 		{"a batch", "[", "]", answer(2), `[{`, `"status":"awaiting"`},
-		{"refused", "", "", outcome{err: &payment.Error{Code: payment.CodeBusy, Op: "start"}}, `"error"`, `"status":"awaiting"`},
+		{"refused", "", "", outcome{err: &payment.Error{Code: payment.CodeBusy, Op: "start"}},
+			`"error"`, `"status":"awaiting"`},
 		{"the answer is newer", "", "", answer(3), `"id":7`, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m := machine{till: "till-1", maxBatchAnswer: maxBatchAnswer, note: func(*call, outcome) {}}
-			if out, next := m.accept(decode([]byte(tc.open + request(7, "payment.start", start("R0", 1)) + tc.close))); out != nil || next == nil {
+			m := machine{till: "till-1", maxBatchAnswer: maxBatchAnswer,
+				note: func(*call, outcome) {}}
+			if out, next := m.accept(decode(
+				[]byte(tc.open + request(7, "payment.start", start("R0", 1)) +
+					tc.close))); out != nil || next == nil {
 				t.Fatalf("%s, %v", out, next)
 			}
 			for i, s := range []payment.Status{payment.StatusCreated, payment.StatusAwaiting} {
@@ -111,7 +120,8 @@ func TestAnswerPrecedesEarlyChanges(t *testing.T) {
 					t.Errorf("before the answer: %s", out)
 				}
 			}
-			for _, other := range []payment.Payment{told("till-1", "R9", payment.StatusApproved, 3), told("till-2", "R0", payment.StatusApproved, 3)} {
+			for _, other := range []payment.Payment{told("till-1", "R9", payment.StatusApproved, 3),
+				told("till-2", "R0", payment.StatusApproved, 3)} {
 				if out := m.changed(other); len(out) != 1 {
 					t.Errorf("another payment's change waits: %+v", other)
 				}
@@ -120,7 +130,8 @@ func TestAnswerPrecedesEarlyChanges(t *testing.T) {
 			if next != nil || !strings.Contains(string(out[0]), tc.answer) {
 				t.Fatalf("%s, %v", out, next)
 			}
-			if after := string(bytes.Join(out[1:], nil)); !strings.Contains(after, tc.change) || (tc.change == "") != (after == "") {
+			if after := string(bytes.Join(out[1:], nil)); !strings.Contains(after, tc.change) ||
+				(tc.change == "") != (after == "") {
 				t.Errorf("after the answer: %q", after)
 			}
 			if out := m.changed(told("till-1", "R0", payment.StatusApproved, 4)); len(out) != 1 {
@@ -130,12 +141,15 @@ func TestAnswerPrecedesEarlyChanges(t *testing.T) {
 	}
 }
 
-// A batch answers all at once, at its end; the change of a payment that it started comes after that.
+// A batch answers all at once, at its end; the change of a payment that it started comes after
+// that.
 func TestBatchPrecedesItsChanges(t *testing.T) {
 	r := newRig(t)
 	till := r.dial(token1)
-	till.send(`[` + request(1, "payment.start", start("R0", 1)) + `,` + request(2, "payment.start", start("R1", 1)) +
-		`,{"jsonrpc":"2.0","method":"payment.cancel","params":{"reference":"R0"}},7,` + request(4, "payment.get", `{"reference":"R0"}`) + `]`)
+	till.send(`[` + request(1, "payment.start", start("R0", 1)) + `,` +
+		request(2, "payment.start", start("R1", 1)) +
+		`,{"jsonrpc":"2.0","method":"payment.cancel","params":{"reference":"R0"}},7,` +
+		request(4, "payment.get", `{"reference":"R0"}`) + `]`)
 	raw := till.readRaw()
 	var batch []got
 	if err := json.Unmarshal(raw, &batch); err != nil || len(batch) != 4 {
@@ -159,8 +173,11 @@ func TestNotificationsAreCarriedOutSilently(t *testing.T) {
 	r.payments.Finish(p.ID, payment.StatusApproved)
 	c := till.changed()
 	for _, n := range []string{
-		fmt.Sprintf(`{"jsonrpc":"2.0","method":"payment.acknowledge","params":{"id":%q,"revision":%d}}`, c.ID, c.Revision),
-		`{"jsonrpc":"2.0","method":"payment.start","params":` + start("R1", 1) + `}`, // nobody would hear that it is busy: not started
+		fmt.Sprintf(
+			`{"jsonrpc":"2.0","method":"payment.acknowledge","params":{"id":%q,"revision":%d}}`,
+			c.ID, c.Revision),
+		// nobody would hear that it is busy: not started
+		`{"jsonrpc":"2.0","method":"payment.start","params":` + start("R1", 1) + `}`,
 		`{"jsonrpc":"2.0","method":"nonsense"}`,
 		`[{"jsonrpc":"2.0","method":"payment.last"}]`,
 	} {
@@ -173,7 +190,8 @@ func TestNotificationsAreCarriedOutSilently(t *testing.T) {
 	if calls := strings.Join(r.payments.Calls(), ","); strings.Contains(calls, "R1") {
 		t.Error(calls)
 	}
-	if !strings.Contains(r.logs.String(), `"method":"payment.start","kind":"invalid_request","notification":true`) {
+	if !strings.Contains(r.logs.String(),
+		`"method":"payment.start","kind":"invalid_request","notification":true`) {
 		t.Error("a refused notification is not logged")
 	}
 }
@@ -185,7 +203,8 @@ func TestAcknowledgeAndLeave(t *testing.T) {
 		till := r.dial(token1)
 		p := till.payment("payment.start", start(fmt.Sprint("R", i), 1))
 		r.payments.Finish(p.ID, payment.StatusApproved)
-		for !till.changed().Final { // a socket closed with unread bytes would take back what it sent
+		for !till.changed().Final {
+			// a socket closed with unread bytes would take back what it sent
 		}
 		till.send(request(1, "payment.acknowledge", `{"id":"`+p.ID+`","revision":3}`))
 		till.c.Close()
@@ -211,7 +230,8 @@ func TestOwedOutcomesUntilAcknowledged(t *testing.T) {
 
 	for range 2 {
 		till = r.dial(token1)
-		if x, y := till.changed(), till.changed(); x.ID != a.ID || x.Status != "approved" || y.ID != b.ID || y.Status != "expired" {
+		if x, y := till.changed(), till.changed(); x.ID != a.ID || x.Status != "approved" ||
+			y.ID != b.ID || y.Status != "expired" {
 			t.Fatalf("%+v %+v", x, y)
 		}
 		till.c.Close()
@@ -224,7 +244,8 @@ func TestOwedOutcomesUntilAcknowledged(t *testing.T) {
 	if c := till.changed(); c.Status != "approved" || c.Revision != 4 {
 		t.Fatalf("%+v", c)
 	}
-	till.call("payment.acknowledge", `{"id":"`+b.ID+`","revision":3}`) // the older revision: the newer stays owed
+	// the older revision: the newer stays owed
+	till.call("payment.acknowledge", `{"id":"`+b.ID+`","revision":3}`)
 	till.c.Close()
 	till = r.dial(token1)
 	if c := till.changed(); c.ID != b.ID || c.Revision != 4 {

@@ -3,12 +3,14 @@ package jsonrpc
 import "sync"
 
 const (
-	// maxOutbox and maxOutboxBytes bound what waits for a peer that reads slowly; the 50 owed outcomes and a page of 200 fit.
+	// maxOutbox and maxOutboxBytes bound what waits for a peer that reads slowly; the 50 owed
+	// outcomes and a page of 200 fit.
 	maxOutbox      = 512
 	maxOutboxBytes = 4 << 20
 )
 
-// outbox holds the messages that are still to be written. Adding never blocks. It is safe for concurrent use.
+// outbox holds the messages that are still to be written. Adding never blocks. It is safe for
+// concurrent use.
 type outbox struct {
 	mu     sync.Mutex
 	items  []item
@@ -24,7 +26,8 @@ type item struct {
 
 func newOutbox() *outbox { return &outbox{signal: make(chan struct{}, 1)} }
 
-// add queues messages in order. It reports false when the outbox has overflowed, now or earlier: nothing more is taken.
+// add queues messages in order. It reports false when the outbox has overflowed, now or earlier:
+// nothing more is taken.
 func (o *outbox) add(msgs ...[]byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -16,7 +16,8 @@ func (o *outbox) drain() (all []string) {
 	}
 }
 
-// Of several readiness changes that were not written yet only the newest is sent, after what happened before it.
+// Of several readiness changes that were not written yet only the newest is sent, after what
+// happened before it.
 func TestOutboxKeepsTheNewestStatus(t *testing.T) {
 	o := newOutbox()
 	o.add([]byte("a"))

@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// TestRefusalsDoNotFillTheLog: who has no token can make the agent refuse as often as he likes; the journal of the system drops what
-// comes too fast, the operators' commands among it.
+// TestRefusalsDoNotFillTheLog: who has no token can make the agent refuse as often as he likes; the
+// journal of the system drops what comes too fast, the operators' commands among it.
 func TestRefusalsDoNotFillTheLog(t *testing.T) {
 	r := newRig(t)
 	const times = 200

@@ -10,10 +10,11 @@ import (
 const (
 	// maxLineResponse bounds an answer on a line, in bytes with its newline.
 	maxLineResponse = 12<<10 - 1
-	// maxLineBatch bounds the calls of one batch on a line; with the two bounds below its answer stays within maxLineResponse.
+	// maxLineBatch bounds the calls of one batch on a line; with the two bounds below its answer
+	// stays within maxLineResponse.
 	maxLineBatch = 8
-	// maxLineBatchAnswer is how large a batch's answer may be for another call to be carried out: the rest is for that call's answer and the
-	// refusals of those after it.
+	// maxLineBatchAnswer is how large a batch's answer may be for another call to be carried out:
+	// the rest is for that call's answer and the refusals of those after it.
 	maxLineBatchAnswer = 5 << 10
 	// maxLineBatchPage bounds the answer of a payment.list in a batch.
 	maxLineBatchPage = 4 << 10
@@ -31,7 +32,8 @@ type LineError struct {
 
 func (e *LineError) Error() string { return "till API on a line: " + e.detail }
 
-// Hostile is Why if the peer is no till of this API, and "" otherwise. The owner of the line counts those.
+// Hostile is Why if the peer is no till of this API, and "" otherwise. The owner of the line counts
+// those.
 func (e *LineError) Hostile() string {
 	if e.Why == whyToken || e.Why == whyMalformed {
 		return e.Why
@@ -44,13 +46,15 @@ const (
 	whyMalformed = "malformed"
 )
 
-// ServeLine serves one till on an open line until the line ends, ctx does or Run does. On TCP the till must authenticate with its token
-// first, and the first malformed line closes. On a serial line no token is needed, and a malformed line is answered -32700. The line is
-// closed when ServeLine returns. It returns nil when ctx or Run ended, and a *LineError otherwise.
+// ServeLine serves one till on an open line until the line ends, ctx does or Run does. On TCP the
+// till must authenticate with its token first, and the first malformed line closes. On a serial
+// line no token is needed, and a malformed line is answered -32700. The line is closed when
+// ServeLine returns. It returns nil when ctx or Run ended, and a *LineError otherwise.
 //
-// What differs from WebSocket: owed outcomes are sent when the till calls terminal.info, not on connecting, since the opening of a
-// serial line does not mean that a till listens; answers stay below 12 KiB; batches have at most 8 calls; messages that look like
-// answers are dropped, because a line that echoes would otherwise be answered for ever.
+// What differs from WebSocket: owed outcomes are sent when the till calls terminal.info, not on
+// connecting, since the opening of a serial line does not mean that a till listens; answers stay
+// below 12 KiB; batches have at most 8 calls; messages that look like answers are dropped, because
+// a line that echoes would otherwise be answered for ever.
 func (s *Server) ServeLine(ctx context.Context, till Till, l Line, tcp bool) error {
 	defer l.Close()
 	if till.Name == "" || tcp && till.Token.IsZero() {
@@ -75,7 +79,8 @@ func (s *Server) ServeLine(ctx context.Context, till Till, l Line, tcp bool) err
 	defer gauge.Dec()
 	s.log.Info("till connected", "till", till.Name, "tcp", tcp)
 	why := newSession(s, till, c, sessionOptions{
-		maxResponse: maxLineResponse, maxBatchAnswer: maxLineBatchAnswer, resendOnInfo: true, decode: decodeLine,
+		maxResponse: maxLineResponse, maxBatchAnswer: maxLineBatchAnswer, resendOnInfo: true,
+		decode: decodeLine,
 	}).run(ctx)
 	s.metrics.ends.WithLabelValues(string(why)).Inc()
 	s.log.Info("till disconnected", "till", till.Name, "reason", string(why))
@@ -89,7 +94,8 @@ func (s *Server) ServeLine(ctx context.Context, till Till, l Line, tcp bool) err
 	}
 }
 
-// admit reads the first message of a TCP connection, which must bring the till's token. Nothing else is read, carried out or told before.
+// admit reads the first message of a TCP connection, which must bring the till's token. Nothing
+// else is read, carried out or told before.
 func (s *Server) admit(ctx context.Context, till Till, c *lineConn) error {
 	late := time.AfterFunc(lineAuthWithin, func() { _ = c.line.Close() })
 	defer late.Stop()
@@ -120,7 +126,8 @@ func (s *Server) admit(ctx context.Context, till Till, c *lineConn) error {
 	return &LineError{Why: why, detail: err.Error()}
 }
 
-// readToken reads terminal.authenticate as strictly as any request. It must have an id: who does not hear the answer sends on blindly.
+// readToken reads terminal.authenticate as strictly as any request. It must have an id: who does
+// not hear the answer sends on blindly.
 func readToken(raw []byte) (id json.RawMessage, token string, err error) {
 	first := errors.New("the first message must be " + authenticate + " with an id")
 	m, err := members(raw)
@@ -142,10 +149,12 @@ func readToken(raw []byte) (id json.RawMessage, token string, err error) {
 	return id, token, nil
 }
 
-// decodeLine reads a message of a line. It leaves answers alone: on a line that echoes they are our own.
+// decodeLine reads a message of a line. It leaves answers alone: on a line that echoes they are our
+// own.
 func decodeLine(raw []byte) (message, bool) {
 	if raw == nil {
-		return refused(standardError(codeParse, "parse_error", "a line is at most 16 KiB", "send one JSON-RPC message on each line")), true
+		return refused(standardError(codeParse, "parse_error", "a line is at most 16 KiB",
+			"send one JSON-RPC message on each line")), true
 	}
 	if isAnswer(raw) {
 		return message{}, false
@@ -155,7 +164,8 @@ func decodeLine(raw []byte) (message, bool) {
 		return m, true
 	}
 	if len(m.calls) > maxLineBatch {
-		return refused(invalidRequest("on a line a batch has at most 8 entries; nothing of it was carried out")), true
+		return refused(invalidRequest(
+			"on a line a batch has at most 8 entries; nothing of it was carried out")), true
 	}
 	for _, c := range m.calls {
 		if c.run != nil {

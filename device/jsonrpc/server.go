@@ -23,7 +23,8 @@ const (
 	Path = "/v1/till"
 	// Subprotocol is what a client must offer.
 	Subprotocol = "kiosk-till.v1"
-	// tokenPrefix begins the second subprotocol by which a browser, which can set no header, brings its token.
+	// tokenPrefix begins the second subprotocol by which a browser, which can set no header, brings
+	// its token.
 	tokenPrefix = "bearer."
 )
 
@@ -37,7 +38,8 @@ type Server struct {
 	log      *slog.Logger
 	metrics  *metrics
 
-	refusals rate.Sometimes // of the log: who has no token must not be able to push everything else out of it
+	// of the log: who has no token must not be able to push everything else out of it
+	refusals rate.Sometimes
 
 	ctx  context.Context // ends every session
 	stop context.CancelFunc
@@ -51,7 +53,8 @@ type Server struct {
 }
 
 // New checks cfg and returns a Server that serves as soon as its Handler is asked. reg may be nil.
-func New(cfg Config, payments device.Payments, terminal device.Terminal, log *slog.Logger, reg prometheus.Registerer) (*Server, error) {
+func New(cfg Config, payments device.Payments, terminal device.Terminal, log *slog.Logger,
+	reg prometheus.Registerer) (*Server, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("till API: %w", err)
 	}
@@ -60,7 +63,8 @@ func New(cfg Config, payments device.Payments, terminal device.Terminal, log *sl
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg.withDefaults(), policy: guard.Policy{Hosts: cfg.Hosts, Origins: cfg.AllowedOrigins},
+		cfg: cfg.withDefaults(), policy: guard.Policy{Hosts: cfg.Hosts,
+			Origins: cfg.AllowedOrigins},
 		payments: payments, terminal: terminal, log: log, metrics: m, conns: make(map[string]int),
 		refusals: rate.Sometimes{First: 10, Interval: time.Second},
 	}
@@ -73,8 +77,9 @@ func New(cfg Config, payments device.Payments, terminal device.Terminal, log *sl
 	return s, nil
 }
 
-// Run waits for ctx, then takes no more connections, closes those that are open (1001) after a bounded time to empty their
-// outboxes, and returns nil when all of their goroutines have ended. It is called once.
+// Run waits for ctx, then takes no more connections, closes those that are open (1001) after a
+// bounded time to empty their outboxes, and returns nil when all of their goroutines have ended. It
+// is called once.
 func (s *Server) Run(ctx context.Context) error {
 	s.mu.Lock()
 	again := s.running
@@ -123,7 +128,8 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	till, ok := s.authenticate(r)
 	if !ok {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="kiosk-till"`)
-		s.refuse(w, http.StatusUnauthorized, "token", "no till has this token, or none was sent: send Authorization: Bearer <token>, or offer the subprotocol bearer.<token>")
+		s.refuse(w, http.StatusUnauthorized, "token", "no till has this token, or none was "+
+			"sent: send Authorization: Bearer <token>, or offer the subprotocol bearer.<token>")
 		return
 	}
 	if !websocket.IsWebSocketUpgrade(r) {
@@ -144,11 +150,14 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r, till)
 }
 
-// refuse answers in plain text. The metric counts each, the log tells one a second. Neither the answer nor the log holds
-// anything that the client sent, but for what the guard quotes.
+// refuse answers in plain text. The metric counts each, the log tells one a second. Neither the
+// answer nor the log holds anything that the client sent, but for what the guard quotes.
 func (s *Server) refuse(w http.ResponseWriter, status int, reason, text string) {
 	s.metrics.refused.WithLabelValues(reason).Inc()
-	s.refusals.Do(func() { s.log.Warn("till connection refused", "status", status, "reason", reason, "detail", text) })
+	s.refusals.Do(func() {
+		s.log.Warn("till connection refused", "status", status, "reason", reason,
+			"detail", text)
+	})
 	http.Error(w, text, status)
 }
 
@@ -194,7 +203,8 @@ func (s *Server) exit(till string) {
 	s.wg.Done()
 }
 
-// authenticate finds the till that the request's one token belongs to. Every till's token is compared, in constant time.
+// authenticate finds the till that the request's one token belongs to. Every till's token is
+// compared, in constant time.
 func (s *Server) authenticate(r *http.Request) (found Till, ok bool) {
 	token := tokenOf(r)
 	for _, t := range s.cfg.Tills {
@@ -205,7 +215,8 @@ func (s *Server) authenticate(r *http.Request) (found Till, ok bool) {
 	return found, ok
 }
 
-// tokenOf is the one token that the request brings. A request with several is not understood, and so brings none; nil is no till's.
+// tokenOf is the one token that the request brings. A request with several is not understood, and
+// so brings none; nil is no till's.
 func tokenOf(r *http.Request) []byte {
 	var tokens []string
 	for _, h := range r.Header.Values("Authorization") {

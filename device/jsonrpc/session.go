@@ -12,14 +12,15 @@ import (
 )
 
 const (
-	// maxPending bounds the messages that wait for their turn; while so many wait, no more are read.
+	// maxPending bounds the messages that wait for their turn; while so many wait, no more are
+	// read.
 	maxPending = 64
 	// statusWithin bounds the making of one terminal.changed.
 	statusWithin = 5 * time.Second
 )
 
-// session serves one connection of one till, whatever its transport: it is the machine's shell and owns four goroutines (reader,
-// worker, status, and run's own as the writer's supervisor).
+// session serves one connection of one till, whatever its transport: it is the machine's shell and
+// owns four goroutines (reader, worker, status, and run's own as the writer's supervisor).
 type session struct {
 	till     Till
 	conn     Conn
@@ -37,7 +38,8 @@ type session struct {
 	left     bool // run has let go of the engine
 
 	slots chan struct{} // one for each message that is not over; a full one stops the reader
-	work  chan *call    // holds one: the machine carries out one call at a time, so a send never blocks
+	// holds one: the machine carries out one call at a time, so a send never blocks
+	work  chan *call
 	dirty chan struct{} // holds one: the readiness changed
 	idle  chan struct{} // holds one: the machine has nothing left to do
 	ended chan Ending   // holds one: the first reason to end; later ones are dropped
@@ -46,13 +48,16 @@ type session struct {
 
 // sessionOptions are the differences between transports.
 type sessionOptions struct {
-	// maxResponse is the size that an answer may have, in bytes; 0 = any. payment.list gives smaller pages then.
+	// maxResponse is the size that an answer may have, in bytes; 0 = any. payment.list gives
+	// smaller pages then.
 	maxResponse int
-	// maxBatchAnswer is how large the answer to a batch may be before the calls that are left are refused; 0 = the usual.
+	// maxBatchAnswer is how large the answer to a batch may be before the calls that are left are
+	// refused; 0 = the usual.
 	maxBatchAnswer int
-	// resendOnInfo sends owed outcomes each time the till calls terminal.info instead of on connecting: that the line is open does not
-	// mean that a till listens, and the engine books as offered what it sends. A till whose first call is another one is heard as well, so
-	// it is registered before that call.
+	// resendOnInfo sends owed outcomes each time the till calls terminal.info instead of on
+	// connecting: that the line is open does not mean that a till listens, and the engine books as
+	// offered what it sends. A till whose first call is another one is heard as well, so it is
+	// registered before that call.
 	resendOnInfo bool
 	// decode reads a message; false leaves it unanswered. nil = decode.
 	decode func(raw []byte) (message, bool)
@@ -60,19 +65,23 @@ type sessionOptions struct {
 
 func newSession(s *Server, till Till, conn Conn, o sessionOptions) *session {
 	v := &session{
-		till: till, conn: conn, payments: s.payments, terminal: s.terminal, log: s.log.With("till", till.Name), metrics: s.metrics,
+		till: till, conn: conn, payments: s.payments, terminal: s.terminal,
+		log: s.log.With("till", till.Name), metrics: s.metrics,
 		flush: s.cfg.FlushWait, options: o,
-		slots: make(chan struct{}, maxPending), work: make(chan *call, 1), dirty: make(chan struct{}, 1), idle: make(chan struct{}, 1),
+		slots: make(chan struct{}, maxPending), work: make(chan *call, 1),
+		dirty: make(chan struct{}, 1), idle: make(chan struct{}, 1),
 		ended: make(chan Ending, 1), out: newOutbox(),
 	}
-	v.machine = machine{till: till.Name, note: v.note, maxBatchAnswer: cmp.Or(o.maxBatchAnswer, maxBatchAnswer)}
+	v.machine = machine{till: till.Name, note: v.note,
+		maxBatchAnswer: cmp.Or(o.maxBatchAnswer, maxBatchAnswer)}
 	if v.options.decode == nil {
 		v.options.decode = func(raw []byte) (message, bool) { return decode(raw), true }
 	}
 	return v
 }
 
-// run serves until the connection ends or ctx does, and returns when all of its goroutines have ended.
+// run serves until the connection ends or ctx does, and returns when all of its goroutines have
+// ended.
 func (s *session) run(ctx context.Context) Ending {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -167,7 +176,8 @@ func (s *session) release(forGood bool) {
 	}
 }
 
-// read hands messages to the machine. Once the session has ended it only discards, until Conn.Read ends.
+// read hands messages to the machine. Once the session has ended it only discards, until Conn.Read
+// ends.
 func (s *session) read(ctx context.Context) {
 	for {
 		raw, err := s.conn.Read()
@@ -193,8 +203,8 @@ func (s *session) read(ctx context.Context) {
 	}
 }
 
-// pass sends what the machine said and queues what it wants carried out. The mutex is held, so that what two goroutines say
-// reaches the outbox in the machine's order.
+// pass sends what the machine said and queues what it wants carried out. The mutex is held, so that
+// what two goroutines say reaches the outbox in the machine's order.
 func (s *session) pass(out [][]byte, next *call) {
 	if !s.out.add(out...) || len(s.machine.held) > maxOutbox {
 		s.end(EndSlow)
@@ -213,10 +223,11 @@ func (s *session) pass(out [][]byte, next *call) {
 	}
 }
 
-// carryOut runs one call after the other. A call that is still unanswered when the session ends is abandoned, not undone: what it
-// started is the engine's and stays owed to the till.
+// carryOut runs one call after the other. A call that is still unanswered when the session ends is
+// abandoned, not undone: what it started is the engine's and stays owed to the till.
 func (s *session) carryOut(ctx context.Context) {
-	e := &env{ctx: ctx, till: s.till, payments: s.payments, terminal: s.terminal, maxResponse: s.options.maxResponse}
+	e := &env{ctx: ctx, till: s.till, payments: s.payments, terminal: s.terminal,
+		maxResponse: s.options.maxResponse}
 	attached := true
 	if s.options.resendOnInfo {
 		attached = false
@@ -263,7 +274,8 @@ func (s *session) readinessChanged() {
 	}
 }
 
-// watchStatus turns any number of readiness changes into one terminal.changed with the newest status.
+// watchStatus turns any number of readiness changes into one terminal.changed with the newest
+// status.
 func (s *session) watchStatus(ctx context.Context) {
 	for {
 		select {
@@ -286,7 +298,8 @@ func (s *session) watchStatus(ctx context.Context) {
 	}
 }
 
-// write is the connection's only writer. When the session ends it still writes what is in the outbox, until Close stops it.
+// write is the connection's only writer. When the session ends it still writes what is in the
+// outbox, until Close stops it.
 func (s *session) write(ctx context.Context) {
 	for {
 		msg, ok := s.out.take()
@@ -309,7 +322,8 @@ func (s *session) write(ctx context.Context) {
 	}
 }
 
-// note counts and logs one call that is over. Params are not logged; a notification's refusal is seen here only.
+// note counts and logs one call that is over. Params are not logged; a notification's refusal is
+// seen here only.
 func (s *session) note(c *call, o outcome) {
 	method, result := c.method, "ok"
 	if method == "" {

@@ -31,7 +31,8 @@ type pipe struct {
 }
 
 func newPipe() *pipe {
-	return &pipe{in: make(chan string, 1000), out: make(chan string, 1000), quit: make(chan struct{})}
+	return &pipe{in: make(chan string, 1000), out: make(chan string, 1000),
+		quit: make(chan struct{})}
 }
 
 func (p *pipe) Read() ([]byte, error) {
@@ -92,7 +93,8 @@ func TestSessionOverALine(t *testing.T) {
 			t.Fatal(g.raw)
 		}
 		for i := range 9 {
-			if g := p.next(t); g.Params.Payment == nil || g.Params.Payment.Reference != fmt.Sprint("R", i) {
+			if g := p.next(t); g.Params.Payment == nil ||
+				g.Params.Payment.Reference != fmt.Sprint("R", i) {
 				t.Fatal(g.raw)
 			}
 		}
@@ -152,7 +154,8 @@ func TestBackpressure(t *testing.T) {
 	for i := range 500 {
 		p.in <- request(2+i, "payment.get", `{"reference":"R0"}`)
 	}
-	for deadline := time.After(patience); len(p.in) > 500-maxPending; { // one was taken and waits for a place
+	for deadline := time.After(patience); len(
+		p.in) > 500-maxPending; { // one was taken and waits for a place
 		select {
 		case <-deadline:
 			t.Fatalf("%d wait unread", len(p.in))
@@ -217,7 +220,8 @@ func TestTooLargeAndBinaryMessagesClose(t *testing.T) {
 		t.Errorf("closed with %d", code)
 	}
 	till = r.dial(token1)
-	if err := till.c.WriteMessage(websocket.BinaryMessage, []byte(request(1, "terminal.info", `{}`))); err != nil {
+	if err := till.c.WriteMessage(websocket.BinaryMessage,
+		[]byte(request(1, "terminal.info", `{}`))); err != nil {
 		t.Fatal(err)
 	}
 	if code := till.closed(); code != websocket.CloseUnsupportedData {
@@ -269,7 +273,8 @@ func TestShutdownFlushesAndSaysGoingAway(t *testing.T) {
 	if n := r.payments.Attached(); n != 0 {
 		t.Errorf("%d connections are still attached", n)
 	}
-	_, resp, err := (&websocket.Dialer{Subprotocols: []string{Subprotocol}}).Dial(r.url(), http.Header{"Authorization": {"Bearer " + token1}})
+	_, resp, err := (&websocket.Dialer{Subprotocols: []string{Subprotocol}}).Dial(r.url(),
+		http.Header{"Authorization": {"Bearer " + token1}})
 	if err == nil || resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a new connection after the end: %v", err)
 	}
@@ -293,14 +298,18 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 }
-func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.quit) }); return nil }
-func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7654} }
+func (l *pipeListener) Close() error { l.once.Do(func() { close(l.quit) }); return nil }
+func (l *pipeListener) Addr() net.Addr {
+	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1),
+		Port: 7654}
+}
 
 // Pings every 15 s keep an idle till connected; a till that stops answering is gone 45 s after it was last heard.
 func TestPings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		payments := devicetest.New()
-		s, err := New(testConfig(), payments, new(devicetest.Terminal), slog.New(slog.DiscardHandler), nil)
+		s, err := New(testConfig(), payments, new(devicetest.Terminal),
+			slog.New(slog.DiscardHandler), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -311,12 +320,14 @@ func TestPings(t *testing.T) {
 		ran := make(chan error, 1)
 		go func() { ran <- s.Run(ctx) }()
 
-		d := websocket.Dialer{Subprotocols: []string{Subprotocol}, NetDialContext: func(context.Context, string, string) (net.Conn, error) {
-			ours, theirs := net.Pipe()
-			l.conns <- theirs
-			return ours, nil
-		}}
-		c, _, err := d.Dial("ws://kiosk.example:7654"+Path, http.Header{"Authorization": {"Bearer " + token1}})
+		d := websocket.Dialer{Subprotocols: []string{Subprotocol},
+			NetDialContext: func(context.Context, string, string) (net.Conn, error) {
+				ours, theirs := net.Pipe()
+				l.conns <- theirs
+				return ours, nil
+			}}
+		c, _, err := d.Dial("ws://kiosk.example:7654"+Path,
+			http.Header{"Authorization": {"Bearer " + token1}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -332,7 +343,8 @@ func TestPings(t *testing.T) {
 		_, _, err = c.ReadMessage()
 		heard := began.Add(150 * time.Second)
 		var closed *websocket.CloseError
-		if !errors.As(err, &closed) || closed.Code != websocket.ClosePolicyViolation || time.Since(heard) != 45*time.Second {
+		if !errors.As(err, &closed) || closed.Code != websocket.ClosePolicyViolation ||
+			time.Since(heard) != 45*time.Second {
 			t.Errorf("ended with %v, %v after the last pong", err, time.Since(heard))
 		}
 		c.Close()

@@ -14,8 +14,8 @@ import (
 
 var errDuplicate = errors.New("a member is named twice")
 
-// members splits a valid JSON object into its members. encoding/json alone would take the last of two equal names, and names
-// in another case.
+// members splits a valid JSON object into its members. encoding/json alone would take the last of
+// two equal names, and names in another case.
 func members(object []byte) (map[string]json.RawMessage, error) {
 	dec := json.NewDecoder(bytes.NewReader(object))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
@@ -128,7 +128,8 @@ func (a *args) texts(name string, most, longest int) []string {
 			return nil
 		}
 		if s == "" || len(s) > longest || !printable(s) {
-			a.refuse(name, fmt.Sprintf("has an entry that is not 1-%d printable ASCII characters", longest))
+			a.refuse(name, fmt.Sprintf("has an entry that is not 1-%d printable ASCII characters",
+				longest))
 			return nil
 		}
 		list = append(list, s)
@@ -152,8 +153,8 @@ func (a *args) flag(name string) bool {
 	return false
 }
 
-// number is an integer written as one: no fraction, no exponent, within 64 bits. A JSON number that is none gets the code
-// otherwise; a value of another JSON type is always invalid.
+// number is an integer written as one: no fraction, no exponent, within 64 bits. A JSON number that
+// is none gets the code otherwise; a value of another JSON type is always invalid.
 func (a *args) number(name string, otherwise payment.Code) int64 {
 	v, ok := a.raw[name]
 	if !ok || a.err != nil {

@@ -32,14 +32,16 @@ type wsConn struct {
 }
 
 func newWSConn(c *websocket.Conn, cfg Config) *wsConn {
-	w := &wsConn{c: c, cfg: cfg, quit: make(chan struct{}), alive: make(chan struct{}), dead: make(chan struct{})}
+	w := &wsConn{c: c, cfg: cfg, quit: make(chan struct{}), alive: make(chan struct{}),
+		dead: make(chan struct{})}
 	c.SetReadLimit(maxMessage)
 	c.SetPongHandler(func(string) error { return w.extend() })
 	go w.keepAlive()
 	return w
 }
 
-// extend gives the peer another PongWait to be heard. Once the connection is closing its deadline stays.
+// extend gives the peer another PongWait to be heard. Once the connection is closing its deadline
+// stays.
 func (w *wsConn) extend() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -64,7 +66,8 @@ func (w *wsConn) keepAlive() {
 	}
 }
 
-// Read counts the peer's silence from when it begins: the session may have left messages unread for longer than PongWait.
+// Read counts the peer's silence from when it begins: the session may have left messages unread for
+// longer than PongWait.
 func (w *wsConn) Read() ([]byte, error) {
 	if err := w.extend(); err != nil {
 		close(w.dead)
@@ -95,12 +98,14 @@ func (w *wsConn) Write(msg []byte) error {
 	return w.c.WriteMessage(websocket.TextMessage, msg)
 }
 
-// Close sends a close frame and lets the peer take it: closing a socket with unread bytes would tear the frame from its hands.
+// Close sends a close frame and lets the peer take it: closing a socket with unread bytes would
+// tear the frame from its hands.
 func (w *wsConn) Close(why Ending) {
 	close(w.quit)
 	<-w.alive
 	if code, text := closeFrame(why); code != 0 {
-		_ = w.c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(closeGrace))
+		_ = w.c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text),
+			time.Now().Add(closeGrace))
 	}
 	until := time.Now().Add(closeGrace)
 	w.mu.Lock()
@@ -124,7 +129,8 @@ func closeFrame(why Ending) (code int, text string) {
 	case EndShutdown:
 		return websocket.CloseGoingAway, "the terminal's agent stops"
 	case EndSlow:
-		return websocket.CloseTryAgainLater, "messages were not read in time; connect again, what is owed is sent again"
+		return websocket.CloseTryAgainLater,
+			"messages were not read in time; connect again, what is owed is sent again"
 	case EndTooLarge:
 		return websocket.CloseMessageTooBig, "a message is at most 16 KiB"
 	case EndNotText:

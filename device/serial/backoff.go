@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// backoff is the wait before a line is opened again: it doubles from low to high, each time a fifth more or less, so that
-// several lines do not knock together.
+// backoff is the wait before a line is opened again: it doubles from low to high, each time a fifth
+// more or less, so that several lines do not knock together.
 type backoff struct {
 	low, high time.Duration
 	random    func() float64 // 0 ≤ x < 1

@@ -10,7 +10,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// BenchmarkRoundTrip is a 48-byte frame from the till and one byte back, over a pseudo-terminal. At 9600 baud the frame alone takes 50 ms.
+// BenchmarkRoundTrip is a 48-byte frame from the till and one byte back, over a pseudo-terminal. At
+// 9600 baud the frame alone takes 50 ms.
 func BenchmarkRoundTrip(b *testing.B) {
 	till, keep, err := pty.Open()
 	if err != nil {

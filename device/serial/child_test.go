@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// child is another process: it does what role says, prints one line, and stays until its standard input ends.
+// child is another process: it does what role says, prints one line, and stays until its standard
+// input ends.
 func child(role string, args []string) int {
 	switch role {
 	case "link": // DEVICE LOCKDIR: holds the line as another agent does
@@ -42,7 +43,8 @@ func child(role string, args []string) int {
 		fmt.Println(cmpErr(err))
 		stay()
 	case "open": // DEVICE LOCKDIR: one attempt, says how it went
-		_, _, err := host{dev: "/dev", sys: "/sys", proc: "/proc", lockDirs: args[1:]}.open(args[0], Config{}.withDefaults())
+		_, _, err := host{dev: "/dev", sys: "/sys", proc: "/proc", lockDirs: args[1:]}.open(args[0],
+			Config{}.withDefaults())
 		fmt.Printf("%v | %s\n", err, hintOf(err))
 	}
 	return 0
@@ -121,7 +123,8 @@ func TestSecondProcess(t *testing.T) {
 	}
 	r := run(t, Config{Device: c.name, LockDir: dir})
 	s := r.untilBroken()
-	if pid := fmt.Sprintf("(pid %d)", first.cmd.Process.Pid); !strings.Contains(s.Hint, pid) || !strings.Contains(s.LastError, "in use") {
+	if pid := fmt.Sprintf("(pid %d)", first.cmd.Process.Pid); !strings.Contains(s.Hint, pid) ||
+		!strings.Contains(s.LastError, "in use") {
 		t.Errorf("%q, hint %q: want %s", s.LastError, s.Hint, pid)
 	}
 	if r.failures("busy") != 1 {
@@ -143,7 +146,8 @@ func TestForeignLock(t *testing.T) {
 	}
 	r := run(t, Config{Device: c.name})
 	s := r.untilBroken()
-	if pid := fmt.Sprintf("(pid %d)", foreign.cmd.Process.Pid); !strings.Contains(s.Hint, pid) || !strings.Contains(s.LastError, "in use") {
+	if pid := fmt.Sprintf("(pid %d)", foreign.cmd.Process.Pid); !strings.Contains(s.Hint, pid) ||
+		!strings.Contains(s.LastError, "in use") {
 		t.Errorf("%q, hint %q: want %s", s.LastError, s.Hint, pid)
 	}
 	foreign.end()
@@ -151,12 +155,14 @@ func TestForeignLock(t *testing.T) {
 	r.untilOpen()
 }
 
-// The text for a device that may not be opened says which group may. A test that runs as root plays nobody.
+// The text for a device that may not be opened says which group may. A test that runs as root plays
+// nobody.
 func TestNoPermission(t *testing.T) {
 	c := newCable(t)
 	asNobody := func(cmd *exec.Cmd) {
 		if os.Geteuid() == 0 {
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+			cmd.SysProcAttr = &syscall.SysProcAttr{
+				Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		}
 	}
 	for _, tc := range []struct {

@@ -23,21 +23,24 @@ type Config struct {
 	Parity Parity
 	// StopBits is 1 or 2. Default 1.
 	StopBits int
-	// Flow is "none" or "rtscts" (the latter on Linux only). XON/XOFF is not offered: it would eat two of the byte values that ECR
-	// frames are made of. Default "none".
+	// Flow is "none" or "rtscts" (the latter on Linux only). XON/XOFF is not offered: it would eat
+	// two of the byte values that ECR frames are made of. Default "none".
 	Flow Flow
 
-	// AllowFrom are the addresses that may connect to a tcp-listen line. None: loopback only, which a listener on another address
-	// refuses to start with.
+	// AllowFrom are the addresses that may connect to a tcp-listen line. None: loopback only, which
+	// a listener on another address refuses to start with.
 	AllowFrom []netip.Prefix
 
-	// WriteWait bounds one Write, beyond twice the time that its bytes need at the line's speed. Default 5 s.
+	// WriteWait bounds one Write, beyond twice the time that its bytes need at the line's speed.
+	// Default 5 s.
 	WriteWait time.Duration
 	// RetryMin and RetryMax bound the wait before the line is opened again. Defaults 0.2 s and 5 s.
 	RetryMin, RetryMax time.Duration
-	// StopWait is how long serve may take to end after the context has, before the line is closed under it. Default 3 s.
+	// StopWait is how long serve may take to end after the context has, before the line is closed
+	// under it. Default 3 s.
 	StopWait time.Duration
-	// LockDir holds the lock files. Default /run/lock, or the directory for temporary files where that cannot be written.
+	// LockDir holds the lock files. Default /run/lock, or the directory for temporary files where
+	// that cannot be written.
 	LockDir string
 }
 
@@ -63,10 +66,12 @@ const (
 )
 
 func (c Config) withDefaults() Config {
-	c.Baud, c.DataBits, c.StopBits = cmp.Or(c.Baud, 9600), cmp.Or(c.DataBits, 8), cmp.Or(c.StopBits, 1)
+	c.Baud, c.DataBits, c.StopBits = cmp.Or(c.Baud, 9600), cmp.Or(c.DataBits, 8),
+		cmp.Or(c.StopBits, 1)
 	c.Parity, c.Flow = cmp.Or(c.Parity, ParityNone), cmp.Or(c.Flow, FlowNone)
 	c.WriteWait, c.StopWait = cmp.Or(c.WriteWait, 5*time.Second), cmp.Or(c.StopWait, 3*time.Second)
-	c.RetryMin, c.RetryMax = cmp.Or(c.RetryMin, 200*time.Millisecond), cmp.Or(c.RetryMax, 5*time.Second)
+	c.RetryMin, c.RetryMax = cmp.Or(c.RetryMin, 200*time.Millisecond),
+		cmp.Or(c.RetryMax, 5*time.Second)
 	return c
 }
 
@@ -91,7 +96,9 @@ func (c Config) Check() error {
 		return fmt.Errorf("parity = %.20q is not none, odd, even, mark or space", string(c.Parity))
 	}
 	if c.Flow != FlowNone && c.Flow != FlowRTSCTS {
-		return fmt.Errorf("flow = %.20q is not none or rtscts (XON/XOFF cannot carry binary frames)", string(c.Flow))
+		return fmt.Errorf(
+			"flow = %.20q is not none or rtscts (XON/XOFF cannot carry binary frames)",
+			string(c.Flow))
 	}
 	if c.Flow == FlowRTSCTS && !canRTSCTS {
 		return errors.New(`flow = "rtscts" is offered on Linux only`)
@@ -100,7 +107,9 @@ func (c Config) Check() error {
 		return errors.New("allow_from is for tcp-listen lines")
 	}
 	if t.Kind == TCPListen && len(c.AllowFrom) == 0 && !loopback(t.Address) {
-		return fmt.Errorf("%s can be reached from other machines: say in allow_from which of them may connect", c.Device)
+		return fmt.Errorf(
+			"%s can be reached from other machines: say in allow_from which of them may connect",
+			c.Device)
 	}
 	return nil
 }
@@ -111,7 +120,8 @@ func loopback(address string) bool {
 	return err == nil && ap.Addr().Unmap().IsLoopback()
 }
 
-// wireTime is how long n bytes take at the line's speed: a start bit, the data bits, parity and stop bits each.
+// wireTime is how long n bytes take at the line's speed: a start bit, the data bits, parity and
+// stop bits each.
 func (c Config) wireTime(n int) time.Duration {
 	bits := 1 + c.DataBits + c.StopBits
 	if c.Parity != ParityNone {

@@ -8,13 +8,16 @@ import (
 
 // Conn is an open line.
 type Conn interface {
-	// Read waits for at least one byte; it never returns 0 without an error. One goroutine at a time.
+	// Read waits for at least one byte; it never returns 0 without an error. One goroutine at a
+	// time.
 	Read(p []byte) (int, error)
-	// Write sends all of p and returns when its last byte has left: on a serial line when the driver has nothing of it left and the time
-	// that the bytes need has passed, on TCP when the kernel has taken it. After any error the line is closed: half a message may have
-	// gone out, and it must not be continued. Its errors wrap ErrBlocked, ErrHungUp, ErrClosed or ErrIO.
+	// Write sends all of p and returns when its last byte has left: on a serial line when the
+	// driver has nothing of it left and the time that the bytes need has passed, on TCP when the
+	// kernel has taken it. After any error the line is closed: half a message may have gone out,
+	// and it must not be continued. Its errors wrap ErrBlocked, ErrHungUp, ErrClosed or ErrIO.
 	Write(p []byte) error
-	// CloseWrite says on TCP that nothing more comes, so that the peer can read to the end; elsewhere it does nothing.
+	// CloseWrite says on TCP that nothing more comes, so that the peer can read to the end;
+	// elsewhere it does nothing.
 	CloseWrite() error
 	// Close frees Read and Write. It may be called by anybody and more than once.
 	Close() error
@@ -24,7 +27,8 @@ type Conn interface {
 	Name() string
 }
 
-// line is what a platform opens. Its Close frees Read and Write at once, and gives the descriptor back only when neither uses it.
+// line is what a platform opens. Its Close frees Read and Write at once, and gives the descriptor
+// back only when neither uses it.
 type line interface {
 	Read(p []byte) (int, error)
 	Write(p []byte, until time.Time) error
@@ -33,7 +37,8 @@ type line interface {
 	Name() string
 }
 
-// conn is the only way to a line. It makes "closed" final: what comes after finds no line to touch, whatever the line below does.
+// conn is the only way to a line. It makes "closed" final: what comes after finds no line to touch,
+// whatever the line below does.
 type conn struct {
 	cfg  Config
 	kind Kind
@@ -117,7 +122,8 @@ func (c *conn) alive(op string) (line, error) {
 	return c.line, nil
 }
 
-// fail makes an *Error of what a line said, and remembers the first: it is why the line ended, whatever serve makes of it.
+// fail makes an *Error of what a line said, and remembers the first: it is why the line ended,
+// whatever serve makes of it.
 func (c *conn) fail(op string, err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

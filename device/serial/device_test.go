@@ -17,7 +17,8 @@ func TestBytesBothWays(t *testing.T) {
 	c := newCable(t)
 	r := run(t, Config{Device: c.name})
 	conn := want(t, "connection", r.conns)
-	if s := r.untilOpen(); s.Name != c.name || s.Since.IsZero() || s.LastError != "" || s.Hint != "" || s.Kind.String() != "serial" {
+	if s := r.untilOpen(); s.Name != c.name || s.Since.IsZero() || s.LastError != "" ||
+		s.Hint != "" || s.Kind.String() != "serial" {
 		t.Errorf("state %+v", s)
 	}
 	if conn.Name() != c.name || conn.Kind() != Device {
@@ -117,7 +118,8 @@ func TestReplugUnderAnotherNumber(t *testing.T) {
 	}
 }
 
-// A till that takes nothing does not hold the agent: the write ends in time, the line is given up and opened anew.
+// A till that takes nothing does not hold the agent: the write ends in time, the line is given up
+// and opened anew.
 func TestBlockedWrite(t *testing.T) {
 	c := newCable(t)
 	r := run(t, Config{Device: c.name, Baud: 3_000_000, WriteWait: 50 * time.Millisecond})
@@ -126,7 +128,8 @@ func TestBlockedWrite(t *testing.T) {
 	written := make(chan error, 1)
 	go func() { written <- conn.Write(make([]byte, 100_000)) }() // a pseudo-terminal takes less
 	err := want(t, "end of the write", written)
-	if took, wire := time.Since(began), r.cfg.wireTime(100_000); !errors.Is(err, ErrBlocked) || took > 2*wire+time.Second {
+	if took, wire := time.Since(began), r.cfg.wireTime(100_000); !errors.Is(err, ErrBlocked) ||
+		took > 2*wire+time.Second {
 		t.Fatalf("%v after %v", err, took)
 	}
 	if err := conn.Write([]byte("x")); !errors.Is(err, ErrClosed) {
@@ -169,7 +172,8 @@ func TestMode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Cflag&unix.CBAUD != unix.B57600 || s.Cflag&unix.CSTOPB == 0 || s.Cflag&unix.CRTSCTS == 0 || s.Lflag&unix.ECHO != 0 {
+	if s.Cflag&unix.CBAUD != unix.B57600 || s.Cflag&unix.CSTOPB == 0 || s.Cflag&unix.CRTSCTS == 0 ||
+		s.Lflag&unix.ECHO != 0 {
 		t.Errorf("cflag %o lflag %o", s.Cflag, s.Lflag)
 	}
 }
@@ -181,7 +185,8 @@ func TestNotASerialDevice(t *testing.T) {
 	}
 	for _, name := range []string{file, "/dev/null", t.TempDir()} {
 		r := run(t, Config{Device: name})
-		if s := r.untilBroken(); !strings.Contains(s.LastError, "not a serial device") || s.Hint == "" {
+		if s := r.untilBroken(); !strings.Contains(s.LastError, "not a serial device") ||
+			s.Hint == "" {
 			t.Errorf("%s: %+v", name, s)
 		}
 		r.stop()
@@ -214,7 +219,8 @@ func TestHighDescriptor(t *testing.T) {
 	c.hear("low")
 }
 
-// On a real wire a Write lasts at least as long as its bytes; a pseudo-terminal has none, so it is told to behave like one.
+// On a real wire a Write lasts at least as long as its bytes; a pseudo-terminal has none, so it is
+// told to behave like one.
 func TestWriteLastsAsLongAsItsBytes(t *testing.T) {
 	c := newCable(t)
 	l, _, err := realHost(t.TempDir()).open(c.name, Config{Baud: 9600}.withDefaults())
@@ -234,7 +240,8 @@ func TestWriteLastsAsLongAsItsBytes(t *testing.T) {
 	if took := time.Since(began); took < 50*time.Millisecond {
 		t.Errorf("48 bytes at 9600 baud in %v", took)
 	}
-	if err := tty.Write(make([]byte, 960), time.Now().Add(20*time.Millisecond)); !errors.Is(err, ErrBlocked) {
+	if err := tty.Write(make([]byte, 960), time.Now().Add(20*time.Millisecond)); !errors.Is(err,
+		ErrBlocked) {
 		t.Errorf("a second's worth of bytes in 20 ms: %v", err)
 	}
 }

@@ -12,12 +12,13 @@ var (
 	ErrPermission = errors.New("no permission")
 	ErrBusy       = errors.New("in use")
 	ErrNotSerial  = errors.New("not a serial device")
-	ErrHungUp     = errors.New("the line hung up")           // unplugged, or the peer closed
-	ErrBlocked    = errors.New("nothing can be sent")        // a write was not done in time
-	ErrClosed     = errors.New("the line is closed")         // by this program
-	ErrAddress    = errors.New("the address cannot be used") // TCP: cannot listen there, or connect to it
-	ErrIO         = errors.New("the device failed")          // anything else
-	ErrMode       = errors.New("the device does not take the settings")
+	ErrHungUp     = errors.New("the line hung up")    // unplugged, or the peer closed
+	ErrBlocked    = errors.New("nothing can be sent") // a write was not done in time
+	ErrClosed     = errors.New("the line is closed")  // by this program
+	// TCP: cannot listen there, or connect to it
+	ErrAddress = errors.New("the address cannot be used")
+	ErrIO      = errors.New("the device failed") // anything else
+	ErrMode    = errors.New("the device does not take the settings")
 )
 
 // kinds names each of them in metrics.
@@ -25,8 +26,10 @@ var kinds = []struct {
 	err   error
 	label string
 }{
-	{ErrMissing, "missing"}, {ErrAmbiguous, "ambiguous"}, {ErrPermission, "permission"}, {ErrBusy, "busy"}, {ErrNotSerial, "not_serial"},
-	{ErrHungUp, "hung_up"}, {ErrBlocked, "blocked"}, {ErrClosed, "closed"}, {ErrAddress, "address"}, {ErrIO, "io"}, {ErrMode, "mode"},
+	{ErrMissing, "missing"}, {ErrAmbiguous, "ambiguous"}, {ErrPermission, "permission"},
+	{ErrBusy, "busy"}, {ErrNotSerial, "not_serial"},
+	{ErrHungUp, "hung_up"}, {ErrBlocked, "blocked"}, {ErrClosed, "closed"}, {ErrAddress, "address"},
+	{ErrIO, "io"}, {ErrMode, "mode"},
 }
 
 func kindOf(err error) string {
@@ -38,7 +41,8 @@ func kindOf(err error) string {
 	return "session"
 }
 
-// Error says what is wrong with a line, and what a person can do about it. Its texts hold nothing that came over the line.
+// Error says what is wrong with a line, and what a person can do about it. Its texts hold nothing
+// that came over the line.
 type Error struct {
 	Op    string // "open", "lock", "mode", "read", "write", "listen", "accept", "connect"
 	Name  string // the device's path or the address

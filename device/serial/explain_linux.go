@@ -25,7 +25,8 @@ func (h host) explain(op, name string, err error) error {
 	e := &Error{Op: op, Name: name, Kind: ErrIO, Cause: err}
 	code, fromPort := portErrorCode(err)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), errors.Is(err, unix.EIO):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV),
+		errors.Is(err, unix.EIO):
 		e.Kind, e.Cause, e.Hint = ErrMissing, nil, h.present()
 	case errors.Is(err, fs.ErrPermission), fromPort && code == port.PermissionDenied:
 		e.Kind, e.Cause, e.Hint = ErrPermission, nil, permissionHint(name)
@@ -35,7 +36,8 @@ func (h host) explain(op, name string, err error) error {
 		if who == "" {
 			who = "another program (as root, fuser " + name + " says which)"
 		}
-		e.Hint = "it is open in " + who + ": end that, or keep it off this device (ModemManager and login prompts are common)"
+		e.Hint = "it is open in " + who +
+			": end that, or keep it off this device (ModemManager and login prompts are common)"
 	}
 	return e
 }
@@ -55,7 +57,8 @@ func (h host) present() string {
 	for _, d := range devices {
 		name := filepath.Base(filepath.Dir(d))
 		kind, err := os.ReadFile(filepath.Join(filepath.Dir(d), "type"))
-		if noHardware := err == nil && string(bytes.TrimSpace(kind)) == "0"; !noHardware && !seen[name] {
+		if noHardware := err == nil && string(bytes.TrimSpace(kind)) == "0"; !noHardware &&
+			!seen[name] {
 			names = append(names, filepath.Join(h.dev, name))
 		}
 	}
@@ -85,17 +88,20 @@ func permissionHint(name string) string {
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || info.Mode().Perm()&0o060 != 0o060 {
-		return fmt.Sprintf("its mode is %04o: a udev rule must let a group read and write it, and %s must be in that group", info.Mode().Perm(), me)
+		return fmt.Sprintf("its mode is %04o: a udev rule must let a group read and write it, "+
+			"and %s must be in that group", info.Mode().Perm(), me)
 	}
 	group := strconv.FormatUint(uint64(st.Gid), 10)
 	if g, err := user.LookupGroupId(group); err == nil {
 		group = g.Name
 	}
-	return fmt.Sprintf("it is for group %s: add %s to it (usermod -aG %s %s, or SupplementaryGroups=%s in the unit) and start again",
+	return fmt.Sprintf("it is for group %s: add %s to it (usermod -aG %s %s, or "+
+		"SupplementaryGroups=%s in the unit) and start again",
 		group, me, group, me, group)
 }
 
-// holders names the processes that have the device open, but for one. Processes that this one may not look into are not found.
+// holders names the processes that have the device open, but for one. Processes that this one may
+// not look into are not found.
 func (h host) holders(name string, except int) string {
 	fds, _ := filepath.Glob(filepath.Join(h.proc, "[0-9]*"))
 	var found []string
@@ -118,7 +124,8 @@ func holds(procDir, name string) bool {
 		return false
 	}
 	for _, fd := range fds {
-		if to, err := os.Readlink(filepath.Join(procDir, "fd", fd.Name())); err == nil && to == name {
+		if to, err := os.Readlink(filepath.Join(procDir, "fd", fd.Name())); err == nil &&
+			to == name {
 			return true
 		}
 	}

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Verdict is what a Guard says about a TCP connection's first bytes. A Verdict that refuses is a label of a metric.
+// Verdict is what a Guard says about a TCP connection's first bytes. A Verdict that refuses is a
+// label of a metric.
 type Verdict string
 
 // The verdicts.
@@ -19,7 +20,8 @@ const (
 	Noise Verdict = "noise" // not how this protocol begins
 )
 
-// Refusals that the Link itself pronounces, and the ones that sessions may report besides those above.
+// Refusals that the Link itself pronounces, and the ones that sessions may report besides those
+// above.
 const (
 	refusedAddress = "address"   // not in AllowFrom
 	refusedBusy    = "busy"      // another till's connection is live
@@ -29,23 +31,27 @@ const (
 	refusedToken   = "token"     // a session was not given the right token
 )
 
-var refusals = []string{string(HTTP), string(TLS), string(Noise), refusedAddress, refusedBusy, refusedCrowd, refusedOther, refusedWords, refusedToken}
+var refusals = []string{string(HTTP), string(TLS), string(Noise), refusedAddress, refusedBusy,
+	refusedCrowd, refusedOther, refusedWords, refusedToken}
 
 // maxFirst bounds the bytes that guards may ask for.
 const maxFirst = 64
 
-// Guard looks at the first bytes that a TCP peer sent (1 to 64 of them) before serve is called. A Guard that still says More at 64
-// bytes passes.
+// Guard looks at the first bytes that a TCP peer sent (1 to 64 of them) before serve is called. A
+// Guard that still says More at 64 bytes passes.
 type Guard func(first []byte) Verdict
 
-// webWords begin what a browser can be made to send to a local port: HTTP requests, and the preface of HTTP/2.
-var webWords = []string{"GET ", "POST ", "HEAD ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "CONNECT ", "TRACE ", "PRI * "}
+// webWords begin what a browser can be made to send to a local port: HTTP requests, and the preface
+// of HTTP/2.
+var webWords = []string{"GET ", "POST ", "HEAD ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ",
+	"CONNECT ", "TRACE ", "PRI * "}
 
 // tlsHello begins a TLS record with a handshake message, of any version.
 var tlsHello = []byte{0x16, 0x03}
 
-// WebGuard refuses connections that begin like HTTP or TLS. It is always asked; a protocol's own Guard comes after it. It says so
-// on the first four bytes at the latest, and passes on the first byte whatever begins otherwise, such as STX or "{".
+// WebGuard refuses connections that begin like HTTP or TLS. It is always asked; a protocol's own
+// Guard comes after it. It says so on the first four bytes at the latest, and passes on the first
+// byte whatever begins otherwise, such as STX or "{".
 func WebGuard(first []byte) Verdict {
 	switch {
 	case bytes.HasPrefix(first, tlsHello):
@@ -81,8 +87,8 @@ func both(g Guard, first []byte) Verdict {
 // ErrHostile is what a session's error wraps when the peer does not speak the protocol at all.
 var ErrHostile = errors.New("not a till")
 
-// HostileError is returned by a serve function that was sent what no till sends, such as three noise bytes before the first STX. The
-// Link closes the connection and counts it.
+// HostileError is returned by a serve function that was sent what no till sends, such as three
+// noise bytes before the first STX. The Link closes the connection and counts it.
 type HostileError struct {
 	Reason string // "noise", "malformed", "token"; anything else is counted as "other"
 }
@@ -92,8 +98,8 @@ func (e *HostileError) Error() string { return fmt.Sprintf("%v: %.40s", ErrHosti
 // Is makes errors.Is(err, ErrHostile) true.
 func (e *HostileError) Is(target error) bool { return target == ErrHostile }
 
-// Hostile is the reason. Packages that do not import this one report theirs by an error with this method; "" means that the peer may
-// well be a till.
+// Hostile is the reason. Packages that do not import this one report theirs by an error with this
+// method; "" means that the peer may well be a till.
 func (e *HostileError) Hostile() string { return e.Reason }
 
 // hostility is the reason's label if err says that the peer is no till.

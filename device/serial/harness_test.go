@@ -27,7 +27,8 @@ const childEnv = "KIOSK_SERIAL_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(childEnv); role != "" {
-		syscall.Exit(child(role, os.Args[1:])) // not os.Exit, which would write coverage data where nobody may
+		// not os.Exit, which would write coverage data where nobody may
+		syscall.Exit(child(role, os.Args[1:]))
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -90,7 +91,8 @@ func (c *cable) hear(s string) {
 	}
 }
 
-// rig is a running Link. Its serve function reads what comes; each connection and each piece is handed to the test.
+// rig is a running Link. Its serve function reads what comes; each connection and each piece is
+// handed to the test.
 type rig struct {
 	*Link
 	t      *testing.T
@@ -108,13 +110,16 @@ type rig struct {
 // newRig makes a Link that has not been run.
 func newRig(t *testing.T, cfg Config, change ...func(*Options)) *rig {
 	t.Helper()
-	r := &rig{t: t, states: make(chan State, 100), conns: make(chan Conn, 10), heard: make(chan string, 1000), ends: make(chan error, 100),
-		waits: make(chan time.Duration, 100), again: make(chan struct{}), reg: prometheus.NewRegistry(), logs: new(testlog.Buffer)}
+	r := &rig{t: t, states: make(chan State, 100), conns: make(chan Conn, 10),
+		heard: make(chan string, 1000), ends: make(chan error, 100),
+		waits: make(chan time.Duration, 100), again: make(chan struct{}),
+		reg: prometheus.NewRegistry(), logs: new(testlog.Buffer)}
 	m, err := NewMetrics(r.reg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Log: slog.New(slog.NewTextHandler(r.logs, nil)), Metrics: m, OnState: func(s State) { r.states <- s }}
+	o := Options{Log: slog.New(slog.NewTextHandler(r.logs, nil)), Metrics: m,
+		OnState: func(s State) { r.states <- s }}
 	for _, c := range change {
 		c(&o)
 	}

@@ -41,18 +41,22 @@ type terminal struct {
 
 func newTerminal(t *testing.T, device string) *terminal {
 	t.Helper()
-	v := &terminal{payments: devicetest.New(), states: make(chan serial.State, 1000), reg: prometheus.NewRegistry()}
+	v := &terminal{payments: devicetest.New(), states: make(chan serial.State, 1000),
+		reg: prometheus.NewRegistry()}
 	metrics, err := serial.NewMetrics(v.reg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := jsonrpc.New(jsonrpc.Config{}, v.payments, new(devicetest.Terminal), slog.New(slog.DiscardHandler), v.reg)
+	server, err := jsonrpc.New(jsonrpc.Config{}, v.payments, new(devicetest.Terminal),
+		slog.New(slog.DiscardHandler), v.reg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	till := jsonrpc.Till{Name: "till-2", Token: secret.New([]byte(token))}
-	cfg := serial.Config{Till: till.Name, Device: device, LockDir: t.TempDir(), RetryMin: time.Millisecond, RetryMax: 20 * time.Millisecond}
-	link, err := serial.New(cfg, serial.Options{Metrics: metrics, OnState: func(s serial.State) { v.states <- s }})
+	cfg := serial.Config{Till: till.Name, Device: device, LockDir: t.TempDir(),
+		RetryMin: time.Millisecond, RetryMax: 20 * time.Millisecond}
+	link, err := serial.New(cfg, serial.Options{Metrics: metrics,
+		OnState: func(s serial.State) { v.states <- s }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +64,8 @@ func newTerminal(t *testing.T, device string) *terminal {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- link.Run(ctx, func(ctx context.Context, c serial.Conn) error {
-			return server.ServeLine(ctx, till, c, c.Kind() == serial.TCPListen || c.Kind() == serial.TCPConnect)
+			return server.ServeLine(ctx, till, c, c.Kind() == serial.TCPListen ||
+				c.Kind() == serial.TCPConnect)
 		})
 	}()
 	t.Cleanup(func() {
@@ -138,7 +143,8 @@ func (c *till) next() (m message) {
 
 func (c *till) call(method string, params string) message {
 	c.t.Helper()
-	if _, err := fmt.Fprintf(c.rw, `{"jsonrpc":"2.0","id":7,"method":%q,"params":%s}`+"\n", method, params); err != nil {
+	if _, err := fmt.Fprintf(c.rw, `{"jsonrpc":"2.0","id":7,"method":%q,"params":%s}`+"\n", method,
+		params); err != nil {
 		c.t.Fatal(err)
 	}
 	for {
@@ -155,7 +161,8 @@ func (c *till) call(method string, params string) message {
 func (c *till) outcome(id string) outcome {
 	c.t.Helper()
 	for {
-		if m := c.next(); m.Method == "payment.changed" && m.Params.Payment.ID == id && m.Params.Payment.Final {
+		if m := c.next(); m.Method == "payment.changed" && m.Params.Payment.ID == id &&
+			m.Params.Payment.Final {
 			return m.Params.Payment
 		}
 	}
@@ -163,7 +170,8 @@ func (c *till) outcome(id string) outcome {
 
 func (c *till) sale(v *terminal, reference string) {
 	c.t.Helper()
-	id := c.call("payment.start", fmt.Sprintf(`{"reference":%q,"amount":1023}`, reference)).Result.ID
+	id := c.call("payment.start", fmt.Sprintf(`{"reference":%q,"amount":1023}`,
+		reference)).Result.ID
 	v.payments.Finish(id, payment.StatusApproved)
 	o := c.outcome(id)
 	if o.Status != "approved" {
@@ -175,8 +183,8 @@ func (c *till) sale(v *terminal, reference string) {
 	}
 }
 
-// A sale over a serial line; then the adapter is pulled in the middle of the next, comes back under another number, and the till
-// hears the outcome that it is owed (scenario 18).
+// A sale over a serial line; then the adapter is pulled in the middle of the next, comes back under
+// another number, and the till hears the outcome that it is owed (scenario 18).
 func TestJSONRPCOverSerial(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "kiosk-till")
 	plug := func() (master, slave *os.File) {
@@ -226,7 +234,8 @@ func (v *terminal) refusals(t *testing.T, reason string) float64 {
 	}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == "kiosk_line_refused_total" && strings.Contains(m.String(), `"`+reason+`"`) {
+			if f.GetName() == "kiosk_line_refused_total" &&
+				strings.Contains(m.String(), `"`+reason+`"`) {
 				return m.GetCounter().GetValue()
 			}
 		}
@@ -246,7 +255,8 @@ func (v *terminal) closed(c *till) string {
 	return string(b)
 }
 
-// The same over TCP with the token; a stranger with the wrong one is closed and counted, and so is a web page.
+// The same over TCP with the token; a stranger with the wrong one is closed and counted, and so is
+// a web page.
 func TestJSONRPCOverTCP(t *testing.T) {
 	v := newTerminal(t, "tcp-listen:127.0.0.1:0")
 	address := v.until(t, "listening", func(s serial.State) bool { return s.Listening }).Name
@@ -259,16 +269,21 @@ func TestJSONRPCOverTCP(t *testing.T) {
 		return newTill(t, c)
 	}
 	stranger := dial()
-	fmt.Fprint(stranger.rw, `{"jsonrpc":"2.0","id":1,"method":"terminal.authenticate","params":{"token":"guess"}}`+"\n"+
-		`{"jsonrpc":"2.0","id":2,"method":"payment.start","params":{"reference":"R","amount":1}}`+"\n")
-	if said := v.closed(stranger); strings.Count(said, "\n") != 1 || !strings.Contains(said, "unauthenticated") {
+	fmt.Fprint(stranger.rw,
+		`{"jsonrpc":"2.0","id":1,"method":"terminal.authenticate","params":{"token":"guess"}}`+"\n"+
+			`{"jsonrpc":"2.0","id":2,"method":"payment.start",`+
+			`"params":{"reference":"R","amount":1}}`+
+			"\n")
+	if said := v.closed(stranger); strings.Count(said, "\n") != 1 ||
+		!strings.Contains(said, "unauthenticated") {
 		t.Errorf("a stranger is told %q", said)
 	}
 	noise := dial()
 	fmt.Fprint(noise.rw, "hello\n")
 	v.closed(noise)
 	page := dial()
-	fmt.Fprint(page.rw, "POST / HTTP/1.1\r\nHost: x\r\n\r\n"+`{"jsonrpc":"2.0","id":1,"method":"payment.last"}`+"\n")
+	fmt.Fprint(page.rw, "POST / HTTP/1.1\r\nHost: x\r\n\r\n"+
+		`{"jsonrpc":"2.0","id":1,"method":"payment.last"}`+"\n")
 	if b, _ := io.ReadAll(page.in); len(b) != 0 {
 		t.Errorf("a web page is told %q", b)
 	}

@@ -19,7 +19,8 @@ type State struct {
 	Kind   Kind   // serial or tcp, by its String
 	Device string // as configured
 
-	// Open: the till can be heard. On tcp-listen: a connection has shown by its first bytes that it may be one.
+	// Open: the till can be heard. On tcp-listen: a connection has shown by its first bytes that it
+	// may be one.
 	Open bool
 	// Listening: a tcp-listen line is bound and waits for the till.
 	Listening bool
@@ -27,7 +28,8 @@ type State struct {
 	Name string
 	// Since is when Open became what it is; zero before the first attempt.
 	Since time.Time
-	// LastError is why the line is not open, or why it was closed last; Hint is what to do about it. Both are safe to show.
+	// LastError is why the line is not open, or why it was closed last; Hint is what to do about
+	// it. Both are safe to show.
 	LastError string
 	Hint      string
 }
@@ -42,9 +44,9 @@ type Options struct {
 	Guard Guard
 }
 
-// Serve uses one open line until it ends or ctx does; the Link closes it afterwards. What goes wrong with the line is known to the
-// Link, so nil is a good result also then. An error that wraps ErrHostile, or has a method Hostile() string, says that the peer is
-// no till.
+// Serve uses one open line until it ends or ctx does; the Link closes it afterwards. What goes
+// wrong with the line is known to the Link, so nil is a good result also then. An error that wraps
+// ErrHostile, or has a method Hostile() string, says that the peer is no till.
 type Serve func(ctx context.Context, c Conn) error
 
 // Link keeps one line open. New makes it.
@@ -78,8 +80,11 @@ func New(cfg Config, o Options) (*Link, error) {
 		return nil, err
 	}
 	l := &Link{
-		cfg: cfg.withDefaults(), target: t, log: o.Log, metrics: o.Metrics, onState: o.OnState, guard: o.Guard, host: realHost(cfg.LockDir),
-		now: time.Now, random: rand.Float64, pause: pause, refusals: rate.Sometimes{First: 10, Interval: time.Second}, state: State{Kind: t.Kind, Device: cfg.Device},
+		cfg: cfg.withDefaults(), target: t, log: o.Log, metrics: o.Metrics, onState: o.OnState,
+		guard: o.Guard, host: realHost(cfg.LockDir),
+		now: time.Now, random: rand.Float64, pause: pause,
+		refusals: rate.Sometimes{First: 10, Interval: time.Second},
+		state:    State{Kind: t.Kind, Device: cfg.Device},
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -99,8 +104,8 @@ func (l *Link) State() State {
 	return l.state
 }
 
-// Run opens the line and calls serve with it, again and again, until ctx ends. It returns nil when serve and everything that Run
-// started have ended. serve is never called twice at the same time.
+// Run opens the line and calls serve with it, again and again, until ctx ends. It returns nil when
+// serve and everything that Run started have ended. serve is never called twice at the same time.
 func (l *Link) Run(ctx context.Context, serve Serve) error {
 	wait := backoff{low: l.cfg.RetryMin, high: l.cfg.RetryMax, random: l.random}
 	for l.attempt(ctx, serve, &wait) {
@@ -125,7 +130,8 @@ func (l *Link) attempt(ctx context.Context, serve Serve, wait *backoff) (more bo
 	return l.pause(ctx, wait.next()) == nil
 }
 
-// once opens the line and serves it until it breaks; it says how long that went well, and why it did not go on.
+// once opens the line and serves it until it breaks; it says how long that went well, and why it
+// did not go on.
 func (l *Link) once(ctx context.Context, serve Serve) (lasted time.Duration, err error) {
 	if l.target.Kind == TCPListen {
 		return l.listen(ctx, serve)
@@ -199,7 +205,10 @@ func (l *Link) opened(c *conn) {
 func (l *Link) failed(err error) {
 	l.metrics.failures.WithLabelValues(l.cfg.Till, kindOf(err)).Inc()
 	text, hint := err.Error(), hintOf(err)
-	l.change(func(s *State) { s.Open, s.Listening, s.Name, s.LastError, s.Hint = false, false, "", text, hint })
+	l.change(func(s *State) {
+		s.Open, s.Listening, s.Name, s.LastError, s.Hint = false, false, "",
+			text, hint
+	})
 	l.mu.Lock()
 	again := l.logged == text
 	l.logged = text

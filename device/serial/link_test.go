@@ -23,18 +23,22 @@ func TestParse(t *testing.T) {
 		"/dev/kiosk-till":              {Kind: Device, Path: "/dev/kiosk-till"},
 		"/dev/serial/by-id/usb-A_B-00": {Kind: Device, Path: "/dev/serial/by-id/usb-A_B-00"},
 		"usb:067b:2303":                {Kind: USB, Vendor: "067b", Product: "2303"},
-		"usb:067B:23A3:A10k:P":         {Kind: USB, Vendor: "067b", Product: "23a3", Serial: "A10k:P"},
-		"tcp-listen:127.0.0.1:8800":    {Kind: TCPListen, Address: "127.0.0.1:8800"},
-		"tcp-listen:[::1]:8800":        {Kind: TCPListen, Address: "[::1]:8800"},
-		"tcp-connect:till.lan:8800":    {Kind: TCPConnect, Address: "till.lan:8800"},
+		"usb:067B:23A3:A10k:P": {Kind: USB, Vendor: "067b", Product: "23a3",
+			Serial: "A10k:P"},
+		"tcp-listen:127.0.0.1:8800": {Kind: TCPListen, Address: "127.0.0.1:8800"},
+		"tcp-listen:[::1]:8800":     {Kind: TCPListen, Address: "[::1]:8800"},
+		"tcp-connect:till.lan:8800": {Kind: TCPConnect, Address: "till.lan:8800"},
 	} {
 		if got, err := Parse(device); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", device, got, err)
 		}
 	}
-	for _, device := range []string{"", "ttyUSB0", "COM3", "../dev/ttyS0", "usb:", "usb:067b", "usb:67b:2303", "usb:067b:230g", "tcp-listen:",
-		"tcp-listen:8800", "tcp-listen::8800", "tcp-listen:localhost:8800", "tcp-listen:127.0.0.1:99999", "tcp-connect:", "tcp-connect:host",
-		"tcp-connect:host:0", "tcp-connect:host:http", "tcp-connect::8800", "tcp:1.2.3.4:5", "udp:1"} {
+	for _, device := range []string{"", "ttyUSB0", "COM3", "../dev/ttyS0", "usb:", "usb:067b",
+		"usb:67b:2303", "usb:067b:230g", "tcp-listen:",
+		"tcp-listen:8800", "tcp-listen::8800", "tcp-listen:localhost:8800",
+		"tcp-listen:127.0.0.1:99999", "tcp-connect:", "tcp-connect:host",
+		"tcp-connect:host:0", "tcp-connect:host:http", "tcp-connect::8800", "tcp:1.2.3.4:5",
+		"udp:1"} {
 		if got, err := Parse(device); err == nil {
 			t.Errorf("%q is taken as %+v", device, got)
 		} else if err.Error() == "" || strings.Contains(err.Error(), "\n") {
@@ -44,7 +48,8 @@ func TestParse(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"/dev/kiosk-till", "usb:067b:2303:A1", "tcp-listen:[::1]:8800", "tcp-connect:till.lan:8800"} {
+	for _, s := range []string{"/dev/kiosk-till", "usb:067b:2303:A1", "tcp-listen:[::1]:8800",
+		"tcp-connect:till.lan:8800"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, device string) {
@@ -78,8 +83,9 @@ func TestCheck(t *testing.T) {
 		cfg  Config
 		text string // "": valid
 	}{
-		"least":            {Config{Device: "/dev/x"}, ""},
-		"all":              {Config{Device: "/dev/x", Baud: 115200, DataBits: 7, Parity: ParityEven, StopBits: 2, Flow: FlowRTSCTS}, ""},
+		"least": {Config{Device: "/dev/x"}, ""},
+		"all": {Config{Device: "/dev/x", Baud: 115200, DataBits: 7, Parity: ParityEven,
+			StopBits: 2, Flow: FlowRTSCTS}, ""},
 		"loopback":         {Config{Device: "tcp-listen:127.0.0.1:8800"}, ""},
 		"loopback 6":       {Config{Device: "tcp-listen:[::1]:8800"}, ""},
 		"open":             {Config{Device: "tcp-listen:0.0.0.0:8800"}, "allow_from"},
@@ -98,7 +104,8 @@ func TestCheck(t *testing.T) {
 		"negative":         {Config{Device: "/dev/x", WriteWait: -1}, "negative"},
 	} {
 		_, err := New(tc.cfg, Options{})
-		if (err == nil) != (tc.text == "") || err != nil && !strings.Contains(err.Error(), tc.text) {
+		if (err == nil) != (tc.text == "") || err != nil &&
+			!strings.Contains(err.Error(), tc.text) {
 			t.Errorf("%s: %v, want %q", name, err, tc.text)
 		}
 	}
@@ -109,7 +116,8 @@ func TestWireTime(t *testing.T) {
 		cfg  Config
 		want time.Duration
 	}{
-		{Config{}, time.Second}, {Config{Baud: 19200}, time.Second / 2}, {Config{Parity: ParityEven}, 1100 * time.Millisecond},
+		{Config{}, time.Second}, {Config{Baud: 19200}, time.Second / 2},
+		{Config{Parity: ParityEven}, 1100 * time.Millisecond},
 		{Config{DataBits: 7, Parity: ParityOdd, StopBits: 2}, 1100 * time.Millisecond},
 	} {
 		if got := tc.cfg.withDefaults().wireTime(960); got != tc.want {
@@ -120,7 +128,8 @@ func TestWireTime(t *testing.T) {
 
 func TestBackoff(t *testing.T) {
 	random := 0.5
-	b := backoff{low: 200 * time.Millisecond, high: 5 * time.Second, random: func() float64 { return random }}
+	b := backoff{low: 200 * time.Millisecond, high: 5 * time.Second,
+		random: func() float64 { return random }}
 	for _, ms := range []int{200, 400, 800, 1600, 3200, 5000, 5000} {
 		if got := b.next(); got != time.Duration(ms)*time.Millisecond {
 			t.Errorf("%v, want %d ms", got, ms)
@@ -149,13 +158,15 @@ func TestPause(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := pause(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 2*time.Second {
+		if err := pause(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) ||
+			time.Since(began) != 2*time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})
 }
 
-// The wait grows while the line fails, and begins anew after it has been open for a while. The same failure is logged once.
+// The wait grows while the line fails, and begins anew after it has been open for a while. The same
+// failure is logged once.
 func TestRetries(t *testing.T) {
 	c := newCable(t)
 	name := stableName(t)
@@ -202,9 +213,12 @@ func TestGuards(t *testing.T) {
 		first string
 		want  Verdict
 	}{
-		{"\x02", Pass}, {"\x05", Pass}, {"{", Pass}, {" ", Pass}, {"\n", Pass}, {"\xef", Pass}, {"\x06\x02", Pass}, {"Gx", Pass}, {"P\x02", Pass},
-		{"GETX", Pass}, {"\x16\x02", Pass}, {"\x16", More}, {"\x16\x03", TLS}, {"\x16\x03\x01\x02", TLS}, {"G", More}, {"PO", More}, {"PUT", More},
-		{"GET ", HTTP}, {"POST", HTTP}, {"HEAD", HTTP}, {"PUT ", HTTP}, {"OPTI", HTTP}, {"DELE", HTTP}, {"PATC", HTTP}, {"patc", HTTP}, {"CONN", HTTP},
+		{"\x02", Pass}, {"\x05", Pass}, {"{", Pass}, {" ", Pass}, {"\n", Pass}, {"\xef", Pass},
+		{"\x06\x02", Pass}, {"Gx", Pass}, {"P\x02", Pass},
+		{"GETX", Pass}, {"\x16\x02", Pass}, {"\x16", More}, {"\x16\x03", TLS},
+		{"\x16\x03\x01\x02", TLS}, {"G", More}, {"PO", More}, {"PUT", More},
+		{"GET ", HTTP}, {"POST", HTTP}, {"HEAD", HTTP}, {"PUT ", HTTP}, {"OPTI", HTTP},
+		{"DELE", HTTP}, {"PATC", HTTP}, {"patc", HTTP}, {"CONN", HTTP},
 		{"TRAC", HTTP}, {"PRI ", HTTP}, {"POST / HTTP/1.1\r\n", HTTP},
 	} {
 		if got := WebGuard([]byte(tc.first)); got != tc.want {
@@ -228,7 +242,8 @@ func TestErrors(t *testing.T) {
 		}
 		seen[k.label] = true
 		e := &Error{Op: "open", Name: "/dev/x", Kind: k.err, Cause: fs.ErrInvalid, Hint: "do this"}
-		if !errors.Is(e, k.err) || !errors.Is(e, fs.ErrInvalid) || kindOf(e) != k.label || hintOf(e) != "do this" {
+		if !errors.Is(e, k.err) || !errors.Is(e, fs.ErrInvalid) || kindOf(e) != k.label ||
+			hintOf(e) != "do this" {
 			t.Errorf("%v is %s", e, kindOf(e))
 		}
 		if want := "open /dev/x: " + k.err.Error() + " (invalid argument)"; e.Error() != want {
@@ -242,7 +257,8 @@ func TestErrors(t *testing.T) {
 	if !errors.Is(h, ErrHostile) || !strings.Contains(h.Error(), "noise") {
 		t.Errorf("%v", h)
 	}
-	if e := asError("read", "x", fs.ErrInvalid); !errors.Is(e, ErrIO) || !errors.Is(e, fs.ErrInvalid) {
+	if e := asError("read", "x", fs.ErrInvalid); !errors.Is(e, ErrIO) ||
+		!errors.Is(e, fs.ErrInvalid) {
 		t.Errorf("%v", e)
 	}
 }
@@ -264,13 +280,15 @@ func adapters(t *testing.T) host {
 	h := host{dev: filepath.Join(root, "dev"), sys: filepath.Join(root, "sys"), proc: "/proc"}
 	write := func(path, content string) {
 		path = filepath.Join(h.sys, path)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content+"\n"), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755),
+			os.WriteFile(path, []byte(content+"\n"), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	tty := func(name, device string) {
 		dir := filepath.Join(h.sys, "class/tty", name)
-		if err := errors.Join(os.MkdirAll(dir, 0o755), os.MkdirAll(filepath.Join(h.sys, device), 0o755),
+		if err := errors.Join(os.MkdirAll(dir, 0o755),
+			os.MkdirAll(filepath.Join(h.sys, device), 0o755),
 			os.Symlink(filepath.Join(h.sys, device), filepath.Join(dir, "device"))); err != nil {
 			t.Fatal(err)
 		}
@@ -295,7 +313,8 @@ func adapters(t *testing.T) host {
 	tty("ttyS1", "devices/platform/serial8250/tty/ttyS1")
 	write("class/tty/ttyS1/type", "0") // no hardware
 	byID := filepath.Join(h.dev, "serial/by-id")
-	if err := errors.Join(os.MkdirAll(byID, 0o755), os.WriteFile(filepath.Join(h.dev, "ttyUSB0"), nil, 0o600),
+	if err := errors.Join(os.MkdirAll(byID, 0o755),
+		os.WriteFile(filepath.Join(h.dev, "ttyUSB0"), nil, 0o600),
 		os.Symlink("../../ttyUSB0", filepath.Join(byID, "usb-Prolific"))); err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +324,8 @@ func adapters(t *testing.T) host {
 func TestFindUSB(t *testing.T) {
 	h := adapters(t)
 	for device, want := range map[string]string{
-		"usb:067b:2303": "ttyUSB0", "usb:067B:2303": "ttyUSB0", "usb:0403:6001:A1": "ttyUSB1", "usb:0403:6001:a1": "ttyUSB2", "usb:2341:0043": "ttyACM0",
+		"usb:067b:2303": "ttyUSB0", "usb:067B:2303": "ttyUSB0", "usb:0403:6001:A1": "ttyUSB1",
+		"usb:0403:6001:a1": "ttyUSB2", "usb:2341:0043": "ttyACM0",
 	} {
 		target, err := Parse(device)
 		if err != nil {
@@ -319,13 +339,15 @@ func TestFindUSB(t *testing.T) {
 		err  error
 		hint string
 	}{
-		"usb:0403:6001": {ErrAmbiguous, "ttyUSB1, "}, "usb:0403:6001:A2": {ErrMissing, "usb-Prolific"}, "usb:ffff:ffff": {ErrMissing, "ttyACM0"},
+		"usb:0403:6001":    {ErrAmbiguous, "ttyUSB1, "},
+		"usb:0403:6001:A2": {ErrMissing, "usb-Prolific"}, "usb:ffff:ffff": {ErrMissing, "ttyACM0"},
 	} {
 		target, err := Parse(device)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.find(target); !errors.Is(err, want.err) || !strings.Contains(hintOf(err), want.hint) {
+		if _, err := h.find(target); !errors.Is(err, want.err) ||
+			!strings.Contains(hintOf(err), want.hint) {
 			t.Errorf("%s: %v, hint %q", device, err, hintOf(err))
 		}
 	}
@@ -337,13 +359,16 @@ func TestPresent(t *testing.T) {
 	for _, name := range strings.Split(strings.TrimPrefix(h.present(), "present are: "), ", ") {
 		got = append(got, filepath.Base(name))
 	}
-	if want := []string{"usb-Prolific", "ttyACM0", "ttyS0", "ttyUSB1", "ttyUSB2"}; !sameSet(got, want) {
+	if want := []string{"usb-Prolific", "ttyACM0", "ttyS0", "ttyUSB1", "ttyUSB2"}; !sameSet(got,
+		want) {
 		t.Errorf("present are %v, want %v", got, want)
 	}
-	if got := (host{dev: t.TempDir(), sys: t.TempDir()}).present(); !strings.Contains(got, "no serial device") {
+	if got := (host{dev: t.TempDir(), sys: t.TempDir()}).present(); !strings.Contains(got,
+		"no serial device") {
 		t.Error(got)
 	}
-	if got := listed([]string{"h", "g", "f", "e", "d", "c", "b", "a"}); got != "a, b, c, d, e, f, and 2 more" {
+	if got := listed([]string{"h", "g", "f", "e", "d", "c", "b",
+		"a"}); got != "a, b, c, d, e, f, and 2 more" {
 		t.Error(got)
 	}
 }
@@ -359,7 +384,8 @@ func sameSet(a, b []string) bool {
 	return reflect.DeepEqual(count(a), count(b))
 }
 
-// The lock file: a directory that cannot be written gives way to the next; a symbolic link is not followed.
+// The lock file: a directory that cannot be written gives way to the next; a symbolic link is not
+// followed.
 func TestLockFile(t *testing.T) {
 	dir := t.TempDir()
 	h := host{proc: "/proc", lockDirs: []string{filepath.Join(dir, "missing"), dir}}
@@ -367,7 +393,8 @@ func TestLockFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.lock("/dev/ttyUSB0"); !errors.Is(err, ErrBusy) || !strings.Contains(hintOf(err), "this program itself") {
+	if _, err := h.lock("/dev/ttyUSB0"); !errors.Is(err, ErrBusy) ||
+		!strings.Contains(hintOf(err), "this program itself") {
 		t.Errorf("%v, hint %q", err, hintOf(err))
 	}
 	unlock()
@@ -376,7 +403,8 @@ func TestLockFile(t *testing.T) {
 	}
 	unlock()
 	precious := filepath.Join(dir, "precious")
-	if err := errors.Join(os.WriteFile(precious, []byte("x"), 0o600), os.Symlink(precious, filepath.Join(dir, "kiosk-agent-dev-ttyUSB1.lock"))); err != nil {
+	if err := errors.Join(os.WriteFile(precious, []byte("x"), 0o600),
+		os.Symlink(precious, filepath.Join(dir, "kiosk-agent-dev-ttyUSB1.lock"))); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.lock("/dev/ttyUSB1"); err == nil {

@@ -15,8 +15,9 @@ import (
 	"syscall"
 )
 
-// lock makes this process the only one of our kind on the device: exclusive opening (TIOCEXCL) does not bind root. The file holds the
-// owner's process id for the other's error; it is never removed, because a lock on a removed file keeps nobody out.
+// lock makes this process the only one of our kind on the device: exclusive opening (TIOCEXCL) does
+// not bind root. The file holds the owner's process id for the other's error; it is never removed,
+// because a lock on a removed file keeps nobody out.
 func (h host) lock(name string) (unlock func(), err error) {
 	base := lockBase(name)
 	var f *os.File
@@ -26,15 +27,18 @@ func (h host) lock(name string) (unlock func(), err error) {
 		}
 	}
 	if err != nil {
-		return nil, &Error{Op: "lock", Name: name, Kind: ErrIO, Cause: err, Hint: "the directory for lock files must be writable"}
+		return nil, &Error{Op: "lock", Name: name, Kind: ErrIO, Cause: err,
+			Hint: "the directory for lock files must be writable"}
 	}
 	if err := flock(f); err != nil {
 		defer f.Close()
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, &Error{Op: "lock", Name: name, Kind: ErrIO, Cause: err}
 		}
-		return nil, &Error{Op: "lock", Name: name, Kind: ErrBusy, Hint: "it is used by " + h.process(lockOwner(f)) +
-			", which holds " + f.Name() + ": two programs on one line would take each other's bytes"}
+		return nil, &Error{Op: "lock", Name: name, Kind: ErrBusy,
+			Hint: "it is used by " + h.process(lockOwner(f)) +
+				", which holds " + f.Name() +
+				": two programs on one line would take each other's bytes"}
 	}
 	// Whose lock it is is a hint only: a file that cannot be written keeps others out as well.
 	_ = f.Truncate(0)
@@ -50,8 +54,9 @@ func lockBase(name string) string {
 	return "kiosk-agent" + strings.ReplaceAll(name, string(filepath.Separator), "-") + ".lock"
 }
 
-// openLock opens the file, or makes it so that any user of the device can lock it. It is opened without O_CREATE first: in a directory
-// that all may write, the kernel refuses O_CREATE of somebody else's file even to root. A symbolic link is not followed.
+// openLock opens the file, or makes it so that any user of the device can lock it. It is opened
+// without O_CREATE first: in a directory that all may write, the kernel refuses O_CREATE of
+// somebody else's file even to root. A symbolic link is not followed.
 func openLock(path string) (*os.File, error) {
 	for range 3 { // somebody else may make it between the two
 		f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
@@ -78,7 +83,10 @@ func flock(f *os.File) error {
 		return err
 	}
 	var lockErr error
-	if err := raw.Control(func(fd uintptr) { lockErr = syscall.Flock(int(fd), syscall.LOCK_EX|syscall.LOCK_NB) }); err != nil {
+	if err := raw.Control(func(fd uintptr) {
+		lockErr = syscall.Flock(int(fd),
+			syscall.LOCK_EX|syscall.LOCK_NB)
+	}); err != nil {
 		return err
 	}
 	return lockErr

@@ -17,11 +17,15 @@ type Metrics struct {
 func NewMetrics(reg prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{
 		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "kiosk_line_open", Help: "1 while a till's line is open (on TCP: connected), by till."}, []string{"till"}),
+			Name: "kiosk_line_open",
+			Help: "1 while a till's line is open (on TCP: connected), by till."}, []string{"till"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kiosk_line_failures_total", Help: "Failures to open or keep a till's line, by till and kind."}, []string{"till", "kind"}),
+			Name: "kiosk_line_failures_total",
+			Help: "Failures to open or keep a till's line, by till and kind."},
+			[]string{"till", "kind"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kiosk_line_refused_total", Help: "TCP connections that were no till's and were closed, by till and reason."},
+			Name: "kiosk_line_refused_total",
+			Help: "TCP connections that were no till's and were closed, by till and reason."},
 			[]string{"till", "reason"}),
 	}
 	if reg == nil {

@@ -67,7 +67,8 @@ func (h host) findUSB(t Target) (string, error) {
 	}
 	var found []string
 	for _, p := range ports {
-		if p.IsUSB && strings.EqualFold(p.VID, t.Vendor) && strings.EqualFold(p.PID, t.Product) && (t.Serial == "" || p.SerialNumber == t.Serial) {
+		if p.IsUSB && strings.EqualFold(p.VID, t.Vendor) && strings.EqualFold(p.PID, t.Product) &&
+			(t.Serial == "" || p.SerialNumber == t.Serial) {
 			found = append(found, p.Name)
 		}
 	}
@@ -77,6 +78,7 @@ func (h host) findUSB(t Target) (string, error) {
 	case 0:
 		return "", &Error{Op: "open", Name: ids, Kind: ErrMissing, Hint: h.present()}
 	default:
-		return "", &Error{Op: "open", Name: ids, Kind: ErrAmbiguous, Hint: fmt.Sprintf("%s: add the serial number", strings.Join(found, ", "))}
+		return "", &Error{Op: "open", Name: ids, Kind: ErrAmbiguous,
+			Hint: fmt.Sprintf("%s: add the serial number", strings.Join(found, ", "))}
 	}
 }

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// portPoll is how often a Read of the library is asked whether it is still wanted: Close does not reliably free it.
+	// portPoll is how often a Read of the library is asked whether it is still wanted: Close does
+	// not reliably free it.
 	portPoll = 200 * time.Millisecond
 	// portClose bounds the wait for those who are still in the port.
 	portClose = time.Second
@@ -17,22 +18,25 @@ const (
 
 // parities is never written after its creation.
 var parities = map[Parity]port.Parity{
-	ParityNone: port.NoParity, ParityOdd: port.OddParity, ParityEven: port.EvenParity, ParityMark: port.MarkParity, ParitySpace: port.SpaceParity,
+	ParityNone: port.NoParity, ParityOdd: port.OddParity, ParityEven: port.EvenParity,
+	ParityMark: port.MarkParity, ParitySpace: port.SpaceParity,
 }
 
 // mode is c as the library takes it.
 func (c Config) mode() *port.Mode {
-	m := &port.Mode{BaudRate: c.Baud, DataBits: c.DataBits, Parity: parities[c.Parity], StopBits: port.OneStopBit}
+	m := &port.Mode{BaudRate: c.Baud, DataBits: c.DataBits, Parity: parities[c.Parity],
+		StopBits: port.OneStopBit}
 	if c.StopBits == 2 {
 		m.StopBits = port.TwoStopBits
 	}
 	return m
 }
 
-// portLine makes the library's port safe to use. Each call into the port is counted, and the port is closed when the last has left,
-// so none can reach a descriptor or handle that has become somebody else's. A Write runs in its own goroutine, so that its caller has
-// a deadline; the library's Write has none. One that is stuck in the driver holds goroutine and port until the driver lets go; there is
-// at most one, because the device cannot be opened again before.
+// portLine makes the library's port safe to use. Each call into the port is counted, and the port
+// is closed when the last has left, so none can reach a descriptor or handle that has become
+// somebody else's. A Write runs in its own goroutine, so that its caller has a deadline; the
+// library's Write has none. One that is stuck in the driver holds goroutine and port until the
+// driver lets go; there is at most one, because the device cannot be opened again before.
 type portLine struct {
 	p    port.Port
 	name string
@@ -132,8 +136,9 @@ func (l *portLine) isClosed() bool {
 	return l.closed
 }
 
-// Close lets nobody in any more, frees a Write that the driver holds (on Windows; elsewhere it can only throw away what waits), and
-// closes the port when it is empty: now, or, if a user stays for longer than portClose, when that one leaves.
+// Close lets nobody in any more, frees a Write that the driver holds (on Windows; elsewhere it can
+// only throw away what waits), and closes the port when it is empty: now, or, if a user stays for
+// longer than portClose, when that one leaves.
 func (l *portLine) Close() error {
 	l.mu.Lock()
 	if l.closed {

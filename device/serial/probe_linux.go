@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// usable looks at the device's permissions, at its lock file, without making one, and at who has it open.
+// usable looks at the device's permissions, at its lock file, without making one, and at who has it
+// open.
 func (h host) usable(name string) error {
 	info, err := os.Stat(name)
 	if err == nil {
@@ -31,11 +32,13 @@ func (h host) usable(name string) error {
 		owner := lockOwner(f)
 		_ = f.Close() // gives the lock back
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return &Error{Op: "lock", Name: name, Kind: ErrBusy, Hint: "it is used by " + h.process(owner)}
+			return &Error{Op: "lock", Name: name, Kind: ErrBusy,
+				Hint: "it is used by " + h.process(owner)}
 		}
 	}
 	if who := h.holders(name, 0); who != "" {
-		return &Error{Op: "open", Name: name, Kind: ErrBusy, Hint: "it is open in " + who + ": end that, or keep it off this device"}
+		return &Error{Op: "open", Name: name, Kind: ErrBusy,
+			Hint: "it is open in " + who + ": end that, or keep it off this device"}
 	}
 	return nil
 }

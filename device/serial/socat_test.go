@@ -18,7 +18,8 @@ import (
 // socat makes a pair of pseudo-terminals with names, as a null-modem cable between two adapters.
 func socat(t *testing.T, agent, till string) (kill func()) {
 	t.Helper()
-	cmd := exec.Command("socat", "-d", "-d", "PTY,raw,echo=0,link="+agent, "PTY,raw,echo=0,link="+till)
+	cmd := exec.Command("socat", "-d", "-d", "PTY,raw,echo=0,link="+agent,
+		"PTY,raw,echo=0,link="+till)
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -51,12 +52,14 @@ func socat(t *testing.T, agent, till string) (kill func()) {
 	return kill
 }
 
-// The cable between two real programs: bytes pass, the cable is cut, another is laid under the same names, bytes pass.
+// The cable between two real programs: bytes pass, the cable is cut, another is laid under the same
+// names, bytes pass.
 func TestSocatCable(t *testing.T) {
 	dir := t.TempDir()
 	agent, till := filepath.Join(dir, "agent"), filepath.Join(dir, "till")
 	kill := socat(t, agent, till)
-	held, err := os.OpenFile(agent, os.O_RDWR|syscall.O_NOCTTY, 0) // so that its number is not given out again
+	// so that its number is not given out again
+	held, err := os.OpenFile(agent, os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// descriptor is the number under which this process has the agent's end open, besides the test's own.
+// descriptor is the number under which this process has the agent's end open, besides the test's
+// own.
 func descriptor(t *testing.T, c *cable) int {
 	t.Helper()
 	for _, fd := range descriptors(t, c.name) {
@@ -66,7 +67,8 @@ func journalAt(t *testing.T, fd int) (content func() string) {
 	}
 }
 
-// This is the library's fault that the package is built around. If this test fails, the library was mended: read doc.go again.
+// This is the library's fault that the package is built around. If this test fails, the library was
+// mended: read doc.go again.
 func TestLibraryWritesIntoForeignFiles(t *testing.T) {
 	c := newCable(t)
 	p, err := port.Open(c.name, &port.Mode{BaudRate: 9600})
@@ -83,7 +85,8 @@ func TestLibraryWritesIntoForeignFiles(t *testing.T) {
 	}
 }
 
-// The same happens to us: nothing gets through, on the Linux line and on the one around the library's port.
+// The same happens to us: nothing gets through, on the Linux line and on the one around the
+// library's port.
 func TestNoWriteAfterClose(t *testing.T) {
 	for name, open := range map[string]func(*cable) line{
 		"tty": func(c *cable) line {
@@ -103,7 +106,8 @@ func TestNoWriteAfterClose(t *testing.T) {
 				t.Fatal(err)
 			}
 			journal := journalAt(t, fd)
-			if err := raw.Write([]byte("approved"), time.Now().Add(patience)); !errors.Is(err, ErrClosed) {
+			if err := raw.Write([]byte("approved"), time.Now().Add(patience)); !errors.Is(err,
+				ErrClosed) {
 				t.Errorf("write: %v", err)
 			}
 			if n, err := raw.Read(make([]byte, 1)); n != 0 || !errors.Is(err, ErrClosed) {
@@ -143,14 +147,16 @@ func (s *sly) CloseWrite() error             { s.touch(); return nil }
 func (s *sly) Close() error                  { s.touch(); s.closed++; return nil }
 func (s *sly) Name() string                  { return "sly" }
 
-// Even a line that would not be safe by itself is not touched after Close, or after a Write that failed.
+// Even a line that would not be safe by itself is not touched after Close, or after a Write that
+// failed.
 func TestConnForgetsTheLine(t *testing.T) {
 	for _, broken := range []bool{false, true} {
 		l := &sly{}
 		c := newConn(l, Device, Config{}.withDefaults())
 		if broken {
 			l.writeErr = unix.EINVAL
-			if err := c.Write([]byte("x")); !errors.Is(err, ErrIO) || !errors.Is(err, unix.EINVAL) || !errors.Is(c.failure(), ErrIO) {
+			if err := c.Write([]byte("x")); !errors.Is(err, ErrIO) ||
+				!errors.Is(err, unix.EINVAL) || !errors.Is(c.failure(), ErrIO) {
 				t.Errorf("write: %v, failure %v", err, c.failure())
 			}
 		} else if err := c.Close(); err != nil {
@@ -168,7 +174,8 @@ func TestConnForgetsTheLine(t *testing.T) {
 	}
 }
 
-// Writers that race with Close, while files take the descriptors that become free, never reach one of the files.
+// Writers that race with Close, while files take the descriptors that become free, never reach one
+// of the files.
 func TestNoWriteRacesWithClose(t *testing.T) {
 	for round := range 50 {
 		c := newCable(t)
@@ -205,8 +212,9 @@ func TestNoWriteRacesWithClose(t *testing.T) {
 	}
 }
 
-// The line around the library's port: bytes, hang-up, a Write that nobody reads, and a Close under it. Its stuck writer holds the
-// port until the driver lets go, and only then is the descriptor given back.
+// The line around the library's port: bytes, hang-up, a Write that nobody reads, and a Close under
+// it. Its stuck writer holds the port until the driver lets go, and only then is the descriptor
+// given back.
 func TestPortLine(t *testing.T) {
 	c := newCable(t)
 	l := openPort(t, c)
@@ -219,7 +227,8 @@ func TestPortLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.hear("out")
-	if err := l.Write(make([]byte, 100_000), time.Now().Add(50*time.Millisecond)); !errors.Is(err, ErrBlocked) {
+	if err := l.Write(make([]byte, 100_000), time.Now().Add(50*time.Millisecond)); !errors.Is(err,
+		ErrBlocked) {
 		t.Fatalf("a write that nobody reads: %v", err)
 	}
 	if err := l.Close(); !errors.Is(err, ErrBlocked) {

@@ -60,29 +60,36 @@ func Parse(device string) (Target, error) {
 		return Target{}, errors.New("device is empty")
 	case scheme == "tcp-listen":
 		if _, err := netip.ParseAddrPort(rest); err != nil {
-			return Target{}, fmt.Errorf("device = %.80q: tcp-listen needs an IP address and a port, such as tcp-listen:127.0.0.1:8800", device)
+			return Target{}, fmt.Errorf("device = %.80q: tcp-listen needs an IP address and a "+
+				"port, such as tcp-listen:127.0.0.1:8800", device)
 		}
 		return Target{Kind: TCPListen, Address: rest}, nil
 	case scheme == "tcp-connect":
 		host, port, err := net.SplitHostPort(rest)
-		if n, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || n == 0 || host == "" {
-			return Target{}, fmt.Errorf("device = %.80q: tcp-connect needs a host and a port, such as tcp-connect:till.lan:8800", device)
+		if n, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || n == 0 ||
+			host == "" {
+			return Target{}, fmt.Errorf("device = %.80q: tcp-connect needs a host and a port, "+
+				"such as tcp-connect:till.lan:8800", device)
 		}
 		return Target{Kind: TCPConnect, Address: rest}, nil
 	case scheme == "usb":
 		ids := strings.SplitN(strings.ToLower(rest), ":", 3)
 		if len(ids) < 2 || !usbID.MatchString(ids[0]) || !usbID.MatchString(ids[1]) {
-			return Target{}, fmt.Errorf("device = %.80q: usb needs vendor and product id, such as usb:067b:2303 or usb:067b:2303:SERIAL", device)
+			return Target{}, fmt.Errorf("device = %.80q: usb needs vendor and product id, such "+
+				"as usb:067b:2303 or usb:067b:2303:SERIAL", device)
 		}
 		t := Target{Kind: USB, Vendor: ids[0], Product: ids[1]}
 		if len(ids) == 3 {
-			t.Serial = rest[len("067b:2303:"):] // as written: serial numbers have upper and lower case
+			// as written: serial numbers have upper and lower case
+			t.Serial = rest[len("067b:2303:"):]
 		}
 		return t, nil
-	case runtime.GOOS == "windows" && comName.MatchString(device), runtime.GOOS != "windows" && filepath.IsAbs(device):
+	case runtime.GOOS == "windows" && comName.MatchString(device), runtime.GOOS != "windows" &&
+		filepath.IsAbs(device):
 		return Target{Kind: Device, Path: device}, nil
 	default:
-		return Target{}, fmt.Errorf("device = %.80q is no device: give %s, usb:VENDOR:PRODUCT, tcp-listen:IP:PORT or tcp-connect:HOST:PORT",
+		return Target{}, fmt.Errorf("device = %.80q is no device: give %s, usb:VENDOR:PRODUCT, "+
+			"tcp-listen:IP:PORT or tcp-connect:HOST:PORT",
 			device, exampleDevice)
 	}
 }

@@ -13,16 +13,19 @@ import (
 )
 
 const (
-	// maxWaiting bounds the connections that have not sent anything yet; one more pushes the oldest out. A silent till is normal, and
-	// so are browsers that connect ahead of time: neither may keep the other away.
+	// maxWaiting bounds the connections that have not sent anything yet; one more pushes the oldest
+	// out. A silent till is normal, and so are browsers that connect ahead of time: neither may
+	// keep the other away.
 	maxWaiting = 8
 	// dialWithin bounds one attempt of tcp-connect.
 	dialWithin = 5 * time.Second
-	// deadAfter is when a peer that answers nothing is given up: three probes, 5 s apart, after 10 s of silence.
+	// deadAfter is when a peer that answers nothing is given up: three probes, 5 s apart, after 10
+	// s of silence.
 	deadAfter = 25 * time.Second
 )
 
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second,
+	Count: 3}
 
 // tcpLine is a line over TCP. first are bytes that the guards have read already.
 type tcpLine struct {
@@ -59,7 +62,8 @@ func ioError(err error) error {
 		return ErrClosed
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return ErrBlocked
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.EIO), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.EIO), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, syscall.EPIPE),
 		errors.Is(err, syscall.ENXIO), errors.Is(err, syscall.ETIMEDOUT):
 		return ErrHungUp
 	default:
@@ -80,7 +84,8 @@ func (l *Link) connect(ctx context.Context) (*conn, error) {
 	return newConn(&tcpLine{TCPConn: tcp}, TCPConnect, l.cfg), nil
 }
 
-// lobby is the connections of a listener: one live at most, and some that have not shown what they are.
+// lobby is the connections of a listener: one live at most, and some that have not shown what they
+// are.
 type lobby struct {
 	mu      sync.Mutex
 	live    bool
@@ -120,7 +125,8 @@ func (b *lobby) leave(c *net.TCPConn, claim bool) (claimed bool) {
 	return true
 }
 
-// release ends the live connection's turn, and says so before anybody else can have it: who was told that the line is free is let in.
+// release ends the live connection's turn, and says so before anybody else can have it: who was
+// told that the line is free is let in.
 func (b *lobby) release(say func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -144,7 +150,8 @@ func (l *Link) listen(ctx context.Context, serve Serve) (lasted time.Duration, e
 	ln, err := lc.Listen(ctx, "tcp", l.target.Address)
 	if err != nil {
 		return 0, &Error{Op: "listen", Name: l.target.Address, Kind: ErrAddress, Cause: err,
-			Hint: "another program may listen on this port (ss -ltnp shows it), or the address is not this machine's"}
+			Hint: "another program may listen on this port (ss -ltnp shows it), or the address " +
+				"is not this machine's"}
 	}
 	began, address := l.now(), ln.Addr().String()
 	var b lobby
@@ -217,11 +224,15 @@ func (l *Link) receive(ctx context.Context, c *net.TCPConn, b *lobby, address st
 	l.metrics.failures.WithLabelValues(l.cfg.Till, kindOf(err)).Inc()
 	l.log.Info("till disconnected", "peer", peer, "reason", err)
 	b.release(func() {
-		l.change(func(s *State) { s.Open, s.Name, s.LastError, s.Hint = false, address, err.Error(), hintOf(err) })
+		l.change(func(s *State) {
+			s.Open, s.Name, s.LastError, s.Hint = false, address, err.Error(),
+				hintOf(err)
+		})
 	})
 }
 
-// sniff reads until the guards know enough. Bytes come as the peer sends them, so a till's first byte is not held back.
+// sniff reads until the guards know enough. Bytes come as the peer sends them, so a till's first
+// byte is not held back.
 func (l *Link) sniff(c *net.TCPConn) (first []byte, v Verdict) {
 	first = make([]byte, 0, maxFirst)
 	for {

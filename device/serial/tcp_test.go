@@ -85,7 +85,8 @@ func TestListen(t *testing.T) {
 		till := dial(t, address)
 		till.say(words)
 		conn := want(t, "connection", r.conns)
-		if s := r.untilOpen(); s.Name != till.LocalAddr().String() || !s.Listening || s.Kind.String() != "tcp" {
+		if s := r.untilOpen(); s.Name != till.LocalAddr().String() || !s.Listening ||
+			s.Kind.String() != "tcp" {
 			t.Errorf("state %+v", s)
 		}
 		r.hear(words)
@@ -97,7 +98,8 @@ func TestListen(t *testing.T) {
 		if err := want(t, "end", r.ends); !errors.Is(err, ErrHungUp) {
 			t.Errorf("serve saw %v", err)
 		}
-		if s := r.until("waiting again", func(s State) bool { return !s.Open }); !s.Listening || s.Name != address {
+		if s := r.until("waiting again", func(s State) bool { return !s.Open }); !s.Listening ||
+			s.Name != address {
 			t.Errorf("state %+v", s)
 		}
 	}
@@ -127,7 +129,8 @@ func TestListenOneAtATime(t *testing.T) {
 	}
 }
 
-// Connections that say nothing keep nobody out: they wait, and when there are many, the oldest goes.
+// Connections that say nothing keep nobody out: they wait, and when there are many, the oldest
+// goes.
 func TestListenSilentConnections(t *testing.T) {
 	r, address := listening(t, Config{})
 	oldest := dial(t, address)
@@ -143,21 +146,24 @@ func TestListenSilentConnections(t *testing.T) {
 	}
 }
 
-// Scenario 35: a web page posts to the local port, by HTTP or by TLS. It is closed at its first bytes and counted, while the till's
-// line goes on.
+// Scenario 35: a web page posts to the local port, by HTTP or by TLS. It is closed at its first
+// bytes and counted, while the till's line goes on.
 func TestWebPageIsClosed(t *testing.T) {
 	r, address := listening(t, Config{})
 	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Post("http://"+address+"/", "text/plain", strings.NewReader("\x02\x00\x18sale\n{\"jsonrpc\":\"2.0\"}\n"))
+	resp, err := client.Post("http://"+address+"/", "text/plain",
+		strings.NewReader("\x02\x00\x18sale\n{\"jsonrpc\":\"2.0\"}\n"))
 	if err == nil {
 		resp.Body.Close()
 		t.Fatal("HTTP was answered")
 	}
-	// The refusal is counted before the connection is closed, and so before the client has its error.
+	// The refusal is counted before the connection is closed, and so before the client has its
+	// error.
 	if n := r.refusals("http"); n == 0 {
 		t.Error("HTTP was not counted")
 	}
-	if _, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", address, &tls.Config{InsecureSkipVerify: true}); err == nil {
+	if _, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", address,
+		&tls.Config{InsecureSkipVerify: true}); err == nil {
 		t.Fatal("TLS was answered")
 	}
 	if n := r.refusals("tls"); n != 1 {
@@ -202,9 +208,12 @@ func TestNoiseIsClosed(t *testing.T) {
 	r.hear("a\x02sale")
 	r.stop()
 
-	for reason, label := range map[string]string{"noise": "noise", "token": "token", "<script>": "other"} {
+	for reason, label := range map[string]string{"noise": "noise", "token": "token",
+		"<script>": "other"} {
 		r := newRig(t, Config{Device: anyPort})
-		r.start(func(context.Context, Conn) error { return fmt.Errorf("session: %w", &HostileError{Reason: reason}) })
+		r.start(func(context.Context, Conn) error {
+			return fmt.Errorf("session: %w", &HostileError{Reason: reason})
+		})
 		p := dial(t, r.untilListening())
 		p.say("?")
 		p.shut()
@@ -216,7 +225,8 @@ func TestNoiseIsClosed(t *testing.T) {
 }
 
 func TestAllowFrom(t *testing.T) {
-	r, address := listening(t, Config{AllowFrom: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}})
+	r, address := listening(t, Config{
+		AllowFrom: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}})
 	stranger := dial(t, address)
 	stranger.shut()
 	if n := r.refusals(refusedAddress); n != 1 {
@@ -239,16 +249,21 @@ func TestAllowed(t *testing.T) {
 		peer  string
 		allow bool
 	}{
-		{nil, "127.0.0.1:5", true}, {nil, "[::1]:5", true}, {nil, "[::ffff:127.0.0.1]:5", true}, {nil, "192.168.1.9:5", false},
-		{[]string{"192.168.1.0/24"}, "192.168.1.9:5", true}, {[]string{"192.168.1.0/24"}, "[::ffff:192.168.1.9]:5", true},
-		{[]string{"192.168.1.0/24"}, "192.168.2.9:5", false}, {[]string{"192.168.1.0/24"}, "127.0.0.1:5", false},
-		{[]string{"fe80::/10"}, "[fe80::1%eth0]:5", true}, {[]string{"0.0.0.0/0"}, "[2001:db8::1]:5", false},
+		{nil, "127.0.0.1:5", true}, {nil, "[::1]:5", true}, {nil, "[::ffff:127.0.0.1]:5", true},
+		{nil, "192.168.1.9:5", false},
+		{[]string{"192.168.1.0/24"}, "192.168.1.9:5", true},
+		{[]string{"192.168.1.0/24"}, "[::ffff:192.168.1.9]:5", true},
+		{[]string{"192.168.1.0/24"}, "192.168.2.9:5", false},
+		{[]string{"192.168.1.0/24"}, "127.0.0.1:5", false},
+		{[]string{"fe80::/10"}, "[fe80::1%eth0]:5", true},
+		{[]string{"0.0.0.0/0"}, "[2001:db8::1]:5", false},
 	} {
 		l := &Link{}
 		for _, p := range tc.from {
 			l.cfg.AllowFrom = append(l.cfg.AllowFrom, netip.MustParsePrefix(p))
 		}
-		if got := l.allowed(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(tc.peer))); got != tc.allow {
+		if got := l.allowed(net.TCPAddrFromAddrPort(
+			netip.MustParseAddrPort(tc.peer))); got != tc.allow {
 			t.Errorf("%v from %s: %t", tc.from, tc.peer, got)
 		}
 	}
@@ -266,7 +281,8 @@ func TestListenPortTaken(t *testing.T) {
 	}
 	ln.Close()
 	r.again <- struct{}{}
-	if s := r.until("listening", func(s State) bool { return s.Listening }); s.LastError != "" || s.Open {
+	if s := r.until("listening", func(s State) bool { return s.Listening }); s.LastError != "" ||
+		s.Open {
 		t.Errorf("state %+v", s)
 	}
 }
@@ -340,8 +356,10 @@ func TestTCPKeepAlive(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = raw.Control(func(fd uintptr) {
-		for option, want := range map[int]int{syscall.TCP_KEEPIDLE: 10, syscall.TCP_KEEPINTVL: 5, syscall.TCP_KEEPCNT: 3, tcpUserTimeout: 25_000} {
-			if got, err := syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, option); err != nil || got != want {
+		for option, want := range map[int]int{syscall.TCP_KEEPIDLE: 10, syscall.TCP_KEEPINTVL: 5,
+			syscall.TCP_KEEPCNT: 3, tcpUserTimeout: 25_000} {
+			if got, err := syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP,
+				option); err != nil || got != want {
 				t.Errorf("option %d is %d, want %d (%v)", option, got, want, err)
 			}
 		}

@@ -19,8 +19,8 @@ const (
 	drainPoll = 20 * time.Millisecond
 )
 
-// ttyLine is a terminal device behind an os.File: non-blocking, with deadlines, and counted, so that Close gives the descriptor back
-// only when nobody is in it.
+// ttyLine is a terminal device behind an os.File: non-blocking, with deadlines, and counted, so
+// that Close gives the descriptor back only when nobody is in it.
 type ttyLine struct {
 	f    *os.File
 	raw  syscall.RawConn
@@ -30,8 +30,8 @@ type ttyLine struct {
 	once sync.Once
 }
 
-// open opens the device for this process alone and sets its mode. What it held from before is thrown away: a request that was
-// sent before anybody listened must not start a sale later.
+// open opens the device for this process alone and sets its mode. What it held from before is
+// thrown away: a request that was sent before anybody listened must not start a sale later.
 func (h host) open(name string, cfg Config) (_ line, warning string, err error) {
 	info, err := os.Stat(name)
 	if err == nil && info.Mode()&os.ModeCharDevice == 0 {
@@ -47,8 +47,10 @@ func (h host) open(name string, cfg Config) (_ line, warning string, err error) 
 			_ = f.Close()
 		}
 	}()
-	if err = f.SetDeadline(time.Time{}); err != nil { // without deadlines nothing here would ever end
-		return nil, "", &Error{Op: "open", Name: name, Kind: ErrNotSerial, Cause: err, Hint: h.present()}
+	if err = f.SetDeadline(time.Time{}); err != nil {
+		// without deadlines nothing here would ever end
+		return nil, "", &Error{Op: "open", Name: name, Kind: ErrNotSerial, Cause: err,
+			Hint: h.present()}
 	}
 	if t.raw, err = f.SyscallConn(); err != nil {
 		return nil, "", asError("open", name, err)
@@ -65,8 +67,8 @@ func (h host) open(name string, cfg Config) (_ line, warning string, err error) 
 	return t, warning, nil
 }
 
-// claim makes sure that the device is a terminal, and takes the lock on the device itself that tio, picocom and others respect. It
-// binds root too, unlike TIOCEXCL.
+// claim makes sure that the device is a terminal, and takes the lock on the device itself that tio,
+// picocom and others respect. It binds root too, unlike TIOCEXCL.
 func (t *ttyLine) claim(h host, name string) error {
 	if err := t.ioctl(func(fd int) error {
 		_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
@@ -77,7 +79,10 @@ func (t *ttyLine) claim(h host, name string) error {
 		}
 		return h.explain("open", name, err) // a serial port without hardware says EIO
 	}
-	if err := t.ioctl(func(fd int) error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) }); err != nil {
+	if err := t.ioctl(func(fd int) error {
+		return unix.Flock(fd,
+			unix.LOCK_EX|unix.LOCK_NB)
+	}); err != nil {
 		return h.explain("lock", name, unix.EBUSY)
 	}
 	return t.ioctl(func(fd int) error {
@@ -91,39 +96,45 @@ func (t *ttyLine) claim(h host, name string) error {
 	})
 }
 
-// setMode lets the library set the mode, which belongs to the device and not to a descriptor, and closes the library's port again.
-// What it cannot do, hardware flow control, comes after.
+// setMode lets the library set the mode, which belongs to the device and not to a descriptor, and
+// closes the library's port again. What it cannot do, hardware flow control, comes after.
 func (t *ttyLine) setMode(h host, name string) error {
-	syscall.ForkLock.RLock() // the library's descriptors are not close-on-exec: no child may be born with them
+	// the library's descriptors are not close-on-exec: no child may be born with them
+	syscall.ForkLock.RLock()
 	p, err := port.Open(name, t.cfg.mode())
 	if err == nil {
 		err = p.Close()
 	}
 	syscall.ForkLock.RUnlock()
 	if err != nil {
-		if code, ok := portErrorCode(err); ok && (code == port.PortBusy || code == port.PermissionDenied) {
+		if code, ok := portErrorCode(err); ok &&
+			(code == port.PortBusy || code == port.PermissionDenied) {
 			return h.explain("open", name, err)
 		}
-		return &Error{Op: "mode", Name: name, Kind: ErrMode, Cause: err, Hint: t.cfg.describe() + " was asked for"}
+		return &Error{Op: "mode", Name: name, Kind: ErrMode, Cause: err,
+			Hint: t.cfg.describe() + " was asked for"}
 	}
 	if err := t.ioctl(t.finishMode); err != nil {
-		return &Error{Op: "mode", Name: name, Kind: ErrMode, Cause: err, Hint: t.cfg.describe() + " was asked for"}
+		return &Error{Op: "mode", Name: name, Kind: ErrMode, Cause: err,
+			Hint: t.cfg.describe() + " was asked for"}
 	}
 	return nil
 }
 
 func (c Config) describe() string {
-	return fmt.Sprintf("%d baud, %d data bits, parity %s, %d stop bits, flow %s", c.Baud, c.DataBits, c.Parity, c.StopBits, c.Flow)
+	return fmt.Sprintf("%d baud, %d data bits, parity %s, %d stop bits, flow %s", c.Baud,
+		c.DataBits, c.Parity, c.StopBits, c.Flow)
 }
 
-// finishMode sets flow control and exclusive use, throws old bytes away, and checks that the mode reached this very device: had it been
-// replaced between the two opens, it would still echo.
+// finishMode sets flow control and exclusive use, throws old bytes away, and checks that the mode
+// reached this very device: had it been replaced between the two opens, it would still echo.
 func (t *ttyLine) finishMode(fd int) error {
 	s, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
 		return err
 	}
-	if s.Lflag&(unix.ICANON|unix.ECHO|unix.ISIG) != 0 || s.Iflag&(unix.IXON|unix.ICRNL) != 0 || s.Oflag&unix.OPOST != 0 || s.Cc[unix.VMIN] != 1 {
+	if s.Lflag&(unix.ICANON|unix.ECHO|unix.ISIG) != 0 || s.Iflag&(unix.IXON|unix.ICRNL) != 0 ||
+		s.Oflag&unix.OPOST != 0 || s.Cc[unix.VMIN] != 1 {
 		return errors.New("it changes bytes that pass through it, or was replaced a moment ago")
 	}
 	if t.cfg.Flow == FlowRTSCTS {
@@ -179,8 +190,9 @@ func (t *ttyLine) Write(p []byte, until time.Time) error {
 	return t.drain(began.Add(t.cfg.wireTime(len(p))), until)
 }
 
-// drain waits until the driver has nothing left to send, and no less than the bytes need on the wire: drivers of USB adapters do not know
-// what is left in the adapter. TCSBRK is not used for it: it has no deadline, and nothing wakes it.
+// drain waits until the driver has nothing left to send, and no less than the bytes need on the
+// wire: drivers of USB adapters do not know what is left in the adapter. TCSBRK is not used for it:
+// it has no deadline, and nothing wakes it.
 func (t *ttyLine) drain(notBefore, until time.Time) error {
 	if t.pty {
 		notBefore = time.Time{}
@@ -211,7 +223,8 @@ func (t *ttyLine) drain(notBefore, until time.Time) error {
 	}
 }
 
-// Close throws away what was not sent, since the driver would wait for it, up to 30 s; what a Write returned for has gone.
+// Close throws away what was not sent, since the driver would wait for it, up to 30 s; what a Write
+// returned for has gone.
 func (t *ttyLine) Close() (err error) {
 	t.once.Do(func() {
 		close(t.quit)

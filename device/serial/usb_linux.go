@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// usbDepth is how far above a tty the USB device's own directory is, at most: driver, interface, device.
+// usbDepth is how far above a tty the USB device's own directory is, at most: driver, interface,
+// device.
 const usbDepth = 4
 
 // findUSB finds the tty of the adapter with these ids. It reads sysfs and opens nothing.
@@ -31,7 +32,8 @@ func (h host) findUSB(t Target) (string, error) {
 		return "", &Error{Op: "open", Name: ids, Kind: ErrMissing, Hint: h.present()}
 	default:
 		return "", &Error{Op: "open", Name: ids, Kind: ErrAmbiguous,
-			Hint: fmt.Sprintf("%s: add the serial number, or give a name of /dev/serial/by-id", listed(found))}
+			Hint: fmt.Sprintf("%s: add the serial number, or give a name of /dev/serial/by-id",
+				listed(found))}
 	}
 }
 
@@ -39,7 +41,8 @@ func (h host) findUSB(t Target) (string, error) {
 func isUSB(dir string, t Target) bool {
 	for range usbDepth {
 		if vendor := attribute(dir, "idVendor"); vendor != "" {
-			return vendor == t.Vendor && attribute(dir, "idProduct") == t.Product && (t.Serial == "" || attribute(dir, "serial") == t.Serial)
+			return vendor == t.Vendor && attribute(dir, "idProduct") == t.Product &&
+				(t.Serial == "" || attribute(dir, "serial") == t.Serial)
 		}
 		dir = filepath.Dir(dir)
 	}

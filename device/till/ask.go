@@ -7,8 +7,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// cancelAsked cancels the sale that runs. One that is over is cancelled or not; a till that has not heard of an approval is not told
-// that it was cancelled.
+// cancelAsked cancels the sale that runs. One that is over is cancelled or not; a till that has not
+// heard of an approval is not told that it was cancelled.
 func (m *Machine) cancelAsked(r *ecr.Request) {
 	req, s := header(r), m.current()
 	m.cancel = nil
@@ -25,7 +25,8 @@ func (m *Machine) cancelAsked(r *ecr.Request) {
 		s.conn = m.link.conn
 		m.reply(req, ecr.KindCancel, strictly(s), r.Echo())
 	case s.acked || notPaid(s.p) || s.p.Boot != m.now.Boot || m.now.Up > s.dueBy:
-		m.reply(req, ecr.KindCancel, ecr.CancelDone, r.Echo()) // idle, as far as this till is concerned
+		// idle, as far as this till is concerned
+		m.reply(req, ecr.KindCancel, ecr.CancelDone, r.Echo())
 	default:
 		m.reply(req, ecr.KindCancel, ecr.CancelRefused, r.Echo())
 	}
@@ -108,7 +109,8 @@ func (m *Machine) statusRead(in StatusRead) {
 	case in.Status.Active != nil:
 		outcome = ecr.Busy
 	case !in.Status.Ready:
-		outcome = ecr.RefusalOf(&payment.Error{Code: payment.CodeNotReady, Op: "status", Reasons: in.Status.Reasons})
+		outcome = ecr.RefusalOf(&payment.Error{Code: payment.CodeNotReady, Op: "status",
+			Reasons: in.Status.Reasons})
 	}
 	m.reply(q.header, ecr.KindStatus, outcome, q.echo)
 }
@@ -121,7 +123,8 @@ func (m *Machine) offered(in Offered) {
 	}
 	code, _ := refusedBy(in.Err)
 	switch {
-	case a.tries == 0 && (in.Err == nil && a.status != a.s.p.Status || code == payment.CodeInvalid && a.rev != a.s.p.Revision):
+	case a.tries == 0 && (in.Err == nil && a.status != a.s.p.Status ||
+		code == payment.CodeInvalid && a.rev != a.s.p.Revision):
 		a.frame = nil // the truth has changed before the first byte: tell that
 		m.transmit()
 	case in.Err == nil:
@@ -131,10 +134,12 @@ func (m *Machine) offered(in Offered) {
 		m.over(false) // the agent is stopping: the next process tells
 		m.link.quietUntil, m.link.quietFor = m.now.Up+retryAfter, nil
 	case a.tries > 0:
-		m.warn("an outcome is not repeated: the journal takes no entry", "payment", a.s.p.ID, "error", in.Err)
+		m.warn("an outcome is not repeated: the journal takes no entry", "payment", a.s.p.ID,
+			"error", in.Err)
 		m.over(false)
 	default:
-		m.warn("TO is told instead of the outcome: the journal takes no entry", "payment", a.s.p.ID, "error", in.Err)
+		m.warn("TO is told instead of the outcome: the journal takes no entry", "payment", a.s.p.ID,
+			"error", in.Err)
 		m.count(EventUncommitted)
 		a.tell = false
 		a.frame = m.dialect.Respond(a.header(), ecr.JournalAfter, m.plain(a.s.p.Money, a.s.echo))
@@ -145,7 +150,8 @@ func (m *Machine) offered(in Offered) {
 // plain is what a response says that tells no outcome.
 func (m *Machine) plain(money payment.Money, echo []ecr.Field) ecr.ResponseData {
 	return ecr.ResponseData{
-		At: m.now.Wall, TerminalID: m.cfg.TerminalID, Money: money, Merchant: m.cfg.Merchant, MerchantID: m.cfg.MerchantID, Echo: echo,
+		At: m.now.Wall, TerminalID: m.cfg.TerminalID, Money: money, Merchant: m.cfg.Merchant,
+		MerchantID: m.cfg.MerchantID, Echo: echo,
 	}
 }
 
@@ -160,7 +166,8 @@ func (m *Machine) acknowledged(in Acknowledged) {
 		return
 	}
 	m.debtTo = 0
-	if e, ok := errors.AsType[*payment.Error](in.Err); ok && e.Code == payment.CodeJournalUnavailable {
+	if e, ok := errors.AsType[*payment.Error](in.Err); ok &&
+		e.Code == payment.CodeJournalUnavailable {
 		m.debtAt = m.now.Up + retryAfter
 		return
 	}

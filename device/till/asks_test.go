@@ -22,7 +22,8 @@ func TestCancelDuringASale(t *testing.T) {
 		{"paid meanwhile", payment.StatusApproved, false, ecn + " Q1 00|000000000009 A5 E6"},
 		{"declined", payment.StatusDeclined, false, ecn + " Q1 51|000000000009 A5 E6"},
 		{"unknown", payment.StatusUnknown, false, ecn + " Q1 TO|000000000009 A5 E6"},
-		{"cancelled, unconfirmed", payment.StatusCancelled, true, ecn + " Q1 TO|000000000009 A5 E6"},
+		{"cancelled, unconfirmed", payment.StatusCancelled, true,
+			ecn + " Q1 TO|000000000009 A5 E6"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t, "paycube")
@@ -240,7 +241,8 @@ func TestCorrections(t *testing.T) {
 		r := newRig(t, "paycube")
 		p := r.start(ecn, 1023)
 		r.desk.finish(p.ID, payment.StatusExpired)
-		r.desk.finish(p.ID, payment.StatusApproved) // the engine is ahead of what the machine has read
+		// the engine is ahead of what the machine has read
+		r.desk.finish(p.ID, payment.StatusApproved)
 		r.run()
 		r.wantAnswers(ecn + " Q1 00")
 	})
@@ -342,7 +344,8 @@ func TestReferences(t *testing.T) {
 		if want := fmt.Sprintf("%s/%026d", ecn, i+1); p.Reference != want || len(p.Reference) > 40 {
 			t.Errorf("reference %q, want %q", p.Reference, want)
 		}
-		if p.Line.ECN != ecn || p.Line.Function != "Q1" || len(p.Line.Digest) != 64 || p.Line.ECNIsNew {
+		if p.Line.ECN != ecn || p.Line.Function != "Q1" || len(p.Line.Digest) != 64 ||
+			p.Line.ECNIsNew {
 			t.Errorf("%+v", p.Line)
 		}
 		r.finish(p, payment.StatusDeclined)
@@ -352,7 +355,8 @@ func TestReferences(t *testing.T) {
 		t.Errorf("%+v", p.Line)
 	}
 	long := strings.Repeat("E", 20) + strings.Repeat("9", 12)
-	if got := r.m.reference(long, r.now); len(got) != 40 || !strings.HasPrefix(got, "E") && !strings.HasPrefix(got, "9") {
+	if got := r.m.reference(long, r.now); len(got) != 40 || !strings.HasPrefix(got, "E") &&
+		!strings.HasPrefix(got, "9") {
 		t.Errorf("%q", got)
 	}
 }
@@ -362,7 +366,8 @@ func TestAckAndResponseInOneRead(t *testing.T) {
 	p := r.start(ecn, 1023)
 	r.finish(p, payment.StatusApproved)
 	r.take()
-	r.send(append([]byte{ack}, saleOn("000000000002", 500)...)) // the till's ACK and its next request
+	// the till's ACK and its next request
+	r.send(append([]byte{ack}, saleOn("000000000002", 500)...))
 	r.want([]byte{ack})
 	if !r.desk.get(p.ID).Acknowledged || len(r.desk.order) != 2 {
 		t.Error("one of the two was lost")

@@ -13,7 +13,8 @@ import (
 // maxReference is the longest reference that the engine takes.
 const maxReference = 40
 
-// IDs makes identifiers: unique, growing, printable ASCII of at most 32 characters. It is a port so that a simulation repeats itself.
+// IDs makes identifiers: unique, growing, printable ASCII of at most 32 characters. It is a port so
+// that a simulation repeats itself.
 type IDs interface {
 	NewID(at time.Time) string
 }
@@ -22,17 +23,20 @@ type IDs interface {
 type Config struct {
 	// Till is the entry's name; sales, ECNs and the last result are per till.
 	Till string
-	// Network is true for tcp-listen and tcp-connect: three bytes of noise before the first STX end such a connection. On a serial
-	// line noise is only noise.
+	// Network is true for tcp-listen and tcp-connect: three bytes of noise before the first STX end
+	// such a connection. On a serial line noise is only noise.
 	Network bool
-	// Merchant (name and address) and MerchantID go into responses whose dialect has a field for them.
+	// Merchant (name and address) and MerchantID go into responses whose dialect has a field for
+	// them.
 	Merchant, MerchantID string
-	// TerminalID, Currency and Schemes are the terminal's. New takes what is empty from Terminal.Info; a Machine by itself needs
-	// Currency. Schemes are what the terminal offers; empty = all.
+	// TerminalID, Currency and Schemes are the terminal's. New takes what is empty from
+	// Terminal.Info; a Machine by itself needs Currency. Schemes are what the terminal offers;
+	// empty = all.
 	TerminalID string
 	Currency   payment.Currency
 	Schemes    []string
-	// Timers replace the dialect's when Timers.ACK is set: for tests that cannot wait (ecr.Timers.Scaled).
+	// Timers replace the dialect's when Timers.ACK is set: for tests that cannot wait
+	// (ecr.Timers.Scaled).
 	Timers ecr.Timers
 	// IDs makes the unique part of references. Default: ULIDs.
 	IDs IDs

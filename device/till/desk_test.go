@@ -10,8 +10,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// desk is the engine as a session on a line sees it: it keeps real facts and folds them, decides how a payment ends when the test says
-// so, and survives the machines (and boots) of a test. It is safe for concurrent use; replies come synchronously.
+// desk is the engine as a session on a line sees it: it keeps real facts and folds them, decides
+// how a payment ends when the test says so, and survives the machines (and boots) of a test. It is
+// safe for concurrent use; replies come synchronously.
 type desk struct {
 	mu       sync.Mutex
 	now      func() Now
@@ -28,14 +29,16 @@ type desk struct {
 var _ device.LinePayments = (*desk)(nil)
 
 func newDesk(now func() Now) *desk {
-	return &desk{now: now, facts: make(map[string][]payment.Fact), fail: make(map[string]error), query: true}
+	return &desk{now: now, facts: make(map[string][]payment.Fact), fail: make(map[string]error),
+		query: true}
 }
 
 func (d *desk) add(id string, data ...payment.Data) payment.Payment {
 	n := d.now()
 	for _, x := range data {
 		d.facts[id] = append(d.facts[id], payment.Fact{
-			Seq: int64(len(d.facts[id]) + 1), Payment: id, At: n.Wall, Boot: n.Boot, Up: n.Up, Data: x,
+			Seq: int64(len(d.facts[id]) + 1), Payment: id, At: n.Wall, Boot: n.Boot, Up: n.Up,
+			Data: x,
 		})
 	}
 	return d.get(id)
@@ -52,7 +55,8 @@ func (d *desk) called(method, what string) error {
 }
 
 func broken(method string) error {
-	return &payment.Error{Code: payment.CodeJournalUnavailable, Op: method, Message: "the disk is full", Retryable: true}
+	return &payment.Error{Code: payment.CodeJournalUnavailable, Op: method,
+		Message: "the disk is full", Retryable: true}
 }
 
 func (d *desk) Start(till string, r payment.Request, reply func(payment.Payment, error)) {
@@ -73,13 +77,16 @@ func (d *desk) start(till string, r payment.Request) (payment.Payment, error) {
 		p := d.get(id)
 		switch {
 		case p.Reference == r.Reference && p.Money != r.Money:
-			return payment.Payment{}, &payment.Error{Code: payment.CodeReferenceConflict, Op: "start", Payment: &p}
+			return payment.Payment{}, &payment.Error{Code: payment.CodeReferenceConflict,
+				Op: "start", Payment: &p}
 		case p.Reference == r.Reference && p.AckedRev == 0:
 			return p, nil
 		case p.Reference == r.Reference:
-			return payment.Payment{}, &payment.Error{Code: payment.CodeReferenceReused, Op: "start", Payment: &p}
+			return payment.Payment{}, &payment.Error{Code: payment.CodeReferenceReused, Op: "start",
+				Payment: &p}
 		case !p.Final:
-			return payment.Payment{}, &payment.Error{Code: payment.CodeBusy, Op: "start", Payment: &p}
+			return payment.Payment{}, &payment.Error{Code: payment.CodeBusy, Op: "start",
+				Payment: &p}
 		}
 	}
 	if r.Money.Amount <= 0 {
@@ -89,7 +96,8 @@ func (d *desk) start(till string, r payment.Request) (payment.Payment, error) {
 	d.order = append(d.order, id)
 	n := d.now()
 	return d.add(id, payment.Requested{
-		Till: till, Reference: r.Reference, MerchantRef: "TAG-" + id, Money: r.Money, Schemes: r.Schemes, Description: r.Description,
+		Till: till, Reference: r.Reference, MerchantRef: "TAG-" + id, Money: r.Money,
+		Schemes: r.Schemes, Description: r.Description,
 		DeadlineUp: payment.ToMillis(n.Up + 180*time.Second), Line: r.Line,
 		Policy: payment.Policy{Query: d.query, AnswerWithin: 25_000},
 	}, payment.Minted{Payload: "https://pay.example/" + id, ProviderRef: "LINK-" + id}), nil
@@ -143,7 +151,8 @@ func (d *desk) Offer(_, id string, revision int64, frame []byte, reply func(erro
 			}
 		}
 		if known {
-			d.add(id, payment.Offered{Revision: revision, Status: status, Frame: slices.Clone(frame)})
+			d.add(id, payment.Offered{Revision: revision, Status: status,
+				Frame: slices.Clone(frame)})
 		} else {
 			err = &payment.Error{Code: payment.CodeInvalid, Op: "offer"}
 		}
@@ -200,7 +209,8 @@ func (d *desk) finish(id string, how payment.Status) payment.Payment {
 	d.mu.Lock()
 	p := d.get(id)
 	paid := payment.Record{
-		MerchantRef: p.MerchantRef, TransactionRef: "TXN-" + id, Type: payment.TypePay, Status: payment.RecordSuccess, ResponseCode: "00",
+		MerchantRef: p.MerchantRef, TransactionRef: "TXN-" + id, Type: payment.TypePay,
+		Status: payment.RecordSuccess, ResponseCode: "00",
 		Amount: p.Money.Amount, Currency: string(p.Money.Currency), Scheme: "PAYNOW", PaidAt: wall,
 	}
 	var end payment.Data = payment.DeadlinePassed{}
@@ -218,7 +228,8 @@ func (d *desk) finish(id string, how payment.Status) payment.Payment {
 		end = nil
 	}
 	if end != nil {
-		d.add(id, end, payment.Withdrawn{}, payment.QueryEmpty{}, payment.QueryEmpty{}, payment.PathProved{})
+		d.add(id, end, payment.Withdrawn{}, payment.QueryEmpty{}, payment.QueryEmpty{},
+			payment.PathProved{})
 	}
 	p = d.get(id)
 	waiting := d.waiting

@@ -14,14 +14,16 @@ type Now struct {
 	Up   time.Duration // boot clock, runs through suspend
 }
 
-// Ticket names a question to the engine; its reply brings it back. A reply whose ticket nobody waits for any more changes nothing.
+// Ticket names a question to the engine; its reply brings it back. A reply whose ticket nobody
+// waits for any more changes nothing.
 type Ticket uint64
 
 // Input is something that happened. The set is closed: every type of this group.
 type Input interface{ input() }
 
 type (
-	// Connected: the line has a connection. The machine asks for the newest sale before it judges any request.
+	// Connected: the line has a connection. The machine asks for the newest sale before it judges
+	// any request.
 	Connected struct{}
 	// Disconnected: it has none any more. What was being written may or may not have arrived.
 	Disconnected struct{}
@@ -84,12 +86,14 @@ func (StatusRead) input()   {}
 type Effect interface{ effect() }
 
 type (
-	// Write sends bytes; Drained must follow when the last of them has left. There is never a second Write before that.
+	// Write sends bytes; Drained must follow when the last of them has left. There is never a
+	// second Write before that.
 	Write struct{ Bytes []byte }
 	// Close ends this connection: its peer is no till.
 	Close struct{}
 
-	// The questions to the engine; each is answered with its ticket. device.LinePayments documents them.
+	// The questions to the engine; each is answered with its ticket. device.LinePayments documents
+	// them.
 	AskStart struct {
 		To      Ticket
 		Request payment.Request
@@ -111,7 +115,8 @@ type (
 		Revision int64
 	}
 	AskStatus struct{ To Ticket }
-	// AskSupersede is not answered: a booking that fails is logged, and leaves what would be without it.
+	// AskSupersede is not answered: a booking that fails is logged, and leaves what would be
+	// without it.
 	AskSupersede struct{ ID string }
 
 	// Count is something for the metrics: an Event, or a request that was answered.
@@ -141,19 +146,21 @@ type Event string
 
 // The events.
 const (
-	EventRequest      Event = "request"       // a frame that the till got an ACK for
-	EventBad          Event = "bad_frame"     // a frame that it got a NAK for
-	EventCut          Event = "cut_frame"     // a frame that stopped in the middle
-	EventNoise        Event = "noise"         // bytes that belong to nothing
-	EventSent         Event = "sent"          // a frame was sent for the first time
-	EventRetransmit   Event = "retransmitted" // or again
-	EventAcked        Event = "acked"
-	EventNaked        Event = "naked"
-	EventStrayAck     Event = "stray_ack"    // an ACK or NAK that nothing waited for
-	EventUnacked      Event = "unacked"      // a frame was given up without an ACK
-	EventAbandoned    Event = "abandoned"    // the till asked for something else first
-	EventRepeat       Event = "repeat"       // a sale was asked for again and answered from the store
-	EventUncertain    Event = "uncertain"    // or with TO, because it may as well have been a new one
+	EventRequest    Event = "request"       // a frame that the till got an ACK for
+	EventBad        Event = "bad_frame"     // a frame that it got a NAK for
+	EventCut        Event = "cut_frame"     // a frame that stopped in the middle
+	EventNoise      Event = "noise"         // bytes that belong to nothing
+	EventSent       Event = "sent"          // a frame was sent for the first time
+	EventRetransmit Event = "retransmitted" // or again
+	EventAcked      Event = "acked"
+	EventNaked      Event = "naked"
+	EventStrayAck   Event = "stray_ack" // an ACK or NAK that nothing waited for
+	EventUnacked    Event = "unacked"   // a frame was given up without an ACK
+	EventAbandoned  Event = "abandoned" // the till asked for something else first
+	// a sale was asked for again and answered from the store
+	EventRepeat Event = "repeat"
+	// or with TO, because it may as well have been a new one
+	EventUncertain    Event = "uncertain"
 	EventUncommitted  Event = "uncommitted"  // TO was told because the journal takes no entry
 	EventDisconnected Event = "disconnected" // a connection ended
 	EventHostile      Event = "hostile"      // a connection that no till made
@@ -162,7 +169,9 @@ const (
 // Events lists every Event.
 func Events() []Event {
 	return []Event{
-		EventRequest, EventBad, EventCut, EventNoise, EventSent, EventRetransmit, EventAcked, EventNaked, EventStrayAck, EventUnacked,
-		EventAbandoned, EventRepeat, EventUncertain, EventUncommitted, EventDisconnected, EventHostile,
+		EventRequest, EventBad, EventCut, EventNoise, EventSent, EventRetransmit, EventAcked,
+		EventNaked, EventStrayAck, EventUnacked,
+		EventAbandoned, EventRepeat, EventUncertain, EventUncommitted, EventDisconnected,
+		EventHostile,
 	}
 }

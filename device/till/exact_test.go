@@ -15,11 +15,14 @@ func TestTheTillsOwnFramesAreThePapers(t *testing.T) {
 		got  []byte
 		want string
 	}{
-		"A1": {frame("251210091401", "A1", "01"), "02 0018 323531323130303931343031 4131 3031 30 1c 03 4e"},
+		"A1": {frame("251210091401", "A1", "01"),
+			"02 0018 323531323130303931343031 4131 3031 30 1c 03 4e"},
 		"C1": {frame("251210091401", "C1", "01", "40=000000001023"),
-			"02 0035 323531323130303931343031 4331 3031 30 1c 3430 0012 303030303030303031303233 1c 03 6b"},
+			"02 0035 323531323130303931343031 4331 3031 30 1c 3430 0012 " +
+				"303030303030303031303233 1c 03 6b"},
 	} {
-		if got, want := hex.EncodeToString(tc.got), strings.ReplaceAll(tc.want, " ", ""); got != want {
+		if got, want := hex.EncodeToString(tc.got),
+			strings.ReplaceAll(tc.want, " ", ""); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
@@ -56,9 +59,12 @@ func TestPaycubeOutcomesByteForByte(t *testing.T) {
 		{"declined", payment.StatusDeclined, false, "51", "DECLINED", ""},
 		{"expired", payment.StatusExpired, false, "51", "TIME IS UP - NOT PAID", ""},
 		{"cancelled", payment.StatusCancelled, false, "51", "CANCELLED - NOT PAID", ""},
-		{"declined unconfirmed", payment.StatusDeclined, true, "TO", "DECLINED, NOT CONFIRMED - CHECK", ""},
-		{"expired unconfirmed", payment.StatusExpired, true, "TO", "TIME IS UP, NOT CONFIRMED - CHECK", ""},
-		{"cancelled unconfirmed", payment.StatusCancelled, true, "TO", "CANCELLED, NOT CONFIRMED - CHECK", ""},
+		{"declined unconfirmed", payment.StatusDeclined, true, "TO",
+			"DECLINED, NOT CONFIRMED - CHECK", ""},
+		{"expired unconfirmed", payment.StatusExpired, true, "TO",
+			"TIME IS UP, NOT CONFIRMED - CHECK", ""},
+		{"cancelled unconfirmed", payment.StatusCancelled, true, "TO",
+			"CANCELLED, NOT CONFIRMED - CHECK", ""},
 		{"unknown", payment.StatusUnknown, false, "TO", "OUTCOME UNKNOWN - CHECK BEFORE RETRY", ""},
 	} {
 		for _, function := range []string{"Q1", "C1"} {
@@ -98,16 +104,20 @@ func TestPaycubeRefusalsByteForByte(t *testing.T) {
 		code, text string
 	}{
 		{"no display", q1, notReady("no_display"), "E2", "TERMINAL NOT READY"},
-		{"no display and no relay", q1, notReady("relay_down", "no_display"), "E2", "TERMINAL NOT READY"},
+		{"no display and no relay", q1, notReady("relay_down", "no_display"), "E2",
+			"TERMINAL NOT READY"},
 		{"relay down", q1, notReady("relay_down"), "E3", "NO CONNECTION - NOT STARTED"},
 		{"path unproven", q1, notReady("path_unproven"), "E3", "NO CONNECTION - NOT STARTED"},
 		{"another till's sale", q1, &payment.Error{Code: payment.CodeBusy}, "E6", "TERMINAL BUSY"},
 		{"journal", q1, broken("start"), "XX", "DISK FAULT - NOT STARTED"},
 		{"amount", frame(ecn, "Q1", "01", "40=000000000000"), nil, "02", "INVALID AMOUNT"},
 		{"no amount", frame(ecn, "Q1", "01"), nil, "02", "INVALID FIELD"},
-		{"amount of letters", frame(ecn, "Q1", "01", "40=00000000102A"), nil, "02", "INVALID FIELD"},
-		{"two amounts", frame(ecn, "Q1", "01", "40=000000001023", "40=000000001023"), nil, "02", "INVALID FIELD"},
-		{"void", frame(ecn, "C2", "01", "40=000000001023"), nil, "XX", "VOID NOT AVAILABLE - USE THE PORTAL"},
+		{"amount of letters", frame(ecn, "Q1", "01", "40=00000000102A"), nil, "02",
+			"INVALID FIELD"},
+		{"two amounts", frame(ecn, "Q1", "01", "40=000000001023", "40=000000001023"), nil, "02",
+			"INVALID FIELD"},
+		{"void", frame(ecn, "C2", "01", "40=000000001023"), nil, "XX",
+			"VOID NOT AVAILABLE - USE THE PORTAL"},
 		{"function", frame(ecn, "Z9", "01"), nil, "01", "FUNCTION NOT AVAILABLE"},
 		{"last of none", frame(ecn, "56", "01"), nil, "XX", "NO SALE ON RECORD"},
 	} {
@@ -177,7 +187,8 @@ func netsSale(function, code, text, ref, card, host string, approved bool) []byt
 		return s[len(s)-n:]
 	}
 	long := pad(text, 40)
-	fields := []string{"02=" + long, "D0=" + pad("SHOP", 69), "03=051126", "04=173000", "16=" + pad("K001", 8), "D1=" + pad("M1", 15)}
+	fields := []string{"02=" + long, "D0=" + pad("SHOP", 69), "03=051126", "04=173000",
+		"16=" + pad("K001", 8), "D1=" + pad("M1", 15)}
 	if ref != "" {
 		fields = append(fields, "65="+tail(strings.Trim(ref, "TXN-P"), 6))
 		if approved {
@@ -216,7 +227,8 @@ func TestNetsByteForByte(t *testing.T) {
 			r.send(purchase)
 			r.want([]byte{ack})
 			p := r.desk.get("P1")
-			if got := strings.Join(p.Schemes, " "); got != "paynow alipay wechatpay" || p.Description != "BILL 77" {
+			if got := strings.Join(p.Schemes, " "); got != "paynow alipay wechatpay" ||
+				p.Description != "BILL 77" {
 				t.Errorf("schemes %q, description %q", got, p.Description)
 			}
 			// 56 while it runs is no approval; afterwards it is one only if this sale is.
@@ -226,11 +238,13 @@ func TestNetsByteForByte(t *testing.T) {
 			}
 			r.send([]byte{ack})
 			r.finish(p, tc.how)
-			r.want(netsSale("30", tc.code, tc.text, tc.ref, tc.card, tc.host, tc.how == payment.StatusApproved))
+			r.want(netsSale("30", tc.code, tc.text, tc.ref, tc.card, tc.host,
+				tc.how == payment.StatusApproved))
 			r.send([]byte{ack})
 			r.restart() // the till's own reference is echoed after that too
 			r.send(frame("000000000001", "56", "01"))
-			r.want([]byte{ack}, netsSale("56", tc.code, tc.text, tc.ref, tc.card, tc.host, tc.how == payment.StatusApproved))
+			r.want([]byte{ack}, netsSale("56", tc.code, tc.text, tc.ref, tc.card, tc.host,
+				tc.how == payment.StatusApproved))
 		})
 	}
 	r := newRig(t, "nets")

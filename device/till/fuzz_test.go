@@ -8,17 +8,24 @@ import (
 	"kiosk-agent/payment"
 )
 
-// FuzzSession plays a script of bytes, silences, ends of payments and disturbances. Whatever a line does: no panic, the machine rests,
-// at most one payment is open, and an approval is one of the journal, committed before its first byte.
+// FuzzSession plays a script of bytes, silences, ends of payments and disturbances. Whatever a line
+// does: no panic, the machine rests, at most one payment is open, and an approval is one of the
+// journal, committed before its first byte.
 func FuzzSession(f *testing.F) {
 	for _, seed := range [][]byte{
 		script(sendOp, saleOn(ecn, 1023), endOp, nil, waitOp, []byte{3}, sendOp, []byte{ack}),
-		script(sendOp, saleOn(ecn, 1023), sendOp, saleOn(ecn, 500), sendOp, saleOn("000000000002", 1), endOp, nil, waitOp, []byte{200}),
-		script(sendOp, frame(ecn, "A1", "01"), sendOp, frame(ecn, "A5", "01"), sendOp, frame(ecn, "56", "01"), waitOp, []byte{9}),
-		script(sendOp, saleOn(ecn, 7), sendOp, frame(ecn, "A5", "01"), disturbOp, []byte{0}, sendOp, saleOn(ecn, 7), endOp, nil),
-		script(sendOp, saleOn(ecn, 7), disturbOp, []byte{1}, sendOp, saleOn(ecn, 7), endOp, nil, sendOp, []byte{nak, nak, nak, nak}),
-		script(sendOp, []byte{stx, 0x99, 0x99, 1, 2, 3, ack, nak, etx}, waitOp, []byte{1}, sendOp, saleOn(ecn, 7)[:9], disturbOp, []byte{2}),
-		script(frameOp, []byte{24}, frameOp, []byte{25}, endOp, nil, waitOp, []byte{5}, frameOp, []byte{24}, disturbOp, []byte{0}, frameOp, []byte{24}),
+		script(sendOp, saleOn(ecn, 1023), sendOp, saleOn(ecn, 500), sendOp,
+			saleOn("000000000002", 1), endOp, nil, waitOp, []byte{200}),
+		script(sendOp, frame(ecn, "A1", "01"), sendOp, frame(ecn, "A5", "01"), sendOp,
+			frame(ecn, "56", "01"), waitOp, []byte{9}),
+		script(sendOp, saleOn(ecn, 7), sendOp, frame(ecn, "A5", "01"), disturbOp, []byte{0}, sendOp,
+			saleOn(ecn, 7), endOp, nil),
+		script(sendOp, saleOn(ecn, 7), disturbOp, []byte{1}, sendOp, saleOn(ecn, 7), endOp, nil,
+			sendOp, []byte{nak, nak, nak, nak}),
+		script(sendOp, []byte{stx, 0x99, 0x99, 1, 2, 3, ack, nak, etx}, waitOp, []byte{1}, sendOp,
+			saleOn(ecn, 7)[:9], disturbOp, []byte{2}),
+		script(frameOp, []byte{24}, frameOp, []byte{25}, endOp, nil, waitOp, []byte{5}, frameOp,
+			[]byte{24}, disturbOp, []byte{0}, frameOp, []byte{24}),
 	} {
 		f.Add(seed)
 	}
@@ -116,7 +123,8 @@ func (r *rig) audit() {
 		for _, id := range r.desk.order {
 			p := r.desk.get(id)
 			for _, s := range p.Sent {
-				offered = offered || string(s.Frame) == string(w) && p.Status == payment.StatusApproved && "TXN-"+id == h.fields["A1"]
+				offered = offered || string(s.Frame) == string(w) &&
+					p.Status == payment.StatusApproved && "TXN-"+id == h.fields["A1"]
 			}
 		}
 		if !offered {

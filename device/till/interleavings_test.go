@@ -10,7 +10,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// all runs every interleaving; without it each schedule is run with some of the tills, and each till with some of the schedules.
+// all runs every interleaving; without it each schedule is run with some of the tills, and each
+// till with some of the schedules.
 var all = flag.Bool("all", false, "run every interleaving of two sales (470 000; some minutes)")
 
 // schedule is one order of what happens after sale 1 was asked for, with the time before each.
@@ -72,7 +73,8 @@ func tillKinds() (all []tillKind) {
 	acks := []struct {
 		after time.Duration
 		naks  bool
-	}{{0, false}, {1900 * time.Millisecond, false}, {3 * time.Second, false}, {7 * time.Second, false}, {-1, false}, {0, true}}
+	}{{0, false}, {1900 * time.Millisecond, false}, {3 * time.Second, false},
+		{7 * time.Second, false}, {-1, false}, {0, true}}
 	for i := range 4 {
 		for _, a := range acks {
 			all = append(all, tillKind{i&1 != 0, i&2 != 0, a.after, a.naks})
@@ -81,7 +83,8 @@ func tillKinds() (all []tillKind) {
 	return all
 }
 
-// TestNoApprovalForAnotherSale runs the interleavings of two sales on one line for every kind of till.
+// TestNoApprovalForAnotherSale runs the interleavings of two sales on one line for every kind of
+// till.
 func TestNoApprovalForAnotherSale(t *testing.T) {
 	list, stride := schedules(), thin
 	if *all {
@@ -89,7 +92,8 @@ func TestNoApprovalForAnotherSale(t *testing.T) {
 	}
 	n, doubts := 0, map[doubt]int{}
 	for i, k := range tillKinds() {
-		for j, how := range []payment.Status{payment.StatusApproved, payment.StatusDeclined, payment.StatusUnknown} {
+		for j, how := range []payment.Status{payment.StatusApproved, payment.StatusDeclined,
+			payment.StatusUnknown} {
 			for l := (3*i + j) % stride; l < len(list); l += stride {
 				w := twoSales(t, k, list[l], how)
 				for d := range w.doubts {
@@ -102,7 +106,8 @@ func TestNoApprovalForAnotherSale(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d of %d interleavings; those in which nobody could tell: %v", n, len(list)*len(tillKinds())*3, doubts)
+	t.Logf("%d of %d interleavings; those in which nobody could tell: %v", n,
+		len(list)*len(tillKinds())*3, doubts)
 }
 
 func twoSales(t *testing.T, k tillKind, s schedule, how payment.Status) *world {
@@ -142,12 +147,14 @@ func twoSales(t *testing.T, k tillKind, s schedule, how payment.Status) *world {
 // TestTillsForADay runs long random histories of tills of every kind; a failure prints its seed.
 func TestTillsForADay(t *testing.T) {
 	for seed := range uint64(max(20, 2800/thin)) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { day(t, rand.New(rand.NewPCG(seed, 7))) })
+		t.Run(fmt.Sprint("seed ", seed),
+			func(t *testing.T) { day(t, rand.New(rand.NewPCG(seed, 7))) })
 	}
 }
 
 func day(t *testing.T, rnd *rand.Rand) {
-	acks := []time.Duration{0, 100 * time.Millisecond, 1900 * time.Millisecond, 3 * time.Second, 5 * time.Second, 9 * time.Second, -1}
+	acks := []time.Duration{0, 100 * time.Millisecond, 1900 * time.Millisecond, 3 * time.Second,
+		5 * time.Second, 9 * time.Second, -1}
 	w := newWorld(t, acks[rnd.IntN(len(acks))], rnd.IntN(8) == 0)
 	numbering, prices := rnd.IntN(3), 1+rnd.IntN(2)*3
 	if loss := []int{0, 2, 5}[rnd.IntN(3)]; loss > 0 {
@@ -166,7 +173,8 @@ func day(t *testing.T, rnd *rand.Rand) {
 			w.ask(w.asking)
 		case x < 13:
 			w.endOpen([]payment.Status{
-				payment.StatusApproved, payment.StatusApproved, payment.StatusDeclined, payment.StatusUnknown, payment.StatusExpired,
+				payment.StatusApproved, payment.StatusApproved, payment.StatusDeclined,
+				payment.StatusUnknown, payment.StatusExpired,
 			}[rnd.IntN(5)])
 		case x < 14:
 			w.disturb([]string{"restart", "reboot", "cable"}[rnd.IntN(3)])
@@ -178,11 +186,13 @@ func day(t *testing.T, rnd *rand.Rand) {
 			w.send(frame("000000000056", "56", "01"))
 			w.listen()
 		case x < 18:
-			w.desk.fail["start"] = &payment.Error{Code: []payment.Code{payment.CodeNotReady, payment.CodeBusy}[rnd.IntN(2)]}
+			w.desk.fail["start"] = &payment.Error{
+				Code: []payment.Code{payment.CodeNotReady, payment.CodeBusy}[rnd.IntN(2)]}
 		case x < 19:
 			clear(w.desk.fail)
 		}
-		w.wait([]time.Duration{100 * time.Millisecond, time.Second, 3 * time.Second, 8 * time.Second, 12 * time.Second, 125 * time.Second}[rnd.IntN(6)])
+		w.wait([]time.Duration{100 * time.Millisecond, time.Second, 3 * time.Second,
+			8 * time.Second, 12 * time.Second, 125 * time.Second}[rnd.IntN(6)])
 	}
 	clear(w.desk.fail)
 	w.endOpen(payment.StatusApproved)

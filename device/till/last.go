@@ -5,8 +5,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// rejection is what the newest sale request was told where it started nothing. Until the till has heard it, it is the last result: a till
-// that takes any last result for its newest sale's would otherwise be told of the sale before.
+// rejection is what the newest sale request was told where it started nothing. Until the till has
+// heard it, it is the last result: a till that takes any last result for its newest sale's would
+// otherwise be told of the sale before.
 type rejection struct {
 	asked
 	outcome ecr.Outcome
@@ -20,23 +21,28 @@ func (m *Machine) refuse(req ecr.Message, kind ecr.Kind, o ecr.Outcome, echo []e
 	if !m.link.up {
 		return
 	}
-	m.queue(&answer{kind: kind, frame: m.dialect.Respond(req, o, m.plain(payment.Money{}, echo)), rejection: m.rejection})
+	m.queue(&answer{kind: kind, frame: m.dialect.Respond(req, o, m.plain(payment.Money{}, echo)),
+		rejection: m.rejection})
 }
 
-// uncertain is the answer to a repeat that may be a new sale. It promises nothing, and its ACK acknowledges nothing: until another sale
-// is asked for, the last result says the same.
+// uncertain is the answer to a repeat that may be a new sale. It promises nothing, and its ACK
+// acknowledges nothing: until another sale is asked for, the last result says the same.
 func (m *Machine) uncertain(s *sale) *answer {
 	m.count(EventUncertain)
 	m.warn("a repeat that may be a new sale is answered with TO", "payment", s.p.ID)
 	header := s.header(s.line.Function)
-	m.rejection = &rejection{asked: asked{header, s.echo}, outcome: ecr.RepeatUncertain, money: s.p.Money}
-	return &answer{kind: ecr.KindSale, s: s, frame: m.dialect.Respond(header, ecr.RepeatUncertain, m.plain(s.p.Money, s.echo))}
+	m.rejection = &rejection{asked: asked{header, s.echo}, outcome: ecr.RepeatUncertain,
+		money: s.p.Money}
+	return &answer{kind: ecr.KindSale, s: s,
+		frame: m.dialect.Respond(header, ecr.RepeatUncertain, m.plain(s.p.Money, s.echo))}
 }
 
-// heard takes the till's ACK of an answer that told a refusal. One that may be for an earlier frame does not count.
+// heard takes the till's ACK of an answer that told a refusal. One that may be for an earlier frame
+// does not count.
 func (m *Machine) heard(a *answer) {
 	r := a.rejection
-	if r != nil && r == m.rejection && r.outcome != ecr.RepeatUncertain && m.now.Up >= m.link.unackedUntil {
+	if r != nil && r == m.rejection && r.outcome != ecr.RepeatUncertain &&
+		m.now.Up >= m.link.unackedUntil {
 		m.rejection = nil
 	}
 }
@@ -50,7 +56,8 @@ func (m *Machine) lastAsked(r *ecr.Request) {
 	m.queue(&answer{kind: ecr.KindLast, asked: &asked{header(r), r.Echo()}, tell: true})
 }
 
-// makeLast gives the last result its bytes. It reports false where a is about a sale that was started.
+// makeLast gives the last result its bytes. It reports false where a is about a sale that was
+// started.
 func (m *Machine) makeLast(a *answer) bool {
 	r, s := m.rejection, m.current()
 	a.s = s
@@ -63,15 +70,16 @@ func (m *Machine) makeLast(a *answer) bool {
 		}
 		a.s, a.tell, a.rejection, a.frame = nil, false, r, m.dialect.Respond(req, o, data)
 	case s == nil:
-		a.tell, a.frame = false, m.dialect.Respond(a.asked.header, ecr.LastNone, m.plain(payment.Money{}, a.asked.echo))
+		a.tell, a.frame = false, m.dialect.Respond(a.asked.header, ecr.LastNone,
+			m.plain(payment.Money{}, a.asked.echo))
 	default:
 		return false
 	}
 	return true
 }
 
-// notRunning is the outcome whose code tells a refusal in a last result: a till that reads the code of a running sale there asks on, and
-// would hear of the sale before.
+// notRunning is the outcome whose code tells a refusal in a last result: a till that reads the code
+// of a running sale there asks on, and would hear of the sale before.
 func (m *Machine) notRunning(o ecr.Outcome) ecr.Outcome {
 	if o == ecr.RepeatUncertain || o == ecr.Internal { // doubts stay doubts
 		return o

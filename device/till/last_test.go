@@ -16,9 +16,15 @@ var second = []struct {
 	code    string // of its response, and of the last result until the till has heard it
 	last    string // the same, where it is another
 }{
-	{"not ready", saleOn("000000000002", 1023), refusing(&payment.Error{Code: payment.CodeNotReady, Reasons: []payment.Reason{{Code: "no_display"}}}), "E2", "E2"},
-	{"path down", saleOn("000000000002", 1023), refusing(&payment.Error{Code: payment.CodeNotReady, Reasons: []payment.Reason{{Code: "relay_down"}}}), "E3", "E3"},
-	{"another till's sale", saleOn("000000000002", 1023), refusing(&payment.Error{Code: payment.CodeBusy}), "E6", "E2"}, // E6 says that it runs
+	{"not ready", saleOn("000000000002", 1023),
+		refusing(&payment.Error{Code: payment.CodeNotReady,
+			Reasons: []payment.Reason{{Code: "no_display"}}}), "E2", "E2"},
+	{"path down", saleOn("000000000002", 1023),
+		refusing(&payment.Error{Code: payment.CodeNotReady,
+			Reasons: []payment.Reason{{Code: "relay_down"}}}), "E3", "E3"},
+	// E6 says that it runs
+	{"another till's sale", saleOn("000000000002", 1023),
+		refusing(&payment.Error{Code: payment.CodeBusy}), "E6", "E2"},
 	{"journal", saleOn("000000000002", 1023), refusing(broken("start")), "XX", "XX"},
 	{"amount", saleOn("000000000002", 0), nil, "02", "02"},
 	{"function", frame("000000000002", "C1", "01", "40=000000001023"), nil, "01", "01"},
@@ -37,7 +43,8 @@ func fixed(f []byte, at int, b byte) []byte {
 	return f
 }
 
-// refused is a rig whose first sale is approved and acknowledged, and whose second request was refused; nobody has heard that.
+// refused is a rig whose first sale is approved and acknowledged, and whose second request was
+// refused; nobody has heard that.
 func refused(t *testing.T, i int) (r *rig, function string) {
 	t.Helper()
 	tc := second[i]
@@ -129,7 +136,8 @@ func TestTheLastResultAfterARefusal(t *testing.T) {
 			r.send([]byte{ack})
 			r.pass(3 * time.Second)
 		}, ecn + " 56 00"},
-		"and a restart": {func(r *rig) { r.restart() }, ecn + " 56 00"}, // the package comment admits it
+		// the package comment admits it
+		"and a restart": {func(r *rig) { r.restart() }, ecn + " 56 00"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, _ := refused(t, 0)
@@ -195,7 +203,8 @@ func TestARefusalWithoutACable(t *testing.T) {
 	}
 }
 
-// After a TO to what may be a new sale the last result says the same, however often it is acknowledged: it would tell of the first sale.
+// After a TO to what may be a new sale the last result says the same, however often it is
+// acknowledged: it would tell of the first sale.
 func TestTheLastResultAfterARepeatThatMayBeNew(t *testing.T) {
 	r := newRig(t, "paycube")
 	r.finish(r.start(ecn, 1023), payment.StatusApproved)

@@ -80,8 +80,9 @@ func TestRestartCountsTransmissions(t *testing.T) {
 	}
 }
 
-// TestRestartAfterAnotherSaleWasRefused: what the till asked last was refused before the restart, so the running sale's approval would be
-// taken for the answer to that. It is told when it is asked for.
+// TestRestartAfterAnotherSaleWasRefused: what the till asked last was refused before the restart,
+// so the running sale's approval would be taken for the answer to that. It is told when it is asked
+// for.
 func TestRestartAfterAnotherSaleWasRefused(t *testing.T) {
 	r := newRig(t, "paycube")
 	p := r.start(ecn, 1023)
@@ -99,8 +100,9 @@ func TestRestartAfterAnotherSaleWasRefused(t *testing.T) {
 	r.wantAnswers(ecn + " 56 00")
 }
 
-// TestRestartAfterTOThatWasNotCommitted: the journal does not know that the till was told TO, so it must know that the till has moved on
-// before another sale begins; else the old approval would be taken for its answer.
+// TestRestartAfterTOThatWasNotCommitted: the journal does not know that the till was told TO, so it
+// must know that the till has moved on before another sale begins; else the old approval would be
+// taken for its answer.
 func TestRestartAfterTOThatWasNotCommitted(t *testing.T) {
 	r := newRig(t, "paycube")
 	p := r.start(ecn, 1023)
@@ -235,7 +237,8 @@ func TestJournalFailsAtTheEnd(t *testing.T) {
 	r.desk.fail["offer"] = broken("offer")
 	r.finish(p, payment.StatusApproved)
 	w := r.take()
-	if h := parse(t, w[0]); h.code != "TO" || !strings.HasPrefix(h.fields["02"], "OUTCOME UNKNOWN - DISK FAULT") {
+	if h := parse(t, w[0]); h.code != "TO" ||
+		!strings.HasPrefix(h.fields["02"], "OUTCOME UNKNOWN - DISK FAULT") {
 		t.Errorf("%v %q", h, h.fields)
 	}
 	r.send([]byte{ack})
@@ -266,7 +269,8 @@ func TestJournalFailsBetweenTransmissions(t *testing.T) {
 func TestTheAgentStopsAtTheEnd(t *testing.T) {
 	r := newRig(t, "paycube")
 	p := r.start(ecn, 1023)
-	r.desk.fail["offer"] = &payment.Error{Code: payment.CodeInternal, Op: "ask", Message: "the agent is stopping", Retryable: true}
+	r.desk.fail["offer"] = &payment.Error{Code: payment.CodeInternal, Op: "ask",
+		Message: "the agent is stopping", Retryable: true}
 	r.finish(p, payment.StatusApproved)
 	r.pass(3 * time.Second)
 	r.want()
@@ -295,7 +299,8 @@ func TestTheJournalCannotBeReadAtTheStart(t *testing.T) {
 	p := r.start(ecn, 1023)
 	r.desk.fail["last"] = broken("last")
 	r.restart()
-	for _, tc := range []struct{ function, want string }{{"Q1", "XX"}, {"A5", "E6"}, {"56", "XX"}, {"A1", "00"}} {
+	for _, tc := range []struct{ function, want string }{{"Q1", "XX"}, {"A5", "E6"}, {"56", "XX"},
+		{"A1", "00"}} {
 		r.send(frame(ecn, tc.function, "01", "40=000000001023"))
 		r.wantAnswers(ecn + " " + tc.function + " " + tc.want)
 		r.send([]byte{ack})

@@ -11,12 +11,14 @@ import (
 
 // answer is a response that is to be sent, or is being sent.
 type answer struct {
-	kind      ecr.Kind
-	s         *sale      // the sale that it is about, if any
-	own       bool       // it is the response to that sale's request
-	repeat    bool       // given because the till asked again
-	last      bool       // the till asked again while it was going out: it is not sent once more, TO takes its place
-	tell      bool       // it tells the sale's outcome: each transmission is offered before, and an ACK counts
+	kind   ecr.Kind
+	s      *sale // the sale that it is about, if any
+	own    bool  // it is the response to that sale's request
+	repeat bool  // given because the till asked again
+	// the till asked again while it was going out: it is not sent once more, TO takes its place
+	last bool
+	// it tells the sale's outcome: each transmission is offered before, and an ACK counts
+	tell      bool
 	asked     *asked     // the request, where it is not the sale's
 	rejection *rejection // it tells that a sale's request started nothing
 	frame     []byte     // nil: it is made when its turn comes
@@ -140,7 +142,8 @@ func (m *Machine) silent(a *answer) bool {
 	return m.now.Up < l.quietUntil || a.tell && m.now.Up < l.unackedUntil
 }
 
-// transmit starts one transmission of the outstanding answer: what tells an outcome is committed first.
+// transmit starts one transmission of the outstanding answer: what tells an outcome is committed
+// first.
 func (m *Machine) transmit() {
 	a := m.link.out
 	if a.frame == nil {
@@ -223,7 +226,8 @@ func (m *Machine) ack() {
 	m.over(true)
 	if a.tell {
 		a.s.acked = true
-		m.note("the till has the outcome", "payment", a.s.p.ID, "status", a.status, "transmissions", a.tries)
+		m.note("the till has the outcome", "payment", a.s.p.ID, "status", a.status, "transmissions",
+			a.tries)
 		m.book(a.s.p.ID, a.rev)
 	}
 }
@@ -238,7 +242,8 @@ func (m *Machine) nak() {
 	m.unanswered()
 }
 
-// unanswered: no ACK in time, or a NAK. The same bytes go out again, if they are still true and still may.
+// unanswered: no ACK in time, or a NAK. The same bytes go out again, if they are still true and
+// still may.
 func (m *Machine) unanswered() {
 	l, a := &m.link, m.link.out
 	again := a.tries < m.timers.Transmissions && !a.last
@@ -255,7 +260,8 @@ func (m *Machine) unanswered() {
 	}
 	m.count(EventUnacked)
 	if a.tell {
-		m.warn("an outcome was not acknowledged; it stays owed", "payment", a.s.p.ID, "status", a.status, "transmissions", a.tries)
+		m.warn("an outcome was not acknowledged; it stays owed", "payment", a.s.p.ID, "status",
+			a.status, "transmissions", a.tries)
 	}
 	m.over(false)
 	if a.last {

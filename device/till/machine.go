@@ -8,11 +8,13 @@ import (
 )
 
 const (
-	// answerSlack is how late after deadline + answer_within the engine's word may come and still be the response.
+	// answerSlack is how late after deadline + answer_within the engine's word may come and still
+	// be the response.
 	answerSlack = 5 * time.Second
 	// retryAfter is how soon a read or an entry that the journal refused is tried again.
 	retryAfter = time.Second
-	// maxControl bounds the ACKs and NAKs that wait for a frame to drain; the till repeats what got none.
+	// maxControl bounds the ACKs and NAKs that wait for a frame to drain; the till repeats what got
+	// none.
 	maxControl = 64
 )
 
@@ -29,17 +31,22 @@ type Machine struct {
 	tickets Ticket
 
 	// What is known of the sales on this line.
-	known     bool // the engine has been asked on this connection what the newest sale is, and answered or could not
-	read      bool // it has answered at least once: nothing but this machine can start another sale
-	lastTo    Ticket
-	lastAt    time.Duration // when to ask again, if it could not; 0 = need not
-	sale      *sale         // the newest that was started
-	starting  *sale         // the one that the engine is asked to start
-	startReq  ecr.Message
-	startTo   Ticket
-	refused   string     // reference of a start that failed, though the journal may hold it all the same
-	rejection *rejection // what the newest sale request was told, if it started nothing and the till has not acknowledged that
-	held      []byte     // received before anything was known
+	// the engine has been asked on this connection what the newest sale is, and answered or could
+	// not
+	known    bool
+	read     bool // it has answered at least once: nothing but this machine can start another sale
+	lastTo   Ticket
+	lastAt   time.Duration // when to ask again, if it could not; 0 = need not
+	sale     *sale         // the newest that was started
+	starting *sale         // the one that the engine is asked to start
+	startReq ecr.Message
+	startTo  Ticket
+	// reference of a start that failed, though the journal may hold it all the same
+	refused string
+	// what the newest sale request was told, if it started nothing and the till has not
+	// acknowledged that
+	rejection *rejection
+	held      []byte // received before anything was known
 
 	// The cancel that a till waits for, and who asked for the status.
 	cancel   *asked
@@ -68,12 +75,13 @@ func NewMachine(cfg Config, d *ecr.Dialect) (*Machine, error) {
 		return nil, err
 	}
 	return &Machine{
-		cfg: cfg, dialect: d, timers: cfg.Timers, scan: d.NewRequestScanner(), own: d.NewResponseScanner(),
+		cfg: cfg, dialect: d, timers: cfg.Timers, scan: d.NewRequestScanner(),
+		own: d.NewResponseScanner(),
 	}, nil
 }
 
-// Step takes one input and says what to do, in order. The slice is valid until the next Step. Time never goes back within a boot;
-// where it seems to, it stands still.
+// Step takes one input and says what to do, in order. The slice is valid until the next Step. Time
+// never goes back within a boot; where it seems to, it stands still.
 func (m *Machine) Step(now Now, in Input) []Effect {
 	if now.Boot == m.now.Boot {
 		now.Up = max(now.Up, m.now.Up)
@@ -109,7 +117,8 @@ func (m *Machine) Step(now Now, in Input) []Effect {
 	return m.effects
 }
 
-// NextWake is the boot clock at which the machine wants a Ticked; ok is false when only events matter.
+// NextWake is the boot clock at which the machine wants a Ticked; ok is false when only events
+// matter.
 func (m *Machine) NextWake() (at time.Duration, ok bool) {
 	wake := func(when bool, t time.Duration) {
 		if when && t > m.now.Up && (!ok || t < at) {
@@ -176,7 +185,8 @@ func (m *Machine) connected() {
 	m.askLast()
 }
 
-// disconnected forgets everything that only the connection's other end waited for. What the till is owed is not on the line.
+// disconnected forgets everything that only the connection's other end waited for. What the till is
+// owed is not on the line.
 func (m *Machine) disconnected() {
 	if !m.link.up {
 		return
@@ -231,7 +241,8 @@ func (m *Machine) adopt(p payment.Payment) {
 		if m.rejection != nil && m.rejection.ref == p.Reference { // it was started after all
 			m.rejection = nil
 		}
-		m.note("the newest sale on the line was read", "payment", p.ID, "status", p.Status, "transmissions", m.sale.sent)
+		m.note("the newest sale on the line was read", "payment", p.ID, "status", p.Status,
+			"transmissions", m.sale.sent)
 	}
 }
 
@@ -286,7 +297,8 @@ func (m *Machine) notStarted(s *sale, err error) {
 	}
 }
 
-// usedBefore answers a till that never uses an ECN twice, and did: from the store for a while, then not at all.
+// usedBefore answers a till that never uses an ECN twice, and did: from the store for a while, then
+// not at all.
 func (m *Machine) usedBefore(s *sale, p payment.Payment) {
 	if !s.due { // the till has asked for another sale since
 		return

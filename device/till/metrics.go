@@ -11,13 +11,15 @@ type metrics struct {
 	events    *prometheus.CounterVec
 }
 
-// newMetrics registers the line's metrics with the till's name as a constant label: one registry serves many lines.
+// newMetrics registers the line's metrics with the till's name as a constant label: one registry
+// serves many lines.
 func newMetrics(till string, reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		connected: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "kiosk_ecr_connected", Help: "1 while the till's line has a connection."}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kiosk_ecr_events_total", Help: "What happened on the till's line, by event."}, []string{"event"}),
+			Name: "kiosk_ecr_events_total", Help: "What happened on the till's line, by event."},
+			[]string{"event"}),
 	}
 	for _, e := range Events() {
 		m.events.WithLabelValues(string(e))

@@ -9,8 +9,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// world is a till with a memory, at the end of a rig's line. It knows what it asked and when, reads frames with its own parser, and says
-// when it was told of an approval that is not for the sale that it is asking about. It knows nothing of the machine.
+// world is a till with a memory, at the end of a rig's line. It knows what it asked and when, reads
+// frames with its own parser, and says when it was told of an approval that is not for the sale
+// that it is asking about. It knows nothing of the machine.
 type world struct {
 	*rig
 	ackAfter time.Duration // of each frame; negative: never
@@ -45,17 +46,20 @@ type tillAction struct {
 
 func newWorld(t testing.TB, ackAfter time.Duration, naks bool) *world {
 	return &world{
-		rig: newRig(t, "paycube"), ackAfter: ackAfter, naks: naks, asked: make([]askedSale, 1), owner: map[string]int{}, doubts: map[doubt]int{},
+		rig: newRig(t, "paycube"), ackAfter: ackAfter, naks: naks, asked: make([]askedSale, 1),
+		owner: map[string]int{}, doubts: map[doubt]int{},
 	}
 }
 
 func (w *world) logf(format string, args ...any) {
-	w.history = append(w.history, fmt.Sprintf("%9.3f ", (w.now.Up).Seconds())+fmt.Sprintf(format, args...))
+	w.history = append(w.history, fmt.Sprintf("%9.3f ", (w.now.Up).Seconds())+
+		fmt.Sprintf(format, args...))
 }
 
 func (w *world) failf(format string, args ...any) {
 	w.t.Helper()
-	w.t.Fatalf("%s\n%s", fmt.Sprintf(format, args...), strings.Join(w.history[max(0, len(w.history)-25):], "\n"))
+	w.t.Fatalf("%s\n%s", fmt.Sprintf(format, args...),
+		strings.Join(w.history[max(0, len(w.history)-25):], "\n"))
 }
 
 // newSale is the till's decision to sell something else.
@@ -66,8 +70,8 @@ func (w *world) newSale(ecn string, cents int) (sale int) {
 	return sale
 }
 
-// ask sends a sale's request, for the first time or again. A till that sends the bytes of the sale that was started last, and has had no
-// answer to that, is repeating itself, whatever it calls it.
+// ask sends a sale's request, for the first time or again. A till that sends the bytes of the sale
+// that was started last, and has had no answer to that, is repeating itself, whatever it calls it.
 func (w *world) ask(sale int) {
 	s := &w.asked[sale]
 	if n := len(w.desk.order); n > 0 {
@@ -92,8 +96,8 @@ func (w *world) ask(sale int) {
 	w.listen()
 }
 
-// windowOver reports whether a sale's request may start a payment: it never did, it was acknowledged, its window or its boot is over, or
-// another sale was started since.
+// windowOver reports whether a sale's request may start a payment: it never did, it was
+// acknowledged, its window or its boot is over, or another sale was started since.
 func (w *world) windowOver(sale int) bool {
 	over := true
 	for i, id := range w.desk.order {
@@ -105,7 +109,8 @@ func (w *world) windowOver(sale int) bool {
 		if w.newECN(id) {
 			window = 120 * time.Second
 		}
-		over = p.Final && (p.AckedRev > 0 || p.Boot != w.now.Boot || w.now.Up-p.FinalUp >= window) || i < len(w.desk.order)-1
+		over = p.Final && (p.AckedRev > 0 || p.Boot != w.now.Boot ||
+			w.now.Up-p.FinalUp >= window) || i < len(w.desk.order)-1
 	}
 	return over
 }
@@ -157,21 +162,25 @@ func (w *world) approved(h heard) {
 	if p.Status != payment.StatusApproved {
 		w.failf("approved, and %q is %q", id, p.Status)
 	}
-	if w.owner[id] == w.asking && h.ecn == s.ecn && h.fields["40"] == fmt.Sprintf("%012d", s.cents) && p.Money.Amount == int64(s.cents) {
+	if w.owner[id] == w.asking && h.ecn == s.ecn &&
+		h.fields["40"] == fmt.Sprintf("%012d", s.cents) && p.Money.Amount == int64(s.cents) {
 		return
 	}
 	d := w.cannotTell(id)
 	if d == "" {
-		w.failf("asked about sale %d and told of %s, which was sale %d's", w.asking, id, w.owner[id])
+		w.failf("asked about sale %d and told of %s, which was sale %d's", w.asking, id,
+			w.owner[id])
 	}
 	w.doubts[d]++
 }
 
-// approvedByLast is the same for a till that takes the last result for its newest sale's, if number and amount are right.
+// approvedByLast is the same for a till that takes the last result for its newest sale's, if number
+// and amount are right.
 func (w *world) approvedByLast(h heard) {
 	s := w.asked[w.asking]
 	id := strings.TrimPrefix(h.fields["A1"], "TXN-")
-	if h.ecn != s.ecn || h.fields["40"] != fmt.Sprintf("%012d", s.cents) || w.owner[id] == w.asking {
+	if h.ecn != s.ecn || h.fields["40"] != fmt.Sprintf("%012d", s.cents) ||
+		w.owner[id] == w.asking {
 		return
 	}
 	switch {
@@ -180,11 +189,13 @@ func (w *world) approvedByLast(h heard) {
 	case w.ackAfter > 2*time.Second:
 		w.doubts[lateAck]++
 	default:
-		w.failf("asked about sale %d, and the last result is %s, which was sale %d's", w.asking, id, w.owner[id])
+		w.failf("asked about sale %d, and the last result is %s, which was sale %d's", w.asking, id,
+			w.owner[id])
 	}
 }
 
-// doubt is a reason for which nobody could tell: the list of what the package comment admits under "What remains".
+// doubt is a reason for which nobody could tell: the list of what the package comment admits under
+// "What remains".
 type doubt string
 
 const (
@@ -199,7 +210,8 @@ func (w *world) cannotTell(id string) doubt {
 	if w.owner[id] == w.asking {
 		return ""
 	}
-	if o.ecn == s.ecn && o.cents == s.cents && !o.acked && o.boot == w.now.Boot && w.newECN(id) && s.askedAt-o.gotAt < 120*time.Second {
+	if o.ecn == s.ecn && o.cents == s.cents && !o.acked && o.boot == w.now.Boot && w.newECN(id) &&
+		s.askedAt-o.gotAt < 120*time.Second {
 		return sameNumber
 	}
 	return ""
@@ -305,7 +317,8 @@ func (w *world) disturb(what string) {
 	w.listen()
 }
 
-// lastResult compares 56 with the journal's newest payment, or with what the newest request was told if that started nothing.
+// lastResult compares 56 with the journal's newest payment, or with what the newest request was
+// told if that started nothing.
 func (w *world) lastResult() {
 	w.due = nil
 	w.ackAfter, w.naks, w.lost = -1, false, nil
@@ -314,7 +327,8 @@ func (w *world) lastResult() {
 	h := w.askLast()
 	newest := w.asked[w.asking].ecn
 	switch {
-	case h.ecn == newest && h.code == "TO" && h.fields["02"] == "SAME REQUEST AGAIN - CHECK THE LAST SALE":
+	case h.ecn == newest && h.code == "TO" &&
+		h.fields["02"] == "SAME REQUEST AGAIN - CHECK THE LAST SALE":
 		return
 	case h.ecn == newest && h.code != "00" && h.fields["40"] == "":
 		w.send([]byte{ack})
@@ -328,7 +342,8 @@ func (w *world) lastResult() {
 	}
 	p := w.desk.get(w.desk.order[len(w.desk.order)-1])
 	approved := p.Status == payment.StatusApproved
-	if (h.code == "00") != approved || h.ecn != p.Line.ECN || h.fields["40"] != fmt.Sprintf("%012d", p.Money.Amount) {
+	if (h.code == "00") != approved || h.ecn != p.Line.ECN ||
+		h.fields["40"] != fmt.Sprintf("%012d", p.Money.Amount) {
 		w.failf("last result %v %v, the newest is %s %s", h, h.fields, p.ID, p.Status)
 	}
 }

@@ -97,7 +97,8 @@ func writes(t *testing.T, f io.Writer, b ...byte) {
 	}
 }
 
-// acked sends the ACK and waits for its entry in the journal: the engine was asked for it before the next request got its own ACK.
+// acked sends the ACK and waits for its entry in the journal: the engine was asked for it before
+// the next request got its own ACK.
 func (b *bench) acked(till *os.File) {
 	b.t.Helper()
 	writes(b.t, till, append([]byte{ack}, frame(ecn, "A1", "01")...)...)
@@ -137,7 +138,8 @@ func TestPty(t *testing.T) {
 		reads(t, till, paycubeSale("Q1", tc.code, tc.text, "000000001023", tc.ref)...)
 		b.acked(till)
 		if got := b.engine.payment(id); !got.Acknowledged || got.Status != tc.how {
-			t.Errorf("%s: acknowledged %v, %d transmissions", got.Status, got.Acknowledged, len(got.Sent))
+			t.Errorf("%s: acknowledged %v, %d transmissions", got.Status, got.Acknowledged,
+				len(got.Sent))
 		}
 	}
 	if err := stop(); err != nil {
@@ -164,9 +166,11 @@ func TestPtyCablePulledMidSale(t *testing.T) {
 	till, conn = line(t)
 	stop = b.run(conn)
 	response := paycubeSale("Q1", "00", "APPROVED", "000000001023", "TXN-P1")
-	reads(t, till, bytes.Repeat(response, 3)...) // it was never sent; three times, with timers divided by 50
+	// it was never sent; three times, with timers divided by 50
+	reads(t, till, bytes.Repeat(response, 3)...)
 	if got := b.engine.payment(id); got.Acknowledged || len(got.Sent) != 3 {
-		t.Errorf("%s: acknowledged %v, %d transmissions", got.Status, got.Acknowledged, len(got.Sent))
+		t.Errorf("%s: acknowledged %v, %d transmissions", got.Status, got.Acknowledged,
+			len(got.Sent))
 	}
 	if err := stop(); err != nil {
 		t.Error(err)

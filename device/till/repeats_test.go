@@ -22,7 +22,8 @@ func TestRepeatWindow(t *testing.T) {
 		{"first sale, approved and sent thrice", "", 9 * time.Second, payment.StatusApproved, "TO"},
 		{"constant ECN, in 10 s", ecn, 9 * time.Second, payment.StatusDeclined, "51"},
 		{"constant ECN, unknown", ecn, 9 * time.Second, payment.StatusUnknown, "TO"},
-		{"constant ECN, approved and sent thrice", ecn, 9 * time.Second, payment.StatusApproved, "TO"},
+		{"constant ECN, approved and sent thrice", ecn, 9 * time.Second, payment.StatusApproved,
+			"TO"},
 		{"constant ECN, after 10 s", ecn, 11 * time.Second, payment.StatusApproved, "new"},
 		{"new ECN, in 10 s", "000000000001", 9 * time.Second, payment.StatusApproved, "00"},
 		{"new ECN, in 120 s", "000000000001", 119 * time.Second, payment.StatusApproved, "00"},
@@ -75,7 +76,8 @@ func TestARepeatAfterTheAckIsANewSale(t *testing.T) {
 	r.start(ecn, 1023)
 }
 
-// Once the first byte of an approval is out, what looks like a repeat on a line whose ECN does not change may be the next customer.
+// Once the first byte of an approval is out, what looks like a repeat on a line whose ECN does not
+// change may be the next customer.
 func TestARepeatAfterTheFirstTransmissionOnALineWithoutECNs(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -138,7 +140,8 @@ func TestARepeatAfterTheFirstTransmissionOnALineWithoutECNs(t *testing.T) {
 			r.start(ecn, 1023)
 			tc.do(r)
 			r.pass(time.Minute)
-			if got := strings.ReplaceAll(strings.Join(r.answers(), ", "), ecn+" ", ""); got != tc.want {
+			if got := strings.ReplaceAll(strings.Join(r.answers(), ", "), ecn+" ",
+				""); got != tc.want {
 				t.Errorf("%s, want %s", got, tc.want)
 			}
 			r.send([]byte{ack})
@@ -149,7 +152,8 @@ func TestARepeatAfterTheFirstTransmissionOnALineWithoutECNs(t *testing.T) {
 	}
 }
 
-// The engine said the end, could not commit it, and takes it back: the till has heard TO and may be selling again.
+// The engine said the end, could not commit it, and takes it back: the till has heard TO and may be
+// selling again.
 func TestARepeatAfterAWordThatWasTakenBack(t *testing.T) {
 	r := newRig(t, "paycube")
 	p := r.start(ecn, 1023)
@@ -186,7 +190,8 @@ func TestARepeatWhileTheResponseIsGoingOut(t *testing.T) {
 	}
 }
 
-// The till has heard the response, never acknowledges, and asked for something else since: what looks like a repeat is a new customer.
+// The till has heard the response, never acknowledges, and asked for something else since: what
+// looks like a repeat is a new customer.
 func TestARepeatAfterAnotherSaleOnALineWithoutECNs(t *testing.T) {
 	r := newRig(t, "paycube")
 	r.finish(r.start(ecn, 1023), payment.StatusApproved)
@@ -275,7 +280,8 @@ func TestAskingAgainMakesTheResponseDueAgain(t *testing.T) {
 	r.take()
 	r.finish(p, payment.StatusApproved)
 	r.pass(time.Minute)
-	if got := r.answers(); len(got) == 0 || got[0] != ecn+" Q1 00" || strings.Contains(strings.Join(got, ""), "E6") {
+	if got := r.answers(); len(got) == 0 || got[0] != ecn+" Q1 00" ||
+		strings.Contains(strings.Join(got, ""), "E6") {
 		t.Errorf("%q", got)
 	}
 }
@@ -296,7 +302,8 @@ func TestANewSaleEndsTheTransmissionsOfTheOneBefore(t *testing.T) {
 
 func TestUniqueECNs(t *testing.T) {
 	unique := func(c *Config) {
-		c.Timers.ACK, c.Timers.Gap, c.Timers.Quiet, c.Timers.Transmissions = 2*time.Second, time.Second/2, 2*time.Second, 3
+		c.Timers.ACK, c.Timers.Gap, c.Timers.Quiet, c.Timers.Transmissions = 2*time.Second,
+			time.Second/2, 2*time.Second, 3
 		c.Timers.ECNUnique, c.Timers.StoredFor = true, 10*time.Minute
 	}
 	r := newRig(t, "paycube", unique)

@@ -114,11 +114,12 @@ func (m *Machine) current() *sale {
 	return m.sale
 }
 
-// supersede notes that the till has asked for another sale: whatever it was to be told about an earlier one would now be taken for
-// the answer to this.
+// supersede notes that the till has asked for another sale: whatever it was to be told about an
+// earlier one would now be taken for the answer to this.
 func (m *Machine) supersede() {
 	if s := m.current(); s != nil {
-		if (s.due || s.told && s.frame == nil) && s.started() && !s.p.Superseded { // TO that could not be committed: the journal calls it due
+		if (s.due || s.told && s.frame == nil) && s.started() && !s.p.Superseded {
+			// TO that could not be committed: the journal calls it due
 			m.do(AskSupersede{ID: s.p.ID})
 		}
 		s.due, s.superseded = false, true
@@ -144,11 +145,12 @@ func (m *Machine) saleAsked(r *ecr.Request) {
 	}
 }
 
-// askedWhileRunning: the same request is being worked on; any other one must wait. A sale of an earlier boot answers no request of
-// this one: nobody can tell whether the till means that sale.
+// askedWhileRunning: the same request is being worked on; any other one must wait. A sale of an
+// earlier boot answers no request of this one: nobody can tell whether the till means that sale.
 func (m *Machine) askedWhileRunning(s *sale, l payment.Line, r *ecr.Request) {
 	thisBoot := !s.started() || s.p.Boot == m.now.Boot
-	if thisBoot && s.same(l) && s.told && m.mayBeNew(s) { // the engine has taken back a word that the till may have heard
+	if thisBoot && s.same(l) && s.told && m.mayBeNew(s) {
+		// the engine has taken back a word that the till may have heard
 		m.dropAll(nil)
 		s.due = false
 		m.queue(m.uncertain(s))
@@ -206,8 +208,8 @@ func (m *Machine) repeat(s *sale) {
 	m.queue(m.stored(s))
 }
 
-// stored is the answer to a repeat: the bytes that were sent; the truth where that has changed since; TO where a repeat cannot be told
-// from a new sale.
+// stored is the answer to a repeat: the bytes that were sent; the truth where that has changed
+// since; TO where a repeat cannot be told from a new sale.
 func (m *Machine) stored(s *sale) *answer {
 	if m.wouldApprove(s) {
 		return m.uncertain(s)
@@ -227,7 +229,8 @@ func (m *Machine) start(l payment.Line, r *ecr.Request) {
 		m.refuse(header(r), ecr.KindSale, refusal, r.Echo())
 		return
 	}
-	m.starting = &sale{ref: req.Reference, line: *req.Line, echo: r.Echo(), due: true, conn: m.link.conn}
+	m.starting = &sale{ref: req.Reference, line: *req.Line, echo: r.Echo(), due: true,
+		conn: m.link.conn}
 	m.startReq, m.startTo, m.refused, m.rejection = header(r), m.ticket(), "", nil
 	m.do(AskStart{To: m.startTo, Request: req})
 }
@@ -246,12 +249,14 @@ func (m *Machine) order(l payment.Line, r *ecr.Request) (req payment.Request, re
 	}
 	l.ECNIsNew = m.sale != nil && m.sale.line.ECN != l.ECN
 	return payment.Request{
-		Reference: m.reference(l.ECN, m.now), Money: payment.Money{Amount: amount, Currency: m.cfg.Currency}, Schemes: schemes,
+		Reference: m.reference(l.ECN, m.now),
+		Money:     payment.Money{Amount: amount, Currency: m.cfg.Currency}, Schemes: schemes,
 		Description: ref, Line: &l,
 	}, ""
 }
 
-// offered are the schemes that a function names and the terminal has; ok is false if it has none of them.
+// offered are the schemes that a function names and the terminal has; ok is false if it has none of
+// them.
 func offered(named, have []string) (schemes []string, ok bool) {
 	if len(named) == 0 || len(have) == 0 {
 		return slices.Clone(named), true

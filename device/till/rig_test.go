@@ -61,7 +61,8 @@ func parse(t testing.TB, b []byte) heard {
 		t.Fatalf("not a frame: %x", b)
 	}
 	h := heard{
-		ecn: strings.TrimRight(string(b[3:15]), " "), function: string(b[15:17]), code: string(b[17:19]), fields: map[string]string{}, raw: b,
+		ecn: strings.TrimRight(string(b[3:15]), " "), function: string(b[15:17]),
+		code: string(b[17:19]), fields: map[string]string{}, raw: b,
 	}
 	var lrc byte
 	for _, x := range b[1 : len(b)-1] {
@@ -70,7 +71,10 @@ func parse(t testing.TB, b []byte) heard {
 	if lrc != b[len(b)-1] {
 		t.Fatalf("lrc %02x: %x", lrc, b)
 	}
-	digits := func(b []byte) int { return int(b[0]>>4)*1000 + int(b[0]&15)*100 + int(b[1]>>4)*10 + int(b[1]&15) }
+	digits := func(b []byte) int {
+		return int(b[0]>>4)*1000 + int(b[0]&15)*100 + int(b[1]>>4)*10 +
+			int(b[1]&15)
+	}
 	if n := digits(b[1:3]); n != len(b)-5 {
 		t.Fatalf("len %d of %d", n, len(b))
 	}
@@ -85,7 +89,8 @@ func parse(t testing.TB, b []byte) heard {
 func (h heard) String() string { return h.ecn + " " + h.function + " " + h.code }
 
 // dialects are read once: the tests make many rigs.
-var dialects = map[string]func() *ecr.Dialect{"paycube": builtin("paycube"), "nets": builtin("nets")}
+var dialects = map[string]func() *ecr.Dialect{"paycube": builtin("paycube"),
+	"nets": builtin("nets")}
 
 func builtin(name string) func() *ecr.Dialect {
 	return sync.OnceValue(func() *ecr.Dialect {
@@ -126,16 +131,21 @@ func (c *counter) NewID(time.Time) string { *c++; return fmt.Sprintf("%026d", *c
 func newRig(t testing.TB, dialect string, change ...func(*Config)) *rig {
 	t.Helper()
 	d := dialects[dialect]()
-	cfg := Config{Till: "till-2", TerminalID: "K001", Currency: payment.SGD, IDs: new(counter), Merchant: "SHOP", MerchantID: "M1"}
+	cfg := Config{Till: "till-2", TerminalID: "K001", Currency: payment.SGD, IDs: new(counter),
+		Merchant: "SHOP", MerchantID: "M1"}
 	for _, c := range change {
 		c(&cfg)
 	}
 	r := &rig{
-		t: t, cfg: cfg, dialect: d, now: Now{Wall: wall, Boot: "boot-1", Up: time.Hour}, events: map[Event]int{},
+		t: t, cfg: cfg, dialect: d, now: Now{Wall: wall, Boot: "boot-1", Up: time.Hour},
+		events: map[Event]int{},
 		status: device.Status{Ready: true}, deferred: map[string]bool{},
 	}
 	r.desk = newDesk(func() Now { return r.now })
-	r.desk.watchers = []func(payment.Payment){func(p payment.Payment) { r.todo = append(r.todo, Changed{p}) }}
+	r.desk.watchers = []func(payment.Payment){func(
+		p payment.Payment) {
+		r.todo = append(r.todo, Changed{p})
+	}}
 	r.restart()
 	return r
 }
@@ -216,15 +226,29 @@ func (r *rig) carry(e Effect) {
 	case Close:
 		r.closed = true
 	case AskStart:
-		r.desk.Start(till, e.Request, func(p payment.Payment, err error) { r.post("start", func() Input { return Started{e.To, p, err} }) })
+		r.desk.Start(till, e.Request, func(p payment.Payment,
+			err error) {
+			r.post("start", func() Input { return Started{e.To, p, err} })
+		})
 	case AskCancel:
-		r.desk.Cancel(till, e.Key, func(p payment.Payment, err error) { r.post("cancel", func() Input { return Cancelled{e.To, p, err} }) })
+		r.desk.Cancel(till, e.Key, func(p payment.Payment,
+			err error) {
+			r.post("cancel", func() Input { return Cancelled{e.To, p, err} })
+		})
 	case AskLast:
-		r.desk.Last(till, func(p payment.Payment, err error) { r.post("last", func() Input { return LastRead{e.To, p, err} }) })
+		r.desk.Last(till, func(p payment.Payment,
+			err error) {
+			r.post("last", func() Input { return LastRead{e.To, p, err} })
+		})
 	case AskOffer:
-		r.desk.Offer(till, e.ID, e.Revision, e.Frame, func(err error) { r.post("offer", func() Input { return Offered{e.To, err} }) })
+		r.desk.Offer(till, e.ID, e.Revision, e.Frame,
+			func(err error) { r.post("offer", func() Input { return Offered{e.To, err} }) })
 	case AskAcknowledge:
-		r.desk.Acknowledge(till, e.ID, e.Revision, func(err error) { r.post("acknowledge", func() Input { return Acknowledged{e.To, err} }) })
+		r.desk.Acknowledge(till, e.ID, e.Revision,
+			func(err error) {
+				r.post("acknowledge",
+					func() Input { return Acknowledged{e.To, err} })
+			})
 	case AskSupersede:
 		r.desk.Supersede(till, e.ID, func(error) {})
 	case AskStatus:

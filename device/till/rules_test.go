@@ -10,7 +10,8 @@ import (
 
 // Tests in this file are named for the rules of paycube-ecr.md.
 
-// approvedUnacked is a sale whose response was sent three times and never acknowledged; 6 s have passed.
+// approvedUnacked is a sale whose response was sent three times and never acknowledged; 6 s have
+// passed.
 func (r *rig) approvedUnacked(ecn string, cents int) (p payment.Payment, response []byte) {
 	r.t.Helper()
 	p = r.start(ecn, cents)
@@ -41,7 +42,8 @@ func TestResynchronises(t *testing.T) {
 		{"cut in the middle", [][]byte{good[:20], good}, []byte{ack}},
 		{"cut after STX", [][]byte{good[:1], good}, []byte{ack}},
 		{"wrong LRC", [][]byte{wrong(len(good) - 1), good}, []byte{nak, ack}},
-		{"wrong LRC thrice", [][]byte{wrong(len(good) - 1), wrong(len(good) - 1), wrong(len(good) - 1)}, []byte{nak, nak, nak}},
+		{"wrong LRC thrice", [][]byte{wrong(len(good) - 1), wrong(len(good) - 1),
+			wrong(len(good) - 1)}, []byte{nak, nak, nak}},
 		{"wrong amount digit", [][]byte{wrong(30)}, []byte{nak}},
 		{"wrong ETX", [][]byte{wrong(len(good) - 2), good}, []byte{nak, ack}},
 		{"wrong LEN", [][]byte{wrong(1), {}, good}, []byte{nak, ack}},
@@ -63,14 +65,16 @@ func TestResynchronises(t *testing.T) {
 			if got := bytes.Join(r.take(), nil); !bytes.Equal(got, tc.want) {
 				t.Errorf("written %x, want %x", got, tc.want)
 			}
-			if got, want := len(r.desk.order), bytes.Count(tc.want, []byte{ack}); got != min(want, 1) {
+			if got, want := len(r.desk.order),
+				bytes.Count(tc.want, []byte{ack}); got != min(want, 1) {
 				t.Errorf("%d payments", got)
 			}
 		})
 	}
 }
 
-// A till waits 2 s for ACK or NAK: a frame whose end is unknown is NAKed as soon as the line has been silent for the gap.
+// A till waits 2 s for ACK or NAK: a frame whose end is unknown is NAKed as soon as the line has
+// been silent for the gap.
 func TestNakComesAfterTheGap(t *testing.T) {
 	r := newRig(t, "paycube")
 	r.send([]byte{stx, 0xff, 0xff, 0x30})
@@ -120,7 +124,8 @@ func TestThreeTransmissionsThenOwed(t *testing.T) {
 	r.finish(p, payment.StatusApproved)
 	for i, at := range []time.Duration{0, 2 * time.Second, 4 * time.Second} {
 		r.pass(time.Hour + at - r.now.Up)
-		if got := r.desk.get(p.ID); len(r.wrote) != i+1 || r.times[i] != time.Hour+at || len(got.Sent) != i+1 {
+		if got := r.desk.get(p.ID); len(r.wrote) != i+1 || r.times[i] != time.Hour+at ||
+			len(got.Sent) != i+1 {
 			t.Fatalf("transmission %d: written %v, %d offered", i+1, r.times, len(got.Sent))
 		}
 		if last := r.desk.get(p.ID).Sent[i]; !bytes.Equal(last.Frame, r.wrote[i]) {

@@ -20,14 +20,17 @@ type sale struct {
 	dueBy      time.Duration // not after this; 0 = not known yet
 	conn       uint64        // the connection on which it was asked for last
 	superseded bool          // the till has asked for another sale since
-	told       bool          // bytes that say what became of it have begun to go out, in whichever process and for whichever request
-	cancelling bool          // a cancel is with the engine
-	acked      bool          // the till has acknowledged an outcome
+	// bytes that say what became of it have begun to go out, in whichever process and for whichever
+	// request
+	told       bool
+	cancelling bool // a cancel is with the engine
+	acked      bool // the till has acknowledged an outcome
 
 	finalBoot string
 	finalUp   time.Duration
 
-	sent        int    // transmissions of its response that have begun, in whichever process; an upper bound
+	// transmissions of its response that have begun, in whichever process; an upper bound
+	sent        int
 	frame       []byte // the response as last sent; nil = none was
 	frameRev    int64
 	frameStatus payment.Status
@@ -93,7 +96,8 @@ func (m *Machine) functionOf(frame []byte) string {
 
 // inWindow reports whether a repeat of this sale's request is still that: a repeat.
 func (m *Machine) inWindow(s *sale, now Now) bool {
-	if s.running() || s.p.Boot != now.Boot || s.finalBoot != now.Boot { // a reboot in between ends it, whenever the sale ended
+	if s.running() || s.p.Boot != now.Boot || s.finalBoot != now.Boot {
+		// a reboot in between ends it, whenever the sale ended
 		return false
 	}
 	age := now.Up - s.finalUp
@@ -109,15 +113,17 @@ func (m *Machine) inWindow(s *sale, now Now) bool {
 	}
 }
 
-// mayBeNew reports whether the same request again may as well be a new sale: the ECN does not change, and the till may have heard what
-// became of this one, or has asked for another since.
+// mayBeNew reports whether the same request again may as well be a new sale: the ECN does not
+// change, and the till may have heard what became of this one, or has asked for another since.
 func (m *Machine) mayBeNew(s *sale) bool {
 	return !m.tellsApart(s) && (s.superseded || s.told)
 }
 
-// wouldApprove reports whether the answer to a repeat would tell of an approval that nobody may be told of.
+// wouldApprove reports whether the answer to a repeat would tell of an approval that nobody may be
+// told of.
 func (m *Machine) wouldApprove(s *sale) bool {
-	return m.mayBeNew(s) && (s.p.Status == payment.StatusApproved || s.frameStatus == payment.StatusApproved)
+	return m.mayBeNew(s) && (s.p.Status == payment.StatusApproved ||
+		s.frameStatus == payment.StatusApproved)
 }
 
 // tellsApart reports whether the ECN says that a request is a repeat.
@@ -126,11 +132,13 @@ func (m *Machine) tellsApart(s *sale) bool { return m.timers.ECNUnique || s.line
 // lineOf is how the till asked.
 func lineOf(r *ecr.Request) payment.Line {
 	digest := r.Digest()
-	return payment.Line{ECN: string(r.ECN), Function: string(r.Function), Digest: hex.EncodeToString(digest[:])}
+	return payment.Line{ECN: string(r.ECN), Function: string(r.Function),
+		Digest: hex.EncodeToString(digest[:])}
 }
 
-// reference is the agent's name for a sale. A till uses an ECN again, the engine's references are used once: an id makes the
-// difference. Where the till never does that, its ECN is the reference, and the engine itself knows every one that was used.
+// reference is the agent's name for a sale. A till uses an ECN again, the engine's references are
+// used once: an id makes the difference. Where the till never does that, its ECN is the reference,
+// and the engine itself knows every one that was used.
 func (m *Machine) reference(ecn string, now Now) string {
 	if m.timers.ECNUnique {
 		return ecn

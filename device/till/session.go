@@ -17,33 +17,38 @@ import (
 const (
 	// readSize is the most that is read at once, in bytes.
 	readSize = 512
-	// drainSlack is how long bytes from the till wait for the end of a Write that may have drained already: its return comes from
-	// another goroutine than they do. An ACK that is read earlier than that before the drain does not count.
+	// drainSlack is how long bytes from the till wait for the end of a Write that may have drained
+	// already: its return comes from another goroutine than they do. An ACK that is read earlier
+	// than that before the drain does not count.
 	drainSlack = 5 * time.Millisecond
-	// maxNap bounds the sleep of the shell: its timers stop while the machine is suspended, the boot clock does not.
+	// maxNap bounds the sleep of the shell: its timers stop while the machine is suspended, the
+	// boot clock does not.
 	maxNap = 5 * time.Second
 )
 
 // ErrHostile is returned by Run when the peer is no till.
 var ErrHostile = errors.New("the connection began with bytes that no till sends")
 
-// Conn is one connection of a line. Read returns (0, nil) when nothing came for a while, so that it never blocks for good; Write
-// returns when the last byte has drained, or with an error within a bounded time. Read and Write are each called from one goroutine,
-// also at the same time. Close makes both return.
+// Conn is one connection of a line. Read returns (0, nil) when nothing came for a while, so that it
+// never blocks for good; Write returns when the last byte has drained, or with an error within a
+// bounded time. Read and Write are each called from one goroutine, also at the same time. Close
+// makes both return.
 type Conn interface {
 	Read(p []byte) (n int, err error)
 	Write(frame []byte) error
 	Close() error
 }
 
-// Clock is the boot clock and, for dates in responses only, the wall clock. bootclock.Clock satisfies it.
+// Clock is the boot clock and, for dates in responses only, the wall clock. bootclock.Clock
+// satisfies it.
 type Clock interface {
 	BootID() string
 	Boot() time.Duration
 	Wall() time.Time
 }
 
-// Session is the shell around a Machine: it serves the connections of one till's line, one after the other.
+// Session is the shell around a Machine: it serves the connections of one till's line, one after
+// the other.
 type Session struct {
 	cfg      Config
 	payments device.LinePayments
@@ -52,16 +57,19 @@ type Session struct {
 	log      *slog.Logger
 	metrics  *metrics
 
-	turn    chan struct{} // holds one: the Run whose turn it is, for there is one connection at a time
-	machine *Machine      // belongs to that Run
+	// holds one: the Run whose turn it is, for there is one connection at a time
+	turn    chan struct{}
+	machine *Machine // belongs to that Run
 
-	mu     sync.Mutex
-	inbox  []Input       // replies and changes, in the engine's order; bounded by what was asked and by what changes
+	mu sync.Mutex
+	// replies and changes, in the engine's order; bounded by what was asked and by what changes
+	inbox  []Input
 	signal chan struct{} // holds one: there is something in the inbox
 }
 
 // New makes the session of one till. reg may be nil.
-func New(cfg Config, d *ecr.Dialect, payments device.LinePayments, terminal device.Terminal, clock Clock, log *slog.Logger,
+func New(cfg Config, d *ecr.Dialect, payments device.LinePayments, terminal device.Terminal,
+	clock Clock, log *slog.Logger,
 	reg prometheus.Registerer,
 ) (*Session, error) {
 	info := terminal.Info(cfg.Till)
@@ -83,14 +91,15 @@ func New(cfg Config, d *ecr.Dialect, payments device.LinePayments, terminal devi
 		return nil, err
 	}
 	return &Session{
-		cfg: cfg.withDefaults(d), payments: payments, terminal: terminal, clock: clock, log: log.With("till", cfg.Till, "dialect", d.Name()),
+		cfg: cfg.withDefaults(d), payments: payments, terminal: terminal, clock: clock,
+		log:     log.With("till", cfg.Till, "dialect", d.Name()),
 		metrics: m, machine: machine, turn: make(chan struct{}, 1), signal: make(chan struct{}, 1),
 	}, nil
 }
 
-// Run serves one connection until it ends or ctx does, closes it, and returns when all goroutines have ended: nil because of ctx,
-// ErrHostile, or what the connection said. What a sale is owed survives, here and in the journal: the next Run goes on. A second Run
-// waits for the first.
+// Run serves one connection until it ends or ctx does, closes it, and returns when all goroutines
+// have ended: nil because of ctx, ErrHostile, or what the connection said. What a sale is owed
+// survives, here and in the journal: the next Run goes on. A second Run waits for the first.
 func (s *Session) Run(ctx context.Context, conn Conn) error {
 	select {
 	case s.turn <- struct{}{}:
@@ -101,7 +110,8 @@ func (s *Session) Run(ctx context.Context, conn Conn) error {
 	}
 	inner, cancel := context.WithCancel(ctx)
 	c := &connection{
-		Session: s, conn: conn, ctx: inner, chunks: make(chan []byte), writes: make(chan []byte, 1), wrote: make(chan struct{}, 1),
+		Session: s, conn: conn, ctx: inner, chunks: make(chan []byte), writes: make(chan []byte, 1),
+		wrote: make(chan struct{}, 1),
 		ended: make(chan error, 2),
 	}
 	detach := s.payments.Watch(func(p payment.Payment) { s.post(Changed{p}) }, func() {})
@@ -150,15 +160,17 @@ type connection struct {
 	conn   Conn
 	ctx    context.Context // ends when the connection does
 	wg     sync.WaitGroup
-	chunks chan []byte   // from the reader; unbuffered: it waits until the last one was taken
-	writes chan []byte   // to the writer; holds one: the machine never asks for a second Write before Drained
+	chunks chan []byte // from the reader; unbuffered: it waits until the last one was taken
+	// to the writer; holds one: the machine never asks for a second Write before Drained
+	writes chan []byte
 	wrote  chan struct{} // from the writer; holds one, for the same reason
 	ended  chan error    // from both; holds one of each
 	busy   bool          // a Write has not been answered
 	closed bool          // the machine wants the connection closed
 }
 
-// loop is the only goroutine that steps the machine. A panic elsewhere cannot leave it half stepped.
+// loop is the only goroutine that steps the machine. A panic elsewhere cannot leave it half
+// stepped.
 func (c *connection) loop() error {
 	c.step(Connected{})
 	timer := time.NewTimer(0)
@@ -193,7 +205,8 @@ func (c *connection) replies() {
 	}
 }
 
-// settle gives a Write that is about to return the time to do so: an ACK must not be judged before the drain that it answers.
+// settle gives a Write that is about to return the time to do so: an ACK must not be judged before
+// the drain that it answers.
 func (c *connection) settle() {
 	if !c.busy {
 		return
@@ -226,7 +239,8 @@ func (c *connection) step(in Input) {
 	}
 }
 
-// carry does what the machine decided. The engine's replies come back through the inbox, also those that come at once.
+// carry does what the machine decided. The engine's replies come back through the inbox, also those
+// that come at once.
 func (c *connection) carry(e Effect) {
 	till := c.cfg.Till
 	switch e := e.(type) {
@@ -236,20 +250,25 @@ func (c *connection) carry(e Effect) {
 	case Close:
 		c.closed = true
 	case AskStart:
-		c.payments.Start(till, e.Request, func(p payment.Payment, err error) { c.post(Started{e.To, p, err}) })
+		c.payments.Start(till, e.Request,
+			func(p payment.Payment, err error) { c.post(Started{e.To, p, err}) })
 	case AskCancel:
-		c.payments.Cancel(till, e.Key, func(p payment.Payment, err error) { c.post(Cancelled{e.To, p, err}) })
+		c.payments.Cancel(till, e.Key,
+			func(p payment.Payment, err error) { c.post(Cancelled{e.To, p, err}) })
 	case AskLast:
 		c.payments.Last(till, func(p payment.Payment, err error) { c.post(LastRead{e.To, p, err}) })
 	case AskOffer:
-		c.payments.Offer(till, e.ID, e.Revision, e.Frame, func(err error) { c.post(Offered{e.To, err}) })
+		c.payments.Offer(till, e.ID, e.Revision, e.Frame,
+			func(err error) { c.post(Offered{e.To, err}) })
 	case AskAcknowledge:
-		c.payments.Acknowledge(till, e.ID, e.Revision, func(err error) { c.post(Acknowledged{e.To, err}) })
+		c.payments.Acknowledge(till, e.ID, e.Revision,
+			func(err error) { c.post(Acknowledged{e.To, err}) })
 	case AskSupersede:
 		log := c.log
 		c.payments.Supersede(till, e.ID, func(err error) {
 			if err != nil {
-				log.Warn("it is not on record that another sale was asked for: after a restart this one's response may be given", "payment", e.ID, "error", err)
+				log.Warn("it is not on record that another sale was asked for: after a restart "+
+					"this one's response may be given", "payment", e.ID, "error", err)
 			}
 		})
 	case AskStatus:

@@ -134,7 +134,8 @@ type bench struct {
 
 func newBench(t *testing.T, change ...func(*Config)) *bench {
 	t.Helper()
-	b := &bench{t: t, clock: &wallClock{time.Now(), "boot-1"}, reg: prometheus.NewRegistry(), startedIDs: make(chan string, 64)}
+	b := &bench{t: t, clock: &wallClock{time.Now(), "boot-1"}, reg: prometheus.NewRegistry(),
+		startedIDs: make(chan string, 64)}
 	b.engine = newEngine(b.clock.now)
 	b.engine.Watch(func(p payment.Payment) {
 		if !p.Final {
@@ -146,7 +147,8 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 		c(&cfg)
 	}
 	var err error
-	b.Session, err = New(cfg, dialects["paycube"](), b.engine, new(devicetest.Terminal), b.clock, slog.New(slog.DiscardHandler), b.reg)
+	b.Session, err = New(cfg, dialects["paycube"](), b.engine, new(devicetest.Terminal), b.clock,
+		slog.New(slog.DiscardHandler), b.reg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +304,8 @@ func TestSessionMetricsAreByTill(t *testing.T) {
 	b := newBench(t)
 	defer b.engine.close()
 	for _, name := range []string{"till-3", "till-2"} {
-		_, err := New(Config{Till: name}, dialects["nets"](), b.engine, new(devicetest.Terminal), b.clock, slog.New(slog.DiscardHandler), b.reg)
+		_, err := New(Config{Till: name}, dialects["nets"](), b.engine, new(devicetest.Terminal),
+			b.clock, slog.New(slog.DiscardHandler), b.reg)
 		if (err == nil) != (name == "till-3") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -319,7 +322,8 @@ func TestSessionMetricsAreByTill(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	for name, c := range map[string]Config{"no name": {Currency: payment.SGD}, "no currency": {Till: "till-2"}} {
+	for name, c := range map[string]Config{"no name": {Currency: payment.SGD},
+		"no currency": {Till: "till-2"}} {
 		if _, err := NewMachine(c, dialects["paycube"]()); err == nil {
 			t.Errorf("%s: no error", name)
 		}

@@ -25,7 +25,8 @@ func bootID() (string, error) {
 func sinceBoot() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		panic("clock_gettime(CLOCK_BOOTTIME): " + err.Error()) // in the kernel since 2.6.39; without it no deadline can be kept
+		// in the kernel since 2.6.39; without it no deadline can be kept
+		panic("clock_gettime(CLOCK_BOOTTIME): " + err.Error())
 	}
 	return time.Duration(ts.Nano())
 }

@@ -1,8 +1,10 @@
-// Package connlimit bounds the connections of an HTTP server that have not shown yet that they may stay.
+// Package connlimit bounds the connections of an HTTP server that have not shown yet that they may
+// stay.
 //
-// A stranger opens connections as fast as he likes, and each costs memory before any token is looked at: one too many pushes the oldest
-// out. Whoever has become a WebSocket has shown a token and is counted by its owner, no longer here. It authenticates nobody and keeps
-// nothing that would have to survive a crash. Bound is safe for concurrent use with the server that it is given.
+// A stranger opens connections as fast as he likes, and each costs memory before any token is
+// looked at: one too many pushes the oldest out. Whoever has become a WebSocket has shown a token
+// and is counted by its owner, no longer here. It authenticates nobody and keeps nothing that would
+// have to survive a crash. Bound is safe for concurrent use with the server that it is given.
 package connlimit
 
 import (
@@ -13,7 +15,8 @@ import (
 	"sync"
 )
 
-// Bound sets srv.ConnState so that at most most connections are open that are no WebSockets. It is called before srv serves.
+// Bound sets srv.ConnState so that at most most connections are open that are no WebSockets. It is
+// called before srv serves.
 func Bound(srv *http.Server, most int) {
 	b := &limiter{most: most, at: make(map[net.Conn]*list.Element)}
 	srv.ConnState = b.change
@@ -60,7 +63,8 @@ func (b *limiter) leave(c net.Conn) {
 	}
 }
 
-// hangUp closes at once. A TLS connection would say goodbye first, and wait for a peer that does not read, in the goroutine that accepts.
+// hangUp closes at once. A TLS connection would say goodbye first, and wait for a peer that does
+// not read, in the goroutine that accepts.
 func hangUp(c net.Conn) {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()

@@ -13,30 +13,32 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// TestOldestGoes opens more connections than may be, in each shape that costs a stranger nothing, over TCP and TLS: the newest still
-// gets its answer, a WebSocket that is open stays, and the strangers are gone.
+// TestOldestGoes opens more connections than may be, in each shape that costs a stranger nothing,
+// over TCP and TLS: the newest still gets its answer, a WebSocket that is open stays, and the
+// strangers are gone.
 func TestOldestGoes(t *testing.T) {
 	const most, strangers = 8, 40
 	for _, secure := range []bool{false, true} {
-		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !websocket.IsWebSocketUpgrade(r) {
-				_, _ = io.WriteString(w, "ok")
-				return
-			}
-			up := websocket.Upgrader{}
-			c, err := up.Upgrade(w, r, nil)
-			if err != nil {
-				return
-			}
-			defer c.Close()
-			for {
-				kind, msg, err := c.ReadMessage()
+		srv := httptest.NewUnstartedServer(
+			http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !websocket.IsWebSocketUpgrade(r) {
+					_, _ = io.WriteString(w, "ok")
+					return
+				}
+				up := websocket.Upgrader{}
+				c, err := up.Upgrade(w, r, nil)
 				if err != nil {
 					return
 				}
-				_ = c.WriteMessage(kind, msg)
-			}
-		}))
+				defer c.Close()
+				for {
+					kind, msg, err := c.ReadMessage()
+					if err != nil {
+						return
+					}
+					_ = c.WriteMessage(kind, msg)
+				}
+			}))
 		Bound(srv.Config, most)
 		dialer := *websocket.DefaultDialer
 		scheme := "ws"
@@ -58,7 +60,8 @@ func TestOldestGoes(t *testing.T) {
 				t.Fatal(err)
 			}
 			crowd = append(crowd, c)
-			say := []string{"", "GET / HTTP/1.1\r\nX: y", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx"}[i%3]
+			say := []string{"", "GET / HTTP/1.1\r\nX: y",
+				"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx"}[i%3]
 			_, _ = io.WriteString(c, say) // some are gone already
 		}
 		resp, err := srv.Client().Get(srv.URL)
@@ -74,7 +77,8 @@ func TestOldestGoes(t *testing.T) {
 			}
 		}
 		if left >= most {
-			t.Errorf("TLS %v: %d strangers are still connected, want fewer than %d", secure, left, most)
+			t.Errorf("TLS %v: %d strangers are still connected, want fewer than %d", secure, left,
+				most)
 		}
 		if err := ws.WriteMessage(websocket.TextMessage, []byte("still here")); err != nil {
 			t.Error(err)

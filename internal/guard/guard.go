@@ -1,8 +1,10 @@
-// Package guard decides whether an HTTP request may reach a listener on this machine at all: it checks Host against DNS
-// rebinding and Origin against pages of strangers, before any upgrade and before any handler runs.
+// Package guard decides whether an HTTP request may reach a listener on this machine at all: it
+// checks Host against DNS rebinding and Origin against pages of strangers, before any upgrade and
+// before any handler runs.
 //
-// It does not authenticate anybody: tokens are the listener's own business. A Policy is read-only after its creation and
-// safe for concurrent use; it keeps nothing, so nothing has to survive a crash.
+// It does not authenticate anybody: tokens are the listener's own business. A Policy is read-only
+// after its creation and safe for concurrent use; it keeps nothing, so nothing has to survive a
+// crash.
 package guard
 
 import (
@@ -25,18 +27,23 @@ var (
 
 // Policy says which Host and Origin values a listener accepts.
 type Policy struct {
-	// Hosts are accepted besides loopback names and addresses with the listener's own port: exact "host" or "host:port".
+	// Hosts are accepted besides loopback names and addresses with the listener's own port: exact
+	// "host" or "host:port".
 	Hosts []string
 	// Origins are accepted exactly as written ("https://till.example"); no wildcard.
 	Origins []string
-	// SameOrigin accepts an Origin that equals the request's own (already accepted) Host: for listeners that serve pages.
+	// SameOrigin accepts an Origin that equals the request's own (already accepted) Host: for
+	// listeners that serve pages.
 	SameOrigin bool
 }
 
-// Check returns nil, or an error wrapping ErrHost or ErrOrigin whose text is safe to log and to show.
+// Check returns nil, or an error wrapping ErrHost or ErrOrigin whose text is safe to log and to
+// show.
 func (p Policy) Check(r *http.Request) error {
 	if !p.hostAllowed(r) {
-		return fmt.Errorf("%w: %.80q is neither a loopback name with this listener's port nor in hosts", ErrHost, r.Host)
+		return fmt.Errorf(
+			"%w: %.80q is neither a loopback name with this listener's port nor in hosts", ErrHost,
+			r.Host)
 	}
 	origins := r.Header.Values("Origin")
 	if len(origins) == 0 {

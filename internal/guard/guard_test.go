@@ -29,16 +29,23 @@ func TestPolicyCheck(t *testing.T) {
 		{"rebound name that starts well", Policy{}, "127.0.0.1.evil.test:7654", nil, ErrHost},
 		{"empty", Policy{}, "", nil, ErrHost},
 		{"listed host", Policy{Hosts: []string{"kiosk.lan"}}, "kiosk.lan:7654", nil, nil},
-		{"listed host and port", Policy{Hosts: []string{"kiosk.lan:7654"}}, "kiosk.lan:7654", nil, nil},
-		{"listed host, other port", Policy{Hosts: []string{"kiosk.lan:1"}}, "kiosk.lan:7654", nil, ErrHost},
+		{"listed host and port", Policy{Hosts: []string{"kiosk.lan:7654"}}, "kiosk.lan:7654", nil,
+			nil},
+		{"listed host, other port", Policy{Hosts: []string{"kiosk.lan:1"}}, "kiosk.lan:7654", nil,
+			ErrHost},
 		{"stranger's page", Policy{}, "127.0.0.1:7654", []string{"https://evil.test"}, ErrOrigin},
 		{"null origin", Policy{}, "127.0.0.1:7654", []string{"null"}, ErrOrigin},
 		{"empty origin", Policy{}, "127.0.0.1:7654", []string{""}, ErrOrigin},
-		{"listed origin", Policy{Origins: []string{"https://till.example"}}, "127.0.0.1:7654", []string{"https://till.example"}, nil},
-		{"listed origin and another", Policy{Origins: []string{"https://till.example"}}, "127.0.0.1:7654", []string{"https://till.example", "https://evil.test"}, ErrOrigin},
-		{"own origin, not a page server", Policy{}, "127.0.0.1:7654", []string{"http://127.0.0.1:7654"}, ErrOrigin},
-		{"own origin, page server", Policy{SameOrigin: true}, "127.0.0.1:7654", []string{"http://127.0.0.1:7654"}, nil},
-		{"rebound host and origin", Policy{SameOrigin: true}, "evil.test:7654", []string{"http://evil.test:7654"}, ErrHost},
+		{"listed origin", Policy{Origins: []string{"https://till.example"}}, "127.0.0.1:7654",
+			[]string{"https://till.example"}, nil},
+		{"listed origin and another", Policy{Origins: []string{"https://till.example"}},
+			"127.0.0.1:7654", []string{"https://till.example", "https://evil.test"}, ErrOrigin},
+		{"own origin, not a page server", Policy{}, "127.0.0.1:7654",
+			[]string{"http://127.0.0.1:7654"}, ErrOrigin},
+		{"own origin, page server", Policy{SameOrigin: true}, "127.0.0.1:7654",
+			[]string{"http://127.0.0.1:7654"}, nil},
+		{"rebound host and origin", Policy{SameOrigin: true}, "evil.test:7654",
+			[]string{"http://evil.test:7654"}, ErrHost},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -52,7 +59,8 @@ func TestPolicyCheck(t *testing.T) {
 			}
 			w := httptest.NewRecorder()
 			reached := false
-			tc.policy.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true })).ServeHTTP(w, r)
+			tc.policy.Wrap(http.HandlerFunc(
+				func(http.ResponseWriter, *http.Request) { reached = true })).ServeHTTP(w, r)
 			if reached != (tc.want == nil) || !reached && w.Code != http.StatusForbidden {
 				t.Errorf("Wrap: reached=%v status=%d", reached, w.Code)
 			}

@@ -1,5 +1,6 @@
-// Package neterr says in an operator's words why a request had no answer. The words are its own: what net/http writes repeats the
-// address with its query, and what a stranger's server or certificate says.
+// Package neterr says in an operator's words why a request had no answer. The words are its own:
+// what net/http writes repeats the address with its query, and what a stranger's server or
+// certificate says.
 package neterr
 
 import (
@@ -22,7 +23,8 @@ func TLS(host string, err error) string {
 	op, isOp := errors.AsType[*net.OpError](err)
 	switch {
 	case isInvalid && invalid.Reason == x509.Expired:
-		return "certificate of " + host + " has expired or is not valid yet: look at this machine's clock too"
+		return "certificate of " + host +
+			" has expired or is not valid yet: look at this machine's clock too"
 	case isOther:
 		return "certificate is for another host than " + host
 	case isUnknown:
@@ -37,14 +39,16 @@ func TLS(host string, err error) string {
 	return ""
 }
 
-// Connection is the operator's word for any other error. The address is the configured host, with its port if it has one.
+// Connection is the operator's word for any other error. The address is the configured host, with
+// its port if it has one.
 func Connection(address string, err error) string {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused by " + address
 	case errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH):
 		return "no route to " + address + ": is the network up?"
-	case errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return "connection closed by " + address + " before the end of the answer"
 	}
 	return "no valid HTTP answer from " + address

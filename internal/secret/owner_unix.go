@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// giveLike gives the file to the owner of the first of paths that exists. Only root can give files away, and only root must.
+// giveLike gives the file to the owner of the first of paths that exists. Only root can give files
+// away, and only root must.
 func giveLike(f *os.File, paths ...string) error {
 	if os.Geteuid() != 0 {
 		return nil

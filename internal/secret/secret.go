@@ -1,7 +1,9 @@
-// Package secret holds a secret in a type that prints "[redacted]" on every route: fmt, JSON, text, slog and errors.
+// Package secret holds a secret in a type that prints "[redacted]" on every route: fmt, JSON, text,
+// slog and errors.
 //
-// It reads secrets from files and systemd credentials and checks who else may read them; it does not encrypt. A Value is
-// immutable and safe for concurrent use. Values are never written anywhere, so nothing has to survive a crash.
+// It reads secrets from files and systemd credentials and checks who else may read them; it does
+// not encrypt. A Value is immutable and safe for concurrent use. Values are never written anywhere,
+// so nothing has to survive a crash.
 package secret
 
 import (
@@ -24,8 +26,9 @@ const redacted = "[redacted]"
 // maxFile bounds a secret's file: anything longer is a mistake, not a secret.
 const maxFile = 4096
 
-// Value is a secret. The zero Value is empty. The bytes stand behind a function because fmt does not ask the methods of a value
-// in somebody's unexported field: it prints what it finds there, and of a function it finds nothing. So a Value has no ==.
+// Value is a secret. The zero Value is empty. The bytes stand behind a function because fmt does
+// not ask the methods of a value in somebody's unexported field: it prints what it finds there, and
+// of a function it finds nothing. So a Value has no ==.
 type Value struct{ reveal func() []byte }
 
 // New copies b into a Value.
@@ -62,37 +65,47 @@ func (Value) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (Value) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 func (Value) LogValue() slog.Value         { return slog.StringValue(redacted) }
 
-// Resolve reads the secret that ref names: "file:PATH", or "credential:NAME" in $CREDENTIALS_DIRECTORY (given as credDir).
-// One trailing newline is dropped. A file that others may read is refused with the command that mends it.
+// Resolve reads the secret that ref names: "file:PATH", or "credential:NAME" in
+// $CREDENTIALS_DIRECTORY (given as credDir). One trailing newline is dropped. A file that others
+// may read is refused with the command that mends it.
 func Resolve(ref, credDir string) (Value, error) {
 	kind, name, ok := strings.Cut(ref, ":")
 	if !ok || name == "" {
-		return Value{}, errors.New("a secret is named as file:PATH or credential:NAME, never written here itself")
+		return Value{},
+			errors.New(
+				"a secret is named as file:PATH or credential:NAME, never written here itself")
 	}
 	switch kind {
 	case "file":
 		return ReadFile(name)
 	case "credential":
 		if credDir == "" {
-			return Value{}, fmt.Errorf("credential:%s: no credentials directory: the program was not started by systemd with LoadCredential", name)
+			return Value{}, fmt.Errorf("credential:%s: no credentials directory: the program "+
+				"was not started by systemd with LoadCredential", name)
 		}
 		if name != filepath.Base(name) {
 			return Value{}, fmt.Errorf("credential:%s: a credential's name has no slash", name)
 		}
 		return read(filepath.Join(credDir, name))
 	default:
-		return Value{}, errors.New("a secret is named as file:PATH or credential:NAME, never written here itself")
+		return Value{},
+			errors.New(
+				"a secret is named as file:PATH or credential:NAME, never written here itself")
 	}
 }
 
-// ReadFile reads a secret from a file that only its owner (and, at most for reading, its group) may open.
+// ReadFile reads a secret from a file that only its owner (and, at most for reading, its group) may
+// open.
 func ReadFile(path string) (Value, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return Value{}, fmt.Errorf("secret file: %w", err)
 	}
 	if info.Mode().Perm()&0o037 != 0 {
-		return Value{}, fmt.Errorf("secret file %s can be read or changed by others (mode %04o): run chmod 0600 %s", path, info.Mode().Perm(), path)
+		return Value{},
+			fmt.Errorf(
+				"secret file %s can be read or changed by others (mode %04o): run chmod 0600 %s",
+				path, info.Mode().Perm(), path)
 	}
 	return read(path)
 }
@@ -103,7 +116,8 @@ func read(path string) (Value, error) {
 		return Value{}, fmt.Errorf("secret file: %w", err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return Value{}, fmt.Errorf("secret file %s: not a regular file of at most %d bytes", path, maxFile)
+		return Value{}, fmt.Errorf("secret file %s: not a regular file of at most %d bytes", path,
+			maxFile)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -125,7 +139,8 @@ func Generate() Value {
 	return hide([]byte(base64.RawURLEncoding.EncodeToString(raw[:])))
 }
 
-// EnsureFile reads the secret at path, or makes a new one there (mode 0600, synced) when there is no such file.
+// EnsureFile reads the secret at path, or makes a new one there (mode 0600, synced) when there is
+// no such file.
 func EnsureFile(path string) (Value, error) {
 	v, err := ReadFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {

@@ -32,11 +32,13 @@ func TestValuePrintsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
-		log.WriteString(fmt.Sprintf(verb, v) + fmt.Sprintf(verb, h) + fmt.Sprintf(verb, &h) + fmt.Sprintf(verb, []holder{h}))
+		log.WriteString(fmt.Sprintf(verb, v) + fmt.Sprintf(verb, h) + fmt.Sprintf(verb, &h) +
+			fmt.Sprintf(verb, []holder{h}))
 	}
 	log.Write(js)
 	log.WriteString(fmt.Errorf("wrapped: %w %v", errors.New("x"), v).Error())
-	for _, form := range []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%d", []byte(canary))} {
+	for _, form := range []string{canary, fmt.Sprintf("%x", canary),
+		fmt.Sprintf("%d", []byte(canary))} {
 		if strings.Contains(strings.ToLower(log.String()), form) {
 			t.Fatalf("the secret was printed: %s", log.String())
 		}
@@ -45,7 +47,8 @@ func TestValuePrintsNothing(t *testing.T) {
 
 func TestMatches(t *testing.T) {
 	v := New([]byte(canary))
-	if !v.Matches([]byte(canary)) || v.Matches([]byte(canary+"x")) || v.Matches(nil) || (Value{}).Matches(nil) {
+	if !v.Matches([]byte(canary)) || v.Matches([]byte(canary+"x")) || v.Matches(nil) ||
+		(Value{}).Matches(nil) {
 		t.Error("Matches is wrong")
 	}
 }

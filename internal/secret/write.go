@@ -10,7 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// MinLen is the least number of bytes of a secret that somebody sets: each checkout link is something to guess against.
+// MinLen is the least number of bytes of a secret that somebody sets: each checkout link is
+// something to guess against.
 const MinLen = 20
 
 // Typed takes what a person typed or piped: one line, without its end. The error never repeats it.
@@ -22,15 +23,18 @@ func Typed(b []byte) (Value, error) {
 	case len(b) >= maxFile:
 		return Value{}, fmt.Errorf("the secret has %d bytes or more: that is no secret", maxFile)
 	case !utf8.Valid(b) || bytes.ContainsFunc(b, unicode.IsControl):
-		return Value{}, errors.New("the secret has several lines or unprintable characters: give the secret alone")
+		return Value{},
+			errors.New(
+				"the secret has several lines or unprintable characters: give the secret alone")
 	case len(bytes.TrimSpace(b)) != len(b):
-		return Value{}, errors.New("the secret begins or ends with a space: was it pasted with one?")
+		return Value{},
+			errors.New("the secret begins or ends with a space: was it pasted with one?")
 	}
 	return New(b), nil
 }
 
-// WriteFile puts the secret into a file of mode 0600, whole or not at all. Run by root, the file belongs to whom the file at like, or its
-// directory, belonged before.
+// WriteFile puts the secret into a file of mode 0600, whole or not at all. Run by root, the file
+// belongs to whom the file at like, or its directory, belonged before.
 func WriteFile(path string, v Value, like string) (err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
 	if err != nil {

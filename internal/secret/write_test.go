@@ -9,16 +9,20 @@ import (
 
 func TestTyped(t *testing.T) {
 	for _, tc := range []struct{ name, typed, wantErr string }{
-		{"good", canary + "\r\n", ""}, {"short", "nineteen-bytes-long", "fewer than 20"}, {"empty", "\n", "fewer than"},
-		{"long", strings.Repeat("x", maxFile), "no secret"}, {"two lines", canary + "\n" + canary, "several lines"},
-		{"a space before", " " + canary, "a space"}, {"a space behind", canary + " \n", "a space"}, {"no text", canary + "\xff", "unprintable"},
+		{"good", canary + "\r\n", ""}, {"short", "nineteen-bytes-long", "fewer than 20"},
+		{"empty", "\n", "fewer than"},
+		{"long", strings.Repeat("x", maxFile), "no secret"},
+		{"two lines", canary + "\n" + canary, "several lines"},
+		{"a space before", " " + canary, "a space"}, {"a space behind", canary + " \n", "a space"},
+		{"no text", canary + "\xff", "unprintable"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			v, err := Typed([]byte(tc.typed))
 			switch {
 			case tc.wantErr == "" && (err != nil || !v.Matches([]byte(canary))):
 				t.Errorf("%v", err)
-			case tc.wantErr != "" && (err == nil || !strings.Contains(err.Error(), tc.wantErr) || strings.Contains(err.Error(), canary)):
+			case tc.wantErr != "" && (err == nil || !strings.Contains(err.Error(), tc.wantErr) ||
+				strings.Contains(err.Error(), canary)):
 				t.Errorf("error = %v, want %q", err, tc.wantErr)
 			}
 		})
@@ -41,7 +45,8 @@ func TestWriteFile(t *testing.T) {
 			t.Errorf("mode %v, %v", info.Mode(), err)
 		}
 	}
-	if err := WriteFile(filepath.Join(dir, "none", "x"), New([]byte(canary)), dir); err == nil || strings.Contains(err.Error(), canary) {
+	if err := WriteFile(filepath.Join(dir, "none", "x"), New([]byte(canary)), dir); err == nil ||
+		strings.Contains(err.Error(), canary) {
 		t.Errorf("without a directory: %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".secret-*")); len(left) > 0 {

@@ -1,4 +1,5 @@
-// Package webaddr judges addresses and short texts that people wrote into a configuration, or a service into an answer.
+// Package webaddr judges addresses and short texts that people wrote into a configuration, or a
+// service into an answer.
 package webaddr
 
 import (
@@ -8,15 +9,16 @@ import (
 	"strings"
 )
 
-// Loopback reports whether a host's name or address (without its port) is this machine: localhost in any case, 127.0.0.0/8, ::1, and the
-// same written as IPv6.
+// Loopback reports whether a host's name or address (without its port) is this machine: localhost
+// in any case, 127.0.0.0/8, ::1, and the same written as IPv6.
 func Loopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
 }
 
-// Check reads an absolute https URL of at most longest characters, or an http one of a loopback host, without user information. problem
-// is what is wrong with it, to be said after its name; "" = nothing.
+// Check reads an absolute https URL of at most longest characters, or an http one of a loopback
+// host, without user information. problem is what is wrong with it, to be said after its name; "" =
+// nothing.
 func Check(raw string, longest int) (u *url.URL, problem string) {
 	if raw == "" {
 		return nil, "is empty"

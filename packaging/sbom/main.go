@@ -1,7 +1,9 @@
-// Sbom prints a bill of materials (CycloneDX 1.5, JSON) of Go programs: the modules that the linker wrote into each of them. What it
-// prints depends on the programs only, so that two builds have the same bytes.
+// Sbom prints a bill of materials (CycloneDX 1.5, JSON) of Go programs: the modules that the linker
+// wrote into each of them. What it prints depends on the programs only, so that two builds have the
+// same bytes.
 //
-// The usual generators are not here because none of them can be had from the Go module proxy in a size that fits this job.
+// The usual generators are not here because none of them can be had from the Go module proxy in a
+// size that fits this job.
 package main
 
 import (
@@ -58,7 +60,8 @@ func run(name, version string, programs []string) error {
 	if name == "" || version == "" || len(programs) == 0 {
 		return errors.New("give --name, --version and programs")
 	}
-	b := bom{Format: "CycloneDX", Spec: "1.5", Version: 1, Metadata: metadata{component{Type: "application", Name: name, Version: version}}}
+	b := bom{Format: "CycloneDX", Spec: "1.5", Version: 1,
+		Metadata: metadata{component{Type: "application", Name: name, Version: version}}}
 	byRef := map[string]component{}
 	for _, p := range programs {
 		info, err := buildinfo.ReadFile(p)
@@ -66,12 +69,14 @@ func run(name, version string, programs []string) error {
 			return err
 		}
 		prop := property{"program", filepath.Base(p)}
-		add(byRef, component{Type: "platform", Name: "go", Version: strings.TrimPrefix(info.GoVersion, "go")}, prop)
+		add(byRef, component{Type: "platform", Name: "go",
+			Version: strings.TrimPrefix(info.GoVersion, "go")}, prop)
 		for _, m := range info.Deps {
 			if m.Replace != nil {
 				m = m.Replace
 			}
-			c := component{Type: "library", Name: m.Path, Version: m.Version, PURL: "pkg:golang/" + escape(m.Path) + "@" + url.PathEscape(m.Version)}
+			c := component{Type: "library", Name: m.Path, Version: m.Version,
+				PURL: "pkg:golang/" + escape(m.Path) + "@" + url.PathEscape(m.Version)}
 			if m.Sum != "" {
 				c.Properties = []property{{"go.sum", m.Sum}}
 			}

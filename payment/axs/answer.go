@@ -18,8 +18,9 @@ const (
 	maxRecord  = 8 << 10 // bytes of one record, as of a notification
 )
 
-// decodeAnswer reads the body of a 200: the array of records itself, or a token that opens as one, bare or as data of an object.
-// All of it counts or none: a record that was left out because it could not be read might be the payment.
+// decodeAnswer reads the body of a 200: the array of records itself, or a token that opens as one,
+// bare or as data of an object. All of it counts or none: a record that was left out because it
+// could not be read might be the payment.
 func (g *Gateway) decodeAnswer(body []byte) payment.QueryAnswer {
 	body = stripped(body)
 	token := answerToken(body)
@@ -117,8 +118,8 @@ func elements(b []byte) ([]json.RawMessage, error) {
 	return list, nil
 }
 
-// transaction reads one element. Unlike a notification it must state its transactionType: without one a refund could pass for a
-// payment. Which reference it names is for the caller to judge.
+// transaction reads one element. Unlike a notification it must state its transactionType: without
+// one a refund could pass for a payment. Which reference it names is for the caller to judge.
 func transaction(raw json.RawMessage) (payment.Record, string) {
 	if len(raw) > maxRecord {
 		return payment.Record{}, "is too long"

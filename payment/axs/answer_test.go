@@ -86,7 +86,9 @@ func TestAnswerForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	header := func(alg string, p2c int) string {
-		return craft(t, fmt.Sprintf(`{"alg":%q,"enc":"A256GCM","p2s":"MDEyMzQ1Njc4OWFiY2RlZg","p2c":%d}`, alg, p2c), []byte("0123456789abcdef"), p2c, list)
+		return craft(t,
+			fmt.Sprintf(`{"alg":%q,"enc":"A256GCM","p2s":"MDEyMzQ1Njc4OWFiY2RlZg","p2c":%d}`, alg,
+				p2c), []byte("0123456789abcdef"), p2c, list)
 	}
 	g := newGateway(t, func(c *Config) { c.PreviousSecret = otherSecret() })
 	const notList = "HTTP 200, the answer is not a list of records: "
@@ -102,12 +104,16 @@ func TestAnswerForms(t *testing.T) {
 		{"compact as a JSON string", `"` + token + `"`, ""},
 		{"previous secret", old, ""},
 		{"object with the previous secret", `{"data":"` + old + `"}`, ""},
-		{"without kid", craft(t, `{"alg":"PBES2-HS512+A256KW","enc":"A256GCM","p2s":"MDEyMzQ1Njc4OWFiY2RlZg","p2c":1000}`, []byte("0123456789abcdef"), 1000, list), ""},
+		{"without kid", craft(t, `{"alg":"PBES2-HS512+A256KW",`+
+			`"enc":"A256GCM","p2s":"MDEyMzQ1Njc4OWFiY2RlZg","p2c":1000}`,
+			[]byte("0123456789abcdef"), 1000, list), ""},
 
 		{"another secret", foreign, refused + "does not open with the configured secrets"},
-		{"p2c", header("PBES2-HS512+A256KW", 1001), refused + "iteration count not allowed: p2c 1001 over the bound 1000"},
+		{"p2c", header("PBES2-HS512+A256KW", 1001),
+			refused + "iteration count not allowed: p2c 1001 over the bound 1000"},
 		{"alg", header("PBES2-HS256+A128KW", 1000), refused + "algorithm not allowed"},
-		{"damaged", token[:len(token)-4] + "AAAA", refused + "does not open with the configured secrets"},
+		{"damaged", token[:len(token)-4] + "AAAA",
+			refused + "does not open with the configured secrets"},
 		{"cut", token[:len(token)-5], refused + "token malformed"},
 		{"our own question", sealed(t, `{"merchantRef":"Ref123"}`), other},
 		{"a notification", sealed(t, sample), other},
@@ -118,10 +124,13 @@ func TestAnswerForms(t *testing.T) {
 
 		{"empty", "", "HTTP 200, the answer is empty"},
 		{"space", " \n", "HTTP 200, the answer is empty"},
-		{"one record alone", strings.Replace(queried, sampleRecord.TransactionRef, "1", 1), notList + `{"transactionType":"PAY","terminalId":"K001","amount":"10.23","currency":"SGD",…`},
+		{"one record alone", strings.Replace(queried, sampleRecord.TransactionRef, "1", 1),
+			notList +
+				`{"transactionType":"PAY","terminalId":"K001","amount":"10.23","currency":"SGD",…`},
 		{"list as data", `{"data":[]}`, notList + `{"data":[]}`},
 		{"four parts", `{"data":"a.b.c.d"}`, notList + `{"data":"a.b.c.d"}`},
-		{"data twice", `{"data":"a.b.c.d.e","data":"` + token + `"}`, notList + `{"data":"a.b.c.d.e","data":"[…]"}`},
+		{"data twice", `{"data":"a.b.c.d.e","data":"` + token + `"}`,
+			notList + `{"data":"a.b.c.d.e","data":"[…]"}`},
 		{"Data", `{"Data":"` + token + `"}`, notList + `{"Data":"[…]"}`},
 		{"null", "null", notList + "null"},
 		{"two lists", "[][]", notList + "[][]"},
@@ -130,10 +139,14 @@ func TestAnswerForms(t *testing.T) {
 		{"comma", "[,]", notList + "[,]"},
 		{"comma behind", "[1,]", notList + "[1,]"},
 		{"not UTF-8", "[\"\xff\"]", notList + "[\"�\"]"},
-		{"too deep", strings.Repeat("[", 20) + strings.Repeat("]", 20), notList + strings.Repeat("[", 20) + strings.Repeat("]", 20)},
-		{"too many", "[" + strings.Repeat("1,", maxRecords) + "1]", "HTTP 200, more than 256 records for one reference"},
-		{"a customer", `{"error":"a@b.sg, 9123 4567, 91234567, +65 (9123) 4567, not 123 4567"}`, notList + `{"error":"[…], […], […], +[…], not 123 4567"}`},
-		{"a card", "4111 1111 1111 1111 is 4111-1111-1111-1111 is 4111111111111111", notList + "[…] is […] is […]"},
+		{"too deep", strings.Repeat("[", 20) + strings.Repeat("]", 20),
+			notList + strings.Repeat("[", 20) + strings.Repeat("]", 20)},
+		{"too many", "[" + strings.Repeat("1,", maxRecords) + "1]",
+			"HTTP 200, more than 256 records for one reference"},
+		{"a customer", `{"error":"a@b.sg, 9123 4567, 91234567, +65 (9123) 4567, not 123 4567"}`,
+			notList + `{"error":"[…], […], […], +[…], not 123 4567"}`},
+		{"a card", "4111 1111 1111 1111 is 4111-1111-1111-1111 is 4111111111111111",
+			notList + "[…] is […] is […]"},
 		{"the secret", "no: " + canary + " and " + oldCanary + ".", notList + "no: […] and […]."},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -145,7 +158,8 @@ func TestAnswerForms(t *testing.T) {
 		})
 	}
 	t.Run("many records in a token", func(t *testing.T) {
-		got := g.decodeAnswer([]byte(sealed(t, "["+strings.Repeat(queried+",", maxRecords-1)+queried+"]")))
+		got := g.decodeAnswer([]byte(sealed(t,
+			"["+strings.Repeat(queried+",", maxRecords-1)+queried+"]")))
 		if len(got.Records) != maxRecords || got.Failure != "" {
 			t.Errorf("%d records, %q", len(got.Records), got.Failure)
 		}
@@ -160,7 +174,8 @@ func TestAnswerElements(t *testing.T) {
 		{"null", "null", "is not a JSON object with each member once"},
 		{"number", "1", "is not a JSON object with each member once"},
 		{"list", "[]", "is not a JSON object with each member once"},
-		{"status twice", with("{", `{"status":"DECLINED",`), "is not a JSON object with each member once"},
+		{"status twice", with("{", `{"status":"DECLINED",`),
+			"is not a JSON object with each member once"},
 		{"empty", "{}", "has no transactionType"},
 		{"no type", with(`"transactionType":"PAY",`, ""), "has no transactionType"},
 		{"type null", with(`"PAY"`, "null"), "has no transactionType"},
@@ -175,7 +190,8 @@ func TestAnswerElements(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			body := "[" + queried + "," + tc.element + "]"
-			want := payment.QueryAnswer{HTTPStatus: 200, Failure: "HTTP 200, record 2 of 2 " + tc.problem}
+			want := payment.QueryAnswer{HTTPStatus: 200,
+				Failure: "HTTP 200, record 2 of 2 " + tc.problem}
 			wantAnswer(t, want, g.decodeAnswer([]byte(body)))
 			wantAnswer(t, want, g.decodeAnswer([]byte(sealed(t, body))))
 		})
@@ -193,20 +209,25 @@ func TestNodeAnswers(t *testing.T) {
 		{"no kid", map[string]any{}, ""},
 		{"previous secret", map[string]any{"secret": oldCanary}, ""},
 		{"kid of another", map[string]any{"kid": "another"}, "kid of another client"},
-		{"jose's own count", map[string]any{"p2c": 2048}, "iteration count not allowed: p2c 2048 over the bound 1000"},
+		{"jose's own count", map[string]any{"p2c": 2048},
+			"iteration count not allowed: p2c 2048 over the bound 1000"},
 		{"A128GCM", map[string]any{"enc": "A128GCM"}, "content encryption not allowed"},
 		{"PBES2-HS256", map[string]any{"alg": "PBES2-HS256+A128KW"}, "algorithm not allowed"},
 	} {
 		for form, write := range map[string]string{"compact": "%s", "data": `{"data":"%s"}`} {
 			t.Run(tc.name+" "+form, func(t *testing.T) {
-				ask1 := map[string]any{"op": "mint", "secret": canary, "payload": "[" + queried + "]"}
+				ask1 := map[string]any{"op": "mint", "secret": canary,
+					"payload": "[" + queried + "]"}
 				for k, v := range tc.request {
 					ask1[k] = v
 				}
-				g := asking(t, replies(http.StatusOK, fmt.Sprintf(write, ask(t, ask1).Token)), func(c *Config) { c.PreviousSecret = otherSecret() })
-				want := payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{sampleRecord}}
+				g := asking(t, replies(http.StatusOK, fmt.Sprintf(write, ask(t, ask1).Token)),
+					func(c *Config) { c.PreviousSecret = otherSecret() })
+				want := payment.QueryAnswer{HTTPStatus: 200,
+					Records: []payment.Record{sampleRecord}}
 				if tc.failure != "" {
-					want = payment.QueryAnswer{HTTPStatus: 200, Failure: "HTTP 200, the encrypted answer is refused: " + tc.failure}
+					want = payment.QueryAnswer{HTTPStatus: 200,
+						Failure: "HTTP 200, the encrypted answer is refused: " + tc.failure}
 				}
 				wantAnswer(t, want, g.Query(t.Context(), "Ref123"))
 			})
@@ -214,16 +235,20 @@ func TestNodeAnswers(t *testing.T) {
 	}
 }
 
-// TestQueryCanary: a server that repeats our request and our secrets in every place it has; nothing of either is told.
+// TestQueryCanary: a server that repeats our request and our secrets in every place it has; nothing
+// of either is told.
 func TestQueryCanary(t *testing.T) {
 	var token string
 	places := map[string]http.HandlerFunc{}
 	for _, body := range []string{
-		"%s", "<p>%s</p>", "[%s]", `{"error":%q}`, `{"data":"%s"}`, `[{"status":"SUCCESS","merchantRef":"R","transactionType":"PAY","currency":["%s"]}]`,
+		"%s", "<p>%s</p>", "[%s]", `{"error":%q}`, `{"data":"%s"}`,
+		`[{"status":"SUCCESS","merchantRef":"R","transactionType":"PAY","currency":["%s"]}]`,
 		`[{"status":%q,"merchantRef":%[1]q}]`, "x%%20%s", "a=b&data=%s&c=d", "%s\x00\x1b[2J\u202e",
 	} {
 		places[body] = func(w http.ResponseWriter, r *http.Request) {
-			_, _ = fmt.Fprintf(w, body, r.RequestURI+" "+canary+" "+oldCanary+" "+strings.ReplaceAll(r.URL.RawQuery, ".", "%2E")+" "+strings.ReplaceAll(r.URL.RawQuery, ".", "\n"))
+			_, _ = fmt.Fprintf(w, body, r.RequestURI+" "+canary+" "+oldCanary+" "+
+				strings.ReplaceAll(r.URL.RawQuery, ".", "%2E")+" "+
+				strings.ReplaceAll(r.URL.RawQuery, ".", "\n"))
 		}
 	}
 	places["redirect"] = func(w http.ResponseWriter, r *http.Request) {
@@ -278,13 +303,15 @@ func raw(format string) http.HandlerFunc {
 
 func wantLoggable(t *testing.T, s string) {
 	t.Helper()
-	if utf8.RuneCountInString(s) > 160 || strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) {
+	if utf8.RuneCountInString(s) > 160 ||
+		strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) {
 		t.Errorf("not fit to be stored and shown: %q", s)
 	}
 }
 
-// FuzzAnswer: an answer is records that the journal can hold, or a failure that can be shown; encrypted it is read alike. The
-// token that the answer is read from then stands for any body, because a fresh seal would make each run another one.
+// FuzzAnswer: an answer is records that the journal can hold, or a failure that can be shown;
+// encrypted it is read alike. The token that the answer is read from then stands for any body,
+// because a fresh seal would make each run another one.
 func FuzzAnswer(f *testing.F) {
 	g := newGateway(f)
 	envelope, inside := sealed(f, "x"), []byte(nil)
@@ -297,7 +324,8 @@ func FuzzAnswer(f *testing.F) {
 	for _, path := range answers(f) {
 		f.Add(readSample(f, path))
 	}
-	for _, seed := range []string{sealed(f, "["+queried+"]"), `{"data":"` + sealed(f, "[]") + `"}`, `{"data":"` + vectorToken + `"}`, "[" + queried + "," + queried + "]", canary} {
+	for _, seed := range []string{sealed(f, "["+queried+"]"), `{"data":"` + sealed(f, "[]") + `"}`,
+		`{"data":"` + vectorToken + `"}`, "[" + queried + "," + queried + "]", canary} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -310,14 +338,16 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatal(got.Failure)
 		}
 		for _, r := range got.Records {
-			if r.MerchantRef == "" || r.Status == "" || r.Type == "" || r.Amount < payment.UnreadableAmount {
+			if r.MerchantRef == "" || r.Status == "" || r.Type == "" ||
+				r.Amount < payment.UnreadableAmount {
 				t.Fatalf("a record that says nothing: %+v", r)
 			}
 			fact, err := payment.EncodeData(payment.Notified{Record: r, Source: "query"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if back, err := payment.DecodeData(payment.KindNotified, fact); err != nil || payment.Content(back) != r.Content() {
+			if back, err := payment.DecodeData(payment.KindNotified, fact); err != nil ||
+				payment.Content(back) != r.Content() {
 				t.Fatalf("the journal reads back %v, %v", back, err)
 			}
 		}

@@ -9,7 +9,8 @@ import (
 	"kiosk-agent/internal/secret"
 )
 
-// Gateway mints links, asks for codes, opens notifications and asks the transaction query with one application's credentials. See the package comment.
+// Gateway mints links, asks for codes, opens notifications and asks the transaction query with one
+// application's credentials. See the package comment.
 type Gateway struct {
 	cfg      Config // without the secrets
 	mintKey  key
@@ -20,8 +21,9 @@ type Gateway struct {
 	orders *http.Client // of FetchCode
 }
 
-// key gives a secret. It is a function because fmt looks through the unexported fields of any struct that somebody prints, past
-// every Format method and, for some verbs, past pointers; it cannot look into a function.
+// key gives a secret. It is a function because fmt looks through the unexported fields of any
+// struct that somebody prints, past every Format method and, for some verbs, past pointers; it
+// cannot look into a function.
 type key func() secret.Value
 
 func newKey(v secret.Value) key { return func() secret.Value { return v } }

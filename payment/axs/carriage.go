@@ -13,13 +13,14 @@ import (
 )
 
 const (
-	maxPart   = 64 << 10 // bytes of a query string or body that are looked at; the relay takes no more
-	maxTokens = 4        // distinct tokens of one delivery that are tried
-	maxFields = 16       // parts of a multipart form
+	// bytes of a query string or body that are looked at; the relay takes no more
+	maxPart   = 64 << 10
+	maxTokens = 4  // distinct tokens of one delivery that are tried
+	maxFields = 16 // parts of a multipart form
 )
 
-// carriers are the names under which a token may come, the documented one first. AXS's WooCommerce module reads data, its
-// PrestaShop module all three.
+// carriers are the names under which a token may come, the documented one first. AXS's WooCommerce
+// module reads data, its PrestaShop module all three.
 var carriers = [...]string{"data", "jwe", "token"}
 
 // found is what one delivery carries.
@@ -28,9 +29,10 @@ type found struct {
 	refused *OpenError // why there is none, when there is none
 }
 
-// findTokens looks for five-part tokens in the query, then in the body as form, JSON or raw text. How AXS calls is known only
-// from what its own modules read, so the method and Content-Type are not believed: the content decides. A name that comes
-// twice has all its values tried, since each token proves itself.
+// findTokens looks for five-part tokens in the query, then in the body as form, JSON or raw text.
+// How AXS calls is known only from what its own modules read, so the method and Content-Type are
+// not believed: the content decides. A name that comes twice has all its values tried, since each
+// token proves itself.
 func findTokens(e payment.Envelope) found {
 	f := found{refused: refuse(ReasonNoToken)}
 	if query := strings.TrimPrefix(e.Query, "?"); len(query) > maxPart {
@@ -58,11 +60,12 @@ func findTokens(e payment.Envelope) found {
 // values are the shaped texts found under each carrier's name.
 type values map[string][]string
 
-// put keeps a text when the name is a carrier's and the text, without space and one pair of quotes around it, has the shape of
-// a token.
+// put keeps a text when the name is a carrier's and the text, without space and one pair of quotes
+// around it, has the shape of a token.
 func (v values) put(name, s string) {
 	s = trim(s)
-	if slices.Contains(carriers[:], name) && len(v[name]) < maxTokens && shaped(s) && !slices.Contains(v[name], s) {
+	if slices.Contains(carriers[:], name) && len(v[name]) < maxTokens && shaped(s) &&
+		!slices.Contains(v[name], s) {
 		v[name] = append(v[name], s)
 	}
 }
@@ -98,7 +101,8 @@ func shaped(s string) bool {
 		switch c := s[i]; {
 		case c == '.' && part > 0:
 			dots, part = dots+1, 0
-		case c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_':
+		case c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' ||
+			c == '_':
 			part++
 		default:
 			return false
@@ -119,7 +123,8 @@ func pairs(s string) values {
 	return v
 }
 
-// jsonFields reads the string members of a JSON object, at its top only. What stands before a fault counts.
+// jsonFields reads the string members of a JSON object, at its top only. What stands before a fault
+// counts.
 func jsonFields(body string) values {
 	v := values{}
 	_ = eachMember([]byte(body), func(name string, raw json.RawMessage) error {

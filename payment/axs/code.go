@@ -17,9 +17,10 @@ import (
 
 const defaultWallet = "paynow" // as AXS's, where no scheme is named
 
-// FetchCode asks AXS once for a code that the customer's wallet scans, within Config.QueryTimeout and ctx. It never asks a second time,
-// and its connection is used for nothing else: net/http repeats a request by itself only on a connection that it had kept. A failure is
-// in the answer, in words as Query's; NeverSent is true only where no connection was there to write the request to.
+// FetchCode asks AXS once for a code that the customer's wallet scans, within Config.QueryTimeout
+// and ctx. It never asks a second time, and its connection is used for nothing else: net/http
+// repeats a request by itself only on a connection that it had kept. A failure is in the answer, in
+// words as Query's; NeverSent is true only where no connection was there to write the request to.
 func (g *Gateway) FetchCode(ctx context.Context, r payment.MintRequest) payment.MintAnswer {
 	address, scheme, fault := g.order(r)
 	if fault != "" {
@@ -27,17 +28,21 @@ func (g *Gateway) FetchCode(ctx context.Context, r payment.MintRequest) payment.
 	}
 	limited, cancel := context.WithTimeout(ctx, g.cfg.QueryTimeout)
 	defer cancel()
-	var connected atomic.Bool // name resolved, connection made, TLS agreed: from here on the request may be on its way
-	traced := httptrace.WithClientTrace(limited, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	// name resolved, connection made, TLS agreed: from here on the request may be on its way
+	var connected atomic.Bool
+	traced := httptrace.WithClientTrace(limited,
+		&httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	req, err := http.NewRequestWithContext(traced, http.MethodGet, address, nil)
 	if err != nil {
-		return payment.MintAnswer{Failure: "the request could not be made", NeverSent: true} // err repeats the address
+		// err repeats the address
+		return payment.MintAnswer{Failure: "the request could not be made", NeverSent: true}
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "kiosk-agent")
 	resp, err := g.orders.Do(req)
 	if err != nil {
-		return payment.MintAnswer{Failure: g.networkFailure(ctx, limited, req.URL.Host, err), NeverSent: !connected.Load()}
+		return payment.MintAnswer{Failure: g.networkFailure(ctx, limited, req.URL.Host, err),
+			NeverSent: !connected.Load()}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxCode+1))
@@ -61,7 +66,8 @@ func (g *Gateway) FetchCode(ctx context.Context, r payment.MintRequest) payment.
 // noCode is a failure after which a code may exist all the same.
 func noCode(why string) payment.MintAnswer { return payment.MintAnswer{Failure: why} }
 
-// order is the address with a fresh token in it and the one wallet that it asks for, or what is wrong.
+// order is the address with a fresh token in it and the one wallet that it asks for, or what is
+// wrong.
 func (g *Gateway) order(r payment.MintRequest) (address, scheme, fault string) {
 	if g.cfg.QRURL == "" {
 		return "", "", "no QR code request is configured (axs.qr_url)"

@@ -26,18 +26,23 @@ import (
 const qrPath = "/axs/api/hpp/v1/qrcode"
 
 // coded is an answer in the documented form.
-const coded = `{"transactionReferenceId":"1428191406936641536","merchantId":"M1","merchantRef":"Ref123","qrString":"00020101021226SG.PAYNOW","expiry":180,"createdAt":1768526566010,"status":"SUCCESS","paymentType":"PAYNOW"}`
+const coded = `{"transactionReferenceId":"1428191406936641536",` +
+	`"merchantId":"M1","merchantRef":"Ref123","qrString":"00020101021226SG.PAYNOW",` +
+	`"expiry":180,"createdAt":1768526566010,"status":"SUCCESS","paymentType":"PAYNOW"}`
 
 var (
-	sale     = payment.MintRequest{MerchantRef: "Ref123", Money: payment.Money{Amount: 1023, Currency: "SGD"}, Timeout: 180 * time.Second}
+	sale = payment.MintRequest{MerchantRef: "Ref123",
+		Money: payment.Money{Amount: 1023, Currency: "SGD"}, Timeout: 180 * time.Second}
 	codedFor = payment.MintAnswer{
-		Minted: payment.Minted{Payload: "00020101021226SG.PAYNOW", ProviderRef: "1428191406936641536"}, ValidFor: 180 * time.Second,
+		Minted: payment.Minted{Payload: "00020101021226SG.PAYNOW",
+			ProviderRef: "1428191406936641536"}, ValidFor: 180 * time.Second,
 	}
 )
 
 func orderingAt(t *testing.T, site string, change ...func(*Config)) *Gateway {
 	t.Helper()
-	return newGateway(t, append([]func(*Config){func(c *Config) { c.QRURL = site + qrPath }}, change...)...)
+	return newGateway(t, append([]func(*Config){func(c *Config) { c.QRURL = site + qrPath }},
+		change...)...)
 }
 
 // ordering is a gateway whose request for a code goes to the handler, at most once.
@@ -72,30 +77,38 @@ func TestFetchCodeAsks(t *testing.T) {
 	}{
 		{"nothing named", nil, nil, "paynow", nil, "1023"},
 		{"asked for", nil, []string{"alipay"}, "alipay", nil, "1023"},
-		{"the first that is offered", []string{"credit_card", "wechatpay", "paynow"}, nil, "wechatpay", nil, "1023"},
+		{"the first that is offered", []string{"credit_card", "wechatpay", "paynow"}, nil,
+			"wechatpay", nil, "1023"},
 		{"a number", nil, nil, "paynow", func(c *Config) { c.AmountAs = AmountNumber }, 1023.0},
-		{"no expiry on links", nil, nil, "paynow", func(c *Config) { c.SendExpiry = false }, "1023"},
+		{"no expiry on links", nil, nil, "paynow", func(c *Config) { c.SendExpiry = false },
+			"1023"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var g *Gateway
 			g = ordering(t, func(w http.ResponseWriter, r *http.Request) {
 				token, _ := strings.CutPrefix(r.URL.RawQuery, "data=")
 				plaintext, refused := g.open(token)
-				if r.Method != "GET" || r.URL.Path != qrPath+"/lnk-123" || r.ContentLength > 0 || len(r.Cookies()) > 0 || r.Header.Get("Accept") != "application/json" || refused != nil {
+				if r.Method != "GET" || r.URL.Path != qrPath+"/lnk-123" || r.ContentLength > 0 ||
+					len(r.Cookies()) > 0 || r.Header.Get("Accept") != "application/json" ||
+					refused != nil {
 					t.Errorf("%s %s, %v", r.Method, r.URL.Path, refused)
 				}
 				var payload map[string]any
 				if err := json.Unmarshal(plaintext, &payload); err != nil {
 					t.Error(err)
 				}
-				want := map[string]any{"clientId": clientID, "amount": tc.amount, "currency": "SGD", "merchantRef": "Ref123", "scheme": tc.scheme,
-					"expiry": 180.0, "terminalId": "K001", "webhookUrl": "https://relay.example/hook/x"}
+				want := map[string]any{"clientId": clientID, "amount": tc.amount, "currency": "SGD",
+					"merchantRef": "Ref123", "scheme": tc.scheme,
+					"expiry": 180.0, "terminalId": "K001",
+					"webhookUrl": "https://relay.example/hook/x"}
 				if d := cmp.Diff(want, payload); d != "" {
 					t.Error(d)
 				}
-				replies(200, strings.Replace(coded, "PAYNOW\"}", strings.ToUpper(tc.scheme)+"\"}", 1))(w, r)
+				replies(200, strings.Replace(coded, "PAYNOW\"}", strings.ToUpper(tc.scheme)+"\"}",
+					1))(w, r)
 			}, func(c *Config) {
-				c.Schemes, c.TerminalID, c.WebhookURL, c.SuccessURL = tc.offered, "K001", "https://relay.example/hook/x", "https://shop.example/ok"
+				c.Schemes, c.TerminalID, c.WebhookURL, c.SuccessURL = tc.offered, "K001",
+					"https://relay.example/hook/x", "https://shop.example/ok"
 				if tc.configure != nil {
 					tc.configure(c)
 				}
@@ -111,16 +124,44 @@ func TestFetchCodeAsks(t *testing.T) {
 func TestFetchCodeDoesNotAsk(t *testing.T) {
 	asked := func(http.ResponseWriter, *http.Request) { t.Error("asked") }
 	for want, change := range map[string]func(*Config, *payment.MintRequest){
-		"no QR code request is configured (axs.qr_url)":                              func(c *Config, _ *payment.MintRequest) { c.QRURL = "" },
-		"a code is for one wallet, and paynow, alipay were asked for":                func(_ *Config, r *payment.MintRequest) { r.Schemes = []string{"paynow", "alipay"} },
-		"a card cannot pay by a code":                                                func(_ *Config, r *payment.MintRequest) { r.Schemes = []string{"credit_card"} },
-		"this terminal offers cards only, and they cannot pay by a code":             func(c *Config, _ *payment.MintRequest) { c.Schemes = []string{"credit_card"} },
-		`scheme "cash" is not offered on this terminal`:                              func(_ *Config, r *payment.MintRequest) { r.Schemes = []string{"cash"} },
-		"the timeout is not positive":                                                func(_ *Config, r *payment.MintRequest) { r.Timeout = 0 },
-		"AXS takes SGD only":                                                         func(_ *Config, r *payment.MintRequest) { r.Money.Currency = "IDR" },
-		"the amount is not positive":                                                 func(_ *Config, r *payment.MintRequest) { r.Money.Amount = 0 },
-		"the merchant reference is not 1 to 40 printable characters":                 func(_ *Config, r *payment.MintRequest) { r.MerchantRef = "" },
-		"the amount is over the limit of " + fmt.Sprint(int64(MaxAmount)) + " cents": func(_ *Config, r *payment.MintRequest) { r.Money.Amount = MaxAmount + 1 },
+		"no QR code request is configured (axs.qr_url)": func(
+			c *Config, _ *payment.MintRequest) {
+			c.QRURL = ""
+		},
+		"a code is for one wallet, and paynow, alipay were asked for": func(
+			_ *Config, r *payment.MintRequest) {
+			r.Schemes = []string{"paynow", "alipay"}
+		},
+		"a card cannot pay by a code": func(
+			_ *Config, r *payment.MintRequest) {
+			r.Schemes = []string{"credit_card"}
+		},
+		"this terminal offers cards only, and they cannot pay by a code": func(
+			c *Config, _ *payment.MintRequest) {
+			c.Schemes = []string{"credit_card"}
+		},
+		`scheme "cash" is not offered on this terminal`: func(
+			_ *Config, r *payment.MintRequest) {
+			r.Schemes = []string{"cash"}
+		},
+		"the timeout is not positive": func(
+			_ *Config, r *payment.MintRequest) {
+			r.Timeout = 0
+		},
+		"AXS takes SGD only": func(
+			_ *Config, r *payment.MintRequest) {
+			r.Money.Currency = "IDR"
+		},
+		"the amount is not positive": func(
+			_ *Config, r *payment.MintRequest) {
+			r.Money.Amount = 0
+		},
+		"the merchant reference is not 1 to 40 printable characters": func(
+			_ *Config, r *payment.MintRequest) {
+			r.MerchantRef = ""
+		},
+		"the amount is over the limit of " + fmt.Sprint(int64(MaxAmount)) +
+			" cents": func(_ *Config, r *payment.MintRequest) { r.Money.Amount = MaxAmount + 1 },
 	} {
 		r := sale
 		g := ordering(t, asked, func(c *Config) { change(c, &r) })
@@ -143,68 +184,100 @@ func TestFetchCodeAnswers(t *testing.T) {
 		{"empty", "", "the answer is empty"},
 		{"a page", "<h1>Back soon</h1>", notOne + ": <h1>Back soon</h1>"},
 		{"a list", "[" + coded + "]", notOne + `: [{"[…]":"[…]","merchantId":"M1"`},
-		{"a list in a token", sealed(t, "["+coded+"]"), "the encrypted answer is not a JSON object with each member once"},
+		{"a list in a token", sealed(t, "["+coded+"]"),
+			"the encrypted answer is not a JSON object with each member once"},
 		{"two answers", coded + coded, notOne + `: {"[…]":"[…]","merchantId":"M1"`},
-		{"another secret", strings.Replace(sealed(t, coded), ".", ".x", 1), "the encrypted answer is refused: "},
-		{"declined", `{"status":"DECLINED","merchantRef":"Ref123"}`, `the answer's status is not SUCCESS: {"status":"DECLINED","merchantRef":"Ref123"}`},
-		{"an error", `{"error":"INVALID_MERCHANT"}`, `the answer's status is not SUCCESS: {"error":"INVALID_MERCHANT"}`},
-		{"success in lower case", with("SUCCESS", "success"), `the answer's status is not SUCCESS: `},
+		{"another secret", strings.Replace(sealed(t, coded), ".", ".x", 1),
+			"the encrypted answer is refused: "},
+		{"declined", `{"status":"DECLINED","merchantRef":"Ref123"}`,
+			`the answer's status is not SUCCESS: {"status":"DECLINED","merchantRef":"Ref123"}`},
+		{"an error", `{"error":"INVALID_MERCHANT"}`,
+			`the answer's status is not SUCCESS: {"error":"INVALID_MERCHANT"}`},
+		{"success in lower case", with("SUCCESS", "success"),
+			`the answer's status is not SUCCESS: `},
 		{"another payment", with("Ref123", "Ref124"), "the answer is about another merchantRef"},
-		{"no payment", with(`"merchantRef":"Ref123",`, ""), "the answer is about another merchantRef"},
-		{"another wallet", with(`"PAYNOW"`, `"ALIPAY"`), "the code is for another paymentType than PAYNOW"},
-		{"no wallet", with(`,"paymentType":"PAYNOW"`, ""), "the code is for another paymentType than PAYNOW"},
-		{"no code", with(`"qrString":"00020101021226SG.PAYNOW",`, ""), "the answer has no qrString"},
-		{"a code that is no text", with(`"00020101021226SG.PAYNOW"`, `17`), "the answer has no qrString"},
+		{"no payment", with(`"merchantRef":"Ref123",`, ""),
+			"the answer is about another merchantRef"},
+		{"another wallet", with(`"PAYNOW"`, `"ALIPAY"`),
+			"the code is for another paymentType than PAYNOW"},
+		{"no wallet", with(`,"paymentType":"PAYNOW"`, ""),
+			"the code is for another paymentType than PAYNOW"},
+		{"no code", with(`"qrString":"00020101021226SG.PAYNOW",`, ""),
+			"the answer has no qrString"},
+		{"a code that is no text", with(`"00020101021226SG.PAYNOW"`, `17`),
+			"the answer has no qrString"},
 		{"longest code", with("00020101021226SG.PAYNOW", strings.Repeat("x", 512)), ""},
-		{"too long a code", with("00020101021226SG.PAYNOW", strings.Repeat("x", 513)), "the qrString is longer than 512 bytes or not printable"},
-		{"a line break", with("00020101021226SG.PAYNOW", `a\nb`), "the qrString is longer than 512 bytes or not printable"},
-		{"another alphabet", with("00020101021226SG.PAYNOW", "é"), "the qrString is longer than 512 bytes or not printable"},
-		{"reference too long", with("1428191406936641536", strings.Repeat("7", 65)), "the transactionReferenceId is malformed"},
-		{"reference a list", with(`"1428191406936641536"`, `[]`), "the transactionReferenceId is malformed"},
+		{"too long a code", with("00020101021226SG.PAYNOW", strings.Repeat("x", 513)),
+			"the qrString is longer than 512 bytes or not printable"},
+		{"a line break", with("00020101021226SG.PAYNOW", `a\nb`),
+			"the qrString is longer than 512 bytes or not printable"},
+		{"another alphabet", with("00020101021226SG.PAYNOW", "é"),
+			"the qrString is longer than 512 bytes or not printable"},
+		{"reference too long", with("1428191406936641536", strings.Repeat("7", 65)),
+			"the transactionReferenceId is malformed"},
+		{"reference a list", with(`"1428191406936641536"`, `[]`),
+			"the transactionReferenceId is malformed"},
 		{"expiry of a day", with("180", "86400"), ""},
-		{"expiry in milliseconds", with(":180,", ":180000,"), "the expiry is not a number of seconds up to a day"},
+		{"expiry in milliseconds", with(":180,", ":180000,"),
+			"the expiry is not a number of seconds up to a day"},
 		{"expiry 0", with(":180,", ":0,"), "the expiry is not a number of seconds up to a day"},
-		{"expiry negative", with(":180,", ":-180,"), "the expiry is not a number of seconds up to a day"},
-		{"expiry a fraction", with(":180,", ":180.5,"), "the expiry is not a number of seconds up to a day"},
-		{"expiry a truth", with(":180,", ":true,"), "the expiry is not a number of seconds up to a day"},
-		{"made in seconds", with("1768526566010", "1768526566"), "createdAt is not a time in Unix milliseconds"},
-		{"made at a date", with("1768526566010", `"2026-01-16"`), "createdAt is not a time in Unix milliseconds"},
-		{"made by a truth", with("1768526566010", "true"), "createdAt is not a time in Unix milliseconds"},
+		{"expiry negative", with(":180,", ":-180,"),
+			"the expiry is not a number of seconds up to a day"},
+		{"expiry a fraction", with(":180,", ":180.5,"),
+			"the expiry is not a number of seconds up to a day"},
+		{"expiry a truth", with(":180,", ":true,"),
+			"the expiry is not a number of seconds up to a day"},
+		{"made in seconds", with("1768526566010", "1768526566"),
+			"createdAt is not a time in Unix milliseconds"},
+		{"made at a date", with("1768526566010", `"2026-01-16"`),
+			"createdAt is not a time in Unix milliseconds"},
+		{"made by a truth", with("1768526566010", "true"),
+			"createdAt is not a time in Unix milliseconds"},
 		{"too long", strings.Repeat(" ", maxCode) + coded, "the answer is longer than 64 KiB"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := ordering(t, replies(200, tc.body)).FetchCode(t.Context(), sale)
 			if tc.problem == "" {
-				if got.Failure != "" || got.Minted.Payload == "" || got.Minted.ProviderRef != "1428191406936641536" || got.ValidFor == 0 {
+				if got.Failure != "" || got.Minted.Payload == "" ||
+					got.Minted.ProviderRef != "1428191406936641536" || got.ValidFor == 0 {
 					t.Errorf("%+v", got)
 				}
 				return
 			}
-			if !strings.HasPrefix(got.Failure, "HTTP 200, "+tc.problem) || got.NeverSent || got.Minted != (payment.Minted{}) {
+			if !strings.HasPrefix(got.Failure, "HTTP 200, "+tc.problem) || got.NeverSent ||
+				got.Minted != (payment.Minted{}) {
 				t.Errorf("%+v", got)
 			}
 		})
 	}
-	silent := with(`"transactionReferenceId":"1428191406936641536",`, "", `"expiry":180,"createdAt":1768526566010,`, "")
-	wantCode(t, payment.MintAnswer{Minted: payment.Minted{Payload: "00020101021226SG.PAYNOW"}}, ordering(t, replies(200, silent)).FetchCode(t.Context(), sale))
+	silent := with(`"transactionReferenceId":"1428191406936641536",`, "",
+		`"expiry":180,"createdAt":1768526566010,`, "")
+	wantCode(t, payment.MintAnswer{Minted: payment.Minted{Payload: "00020101021226SG.PAYNOW"}},
+		ordering(t, replies(200, silent)).FetchCode(t.Context(), sale))
 	for _, status := range []int{201, 204, 400, 401, 404, 409, 429, 500, 503} {
-		wantCode(t, payment.MintAnswer{Failure: fmt.Sprintf("HTTP %d", status)}, ordering(t, replies(status, coded)).FetchCode(t.Context(), sale))
+		wantCode(t, payment.MintAnswer{Failure: fmt.Sprintf("HTTP %d", status)},
+			ordering(t, replies(status, coded)).FetchCode(t.Context(), sale))
 	}
-	wantCode(t, payment.MintAnswer{Failure: redirected(307, "axs.qr_url")}, ordering(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Location", r.URL.String())
-		w.WriteHeader(307)
-	}).FetchCode(t.Context(), sale))
+	wantCode(t, payment.MintAnswer{Failure: redirected(307, "axs.qr_url")},
+		ordering(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", r.URL.String())
+			w.WriteHeader(307)
+		}).FetchCode(t.Context(), sale))
 }
 
 // TestNeverSent: only where there was no connection to write to.
 func TestNeverSent(t *testing.T) {
 	for _, err := range []error{
-		&net.DNSError{Err: "no such host", Name: canary, IsNotFound: true}, &net.DNSError{Err: "i/o timeout", Name: canary, IsTimeout: true},
-		os.NewSyscallError("connect", syscall.ECONNREFUSED), os.NewSyscallError("connect", syscall.ENETUNREACH),
-		os.NewSyscallError("connect", syscall.EHOSTUNREACH), os.ErrDeadlineExceeded, errors.New(canary),
+		&net.DNSError{Err: "no such host", Name: canary, IsNotFound: true},
+		&net.DNSError{Err: "i/o timeout", Name: canary, IsTimeout: true},
+		os.NewSyscallError("connect", syscall.ECONNREFUSED),
+		os.NewSyscallError("connect", syscall.ENETUNREACH),
+		os.NewSyscallError("connect", syscall.EHOSTUNREACH), os.ErrDeadlineExceeded,
+		errors.New(canary),
 	} {
 		g := orderingAt(t, "https://payment.example")
-		g.orders.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
+		g.orders.Transport.(*http.Transport).DialContext = func(context.Context, string,
+			string) (net.Conn, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}
 		}
 		got := g.FetchCode(t.Context(), sale)
@@ -216,17 +289,21 @@ func TestNeverSent(t *testing.T) {
 	site.Config.ErrorLog = discardLog()
 	site.StartTLS()
 	defer site.Close()
-	if got := orderingAt(t, site.URL).FetchCode(t.Context(), sale); !got.NeverSent || !strings.Contains(got.Failure, "authority") {
+	if got := orderingAt(t, site.URL).FetchCode(t.Context(), sale); !got.NeverSent ||
+		!strings.Contains(got.Failure, "authority") {
 		t.Errorf("a stranger's certificate: %+v", got)
 	}
-	for name, answer := range map[string]string{"closed": "", "no HTTP": "SSH-2.0\r\n", "broken off": "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"} {
-		if got := orderingAt(t, "http://"+once(t, answer)).FetchCode(t.Context(), sale); got.NeverSent || got.Failure == "" {
+	for name, answer := range map[string]string{"closed": "", "no HTTP": "SSH-2.0\r\n",
+		"broken off": "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"} {
+		if got := orderingAt(t, "http://"+once(t, answer)).FetchCode(t.Context(),
+			sale); got.NeverSent || got.Failure == "" {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
 }
 
-// TestNeverSentBehindTLS: with TLS 1.3 a server can refuse after the client has written its request.
+// TestNeverSentBehindTLS: with TLS 1.3 a server can refuse after the client has written its
+// request.
 func TestNeverSentBehindTLS(t *testing.T) {
 	site := httptest.NewUnstartedServer(replies(200, coded))
 	site.Config.ErrorLog = discardLog()
@@ -269,8 +346,10 @@ func TestFetchCodeTimeouts(t *testing.T) {
 		want  payment.MintAnswer
 	}{
 		{"before the header", nil, false, payment.MintAnswer{Failure: "timeout after 10s"}},
-		{"within the body", replies(200, coded[:20]), false, payment.MintAnswer{Failure: "timeout after 10s"}},
-		{"while it connects", nil, true, payment.MintAnswer{Failure: "timeout after 10s", NeverSent: true}},
+		{"within the body", replies(200, coded[:20]), false,
+			payment.MintAnswer{Failure: "timeout after 10s"}},
+		{"while it connects", nil, true,
+			payment.MintAnswer{Failure: "timeout after 10s", NeverSent: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -279,8 +358,10 @@ func TestFetchCodeTimeouts(t *testing.T) {
 				g.orders.Transport.(*http.Transport).DialContext = g.client.Transport.(*http.Transport).DialContext
 				if tc.dead {
 					release := make(chan struct{})
-					defer close(release) // net/http goes on dialling behind a request that has ended
-					g.orders.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
+					// net/http goes on dialling behind a request that has ended
+					defer close(release)
+					g.orders.Transport.(*http.Transport).DialContext = func(context.Context, string,
+						string) (net.Conn, error) {
 						<-release
 						return nil, net.ErrClosed
 					}
@@ -293,12 +374,14 @@ func TestFetchCodeTimeouts(t *testing.T) {
 
 func FuzzDecodeCode(f *testing.F) {
 	g := newGateway(f)
-	for _, seed := range []string{coded, sealed(f, coded), `{"data":"` + sealed(f, coded) + `"}`, `{"status":"SUCCESS"}`, "[]", ""} {
+	for _, seed := range []string{coded, sealed(f, coded), `{"data":"` + sealed(f, coded) + `"}`,
+		`{"status":"SUCCESS"}`, "[]", ""} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got, problem := g.decodeCode(body, "Ref123", "paynow")
-		if (problem == "") != (got.Minted.Payload != "") || len(got.Minted.Payload) > maxQRString || got.ValidFor < 0 || got.ValidFor > maxValidity {
+		if (problem == "") != (got.Minted.Payload != "") || len(got.Minted.Payload) > maxQRString ||
+			got.ValidFor < 0 || got.ValidFor > maxValidity {
 			t.Errorf("%+v %q", got, problem)
 		}
 	})

@@ -18,9 +18,11 @@ const (
 	maxValidity = 24 * time.Hour // more is no number of seconds
 )
 
-// decodeCode reads the body of a 200: the object itself, or a token that opens as one, bare or as data of an object. It counts only
-// when it is about the very payment and the very wallet that were asked for.
-func (g *Gateway) decodeCode(body []byte, merchantRef, scheme string) (a payment.MintAnswer, problem string) {
+// decodeCode reads the body of a 200: the object itself, or a token that opens as one, bare or as
+// data of an object. It counts only when it is about the very payment and the very wallet that were
+// asked for.
+func (g *Gateway) decodeCode(body []byte, merchantRef, scheme string) (a payment.MintAnswer,
+	problem string) {
 	body = stripped(body)
 	token := answerToken(body)
 	if token != "" {
@@ -64,11 +66,13 @@ func (g *Gateway) decodeCode(body []byte, merchantRef, scheme string) (a payment
 	if !ok {
 		return a, "the expiry is not a number of seconds up to a day"
 	}
-	return payment.MintAnswer{Minted: payment.Minted{Payload: code, ProviderRef: provider}, ValidFor: valid}, ""
+	return payment.MintAnswer{Minted: payment.Minted{Payload: code, ProviderRef: provider},
+		ValidFor: valid}, ""
 }
 
-// validity is how long AXS lets the code be paid; 0 = it does not say. It is counted from createdAt, which is never before the asking:
-// whoever counts from the asking on a clock of their own ends too early, not too late.
+// validity is how long AXS lets the code be paid; 0 = it does not say. It is counted from
+// createdAt, which is never before the asking: whoever counts from the asking on a clock of their
+// own ends too early, not too late.
 func validity(raw json.RawMessage) (d time.Duration, ok bool) {
 	s, ok := scalar(raw)
 	if !ok || s == "" {
@@ -79,7 +83,8 @@ func validity(raw json.RawMessage) (d time.Duration, ok bool) {
 	return d, err == nil && n > 0 && d <= maxValidity
 }
 
-// sensible reports whether createdAt is a time of this century in milliseconds, or absent. It is AXS's clock: nothing is counted by it.
+// sensible reports whether createdAt is a time of this century in milliseconds, or absent. It is
+// AXS's clock: nothing is counted by it.
 func sensible(raw json.RawMessage) bool {
 	s, ok := scalar(raw)
 	if !ok || s == "" {

@@ -11,7 +11,8 @@ import (
 )
 
 func seedCarriages(f *testing.F, add func(payment.Envelope)) {
-	seeds := slices.Concat(carriages(sealed(f, sample)), carriages(vectorToken), carriages("a.b.c.d.e"))
+	seeds := slices.Concat(carriages(sealed(f, sample)), carriages(vectorToken),
+		carriages("a.b.c.d.e"))
 	if len(seeds) == 0 {
 		f.Fatal("no seeds")
 	}
@@ -22,7 +23,8 @@ func seedCarriages(f *testing.F, add func(payment.Envelope)) {
 	}
 }
 
-// FuzzOpen: whatever arrives, Open answers with records that say something or with a refusal that tells nothing.
+// FuzzOpen: whatever arrives, Open answers with records that say something or with a refusal that
+// tells nothing.
 func FuzzOpen(f *testing.F) {
 	g := newGateway(f)
 	seedCarriages(f, func(e payment.Envelope) { f.Add(e.Method, e.Query, e.Body) })
@@ -30,7 +32,8 @@ func FuzzOpen(f *testing.F) {
 		records, err := g.Open(payment.Envelope{Method: method, Query: query, Body: body})
 		if err != nil {
 			e, ok := errors.AsType[*OpenError](err)
-			if len(records) != 0 || !ok || !errors.Is(err, payment.ErrUnopened) || !slices.Contains(Reasons(), e.Reason) || len(err.Error()) > 120 {
+			if len(records) != 0 || !ok || !errors.Is(err, payment.ErrUnopened) ||
+				!slices.Contains(Reasons(), e.Reason) || len(err.Error()) > 120 {
 				t.Fatalf("records %v with %v", records, err)
 			}
 			return
@@ -46,7 +49,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzFindToken: few tokens, all different, each of the right shape; and one that passes every check is written in one way only.
+// FuzzFindToken: few tokens, all different, each of the right shape; and one that passes every
+// check is written in one way only.
 func FuzzFindToken(f *testing.F) {
 	seedCarriages(f, func(e payment.Envelope) { f.Add(e.Query, e.Body) })
 	f.Fuzz(func(t *testing.T, query string, body []byte) {
@@ -71,9 +75,12 @@ func FuzzFindToken(f *testing.F) {
 	})
 }
 
-// FuzzPayload: what stands inside an authentic token is read without a panic, and what is read can be journaled.
+// FuzzPayload: what stands inside an authentic token is read without a panic, and what is read can
+// be journaled.
 func FuzzPayload(f *testing.F) {
-	for _, seed := range []string{sample, vectorPayload, strings.ReplaceAll(sample, `"`, ""), `{"status":"X","merchantRef":1e400,"amount":1.5,"currency":"SGD","paymentDateTime":"0000-01-01T00:00:00+23:59"}`} {
+	for _, seed := range []string{sample, vectorPayload, strings.ReplaceAll(sample, `"`, ""),
+		`{"status":"X","merchantRef":1e400,"amount":1.5,` +
+			`"currency":"SGD","paymentDateTime":"0000-01-01T00:00:00+23:59"}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, plaintext []byte) {
@@ -85,7 +92,8 @@ func FuzzPayload(f *testing.F) {
 		if refused != nil {
 			return
 		}
-		if r.Amount < payment.UnreadableAmount || r.Amount == payment.UnreadableAmount && len(r.AmountText) > 80 {
+		if r.Amount < payment.UnreadableAmount || r.Amount == payment.UnreadableAmount &&
+			len(r.AmountText) > 80 {
 			t.Fatalf("amount %d, %q", r.Amount, r.AmountText)
 		}
 		body, err := payment.EncodeData(payment.Notified{Record: r})

@@ -20,23 +20,29 @@ import (
 var _ engine.Gateway = (*Gateway)(nil)
 
 const (
-	// Both secrets are 32 bytes, so that they would also do as keys of the algorithms that are refused.
+	// Both secrets are 32 bytes, so that they would also do as keys of the algorithms that are
+	// refused.
 	canary    = "canary-secret-f00d-never-printed"
 	oldCanary = "canary-secret-0ld1-never-printed"
 	clientID  = "example-client-id"
 	pageLink  = "https://checkout.svc.uat.pay.axs.com.sg/hpp/checkout/lnk-123"
 
 	// sample is AXS's own example of a notification.
-	sample = `{"amount":"10.23","currency":"SGD","transactionRef":"1428191406936641536","merchantRef":"Ref123","status":"SUCCESS","responseCode":"00","paymentScheme":"VISA","paymentDateTime":"2026-01-16T01:22:46.010508Z"}`
+	sample = `{"amount":"10.23","currency":"SGD","transactionRef":"1428191406936641536",` +
+		`"merchantRef":"Ref123","status":"SUCCESS","responseCode":"00",` +
+		`"paymentScheme":"VISA","paymentDateTime":"2026-01-16T01:22:46.010508Z"}`
 )
 
 var sampleRecord = payment.Record{
-	MerchantRef: "Ref123", TransactionRef: "1428191406936641536", Type: payment.TypePay, Status: payment.RecordSuccess, ResponseCode: "00",
-	Amount: 1023, Currency: "SGD", Scheme: "VISA", PaidAt: time.Date(2026, 1, 16, 1, 22, 46, 10508000, time.UTC),
+	MerchantRef: "Ref123", TransactionRef: "1428191406936641536", Type: payment.TypePay,
+	Status: payment.RecordSuccess, ResponseCode: "00",
+	Amount: 1023, Currency: "SGD", Scheme: "VISA",
+	PaidAt: time.Date(2026, 1, 16, 1, 22, 46, 10508000, time.UTC),
 }
 
 func testConfig() Config {
-	return Config{PaymentLink: pageLink, ClientID: clientID, Secret: secret.New([]byte(canary)), SendExpiry: true}
+	return Config{PaymentLink: pageLink, ClientID: clientID, Secret: secret.New([]byte(canary)),
+		SendExpiry: true}
 }
 
 func newGateway(t testing.TB, change ...func(*Config)) *Gateway {
@@ -62,8 +68,8 @@ func sealed(t testing.TB, plaintext string) string {
 	return token
 }
 
-// craft makes a token around any protected header, with cryptography that is right for PBES2-HS512+A256KW, this salt and this
-// count: whoever looks at the cryptography alone opens it.
+// craft makes a token around any protected header, with cryptography that is right for
+// PBES2-HS512+A256KW, this salt and this count: whoever looks at the cryptography alone opens it.
 func craft(t testing.TB, header string, salt []byte, count int, plaintext string) string {
 	t.Helper()
 	must := func(err error) {
@@ -72,7 +78,8 @@ func craft(t testing.TB, header string, salt []byte, count int, plaintext string
 		}
 	}
 	b64 := base64.RawURLEncoding.EncodeToString
-	kek, err := pbkdf2.Key(sha512.New, canary, append([]byte("PBES2-HS512+A256KW\x00"), salt...), count, 32)
+	kek, err := pbkdf2.Key(sha512.New, canary, append([]byte("PBES2-HS512+A256KW\x00"), salt...),
+		count, 32)
 	must(err)
 	wrap, err := aes.NewCipher(kek)
 	must(err)
@@ -85,7 +92,8 @@ func craft(t testing.TB, header string, salt []byte, count int, plaintext string
 	must(err)
 	out := gcm.Seal(nil, nonce, []byte(plaintext), []byte(b64([]byte(header))))
 	text, tag := out[:len(out)-16], out[len(out)-16:]
-	return fmt.Sprintf("%s.%s.%s.%s.%s", b64([]byte(header)), b64(wrapped), b64(nonce), b64(text), b64(tag))
+	return fmt.Sprintf("%s.%s.%s.%s.%s", b64([]byte(header)), b64(wrapped), b64(nonce), b64(text),
+		b64(tag))
 }
 
 // byQuery delivers a token in the documented way.

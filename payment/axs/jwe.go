@@ -23,9 +23,10 @@ const (
 	minSalt   = 8       // bytes, of theirs (RFC 7518, 4.8.1.1)
 )
 
-// seal encrypts as AXS wants it: alg, enc, kid, p2c and p2s in the protected header and nothing else. The Encrypter is new each
-// time, because one that is used twice repeats its salt. Both choices that go-jose would make differently are explicit: its own
-// count is 600 000, which other libraries refuse.
+// seal encrypts as AXS wants it: alg, enc, kid, p2c and p2s in the protected header and nothing
+// else. The Encrypter is new each time, because one that is used twice repeats its salt. Both
+// choices that go-jose would make differently are explicit: its own count is 600 000, which other
+// libraries refuse.
 func seal(plaintext []byte, key secret.Value, clientID string) (string, error) {
 	salt := make([]byte, saltBytes)
 	if _, err := rand.Read(salt); err != nil {
@@ -44,9 +45,11 @@ func seal(plaintext []byte, key secret.Value, clientID string) (string, error) {
 	return obj.CompactSerialize()
 }
 
-// unseal decrypts a token that checkToken has accepted. This is the costly step: 0.4 ms of PBKDF2 at 1000 iterations.
+// unseal decrypts a token that checkToken has accepted. This is the costly step: 0.4 ms of PBKDF2
+// at 1000 iterations.
 func unseal(token string, key secret.Value) ([]byte, error) {
-	obj, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{algorithm}, []jose.ContentEncryption{encryption})
+	obj, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{algorithm},
+		[]jose.ContentEncryption{encryption})
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +74,8 @@ func (g *Gateway) decrypt(token string) ([]byte, *OpenError) {
 	return nil, refuse(ReasonKey)
 }
 
-// checkToken looks at everything that can be known without the secret, at the price of a base64 and a small JSON decoding.
+// checkToken looks at everything that can be known without the secret, at the price of a base64 and
+// a small JSON decoding.
 func checkToken(token, clientID string, maxP2C int) *OpenError {
 	if len(token) > maxToken {
 		return &OpenError{ReasonTooLong, "token"}
@@ -85,7 +89,8 @@ func checkParts(token, clientID string, maxP2C int) *OpenError {
 	if len(parts) != 5 {
 		return refuse(ReasonMalformed)
 	}
-	// Strict: no unused bits, so that no two texts are one token. go-jose, which reads again, would let them pass.
+	// Strict: no unused bits, so that no two texts are one token. go-jose, which reads again, would
+	// let them pass.
 	var raw [5][]byte
 	for i, part := range parts {
 		b, err := base64.RawURLEncoding.Strict().DecodeString(part)
@@ -104,7 +109,8 @@ func checkParts(token, clientID string, maxP2C int) *OpenError {
 	return nil
 }
 
-// checkHeader decides about the protected header. Members that we do not know (typ, cty) are harmless and ignored.
+// checkHeader decides about the protected header. Members that we do not know (typ, cty) are
+// harmless and ignored.
 func checkHeader(raw []byte, clientID string, maxP2C int) *OpenError {
 	if len(raw) > maxHeader {
 		return &OpenError{ReasonTooLong, "token header"}
@@ -143,8 +149,8 @@ func checkHeader(raw []byte, clientID string, maxP2C int) *OpenError {
 	return nil
 }
 
-// checkP2C says what is wrong with an iteration count; "" = nothing. Only plain digits count: 1e3 and 1000.0 are not how any
-// library writes it.
+// checkP2C says what is wrong with an iteration count; "" = nothing. Only plain digits count: 1e3
+// and 1000.0 are not how any library writes it.
 func checkP2C(raw json.RawMessage, most int) string {
 	s := string(raw)
 	if s == "" || strings.Trim(s, "0123456789") != "" {

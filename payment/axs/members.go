@@ -13,8 +13,9 @@ const maxDepth = 16
 
 var errNotObject = errors.New("not one plain JSON object")
 
-// members reads exactly one JSON object. Names are compared exactly (a struct would take "Status" for "status"), none may come
-// twice (two readers could then see two things), nothing may follow, and all of it is UTF-8.
+// members reads exactly one JSON object. Names are compared exactly (a struct would take "Status"
+// for "status"), none may come twice (two readers could then see two things), nothing may follow,
+// and all of it is UTF-8.
 func members(b []byte) (map[string]json.RawMessage, error) {
 	m := make(map[string]json.RawMessage)
 	err := eachMember(b, func(name string, value json.RawMessage) error {
@@ -95,8 +96,9 @@ func text(raw json.RawMessage) (s string, ok bool) {
 	return s, true
 }
 
-// scalar is the value of a JSON string or the literal of a JSON number, digit for digit: a transactionRef of 19 digits does not
-// fit a float. Absent and null are "". ok is false for an object, a list or a boolean.
+// scalar is the value of a JSON string or the literal of a JSON number, digit for digit: a
+// transactionRef of 19 digits does not fit a float. Absent and null are "". ok is false for an
+// object, a list or a boolean.
 func scalar(raw json.RawMessage) (s string, ok bool) {
 	switch {
 	case len(raw) == 0 || string(raw) == "null":

@@ -13,8 +13,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// link is the payload of a checkout link, in the order of AXS's table. What is empty is left out: a shorter link is a more
-// scannable code. expiry is a JSON number, as AXS's own shop module sends it.
+// link is the payload of a checkout link, in the order of AXS's table. What is empty is left out: a
+// shorter link is a more scannable code. expiry is a JSON number, as AXS's own shop module sends
+// it.
 type link struct {
 	ClientID    string          `json:"clientId"`
 	Amount      json.RawMessage `json:"amount"` // cents
@@ -29,8 +30,9 @@ type link struct {
 	CancelURL   string          `json:"cancelUrl,omitempty"`
 }
 
-// Mint makes the checkout link for r. Nothing leaves the device. The error is a *payment.Error: CodeAmountInvalid for an amount
-// or currency that AXS does not take, CodeInvalid for another part of the request, CodeInternal when encryption fails.
+// Mint makes the checkout link for r. Nothing leaves the device. The error is a *payment.Error:
+// CodeAmountInvalid for an amount or currency that AXS does not take, CodeInvalid for another part
+// of the request, CodeInternal when encryption fails.
 func (g *Gateway) Mint(r payment.MintRequest) (payment.Minted, error) {
 	l, err := g.link(r)
 	if err != nil {
@@ -38,11 +40,14 @@ func (g *Gateway) Mint(r payment.MintRequest) (payment.Minted, error) {
 	}
 	plaintext, err := marshal(l)
 	if err != nil {
-		return payment.Minted{}, mintError(payment.CodeInternal, "the link's content could not be encoded", "report this: it is a fault of the agent", err)
+		return payment.Minted{}, mintError(payment.CodeInternal,
+			"the link's content could not be encoded", "report this: it is a fault of the agent",
+			err)
 	}
 	token, err := seal(plaintext, g.mintKey(), g.cfg.ClientID)
 	if err != nil {
-		return payment.Minted{}, mintError(payment.CodeInternal, "the link could not be encrypted", "report this: it is a fault of the agent", err)
+		return payment.Minted{}, mintError(payment.CodeInternal, "the link could not be encrypted",
+			"report this: it is a fault of the agent", err)
 	}
 	return payment.Minted{Payload: g.cfg.PaymentLink + "?data=" + token}, nil
 }
@@ -51,15 +56,22 @@ func (g *Gateway) Mint(r payment.MintRequest) (payment.Minted, error) {
 func (g *Gateway) link(r payment.MintRequest) (link, error) {
 	switch {
 	case r.Money.Currency != payment.SGD:
-		return link{}, mintError(payment.CodeAmountInvalid, "AXS takes SGD only", "ask for an amount in SGD", nil)
+		return link{}, mintError(payment.CodeAmountInvalid, "AXS takes SGD only",
+			"ask for an amount in SGD", nil)
 	case r.Money.Amount <= 0:
-		return link{}, mintError(payment.CodeAmountInvalid, "the amount is not positive", "ask for at least one cent", nil)
+		return link{}, mintError(payment.CodeAmountInvalid, "the amount is not positive",
+			"ask for at least one cent", nil)
 	case r.Money.Amount > g.cfg.MaxAmount:
-		return link{}, mintError(payment.CodeAmountInvalid, fmt.Sprintf("the amount is over the limit of %d cents", g.cfg.MaxAmount), "ask for less, or raise terminal.max_amount", nil)
+		return link{}, mintError(payment.CodeAmountInvalid,
+			fmt.Sprintf("the amount is over the limit of %d cents", g.cfg.MaxAmount),
+			"ask for less, or raise terminal.max_amount", nil)
 	case !webaddr.Printable(r.MerchantRef, 1, MaxRef):
-		return link{}, mintError(payment.CodeInvalid, fmt.Sprintf("the merchant reference is not 1 to %d printable characters", MaxRef), "report this: the agent makes it itself", nil)
+		return link{}, mintError(payment.CodeInvalid,
+			fmt.Sprintf("the merchant reference is not 1 to %d printable characters", MaxRef),
+			"report this: the agent makes it itself", nil)
 	case g.cfg.SendExpiry && r.Timeout <= 0:
-		return link{}, mintError(payment.CodeInvalid, "the timeout is not positive", "ask for a timeout of some seconds", nil)
+		return link{}, mintError(payment.CodeInvalid, "the timeout is not positive",
+			"ask for a timeout of some seconds", nil)
 	}
 	scheme, err := g.scheme(r.Schemes)
 	if err != nil {
@@ -70,7 +82,8 @@ func (g *Gateway) link(r payment.MintRequest) (link, error) {
 		amount = `"` + amount + `"`
 	}
 	l := link{
-		ClientID: g.cfg.ClientID, Amount: json.RawMessage(amount), Currency: string(r.Money.Currency), MerchantRef: r.MerchantRef,
+		ClientID: g.cfg.ClientID, Amount: json.RawMessage(amount),
+		Currency: string(r.Money.Currency), MerchantRef: r.MerchantRef,
 		Scheme: scheme, TerminalID: g.cfg.TerminalID, WebhookURL: g.cfg.WebhookURL,
 		SuccessURL: g.cfg.SuccessURL, FailURL: g.cfg.FailURL, CancelURL: g.cfg.CancelURL,
 	}
@@ -80,8 +93,8 @@ func (g *Gateway) link(r payment.MintRequest) (link, error) {
 	return l, nil
 }
 
-// scheme is AXS's comma-separated list. A request may narrow what the terminal offers, never widen it; without a wish it gets
-// what the terminal offers.
+// scheme is AXS's comma-separated list. A request may narrow what the terminal offers, never widen
+// it; without a wish it gets what the terminal offers.
 func (g *Gateway) scheme(asked []string) (string, error) {
 	if len(asked) == 0 {
 		asked = g.cfg.Schemes
@@ -93,7 +106,9 @@ func (g *Gateway) scheme(asked []string) (string, error) {
 	var list []string
 	for _, s := range asked {
 		if !slices.Contains(offered, s) {
-			return "", mintError(payment.CodeInvalid, fmt.Sprintf("scheme %.20q is not offered on this terminal", s), "use one of "+strings.Join(offered, ", "), nil)
+			return "", mintError(payment.CodeInvalid,
+				fmt.Sprintf("scheme %.20q is not offered on this terminal", s),
+				"use one of "+strings.Join(offered, ", "), nil)
 		}
 		if !slices.Contains(list, s) {
 			list = append(list, s)

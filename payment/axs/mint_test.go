@@ -10,7 +10,8 @@ import (
 )
 
 func request() payment.MintRequest {
-	return payment.MintRequest{MerchantRef: "K001AAAA-01JKX0Z0V8M5Q2T4W6Y8ZABCDE", Money: payment.Money{Amount: 1023, Currency: payment.SGD}, Timeout: 180 * time.Second}
+	return payment.MintRequest{MerchantRef: "K001AAAA-01JKX0Z0V8M5Q2T4W6Y8ZABCDE",
+		Money: payment.Money{Amount: 1023, Currency: payment.SGD}, Timeout: 180 * time.Second}
 }
 
 func mint(t testing.TB, g *Gateway, r payment.MintRequest) (linkText string) {
@@ -34,7 +35,8 @@ func tokenOf(t testing.TB, linkText string) string {
 func TestMintPayload(t *testing.T) {
 	all := func(c *Config) {
 		c.TerminalID, c.WebhookURL = "K001", "https://relay.example/hook/AbC-_1"
-		c.SuccessURL, c.FailURL, c.CancelURL = "https://shop.example/ok?a=1&b=<2>", "https://shop.example/fail", "https://shop.example/cancel"
+		c.SuccessURL, c.FailURL, c.CancelURL = "https://shop.example/ok?a=1&b=<2>",
+			"https://shop.example/fail", "https://shop.example/cancel"
 		c.Schemes = []string{"credit_card", "paynow"}
 	}
 	const ref = `"merchantRef":"K001AAAA-01JKX0Z0V8M5Q2T4W6Y8ZABCDE"`
@@ -47,17 +49,30 @@ func TestMintPayload(t *testing.T) {
 		{"least", func(c *Config) { c.SendExpiry = false }, nil,
 			`{"clientId":"example-client-id","amount":"1023","currency":"SGD",` + ref + `}`},
 		{"everything", all, nil,
-			`{"clientId":"example-client-id","amount":"1023","currency":"SGD",` + ref + `,"scheme":"credit_card,paynow","expiry":210,"terminalId":"K001",` +
-				`"webhookUrl":"https://relay.example/hook/AbC-_1","successUrl":"https://shop.example/ok?a=1&b=<2>","failUrl":"https://shop.example/fail","cancelUrl":"https://shop.example/cancel"}`},
+			`{"clientId":"example-client-id","amount":"1023","currency":"SGD",` + ref +
+				`,"scheme":"credit_card,paynow","expiry":210,"terminalId":"K001",` +
+				`"webhookUrl":"https://relay.example/hook/AbC-_1",` +
+				`"successUrl":"https://shop.example/ok?a=1&` +
+				`b=<2>","failUrl":"https://shop.example/fail",` +
+				`"cancelUrl":"https://shop.example/cancel"}`},
 		{"amount as a number", func(c *Config) { c.AmountAs = AmountNumber }, nil,
-			`{"clientId":"example-client-id","amount":1023,"currency":"SGD",` + ref + `,"expiry":210}`},
+			`{"clientId":"example-client-id","amount":1023,"currency":"SGD",` + ref +
+				`,"expiry":210}`},
 		{"largest amount", nil, func(r *payment.MintRequest) { r.Money.Amount = MaxAmount },
-			`{"clientId":"example-client-id","amount":"999999900","currency":"SGD",` + ref + `,"expiry":210}`},
-		{"expiry rounds up", func(c *Config) { c.ExpiryGrace = time.Second }, func(r *payment.MintRequest) { r.Timeout = 30*time.Second + 1 },
-			`{"clientId":"example-client-id","amount":"1023","currency":"SGD",` + ref + `,"expiry":32}`},
-		{"schemes of the request", all, func(r *payment.MintRequest) { r.Schemes = []string{"paynow", "paynow"} },
-			`{"clientId":"example-client-id","amount":"1023","currency":"SGD",` + ref + `,"scheme":"paynow","expiry":210,"terminalId":"K001",` +
-				`"webhookUrl":"https://relay.example/hook/AbC-_1","successUrl":"https://shop.example/ok?a=1&b=<2>","failUrl":"https://shop.example/fail","cancelUrl":"https://shop.example/cancel"}`},
+			`{"clientId":"example-client-id","amount":"999999900","currency":"SGD",` + ref +
+				`,"expiry":210}`},
+		{"expiry rounds up", func(c *Config) { c.ExpiryGrace = time.Second },
+			func(r *payment.MintRequest) { r.Timeout = 30*time.Second + 1 },
+			`{"clientId":"example-client-id","amount":"1023","currency":"SGD",` + ref +
+				`,"expiry":32}`},
+		{"schemes of the request", all,
+			func(r *payment.MintRequest) { r.Schemes = []string{"paynow", "paynow"} },
+			`{"clientId":"example-client-id","amount":"1023","currency":"SGD",` + ref +
+				`,"scheme":"paynow","expiry":210,"terminalId":"K001",` +
+				`"webhookUrl":"https://relay.example/hook/AbC-_1",` +
+				`"successUrl":"https://shop.example/ok?a=1&` +
+				`b=<2>","failUrl":"https://shop.example/fail",` +
+				`"cancelUrl":"https://shop.example/cancel"}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var change []func(*Config)
@@ -99,7 +114,8 @@ func TestMintHeader(t *testing.T) {
 			t.Fatalf("salt %x (%v) is short or was used before", salt, err)
 		}
 		salts[p2s], wrapped[parts[1]] = true, true
-		want := `{"alg":"PBES2-HS512+A256KW","enc":"A256GCM","kid":"example-client-id","p2c":1000,"p2s":"` + p2s + `"}`
+		want := `{"alg":"PBES2-HS512+A256KW","enc":"A256GCM","kid":"example-client-id",` +
+			`"p2c":1000,"p2s":"` + p2s + `"}`
 		if string(raw) != want {
 			t.Fatalf("header %s, want %s", raw, want)
 		}
@@ -113,19 +129,32 @@ func TestMintRefuses(t *testing.T) {
 		want   payment.Code
 	}{
 		{"zero", func(r *payment.MintRequest) { r.Money.Amount = 0 }, payment.CodeAmountInvalid},
-		{"negative", func(r *payment.MintRequest) { r.Money.Amount = -1 }, payment.CodeAmountInvalid},
-		{"over the limit", func(r *payment.MintRequest) { r.Money.Amount = 5001 }, payment.CodeAmountInvalid},
-		{"rupiah", func(r *payment.MintRequest) { r.Money.Currency = payment.IDR }, payment.CodeAmountInvalid},
-		{"no currency", func(r *payment.MintRequest) { r.Money.Currency = "" }, payment.CodeAmountInvalid},
+		{"negative", func(r *payment.MintRequest) { r.Money.Amount = -1 },
+			payment.CodeAmountInvalid},
+		{"over the limit", func(r *payment.MintRequest) { r.Money.Amount = 5001 },
+			payment.CodeAmountInvalid},
+		{"rupiah", func(r *payment.MintRequest) { r.Money.Currency = payment.IDR },
+			payment.CodeAmountInvalid},
+		{"no currency", func(r *payment.MintRequest) { r.Money.Currency = "" },
+			payment.CodeAmountInvalid},
 		{"no reference", func(r *payment.MintRequest) { r.MerchantRef = "" }, payment.CodeInvalid},
-		{"reference too long", func(r *payment.MintRequest) { r.MerchantRef = strings.Repeat("R", 41) }, payment.CodeInvalid},
-		{"reference unprintable", func(r *payment.MintRequest) { r.MerchantRef = "Ref\n1" }, payment.CodeInvalid},
-		{"unknown scheme", func(r *payment.MintRequest) { r.Schemes = []string{"cash"} }, payment.CodeInvalid},
-		{"scheme not offered", func(r *payment.MintRequest) { r.Schemes = []string{"alipay"} }, payment.CodeInvalid},
+		{"reference too long", func(r *payment.MintRequest) {
+			r.MerchantRef = strings.Repeat("R",
+				41)
+		}, payment.CodeInvalid},
+		{"reference unprintable", func(r *payment.MintRequest) { r.MerchantRef = "Ref\n1" },
+			payment.CodeInvalid},
+		{"unknown scheme", func(r *payment.MintRequest) { r.Schemes = []string{"cash"} },
+			payment.CodeInvalid},
+		{"scheme not offered", func(r *payment.MintRequest) { r.Schemes = []string{"alipay"} },
+			payment.CodeInvalid},
 		{"no timeout", func(r *payment.MintRequest) { r.Timeout = 0 }, payment.CodeInvalid},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			g := newGateway(t, func(c *Config) { c.MaxAmount, c.Schemes = 5000, []string{"paynow", "credit_card"} })
+			g := newGateway(t, func(c *Config) {
+				c.MaxAmount, c.Schemes = 5000,
+					[]string{"paynow", "credit_card"}
+			})
 			r := request()
 			tc.change(&r)
 			m, err := g.Mint(r)

@@ -9,8 +9,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// Open finds the tokens in a delivery and returns what those that open with our secret state, each statement once. The error is
-// an *OpenError, which wraps payment.ErrUnopened: it is returned when not one token is a notification.
+// Open finds the tokens in a delivery and returns what those that open with our secret state, each
+// statement once. The error is an *OpenError, which wraps payment.ErrUnopened: it is returned when
+// not one token is a notification.
 func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 	f := findTokens(e)
 	var records []payment.Record
@@ -36,8 +37,8 @@ func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 	}
 }
 
-// notification opens one token. A link of our own opens as well, since it has the same envelope: it is told apart by clientId,
-// which no notification has.
+// notification opens one token. A link of our own opens as well, since it has the same envelope: it
+// is told apart by clientId, which no notification has.
 func (g *Gateway) notification(token string) (payment.Record, *OpenError) {
 	plaintext, refused := g.open(token)
 	if refused != nil {
@@ -55,9 +56,10 @@ func (g *Gateway) notification(token string) (payment.Record, *OpenError) {
 
 // record reads one record of AXS: a notification's payload, or one element of a query's answer.
 //
-// What the verdict hangs on must be readable: status and merchantRef are required, and a transactionRef, responseCode, type or
-// currency of a wrong JSON type refuses the record, because "not stated" would be a guess. An amount that cannot be read is
-// kept as text, which equals no payment's amount: the evidence stays, the approval does not. The rest is for people; when it
+// What the verdict hangs on must be readable: status and merchantRef are required, and a
+// transactionRef, responseCode, type or currency of a wrong JSON type refuses the record, because
+// "not stated" would be a guess. An amount that cannot be read is kept as text, which equals no
+// payment's amount: the evidence stays, the approval does not. The rest is for people; when it
 // cannot be read it is left out.
 func record(m map[string]json.RawMessage) (payment.Record, *OpenError) {
 	status, ok := text(m["status"])
@@ -69,7 +71,8 @@ func record(m map[string]json.RawMessage) (payment.Record, *OpenError) {
 		name string
 		into *string
 	}{
-		{"merchantRef", &r.MerchantRef}, {"transactionRef", &r.TransactionRef}, {"responseCode", &r.ResponseCode},
+		{"merchantRef", &r.MerchantRef}, {"transactionRef", &r.TransactionRef},
+		{"responseCode", &r.ResponseCode},
 		{"currency", &r.Currency}, {"transactionType", &r.Type},
 	} {
 		s, ok := scalar(m[field.name])
@@ -91,10 +94,11 @@ func record(m map[string]json.RawMessage) (payment.Record, *OpenError) {
 	return r, nil
 }
 
-// amount reads dollars into cents, digit by digit, never through a float. Of a JSON string, exactly what payment.ParseMoney
-// takes: "10.23", and "10" for ten dollars. Should AXS ever mean cents by "1023", the amount is a hundredfold and matches no
-// payment, so reading it as dollars cannot approve anything. A JSON number has lost its trailing zeros on the way (10.5 is ten
-// dollars fifty), so its one decimal is completed.
+// amount reads dollars into cents, digit by digit, never through a float. Of a JSON string, exactly
+// what payment.ParseMoney takes: "10.23", and "10" for ten dollars. Should AXS ever mean cents by
+// "1023", the amount is a hundredfold and matches no payment, so reading it as dollars cannot
+// approve anything. A JSON number has lost its trailing zeros on the way (10.5 is ten dollars
+// fifty), so its one decimal is completed.
 func amount(raw json.RawMessage, c payment.Currency) (cents int64, asStated string) {
 	s, ok := scalar(raw)
 	if !ok {
@@ -115,9 +119,11 @@ func amount(raw json.RawMessage, c payment.Currency) (cents int64, asStated stri
 	return m.Amount, ""
 }
 
-// paidAt reads the gateway's time; the zero time when it cannot be read, for a bad date is no reason to drop money evidence.
+// paidAt reads the gateway's time; the zero time when it cannot be read, for a bad date is no
+// reason to drop money evidence.
 func paidAt(s string) time.Time {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999Z0700"} {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999",
+		"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999Z0700"} {
 		t, err := time.Parse(layout, s)
 		if err != nil {
 			continue

@@ -20,8 +20,9 @@ import (
 // The test vector of the protocol paper axs.md, which decrypts in two other libraries.
 const (
 	vectorSecret  = "example-client-secret"
-	vectorPayload = `{"clientId":"example-client-id","amount":1023,"currency":"SGD","merchantRef":"Ref123-abc"}`
-	vectorToken   = "eyJhbGciOiJQQkVTMi1IUzUxMitBMjU2S1ciLCJlbmMiOiJBMjU2R0NNIiwicDJzIjoiQUFFQ0F3UUZCZ2NJQ1FvTERBME9EdyIsInAyYyI6MTAwMCwia2lkIjoiZXhhbXBsZS1jbGllbnQtaWQifQ.jv--AZELkeUl0kUnNEOVAlW94PZIkmnnFKMZrl1foj7cdTTe0Deq1w.AAECAwQFBgcICQoL.PCC1d6yArG_EJbWxk4wADO6m61HdGDMVXQmRqHQNIp4jccOT2q9muk6VT9-7qwpbmysS6DS12vgFtXleXMHZzJ1ZtBm7sEgVTjHMTNWtXI1eu_tRWwIxC9-A.9AT2_rxDRYxwikDfOqkKVw"
+	vectorPayload = `{"clientId":"example-client-id","amount":1023,"currency":"SGD",` +
+		`"merchantRef":"Ref123-abc"}`
+	vectorToken = "eyJhbGciOiJQQkVTMi1IUzUxMitBMjU2S1ciLCJlbmMiOiJBMjU2R0NNIiwicDJzIjoiQUFFQ0F3UUZCZ2NJQ1FvTERBME9EdyIsInAyYyI6MTAwMCwia2lkIjoiZXhhbXBsZS1jbGllbnQtaWQifQ.jv--AZELkeUl0kUnNEOVAlW94PZIkmnnFKMZrl1foj7cdTTe0Deq1w.AAECAwQFBgcICQoL.PCC1d6yArG_EJbWxk4wADO6m61HdGDMVXQmRqHQNIp4jccOT2q9muk6VT9-7qwpbmysS6DS12vgFtXleXMHZzJ1ZtBm7sEgVTjHMTNWtXI1eu_tRWwIxC9-A.9AT2_rxDRYxwikDfOqkKVw"
 )
 
 func TestVector(t *testing.T) {
@@ -55,10 +56,11 @@ func TestOpenSample(t *testing.T) {
 	}
 }
 
-// TestOpenRefusesHeaders: the cryptography of each of these is right, so only the header's check keeps it out, and nothing of
-// it reaches the key derivation.
+// TestOpenRefusesHeaders: the cryptography of each of these is right, so only the header's check
+// keeps it out, and nothing of it reaches the key derivation.
 func TestOpenRefusesHeaders(t *testing.T) {
-	const good = `"alg":"PBES2-HS512+A256KW","enc":"A256GCM","p2s":"AAECAwQFBgcICQoLDA0ODw","p2c":1000,"kid":"example-client-id"`
+	const good = `"alg":"PBES2-HS512+A256KW","enc":"A256GCM","p2s":"AAECAwQFBgcICQoLDA0ODw",` +
+		`"p2c":1000,"kid":"example-client-id"`
 	salt := []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 	swap := func(old, new string) string { return "{" + strings.Replace(good, old, new, 1) + "}" }
 	for _, tc := range []struct {
@@ -89,7 +91,8 @@ func TestOpenRefusesHeaders(t *testing.T) {
 		{"p2s of 7 bytes", swap("AAECAwQFBgcICQoLDA0ODw", "AAECAwQFBg"), ReasonSalt, 0},
 		{"p2s empty", swap("AAECAwQFBgcICQoLDA0ODw", ""), ReasonSalt, 0},
 		{"p2s missing", swap(`"p2s":"AAECAwQFBgcICQoLDA0ODw",`, ""), ReasonSalt, 0},
-		{"p2s not base64url", swap("AAECAwQFBgcICQoLDA0ODw", "AAECAwQFBgcICQoLDA0O+/"), ReasonSalt, 0},
+		{"p2s not base64url", swap("AAECAwQFBgcICQoLDA0ODw", "AAECAwQFBgcICQoLDA0O+/"), ReasonSalt,
+			0},
 		{"p2s number", swap(`"AAECAwQFBgcICQoLDA0ODw"`, "1"), ReasonSalt, 0},
 		{"alg other", swap("PBES2-HS512+A256KW", "PBES2-HS384+A192KW"), ReasonAlgorithm, 0},
 		{"alg none", swap("PBES2-HS512+A256KW", "none"), ReasonAlgorithm, 0},
@@ -112,8 +115,10 @@ func TestOpenRefusesHeaders(t *testing.T) {
 		{"header cut", "{" + good, ReasonHeader, 0},
 		{"header empty", "{}", ReasonAlgorithm, 0},
 		{"header not UTF-8", "{" + good + ",\"x\":\"\xff\"}", ReasonHeader, 0},
-		{"header too deep", "{" + good + `,"x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "}", ReasonHeader, 0},
-		{"header too long", "{" + good + `,"x":"` + strings.Repeat("x", maxHeader) + `"}`, ReasonTooLong, 0},
+		{"header too deep", "{" + good + `,"x":` + strings.Repeat("[", 40) +
+			strings.Repeat("]", 40) + "}", ReasonHeader, 0},
+		{"header too long", "{" + good + `,"x":"` + strings.Repeat("x", maxHeader) + `"}`,
+			ReasonTooLong, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			derived := 0
@@ -121,7 +126,11 @@ func TestOpenRefusesHeaders(t *testing.T) {
 				c.MaxP2C = tc.maxP2C
 				c.PreviousSecret = secret.New([]byte(oldCanary))
 			})
-			g.unseal = func(token string, key secret.Value) ([]byte, error) { derived++; return unseal(token, key) }
+			g.unseal = func(token string, key secret.Value) ([]byte,
+				error) {
+				derived++
+				return unseal(token, key)
+			}
 			_, err := g.Open(byQuery(craft(t, tc.header, salt, max(P2C, tc.maxP2C), sample)))
 			if tc.want == "" {
 				if err != nil {
@@ -137,7 +146,8 @@ func TestOpenRefusesHeaders(t *testing.T) {
 	}
 }
 
-// TestOpenRefusesOtherAlgorithms: tokens made by a real library, for which our secret would be the right key.
+// TestOpenRefusesOtherAlgorithms: tokens made by a real library, for which our secret would be the
+// right key.
 func TestOpenRefusesOtherAlgorithms(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -159,7 +169,9 @@ func TestOpenRefusesOtherAlgorithms(t *testing.T) {
 		{jose.PBES2_HS512_A256KW, jose.A256CBC_HS512, []byte(canary), ReasonEncryption},
 	} {
 		t.Run(string(tc.alg)+" "+string(tc.enc), func(t *testing.T) {
-			enc, err := jose.NewEncrypter(tc.enc, jose.Recipient{Algorithm: tc.alg, Key: tc.key, KeyID: clientID, PBES2Count: P2C}, nil)
+			enc, err := jose.NewEncrypter(tc.enc,
+				jose.Recipient{Algorithm: tc.alg, Key: tc.key, KeyID: clientID, PBES2Count: P2C},
+				nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -189,7 +201,8 @@ func TestOpenRefusesAnyChange(t *testing.T) {
 	}
 	try := func(what, changed string) {
 		t.Helper()
-		for _, e := range []payment.Envelope{byQuery(changed), {Method: "POST", Body: []byte(changed)}} {
+		for _, e := range []payment.Envelope{byQuery(changed),
+			{Method: "POST", Body: []byte(changed)}} {
 			if got, err := g.Open(e); !errors.Is(err, payment.ErrUnopened) {
 				t.Fatalf("%s: Open = %v, %v", what, got, err)
 			}
@@ -204,7 +217,8 @@ func TestOpenRefusesAnyChange(t *testing.T) {
 		if i+1 < len(token) && token[i+1] != '.' {
 			continue
 		}
-		// The last character of a part carries unused bits, in which a lenient decoder sees no difference.
+		// The last character of a part carries unused bits, in which a lenient decoder sees no
+		// difference.
 		for _, c := range []byte(alphabet) {
 			if c != token[i] {
 				try(fmt.Sprintf("byte %d to %c", i, c), flip(c))
@@ -219,7 +233,8 @@ func TestOpenRefusesAnyChange(t *testing.T) {
 	try("a sixth part", token+".AAAA")
 }
 
-// TestCheckTokenParts: what is wrong with the parts is seen before any key derivation, also where no carriage was looked at.
+// TestCheckTokenParts: what is wrong with the parts is seen before any key derivation, also where
+// no carriage was looked at.
 func TestCheckTokenParts(t *testing.T) {
 	token := sealed(t, sample)
 	if refused := checkToken(token, clientID, P2C); refused != nil {
@@ -253,7 +268,8 @@ func TestCheckTokenParts(t *testing.T) {
 		{"short tag", with(4, "AAAAAAAAAAA"), ReasonParts},
 		{"too long", with(3, strings.Repeat("A", maxToken)), ReasonTooLong},
 	} {
-		if refused := checkToken(tc.token, clientID, P2C); refused == nil || refused.Reason != tc.want {
+		if refused := checkToken(tc.token, clientID, P2C); refused == nil ||
+			refused.Reason != tc.want {
 			t.Errorf("%s: %v, want %s", tc.name, refused, tc.want)
 		}
 	}
@@ -275,8 +291,10 @@ func TestRotation(t *testing.T) {
 		e     payment.Envelope
 		opens bool
 	}{
-		{"before, old", old, byOld, true}, {"before, new", old, byNew, false}, {"during, old", during, byOld, true},
-		{"during, new", during, byNew, true}, {"after, old", after, byOld, false}, {"after, new", after, byNew, true},
+		{"before, old", old, byOld, true}, {"before, new", old, byNew, false},
+		{"during, old", during, byOld, true},
+		{"during, new", during, byNew, true}, {"after, old", after, byOld, false},
+		{"after, new", after, byNew, true},
 	} {
 		if _, err := tc.g.Open(tc.e); (err == nil) != tc.opens {
 			t.Errorf("%s: %v", tc.name, err)
@@ -288,7 +306,8 @@ func TestRotation(t *testing.T) {
 	if _, refused := after.open(tokenOf(t, minted)); refused != nil {
 		t.Errorf("during a rotation links are not minted with the new secret: %v", refused)
 	}
-	if same := newGateway(t, func(c *Config) { c.PreviousSecret = c.Secret }); len(same.openKeys) != 1 {
+	if same := newGateway(t, func(c *Config) { c.PreviousSecret = c.Secret }); len(
+		same.openKeys) != 1 {
 		t.Error("a previous secret that is the present one is tried twice")
 	}
 }
@@ -308,13 +327,20 @@ func TestOwnLinkEchoed(t *testing.T) {
 	}
 }
 
-// TestStrangerBuysNoCPU: a flood of the costliest tokens that a stranger can make without the secret, counted in derivations.
+// TestStrangerBuysNoCPU: a flood of the costliest tokens that a stranger can make without the
+// secret, counted in derivations.
 func TestStrangerBuysNoCPU(t *testing.T) {
 	derived := 0
 	g := newGateway(t, func(c *Config) { c.PreviousSecret = secret.New([]byte(oldCanary)) })
-	g.unseal = func(token string, key secret.Value) ([]byte, error) { derived++; return unseal(token, key) }
+	g.unseal = func(token string, key secret.Value) ([]byte,
+		error) {
+		derived++
+		return unseal(token, key)
+	}
 	header := func(count string) string {
-		return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"PBES2-HS512+A256KW","enc":"A256GCM","p2s":"AAECAwQFBgcICQoLDA0ODw","p2c":` + count + `}`))
+		return base64.RawURLEncoding.EncodeToString(
+			[]byte(`{"alg":"PBES2-HS512+A256KW","enc":"A256GCM","p2s":"AAECAwQFBgcICQoLDA0ODw",` +
+				`"p2c":` + count + `}`))
 	}
 	key, nonce, tag := strings.Repeat("A", 54), strings.Repeat("A", 16), strings.Repeat("A", 22)
 	body := header("1000000") + "." + key + "." + nonce + ".AAAA." + tag
@@ -325,9 +351,11 @@ func TestStrangerBuysNoCPU(t *testing.T) {
 	}
 	var form []string
 	for i := range 50 {
-		form = append(form, fmt.Sprintf("data=%s.%s.%s.AA%02d.%s", header("1000"), key, nonce, i, tag))
+		form = append(form, fmt.Sprintf("data=%s.%s.%s.AA%02d.%s", header("1000"), key, nonce, i,
+			tag))
 	}
-	if _, err := g.Open(payment.Envelope{Method: "POST", Query: strings.Join(form, "&"), Body: []byte(strings.Join(form, "&"))}); err == nil {
+	if _, err := g.Open(payment.Envelope{Method: "POST", Query: strings.Join(form, "&"),
+		Body: []byte(strings.Join(form, "&"))}); err == nil {
 		t.Fatal("opened")
 	}
 	if most := maxTokens * 2; derived > most {

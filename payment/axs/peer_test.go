@@ -20,8 +20,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// peer is node with its own jose library (testdata/node/peer.mjs): one process for all tests, which ends when this one does,
-// because its input ends then.
+// peer is node with its own jose library (testdata/node/peer.mjs): one process for all tests, which
+// ends when this one does, because its input ends then.
 type peer struct {
 	mu     sync.Mutex
 	in     io.Writer
@@ -69,7 +69,8 @@ func ask(t *testing.T, request map[string]any) answer {
 			return a
 		}
 	}
-	t.Fatalf("no interoperability peer: %v\nThe tests need node 20 or newer and its jose module: run\n\tnpm ci --prefix payment/axs/testdata/node", err)
+	t.Fatalf("no interoperability peer: %v\nThe tests need node 20 or newer and its jose "+
+		"module: run\n\tnpm ci --prefix payment/axs/testdata/node", err)
 	return answer{}
 }
 
@@ -105,10 +106,12 @@ func TestNodeOpensOurLink(t *testing.T) {
 	for _, as := range []string{AmountString, AmountNumber} {
 		g := newGateway(t, func(c *Config) {
 			c.AmountAs, c.TerminalID, c.WebhookURL = as, "K001", "https://relay.example/hook/AbC-_1"
-			c.SuccessURL, c.FailURL, c.CancelURL = "https://shop.example/ok?a=1&b=<2>", "https://shop.example/fail", "https://shop.example/cancel"
+			c.SuccessURL, c.FailURL, c.CancelURL = "https://shop.example/ok?a=1&b=<2>",
+				"https://shop.example/fail", "https://shop.example/cancel"
 			c.Schemes = []string{"credit_card", "paynow", "alipay", "wechatpay"}
 		})
-		a := ask(t, map[string]any{"op": "open", "secret": canary, "token": tokenOf(t, mint(t, g, request()))})
+		a := ask(t, map[string]any{"op": "open", "secret": canary,
+			"token": tokenOf(t, mint(t, g, request()))})
 		var header, payload map[string]any
 		for text, into := range map[string]*map[string]any{a.Header: &header, a.Payload: &payload} {
 			if err := json.Unmarshal([]byte(text), into); err != nil {
@@ -119,7 +122,8 @@ func TestNodeOpensOurLink(t *testing.T) {
 		if raw, err := base64.RawURLEncoding.DecodeString(salt); err != nil || len(raw) != 16 {
 			t.Errorf("p2s %q is not 16 bytes: %v", salt, err)
 		}
-		wantHeader := map[string]any{"alg": "PBES2-HS512+A256KW", "enc": "A256GCM", "p2c": 1000.0, "p2s": salt, "kid": clientID}
+		wantHeader := map[string]any{"alg": "PBES2-HS512+A256KW", "enc": "A256GCM", "p2c": 1000.0,
+			"p2s": salt, "kid": clientID}
 		if d := cmp.Diff(wantHeader, header); d != "" {
 			t.Errorf("header: %s", d)
 		}
@@ -128,9 +132,12 @@ func TestNodeOpensOurLink(t *testing.T) {
 			amount = 1023.0
 		}
 		wantPayload := map[string]any{
-			"clientId": clientID, "amount": amount, "currency": "SGD", "merchantRef": request().MerchantRef, "expiry": 210.0,
-			"scheme": "credit_card,paynow,alipay,wechatpay", "terminalId": "K001", "webhookUrl": "https://relay.example/hook/AbC-_1",
-			"successUrl": "https://shop.example/ok?a=1&b=<2>", "failUrl": "https://shop.example/fail", "cancelUrl": "https://shop.example/cancel",
+			"clientId": clientID, "amount": amount, "currency": "SGD",
+			"merchantRef": request().MerchantRef, "expiry": 210.0,
+			"scheme": "credit_card,paynow,alipay,wechatpay", "terminalId": "K001",
+			"webhookUrl": "https://relay.example/hook/AbC-_1",
+			"successUrl": "https://shop.example/ok?a=1&b=<2>",
+			"failUrl":    "https://shop.example/fail", "cancelUrl": "https://shop.example/cancel",
 		}
 		if d := cmp.Diff(wantPayload, payload); d != "" {
 			t.Errorf("payload: %s", d)
@@ -138,7 +145,8 @@ func TestNodeOpensOurLink(t *testing.T) {
 	}
 }
 
-// TestNodeSends: node mints a notification, puts it into each form with its own encoders, and Open reads the sample from it.
+// TestNodeSends: node mints a notification, puts it into each form with its own encoders, and Open
+// reads the sample from it.
 func TestNodeSends(t *testing.T) {
 	g := newGateway(t)
 	forms := ask(t, map[string]any{"op": "carry", "form": ""}).Forms
@@ -147,14 +155,16 @@ func TestNodeSends(t *testing.T) {
 	}
 	for _, form := range forms {
 		t.Run(form, func(t *testing.T) {
-			token := ask(t, map[string]any{"op": "mint", "secret": canary, "payload": sample, "kid": clientID}).Token
+			token := ask(t, map[string]any{"op": "mint", "secret": canary, "payload": sample,
+				"kid": clientID}).Token
 			a := ask(t, map[string]any{"op": "carry", "form": form, "token": token})
 			body, err := base64.StdEncoding.DecodeString(a.Body)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got, err := g.Open(payment.Envelope{
-				Method: a.Method, Query: a.Query, Body: body, ReceivedAt: time.Now(), Headers: map[string][]string{"Content-Type": {a.ContentType}},
+				Method: a.Method, Query: a.Query, Body: body, ReceivedAt: time.Now(),
+				Headers: map[string][]string{"Content-Type": {a.ContentType}},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -162,7 +172,9 @@ func TestNodeSends(t *testing.T) {
 			if d := cmp.Diff([]payment.Record{sampleRecord}, got); d != "" {
 				t.Error(d)
 			}
-			if _, err := g.Open(payment.Envelope{Method: a.Method, Query: strings.Replace(a.Query, token[:40], "", 1), Body: bytes.Replace(body, []byte(token[:40]), nil, 1)}); err == nil {
+			if _, err := g.Open(payment.Envelope{Method: a.Method,
+				Query: strings.Replace(a.Query, token[:40], "", 1),
+				Body:  bytes.Replace(body, []byte(token[:40]), nil, 1)}); err == nil {
 				t.Error("half a token opened")
 			}
 		})
@@ -180,13 +192,17 @@ func TestNodeVariants(t *testing.T) {
 	}{
 		{"no kid", map[string]any{}, "", nil},
 		{"kid of another", map[string]any{"kid": "another"}, ReasonKeyID, nil},
-		{"salt made of a UUID's text", map[string]any{"p2s": "550e8400-e29b-41d4-a716-446655440000"}, "", nil},
+		{"salt made of a UUID's text",
+			map[string]any{"p2s": "550e8400-e29b-41d4-a716-446655440000"}, "", nil},
 		{"salt of 8 bytes", map[string]any{"p2s": "AAECAwQFBgc"}, "", nil},
 		{"jose's own default count", map[string]any{"p2c": 2048}, ReasonIterations, nil},
-		{"that count within a raised bound", map[string]any{"p2c": 2048}, "", func(c *Config) { c.MaxP2C = 2048 }},
+		{"that count within a raised bound", map[string]any{"p2c": 2048}, "",
+			func(c *Config) { c.MaxP2C = 2048 }},
 		{"another secret", map[string]any{"secret": oldCanary}, ReasonKey, nil},
-		{"previous secret", map[string]any{"secret": oldCanary}, "", func(c *Config) { c.PreviousSecret = secret.New([]byte(oldCanary)) }},
-		{"secret that is not ASCII", map[string]any{"secret": unicode}, "", func(c *Config) { c.Secret = secret.New([]byte(unicode)) }},
+		{"previous secret", map[string]any{"secret": oldCanary}, "",
+			func(c *Config) { c.PreviousSecret = secret.New([]byte(oldCanary)) }},
+		{"secret that is not ASCII", map[string]any{"secret": unicode}, "",
+			func(c *Config) { c.Secret = secret.New([]byte(unicode)) }},
 		{"PBES2-HS256", map[string]any{"alg": "PBES2-HS256+A128KW"}, ReasonAlgorithm, nil},
 		{"A256KW", map[string]any{"alg": "A256KW"}, ReasonAlgorithm, nil},
 		{"dir", map[string]any{"alg": "dir"}, ReasonNoToken, nil},
@@ -216,7 +232,8 @@ func TestNodeVariants(t *testing.T) {
 
 // TestNodeOpensTheVector: the vector of the protocol paper is the same to both.
 func TestNodeOpensTheVector(t *testing.T) {
-	if a := ask(t, map[string]any{"op": "open", "secret": vectorSecret, "token": vectorToken}); a.Payload != vectorPayload {
+	if a := ask(t, map[string]any{"op": "open", "secret": vectorSecret,
+		"token": vectorToken}); a.Payload != vectorPayload {
 		t.Errorf("node reads %s", a.Payload)
 	}
 }

@@ -20,26 +20,34 @@ import (
 const (
 	maxAnswer = 1 << 20 // bytes of an answer's body; one record has about 300
 
-	idleConnection = 2 * time.Minute // for the next question; a waiting payment asks every few seconds
+	// for the next question; a waiting payment asks every few seconds
+	idleConnection = 2 * time.Minute
 )
 
-// newClient is what AXS is asked with, on kept connections or on a new one each time: TLS verified against the system's roots,
-// HTTP/1.1, no cookies, no redirects (where one leads nobody has configured). No proxy either: the environment of a kiosk's service is
-// no place that anybody looks at to see where payments are asked about.
+// newClient is what AXS is asked with, on kept connections or on a new one each time: TLS verified
+// against the system's roots, HTTP/1.1, no cookies, no redirects (where one leads nobody has
+// configured). No proxy either: the environment of a kiosk's service is no place that anybody looks
+// at to see where payments are asked about.
 func newClient(timeout time.Duration, keep bool) *http.Client {
 	return &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		// The caller's context ends it all after timeout; the bounds here end a dial that goes on behind a request that has ended.
+		CheckRedirect: func(*http.Request,
+			[]*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+		// The caller's context ends it all after timeout; the bounds here end a dial that goes on
+		// behind a request that has ended.
 		Transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: timeout}).DialContext,
-			TLSHandshakeTimeout: timeout, ResponseHeaderTimeout: timeout, IdleConnTimeout: idleConnection,
+			TLSHandshakeTimeout: timeout, ResponseHeaderTimeout: timeout,
+			IdleConnTimeout:        idleConnection,
 			MaxResponseHeaderBytes: 64 << 10, DisableCompression: true, DisableKeepAlives: !keep,
 		},
 	}
 }
 
-// Endpoint names what Query asks, "" when there is none: a short digest of query URL, merchantLinkId and Client ID, which
-// changes with any of them and tells none. What one endpoint has proved says nothing of another.
+// Endpoint names what Query asks, "" when there is none: a short digest of query URL,
+// merchantLinkId and Client ID, which changes with any of them and tells none. What one endpoint
+// has proved says nothing of another.
 func (g *Gateway) Endpoint() string {
 	if g.cfg.QueryURL == "" {
 		return ""
@@ -54,8 +62,9 @@ func (g *Gateway) Endpoint() string {
 // linkID is the merchantLinkId of the payment link, which New has checked.
 func (g *Gateway) linkID() string { return lastSegment(g.cfg.PaymentLink) }
 
-// Query asks AXS once for every record of merchantRef, within Config.QueryTimeout and ctx; the caller paces it. A failure is in
-// the answer: its words help an operator and repeat neither the request, nor a token, nor a secret.
+// Query asks AXS once for every record of merchantRef, within Config.QueryTimeout and ctx; the
+// caller paces it. A failure is in the answer: its words help an operator and repeat neither the
+// request, nor a token, nor a secret.
 func (g *Gateway) Query(ctx context.Context, merchantRef string) payment.QueryAnswer {
 	if g.cfg.QueryURL == "" {
 		return failed(0, "no query is configured (axs.query_url)")
@@ -86,7 +95,8 @@ func (g *Gateway) Query(ctx context.Context, merchantRef string) payment.QueryAn
 	case status != http.StatusOK:
 		return failed(status, fmt.Sprintf("HTTP %d", status))
 	case err != nil:
-		return failed(status, g.networkFailure(ctx, limited, req.URL.Host, err)) // the body broke off
+		// the body broke off
+		return failed(status, g.networkFailure(ctx, limited, req.URL.Host, err))
 	case len(body) > maxAnswer:
 		return unread("the answer is longer than 1 MiB")
 	}
@@ -114,7 +124,9 @@ func redirects(resp *http.Response) bool {
 }
 
 func redirected(status int, key string) string {
-	return fmt.Sprintf("HTTP %d, a redirect, which is not followed: a network's login page, or a wrong %s", status, key)
+	return fmt.Sprintf(
+		"HTTP %d, a redirect, which is not followed: a network's login page, or a wrong %s", status,
+		key)
 }
 
 // failed is an answer that does not count.
@@ -122,9 +134,10 @@ func failed(status int, why string) payment.QueryAnswer {
 	return payment.QueryAnswer{HTTPStatus: status, Failure: why}
 }
 
-// networkFailure says in words of its own why there was no answer: err's text repeats the address with its token, and what a
-// stranger's server or certificate wrote.
-func (g *Gateway) networkFailure(caller, limited context.Context, address string, err error) string {
+// networkFailure says in words of its own why there was no answer: err's text repeats the address
+// with its token, and what a stranger's server or certificate wrote.
+func (g *Gateway) networkFailure(caller, limited context.Context, address string,
+	err error) string {
 	host := address
 	if name, _, splitErr := net.SplitHostPort(address); splitErr == nil {
 		host = name

@@ -36,7 +36,8 @@ func asking(t *testing.T, h http.HandlerFunc, change ...func(*Config)) *Gateway 
 
 func askingAt(t *testing.T, site string, change ...func(*Config)) *Gateway {
 	t.Helper()
-	g := newGateway(t, append([]func(*Config){func(c *Config) { c.QueryURL = site + queryPath }}, change...)...)
+	g := newGateway(t, append([]func(*Config){func(c *Config) { c.QueryURL = site + queryPath }},
+		change...)...)
 	t.Cleanup(g.client.CloseIdleConnections)
 	return g
 }
@@ -66,12 +67,14 @@ func TestQueryAsks(t *testing.T) {
 		replies(http.StatusOK, "["+queried+"]")(w, r)
 	})
 	for range 2 {
-		wantAnswer(t, payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{sampleRecord}}, g.Query(t.Context(), `R"1<&`))
+		wantAnswer(t, payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{sampleRecord}},
+			g.Query(t.Context(), `R"1<&`))
 	}
 	var tokens []string
 	for range 2 {
 		r := <-seen
-		if r.Method != "GET" || r.URL.Path != queryPath+"/lnk-123" || r.ContentLength > 0 || len(r.Cookies()) > 0 || r.Header.Get("Accept") != "application/json" {
+		if r.Method != "GET" || r.URL.Path != queryPath+"/lnk-123" || r.ContentLength > 0 ||
+			len(r.Cookies()) > 0 || r.Header.Get("Accept") != "application/json" {
 			t.Errorf("%s %s with %v", r.Method, r.URL.Path, r.Header)
 		}
 		token, ok := strings.CutPrefix(r.URL.RawQuery, "data=")
@@ -96,15 +99,19 @@ func TestQueryAsks(t *testing.T) {
 func TestQueryDoesNotAsk(t *testing.T) {
 	asked := func(http.ResponseWriter, *http.Request) { t.Error("asked") }
 	none := newGateway(t)
-	wantAnswer(t, payment.QueryAnswer{Failure: "no query is configured (axs.query_url)"}, none.Query(t.Context(), "R-1"))
+	wantAnswer(t, payment.QueryAnswer{Failure: "no query is configured (axs.query_url)"},
+		none.Query(t.Context(), "R-1"))
 	for _, ref := range []string{"", strings.Repeat("R", MaxRef+1), "R\x00", "é"} {
-		wantAnswer(t, payment.QueryAnswer{Failure: "the merchant reference is not 1 to 40 printable characters"}, asking(t, asked).Query(t.Context(), ref))
+		wantAnswer(t, payment.QueryAnswer{
+			Failure: "the merchant reference is not 1 to 40 printable characters"},
+			asking(t, asked).Query(t.Context(), ref))
 	}
 }
 
 func TestQueryStatus(t *testing.T) {
 	list := "[" + queried + "]"
-	redirect := "HTTP %d, a redirect, which is not followed: a network's login page, or a wrong axs.query_url"
+	redirect := "HTTP %d, a redirect, which is not followed: a network's login page, or a " +
+		"wrong axs.query_url"
 	for _, tc := range []struct {
 		status         int
 		body, location string
@@ -115,15 +122,19 @@ func TestQueryStatus(t *testing.T) {
 		{404, list, "", payment.QueryAnswer{NotFound: true}},
 		{404, "<p>No such page", "", payment.QueryAnswer{NotFound: true}},
 		{404, strings.Repeat("x", maxAnswer+2), "", payment.QueryAnswer{NotFound: true}},
-		{200, strings.Repeat(" ", maxAnswer) + "[]", "", payment.QueryAnswer{Failure: "HTTP 200, the answer is longer than 1 MiB"}},
-		{200, strings.Repeat(" ", maxAnswer-2) + "[]", "", payment.QueryAnswer{Records: []payment.Record{}}},
-		{200, strings.Repeat("x", 8*maxAnswer), "", payment.QueryAnswer{Failure: "HTTP 200, the answer is longer than 1 MiB"}},
+		{200, strings.Repeat(" ", maxAnswer) + "[]", "",
+			payment.QueryAnswer{Failure: "HTTP 200, the answer is longer than 1 MiB"}},
+		{200, strings.Repeat(" ", maxAnswer-2) + "[]", "",
+			payment.QueryAnswer{Records: []payment.Record{}}},
+		{200, strings.Repeat("x", 8*maxAnswer), "",
+			payment.QueryAnswer{Failure: "HTTP 200, the answer is longer than 1 MiB"}},
 		{201, list, "", payment.QueryAnswer{Failure: "HTTP 201"}},
 		{204, "", "", payment.QueryAnswer{Failure: "HTTP 204"}},
 		{206, list, "", payment.QueryAnswer{Failure: "HTTP 206"}},
 		{301, list, "/elsewhere", payment.QueryAnswer{Failure: fmt.Sprintf(redirect, 301)}},
 		{302, list, "/elsewhere", payment.QueryAnswer{Failure: fmt.Sprintf(redirect, 302)}},
-		{303, list, "https://elsewhere.example/", payment.QueryAnswer{Failure: fmt.Sprintf(redirect, 303)}},
+		{303, list, "https://elsewhere.example/",
+			payment.QueryAnswer{Failure: fmt.Sprintf(redirect, 303)}},
 		{307, list, "/elsewhere", payment.QueryAnswer{Failure: fmt.Sprintf(redirect, 307)}},
 		{308, list, "/elsewhere", payment.QueryAnswer{Failure: fmt.Sprintf(redirect, 308)}},
 		{302, list, "", payment.QueryAnswer{Failure: "HTTP 302"}},
@@ -160,13 +171,20 @@ func TestQueryTimeouts(t *testing.T) {
 		took   time.Duration
 		want   payment.QueryAnswer
 	}{
-		{"before the header", nil, 0, 0, 10 * time.Second, payment.QueryAnswer{Failure: "timeout after 10s"}},
-		{"within the body", replies(200, "["+queried), 0, 0, 10 * time.Second, payment.QueryAnswer{HTTPStatus: 200, Failure: "timeout after 10s"}},
-		{"within an error's body", replies(503, "no"), 0, 0, 10 * time.Second, payment.QueryAnswer{HTTPStatus: 503, Failure: "HTTP 503"}},
-		{"after a 404", replies(404, "no"), 0, 0, 10 * time.Second, payment.QueryAnswer{HTTPStatus: 404, NotFound: true}},
-		{"as configured", nil, 1500 * time.Millisecond, 0, 1500 * time.Millisecond, payment.QueryAnswer{Failure: "timeout after 1.5s"}},
-		{"the caller's deadline", nil, 0, time.Second, time.Second, payment.QueryAnswer{Failure: "timeout"}},
-		{"a caller with more patience", nil, 0, time.Minute, 10 * time.Second, payment.QueryAnswer{Failure: "timeout after 10s"}},
+		{"before the header", nil, 0, 0, 10 * time.Second,
+			payment.QueryAnswer{Failure: "timeout after 10s"}},
+		{"within the body", replies(200, "["+queried), 0, 0, 10 * time.Second,
+			payment.QueryAnswer{HTTPStatus: 200, Failure: "timeout after 10s"}},
+		{"within an error's body", replies(503, "no"), 0, 0, 10 * time.Second,
+			payment.QueryAnswer{HTTPStatus: 503, Failure: "HTTP 503"}},
+		{"after a 404", replies(404, "no"), 0, 0, 10 * time.Second,
+			payment.QueryAnswer{HTTPStatus: 404, NotFound: true}},
+		{"as configured", nil, 1500 * time.Millisecond, 0, 1500 * time.Millisecond,
+			payment.QueryAnswer{Failure: "timeout after 1.5s"}},
+		{"the caller's deadline", nil, 0, time.Second, time.Second,
+			payment.QueryAnswer{Failure: "timeout"}},
+		{"a caller with more patience", nil, 0, time.Minute, 10 * time.Second,
+			payment.QueryAnswer{Failure: "timeout after 10s"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -185,7 +203,8 @@ func TestQueryTimeouts(t *testing.T) {
 			})
 		})
 	}
-	for name, begin := range map[string]http.HandlerFunc{"before the header": nil, "within the body": replies(200, "["+queried)} {
+	for name, begin := range map[string]http.HandlerFunc{"before the header": nil,
+		"within the body": replies(200, "["+queried)} {
 		t.Run("the caller leaves "+name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := piped(t, begin, 0)
@@ -216,7 +235,10 @@ func piped(t *testing.T, begin http.HandlerFunc, timeout time.Duration) *Gateway
 func TestQueryConnections(t *testing.T) {
 	dial := func(err error) func(*Gateway) {
 		return func(g *Gateway) {
-			g.client.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, err }
+			g.client.Transport.(*http.Transport).DialContext = func(context.Context, string,
+				string) (net.Conn, error) {
+				return nil, err
+			}
 		}
 	}
 	const host = "https://member.example"
@@ -226,14 +248,22 @@ func TestQueryConnections(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"no such host", wrapped(&net.DNSError{Err: "no such host", Name: canary, IsNotFound: true}), "cannot resolve host member.example"},
-		{"silent name server", wrapped(&net.DNSError{Err: "i/o timeout", Name: canary, IsTimeout: true}), "cannot resolve host member.example: the name server does not answer"},
-		{"no network", wrapped(os.NewSyscallError("connect", syscall.ENETUNREACH)), "no route to member.example: is the network up?"},
-		{"no route", wrapped(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), "no route to member.example: is the network up?"},
+		{"no such host", wrapped(&net.DNSError{Err: "no such host", Name: canary,
+			IsNotFound: true}), "cannot resolve host member.example"},
+		{"silent name server", wrapped(
+			&net.DNSError{Err: "i/o timeout", Name: canary, IsTimeout: true}),
+			"cannot resolve host member.example: the name server does not answer"},
+		{"no network", wrapped(os.NewSyscallError("connect", syscall.ENETUNREACH)),
+			"no route to member.example: is the network up?"},
+		{"no route", wrapped(os.NewSyscallError("connect", syscall.EHOSTUNREACH)),
+			"no route to member.example: is the network up?"},
 		{"dial timeout", wrapped(os.ErrDeadlineExceeded), "timeout after 10s"},
-		{"reset", wrapped(os.NewSyscallError("read", syscall.ECONNRESET)), "connection closed by member.example before the end of the answer"},
-		{"alert", &net.OpError{Op: "remote error", Err: fmt.Errorf("tls: %s", canary)}, "TLS with member.example failed"},
-		{"anything else", fmt.Errorf("broken %s", canary), "no valid HTTP answer from member.example"},
+		{"reset", wrapped(os.NewSyscallError("read", syscall.ECONNRESET)),
+			"connection closed by member.example before the end of the answer"},
+		{"alert", &net.OpError{Op: "remote error", Err: fmt.Errorf("tls: %s", canary)},
+			"TLS with member.example failed"},
+		{"anything else", fmt.Errorf("broken %s", canary),
+			"no valid HTTP answer from member.example"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := askingAt(t, host)
@@ -266,12 +296,16 @@ func TestQueryConnections(t *testing.T) {
 	for _, tc := range []struct{ name, answer, want string }{
 		{"says nothing", "", "connection closed by ADDRESS before the end of the answer"},
 		{"is no HTTP server", "SSH-2.0 REQUEST\r\n", "no valid HTTP answer from ADDRESS"},
-		{"breaks off", "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n[", "connection closed by ADDRESS before the end of the answer"},
-		{"redirects to nonsense", "HTTP/1.1 302 Found\r\nLocation: ://REQUEST\r\n\r\n", "no valid HTTP answer from ADDRESS"},
+		{"breaks off", "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n[",
+			"connection closed by ADDRESS before the end of the answer"},
+		{"redirects to nonsense", "HTTP/1.1 302 Found\r\nLocation: ://REQUEST\r\n\r\n",
+			"no valid HTTP answer from ADDRESS"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			addr := talk(t, tc.answer)
-			if got := askingAt(t, "http://"+addr).Query(t.Context(), "R-1"); got.Failure != strings.Replace(tc.want, "ADDRESS", addr, 1) || got.Records != nil {
+			if got := askingAt(t, "http://"+addr).Query(t.Context(),
+				"R-1"); got.Failure != strings.Replace(tc.want, "ADDRESS", addr, 1) ||
+				got.Records != nil {
 				t.Errorf("%+v", got)
 			}
 		})
@@ -280,13 +314,15 @@ func TestQueryConnections(t *testing.T) {
 		site := httptest.NewServer(nil)
 		site.Close()
 		addr := strings.TrimPrefix(site.URL, "http://")
-		wantAnswer(t, payment.QueryAnswer{Failure: "connection refused by " + addr}, askingAt(t, site.URL).Query(t.Context(), "R-1"))
+		wantAnswer(t, payment.QueryAnswer{Failure: "connection refused by " + addr},
+			askingAt(t, site.URL).Query(t.Context(), "R-1"))
 	})
 	t.Run("plain HTTP behind https", func(t *testing.T) {
 		site := httptest.NewServer(replies(200, "[]"))
 		defer site.Close()
 		g := askingAt(t, strings.Replace(site.URL, "http:", "https:", 1))
-		wantAnswer(t, payment.QueryAnswer{Failure: "127.0.0.1 does not speak TLS"}, g.Query(t.Context(), "R-1"))
+		wantAnswer(t, payment.QueryAnswer{Failure: "127.0.0.1 does not speak TLS"},
+			g.Query(t.Context(), "R-1"))
 	})
 }
 
@@ -303,11 +339,20 @@ func TestQueryVerifiesTLS(t *testing.T) {
 		tls        *tls.Config
 		want       payment.QueryAnswer
 	}{
-		{"verified", "127.0.0.1", &tls.Config{RootCAs: known}, payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{sampleRecord}}},
-		{"unknown authority", "127.0.0.1", nil, payment.QueryAnswer{Failure: "certificate of 127.0.0.1 comes from an authority that this machine does not know"}},
-		{"another host", "localhost", &tls.Config{RootCAs: known}, payment.QueryAnswer{Failure: "certificate is for another host than localhost"}},
-		{"expired", "127.0.0.1", &tls.Config{RootCAs: known, Time: expired}, payment.QueryAnswer{Failure: "certificate of 127.0.0.1 has expired or is not valid yet: look at this machine's clock too"}},
-		{"no common version", "127.0.0.1", &tls.Config{RootCAs: known, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}, payment.QueryAnswer{Failure: "TLS with 127.0.0.1 failed"}},
+		{"verified", "127.0.0.1", &tls.Config{RootCAs: known},
+			payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{sampleRecord}}},
+		{"unknown authority", "127.0.0.1", nil,
+			payment.QueryAnswer{
+				Failure: "certificate of 127.0.0.1 comes from an authority that this machine " +
+					"does not know"}},
+		{"another host", "localhost", &tls.Config{RootCAs: known},
+			payment.QueryAnswer{Failure: "certificate is for another host than localhost"}},
+		{"expired", "127.0.0.1", &tls.Config{RootCAs: known, Time: expired},
+			payment.QueryAnswer{Failure: "certificate of 127.0.0.1 has expired or is not valid " +
+				"yet: look at this machine's clock too"}},
+		{"no common version", "127.0.0.1",
+			&tls.Config{RootCAs: known, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10},
+			payment.QueryAnswer{Failure: "TLS with 127.0.0.1 failed"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			u, err := url.Parse(site.URL)
@@ -327,7 +372,8 @@ func TestQueryVerifiesTLS(t *testing.T) {
 
 // TestQueryIgnoresTheEnvironment: a proxy of the environment is not asked.
 func TestQueryIgnoresTheEnvironment(t *testing.T) {
-	if g := newGateway(t); g.client.Transport.(*http.Transport).Proxy != nil || g.client.Jar != nil {
+	if g := newGateway(t); g.client.Transport.(*http.Transport).Proxy != nil ||
+		g.client.Jar != nil {
 		t.Error("there is a proxy or a jar")
 	}
 }

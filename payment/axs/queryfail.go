@@ -10,17 +10,20 @@ import (
 
 const (
 	maxExcerpt = 80 // characters
-	maxWord    = 16 // characters of a run that may be part of a token; the shortest part of one has as many
-	hidden     = "[…]"
+	// characters of a run that may be part of a token; the shortest part of one has as many
+	maxWord = 16
+	hidden  = "[…]"
 )
 
-// someNumber has eight digits or more, as those of phones, accounts and cards, also written in groups.
+// someNumber has eight digits or more, as those of phones, accounts and cards, also written in
+// groups.
 var someNumber = regexp.MustCompile(`[0-9](?:[ .()-]{0,2}[0-9]){7,}`)
 
-// excerpt shows how a body begins that is not an answer. It is a stranger's text, which may echo our request: control
-// characters are dropped, our secrets are hidden, and so is each long run of a token's or a URL's characters, unless it is
-// letters of one case only, as INVALID_MERCHANT_REFERENCE. What may be a customer's is hidden at any length: e-mail addresses and
-// long numbers.
+// excerpt shows how a body begins that is not an answer. It is a stranger's text, which may echo
+// our request: control characters are dropped, our secrets are hidden, and so is each long run of a
+// token's or a URL's characters, unless it is letters of one case only, as
+// INVALID_MERCHANT_REFERENCE. What may be a customer's is hidden at any length: e-mail addresses
+// and long numbers.
 func (g *Gateway) excerpt(body []byte) string {
 	for _, key := range g.openKeys {
 		body = bytes.ReplaceAll(body, key().Reveal(), []byte(hidden))
@@ -47,15 +50,18 @@ func (g *Gateway) excerpt(body []byte) string {
 		}
 		rest = rest[n:]
 	}
-	if out = []rune(someNumber.ReplaceAllString(string(out), hidden)); len(out) > maxExcerpt { // the runs first: a number may be a token's
+	if out = []rune(someNumber.ReplaceAllString(string(out), hidden)); len(out) > maxExcerpt {
+		// the runs first: a number may be a token's
 		out = append(out[:maxExcerpt-1], '…')
 	}
 	return strings.TrimSpace(string(out))
 }
 
-// inRun reports whether a token, as it is or percent-encoded, a URL's path or an e-mail address may have the character.
+// inRun reports whether a token, as it is or percent-encoded, a URL's path or an e-mail address may
+// have the character.
 func inRun(c rune) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune(`-_.~%+/=\@`, c)
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+		strings.ContainsRune(`-_.~%+/=\@`, c)
 }
 
 func harmless(run []rune) bool {

@@ -9,38 +9,52 @@ import (
 // Reason says why a delivery was not accepted. The set is closed.
 type Reason string
 
-// The reasons, in the order in which a delivery meets the checks: of several tokens, the one that got furthest is reported.
+// The reasons, in the order in which a delivery meets the checks: of several tokens, the one that
+// got furthest is reported.
 const (
-	ReasonNoToken     Reason = "no token found"                            // no five-part token anywhere
-	ReasonTooLong     Reason = "too long"                                  // query, body or token over its bound
-	ReasonMalformed   Reason = "token malformed"                           // not five parts of canonical base64url
-	ReasonHeader      Reason = "token header malformed"                    // not one JSON object with each member once and of the right type
-	ReasonAlgorithm   Reason = "algorithm not allowed"                     // alg
-	ReasonEncryption  Reason = "content encryption not allowed"            // enc
-	ReasonCompression Reason = "compression not allowed"                   // zip: a decompressor is no place for a stranger's bytes
-	ReasonCritical    Reason = "critical extension not allowed"            // crit
-	ReasonSalt        Reason = "salt too short"                            // p2s
-	ReasonIterations  Reason = "iteration count not allowed"               // p2c
-	ReasonKeyID       Reason = "kid of another client"                     // kid present and not our Client ID
-	ReasonParts       Reason = "token part of the wrong size"              // wrapped key, nonce, ciphertext or tag
-	ReasonKey         Reason = "does not open with the configured secrets" // forged, damaged, or encrypted with a secret that we do not have
-	ReasonPayload     Reason = "payload is not a JSON object"              // or has a member twice, trailing data, bytes that are no text
-	ReasonOwnLink     Reason = "not a notification: it has clientId"       // a link of ours, sent back to us
-	ReasonNoStatus    Reason = "not a notification: no status"
-	ReasonNoRef       Reason = "not a notification: no merchantRef"
-	ReasonField       Reason = "notification field malformed" // an object, list or boolean where text or a number belongs
+	// no five-part token anywhere
+	ReasonNoToken Reason = "no token found"
+	// query, body or token over its bound
+	ReasonTooLong Reason = "too long"
+	// not five parts of canonical base64url
+	ReasonMalformed Reason = "token malformed"
+	// not one JSON object with each member once and of the right type
+	ReasonHeader     Reason = "token header malformed"
+	ReasonAlgorithm  Reason = "algorithm not allowed"          // alg
+	ReasonEncryption Reason = "content encryption not allowed" // enc
+	// zip: a decompressor is no place for a stranger's bytes
+	ReasonCompression Reason = "compression not allowed"
+	ReasonCritical    Reason = "critical extension not allowed" // crit
+	ReasonSalt        Reason = "salt too short"                 // p2s
+	ReasonIterations  Reason = "iteration count not allowed"    // p2c
+	// kid present and not our Client ID
+	ReasonKeyID Reason = "kid of another client"
+	// wrapped key, nonce, ciphertext or tag
+	ReasonParts Reason = "token part of the wrong size"
+	// forged, damaged, or encrypted with a secret that we do not have
+	ReasonKey Reason = "does not open with the configured secrets"
+	// or has a member twice, trailing data, bytes that are no text
+	ReasonPayload Reason = "payload is not a JSON object"
+	// a link of ours, sent back to us
+	ReasonOwnLink  Reason = "not a notification: it has clientId"
+	ReasonNoStatus Reason = "not a notification: no status"
+	ReasonNoRef    Reason = "not a notification: no merchantRef"
+	// an object, list or boolean where text or a number belongs
+	ReasonField Reason = "notification field malformed"
 )
 
 // Reasons lists every Reason in the order above.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonNoToken, ReasonTooLong, ReasonMalformed, ReasonHeader, ReasonAlgorithm, ReasonEncryption, ReasonCompression, ReasonCritical,
-		ReasonSalt, ReasonIterations, ReasonKeyID, ReasonParts, ReasonKey, ReasonPayload, ReasonOwnLink, ReasonNoStatus, ReasonNoRef, ReasonField,
+		ReasonNoToken, ReasonTooLong, ReasonMalformed, ReasonHeader, ReasonAlgorithm,
+		ReasonEncryption, ReasonCompression, ReasonCritical,
+		ReasonSalt, ReasonIterations, ReasonKeyID, ReasonParts, ReasonKey, ReasonPayload,
+		ReasonOwnLink, ReasonNoStatus, ReasonNoRef, ReasonField,
 	}
 }
 
-// OpenError is a refusal. It wraps payment.ErrUnopened; its text is safe to store and to show and repeats nothing of the
-// delivery but a number of at most nine digits.
+// OpenError is a refusal. It wraps payment.ErrUnopened; its text is safe to store and to show and
+// repeats nothing of the delivery but a number of at most nine digits.
 type OpenError struct {
 	Reason Reason
 	Detail string // "p2c 5000 over the bound 1000", "amount"; "" = none

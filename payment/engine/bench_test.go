@@ -9,18 +9,21 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// TestCommitsPerSale pins what a sale costs the disk: each commit is an fsync that somebody waits for.
+// TestCommitsPerSale pins what a sale costs the disk: each commit is an fsync that somebody waits
+// for.
 func TestCommitsPerSale(t *testing.T) {
 	r := newRig(t)
 	before := r.j.commits
 	r.wholeSale("R1")
 	if n := r.j.commits - before; n != 4 {
-		t.Errorf("%d commits: want requested+minted, shown, notified+offered with the position, acknowledged", n)
+		t.Errorf("%d commits: want requested+minted, shown, notified+offered with the "+
+			"position, acknowledged", n)
 	}
 	before = r.j.commits
 	r.cancelledSale("R2")
 	if n := r.j.commits - before; n != 5 {
-		t.Errorf("%d commits: want requested+minted, shown, cancel+withdrawn, proved+offered, acknowledged", n)
+		t.Errorf("%d commits: want requested+minted, shown, cancel+withdrawn, proved+offered, "+
+			"acknowledged", n)
 	}
 }
 
@@ -57,7 +60,8 @@ func BenchmarkSale(b *testing.B) {
 
 // BenchmarkStep is the machine alone, on events that commit nothing.
 func BenchmarkStep(b *testing.B) {
-	for name, prepare := range map[string]func(*rig){"idle": func(*rig) {}, "awaiting": func(r *rig) { r.sale(till1, "R1") }} {
+	for name, prepare := range map[string]func(*rig){"idle": func(*rig) {},
+		"awaiting": func(r *rig) { r.sale(till1, "R1") }} {
 		b.Run(name, func(b *testing.B) {
 			r := newRig(b)
 			prepare(r)

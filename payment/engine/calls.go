@@ -8,16 +8,21 @@ import (
 	"kiosk-agent/payment"
 )
 
-// Start, Cancel, Get, Last, List, Acknowledge, Shown and Attach are what a till session asks (device.Payments documents them).
+// Start, Cancel, Get, Last, List, Acknowledge, Shown and Attach are what a till session asks
+// (device.Payments documents them).
 
 // Start begins a payment, or returns the one that the reference already names.
 func (e *Engine) Start(till string, r payment.Request, reply func(payment.Payment, error)) {
-	e.ask(onPayment(reply), func(t Ticket) Event { return StartAsked{Till: till, Request: r, To: t} })
+	e.ask(onPayment(reply), func(t Ticket) Event {
+		return StartAsked{Till: till, Request: r, To: t}
+	})
 }
 
 // Cancel replies when the payment is final.
 func (e *Engine) Cancel(till string, key payment.Key, reply func(payment.Payment, error)) {
-	e.ask(onPayment(reply), func(t Ticket) Event { return CancelAsked{Till: till, Key: key, To: t} })
+	e.ask(onPayment(reply), func(t Ticket) Event {
+		return CancelAsked{Till: till, Key: key, To: t}
+	})
 }
 
 // Get reads one payment of the till.
@@ -27,17 +32,22 @@ func (e *Engine) Get(till string, key payment.Key, reply func(payment.Payment, e
 
 // Last reads the payment that the till started last.
 func (e *Engine) Last(till string, reply func(payment.Payment, error)) {
-	e.ask(onPayment(reply), func(t Ticket) Event { return GetAsked{Till: till, Newest: true, To: t} })
+	e.ask(onPayment(reply), func(t Ticket) Event {
+		return GetAsked{Till: till, Newest: true, To: t}
+	})
 }
 
 // List reads a page of the till's payments.
 func (e *Engine) List(till string, q payment.ListQuery, reply func(payment.Page, error)) {
-	e.ask(func(a Answer) { reply(a.Page, a.Err) }, func(t Ticket) Event { return ListAsked{Till: till, Query: q, To: t} })
+	e.ask(func(a Answer) { reply(a.Page, a.Err) },
+		func(t Ticket) Event { return ListAsked{Till: till, Query: q, To: t} })
 }
 
 // Acknowledge books that the till has stored a revision.
 func (e *Engine) Acknowledge(till, id string, revision int64, reply func(error)) {
-	e.ask(onError(reply), func(t Ticket) Event { return Acknowledged{Till: till, ID: id, Revision: revision, To: t} })
+	e.ask(onError(reply), func(t Ticket) Event {
+		return Acknowledged{Till: till, ID: id, Revision: revision, To: t}
+	})
 }
 
 // Shown books that a till with a display of its own shows the code.
@@ -47,7 +57,9 @@ func (e *Engine) Shown(till, id string, reply func(error)) {
 
 // Offer books one transmission on a line; see device.LinePayments.
 func (e *Engine) Offer(till, id string, revision int64, frame []byte, reply func(error)) {
-	e.ask(onError(reply), func(t Ticket) Event { return Offering{Till: till, ID: id, Revision: revision, Frame: frame, To: t} })
+	e.ask(onError(reply), func(t Ticket) Event {
+		return Offering{Till: till, ID: id, Revision: revision, Frame: frame, To: t}
+	})
 }
 
 // Supersede books that a till on a line has asked for another sale; see device.LinePayments.
@@ -64,7 +76,8 @@ func onError(reply func(error)) func(Answer) {
 }
 
 // Attach registers a connection of a till; see device.Payments.
-func (e *Engine) Attach(till string, changed func(payment.Payment), terminal func()) (detach func()) {
+func (e *Engine) Attach(till string, changed func(payment.Payment),
+	terminal func()) (detach func()) {
 	t, leave := e.register(session{changed: changed, terminal: terminal})
 	e.Post(Attached{Till: till, Session: t})
 	return sync.OnceFunc(func() {
@@ -92,9 +105,13 @@ func (e *Engine) register(s session) (t Ticket, leave func()) {
 	}
 }
 
-// Deliver books what the relay delivered: nil = it is committed. The error says that it is not, and must not be acknowledged.
-func (e *Engine) Deliver(ctx context.Context, env payment.Envelope, pos payment.Position, mark bool) error {
-	_, err := e.wait(ctx, func(t Ticket) Event { return Delivered{Envelope: env, Position: pos, Mark: mark, To: t} })
+// Deliver books what the relay delivered: nil = it is committed. The error says that it is not, and
+// must not be acknowledged.
+func (e *Engine) Deliver(ctx context.Context, env payment.Envelope, pos payment.Position,
+	mark bool) error {
+	_, err := e.wait(ctx, func(t Ticket) Event {
+		return Delivered{Envelope: env, Position: pos, Mark: mark, To: t}
+	})
 	return err
 }
 
@@ -110,7 +127,8 @@ func (e *Engine) Inspect(ctx context.Context) (Snapshot, error) {
 	return a.State, err
 }
 
-// Resolve books what staff found out about a payment (ID) or about an entry of the worklist that belongs to none (Entry).
+// Resolve books what staff found out about a payment (ID) or about an entry of the worklist that
+// belongs to none (Entry).
 func (e *Engine) Resolve(ctx context.Context, r Resolving) error {
 	_, err := e.wait(ctx, func(t Ticket) Event {
 		r.To = t

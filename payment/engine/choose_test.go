@@ -9,11 +9,13 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// chooser is a terminal with three wallets, a gateway that makes the codes, and a display that the customer can touch.
+// chooser is a terminal with three wallets, a gateway that makes the codes, and a display that the
+// customer can touch.
 func chooser(t *testing.T, change ...func(*engine.Config)) *rig {
 	t.Helper()
 	r := newRig(t, append([]func(*engine.Config){remote, func(c *engine.Config) {
-		c.Wallets, c.Schemes = []string{"paynow", "alipay", "wechatpay"}, []string{"paynow", "alipay", "wechatpay"}
+		c.Wallets, c.Schemes = []string{"paynow", "alipay", "wechatpay"},
+			[]string{"paynow", "alipay", "wechatpay"}
 	}}, change...)...)
 	r.touches()
 	return r
@@ -47,7 +49,8 @@ func TestTheCustomerChooses(t *testing.T) {
 	r := chooser(t)
 	p := r.offers("R1")
 	r.wantFacts(p.ID, "requested")
-	if !slices.Equal(r.screen.Schemes, r.cfg.Wallets) || r.screen.Left != 160*time.Second || len(r.mints) != 0 {
+	if !slices.Equal(r.screen.Schemes, r.cfg.Wallets) || r.screen.Left != 160*time.Second ||
+		len(r.mints) != 0 {
 		t.Fatalf("shown %+v, minted %v", r.screen, r.mints)
 	}
 	r.pass(40*time.Second + 300*time.Millisecond)
@@ -57,12 +60,14 @@ func TestTheCustomerChooses(t *testing.T) {
 	r.chooses(p.ID, "alipay")
 	r.wantFacts(p.ID, "requested mint_sent")
 	r.wantScreen(engine.ViewPreparing)
-	if m := r.mints[0].Request; !slices.Equal(m.Schemes, []string{"alipay"}) || m.Timeout != 139*time.Second {
+	if m := r.mints[0].Request; !slices.Equal(m.Schemes, []string{"alipay"}) ||
+		m.Timeout != 139*time.Second {
 		t.Errorf("minted %+v", m)
 	}
 	r.chooses(p.ID, "paynow") // a second finger
 	r.mintReturns(p.ID, code)
-	if got := r.told(); got.ID != p.ID || got.Status != payment.StatusAwaiting || got.QRPayload != "00020101" {
+	if got := r.told(); got.ID != p.ID || got.Status != payment.StatusAwaiting ||
+		got.QRPayload != "00020101" {
 		t.Errorf("the till is told %+v", got)
 	}
 	r.chooses(p.ID, "paynow") // the customer has changed her mind: there is a code already
@@ -76,7 +81,8 @@ func TestTheCustomerChooses(t *testing.T) {
 	r.wantFacts(p.ID, "requested mint_sent minted shown notified offered")
 }
 
-// TestWhoIsNotAsked: where the customer cannot choose, or has nothing to choose from, the code is made at once.
+// TestWhoIsNotAsked: where the customer cannot choose, or has nothing to choose from, the code is
+// made at once.
 func TestWhoIsNotAsked(t *testing.T) {
 	for name, tc := range map[string]struct {
 		till   string
@@ -87,7 +93,8 @@ func TestWhoIsNotAsked(t *testing.T) {
 		"the till has chosen":          {till1, []string{"alipay"}, nil, "alipay"},
 		"one of the till's is offered": {till1, []string{"wechatpay"}, nil, "wechatpay"},
 		"a till that shows the code":   {tillOwn, nil, nil, "paynow"},
-		"nobody can touch the display": {till1, nil, func(r *rig) { r.step(engine.DisplayChanged{Connected: true}) }, "paynow"},
+		"nobody can touch the display": {till1, nil,
+			func(r *rig) { r.step(engine.DisplayChanged{Connected: true}) }, "paynow"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := chooser(t)
@@ -96,7 +103,9 @@ func TestWhoIsNotAsked(t *testing.T) {
 			}
 			q := request("R1")
 			q.Schemes = tc.asked
-			r.ask(func(to engine.Ticket) engine.Event { return engine.StartAsked{Till: tc.till, Request: q, To: to} })
+			r.ask(func(to engine.Ticket) engine.Event {
+				return engine.StartAsked{Till: tc.till, Request: q, To: to}
+			})
 			if len(r.mints) != 1 || !slices.Equal(r.mints[0].Request.Schemes, []string{tc.want}) {
 				t.Errorf("minted %+v", r.mints)
 			}
@@ -125,18 +134,26 @@ func TestTheTillNarrowsTheChoice(t *testing.T) {
 	r.wantFacts(p.ID, "requested mint_sent")
 }
 
-// TestNobodyChose: before a wallet is chosen nothing has left this machine, so that the end needs no evidence.
+// TestNobodyChose: before a wallet is chosen nothing has left this machine, so that the end needs
+// no evidence.
 func TestNobodyChose(t *testing.T) {
 	for name, tc := range map[string]struct {
 		end   func(*rig, string)
 		facts string
 		code  string
 	}{
-		"time":       {func(r *rig, _ string) { r.pass(160 * time.Second) }, "requested deadline_passed mint_failed offered", "not_chosen"},
-		"the till":   {func(r *rig, id string) { r.cancel(till1, id) }, "requested cancel_requested mint_failed offered", "cancelled"},
-		"the screen": {func(r *rig, id string) { r.step(engine.DisplayRefused{Payment: id, Reason: "torn"}) }, "requested display_lost mint_failed offered", "display_lost"},
-		"a restart":  {func(r *rig, _ string) { r.crash(); r.attach(till1) }, "requested mint_failed offered", "mint_failed"},
-		"a reboot":   {func(r *rig, _ string) { r.reboot(); r.attach(till1) }, "requested mint_failed offered", "mint_failed"},
+		"time": {func(r *rig, _ string) { r.pass(160 * time.Second) },
+			"requested deadline_passed mint_failed offered", "not_chosen"},
+		"the till": {func(r *rig, id string) { r.cancel(till1, id) },
+			"requested cancel_requested mint_failed offered", "cancelled"},
+		"the screen": {func(r *rig, id string) {
+			r.step(
+				engine.DisplayRefused{Payment: id, Reason: "torn"})
+		}, "requested display_lost mint_failed offered", "display_lost"},
+		"a restart": {func(r *rig, _ string) { r.crash(); r.attach(till1) },
+			"requested mint_failed offered", "mint_failed"},
+		"a reboot": {func(r *rig, _ string) { r.reboot(); r.attach(till1) },
+			"requested mint_failed offered", "mint_failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := chooser(t)
@@ -204,12 +221,16 @@ func TestARepeatedRequestDuringTheChoice(t *testing.T) {
 	}
 }
 
-// TestNoCodeWithoutAPath: when the till asked, somebody would have heard of the payment; at the touch nobody would.
+// TestNoCodeWithoutAPath: when the till asked, somebody would have heard of the payment; at the
+// touch nobody would.
 func TestNoCodeWithoutAPath(t *testing.T) {
 	for name, breaks := range map[string]func(*rig){
 		"the relay is gone":     func(r *rig) { r.step(engine.RelayChanged{Cause: "EOF"}) },
 		"no canary for minutes": func(r *rig) { r.pass(2 * time.Minute) },
-		"another journal":       func(r *rig) { r.step(engine.RollbackChecked{Reason: "it remembers fact 9"}) },
+		"another journal": func(
+			r *rig) {
+			r.step(engine.RollbackChecked{Reason: "it remembers fact 9"})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := chooser(t)
@@ -220,14 +241,16 @@ func TestNoCodeWithoutAPath(t *testing.T) {
 			}
 			r.chooses(p.ID, "alipay")
 			r.wantFacts(p.ID, "requested mint_failed offered")
-			if got := r.wantStatus(p.ID, payment.StatusCancelled); got.Reason.Code != "not_ready" || len(r.mints) != 0 {
+			if got := r.wantStatus(p.ID, payment.StatusCancelled); got.Reason.Code != "not_ready" ||
+				len(r.mints) != 0 {
 				t.Errorf("%+v, minted %v", got.Reason, r.mints)
 			}
 		})
 	}
 }
 
-// TestATouchInDoubt: the disk took the cancel and said that it had not, and the journal cannot be asked.
+// TestATouchInDoubt: the disk took the cancel and said that it had not, and the journal cannot be
+// asked.
 func TestATouchInDoubt(t *testing.T) {
 	r := chooser(t)
 	p := r.offers("R1")
@@ -264,7 +287,8 @@ func TestACancelThatCannotBeBookedTakesTheChoiceAway(t *testing.T) {
 	}
 }
 
-// TestARestoredChoiceIsAskedFor: the copy was made while the customer chose; the sale went on, was paid, and the disk is lost.
+// TestARestoredChoiceIsAskedFor: the copy was made while the customer chose; the sale went on, was
+// paid, and the disk is lost.
 func TestARestoredChoiceIsAskedFor(t *testing.T) {
 	r := chooser(t)
 	p := r.offers("R1")
@@ -294,7 +318,8 @@ func TestThePreparingScreenEnds(t *testing.T) {
 	}
 }
 
-// TestTheChoiceIsConfirmedLate: the writer was busy, so that the end of its time comes in the same step.
+// TestTheChoiceIsConfirmedLate: the writer was busy, so that the end of its time comes in the same
+// step.
 func TestTheChoiceIsConfirmedLate(t *testing.T) {
 	r := chooser(t)
 	p, err := r.tryStart(till1, request("R1"))
@@ -313,12 +338,14 @@ func TestATouchThatComesTooLate(t *testing.T) {
 	r.now.Up += 160 * time.Second
 	r.prove()
 	r.chooses(p.ID, "alipay")
-	if got := r.wantStatus(p.ID, payment.StatusCancelled); got.Reason.Code != "not_chosen" || len(r.mints) != 0 {
+	if got := r.wantStatus(p.ID, payment.StatusCancelled); got.Reason.Code != "not_chosen" ||
+		len(r.mints) != 0 {
 		t.Errorf("%+v, minted %v", got.Reason, r.mints)
 	}
 }
 
-// TestADisplayWithoutTouchTakesThePlace: nobody can choose any more; the usual wallet's code is made.
+// TestADisplayWithoutTouchTakesThePlace: nobody can choose any more; the usual wallet's code is
+// made.
 func TestADisplayWithoutTouchTakesThePlace(t *testing.T) {
 	r := chooser(t)
 	p := r.offers("R1")
@@ -337,7 +364,8 @@ func TestTheDiskIsFullWhileTheCustomerChooses(t *testing.T) {
 	p := r.offers("R1")
 	r.j.refuse = always
 	r.pass(4 * time.Minute)
-	if got := r.told(); got.Status != payment.StatusUnknown || got.Reason.Message != "the journal takes no entries; no code was made for this sale" {
+	if got := r.told(); got.Status != payment.StatusUnknown ||
+		got.Reason.Message != "the journal takes no entries; no code was made for this sale" {
 		t.Errorf("told %s %+v", got.Status, got.Reason)
 	}
 	r.j.refuse = nil

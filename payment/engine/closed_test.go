@@ -9,7 +9,8 @@ import (
 )
 
 // badSecret is why the rig's terminal is closed.
-var badSecret = payment.Reason{Code: "secret_invalid", Message: "config.toml:7: axs.secret: no such file", Hint: "put it there"}
+var badSecret = payment.Reason{Code: "secret_invalid",
+	Message: "config.toml:7: axs.secret: no such file", Hint: "put it there"}
 
 // closeDown starts the machine anew as a terminal whose secret is gone.
 func (r *rig) closeDown() {
@@ -18,8 +19,9 @@ func (r *rig) closeDown() {
 	r.crash()
 }
 
-// TestClosedTerminal: no sale starts, for the reason that was given and no other; what earlier sales came to is told and acknowledged as
-// ever; and it changes nothing that a display or a relay is there.
+// TestClosedTerminal: no sale starts, for the reason that was given and no other; what earlier
+// sales came to is told and acknowledged as ever; and it changes nothing that a display or a relay
+// is there.
 func TestClosedTerminal(t *testing.T) {
 	r := newRig(t)
 	p := r.sale(till1, "R1")
@@ -35,10 +37,12 @@ func TestClosedTerminal(t *testing.T) {
 		t.Errorf("ready %v, reasons %+v", got.Ready, got.Reasons)
 	}
 	a, _ := r.ask(func(to engine.Ticket) engine.Event {
-		return engine.StartAsked{Till: till1, To: to, Request: payment.Request{Reference: "R2", Money: sgd10}}
+		return engine.StartAsked{Till: till1, To: to,
+			Request: payment.Request{Reference: "R2", Money: sgd10}}
 	})
 	e := wantCode(t, a.Err, payment.CodeNotReady)
-	if len(e.Reasons) != 1 || e.Reasons[0] != badSecret || e.Message != badSecret.Message || e.Hint != badSecret.Hint {
+	if len(e.Reasons) != 1 || e.Reasons[0] != badSecret || e.Message != badSecret.Message ||
+		e.Hint != badSecret.Hint {
 		t.Errorf("refused with %+v", e)
 	}
 	r.attach(till1)
@@ -55,8 +59,8 @@ func TestClosedTerminal(t *testing.T) {
 	}
 }
 
-// TestClosedWithdrawsWhatIsOpen: nobody is asked to pay what could not be heard of. The till is answered in time, with unknown; the
-// gateway's word, once it can be heard again, corrects that.
+// TestClosedWithdrawsWhatIsOpen: nobody is asked to pay what could not be heard of. The till is
+// answered in time, with unknown; the gateway's word, once it can be heard again, corrects that.
 func TestClosedWithdrawsWhatIsOpen(t *testing.T) {
 	r := newRig(t)
 	p := r.sale(till1, "R1")

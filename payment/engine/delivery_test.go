@@ -67,19 +67,25 @@ func TestContradictions(t *testing.T) {
 		flags   []payment.Flag
 	}{
 		{"one transaction declined and expired", func(p payment.Payment) []payment.Record {
-			return []payment.Record{paid(p, status(payment.RecordDeclined, "1")), paid(p, status(payment.RecordExpired, "1"))}
+			return []payment.Record{paid(p, status(payment.RecordDeclined, "1")),
+				paid(p, status(payment.RecordExpired, "1"))}
 		}, payment.StatusUnknown, nil},
-		{"one transaction declined, then paid: the payment counts", func(p payment.Payment) []payment.Record {
-			return []payment.Record{paid(p, status(payment.RecordDeclined, "1")), paid(p, status(payment.RecordSuccess, "1"))}
-		}, payment.StatusApproved, nil},
+		{"one transaction declined, then paid: the payment counts",
+			func(p payment.Payment) []payment.Record {
+				return []payment.Record{paid(p, status(payment.RecordDeclined, "1")),
+					paid(p, status(payment.RecordSuccess, "1"))}
+			}, payment.StatusApproved, nil},
 		{"paid wrongly, then rightly", func(p payment.Payment) []payment.Record {
-			return []payment.Record{paid(p, wrong, func(r *payment.Record) { r.TransactionRef = "x" }), paid(p)}
+			return []payment.Record{paid(p, wrong,
+				func(r *payment.Record) { r.TransactionRef = "x" }), paid(p)}
 		}, payment.StatusApproved, []payment.Flag{payment.FlagAmountMismatch}},
 		{"paid rightly, then wrongly", func(p payment.Payment) []payment.Record {
-			return []payment.Record{paid(p), paid(p, wrong, func(r *payment.Record) { r.TransactionRef = "x" })}
+			return []payment.Record{paid(p),
+				paid(p, wrong, func(r *payment.Record) { r.TransactionRef = "x" })}
 		}, payment.StatusApproved, []payment.Flag{payment.FlagAmountMismatch}},
 		{"void and payment in one delivery", func(p payment.Payment) []payment.Record {
-			return []payment.Record{paid(p), paid(p, func(r *payment.Record) { r.Type = payment.TypeVoid })}
+			return []payment.Record{paid(p),
+				paid(p, func(r *payment.Record) { r.Type = payment.TypeVoid })}
 		}, payment.StatusUnknown, []payment.Flag{payment.FlagReversed}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -101,14 +107,17 @@ func TestARefundAfterTheOfferChangesNoApproval(t *testing.T) {
 
 func TestRecordsWithoutAPayment(t *testing.T) {
 	r := newRig(t)
-	ours := payment.Record{MerchantRef: tag + "-01JNOBODY", Type: payment.TypePay, Status: payment.RecordSuccess, Amount: 5, Currency: "SGD"}
+	ours := payment.Record{MerchantRef: tag + "-01JNOBODY", Type: payment.TypePay,
+		Status: payment.RecordSuccess, Amount: 5, Currency: "SGD"}
 	foreign, noTag, prefix := ours, ours, ours
-	foreign.MerchantRef, noTag.MerchantRef, prefix.MerchantRef = "K002TEST-01JNOBODY", "", tag+"X-01JNOBODY"
+	foreign.MerchantRef, noTag.MerchantRef, prefix.MerchantRef = "K002TEST-01JNOBODY", "",
+		tag+"X-01JNOBODY"
 	r.mustDeliver(ours, foreign, noTag, prefix)
 	r.mustDeliver(ours)
 	r.wantPosition()
 	got := all[payment.Unmatched](r)
-	if len(got) != 1 || got[0].Record.MerchantRef != ours.MerchantRef || got[0].Delivery != "D1" || got[0].Source != "webhook" {
+	if len(got) != 1 || got[0].Record.MerchantRef != ours.MerchantRef || got[0].Delivery != "D1" ||
+		got[0].Source != "webhook" {
 		t.Errorf("unmatched %+v", got)
 	}
 }
@@ -156,12 +165,17 @@ func TestAMarkMovesThePositionOnly(t *testing.T) {
 
 func TestGap(t *testing.T) {
 	r := newRig(t)
-	a, to := r.ask(func(to engine.Ticket) engine.Event { return engine.GapFound{Reason: "epoch", To: to} })
+	a, to := r.ask(func(to engine.Ticket) engine.Event {
+		return engine.GapFound{Reason: "epoch", To: to}
+	})
 	if !r.answered(to) || a.Err != nil || len(all[payment.Gap](r)) != 1 {
 		t.Errorf("%v %v", a.Err, all[payment.Gap](r))
 	}
 	r.j.refuse = always
-	if a, _ = r.ask(func(to engine.Ticket) engine.Event { return engine.GapFound{Reason: "epoch", To: to} }); a.Err == nil {
+	if a, _ = r.ask(func(to engine.Ticket) engine.Event {
+		return engine.GapFound{Reason: "epoch",
+			To: to}
+	}); a.Err == nil {
 		t.Error("a gap that was not committed was confirmed")
 	}
 }
@@ -177,7 +191,8 @@ func TestParkedDeliveriesOpenWithTheRightSecret(t *testing.T) {
 		}
 		r.wantPosition()
 	}
-	if got := all[payment.Parked](r); len(got) != 2 || got[0].Cut || string(got[0].Envelope.Body) != string(seal("right", paid(p)).Body) {
+	if got := all[payment.Parked](r); len(got) != 2 || got[0].Cut ||
+		string(got[0].Envelope.Body) != string(seal("right", paid(p)).Body) {
 		t.Fatalf("parked %+v", got)
 	}
 	r.wantStatus(p.ID, payment.StatusAwaiting)
@@ -203,7 +218,9 @@ func TestParkedDeliveriesOpenWithTheRightSecret(t *testing.T) {
 func TestAParkedDeliveryOfNoPaymentIsClosedToo(t *testing.T) {
 	r := newRig(t)
 	r.gw.secret = "wrong"
-	if err := r.deliverEnvelope(seal("right", payment.Record{MerchantRef: "K002TEST-1", Type: payment.TypePay, Status: "SUCCESS"})); err != nil {
+	if err := r.deliverEnvelope(seal("right",
+		payment.Record{MerchantRef: "K002TEST-1", Type: payment.TypePay,
+			Status: "SUCCESS"})); err != nil {
 		t.Fatal(err)
 	}
 	r.gw.secret = "right"
@@ -217,12 +234,14 @@ func TestAParkedDeliveryOfNoPaymentIsClosedToo(t *testing.T) {
 func TestTheParkingIsCapped(t *testing.T) {
 	r := newRig(t)
 	for _, body := range []string{"a", "b", "c", "d", "e"} {
-		if err := r.deliverEnvelope(payment.Envelope{Method: "POST", Query: "q=1", Body: []byte(body), ReceivedAt: day}); err != nil {
+		if err := r.deliverEnvelope(payment.Envelope{Method: "POST", Query: "q=1",
+			Body: []byte(body), ReceivedAt: day}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i, p := range all[payment.Parked](r) {
-		if cut := i >= 3; p.Cut != cut || (p.Envelope.Body == nil) != cut || p.Hash == "" || p.Delivery == "" || (p.Envelope.Query == "") != cut {
+		if cut := i >= 3; p.Cut != cut || (p.Envelope.Body == nil) != cut || p.Hash == "" ||
+			p.Delivery == "" || (p.Envelope.Query == "") != cut {
 			t.Errorf("parked %d: %+v", i, p)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// TestNoCommitNoWord lets the commit of each step of a payment fail once: nothing of it is told, and it comes again.
-// (The rig itself compares everything that is told with the journal.)
+// TestNoCommitNoWord lets the commit of each step of a payment fail once: nothing of it is told,
+// and it comes again. (The rig itself compares everything that is told with the journal.)
 func TestNoCommitNoWord(t *testing.T) {
 	for _, tc := range []struct {
 		kind payment.Kind
@@ -22,7 +22,8 @@ func TestNoCommitNoWord(t *testing.T) {
 			a, _ := r.cancel(till1, p.ID)
 			wantCode(r.t, a.Err, payment.CodeJournalUnavailable)
 		}, "requested minted shown"},
-		{payment.KindDisplayLost, func(r *rig, _ payment.Payment) { r.pass(6 * time.Second) }, "requested minted display_lost withdrawn"},
+		{payment.KindDisplayLost, func(r *rig, _ payment.Payment) { r.pass(6 * time.Second) },
+			"requested minted display_lost withdrawn"},
 		{payment.KindDeadlinePassed, func(r *rig, p payment.Payment) {
 			r.confirm(p)
 			r.pass(181 * time.Second)
@@ -79,7 +80,9 @@ func TestReadsGoOnWithoutAJournalToWriteTo(t *testing.T) {
 	if got, err := r.get(till1, p.ID); err != nil || got.Status != payment.StatusApproved {
 		t.Errorf("get: %+v %v", got, err)
 	}
-	last, _ := r.ask(func(to engine.Ticket) engine.Event { return engine.GetAsked{Till: till1, Newest: true, To: to} })
+	last, _ := r.ask(func(to engine.Ticket) engine.Event {
+		return engine.GetAsked{Till: till1, Newest: true, To: to}
+	})
 	if last.Err != nil || last.Payment.ID != p.ID {
 		t.Errorf("last: %+v", last)
 	}
@@ -99,7 +102,8 @@ func TestReadsGoOnWithoutAJournalToWriteTo(t *testing.T) {
 	wantCode(t, err, payment.CodeJournalUnavailable)
 	r.wantFacts(p.ID, "requested minted shown notified")
 
-	// What was told is booked as told as soon as it can be: a reversal that arrives later regresses no approval.
+	// What was told is booked as told as soon as it can be: a reversal that arrives later regresses
+	// no approval.
 	r.j.refuse = nil
 	r.mustDeliver(paid(p, func(rec *payment.Record) { rec.Type = payment.TypeVoid }))
 	r.wantStatus(p.ID, payment.StatusApproved, payment.FlagReversed)
@@ -126,7 +130,8 @@ func TestTheTerminalBecomesReadyByItself(t *testing.T) {
 	r.wantScreen(engine.ViewIdle)
 }
 
-// TestUnknownMayBeToldWithoutACommit: it promises nothing, and the till must hear something by deadline + answer_within.
+// TestUnknownMayBeToldWithoutACommit: it promises nothing, and the till must hear something by
+// deadline + answer_within.
 func TestUnknownMayBeToldWithoutACommit(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
@@ -159,10 +164,12 @@ func TestUnknownMayBeToldWithoutACommit(t *testing.T) {
 				t.Fatalf("told too early: %+v", r.changed)
 			}
 			r.pass(1500 * time.Millisecond)
-			if len(r.changed) != 1 || r.changed[0].Status != payment.StatusUnknown || r.changed[0].QRPayload != "" {
+			if len(r.changed) != 1 || r.changed[0].Status != payment.StatusUnknown ||
+				r.changed[0].QRPayload != "" {
 				t.Fatalf("told %+v", r.changed)
 			}
-			if a := r.answers[waiter]; waiter != 0 && (a.Err != nil || a.Payment.Status != payment.StatusUnknown) {
+			if a := r.answers[waiter]; waiter != 0 &&
+				(a.Err != nil || a.Payment.Status != payment.StatusUnknown) {
 				t.Errorf("the cancel was answered %+v", a)
 			}
 			r.pass(time.Minute)
@@ -175,7 +182,8 @@ func TestUnknownMayBeToldWithoutACommit(t *testing.T) {
 			r.j.refuse = nil
 			r.mustDeliver(paid(p))
 			r.wantStatus(p.ID, payment.StatusApproved)
-			if told := r.told(); told.Status != payment.StatusApproved || told.Revision <= r.changed[0].Revision {
+			if told := r.told(); told.Status != payment.StatusApproved ||
+				told.Revision <= r.changed[0].Revision {
 				t.Errorf("told %+v", told)
 			}
 		})
@@ -200,7 +208,8 @@ func TestACancelWhoseCommitFails(t *testing.T) {
 	}
 }
 
-// TestTheCodeIsGoneOnceMoneyWasSeen: the journal takes the payment only at the second try; nobody may pay again in between.
+// TestTheCodeIsGoneOnceMoneyWasSeen: the journal takes the payment only at the second try; nobody
+// may pay again in between.
 func TestTheCodeIsGoneOnceMoneyWasSeen(t *testing.T) {
 	r := newRig(t)
 	p := r.sale(till1, "R1")
@@ -216,7 +225,8 @@ func TestTheCodeIsGoneOnceMoneyWasSeen(t *testing.T) {
 	r.wantScreen(engine.ViewApproved)
 }
 
-// TestADeliveryThatCannotBeLookedUpIsNotAcknowledged: booked as unmatched, the money would never find its payment.
+// TestADeliveryThatCannotBeLookedUpIsNotAcknowledged: booked as unmatched, the money would never
+// find its payment.
 func TestADeliveryThatCannotBeLookedUpIsNotAcknowledged(t *testing.T) {
 	for _, open := range []bool{true, false} {
 		r := newRig(t)
@@ -227,9 +237,11 @@ func TestADeliveryThatCannotBeLookedUpIsNotAcknowledged(t *testing.T) {
 			r.prove()
 		}
 		head, _ := r.j.Head()
-		other := payment.Record{MerchantRef: tag + "-01JNOBODY", Type: payment.TypePay, Status: payment.RecordSuccess}
+		other := payment.Record{MerchantRef: tag + "-01JNOBODY", Type: payment.TypePay,
+			Status: payment.RecordSuccess}
 		for blind, e := range map[string]payment.Envelope{
-			"Seen": seal("right", paid(p)), "ByMerchantRef": seal("right", other, paid(p)), "Facts": seal("right", other, paid(p)),
+			"Seen": seal("right", paid(p)), "ByMerchantRef": seal("right", other, paid(p)),
+			"Facts": seal("right", other, paid(p)),
 		} {
 			r.j.blind = blind
 			if open && blind != "Seen" {

@@ -8,7 +8,8 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// A commit that said it failed and did not: the journal holds what the machine believes lost. It must believe the journal.
+// A commit that said it failed and did not: the journal holds what the machine believes lost. It
+// must believe the journal.
 
 func TestNotifiedThoughItSaidNo(t *testing.T) {
 	r := newRig(t)

@@ -54,7 +54,9 @@ func request(reference string) payment.Request {
 
 func (r *rig) tryStart(till string, q payment.Request) (payment.Payment, error) {
 	r.t.Helper()
-	a, to := r.ask(func(t engine.Ticket) engine.Event { return engine.StartAsked{Till: till, Request: q, To: t} })
+	a, to := r.ask(func(t engine.Ticket) engine.Event {
+		return engine.StartAsked{Till: till, Request: q, To: t}
+	})
 	if !r.answered(to) {
 		r.t.Fatal("payment.start was not answered")
 	}
@@ -94,7 +96,8 @@ func (r *rig) cancel(till, id string) (engine.Answer, engine.Ticket) {
 // paid is the record of a payment that satisfies promise 1, changed as the test wants.
 func paid(p payment.Payment, change ...func(*payment.Record)) payment.Record {
 	rec := payment.Record{
-		MerchantRef: p.MerchantRef, TransactionRef: "tx-" + p.ID, Type: payment.TypePay, Status: payment.RecordSuccess, ResponseCode: "00",
+		MerchantRef: p.MerchantRef, TransactionRef: "tx-" + p.ID, Type: payment.TypePay,
+		Status: payment.RecordSuccess, ResponseCode: "00",
 		Amount: p.Money.Amount, Currency: string(p.Money.Currency), Scheme: "VISA", PaidAt: day,
 	}
 	for _, c := range change {
@@ -107,7 +110,8 @@ func status(s, transaction string) func(*payment.Record) {
 	return func(r *payment.Record) { r.Status, r.TransactionRef = s, transaction }
 }
 
-// deliver hands records over as one delivery and returns whether the relay may be told that they are in the journal.
+// deliver hands records over as one delivery and returns whether the relay may be told that they
+// are in the journal.
 func (r *rig) deliver(records ...payment.Record) error {
 	r.t.Helper()
 	return r.deliverEnvelope(seal(r.gw.secret, records...))
@@ -208,7 +212,8 @@ func (r *rig) wantStatus(id string, want payment.Status, flags ...payment.Flag) 
 	r.t.Helper()
 	p := r.payment(id)
 	if p.Status != want || !slices.Equal(p.Flags, flags) {
-		r.t.Fatalf("status %s %v, want %s %v; facts: %s", p.Status, p.Flags, want, flags, r.facts(id))
+		r.t.Fatalf("status %s %v, want %s %v; facts: %s", p.Status, p.Flags, want, flags,
+			r.facts(id))
 	}
 	return p
 }

@@ -9,13 +9,15 @@ import (
 	"kiosk-agent/payment"
 )
 
-// queueLen is how many events may wait for the writer. A full queue makes the callers wait; nothing is dropped.
+// queueLen is how many events may wait for the writer. A full queue makes the callers wait; nothing
+// is dropped.
 const queueLen = 256
 
 // retryAfter is how soon the writer tries again what could not be committed.
 const retryAfter = time.Second
 
-// The longest the shell sleeps: its timers stop while the machine is suspended, the boot clock does not.
+// The longest the shell sleeps: its timers stop while the machine is suspended, the boot clock does
+// not.
 const (
 	napOpen = time.Second
 	napIdle = 15 * time.Second
@@ -42,8 +44,8 @@ type (
 	}
 )
 
-// Engine is the shell around a Machine. Its methods may be called from any goroutine; replies and sessions' callbacks come
-// from the one that Run uses, and must not block.
+// Engine is the shell around a Machine. Its methods may be called from any goroutine; replies and
+// sessions' callbacks come from the one that Run uses, and must not block.
 type Engine struct {
 	machine *Machine
 	journal Journal
@@ -65,11 +67,14 @@ type Engine struct {
 type session struct {
 	changed  func(payment.Payment)
 	terminal func()
-	live     bool // a till's connection hears nothing before the machine counts it: nothing would be booked as offered
+	// a till's connection hears nothing before the machine counts it: nothing would be booked as
+	// offered
+	live bool
 }
 
 // New makes an engine; Run starts it.
-func New(m *Machine, j Journal, clock Clock, canvas Canvas, network Network, log *slog.Logger) *Engine {
+func New(m *Machine, j Journal, clock Clock, canvas Canvas, network Network,
+	log *slog.Logger) *Engine {
 	return &Engine{
 		machine: m, journal: j, clock: clock, canvas: canvas, network: network, log: log,
 		queue: make(chan Event, queueLen), done: make(chan struct{}),
@@ -77,11 +82,13 @@ func New(m *Machine, j Journal, clock Clock, canvas Canvas, network Network, log
 	}
 }
 
-// OnStep calls f between the steps of a payment ("committed", "answered"): for crash tests. Call it before Run.
+// OnStep calls f between the steps of a payment ("committed", "answered"): for crash tests. Call it
+// before Run.
 func (e *Engine) OnStep(f func(step string)) { e.hook = f }
 
-// Run folds the journal and then works through events until ctx ends and the queue is empty. It returns the journal's error when
-// the start fails; later errors of the journal refuse what could not be committed and do not end it.
+// Run folds the journal and then works through events until ctx ends and the queue is empty. It
+// returns the journal's error when the start fails; later errors of the journal refuse what could
+// not be committed and do not end it.
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.stop()
 	out, err := e.machine.Start(e.clock.Now())
@@ -144,7 +151,8 @@ func (e *Engine) stop() {
 
 func errStopping() *payment.Error {
 	return &payment.Error{
-		Code: payment.CodeInternal, Op: "ask", Message: "the agent is stopping", Hint: "connect again, then ask for the payment", Retryable: true,
+		Code: payment.CodeInternal, Op: "ask", Message: "the agent is stopping",
+		Hint: "connect again, then ask for the payment", Retryable: true,
 	}
 }
 
@@ -162,7 +170,8 @@ func (e *Engine) nap(failed bool) time.Duration {
 	return nap
 }
 
-// conclude commits a step and carries out what follows, in order. It reports whether the commit failed.
+// conclude commits a step and carries out what follows, in order. It reports whether the commit
+// failed.
 func (e *Engine) conclude(out Output) (failed bool) {
 	effects := out.Then
 	if out.Durable() {
@@ -227,7 +236,10 @@ func (e *Engine) carry(ef Effect) {
 			e.Post(Queried{Payment: ef.Payment, Round: ef.Round, Answer: a})
 		})
 	case SendMint:
-		e.network.Mint(ef.Request, func(a payment.MintAnswer) { e.Post(MintReturned{Payment: ef.Payment, Answer: a}) })
+		e.network.Mint(ef.Request, func(
+			a payment.MintAnswer) {
+			e.Post(MintReturned{Payment: ef.Payment, Answer: a})
+		})
 	case CloseCode:
 		e.network.Close(ef.MerchantRef, ef.ProviderRef)
 	case AdoptJournal:
@@ -263,7 +275,8 @@ func (e *Engine) reply(a Answer) {
 	}
 }
 
-// Post hands an event to the writer. It waits while the queue is full, and does nothing once Run has returned.
+// Post hands an event to the writer. It waits while the queue is full, and does nothing once Run
+// has returned.
 func (e *Engine) Post(ev Event) {
 	select {
 	case e.queue <- ev:

@@ -51,7 +51,8 @@ type (
 		Frame    []byte
 		To       Ticket
 	}
-	// Superseding: the till on a line has asked for another sale while the response to this payment was due.
+	// Superseding: the till on a line has asked for another sale while the response to this payment
+	// was due.
 	Superseding struct {
 		Till, ID string
 		To       Ticket
@@ -67,7 +68,8 @@ type (
 		Session Ticket
 	}
 	Detached struct{ Till string }
-	// Delivered: the relay delivered a request of the gateway. Mark moves the position and says nothing else.
+	// Delivered: the relay delivered a request of the gateway. Mark moves the position and says
+	// nothing else.
 	Delivered struct {
 		Envelope payment.Envelope
 		Position payment.Position
@@ -84,11 +86,14 @@ type (
 		Connected bool
 		Cause     string // of a lost connection; safe to show
 	}
-	// CanaryReturned: a canary sent at SentUp (boot clock of this boot) has travelled the whole path.
+	// CanaryReturned: a canary sent at SentUp (boot clock of this boot) has travelled the whole
+	// path.
 	CanaryReturned struct{ SentUp time.Duration }
-	// CaughtUp: the relay has sent everything that it held when the connection began, and all of it is booked.
+	// CaughtUp: the relay has sent everything that it held when the connection began, and all of it
+	// is booked.
 	CaughtUp struct{}
-	// RollbackChecked: the journal was compared with the relay's anchor. Reason "" = it is the newest that the relay knows.
+	// RollbackChecked: the journal was compared with the relay's anchor. Reason "" = it is the
+	// newest that the relay knows.
 	RollbackChecked struct {
 		Reason string
 		Known  payment.Head // what the relay remembers
@@ -106,7 +111,8 @@ type (
 		Payment string
 		Answer  payment.MintAnswer
 	}
-	// Resolving: staff say what became of a payment (ID), or of an unmatched or parked fact (Entry).
+	// Resolving: staff say what became of a payment (ID), or of an unmatched or parked fact
+	// (Entry).
 	Resolving struct {
 		ID         string
 		Entry      int64
@@ -169,11 +175,13 @@ func (DisplayRefused) event()  {}
 func (Inspected) event()       {}
 func (Ticked) event()          {}
 
-// Effect is something to do once the facts of its step are committed (or, from Output.Else, once they could not be).
+// Effect is something to do once the facts of its step are committed (or, from Output.Else, once
+// they could not be).
 type Effect interface{ effect() }
 
 type (
-	// Answer goes to the caller that holds the ticket. Which field is set depends on the event asked.
+	// Answer goes to the caller that holds the ticket. Which field is set depends on the event
+	// asked.
 	Answer struct {
 		To      Ticket
 		Payment payment.Payment
@@ -194,7 +202,8 @@ type (
 	Show struct{ View View }
 	// SendCanary asks for a canary now.
 	SendCanary struct{}
-	// SendQuery asks the gateway what became of a payment. It is answered by one Queried with the same Round.
+	// SendQuery asks the gateway what became of a payment. It is answered by one Queried with the
+	// same Round.
 	SendQuery struct {
 		Payment, MerchantRef string
 		Round                uint64
@@ -204,7 +213,8 @@ type (
 		Payment string
 		Request payment.MintRequest
 	}
-	// CloseCode asks the gateway to take no payment for a code any more; nobody waits for an answer.
+	// CloseCode asks the gateway to take no payment for a code any more; nobody waits for an
+	// answer.
 	CloseCode struct{ MerchantRef, ProviderRef string }
 	// AdoptJournal tells the relay that this journal replaces the one of this head.
 	AdoptJournal struct{ Lost payment.Head }
@@ -253,11 +263,12 @@ type View struct {
 	Payment  string
 	Revision int64
 	Money    payment.Money
-	Payload  string        // on pay and opened: what the customer scans
-	Schemes  []string      // empty = all; on choose: what the customer chooses from
-	Wallet   string        // on pay: the one scheme whose app reads the code; "" = whoever opens links
-	Left     time.Duration // on choose, pay and opened: the customer's remaining time
-	Reason   string        // on out_of_service: the first reason's code
+	Payload  string   // on pay and opened: what the customer scans
+	Schemes  []string // empty = all; on choose: what the customer chooses from
+	// on pay: the one scheme whose app reads the code; "" = whoever opens links
+	Wallet string
+	Left   time.Duration // on choose, pay and opened: the customer's remaining time
+	Reason string        // on out_of_service: the first reason's code
 }
 
 // Snapshot is the terminal's state for terminal.status.

@@ -12,9 +12,9 @@ import (
 // proofEvery is how often a canary is asked for while an ended payment waits for its proof.
 const proofEvery = 2 * time.Second
 
-// delivered takes one delivery of the relay: what it states and the position are one commit. The answer is what lets the relay
-// client acknowledge it. A delivery that cannot be looked up is left for later: booked without its payment, the money in it would
-// never be found again.
+// delivered takes one delivery of the relay: what it states and the position are one commit. The
+// answer is what lets the relay client acknowledge it. A delivery that cannot be looked up is left
+// for later: booked without its payment, the money in it would never be found again.
 func (s *step) delivered(ev Delivered) {
 	if !ev.Mark {
 		records, err := s.m.gateway.Open(ev.Envelope)
@@ -32,7 +32,8 @@ func (s *step) delivered(ev Delivered) {
 	s.answer(Answer{To: ev.To})
 }
 
-// park keeps a delivery that does not open, whole, so that it can be tried again with another secret or a later version.
+// park keeps a delivery that does not open, whole, so that it can be tried again with another
+// secret or a later version.
 func (s *step) park(ev Delivered, cause error) error {
 	hash := ev.Envelope.Content()
 	if seen, err := s.m.inbox.Seen(hash); err != nil || seen {
@@ -42,13 +43,16 @@ func (s *step) park(ev Delivered, cause error) error {
 	if errors.Is(cause, payment.ErrUnopened) {
 		reason = cause.Error()
 	}
-	parked := payment.Parked{Reason: reason, Delivery: ev.Position.ID, Envelope: ev.Envelope, Hash: hash}
+	parked := payment.Parked{Reason: reason, Delivery: ev.Position.ID, Envelope: ev.Envelope,
+		Hash: hash}
 	if s.m.parked >= s.m.cfg.ParkedCap {
 		parked.Cut = true
-		parked.Envelope = payment.Envelope{Method: ev.Envelope.Method, ReceivedAt: ev.Envelope.ReceivedAt}
+		parked.Envelope = payment.Envelope{Method: ev.Envelope.Method,
+			ReceivedAt: ev.Envelope.ReceivedAt}
 	}
 	s.fact("", parked)
-	s.then(Note{Warn: true, Text: "a delivery did not open and is parked", Args: []any{"delivery", ev.Position.ID, "reason", reason, "cut", parked.Cut}})
+	s.then(Note{Warn: true, Text: "a delivery did not open and is parked",
+		Args: []any{"delivery", ev.Position.ID, "reason", reason, "cut", parked.Cut}})
 	return nil
 }
 
@@ -59,8 +63,8 @@ type source struct {
 	parked   int64  // Seq of the parked fact that now opened
 }
 
-// book books verified records: with their payment, or as unmatched when they carry our tag, so that no money goes unseen. All
-// are looked up before the first is booked: on error nothing is.
+// book books verified records: with their payment, or as unmatched when they carry our tag, so that
+// no money goes unseen. All are looked up before the first is booked: on error nothing is.
 func (s *step) book(records []payment.Record, from source) error {
 	accounts, seen := make([]*account, len(records)), make([]bool, len(records))
 	for i, r := range records {
@@ -73,23 +77,30 @@ func (s *step) book(records []payment.Record, from source) error {
 		}
 	}
 	for i, r := range records {
-		again := seen[i] || slices.ContainsFunc(records[:i], func(e payment.Record) bool { return e.Content() == r.Content() })
+		again := seen[i] || slices.ContainsFunc(records[:i],
+			func(e payment.Record) bool { return e.Content() == r.Content() })
 		switch a := accounts[i]; {
 		case from.parked == 0 && (again || from.by == "query" && r.Status == payment.RecordSent):
 		case a != nil && from.by == "webhook" && from.parked == 0 && r.Status == payment.RecordSent:
-			if !a.p.Opened && !a.p.Final && a.p.EndedBy == "" { // nothing is decided: the customer is looking at it
+			if !a.p.Opened && !a.p.Final && a.p.EndedBy == "" {
+				// nothing is decided: the customer is looking at it
 				s.fact(a.p.ID, payment.Opened{})
 			}
 		case a != nil:
-			s.fact(a.p.ID, payment.Notified{Record: r, Source: from.by, Delivery: from.delivery, FromParked: from.parked})
+			s.fact(a.p.ID, payment.Notified{Record: r, Source: from.by, Delivery: from.delivery,
+				FromParked: from.parked})
 			if !payment.Known(r) {
 				s.m.inquiries.askNow(a.p.ID, s.now.Up)
 			}
 		case strings.HasPrefix(r.MerchantRef, s.m.cfg.Tag+"-"), from.parked != 0:
-			s.fact("", payment.Unmatched{Record: r, Source: from.by, Delivery: from.delivery, FromParked: from.parked})
-			s.then(Note{Warn: true, Text: "a verified record names no payment of this journal", Args: []any{"merchant_ref", r.MerchantRef, "source", from.by, "delivery", from.delivery}})
+			s.fact("", payment.Unmatched{Record: r, Source: from.by, Delivery: from.delivery,
+				FromParked: from.parked})
+			s.then(Note{Warn: true, Text: "a verified record names no payment of this journal",
+				Args: []any{"merchant_ref", r.MerchantRef, "source", from.by, "delivery",
+					from.delivery}})
 		default:
-			s.then(Note{Text: "a verified record of another terminal was passed over", Args: []any{"source", from.by, "delivery", from.delivery}})
+			s.then(Note{Text: "a verified record of another terminal was passed over",
+				Args: []any{"source", from.by, "delivery", from.delivery}})
 		}
 	}
 	return nil
@@ -112,7 +123,8 @@ func (s *step) byMerchantRef(ref string) (*account, error) {
 // canaryReturned proves the confirmation path up to the moment at which the canary was sent.
 func (s *step) canaryReturned(ev CanaryReturned) {
 	s.m.canaryUp = max(s.m.canaryUp, ev.SentUp)
-	if s.m.doubt { // the journal may hold a payment that is not known here: nothing is concluded from silence
+	if s.m.doubt {
+		// the journal may hold a payment that is not known here: nothing is concluded from silence
 		return
 	}
 	for _, o := range s.m.open {
@@ -127,8 +139,9 @@ func provable(a *account) bool {
 	return a.p.EndedBy != "" && a.p.Withdrawn && !a.p.Final && !a.p.Policy.Query
 }
 
-// proofFrom is the boot clock from which a canary must have been sent to count: settle after the withdrawal, so that a payment
-// made in the last moment had time to be reported. A withdrawal of an earlier boot is long past.
+// proofFrom is the boot clock from which a canary must have been sent to count: settle after the
+// withdrawal, so that a payment made in the last moment had time to be reported. A withdrawal of an
+// earlier boot is long past.
 func proofFrom(a *account, now Now) time.Duration {
 	if w := newestOf(a.facts, payment.KindWithdrawn); w.Boot == now.Boot {
 		return w.Up + a.p.Policy.Settle.Duration()
@@ -146,7 +159,8 @@ func newestOf(facts []payment.Fact, kind payment.Kind) payment.Fact {
 	return payment.Fact{}
 }
 
-// end closes the customer's time: the cause and the withdrawal are one commit, and the display follows at once.
+// end closes the customer's time: the cause and the withdrawal are one commit, and the display
+// follows at once.
 func (s *step) end(a *account, cause payment.Data) {
 	if s.m.choosing(a) {
 		s.unchosen(a, cause)
@@ -158,17 +172,20 @@ func (s *step) end(a *account, cause payment.Data) {
 	s.closeCode(a, a.p.ProviderRef)
 	within := a.p.Policy.AnswerWithin.Duration()
 	a.answerBy = s.now.Up + within
-	if a.p.EndedBy == payment.KindDeadlinePassed && a.p.Boot == s.now.Boot && a.p.Deadline+within > s.now.Up {
+	if a.p.EndedBy == payment.KindDeadlinePassed && a.p.Boot == s.now.Boot &&
+		a.p.Deadline+within > s.now.Up {
 		a.answerBy = a.p.Deadline + within
 	}
 	a.canaryAt = s.now.Up + a.p.Policy.Settle.Duration()
 }
 
-// displayShows takes the display's confirmation. A connection that has confirmed idle, or the outcome that it was told to show, shows
-// what it is told; a code proves that for its own payment only.
+// displayShows takes the display's confirmation. A connection that has confirmed idle, or the
+// outcome that it was told to show, shows what it is told; a code proves that for its own payment
+// only.
 func (s *step) displayShows(ev DisplayShows) {
 	v := s.m.view
-	if ev.Kind == ViewIdle || v.Payload == "" && ev.Kind == v.Kind && ev.Payment == v.Payment && ev.Revision == v.Revision {
+	if ev.Kind == ViewIdle || v.Payload == "" && ev.Kind == v.Kind && ev.Payment == v.Payment &&
+		ev.Revision == v.Revision {
 		s.m.displayProved = true
 	}
 	o := s.m.account(ev.Payment)

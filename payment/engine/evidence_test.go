@@ -17,26 +17,42 @@ func TestPromiseOne(t *testing.T) {
 		want   payment.Status
 	}{
 		{"right", func(*payment.Record) {}, payment.StatusApproved},
-		{"no response code", func(r *payment.Record) { r.ResponseCode = "" }, payment.StatusApproved},
-		{"no transactionRef", func(r *payment.Record) { r.TransactionRef = "" }, payment.StatusApproved},
+		{"no response code", func(r *payment.Record) { r.ResponseCode = "" },
+			payment.StatusApproved},
+		{"no transactionRef", func(r *payment.Record) { r.TransactionRef = "" },
+			payment.StatusApproved},
 		{"unknown scheme", func(r *payment.Record) { r.Scheme = "BARTER" }, payment.StatusApproved},
 		{"a cent less", func(r *payment.Record) { r.Amount-- }, payment.StatusUnknown},
 		{"a cent more", func(r *payment.Record) { r.Amount++ }, payment.StatusUnknown},
-		{"unreadable amount", func(r *payment.Record) { r.Amount, r.AmountText = payment.UnreadableAmount, "ten" }, payment.StatusUnknown},
+		{"unreadable amount", func(r *payment.Record) {
+			r.Amount,
+				r.AmountText = payment.UnreadableAmount, "ten"
+		}, payment.StatusUnknown},
 		{"other currency", func(r *payment.Record) { r.Currency = "IDR" }, payment.StatusUnknown},
-		{"currency in another case", func(r *payment.Record) { r.Currency = "sgd" }, payment.StatusUnknown},
-		{"response code 05", func(r *payment.Record) { r.ResponseCode = "05" }, payment.StatusUnknown},
-		{"response code 0", func(r *payment.Record) { r.ResponseCode = "0" }, payment.StatusUnknown},
-		{"status in another case", func(r *payment.Record) { r.Status = "success" }, payment.StatusAwaiting},
-		{"unknown status", func(r *payment.Record) { r.Status = "AUTHORISED" }, payment.StatusAwaiting},
+		{"currency in another case", func(r *payment.Record) { r.Currency = "sgd" },
+			payment.StatusUnknown},
+		{"response code 05", func(r *payment.Record) { r.ResponseCode = "05" },
+			payment.StatusUnknown},
+		{"response code 0", func(r *payment.Record) { r.ResponseCode = "0" },
+			payment.StatusUnknown},
+		{"status in another case", func(r *payment.Record) { r.Status = "success" },
+			payment.StatusAwaiting},
+		{"unknown status", func(r *payment.Record) { r.Status = "AUTHORISED" },
+			payment.StatusAwaiting},
 		{"no status", func(r *payment.Record) { r.Status = "" }, payment.StatusAwaiting},
 		{"sent", func(r *payment.Record) { r.Status = payment.RecordSent }, payment.StatusAwaiting},
 		{"no type", func(r *payment.Record) { r.Type = "" }, payment.StatusAwaiting},
 		{"void", func(r *payment.Record) { r.Type = payment.TypeVoid }, payment.StatusAwaiting},
 		{"refund", func(r *payment.Record) { r.Type = payment.TypeRefund }, payment.StatusAwaiting},
-		{"merchantRef in another case", func(r *payment.Record) { r.MerchantRef = strings.ToLower(r.MerchantRef) }, payment.StatusAwaiting},
-		{"longer merchantRef", func(r *payment.Record) { r.MerchantRef += "0" }, payment.StatusAwaiting},
-		{"merchantRef with a space", func(r *payment.Record) { r.MerchantRef = " " + r.MerchantRef }, payment.StatusAwaiting},
+		{"merchantRef in another case",
+			func(r *payment.Record) { r.MerchantRef = strings.ToLower(r.MerchantRef) },
+			payment.StatusAwaiting},
+		{"longer merchantRef", func(r *payment.Record) { r.MerchantRef += "0" },
+			payment.StatusAwaiting},
+		{"merchantRef with a space", func(r *payment.Record) {
+			r.MerchantRef = " " +
+				r.MerchantRef
+		}, payment.StatusAwaiting},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t)
@@ -73,10 +89,12 @@ func TestTheCustomerHasOpenedTheLink(t *testing.T) {
 func TestAttemptsEndNoPaymentOnALink(t *testing.T) {
 	r := newRig(t)
 	p := r.sale(till1, "R1")
-	r.mustDeliver(paid(p, status(payment.RecordDeclined, "1"), func(rec *payment.Record) { rec.ResponseCode = "51" }))
+	r.mustDeliver(paid(p, status(payment.RecordDeclined, "1"),
+		func(rec *payment.Record) { rec.ResponseCode = "51" }))
 	r.mustDeliver(paid(p, status(payment.RecordExpired, "2")))
 	got := r.wantStatus(p.ID, payment.StatusAwaiting)
-	if len(got.Attempts) != 2 || got.Attempts[0].Status != "declined" || got.Attempts[1].Status != "expired" || got.Revision != p.Revision+2 {
+	if len(got.Attempts) != 2 || got.Attempts[0].Status != "declined" ||
+		got.Attempts[1].Status != "expired" || got.Revision != p.Revision+2 {
 		t.Errorf("attempts %+v, revision %d", got.Attempts, got.Revision)
 	}
 	if told := r.told(); told.Revision != got.Revision || told.QRPayload == "" {
@@ -88,7 +106,8 @@ func TestAttemptsEndNoPaymentOnALink(t *testing.T) {
 }
 
 func TestADeclineEndsAPaymentInModeQR(t *testing.T) {
-	for record, want := range map[string]payment.Status{payment.RecordDeclined: payment.StatusDeclined, payment.RecordExpired: payment.StatusExpired} {
+	for record, want := range map[string]payment.Status{payment.RecordDeclined: payment.StatusDeclined,
+		payment.RecordExpired: payment.StatusExpired} {
 		r := newRig(t, func(c *engine.Config) { c.Policy.FinishDeclined = true })
 		p := r.sale(till1, "R1")
 		r.mustDeliver(paid(p, status(record, "1")))
@@ -100,7 +119,8 @@ func TestADeclineEndsAPaymentInModeQR(t *testing.T) {
 	}
 }
 
-// TestTheProofMustBeSentAfterTheWithdrawalAndSettle: a payment made in the last moment had time to be reported.
+// TestTheProofMustBeSentAfterTheWithdrawalAndSettle: a payment made in the last moment had time to
+// be reported.
 func TestTheProofMustBeSentAfterTheWithdrawalAndSettle(t *testing.T) {
 	r := newRig(t)
 	p := r.sale(till1, "R1")
@@ -129,7 +149,8 @@ func TestTheProofMustBeSentAfterTheWithdrawalAndSettle(t *testing.T) {
 	r.wantStatus(p.ID, payment.StatusCancelled, payment.FlagUnconfirmed)
 	r.wantFacts(p.ID, "requested minted shown cancel_requested withdrawn path_proved offered")
 	r.wantScreen(engine.ViewCancelled)
-	if a := r.answers[waiter]; a.Err != nil || a.Payment.Status != payment.StatusCancelled || a.Payment.Reason.Code != "cancelled" {
+	if a := r.answers[waiter]; a.Err != nil || a.Payment.Status != payment.StatusCancelled ||
+		a.Payment.Reason.Code != "cancelled" {
 		t.Errorf("the cancel was answered %+v", a)
 	}
 }
@@ -157,7 +178,8 @@ func TestDeadline(t *testing.T) {
 			r.pass(6 * time.Second)
 			r.prove()
 		}, payment.StatusExpired, []payment.Flag{payment.FlagUnconfirmed}},
-		{"paid in the last second", func(r *rig, p payment.Payment) { r.mustDeliver(paid(p)) }, payment.StatusApproved, nil},
+		{"paid in the last second", func(r *rig, p payment.Payment) { r.mustDeliver(paid(p)) },
+			payment.StatusApproved, nil},
 		{"declined in the last second", func(r *rig, p payment.Payment) {
 			r.mustDeliver(paid(p, status(payment.RecordDeclined, "1")))
 			r.pass(6 * time.Second)
@@ -168,7 +190,8 @@ func TestDeadline(t *testing.T) {
 			r.pass(6 * time.Second)
 			r.prove()
 		}, payment.StatusExpired, []payment.Flag{payment.FlagUnconfirmed}},
-		{"the path is deaf", func(r *rig, _ payment.Payment) { r.pass(25 * time.Second) }, payment.StatusUnknown, nil},
+		{"the path is deaf", func(r *rig, _ payment.Payment) { r.pass(25 * time.Second) },
+			payment.StatusUnknown, nil},
 		{"wrong amount", func(r *rig, p payment.Payment) {
 			r.mustDeliver(paid(p, func(rec *payment.Record) { rec.Amount = 1 }))
 		}, payment.StatusUnknown, []payment.Flag{payment.FlagAmountMismatch}},
@@ -215,7 +238,8 @@ func TestUndecidedIsToldExactlyWhenTheTillMustHearIt(t *testing.T) {
 	r.wantStatus(p.ID, payment.StatusApproved) // not late: not-paid was never said
 }
 
-// TestAWakeThatCameLateMovesNoDeadline: the till counts from the deadline, not from when the machine woke up.
+// TestAWakeThatCameLateMovesNoDeadline: the till counts from the deadline, not from when the
+// machine woke up.
 func TestAWakeThatCameLateMovesNoDeadline(t *testing.T) {
 	r := newRig(t)
 	p := r.sale(till1, "R1")
@@ -306,7 +330,8 @@ func TestDisplayLost(t *testing.T) {
 			r.confirm(p) // too late
 			r.pass(6 * time.Second)
 			r.prove()
-			if got := r.wantStatus(p.ID, payment.StatusCancelled, payment.FlagUnconfirmed); got.Reason.Code != "display_lost" {
+			if got := r.wantStatus(p.ID, payment.StatusCancelled,
+				payment.FlagUnconfirmed); got.Reason.Code != "display_lost" {
 				t.Errorf("reason %+v", got.Reason)
 			}
 			r.wantFacts(p.ID, "requested minted display_lost withdrawn path_proved offered")
@@ -318,7 +343,9 @@ func TestATillThatShowsTheCodeItself(t *testing.T) {
 	r := newRig(t)
 	r.step(engine.DisplayChanged{}) // no customer display is needed
 	shows := func(till, id string) error {
-		a, _ := r.ask(func(to engine.Ticket) engine.Event { return engine.TillShows{Till: till, ID: id, To: to} })
+		a, _ := r.ask(func(to engine.Ticket) engine.Event {
+			return engine.TillShows{Till: till, ID: id, To: to}
+		})
 		return a.Err
 	}
 	p := r.start(tillOwn, "R1")

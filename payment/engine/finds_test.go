@@ -10,10 +10,15 @@ import (
 
 // What the simulation found about mints.
 
-// TestACodeThatComesTooLateIsClosed: whatever ended the sale, the gateway is told by the code's own name.
+// TestACodeThatComesTooLateIsClosed: whatever ended the sale, the gateway is told by the code's own
+// name.
 func TestACodeThatComesTooLateIsClosed(t *testing.T) {
 	for name, end := range map[string]func(*rig, string){
-		"nobody knew of it": func(r *rig, _ string) { r.pass(21 * time.Second); r.answerNext(nothing()) },
+		"nobody knew of it": func(r *rig,
+			_ string) {
+			r.pass(21 * time.Second)
+			r.answerNext(nothing())
+		},
 		"the till cancelled": func(r *rig, id string) {
 			r.cancel(till1, id)
 			for range 2 {
@@ -28,17 +33,22 @@ func TestACodeThatComesTooLateIsClosed(t *testing.T) {
 			end(r, id)
 			p := r.wantStatus(id, payment.StatusCancelled)
 			r.mintReturns(id, code)
-			if want := (engine.CloseCode{MerchantRef: p.MerchantRef, ProviderRef: "77"}); len(r.closes) != 1 || r.closes[0] != want {
+			if want := (engine.CloseCode{MerchantRef: p.MerchantRef, ProviderRef: "77"}); len(
+				r.closes) != 1 || r.closes[0] != want {
 				t.Errorf("closed %+v, want %+v", r.closes, want)
 			}
 		})
 	}
 }
 
-// TestMintedThoughItSaidNoAndTheJournalCannotBeAsked: the code may be in the journal, so that nothing is concluded from the silence.
+// TestMintedThoughItSaidNoAndTheJournalCannotBeAsked: the code may be in the journal, so that
+// nothing is concluded from the silence.
 func TestMintedThoughItSaidNoAndTheJournalCannotBeAsked(t *testing.T) {
 	for name, change := range map[string]func(*engine.Config){
-		"query": func(*engine.Config) {}, "no query": func(c *engine.Config) { c.QueryEndpoint = "" },
+		"query": func(*engine.Config) {}, "no query": func(
+			c *engine.Config) {
+			c.QueryEndpoint = ""
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, remote, change)
@@ -63,8 +73,9 @@ func TestMintedThoughItSaidNoAndTheJournalCannotBeAsked(t *testing.T) {
 	}
 }
 
-// TestACancelAfterUnknownWasToldIsAnswered: the machine slept past the time to answer, told unknown without a commit, could then write
-// the deadline down, and lost the disk again. Who asks in between is answered in time all the same.
+// TestACancelAfterUnknownWasToldIsAnswered: the machine slept past the time to answer, told unknown
+// without a commit, could then write the deadline down, and lost the disk again. Who asks in
+// between is answered in time all the same.
 func TestACancelAfterUnknownWasToldIsAnswered(t *testing.T) {
 	r := newRig(t)
 	p := r.sale(till1, "R1")
@@ -81,7 +92,8 @@ func TestACancelAfterUnknownWasToldIsAnswered(t *testing.T) {
 	}
 }
 
-// TestAStartIsAnsweredThoughTheJournalTakesNothing: the till that waits for its code hears unknown when the time to answer is over.
+// TestAStartIsAnsweredThoughTheJournalTakesNothing: the till that waits for its code hears unknown
+// when the time to answer is over.
 func TestAStartIsAnsweredThoughTheJournalTakesNothing(t *testing.T) {
 	r := newRig(t, remote)
 	_, to := r.begins("R1")
@@ -92,7 +104,8 @@ func TestAStartIsAnsweredThoughTheJournalTakesNothing(t *testing.T) {
 	}
 }
 
-// TestACodeIsClosedAfterARestart: the process ended between the end of the customer's time and the request to close.
+// TestACodeIsClosedAfterARestart: the process ended between the end of the customer's time and the
+// request to close.
 func TestACodeIsClosedAfterARestart(t *testing.T) {
 	r := newRig(t, remote)
 	id, _ := r.begins("R1")

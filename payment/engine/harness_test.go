@@ -101,7 +101,8 @@ func on(k payment.Kind) func([]payment.Fact) bool {
 	}
 }
 
-// gateway is a payment service whose secret is a word: an envelope opens when it was sealed with the same one.
+// gateway is a payment service whose secret is a word: an envelope opens when it was sealed with
+// the same one.
 type gateway struct {
 	secret string
 	minted []payment.MintRequest
@@ -153,7 +154,8 @@ func (c *counter) NewID(time.Time) string {
 	return fmt.Sprintf("01JTESTTESTTESTTESTTEST%03d", c.n)
 }
 
-// rig drives a Machine over a real journal as the shell does, on a clock that stands still until it is told to go on.
+// rig drives a Machine over a real journal as the shell does, on a clock that stands still until it
+// is told to go on.
 type rig struct {
 	t    rapid.TB
 	cfg  engine.Config
@@ -166,9 +168,10 @@ type rig struct {
 	now  engine.Now
 	seq  uint64
 
-	ticket      engine.Ticket
-	answers     map[engine.Ticket]engine.Answer // the first one for each ticket: the shell drops the others
-	extra       int                             // answers that came too late
+	ticket engine.Ticket
+	// the first one for each ticket: the shell drops the others
+	answers     map[engine.Ticket]engine.Answer
+	extra       int // answers that came too late
 	changed     []payment.Payment
 	owed        []engine.Owed
 	screen      engine.View // what the customer sees
@@ -192,14 +195,17 @@ type rig struct {
 
 func config() engine.Config {
 	return engine.Config{
-		Tag: tag, Currency: payment.SGD, MaxAmount: 999_999_900, Provider: "axs", Mode: "link", Schemes: []string{"paynow", "credit_card"},
+		Tag: tag, Currency: payment.SGD, MaxAmount: 999_999_900, Provider: "axs", Mode: "link",
+		Schemes:       []string{"paynow", "credit_card"},
 		Policy:        payment.Policy{Settle: 5000, AnswerWithin: 25000, Watch: 86_400_000},
-		RequireCanary: time.Minute, RequireScreen: true, ParkedCap: 3, DisplayTills: []string{tillOwn},
-		NotBefore: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+		RequireCanary: time.Minute, RequireScreen: true, ParkedCap: 3,
+		DisplayTills: []string{tillOwn},
+		NotBefore:    time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 	}
 }
 
-// newRig is a machine on an empty journal that nothing stands in the way of a sale of, with till-1 attached.
+// newRig is a machine on an empty journal that nothing stands in the way of a sale of, with till-1
+// attached.
 func newRig(t testing.TB, change ...func(*engine.Config)) *rig {
 	r := bareRig(t, change...)
 	r.begin()
@@ -217,8 +223,10 @@ func bareRig(t testing.TB, change ...func(*engine.Config)) *rig {
 
 func rigIn(t rapid.TB, dir string, change ...func(*engine.Config)) *rig {
 	r := &rig{
-		t: t, cfg: config(), path: filepath.Join(dir, "journal.db"), gw: &gateway{secret: "right"}, disp: &paper{}, ids: &counter{},
-		now: engine.Now{Wall: day, Boot: "boot-1", Up: time.Hour}, answers: map[engine.Ticket]engine.Answer{}, j: &flaky{},
+		t: t, cfg: config(), path: filepath.Join(dir, "journal.db"), gw: &gateway{secret: "right"},
+		disp: &paper{}, ids: &counter{},
+		now:     engine.Now{Wall: day, Boot: "boot-1", Up: time.Hour},
+		answers: map[engine.Ticket]engine.Answer{}, j: &flaky{},
 	}
 	for _, c := range change {
 		c(&r.cfg)
@@ -244,7 +252,8 @@ func (r *rig) begin() {
 		gw = choosy{r.gw}
 	}
 	r.m = engine.NewMachine(r.cfg, engine.Ports{
-		Ledger: r.j, Register: r.j, Inbox: r.j, Memory: r.j, Storage: r.j, Gateway: gw, Display: r.disp, IDs: r.ids,
+		Ledger: r.j, Register: r.j, Inbox: r.j, Memory: r.j, Storage: r.j, Gateway: gw,
+		Display: r.disp, IDs: r.ids,
 	})
 	r.screen = engine.View{Kind: engine.ViewIdle}
 	out, err := r.m.Start(r.now)
@@ -338,7 +347,9 @@ func (r *rig) carry(ef engine.Effect) {
 			r.tell(ef.Payment, ef)
 		}
 		for _, p := range ef.Page.Payments {
-			if p.Final { // a page is as old as the step: what its time ends in this very step is told as a change
+			if p.Final {
+				// a page is as old as the step: what its time ends in this very step is told as a
+				// change
 				r.tell(p, ef)
 			}
 		}
@@ -377,18 +388,21 @@ func (r *rig) tell(p payment.Payment, how engine.Effect) {
 
 // unwritten reports whether this is the unknown that may be told without a commit.
 func unwritten(p payment.Payment) bool {
-	return p.Status == payment.StatusUnknown && p.Reason != nil && p.Reason.Code == "journal_unavailable"
+	return p.Status == payment.StatusUnknown && p.Reason != nil &&
+		p.Reason.Code == "journal_unavailable"
 }
 
-// mustBeCommitted fails when a till is told what the journal does not say. Unknown without a commit is the one exception; and what
-// is told while a commit's outcome is not known and the journal cannot be asked may be the state before it.
+// mustBeCommitted fails when a till is told what the journal does not say. Unknown without a commit
+// is the one exception; and what is told while a commit's outcome is not known and the journal
+// cannot be asked may be the state before it.
 func (r *rig) mustBeCommitted(p payment.Payment) {
 	r.t.Helper()
 	if r.lean || unwritten(p) || r.j.unread || r.failed && r.j.lie {
 		return
 	}
 	got := r.payment(p.ID)
-	if d := cmp.Diff(got, p, cmpopts.IgnoreFields(payment.Payment{}, "LastSeq", "OfferedRev")); d != "" {
+	if d := cmp.Diff(got, p, cmpopts.IgnoreFields(payment.Payment{}, "LastSeq",
+		"OfferedRev")); d != "" {
 		r.t.Fatalf("told is not what is committed (-committed +told):\n%s", d)
 	}
 }
@@ -399,7 +413,8 @@ func (r *rig) mustBePayable(v engine.View) {
 	if r.lean || v.Payload == "" {
 		return
 	}
-	if p := r.payment(v.Payment); p.Final || p.EndedBy != "" || p.QRPayload != v.Payload || p.Boot != r.now.Boot {
+	if p := r.payment(v.Payment); p.Final || p.EndedBy != "" || p.QRPayload != v.Payload ||
+		p.Boot != r.now.Boot {
 		r.t.Fatalf("a code is shown that nobody may pay: %+v, payment %+v", v, p)
 	}
 }

@@ -9,30 +9,38 @@ import (
 
 // Config is what the engine is told at start. Durations are on the boot clock.
 type Config struct {
-	Tag           string           // 8 characters [A-Z0-9]: the start of each merchantRef
-	Currency      payment.Currency // the terminal's
-	MaxAmount     int64            // minor units
-	Provider      string           // journaled with each payment
-	Mode          string           // "link", "qr"
-	Schemes       []string         // what tills may ask for
-	Timeout       time.Duration    // the customer's time when the till names none; default 180 s
-	MinTimeout    time.Duration    // default 30 s
-	MaxTimeout    time.Duration    // default 900 s
-	Policy        payment.Policy   // journaled with each payment
-	ReuseWindow   time.Duration    // how long a final, unacknowledged answer answers its repeated request; default 10 min
-	RequireCanary time.Duration    // the confirmation path proved this recently; 0 = not required
-	RequireScreen bool             // a display must show what it is told
-	ShowWithin    time.Duration    // a display confirms a new code this fast, or the payment is cancelled; default 5 s
-	ResultFor     time.Duration    // how long an outcome stays on the display; default 10 s
-	ParkedCap     int              // deliveries kept whole that do not open; default 256
-	DisplayTills  []string         // tills that show the code themselves
-	NotBefore     time.Time        // a wall clock before this is wrong for sure
-	Remote        bool             // the gateway makes the code: it is asked for, and its answer comes later
-	Wallets       []string         // with Remote: what the customer chooses from, the usual one first, which is taken where nobody can choose; none = the gateway knows
-	FallbackLink  bool             // with Remote: a link of our own where the request provably never left
-	QueryEndpoint string           // names what the transaction query asks, and changes with it; "" = there is no query
-	QueryEvery    time.Duration    // between two queries about one payment; default 5 s
-	Closed        []payment.Reason // why no sale starts while this process runs, whatever happens; none: the terminal is open
+	Tag        string           // 8 characters [A-Z0-9]: the start of each merchantRef
+	Currency   payment.Currency // the terminal's
+	MaxAmount  int64            // minor units
+	Provider   string           // journaled with each payment
+	Mode       string           // "link", "qr"
+	Schemes    []string         // what tills may ask for
+	Timeout    time.Duration    // the customer's time when the till names none; default 180 s
+	MinTimeout time.Duration    // default 30 s
+	MaxTimeout time.Duration    // default 900 s
+	Policy     payment.Policy   // journaled with each payment
+	// how long a final, unacknowledged answer answers its repeated request; default 10 min
+	ReuseWindow   time.Duration
+	RequireCanary time.Duration // the confirmation path proved this recently; 0 = not required
+	RequireScreen bool          // a display must show what it is told
+	// a display confirms a new code this fast, or the payment is cancelled; default 5 s
+	ShowWithin   time.Duration
+	ResultFor    time.Duration // how long an outcome stays on the display; default 10 s
+	ParkedCap    int           // deliveries kept whole that do not open; default 256
+	DisplayTills []string      // tills that show the code themselves
+	NotBefore    time.Time     // a wall clock before this is wrong for sure
+	// the gateway makes the code: it is asked for, and its answer comes later
+	Remote bool
+	// with Remote: what the customer chooses from, the usual one first, which is taken where nobody
+	// can choose; none = the gateway knows
+	Wallets []string
+	// with Remote: a link of our own where the request provably never left
+	FallbackLink bool
+	// names what the transaction query asks, and changes with it; "" = there is no query
+	QueryEndpoint string
+	QueryEvery    time.Duration // between two queries about one payment; default 5 s
+	// why no sale starts while this process runs, whatever happens; none: the terminal is open
+	Closed []payment.Reason
 }
 
 // Machine is the step machine. It is for one goroutine.
@@ -84,12 +92,15 @@ type account struct {
 	answerBy time.Duration // boot clock; set when the payment has ended
 	canaryAt time.Duration // when the next proof is asked for
 	starters []Ticket      // who waits for the code
-	mintBy   time.Duration // boot clock; the gateway makes the code, or says what became of it, until then; 0 = nobody waits
-	doubtful bool          // the answer to the mint was lost: one question is asked about it
-	doubt    string        // why
-	told     bool          // unknown was told without a commit
-	dark     bool          // its code has left the screen, though that could not be committed: it does not come back
-	resumes  bool          // read at the start: the restart rules are still to be applied
+	// boot clock; the gateway makes the code, or says what became of it, until then; 0 = nobody
+	// waits
+	mintBy   time.Duration
+	doubtful bool   // the answer to the mint was lost: one question is asked about it
+	doubt    string // why
+	told     bool   // unknown was told without a commit
+	// its code has left the screen, though that could not be committed: it does not come back
+	dark    bool
+	resumes bool // read at the start: the restart rules are still to be applied
 }
 
 // Ports are what the machine reads and asks synchronously.
@@ -118,7 +129,8 @@ func NewMachine(cfg Config, ports Ports) *Machine {
 		cfg.ParkedCap = 256
 	}
 	return &Machine{
-		cfg: cfg, ledger: ports.Ledger, register: ports.Register, inbox: ports.Inbox, memory: ports.Memory, storage: ports.Storage,
+		cfg: cfg, ledger: ports.Ledger, register: ports.Register, inbox: ports.Inbox,
+		memory: ports.Memory, storage: ports.Storage,
 		gateway: ports.Gateway, display: ports.Display, ids: ports.IDs,
 		attached: make(map[string]int), canaryUp: -1, view: View{Kind: ViewIdle},
 		inquiries: inquiries{endpoint: cfg.QueryEndpoint, every: cfg.QueryEvery, sentUp: -1},
@@ -132,8 +144,8 @@ func orDefault(d, def time.Duration) time.Duration {
 	return d
 }
 
-// Step decides what follows from one event. The caller commits Output.Facts and Output.Position, then calls Committed or Failed,
-// and carries out Then or Else.
+// Step decides what follows from one event. The caller commits Output.Facts and Output.Position,
+// then calls Committed or Failed, and carries out Then or Else.
 func (m *Machine) Step(now Now, ev Event) Output {
 	s := &step{m: m, now: now}
 	if m.doubt {
@@ -199,7 +211,8 @@ func (m *Machine) Step(now Now, ev Event) Output {
 	}
 	s.tick()
 	if err := s.retryParked(); err != nil {
-		s.then(Note{Warn: true, Text: "the parked deliveries could not be tried again", Args: []any{"error", err}})
+		s.then(Note{Warn: true, Text: "the parked deliveries could not be tried again",
+			Args: []any{"error", err}})
 	}
 	s.inquire()
 	return s.finish()
@@ -234,8 +247,8 @@ func (m *Machine) Committed(out Output) {
 	}
 }
 
-// Failed notes that nothing of the step was committed, as far as is known. What was staged is forgotten; time will bring the step
-// again.
+// Failed notes that nothing of the step was committed, as far as is known. What was staged is
+// forgotten; time will bring the step again.
 func (m *Machine) Failed(out Output) {
 	m.doubt = true
 	for _, do := range out.onFail {
@@ -243,7 +256,8 @@ func (m *Machine) Failed(out Output) {
 	}
 }
 
-// step is the work on one event: the facts to commit, the accounts that they change, and what follows.
+// step is the work on one event: the facts to commit, the accounts that they change, and what
+// follows.
 type step struct {
 	m     *Machine
 	now   Now
@@ -255,7 +269,8 @@ type step struct {
 // fact stages one fact. For a payment's fact the account is staged with it.
 func (s *step) fact(id string, d payment.Data) {
 	f := payment.Fact{
-		Payment: id, At: s.now.Wall.UTC().Truncate(time.Millisecond), Boot: s.now.Boot, Up: s.now.Up.Truncate(time.Millisecond), Data: d,
+		Payment: id, At: s.now.Wall.UTC().Truncate(time.Millisecond), Boot: s.now.Boot,
+		Up: s.now.Up.Truncate(time.Millisecond), Data: d,
 	}
 	s.out.Facts = append(s.out.Facts, f)
 	if id == "" {
@@ -266,7 +281,8 @@ func (s *step) fact(id string, d payment.Data) {
 	a.p, _ = payment.Fold(a.facts)
 }
 
-// stage is the account that this step changes: a copy of the open one, or one folded from the journal.
+// stage is the account that this step changes: a copy of the open one, or one folded from the
+// journal.
 func (s *step) stage(id string) *account {
 	for _, a := range s.out.staged {
 		if a.p.ID == id {
@@ -294,7 +310,8 @@ func (m *Machine) account(id string) *account {
 	return nil
 }
 
-// load stages a payment from the journal when it is not open. ok is false when there is no such payment.
+// load stages a payment from the journal when it is not open. ok is false when there is no such
+// payment.
 func (s *step) load(id string) (a *account, ok bool, err error) {
 	for _, st := range s.out.staged {
 		if st.p.ID == id {
@@ -337,7 +354,8 @@ func (s *step) finish() Output {
 	return s.out
 }
 
-// settle follows up on one changed payment: the till that asked is told, and so is whoever waits for the end.
+// settle follows up on one changed payment: the till that asked is told, and so is whoever waits
+// for the end.
 func (s *step) settle(a *account) {
 	before := payment.Payment{}
 	if o := s.m.account(a.p.ID); o != nil {
@@ -361,7 +379,8 @@ func (s *step) settle(a *account) {
 	if !a.p.Final {
 		return
 	}
-	for _, w := range a.waiters { // they go on waiting when the commit fails: the end may be told later
+	for _, w := range a.waiters {
+		// they go on waiting when the commit fails: the end may be told later
 		s.then(Answer{To: w, Payment: a.p})
 	}
 	a.waiters = nil
@@ -380,7 +399,8 @@ func (s *step) committed(a *account) []payment.Fact {
 
 func (s *step) then(e Effect) { s.out.Then = append(s.out.Then, e) }
 
-// answer replies after the commit; when that fails, the caller hears that nothing could be committed.
+// answer replies after the commit; when that fails, the caller hears that nothing could be
+// committed.
 func (s *step) answer(a Answer) {
 	if a.To == 0 {
 		return

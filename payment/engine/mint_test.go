@@ -41,7 +41,8 @@ func TestARemoteMint(t *testing.T) {
 		t.Fatal("answered before there is anything to pay")
 	}
 	r.mintReturns(id, code)
-	if a := r.answers[to]; a.Err != nil || a.Payment.Status != payment.StatusAwaiting || a.Payment.QRPayload != "00020101" || a.Payment.ProviderRef != "77" {
+	if a := r.answers[to]; a.Err != nil || a.Payment.Status != payment.StatusAwaiting ||
+		a.Payment.QRPayload != "00020101" || a.Payment.ProviderRef != "77" {
 		t.Fatalf("answered %+v", a)
 	}
 	r.confirm(r.payment(id))
@@ -51,7 +52,8 @@ func TestARemoteMint(t *testing.T) {
 	r.wantFacts(id, "requested mint_sent minted shown notified offered")
 }
 
-// TestTheWallet: a code is for one wallet, which is booked before it is asked for and shown with the code.
+// TestTheWallet: a code is for one wallet, which is booked before it is asked for and shown with
+// the code.
 func TestTheWallet(t *testing.T) {
 	wallets := func(c *engine.Config) { c.Wallets = []string{"paynow", "alipay"} }
 	for name, tc := range map[string]struct {
@@ -59,28 +61,34 @@ func TestTheWallet(t *testing.T) {
 		asked  []string
 		want   []string
 	}{
-		"the usual one":             {wallets, nil, []string{"paynow"}},
-		"the till's":                {wallets, []string{"alipay"}, []string{"alipay"}},
-		"another of the terminal's": {func(c *engine.Config) { c.Wallets = []string{"paynow"} }, []string{"alipay"}, []string{"alipay"}},
-		"the till's several":        {wallets, []string{"alipay", "paynow"}, []string{"paynow"}},
-		"the gateway's choice":      {func(*engine.Config) {}, nil, nil},
+		"the usual one": {wallets, nil, []string{"paynow"}},
+		"the till's":    {wallets, []string{"alipay"}, []string{"alipay"}},
+		"another of the terminal's": {func(c *engine.Config) { c.Wallets = []string{"paynow"} },
+			[]string{"alipay"}, []string{"alipay"}},
+		"the till's several":   {wallets, []string{"alipay", "paynow"}, []string{"paynow"}},
+		"the gateway's choice": {func(*engine.Config) {}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, remote, tc.change, func(c *engine.Config) { c.Schemes = []string{"paynow", "alipay"} })
+			r := newRig(t, remote, tc.change,
+				func(c *engine.Config) { c.Schemes = []string{"paynow", "alipay"} })
 			q := request("R1")
 			q.Schemes = tc.asked
-			r.ask(func(to engine.Ticket) engine.Event { return engine.StartAsked{Till: till1, Request: q, To: to} })
+			r.ask(func(to engine.Ticket) engine.Event {
+				return engine.StartAsked{Till: till1, Request: q, To: to}
+			})
 			id := r.mints[0].Payment
 			facts, err := r.j.Journal.Facts(id)
 			if err != nil || len(facts) != 2 {
 				t.Fatal(facts, err)
 			}
 			sent, _ := facts[1].Data.(payment.MintSent)
-			if !slices.Equal(r.mints[0].Request.Schemes, tc.want) || tc.want != nil && sent.Scheme != tc.want[0] {
+			if !slices.Equal(r.mints[0].Request.Schemes, tc.want) || tc.want != nil &&
+				sent.Scheme != tc.want[0] {
 				t.Fatalf("minted %+v, booked %+v", r.mints[0].Request, sent)
 			}
 			r.mintReturns(id, code)
-			if !slices.Equal(r.screen.Schemes, tc.want) || r.screen.Kind != engine.ViewPay || r.screen.Wallet != sent.Scheme {
+			if !slices.Equal(r.screen.Schemes, tc.want) || r.screen.Kind != engine.ViewPay ||
+				r.screen.Wallet != sent.Scheme {
 				t.Errorf("shown %+v", r.screen)
 			}
 		})
@@ -113,9 +121,11 @@ func TestAMintThatFailed(t *testing.T) {
 		answer  payment.MintAnswer
 		queried bool // one question is asked first
 	}{
-		"never sent":            {remote, payment.MintAnswer{Failure: "cannot resolve host", NeverSent: true}, false},
-		"answer lost":           {remote, payment.MintAnswer{Failure: "timeout after 10s"}, true},
-		"answer lost, no query": {func(c *engine.Config) { remote(c); c.QueryEndpoint = "" }, payment.MintAnswer{Failure: "timeout after 10s"}, false},
+		"never sent": {remote,
+			payment.MintAnswer{Failure: "cannot resolve host", NeverSent: true}, false},
+		"answer lost": {remote, payment.MintAnswer{Failure: "timeout after 10s"}, true},
+		"answer lost, no query": {func(c *engine.Config) { remote(c); c.QueryEndpoint = "" },
+			payment.MintAnswer{Failure: "timeout after 10s"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, tc.change)
@@ -128,7 +138,8 @@ func TestAMintThatFailed(t *testing.T) {
 				}
 				r.answerNext(nothing())
 			}
-			if a := r.answers[to]; a.Payment.Status != payment.StatusCancelled || a.Payment.Reason.Code != "mint_failed" {
+			if a := r.answers[to]; a.Payment.Status != payment.StatusCancelled ||
+				a.Payment.Reason.Code != "mint_failed" {
 				t.Fatalf("answered %+v", a)
 			}
 			if len(r.mints) != 1 || len(r.asked) != 0 {
@@ -139,15 +150,20 @@ func TestAMintThatFailed(t *testing.T) {
 	}
 }
 
-// TestALostAnswerIsAskedFor: whatever the one question finds decides; a code that nobody saw is paid by nobody.
+// TestALostAnswerIsAskedFor: whatever the one question finds decides; a code that nobody saw is
+// paid by nobody.
 func TestALostAnswerIsAskedFor(t *testing.T) {
 	for name, tc := range map[string]struct {
 		answer func(payment.Payment) payment.QueryAnswer
 		want   payment.Status
 	}{
-		"sent": {func(p payment.Payment) payment.QueryAnswer { return found(paid(p, status(payment.RecordSent, "1"))) }, payment.StatusCancelled},
-		"paid": {func(p payment.Payment) payment.QueryAnswer { return found(paid(p)) }, payment.StatusApproved},
-		"deaf": {func(payment.Payment) payment.QueryAnswer { return broken() }, payment.StatusCancelled},
+		"sent": {func(p payment.Payment) payment.QueryAnswer {
+			return found(paid(p, status(payment.RecordSent, "1")))
+		}, payment.StatusCancelled},
+		"paid": {func(p payment.Payment) payment.QueryAnswer { return found(paid(p)) },
+			payment.StatusApproved},
+		"deaf": {func(payment.Payment) payment.QueryAnswer { return broken() },
+			payment.StatusCancelled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, remote)
@@ -168,11 +184,15 @@ func TestALostAnswerIsAskedFor(t *testing.T) {
 }
 
 func TestALinkInPlaceOfACode(t *testing.T) {
-	r := newRig(t, remote, func(c *engine.Config) { c.FallbackLink, c.Wallets = true, []string{"paynow"} })
+	r := newRig(t, remote, func(c *engine.Config) {
+		c.FallbackLink, c.Wallets = true,
+			[]string{"paynow"}
+	})
 	id, to := r.begins("R1")
 	r.pass(2 * time.Second)
 	r.mintReturns(id, payment.MintAnswer{Failure: "cannot resolve host", NeverSent: true})
-	if a := r.answers[to]; a.Payment.Status != payment.StatusAwaiting || a.Payment.QRPayload != "https://pay.test/"+a.Payment.MerchantRef {
+	if a := r.answers[to]; a.Payment.Status != payment.StatusAwaiting ||
+		a.Payment.QRPayload != "https://pay.test/"+a.Payment.MerchantRef {
 		t.Fatalf("answered %+v", a)
 	}
 	if len(r.screen.Schemes) != 0 || r.screen.Wallet != "" { // a link is for every scheme
@@ -181,7 +201,12 @@ func TestALinkInPlaceOfACode(t *testing.T) {
 	if len(r.gw.minted) != 1 || r.gw.minted[0].Timeout != 178*time.Second {
 		t.Errorf("minted %+v", r.gw.minted)
 	}
-	id, _ = func() (string, engine.Ticket) { r.cancel(till1, id); r.pass(40 * time.Second); return r.begins("R2") }()
+	id, _ = func() (string, engine.Ticket) {
+		r.cancel(till1,
+			id)
+		r.pass(40 * time.Second)
+		return r.begins("R2")
+	}()
 	r.mintReturns(id, payment.MintAnswer{Failure: "timeout after 10s"}) // it may have left: no link
 	if len(r.gw.minted) != 1 {
 		t.Error("a second way to pay, although the first may be there")
@@ -224,7 +249,8 @@ type choosy struct{ *gateway }
 
 func (choosy) Check(r payment.MintRequest) error {
 	if r.Money.Amount < 5000 {
-		return &payment.Error{Code: payment.CodeAmountInvalid, Op: "mint", Message: "too small", Hint: "ask for more"}
+		return &payment.Error{Code: payment.CodeAmountInvalid, Op: "mint", Message: "too small",
+			Hint: "ask for more"}
 	}
 	return nil
 }
@@ -235,7 +261,8 @@ func TestWhatTheGatewayWouldRefuseIsNotBegun(t *testing.T) {
 	r.begin()
 	r.makeReady()
 	_, err := r.tryStart(till1, request("R1"))
-	if e, ok := errors.AsType[*payment.Error](err); !ok || e.Code != payment.CodeAmountInvalid || e.Op != "start" {
+	if e, ok := errors.AsType[*payment.Error](err); !ok || e.Code != payment.CodeAmountInvalid ||
+		e.Op != "start" {
 		t.Fatalf("%v", err)
 	}
 	if len(all[payment.Requested](r)) != 0 {
@@ -243,7 +270,10 @@ func TestWhatTheGatewayWouldRefuseIsNotBegun(t *testing.T) {
 	}
 	q := request("R1")
 	q.Money.Amount = 6000
-	if _, to := r.ask(func(t engine.Ticket) engine.Event { return engine.StartAsked{Till: till1, Request: q, To: t} }); r.answered(to) || len(r.mints) != 1 {
+	if _, to := r.ask(func(t engine.Ticket) engine.Event {
+		return engine.StartAsked{Till: till1,
+			Request: q, To: t}
+	}); r.answered(to) || len(r.mints) != 1 {
 		t.Error("the right amount is not minted")
 	}
 }

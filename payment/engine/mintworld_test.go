@@ -11,7 +11,8 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// desk is the gateway that makes the codes, as the world outside knows it: what it was asked, what it made, what it said.
+// desk is the gateway that makes the codes, as the world outside knows it: what it was asked, what
+// it made, what it said.
 type desk struct {
 	seen  int                // of rig.mints
 	open  []engine.SendMint  // not answered yet; a process that ends hears nothing of them
@@ -42,7 +43,8 @@ func (w *world) noteMints() {
 		if w.desk.codes[m.Payment] != nil {
 			w.rt.Fatalf("a second code is asked for: %s", m.Payment)
 		}
-		if p := w.payment(m.Payment); !p.MintSent || p.Minted || p.Final || m.Request.MerchantRef != p.MerchantRef || m.Request.Money != p.Money {
+		if p := w.payment(m.Payment); !p.MintSent || p.Minted || p.Final ||
+			m.Request.MerchantRef != p.MerchantRef || m.Request.Money != p.Money {
 			w.rt.Fatalf("asked for %+v, the journal says %+v", m, p)
 		}
 		w.desk.codes[m.Payment] = &coding{}
@@ -51,7 +53,8 @@ func (w *world) noteMints() {
 	w.desk.seen = len(w.mints)
 }
 
-// makes lets the gateway answer what it was asked first, or the network lose one thing or the other.
+// makes lets the gateway answer what it was asked first, or the network lose one thing or the
+// other.
 func (w *world) makes() {
 	if len(w.desk.open) == 0 {
 		return
@@ -60,15 +63,19 @@ func (w *world) makes() {
 	c := w.desk.codes[m.Payment]
 	made := func() payment.MintAnswer {
 		c.payload = "code of " + m.Request.MerchantRef
-		return payment.MintAnswer{Minted: payment.Minted{Payload: c.payload, ProviderRef: "P-" + m.Payment}}
+		return payment.MintAnswer{Minted: payment.Minted{Payload: c.payload,
+			ProviderRef: "P-" + m.Payment}}
 	}
 	var a payment.MintAnswer
-	switch rapid.SampledFrom([]string{"right", "right", "right", "right", "short", "never left", "lost", "unanswered", "error", "silence"}).Draw(w.rt, "the mint is") {
+	switch rapid.SampledFrom([]string{"right", "right", "right", "right", "short", "never left",
+		"lost", "unanswered", "error", "silence"}).Draw(w.rt, "the mint is") {
 	case "right":
 		a = made()
 	case "short":
 		a = made()
-		a.ValidFor = rapid.SampledFrom([]time.Duration{time.Second, time.Minute, 170 * time.Second, time.Hour}).Draw(w.rt, "valid for")
+		a.ValidFor = rapid.SampledFrom(
+			[]time.Duration{time.Second, time.Minute, 170 * time.Second, time.Hour}).Draw(w.rt,
+			"valid for")
 		if sent := w.sentOf(m.Payment); sent.Boot == w.now.Boot {
 			c.until = sent.Up + a.ValidFor
 		}
@@ -113,13 +120,15 @@ func (w *world) chooses() {
 	if rapid.IntRange(0, 5).Draw(w.rt, "an old finger") == 0 {
 		id = w.anyone()
 	}
-	w.step(engine.WalletChosen{Payment: id, Wallet: rapid.SampledFrom([]string{"paynow", "credit_card", "visa"}).Draw(w.rt, "touches")})
+	w.step(engine.WalletChosen{Payment: id,
+		Wallet: rapid.SampledFrom([]string{"paynow", "credit_card", "visa"}).Draw(w.rt, "touches")})
 	w.noteMints()
 }
 
 // exposed reports whether a customer can have seen something to pay.
 func (w *world) exposed(id string) bool {
-	return slices.ContainsFunc(w.screens, func(v engine.View) bool { return v.Payment == id && v.Payload != "" })
+	return slices.ContainsFunc(w.screens,
+		func(v engine.View) bool { return v.Payment == id && v.Payload != "" })
 }
 
 // oneCode holds what the journal says against what the gateway gave.
@@ -144,7 +153,8 @@ func (w *world) oneCode() {
 		switch {
 		case c == nil:
 			w.rt.Fatalf("%s can be paid, and nobody was asked for a code", id)
-		case p.QRPayload != c.payload && !(c.never && p.QRPayload == "https://pay.test/"+p.MerchantRef):
+		case p.QRPayload != c.payload &&
+			!(c.never && p.QRPayload == "https://pay.test/"+p.MerchantRef):
 			w.rt.Fatalf("%s has the code %q, the gateway gave %q", id, p.QRPayload, c.payload)
 		case c.until != 0 && p.Boot == w.now.Boot && p.Deadline > c.until:
 			w.rt.Fatalf("%s ends at %s, and the gateway's code at %s", id, p.Deadline, c.until)
@@ -162,8 +172,10 @@ func (w *world) unminted() {
 		if c != nil && c.payload != "" || p.Minted {
 			continue
 		}
-		if p.Status == payment.StatusApproved || p.EndedBy == "" && (p.Status != payment.StatusCancelled || p.Reason.Code != "mint_failed") {
-			w.rt.Fatalf("%s was never minted and ends as %s: %s", id, p.Status, fmt.Sprint(p.Reason))
+		if p.Status == payment.StatusApproved || p.EndedBy == "" &&
+			(p.Status != payment.StatusCancelled || p.Reason.Code != "mint_failed") {
+			w.rt.Fatalf("%s was never minted and ends as %s: %s", id, p.Status,
+				fmt.Sprint(p.Reason))
 		}
 	}
 }

@@ -8,14 +8,16 @@ type asked struct {
 	say func(payment.Payment) Effect
 }
 
-// debt is an outcome that a till was told while the journal took no entry: it is booked as offered before anything else is.
+// debt is an outcome that a till was told while the journal took no entry: it is booked as offered
+// before anything else is.
 type debt struct {
 	id      string
 	offered payment.Offered
 }
 
-// offer commits that the till is being told, when it does not know this revision yet. It reports whether it had to. A till on a line is
-// told by its session, transmission by transmission: see offering.
+// offer commits that the till is being told, when it does not know this revision yet. It reports
+// whether it had to. A till on a line is told by its session, transmission by transmission: see
+// offering.
 func (s *step) offer(a *account) bool {
 	if !a.p.Final || a.p.OfferedRev >= a.p.Revision || a.p.Line != nil {
 		return false
@@ -32,7 +34,8 @@ func (s *step) tell(a *account) {
 	}
 }
 
-// show tells of a payment as the step leaves it, for its time may be over just now; when the commit fails, as it is on the disk.
+// show tells of a payment as the step leaves it, for its time may be over just now; when the commit
+// fails, as it is on the disk.
 func (s *step) show(a *account, say func(payment.Payment) Effect) {
 	s.tell(a)
 	s.asked = append(s.asked, asked{a, say})

@@ -11,7 +11,8 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// oracle knows what the customers did and what the tills heard, and nothing of how the engine works. It never folds a fact.
+// oracle knows what the customers did and what the tills heard, and nothing of how the engine
+// works. It never folds a fact.
 type oracle struct {
 	t        rapid.TB
 	sales    map[string]*sale // by the payment's id
@@ -23,18 +24,20 @@ type oracle struct {
 type sale struct {
 	till, reference string
 	money           payment.Money
-	paid            bool // a matching SUCCESS was handed to the engine, whether or not the engine took it
-	booked          bool // and the engine said that it has it
-	voided          bool
-	shown           payment.Payment // as told last
-	approved        bool            // the owner was told approved, and that was committed
-	acked           int64
-	finalBoot       string // first told final
-	finalUp         time.Duration
+	// a matching SUCCESS was handed to the engine, whether or not the engine took it
+	paid      bool
+	booked    bool // and the engine said that it has it
+	voided    bool
+	shown     payment.Payment // as told last
+	approved  bool            // the owner was told approved, and that was committed
+	acked     int64
+	finalBoot string // first told final
+	finalUp   time.Duration
 }
 
 func newOracle(t rapid.TB) *oracle {
-	return &oracle{t: t, sales: map[string]*sale{}, refs: map[string]string{}, attached: map[string]int{}}
+	return &oracle{t: t, sales: map[string]*sale{}, refs: map[string]string{},
+		attached: map[string]int{}}
 }
 
 // heard checks everything that is told about a payment.
@@ -77,7 +80,9 @@ func (o *oracle) goesForward(s *sale, p payment.Payment) {
 	switch {
 	case p.Revision < was.Revision:
 		o.t.Fatalf("%s: revision %d after %d", p.ID, p.Revision, was.Revision)
-	case p.Revision == was.Revision && (p.Status != was.Status || !slices.Equal(p.Flags, was.Flags) || p.QRPayload != was.QRPayload):
+	case p.Revision == was.Revision &&
+		(p.Status != was.Status || !slices.Equal(p.Flags, was.Flags) ||
+			p.QRPayload != was.QRPayload):
 		o.t.Fatalf("%s: two answers at revision %d: %+v, was %+v", p.ID, p.Revision, p, was)
 	case was.Final && !p.Final:
 		o.t.Fatalf("%s: %s after %s", p.ID, p.Status, was.Status)
@@ -102,7 +107,8 @@ func (o *oracle) offered(r *rig, s *sale, p payment.Payment, how engine.Effect) 
 	s.approved = s.approved || p.Status == payment.StatusApproved
 }
 
-// started checks the answer to payment.start: it may be an older payment only while the two cannot be mixed up.
+// started checks the answer to payment.start: it may be an older payment only while the two cannot
+// be mixed up.
 func (o *oracle) started(r *rig, till string, q payment.Request, p payment.Payment) {
 	if p.Till != till || p.Reference != q.Reference || p.Money != q.Money {
 		o.t.Fatalf("%s asked for %+v and got %+v", till, q, p)
@@ -115,7 +121,8 @@ func (o *oracle) started(r *rig, till string, q payment.Request, p payment.Payme
 		o.t.Fatalf("%s: acknowledged, and answers another request", p.ID)
 	}
 	if s.finalBoot != r.now.Boot || r.now.Up-s.finalUp > 10*time.Minute {
-		o.t.Fatalf("%s: final since %s %s, answers a request at %s %s", p.ID, s.finalBoot, s.finalUp, r.now.Boot, r.now.Up)
+		o.t.Fatalf("%s: final since %s %s, answers a request at %s %s", p.ID, s.finalBoot,
+			s.finalUp, r.now.Boot, r.now.Up)
 	}
 }
 
@@ -134,26 +141,30 @@ func (o *oracle) atMostOneOpen(r *rig) {
 	}
 }
 
-// atTheEnd checks what must hold once the disk is well, the relay has delivered everything and the time is over.
+// atTheEnd checks what must hold once the disk is well, the relay has delivered everything and the
+// time is over.
 func (o *oracle) atTheEnd(r *rig) {
 	for _, id := range slices.Sorted(maps.Keys(o.sales)) {
 		s, p := o.sales[id], r.payment(id)
 		switch {
 		case !p.Final:
 			o.t.Fatalf("%s is stuck: %s, facts %s", id, p.Status, r.facts(id))
-		case s.booked && p.Status != payment.StatusApproved && (!s.voided || p.Status != payment.StatusUnknown):
+		case s.booked && p.Status != payment.StatusApproved &&
+			(!s.voided || p.Status != payment.StatusUnknown):
 			o.t.Fatalf("a lost approval: %s is %s, facts %s", id, p.Status, r.facts(id))
 		case p.Status == payment.StatusApproved && !s.paid:
 			o.t.Fatalf("%s is approved and nobody paid", id)
 		case p.Acknowledged != (s.acked >= p.Revision), p.Owed == p.Acknowledged:
-			o.t.Fatalf("%s: acknowledged %t, owed %t; the till stored %d of %d", id, p.Acknowledged, p.Owed, s.acked, p.Revision)
+			o.t.Fatalf("%s: acknowledged %t, owed %t; the till stored %d of %d", id, p.Acknowledged,
+				p.Owed, s.acked, p.Revision)
 		}
 	}
 	for _, till := range []string{till1, till2} {
 		r.forget()
 		r.attach(till)
 		for id, s := range o.sales {
-			told := slices.ContainsFunc(r.owed, func(e engine.Owed) bool { return e.Payment.ID == id })
+			told := slices.ContainsFunc(r.owed,
+				func(e engine.Owed) bool { return e.Payment.ID == id })
 			if want := s.till == till && s.acked < r.payment(id).Revision; told != want {
 				o.t.Fatalf("%s is told %s: %t, want %t", till, id, told, want)
 			}

@@ -6,10 +6,12 @@ import (
 	"kiosk-agent/payment"
 )
 
-// Journal is where facts become durable. offline.Journal satisfies it. Calls are local and bounded; none takes a context.
+// Journal is where facts become durable. offline.Journal satisfies it. Calls are local and bounded;
+// none takes a context.
 type Journal interface {
-	// Append commits the facts and, when pos is not nil, the position in the relay's stream, in one transaction that is on the
-	// disk when it returns. It fills in each fact's Seq. On error nothing was committed.
+	// Append commits the facts and, when pos is not nil, the position in the relay's stream, in one
+	// transaction that is on the disk when it returns. It fills in each fact's Seq. On error
+	// nothing was committed.
 	Append(facts []payment.Fact, pos *payment.Position) error
 }
 
@@ -17,7 +19,8 @@ type Journal interface {
 type Ledger interface {
 	// Facts are a payment's facts in journal order; none for an unknown id.
 	Facts(id string) ([]payment.Fact, error)
-	// ByMerchantRef and ByReference find a payment's id; the newest, where a till used a reference again. "" when there is none.
+	// ByMerchantRef and ByReference find a payment's id; the newest, where a till used a reference
+	// again. "" when there is none.
 	ByMerchantRef(ref string) (id string, err error)
 	ByReference(till, reference string) (id string, err error)
 }
@@ -28,9 +31,11 @@ type Register interface {
 	Newest(till string) (id string, err error)
 	// List is one page of a till's payments, newest first.
 	List(till string, q payment.ListQuery) (payment.Page, error)
-	// Unsettled are the ids of every payment that is not final or whose outcome is owed, oldest first.
+	// Unsettled are the ids of every payment that is not final or whose outcome is owed, oldest
+	// first.
 	Unsettled() ([]string, error)
-	// Owed are the ids of this till's payments whose final outcome it has not acknowledged, oldest first.
+	// Owed are the ids of this till's payments whose final outcome it has not acknowledged, oldest
+	// first.
 	Owed(till string) ([]string, error)
 }
 
@@ -44,8 +49,8 @@ type Memory interface {
 	Watched(limit int) ([]string, error)
 }
 
-// Storage tells whether the journal takes a new sale: nil, or why not. After a failed Append it finds out anew, so that the
-// terminal becomes ready by itself.
+// Storage tells whether the journal takes a new sale: nil, or why not. After a failed Append it
+// finds out anew, so that the terminal becomes ready by itself.
 type Storage interface {
 	Writable() error
 }
@@ -56,30 +61,35 @@ type Inbox interface {
 	Seen(content string) (bool, error)
 	// Parked are the parked facts that no later fact has opened, oldest first, whole.
 	Parked() ([]payment.Fact, error)
-	// Entry is the unmatched or parked fact with this sequence; ok is false when it is no such fact.
+	// Entry is the unmatched or parked fact with this sequence; ok is false when it is no such
+	// fact.
 	Entry(seq int64) (f payment.Fact, ok bool, err error)
 }
 
-// Gateway is the payment service: it makes what the customer scans and opens what it sends. Both are local and deterministic
-// apart from the randomness of encryption.
+// Gateway is the payment service: it makes what the customer scans and opens what it sends. Both
+// are local and deterministic apart from the randomness of encryption.
 type Gateway interface {
 	// Mint makes the checkout link.
 	Mint(r payment.MintRequest) (payment.Minted, error)
-	// Open verifies a delivery and returns what it states. The error wraps payment.ErrUnopened when it states nothing.
+	// Open verifies a delivery and returns what it states. The error wraps payment.ErrUnopened when
+	// it states nothing.
 	Open(e payment.Envelope) ([]payment.Record, error)
 }
 
-// Checker is a Gateway that can say before anything is committed that it takes no such payment: nil, or a *payment.Error.
+// Checker is a Gateway that can say before anything is committed that it takes no such payment:
+// nil, or a *payment.Error.
 type Checker interface {
 	Check(r payment.MintRequest) error
 }
 
-// Display tells whether the customer display could draw a code for this text; nil when it could or when no display is known.
+// Display tells whether the customer display could draw a code for this text; nil when it could or
+// when no display is known.
 type Display interface {
 	Fits(payload string) error
 }
 
-// IDs makes identifiers: ULIDs, unique and growing. It is a port so that a simulation repeats itself.
+// IDs makes identifiers: ULIDs, unique and growing. It is a port so that a simulation repeats
+// itself.
 type IDs interface {
 	NewID(at time.Time) string
 }

@@ -45,7 +45,8 @@ func TestNothingIsLostInventedOrChargedTwice(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		w := &world{rt: rt, oracle: newOracle(rt), waiting: map[engine.Ticket]bool{}, ledger: map[string][]payment.Record{}}
+		w := &world{rt: rt, oracle: newOracle(rt), waiting: map[engine.Ticket]bool{},
+			ledger: map[string][]payment.Record{}}
 		w.rig = rigIn(rt, dir, func(c *engine.Config) { c.ParkedCap = 1000 })
 		if rapid.Bool().Draw(rt, "a query is configured") {
 			w.cfg.QueryEndpoint = "endpoint-1"
@@ -74,9 +75,13 @@ func TestNothingIsLostInventedOrChargedTwice(t *testing.T) {
 }
 
 var acts = []func(*world){
-	(*world).asksToPay, (*world).asksToPay, (*world).asksToPay, (*world).asksToCancel, (*world).asks, (*world).stores, (*world).stores,
-	(*world).connects, (*world).pays, (*world).pays, (*world).pays, (*world).relays, (*world).relays, (*world).relays, (*world).relays,
-	(*world).sendsCanary, (*world).waits, (*world).waits, (*world).waits, (*world).answers, (*world).answers, (*world).answers, (*world).resolves, (*world).displays, (*world).displays, (*world).recovers,
+	(*world).asksToPay, (*world).asksToPay, (*world).asksToPay, (*world).asksToCancel,
+	(*world).asks, (*world).stores, (*world).stores,
+	(*world).connects, (*world).pays, (*world).pays, (*world).pays, (*world).relays,
+	(*world).relays, (*world).relays, (*world).relays,
+	(*world).sendsCanary, (*world).waits, (*world).waits, (*world).waits, (*world).answers,
+	(*world).answers, (*world).answers, (*world).resolves, (*world).displays, (*world).displays,
+	(*world).recovers,
 	(*world).breaks, (*world).dies, (*world).makes, (*world).makes, (*world).chooses,
 }
 
@@ -133,7 +138,9 @@ func (w *world) asksToPay() {
 	if rapid.IntRange(0, 5).Draw(w.rt, "another amount") == 0 {
 		q.Money.Amount = 500
 	}
-	a, to := w.ask(func(t engine.Ticket) engine.Event { return engine.StartAsked{Till: till, Request: q, To: t} })
+	a, to := w.ask(func(t engine.Ticket) engine.Event {
+		return engine.StartAsked{Till: till, Request: q, To: t}
+	})
 	w.noteMints()
 	if !w.answered(to) && rapid.Bool().Draw(w.rt, "gateway is quick") {
 		w.makes()
@@ -164,7 +171,9 @@ func (w *world) asks() {
 			return engine.GetAsked{Till: till, Key: payment.Key{ID: id}, To: t}
 		})
 	case 1:
-		a, _ = w.ask(func(t engine.Ticket) engine.Event { return engine.GetAsked{Till: till, Newest: true, To: t} })
+		a, _ = w.ask(func(t engine.Ticket) engine.Event {
+			return engine.GetAsked{Till: till, Newest: true, To: t}
+		})
 	default:
 		a, _ = w.ask(func(t engine.Ticket) engine.Event {
 			return engine.ListAsked{Till: till, Query: payment.ListQuery{Limit: 100}, To: t}
@@ -187,7 +196,8 @@ func (w *world) stores() {
 	a, to := w.ask(func(t engine.Ticket) engine.Event {
 		return engine.Acknowledged{Till: s.till, ID: id, Revision: revision, To: t}
 	})
-	if w.answered(to) && a.Err == nil || w.payment(id).AckedRev >= revision { // or the answer was lost
+	if w.answered(to) && a.Err == nil || w.payment(id).AckedRev >= revision {
+		// or the answer was lost
 		s.acked = max(s.acked, revision)
 	}
 }
@@ -213,7 +223,8 @@ func (w *world) pays() {
 	p := payment.Payment{ID: id, MerchantRef: tag + "-" + id, Money: s.money}
 	e := entry{pays: id}
 	var rec payment.Record
-	switch rapid.SampledFrom([]string{"right", "right", "right", "again", "declined", "expired", "amount", "code", "void", "nobody"}).Draw(w.rt, "says") {
+	switch rapid.SampledFrom([]string{"right", "right", "right", "again", "declined", "expired",
+		"amount", "code", "void", "nobody"}).Draw(w.rt, "says") {
 	case "right":
 		rec = paid(p)
 	case "again":
@@ -225,9 +236,13 @@ func (w *world) pays() {
 	case "amount":
 		rec, e.pays = paid(p, func(r *payment.Record) { r.Amount++; r.TransactionRef = "5" }), ""
 	case "code":
-		rec, e.pays = paid(p, func(r *payment.Record) { r.ResponseCode, r.TransactionRef = "91", "6" }), ""
+		rec, e.pays = paid(p, func(r *payment.Record) {
+			r.ResponseCode, r.TransactionRef = "91",
+				"6"
+		}), ""
 	case "void":
-		rec, e.pays, s.voided = paid(p, func(r *payment.Record) { r.Type = payment.TypeVoid }), "", true
+		rec, e.pays, s.voided = paid(p, func(r *payment.Record) { r.Type = payment.TypeVoid }), "",
+			true
 	default:
 		rec, e.pays = paid(p, func(r *payment.Record) { r.MerchantRef += "X" }), ""
 	}
@@ -243,7 +258,8 @@ func (w *world) answers() {
 	}
 	q := w.asked[0]
 	answer := found(w.ledger[q.MerchantRef]...)
-	switch rapid.SampledFrom([]string{"right", "right", "right", "right", "500", "404", "another", "lost", "odd"}).Draw(w.rt, "the query answers") {
+	switch rapid.SampledFrom([]string{"right", "right", "right", "right", "500", "404", "another",
+		"lost", "odd"}).Draw(w.rt, "the query answers") {
 	case "500":
 		answer = broken()
 	case "404":
@@ -253,14 +269,18 @@ func (w *world) answers() {
 	case "another":
 		answer = found(paid(payment.Payment{ID: "Z", MerchantRef: "OTHER-1", Money: sgd10}))
 	case "odd":
-		answer.Records = append(answer.Records, paid(payment.Payment{ID: "Q", MerchantRef: q.MerchantRef, Money: sgd10}, status("PENDING", "8")))
+		answer.Records = append(answer.Records,
+			paid(payment.Payment{ID: "Q", MerchantRef: q.MerchantRef, Money: sgd10},
+				status("PENDING", "8")))
 	case "lost":
 		w.asked = w.asked[1:]
 		return
 	}
 	for _, rec := range answer.Records {
-		if s := w.oracle.sales[q.Payment]; s != nil && rec.MerchantRef == q.MerchantRef && rec.Status == payment.RecordSuccess &&
-			rec.Type == payment.TypePay && rec.Amount == s.money.Amount && rec.ResponseCode == "00" {
+		if s := w.oracle.sales[q.Payment]; s != nil && rec.MerchantRef == q.MerchantRef &&
+			rec.Status == payment.RecordSuccess &&
+			rec.Type == payment.TypePay && rec.Amount == s.money.Amount &&
+			rec.ResponseCode == "00" {
 			s.paid = true
 		}
 	}
@@ -275,7 +295,9 @@ func (w *world) resolves() {
 		return
 	}
 	w.ask(func(t engine.Ticket) engine.Event {
-		return engine.Resolving{ID: id, Outcome: rapid.SampledFrom([]string{"approved", "not-paid"}).Draw(w.rt, "staff say"), By: "ann", Reason: "x", To: t}
+		return engine.Resolving{ID: id,
+			Outcome: rapid.SampledFrom([]string{"approved", "not-paid"}).Draw(w.rt, "staff say"),
+			By:      "ann", Reason: "x", To: t}
 	})
 }
 
@@ -285,7 +307,8 @@ func (w *world) relays() {
 		return
 	}
 	e := w.log[w.next]
-	pos := payment.Position{Epoch: fmt.Sprint(w.epoch), Seq: uint64(w.next + 1), ID: fmt.Sprintf("D%d-%d", w.epoch, w.next)}
+	pos := payment.Position{Epoch: fmt.Sprint(w.epoch), Seq: uint64(w.next + 1),
+		ID: fmt.Sprintf("D%d-%d", w.epoch, w.next)}
 	if e.pays != "" {
 		w.oracle.sales[e.pays].paid = true
 	}
@@ -298,7 +321,8 @@ func (w *world) relays() {
 	w.next++
 	if e.pays != "" && w.gw.secret == "right" {
 		w.oracle.sales[e.pays].booked = true
-		if !slices.ContainsFunc(all[payment.Notified](w.rig), func(n payment.Notified) bool { return n.Record.MerchantRef == tag+"-"+e.pays }) {
+		if !slices.ContainsFunc(all[payment.Notified](w.rig),
+			func(n payment.Notified) bool { return n.Record.MerchantRef == tag+"-"+e.pays }) {
 			w.rt.Fatalf("the delivery about %s was acknowledged and is not in the journal", e.pays)
 		}
 	}
@@ -312,18 +336,21 @@ func (w *world) sendsCanary() {
 }
 
 func (w *world) waits() {
-	w.pass(rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second, 5 * time.Second, 6 * time.Second, 25 * time.Second,
+	w.pass(rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second, 5 * time.Second,
+		6 * time.Second, 25 * time.Second,
 		90 * time.Second, 181 * time.Second, 11 * time.Minute}).Draw(w.rt, "for"))
 }
 
 func (w *world) displays() {
 	switch rapid.IntRange(0, 3).Draw(w.rt, "display") {
 	case 0:
-		w.step(engine.DisplayChanged{Connected: rapid.Bool().Draw(w.rt, "connected"), Touch: rapid.Bool().Draw(w.rt, "touch")})
+		w.step(engine.DisplayChanged{Connected: rapid.Bool().Draw(w.rt, "connected"),
+			Touch: rapid.Bool().Draw(w.rt, "touch")})
 	case 1:
 		w.step(engine.DisplayRefused{Payment: w.anyone(), Reason: "small"})
 	default:
-		w.step(engine.DisplayShows{Kind: w.screen.Kind, Payment: w.screen.Payment, Revision: w.screen.Revision})
+		w.step(engine.DisplayShows{Kind: w.screen.Kind, Payment: w.screen.Payment,
+			Revision: w.screen.Revision})
 	}
 }
 

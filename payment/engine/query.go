@@ -7,16 +7,20 @@ import (
 	"kiosk-agent/payment"
 )
 
-// How often the transaction query is asked. The strictest advice of the gateways is no more than every 5 s for a payment.
+// How often the transaction query is asked. The strictest advice of the gateways is no more than
+// every 5 s for a payment.
 const (
-	maxInFlight   = 4                // queries under way at once
-	queriesApart  = time.Second      // between two queries, whatever they are about
-	queryTimeout  = time.Minute      // an answer that took longer was lost: the shell's own limit is far below
-	awaitingEvery = 30 * time.Second // while the code is on the screen: a webhook may have been lost
+	maxInFlight  = 4           // queries under way at once
+	queriesApart = time.Second // between two queries, whatever they are about
+	// an answer that took longer was lost: the shell's own limit is far below
+	queryTimeout = time.Minute
+	// while the code is on the screen: a webhook may have been lost
+	awaitingEvery = 30 * time.Second
 	watchFirst    = 30 * time.Second // after the end, then doubling
 	watchMost     = time.Hour
 	watchCap      = 256 // payments that are watched at once
-	recentBoots   = 3   // whose payments are watched anew after a reboot, whatever the wall clock says
+	// whose payments are watched anew after a reboot, whatever the wall clock says
+	recentBoots = 3
 )
 
 // inquiry is what is known about asking for one payment. It is volatile: a restart asks anew.
@@ -41,7 +45,8 @@ func (x *inquiry) rest(now time.Duration) {
 	x.wait = min(2*x.wait, watchMost)
 }
 
-// inquiries keeps one inquiry for each payment that is open or watched, in the order in which they came.
+// inquiries keeps one inquiry for each payment that is open or watched, in the order in which they
+// came.
 type inquiries struct {
 	all      []*inquiry
 	round    uint64
@@ -60,15 +65,17 @@ func (q *inquiries) of(id string) *inquiry {
 	return nil
 }
 
-// open begins to ask for a payment that is not final, once something of it may be known at the gateway.
+// open begins to ask for a payment that is not final, once something of it may be known at the
+// gateway.
 func (q *inquiries) open(p payment.Payment, due time.Duration) {
 	if q.endpoint != "" && (p.Minted || p.MintSent) && q.of(p.ID) == nil {
 		q.all = append(q.all, &inquiry{id: p.ID, ref: p.MerchantRef, due: due, sentUp: -1})
 	}
 }
 
-// watch goes on asking for a payment that is final, until its watch is over. One for which nothing was sent is not asked for, unless this
-// process found it so: a journal that was restored says that of a sale that may have gone on.
+// watch goes on asking for a payment that is final, until its watch is over. One for which nothing
+// was sent is not asked for, unless this process found it so: a journal that was restored says that
+// of a sale that may have gone on.
 func (q *inquiries) watch(p payment.Payment, due, until time.Duration) {
 	unsent := !p.Minted && !p.MintSent && (p.Reason == nil || p.Reason.Code != "mint_failed")
 	if q.endpoint == "" || unsent || until <= 0 {
@@ -81,7 +88,8 @@ func (q *inquiries) watch(p payment.Payment, due, until time.Duration) {
 		q.all = append(q.all, x)
 	}
 	x.final, x.due, x.until, x.wait = true, due, until, watchFirst
-	if over := slices.IndexFunc(q.all, func(x *inquiry) bool { return x.final }); q.watched() > watchCap {
+	if over := slices.IndexFunc(q.all,
+		func(x *inquiry) bool { return x.final }); q.watched() > watchCap {
 		q.all = slices.Delete(q.all, over, over+1)
 	}
 }
@@ -155,14 +163,16 @@ func (q *inquiries) landing() (at time.Duration) {
 	return at
 }
 
-// inquire sends the query that is most urgent, if one is due: payments that a till waits for come first.
+// inquire sends the query that is most urgent, if one is due: payments that a till waits for come
+// first.
 func (s *step) inquire() {
 	m, q := s.m, &s.m.inquiries
 	if q.endpoint == "" {
 		return
 	}
 	flying := 0
-	q.all = slices.DeleteFunc(q.all, func(x *inquiry) bool { return x.final && s.now.Up >= x.until })
+	q.all = slices.DeleteFunc(q.all,
+		func(x *inquiry) bool { return x.final && s.now.Up >= x.until })
 	for _, x := range q.all {
 		if x.round != 0 && s.now.Up >= x.sentUp+queryTimeout {
 			x.round = 0
@@ -177,7 +187,9 @@ func (s *step) inquire() {
 	}
 	var best *inquiry
 	for _, x := range q.all {
-		if x.round == 0 && s.now.Up >= q.at(x) && !s.withdraws(x.id) && (best == nil || m.urgency(x) > m.urgency(best) || m.urgency(x) == m.urgency(best) && x.due < best.due) {
+		if x.round == 0 && s.now.Up >= q.at(x) && !s.withdraws(x.id) &&
+			(best == nil || m.urgency(x) > m.urgency(best) || m.urgency(x) == m.urgency(best) &&
+				x.due < best.due) {
 			best = x
 		}
 	}
@@ -194,7 +206,8 @@ func (s *step) inquire() {
 	s.out.Else = append(s.out.Else, ask)
 }
 
-// withdraws reports whether this step takes the payment's code off the screen: the first question that counts comes after it.
+// withdraws reports whether this step takes the payment's code off the screen: the first question
+// that counts comes after it.
 func (s *step) withdraws(id string) bool {
 	o := s.m.account(id)
 	return o != nil && !o.p.Withdrawn && s.latest(o).p.Withdrawn
@@ -211,8 +224,9 @@ func (m *Machine) urgency(x *inquiry) int {
 	}
 }
 
-// queried takes the answer of a query. What it states is booked whoever it was about and however late it comes; silence counts only
-// as the answer to a question that was asked after the code had left the screen.
+// queried takes the answer of a query. What it states is booked whoever it was about and however
+// late it comes; silence counts only as the answer to a question that was asked after the code had
+// left the screen.
 func (s *step) queried(ev Queried) {
 	q := &s.m.inquiries
 	x := q.of(ev.Payment)
@@ -224,7 +238,8 @@ func (s *step) queried(ev Queried) {
 	if failure == "" {
 		if err := s.book(ev.Answer.Records, source{by: "query"}); err != nil {
 			failure = "the journal could not be read"
-			s.then(Note{Warn: true, Text: "a query's answer could not be booked", Args: []any{"payment", ev.Payment, "error", err}})
+			s.then(Note{Warn: true, Text: "a query's answer could not be booked",
+				Args: []any{"payment", ev.Payment, "error", err}})
 		}
 	}
 	if failure == "" && len(ev.Answer.Records) > 0 && !q.proved {
@@ -256,7 +271,8 @@ func (s *step) queried(ev Queried) {
 	case failure != "":
 		s.fact(ev.Payment, payment.QueryFailed{Reason: failure})
 	default:
-		s.fact(ev.Payment, payment.QueryEmpty{HTTPStatus: ev.Answer.HTTPStatus, Records: len(ev.Answer.Records)})
+		s.fact(ev.Payment, payment.QueryEmpty{HTTPStatus: ev.Answer.HTTPStatus,
+			Records: len(ev.Answer.Records)})
 		x.due = max(x.due, s.now.Up+a.p.Policy.Settle.Duration())
 	}
 }

@@ -27,7 +27,10 @@ func (r *rig) answerNext(a payment.QueryAnswer) engine.SendQuery {
 // nothing, missing, broken and found are what a query may answer.
 func nothing() payment.QueryAnswer { return payment.QueryAnswer{HTTPStatus: 200} }
 func missing() payment.QueryAnswer { return payment.QueryAnswer{HTTPStatus: 404, NotFound: true} }
-func broken() payment.QueryAnswer  { return payment.QueryAnswer{HTTPStatus: 500, Failure: "HTTP 500"} }
+func broken() payment.QueryAnswer {
+	return payment.QueryAnswer{HTTPStatus: 500,
+		Failure: "HTTP 500"}
+}
 func found(records ...payment.Record) payment.QueryAnswer {
 	return payment.QueryAnswer{HTTPStatus: 200, Records: records}
 }
@@ -51,8 +54,10 @@ func TestCancelAsksTwiceSettleApart(t *testing.T) {
 	r.pass(2 * time.Millisecond)
 	r.answerNext(nothing())
 	r.wantStatus(p.ID, payment.StatusCancelled)
-	r.wantFacts(p.ID, "requested minted shown cancel_requested withdrawn query_empty query_empty offered")
-	if a := r.answers[waiter]; a.Err != nil || a.Payment.Status != payment.StatusCancelled || len(a.Payment.Flags) != 0 {
+	r.wantFacts(p.ID,
+		"requested minted shown cancel_requested withdrawn query_empty query_empty offered")
+	if a := r.answers[waiter]; a.Err != nil || a.Payment.Status != payment.StatusCancelled ||
+		len(a.Payment.Flags) != 0 {
 		t.Errorf("the cancel was answered %+v", a)
 	}
 	if r.canary != 0 {
@@ -96,7 +101,9 @@ func TestWhatIsNoSilence(t *testing.T) {
 		"another reference": func(p payment.Payment) payment.QueryAnswer {
 			return found(paid(p, func(r *payment.Record) { r.MerchantRef = "OTHER-1" }))
 		},
-		"an unknown status": func(p payment.Payment) payment.QueryAnswer { return found(paid(p, status("PROCESSING", "7"))) },
+		"an unknown status": func(p payment.Payment) payment.QueryAnswer {
+			return found(paid(p, status("PROCESSING", "7")))
+		},
 		"an unknown type": func(p payment.Payment) payment.QueryAnswer {
 			return found(paid(p, func(r *payment.Record) { r.Type = "CAPTURE" }))
 		},
@@ -131,7 +138,8 @@ func TestA404CountsOnceTheEndpointIsProved(t *testing.T) {
 	r.pass(0)
 	r.answerNext(found(paid(p)))
 	r.wantStatus(p.ID, payment.StatusApproved)
-	if proved := all[payment.QueryProved](r); len(proved) != 1 || proved[0].Endpoint != "endpoint-1" {
+	if proved := all[payment.QueryProved](r); len(proved) != 1 ||
+		proved[0].Endpoint != "endpoint-1" {
 		t.Fatalf("proved %+v", proved)
 	}
 	ends := func(reference string) payment.Status {
@@ -169,7 +177,8 @@ func (r *rig) again() {
 	r.attach(till1)
 }
 
-// TestAQuestionBeforeTheWithdrawalProvesNothing: its answer may have been true before the customer paid.
+// TestAQuestionBeforeTheWithdrawalProvesNothing: its answer may have been true before the customer
+// paid.
 func TestAQuestionBeforeTheWithdrawalProvesNothing(t *testing.T) {
 	r := newRig(t, asking)
 	p := r.sale(till1, "R1")
@@ -199,7 +208,8 @@ func TestALostWebhookIsFoundWhileTheCodeIsShown(t *testing.T) {
 	r.wantScreen(engine.ViewApproved)
 }
 
-// TestARestartDoesNotShortenSettle: the second question comes settle after the first answer, whoever asked that.
+// TestARestartDoesNotShortenSettle: the second question comes settle after the first answer,
+// whoever asked that.
 func TestARestartDoesNotShortenSettle(t *testing.T) {
 	r := newRig(t, asking)
 	p := r.sale(till1, "R1")
@@ -217,7 +227,8 @@ func TestARestartDoesNotShortenSettle(t *testing.T) {
 	r.wantStatus(p.ID, payment.StatusCancelled)
 }
 
-// TestLateMoneyIsFound: the payment is asked for less and less often until its watch is over; what is found is a correction.
+// TestLateMoneyIsFound: the payment is asked for less and less often until its watch is over; what
+// is found is a correction.
 func TestLateMoneyIsFound(t *testing.T) {
 	r := newRig(t, asking)
 	p := r.sale(till1, "R1")
@@ -244,7 +255,8 @@ func TestLateMoneyIsFound(t *testing.T) {
 	if n := r.inspect().Watched; n != 0 {
 		t.Errorf("%d payments are watched after the watch", n)
 	}
-	if facts := r.facts(p.ID); facts != "requested minted shown cancel_requested withdrawn query_empty query_empty offered acknowledged" {
+	if facts := r.facts(p.ID); facts != "requested minted shown cancel_requested withdrawn "+
+		"query_empty query_empty offered acknowledged" {
 		t.Errorf("the watch wrote facts: %s", facts)
 	}
 
@@ -361,7 +373,8 @@ func TestOneAnswerStatesAPaymentOnce(t *testing.T) {
 	}
 }
 
-// TestAnAnswerCountsHoweverLate: money in an answer that nobody waits for any more is booked all the same.
+// TestAnAnswerCountsHoweverLate: money in an answer that nobody waits for any more is booked all
+// the same.
 func TestAnAnswerCountsHoweverLate(t *testing.T) {
 	r := newRig(t, asking)
 	p := r.sale(till1, "R1")

@@ -15,8 +15,8 @@ const (
 	codeDisplay = "no_display"
 )
 
-// reasons says why no sale can start now: promise 4. Empty = ready. till is the one that asks; a till that shows the code itself
-// needs no customer display.
+// reasons says why no sale can start now: promise 4. Empty = ready. till is the one that asks; a
+// till that shows the code itself needs no customer display.
 func (m *Machine) reasons(now Now, till string) []payment.Reason {
 	var rs []payment.Reason
 	add := func(code, message, hint string, retry int) {
@@ -43,7 +43,8 @@ func (m *Machine) reasons(now Now, till string) []payment.Reason {
 		if m.displayCause != "" {
 			message += ": " + m.displayCause
 		}
-		add(codeDisplay, message, "open the display's page in its browser: display.listen, the first time with ?token= and the content of display.token", 5)
+		add(codeDisplay, message, "open the display's page in its browser: display.listen, the "+
+			"first time with ?token= and the content of display.token", 5)
 	}
 	return rs
 }
@@ -58,15 +59,17 @@ func (m *Machine) pathReason(now Now, add func(code, message, hint string, retry
 		}
 		add("relay_down", message, "check the network and relay.url", 5)
 	case m.canaryUp < 0:
-		add("path_unproven", "no test message has come back through the relay yet", "wait some seconds; then check relay.hook_url", 5)
+		add("path_unproven", "no test message has come back through the relay yet",
+			"wait some seconds; then check relay.hook_url", 5)
 	case age > m.cfg.RequireCanary:
-		add("path_unproven", "the last test message that came back through the relay is "+age.Truncate(time.Second).String()+" old",
+		add("path_unproven", "the last test message that came back through the relay is "+
+			age.Truncate(time.Second).String()+" old",
 			"check that relay.hook_url can be reached from here", 10)
 	}
 }
 
-// closed reports whether the terminal was started to tell why it takes no sale, and what became of earlier ones. The gateway cannot be
-// asked then, and nothing is delivered.
+// closed reports whether the terminal was started to tell why it takes no sale, and what became of
+// earlier ones. The gateway cannot be asked then, and nothing is delivered.
 func (m *Machine) closed() bool { return len(m.cfg.Closed) > 0 }
 
 func codes(rs []payment.Reason) string {
@@ -118,17 +121,20 @@ func (m *Machine) snapshot(now Now) Snapshot {
 	return snap
 }
 
-// views picks what the customer sees: the open payment, the outcome of the one that just ended, or nothing to pay.
+// views picks what the customer sees: the open payment, the outcome of the one that just ended, or
+// nothing to pay.
 func (s *step) views() {
 	next, until := s.nextView()
-	if next.Kind == s.m.view.Kind && next.Payment == s.m.view.Payment && next.Revision == s.m.view.Revision && next.Reason == s.m.view.Reason {
+	if next.Kind == s.m.view.Kind && next.Payment == s.m.view.Payment &&
+		next.Revision == s.m.view.Revision && next.Reason == s.m.view.Reason {
 		return
 	}
 	show := func() { s.m.view, s.m.viewUntil = next, until }
 	if s.out.Durable() {
 		s.out.onDone = append(s.out.onDone, show)
 		s.then(Show{next})
-		if v := s.m.view; v.Payload != "" && next.Payload == "" || v.Kind == ViewChoose && next.Kind != ViewPreparing {
+		if v := s.m.view; v.Payload != "" && next.Payload == "" || v.Kind == ViewChoose &&
+			next.Kind != ViewPreparing {
 			s.withdrawAnyway()
 		}
 		return
@@ -137,8 +143,8 @@ func (s *step) views() {
 	s.then(Show{next})
 }
 
-// withdrawAnyway takes the code, or the choice before it, off the screen even when its end could not be committed: nobody is
-// asked to pay what has ended, or what somebody has paid.
+// withdrawAnyway takes the code, or the choice before it, off the screen even when its end could
+// not be committed: nobody is asked to pay what has ended, or what somebody has paid.
 func (s *step) withdrawAnyway() {
 	m, p := s.m, s.m.view
 	checking := View{Kind: ViewChecking, Payment: p.Payment, Revision: p.Revision, Money: p.Money}
@@ -204,8 +210,9 @@ func (s *step) current() *account {
 func (s *step) openView(a *account) View {
 	if s.m.choosing(a) && !a.dark {
 		return View{
-			Kind: ViewChoose, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money, Schemes: s.m.wallets(a.p.Schemes),
-			Left: max(0, a.chooseBy()-s.now.Up),
+			Kind: ViewChoose, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money,
+			Schemes: s.m.wallets(a.p.Schemes),
+			Left:    max(0, a.chooseBy()-s.now.Up),
 		}
 	}
 	if !a.p.Minted && a.p.EndedBy == "" && !a.doubtful && !a.dark {
@@ -223,7 +230,8 @@ func (s *step) openView(a *account) View {
 		kind = ViewOpened
 	}
 	return View{
-		Kind: kind, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money, Payload: a.p.QRPayload, Schemes: schemes, Wallet: a.p.Wallet,
+		Kind: kind, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money,
+		Payload: a.p.QRPayload, Schemes: schemes, Wallet: a.p.Wallet,
 		Left: max(0, a.p.Deadline-s.now.Up),
 	}
 }

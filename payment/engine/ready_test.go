@@ -28,25 +28,41 @@ func TestReadiness(t *testing.T) {
 		screen engine.ViewKind
 	}{
 		{"started", func() {}, "relay_down no_display ", engine.ViewOutOfService},
-		{"relay connected", func() { r.step(engine.RelayChanged{Connected: true}) }, "path_unproven no_display ", engine.ViewOutOfService},
+		{"relay connected", func() { r.step(engine.RelayChanged{Connected: true}) },
+			"path_unproven no_display ", engine.ViewOutOfService},
 		{"canary back", func() { r.prove() }, "no_display ", engine.ViewIdle},
-		{"display connected", func() { r.step(engine.DisplayChanged{Connected: true, Cause: "not idle yet"}) }, "no_display ", engine.ViewIdle},
-		{"it shows something else", func() { r.step(engine.DisplayShows{Kind: engine.ViewOutOfService}) }, "no_display ", engine.ViewIdle},
+		{"display connected", func() {
+			r.step(
+				engine.DisplayChanged{Connected: true, Cause: "not idle yet"})
+		}, "no_display ", engine.ViewIdle},
+		{"it shows something else", func() {
+			r.step(
+				engine.DisplayShows{Kind: engine.ViewOutOfService})
+		}, "no_display ", engine.ViewIdle},
 		{"it shows idle", func() { r.confirmIdle() }, "", engine.ViewIdle},
 		{"a minute without a canary", func() { r.pass(time.Minute) }, "", engine.ViewIdle},
-		{"and a bit more", func() { r.pass(time.Millisecond) }, "path_unproven ", engine.ViewOutOfService},
-		{"an old canary", func() { r.step(engine.CanaryReturned{SentUp: time.Hour - time.Second}) }, "path_unproven ", engine.ViewOutOfService},
+		{"and a bit more", func() { r.pass(time.Millisecond) }, "path_unproven ",
+			engine.ViewOutOfService},
+		{"an old canary", func() { r.step(engine.CanaryReturned{SentUp: time.Hour - time.Second}) },
+			"path_unproven ", engine.ViewOutOfService},
 		{"a new canary", func() { r.prove() }, "", engine.ViewIdle},
-		{"display gone", func() { r.step(engine.DisplayChanged{Cause: "silent"}) }, "no_display ", engine.ViewIdle},
-		{"display back", func() { r.step(engine.DisplayChanged{Connected: true}) }, "no_display ", engine.ViewIdle},
+		{"display gone", func() { r.step(engine.DisplayChanged{Cause: "silent"}) }, "no_display ",
+			engine.ViewIdle},
+		{"display back", func() { r.step(engine.DisplayChanged{Connected: true}) }, "no_display ",
+			engine.ViewIdle},
 		{"idle again", func() { r.confirmIdle() }, "", engine.ViewIdle},
-		{"rollback", func() { r.step(engine.RollbackChecked{Reason: "fact 9"}) }, "journal_rollback ", engine.ViewOutOfService},
+		{"rollback", func() { r.step(engine.RollbackChecked{Reason: "fact 9"}) },
+			"journal_rollback ", engine.ViewOutOfService},
 		{"recovered", func() { r.step(engine.RollbackChecked{}) }, "", engine.ViewIdle},
-		{"the clock is wrong", func() { r.now.Wall = r.now.Wall.AddDate(-30, 0, 0); r.pass(0) }, "clock_implausible ", engine.ViewOutOfService},
-		{"and right", func() { r.now.Wall = r.now.Wall.AddDate(30, 0, 0); r.pass(0) }, "", engine.ViewIdle},
-		{"the disk is full", func() { r.j.refuse = always; r.pass(0) }, "journal_unavailable ", engine.ViewOutOfService},
+		{"the clock is wrong", func() { r.now.Wall = r.now.Wall.AddDate(-30, 0, 0); r.pass(0) },
+			"clock_implausible ", engine.ViewOutOfService},
+		{"and right", func() { r.now.Wall = r.now.Wall.AddDate(30, 0, 0); r.pass(0) }, "",
+			engine.ViewIdle},
+		{"the disk is full", func() { r.j.refuse = always; r.pass(0) }, "journal_unavailable ",
+			engine.ViewOutOfService},
 		{"and is not", func() { r.j.refuse = nil; r.pass(0) }, "", engine.ViewIdle},
-		{"relay lost", func() { r.step(engine.RelayChanged{Cause: "EOF"}) }, "relay_down ", engine.ViewOutOfService},
+		{"relay lost", func() { r.step(engine.RelayChanged{Cause: "EOF"}) }, "relay_down ",
+			engine.ViewOutOfService},
 	} {
 		before := r.reasonsTold
 		r.ready = 0
@@ -176,8 +192,9 @@ func TestWakes(t *testing.T) {
 	}
 }
 
-// TestDisplayDuringAnOutcome: a display that comes back while an outcome is on the screen proves itself with that outcome; the next sale
-// does not wait until it is over. Another screen than the one that it was told proves nothing.
+// TestDisplayDuringAnOutcome: a display that comes back while an outcome is on the screen proves
+// itself with that outcome; the next sale does not wait until it is over. Another screen than the
+// one that it was told proves nothing.
 func TestDisplayDuringAnOutcome(t *testing.T) {
 	r := newRig(t)
 	p := r.sale(till1, "R1")
@@ -189,7 +206,8 @@ func TestDisplayDuringAnOutcome(t *testing.T) {
 	}
 	final := r.payment(p.ID)
 	r.step(engine.DisplayShows{Kind: engine.ViewDeclined, Payment: p.ID, Revision: final.Revision})
-	r.step(engine.DisplayShows{Kind: engine.ViewApproved, Payment: p.ID, Revision: final.Revision - 1})
+	r.step(engine.DisplayShows{Kind: engine.ViewApproved, Payment: p.ID,
+		Revision: final.Revision - 1})
 	if got := r.reasons(); got != "no_display " {
 		t.Fatalf("another screen proved the display: %q", got)
 	}

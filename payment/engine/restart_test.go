@@ -8,13 +8,16 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// requestedOnly puts a payment into the journal whose link was never made, as a remote mint leaves it.
+// requestedOnly puts a payment into the journal whose link was never made, as a remote mint leaves
+// it.
 func (r *rig) requestedOnly(more ...payment.Data) string {
 	r.t.Helper()
 	id := r.ids.NewID(r.now.Wall)
 	data := append([]payment.Data{payment.Requested{
-		Till: till1, Reference: "R1", MerchantRef: tag + "-" + id, Money: sgd10, Provider: "axs", Mode: "qr",
-		DeadlineUp: payment.ToMillis(r.now.Up + time.Minute), DeadlineAt: r.now.Wall, Policy: r.cfg.Policy,
+		Till: till1, Reference: "R1", MerchantRef: tag + "-" + id, Money: sgd10, Provider: "axs",
+		Mode:       "qr",
+		DeadlineUp: payment.ToMillis(r.now.Up + time.Minute), DeadlineAt: r.now.Wall,
+		Policy: r.cfg.Policy,
 	}}, more...)
 	for _, d := range data {
 		f := []payment.Fact{{Payment: id, At: r.now.Wall, Boot: r.now.Boot, Up: r.now.Up, Data: d}}
@@ -26,7 +29,8 @@ func (r *rig) requestedOnly(more ...payment.Data) string {
 }
 
 func TestRestartBeforeAnythingWasMinted(t *testing.T) {
-	for name, more := range map[string][]payment.Data{"requested": nil, "mint sent": {payment.MintSent{}}} {
+	for name, more := range map[string][]payment.Data{"requested": nil,
+		"mint sent": {payment.MintSent{}}} {
 		for _, restart := range []func(*rig){(*rig).crash, (*rig).reboot} {
 			r := newRig(t)
 			id := r.requestedOnly(more...)
@@ -193,7 +197,8 @@ func TestRestartAnotherBootEnded(t *testing.T) {
 	r.forget()
 	r.pass(time.Second)
 	if r.canary != 1 {
-		t.Errorf("%d canaries were asked for: a withdrawal of an earlier boot is long past", r.canary)
+		t.Errorf("%d canaries were asked for: a withdrawal of an earlier boot is long past",
+			r.canary)
 	}
 	r.prove()
 	r.wantStatus(p.ID, payment.StatusCancelled, payment.FlagUnconfirmed)
@@ -213,7 +218,8 @@ func TestRestartAnotherBootEndedAndDeaf(t *testing.T) {
 // TestRestartWhenTheWithdrawalIsMissing: an older release may have committed the cause alone.
 func TestRestartWhenTheWithdrawalIsMissing(t *testing.T) {
 	r := newRig(t)
-	id := r.requestedOnly(payment.Minted{Payload: "https://pay.test/x"}, payment.CancelRequested{By: till1})
+	id := r.requestedOnly(payment.Minted{Payload: "https://pay.test/x"},
+		payment.CancelRequested{By: till1})
 	r.crash()
 	r.wantFacts(id, "requested minted cancel_requested withdrawn")
 	r.step(engine.CanaryReturned{SentUp: r.now.Up + 4999*time.Millisecond})
@@ -222,7 +228,8 @@ func TestRestartWhenTheWithdrawalIsMissing(t *testing.T) {
 	r.wantStatus(id, payment.StatusCancelled, payment.FlagUnconfirmed)
 }
 
-// TestStartWithAJournalThatTakesNothing: what the restart rules want is not lost with the commit that failed.
+// TestStartWithAJournalThatTakesNothing: what the restart rules want is not lost with the commit
+// that failed.
 func TestStartWithAJournalThatTakesNothing(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -230,9 +237,11 @@ func TestStartWithAJournalThatTakesNothing(t *testing.T) {
 		again  func(*rig)
 		want   string // facts once the journal is well
 	}{
-		{"awaiting, another boot", func(r *rig) string { return r.sale(till1, "R1").ID }, (*rig).reboot,
+		{"awaiting, another boot", func(r *rig) string { return r.sale(till1, "R1").ID },
+			(*rig).reboot,
 			"requested minted shown deadline_passed withdrawn"},
-		{"nothing minted", func(r *rig) string { return r.requestedOnly() }, (*rig).crash, "requested mint_failed"},
+		{"nothing minted", func(r *rig) string { return r.requestedOnly() }, (*rig).crash,
+			"requested mint_failed"},
 		{"cancelling, another boot", func(r *rig) string {
 			p := r.sale(till1, "R1")
 			r.cancel(till1, p.ID)

@@ -11,7 +11,8 @@ import (
 func TestSale(t *testing.T) {
 	r := newRig(t)
 	p := r.start(till1, "R1")
-	if p.Status != payment.StatusAwaiting || p.QRPayload != "https://pay.test/"+p.MerchantRef || p.Till != till1 || p.Reference != "R1" {
+	if p.Status != payment.StatusAwaiting || p.QRPayload != "https://pay.test/"+p.MerchantRef ||
+		p.Till != till1 || p.Reference != "R1" {
 		t.Fatalf("started: %+v", p)
 	}
 	r.wantScreen(engine.ViewPay)
@@ -21,7 +22,8 @@ func TestSale(t *testing.T) {
 	r.confirm(p)
 	r.mustDeliver(paid(p))
 	r.wantScreen(engine.ViewApproved)
-	if got := r.told(); got.Status != payment.StatusApproved || got.OfferedRev != got.Revision || got.QRPayload != "" {
+	if got := r.told(); got.Status != payment.StatusApproved || got.OfferedRev != got.Revision ||
+		got.QRPayload != "" {
 		t.Errorf("told %+v", got)
 	}
 	if err := r.acknowledge(till1, p.ID, r.told().Revision); err != nil {

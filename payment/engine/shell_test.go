@@ -50,7 +50,8 @@ func TestShellPlaysASale(t *testing.T) {
 			t.Errorf("detached twice: %+v", state.Attached)
 		}
 		s.end()
-		want := "committed:requested committed:minted committed:shown committed:notified committed:offered committed:acknowledged"
+		want := "committed:requested committed:minted committed:shown committed:notified " +
+			"committed:offered committed:acknowledged"
 		if got := join(steps); got != want {
 			t.Errorf("steps\n got %s\nwant %s", got, want)
 		}
@@ -67,7 +68,8 @@ func join(all []string) (s string) {
 	return s
 }
 
-// TestShellKeepsTime: nobody posts anything, and the deadline, the canaries and the last moment to answer come by themselves.
+// TestShellKeepsTime: nobody posts anything, and the deadline, the canaries and the last moment to
+// answer come by themselves.
 func TestShellKeepsTime(t *testing.T) {
 	j := openJournal(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -78,10 +80,12 @@ func TestShellKeepsTime(t *testing.T) {
 		s.start(till1, "R1")
 		<-changed
 		began := time.Now()
-		if p := <-changed; p.EndedBy != payment.KindDeadlinePassed || time.Since(began) != 180*time.Second {
+		if p := <-changed; p.EndedBy != payment.KindDeadlinePassed ||
+			time.Since(began) != 180*time.Second {
 			t.Errorf("ended by %q after %s", p.EndedBy, time.Since(began))
 		}
-		if p := <-changed; p.Status != payment.StatusUnknown || time.Since(began) != 205*time.Second {
+		if p := <-changed; p.Status != payment.StatusUnknown ||
+			time.Since(began) != 205*time.Second {
 			t.Errorf("%s after %s", p.Status, time.Since(began))
 		}
 		if n := s.canary.Load(); n != 10 {
@@ -202,7 +206,8 @@ func TestShellEndsWithTheJournalsErrorAtTheStart(t *testing.T) {
 	}
 }
 
-// TestShellWithAFullQueue: the display blocks the writer, callers fill the queue and wait; when it goes on, everybody is answered.
+// TestShellWithAFullQueue: the display blocks the writer, callers fill the queue and wait; when it
+// goes on, everybody is answered.
 func TestShellWithAFullQueue(t *testing.T) {
 	j := openJournal(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -243,14 +248,15 @@ func TestShellGivesUpADeliveryWithItsContext(t *testing.T) {
 	s := newShell(t, j, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := s.Deliver(ctx, seal("right"), payment.Position{Epoch: "E", Seq: 1, ID: "D"}, false) // Run has not begun
+	// Run has not begun
+	err := s.Deliver(ctx, seal("right"), payment.Position{Epoch: "E", Seq: 1, ID: "D"}, false)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }
 
-// TestShellTellsASessionOnlyWhatWasOffered: a connection that is registered but not yet counted hears nothing; then it hears what
-// it is owed, once and offered.
+// TestShellTellsASessionOnlyWhatWasOffered: a connection that is registered but not yet counted
+// hears nothing; then it hears what it is owed, once and offered.
 func TestShellTellsASessionOnlyWhatWasOffered(t *testing.T) {
 	j := openJournal(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -258,7 +264,8 @@ func TestShellTellsASessionOnlyWhatWasOffered(t *testing.T) {
 		s.run()
 		p := s.start(till1, "R1")
 		hold := make(chan struct{})
-		s.Get(till1, payment.Key{ID: p.ID}, func(payment.Payment, error) { <-hold }) // keeps the writer busy
+		// keeps the writer busy
+		s.Get(till1, payment.Key{ID: p.ID}, func(payment.Payment, error) { <-hold })
 		synctest.Wait()
 		delivered := make(chan error, 1)
 		go func() { delivered <- s.deliver(1, paid(p)) }()
@@ -270,7 +277,8 @@ func TestShellTellsASessionOnlyWhatWasOffered(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if len(heard) != 1 || heard[0].OfferedRev != heard[0].Revision || heard[0].Status != payment.StatusApproved {
+		if len(heard) != 1 || heard[0].OfferedRev != heard[0].Revision ||
+			heard[0].Status != payment.StatusApproved {
 			t.Errorf("heard %d: %+v", len(heard), heard)
 		}
 		s.end()
@@ -296,7 +304,8 @@ func TestShellUnderLoad(t *testing.T) {
 				o := <-got
 				s.Last(till, count)
 				<-got
-				s.List(till, payment.ListQuery{Limit: 10}, func(payment.Page, error) { answered.Add(1) })
+				s.List(till, payment.ListQuery{Limit: 10},
+					func(payment.Page, error) { answered.Add(1) })
 				if o.err != nil || n%2 == 0 {
 					continue
 				}

@@ -61,7 +61,8 @@ func (s *shell) Append(facts []payment.Fact, pos *payment.Position) error {
 // openJournal is done outside of a synctest bubble, whose clock its connections must not know.
 func openJournal(t *testing.T) *flaky {
 	t.Helper()
-	j, err := offline.Open(offline.Config{Path: filepath.Join(t.TempDir(), "journal.db"), Create: true})
+	j, err := offline.Open(offline.Config{Path: filepath.Join(t.TempDir(), "journal.db"),
+		Create: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,9 +71,11 @@ func openJournal(t *testing.T) *flaky {
 }
 
 func newShell(t *testing.T, j *flaky, views chan engine.View) *shell {
-	s := &shell{t: t, j: j, gw: &gateway{secret: "right"}, began: time.Now(), views: views, ended: make(chan error, 1)}
+	s := &shell{t: t, j: j, gw: &gateway{secret: "right"}, began: time.Now(), views: views,
+		ended: make(chan error, 1)}
 	m := engine.NewMachine(config(), engine.Ports{
-		Ledger: j, Register: j, Inbox: j, Memory: j, Storage: j, Gateway: s.gw, Display: &paper{}, IDs: &counter{},
+		Ledger: j, Register: j, Inbox: j, Memory: j, Storage: j, Gateway: s.gw, Display: &paper{},
+		IDs: &counter{},
 	})
 	s.Engine = engine.New(m, s, s, s, s, slog.New(slog.DiscardHandler))
 	return s
@@ -124,5 +127,6 @@ func (s *shell) start(till, reference string) payment.Payment {
 }
 
 func (s *shell) deliver(seq uint64, records ...payment.Record) error {
-	return s.Deliver(context.Background(), seal("right", records...), payment.Position{Epoch: "E", Seq: seq, ID: "D"}, false)
+	return s.Deliver(context.Background(), seal("right", records...),
+		payment.Position{Epoch: "E", Seq: seq, ID: "D"}, false)
 }

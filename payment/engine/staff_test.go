@@ -13,7 +13,9 @@ var lost = payment.Head{JournalID: "other", Seq: 900, Hash: "abc"}
 
 func (r *rig) recover(by, reason string) error {
 	r.t.Helper()
-	a, to := r.ask(func(t engine.Ticket) engine.Event { return engine.Recovering{By: by, Reason: reason, To: t} })
+	a, to := r.ask(func(t engine.Ticket) engine.Event {
+		return engine.Recovering{By: by, Reason: reason, To: t}
+	})
 	if !r.answered(to) {
 		r.t.Fatal("recover was not answered")
 	}
@@ -57,7 +59,8 @@ func TestRecoverNeedsABacklogAndAReason(t *testing.T) {
 	if err := r.recover("ann", "the disk was replaced"); err != nil {
 		t.Fatal(err)
 	}
-	if got := all[payment.Recovered](r); len(got) != 1 || got[0] != (payment.Recovered{Reason: "the disk was replaced", By: "ann", Lost: lost}) {
+	if got := all[payment.Recovered](r); len(got) != 1 ||
+		got[0] != (payment.Recovered{Reason: "the disk was replaced", By: "ann", Lost: lost}) {
 		t.Errorf("booked %+v", got)
 	}
 	if !r.inspect().Ready || len(r.adopted) != 1 || r.adopted[0] != lost {
@@ -65,7 +68,8 @@ func TestRecoverNeedsABacklogAndAReason(t *testing.T) {
 	}
 }
 
-// TestTheRelayHearsOfARecoveryEvenAfterACrash: it may have been told nothing before the process died.
+// TestTheRelayHearsOfARecoveryEvenAfterACrash: it may have been told nothing before the process
+// died.
 func TestTheRelayHearsOfARecoveryEvenAfterACrash(t *testing.T) {
 	r := newRig(t)
 	r.step(engine.RollbackChecked{Reason: "fact 900 is not here", Known: lost})
@@ -91,13 +95,15 @@ func TestTheRelayHearsOfARecoveryEvenAfterACrash(t *testing.T) {
 func TestResolve(t *testing.T) {
 	r := newRig(t, asking)
 	p := r.sale(till1, "R1")
-	if err := r.resolve(engine.Resolving{ID: p.ID, Outcome: "approved", By: "ann", Reason: "portal"}); payment.CodeOf(err) != payment.CodeInvalid {
+	if err := r.resolve(engine.Resolving{ID: p.ID, Outcome: "approved", By: "ann",
+		Reason: "portal"}); payment.CodeOf(err) != payment.CodeInvalid {
 		t.Errorf("a running payment: %v", err)
 	}
 	r.cancel(till1, p.ID)
 	r.pass(26 * time.Second)
 	unknown := r.wantStatus(p.ID, payment.StatusUnknown)
-	if tasks := unknown.Tasks(); len(tasks) != 2 || tasks[0].Code != "unknown" || tasks[1].Code != "owed" {
+	if tasks := unknown.Tasks(); len(tasks) != 2 || tasks[0].Code != "unknown" ||
+		tasks[1].Code != "owed" {
 		t.Errorf("tasks %+v", tasks)
 	}
 	for _, ev := range []engine.Resolving{
@@ -110,23 +116,28 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%+v: %v", ev, err)
 		}
 	}
-	if err := r.resolve(engine.Resolving{ID: "01JNOSUCH", Outcome: "approved", By: "ann", Reason: "x"}); payment.CodeOf(err) != payment.CodeNotFound {
+	if err := r.resolve(engine.Resolving{ID: "01JNOSUCH", Outcome: "approved", By: "ann",
+		Reason: "x"}); payment.CodeOf(err) != payment.CodeNotFound {
 		t.Errorf("no such payment: %v", err)
 	}
-	if err := r.resolve(engine.Resolving{ID: p.ID, Outcome: "not-paid", By: "ann", Reason: "not in the portal"}); err != nil {
+	if err := r.resolve(engine.Resolving{ID: p.ID, Outcome: "not-paid", By: "ann",
+		Reason: "not in the portal"}); err != nil {
 		t.Fatal(err)
 	}
 	got := r.wantStatus(p.ID, payment.StatusUnknown)
-	if got.Resolution.Outcome != "not-paid" || got.Revision != unknown.Revision+1 || len(got.Tasks()) != 0 {
+	if got.Resolution.Outcome != "not-paid" || got.Revision != unknown.Revision+1 ||
+		len(got.Tasks()) != 0 {
 		t.Errorf("resolved: %+v, tasks %+v", got.Resolution, got.Tasks())
 	}
 
 	r.mustDeliver(paid(p)) // the money was there after all
 	got = r.wantStatus(p.ID, payment.StatusApproved)
-	if tasks := got.Tasks(); !got.Resolution.Contradicted || len(tasks) == 0 || tasks[0].Code != "contradicted" {
+	if tasks := got.Tasks(); !got.Resolution.Contradicted || len(tasks) == 0 ||
+		tasks[0].Code != "contradicted" {
 		t.Errorf("contradicted: %+v, tasks %+v", got.Resolution, got.Tasks())
 	}
-	if err := r.resolve(engine.Resolving{ID: p.ID, Outcome: "approved", By: "ann", Reason: "seen"}); err != nil {
+	if err := r.resolve(engine.Resolving{ID: p.ID, Outcome: "approved", By: "ann",
+		Reason: "seen"}); err != nil {
 		t.Fatal(err)
 	}
 	if got = r.payment(p.ID); got.Resolution.Contradicted || len(got.Tasks()) != 0 {
@@ -139,11 +150,13 @@ func TestResolvedAsApprovedAgreesWithLaterMoney(t *testing.T) {
 	p := r.sale(till1, "R1")
 	r.cancel(till1, p.ID)
 	r.pass(26 * time.Second)
-	if err := r.resolve(engine.Resolving{ID: p.ID, Outcome: "approved", By: "ann", Reason: "seen"}); err != nil {
+	if err := r.resolve(engine.Resolving{ID: p.ID, Outcome: "approved", By: "ann",
+		Reason: "seen"}); err != nil {
 		t.Fatal(err)
 	}
 	r.mustDeliver(paid(p))
-	if got := r.wantStatus(p.ID, payment.StatusApproved); got.Resolution.Contradicted || len(got.Tasks()) != 0 {
+	if got := r.wantStatus(p.ID, payment.StatusApproved); got.Resolution.Contradicted ||
+		len(got.Tasks()) != 0 {
 		t.Errorf("%+v, %+v", got.Resolution, got.Tasks())
 	}
 	r.mustDeliver(paid(p, status(payment.RecordSuccess, "second")))
@@ -156,14 +169,17 @@ func TestResolveAnEntry(t *testing.T) {
 	r := newRig(t)
 	r.mustDeliver(paid(payment.Payment{ID: "X", MerchantRef: tag + "-01JNOTHERE", Money: sgd10}))
 	work, err := r.j.Work()
-	if err != nil || len(work) != 1 || work[0].Entry == nil || work[0].Tasks[0].Code != "unmatched" {
+	if err != nil || len(work) != 1 || work[0].Entry == nil ||
+		work[0].Tasks[0].Code != "unmatched" {
 		t.Fatalf("work %+v, %v", work, err)
 	}
 	seq := work[0].Entry.Seq
-	if err := r.resolve(engine.Resolving{Entry: seq + 5, Outcome: "approved", By: "ann", Reason: "x"}); payment.CodeOf(err) != payment.CodeNotFound {
+	if err := r.resolve(engine.Resolving{Entry: seq + 5, Outcome: "approved", By: "ann",
+		Reason: "x"}); payment.CodeOf(err) != payment.CodeNotFound {
 		t.Errorf("no such entry: %v", err)
 	}
-	if err := r.resolve(engine.Resolving{Entry: seq, Outcome: "approved", By: "ann", Reason: "found in the till's book"}); err != nil {
+	if err := r.resolve(engine.Resolving{Entry: seq, Outcome: "approved", By: "ann",
+		Reason: "found in the till's book"}); err != nil {
 		t.Fatal(err)
 	}
 	if work, err := r.j.Work(); err != nil || len(work) != 0 {
@@ -181,7 +197,8 @@ func TestTheWallClockChangesNoOutcome(t *testing.T) {
 		r.pass(100 * time.Second)
 		r.wantStatus(p.ID, payment.StatusAwaiting)
 		reasons := r.inspect().Reasons
-		if len(reasons) == 0 || reasons[len(reasons)-1].Code != "clock_implausible" && reasons[0].Code != "clock_implausible" {
+		if len(reasons) == 0 || reasons[len(reasons)-1].Code != "clock_implausible" &&
+			reasons[0].Code != "clock_implausible" {
 			t.Errorf("%d years: %+v", years, reasons)
 		}
 		r.asked = nil
@@ -199,7 +216,8 @@ func TestTheWallClockChangesNoOutcome(t *testing.T) {
 func TestTheRelaysClockIsLearnedOnce(t *testing.T) {
 	r := newRig(t)
 	for range 5 {
-		r.step(engine.ClockLearned{Offset: 1500 * time.Millisecond, Uncertainty: 100 * time.Millisecond})
+		r.step(engine.ClockLearned{Offset: 1500 * time.Millisecond,
+			Uncertainty: 100 * time.Millisecond})
 	}
 	if got := all[payment.ClockOffset](r); len(got) != 0 {
 		t.Errorf("an offset that is worth nothing: %+v", got)

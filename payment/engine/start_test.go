@@ -10,39 +10,56 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// obstacles are the reasons for which a sale is refused, the one that is told first at the top: each test takes away the topmost
-// and expects the next.
+// obstacles are the reasons for which a sale is refused, the one that is told first at the top:
+// each test takes away the topmost and expects the next.
 var obstacles = []struct {
 	code   payment.Code
 	reason string // of not_ready
 	put    func(*rig, *payment.Request)
 	remove func(*rig, *payment.Request)
 }{
-	{payment.CodeReferenceInvalid, "", func(_ *rig, q *payment.Request) { q.Reference = "" }, func(_ *rig, q *payment.Request) { q.Reference = "used" }},
-	{payment.CodeAmountInvalid, "", func(_ *rig, q *payment.Request) { q.Money.Amount = 0 }, func(_ *rig, q *payment.Request) { q.Money.Amount = 5 }},
-	{payment.CodeInvalid, "", func(_ *rig, q *payment.Request) { q.Timeout = time.Second }, func(_ *rig, q *payment.Request) { q.Timeout = 0 }},
-	{payment.CodeInvalid, "", func(_ *rig, q *payment.Request) { q.Schemes = []string{"gold"} }, func(_ *rig, q *payment.Request) { q.Schemes = nil }},
+	{payment.CodeReferenceInvalid, "", func(_ *rig, q *payment.Request) { q.Reference = "" },
+		func(_ *rig, q *payment.Request) { q.Reference = "used" }},
+	{payment.CodeAmountInvalid, "", func(_ *rig, q *payment.Request) { q.Money.Amount = 0 },
+		func(_ *rig, q *payment.Request) { q.Money.Amount = 5 }},
+	{payment.CodeInvalid, "", func(_ *rig, q *payment.Request) { q.Timeout = time.Second },
+		func(_ *rig, q *payment.Request) { q.Timeout = 0 }},
+	{payment.CodeInvalid, "", func(_ *rig, q *payment.Request) { q.Schemes = []string{"gold"} },
+		func(_ *rig, q *payment.Request) { q.Schemes = nil }},
 	{payment.CodeReferenceConflict, "", nil, func(_ *rig, q *payment.Request) { q.Money = sgd10 }},
-	{payment.CodeReferenceReused, "", nil, func(_ *rig, q *payment.Request) { q.Reference = "new" }},
-	{payment.CodeBusy, "", func(r *rig, _ *payment.Request) { r.sale(till2, "other") }, func(r *rig, _ *payment.Request) {
-		r.mustDeliver(paid(r.payment(newest(r, till2))))
-	}},
-	{payment.CodeNotReady, "journal_rollback", func(r *rig, _ *payment.Request) { r.step(engine.RollbackChecked{Reason: "older"}) },
+	{payment.CodeReferenceReused, "", nil,
+		func(_ *rig, q *payment.Request) { q.Reference = "new" }},
+	{payment.CodeBusy, "", func(r *rig, _ *payment.Request) { r.sale(till2, "other") },
+		func(r *rig, _ *payment.Request) {
+			r.mustDeliver(paid(r.payment(newest(r, till2))))
+		}},
+	{payment.CodeNotReady, "journal_rollback",
+		func(r *rig, _ *payment.Request) { r.step(engine.RollbackChecked{Reason: "older"}) },
 		func(r *rig, _ *payment.Request) { r.step(engine.RollbackChecked{}) }},
-	{payment.CodeNotReady, "clock_implausible", func(r *rig, _ *payment.Request) { r.now.Wall = r.now.Wall.AddDate(-1, 0, 0) },
+	{payment.CodeNotReady, "clock_implausible",
+		func(r *rig, _ *payment.Request) { r.now.Wall = r.now.Wall.AddDate(-1, 0, 0) },
 		func(r *rig, _ *payment.Request) { r.now.Wall = r.now.Wall.AddDate(1, 0, 0) }},
-	{payment.CodeNotReady, "relay_down", func(r *rig, _ *payment.Request) { r.step(engine.RelayChanged{Cause: "no route"}) },
+	{payment.CodeNotReady, "relay_down",
+		func(r *rig, _ *payment.Request) { r.step(engine.RelayChanged{Cause: "no route"}) },
 		func(r *rig, _ *payment.Request) { r.step(engine.RelayChanged{Connected: true}) }},
-	{payment.CodeNotReady, "path_unproven", func(r *rig, _ *payment.Request) { r.pass(61 * time.Second) },
+	{payment.CodeNotReady, "path_unproven",
+		func(r *rig, _ *payment.Request) { r.pass(61 * time.Second) },
 		func(r *rig, _ *payment.Request) { r.prove() }},
-	{payment.CodeNotReady, "no_display", func(r *rig, _ *payment.Request) { r.step(engine.DisplayChanged{Cause: "gone"}) }, func(r *rig, _ *payment.Request) {
-		r.step(engine.DisplayChanged{Connected: true})
-		r.step(engine.DisplayShows{Kind: engine.ViewIdle})
-	}},
-	{payment.CodeInternal, "", func(r *rig, _ *payment.Request) { r.gw.fail = errors.New("no key") }, func(r *rig, _ *payment.Request) { r.gw.fail = nil }},
-	{payment.CodeNotReady, "display_too_small", func(r *rig, _ *payment.Request) { r.disp.tooSmall = errors.New("2 px") },
+	{payment.CodeNotReady, "no_display",
+		func(r *rig, _ *payment.Request) { r.step(engine.DisplayChanged{Cause: "gone"}) },
+		func(r *rig, _ *payment.Request) {
+			r.step(engine.DisplayChanged{Connected: true})
+			r.step(engine.DisplayShows{Kind: engine.ViewIdle})
+		}},
+	{payment.CodeInternal, "", func(r *rig,
+		_ *payment.Request) {
+		r.gw.fail = errors.New("no key")
+	}, func(r *rig, _ *payment.Request) { r.gw.fail = nil }},
+	{payment.CodeNotReady, "display_too_small",
+		func(r *rig, _ *payment.Request) { r.disp.tooSmall = errors.New("2 px") },
 		func(r *rig, _ *payment.Request) { r.disp.tooSmall = nil }},
-	{payment.CodeJournalUnavailable, "", func(r *rig, _ *payment.Request) { r.j.refuse = on(payment.KindRequested) },
+	{payment.CodeJournalUnavailable, "",
+		func(r *rig, _ *payment.Request) { r.j.refuse = on(payment.KindRequested) },
 		func(r *rig, _ *payment.Request) { r.j.refuse = nil }},
 }
 
@@ -77,7 +94,8 @@ func TestStartRefusesInOrder(t *testing.T) {
 		if got := len(all[payment.Requested](r)); got != before {
 			t.Fatalf("obstacle %d %s: something was started", i, o.code)
 		}
-		if o.reason != "" && (len(e.Reasons) == 0 || e.Reasons[0].Code != o.reason || e.Reasons[0].Hint == "" || e.Reasons[0].Message == "") {
+		if o.reason != "" && (len(e.Reasons) == 0 || e.Reasons[0].Code != o.reason ||
+			e.Reasons[0].Hint == "" || e.Reasons[0].Message == "") {
 			t.Fatalf("obstacle %d: reasons %+v, want %s first", i, e.Reasons, o.reason)
 		}
 		o.remove(r, &q)
@@ -98,21 +116,31 @@ func TestStartChecksTheRequest(t *testing.T) {
 		change func(*payment.Request)
 		want   payment.Code
 	}{
-		{"no reference", func(q *payment.Request) { q.Reference = "" }, payment.CodeReferenceInvalid},
-		{"41 characters", func(q *payment.Request) { q.Reference = strings.Repeat("x", 41) }, payment.CodeReferenceInvalid},
-		{"a control character", func(q *payment.Request) { q.Reference = "a\tb" }, payment.CodeReferenceInvalid},
+		{"no reference", func(q *payment.Request) { q.Reference = "" },
+			payment.CodeReferenceInvalid},
+		{"41 characters", func(q *payment.Request) { q.Reference = strings.Repeat("x", 41) },
+			payment.CodeReferenceInvalid},
+		{"a control character", func(q *payment.Request) { q.Reference = "a\tb" },
+			payment.CodeReferenceInvalid},
 		{"DEL", func(q *payment.Request) { q.Reference = "a\x7f" }, payment.CodeReferenceInvalid},
 		{"not ASCII", func(q *payment.Request) { q.Reference = "é" }, payment.CodeReferenceInvalid},
 		{"negative", func(q *payment.Request) { q.Money.Amount = -1 }, payment.CodeAmountInvalid},
 		{"zero", func(q *payment.Request) { q.Money.Amount = 0 }, payment.CodeAmountInvalid},
-		{"above the limit", func(q *payment.Request) { q.Money.Amount = 999_999_901 }, payment.CodeAmountInvalid},
-		{"another currency", func(q *payment.Request) { q.Money.Currency = payment.IDR }, payment.CodeAmountInvalid},
-		{"no currency", func(q *payment.Request) { q.Money.Currency = "" }, payment.CodeAmountInvalid},
-		{"too short", func(q *payment.Request) { q.Timeout = 30*time.Second - 1 }, payment.CodeInvalid},
-		{"too long", func(q *payment.Request) { q.Timeout = 900*time.Second + 1 }, payment.CodeInvalid},
+		{"above the limit", func(q *payment.Request) { q.Money.Amount = 999_999_901 },
+			payment.CodeAmountInvalid},
+		{"another currency", func(q *payment.Request) { q.Money.Currency = payment.IDR },
+			payment.CodeAmountInvalid},
+		{"no currency", func(q *payment.Request) { q.Money.Currency = "" },
+			payment.CodeAmountInvalid},
+		{"too short", func(q *payment.Request) { q.Timeout = 30*time.Second - 1 },
+			payment.CodeInvalid},
+		{"too long", func(q *payment.Request) { q.Timeout = 900*time.Second + 1 },
+			payment.CodeInvalid},
 		{"negative time", func(q *payment.Request) { q.Timeout = -1 }, payment.CodeInvalid},
-		{"unknown scheme", func(q *payment.Request) { q.Schemes = []string{"paynow", "barter"} }, payment.CodeInvalid},
-		{"scheme twice", func(q *payment.Request) { q.Schemes = []string{"paynow", "paynow"} }, payment.CodeInvalid},
+		{"unknown scheme", func(q *payment.Request) { q.Schemes = []string{"paynow", "barter"} },
+			payment.CodeInvalid},
+		{"scheme twice", func(q *payment.Request) { q.Schemes = []string{"paynow", "paynow"} },
+			payment.CodeInvalid},
 	} {
 		q := request("R1")
 		tc.change(&q)
@@ -125,18 +153,22 @@ func TestStartChecksTheRequest(t *testing.T) {
 		t.Error("a refused request left something behind")
 	}
 	q := payment.Request{
-		Reference: strings.Repeat("~", 40), Money: payment.Money{Amount: 999_999_900, Currency: payment.SGD}, Timeout: 30 * time.Second,
-		Schemes: []string{"paynow"}, Description: "a coffee",
+		Reference: strings.Repeat("~", 40),
+		Money:     payment.Money{Amount: 999_999_900, Currency: payment.SGD},
+		Timeout:   30 * time.Second,
+		Schemes:   []string{"paynow"}, Description: "a coffee",
 	}
 	p, err := r.tryStart(till1, q)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := r.gw.minted[0]
-	if m.Money != q.Money || m.Timeout != q.Timeout || m.MerchantRef != p.MerchantRef || len(m.Schemes) != 1 {
+	if m.Money != q.Money || m.Timeout != q.Timeout || m.MerchantRef != p.MerchantRef ||
+		len(m.Schemes) != 1 {
 		t.Errorf("minted %+v", m)
 	}
-	if p.Deadline != r.now.Up+30*time.Second || !p.DeadlineAt.Equal(r.now.Wall.Add(30*time.Second)) || p.Description != "a coffee" {
+	if p.Deadline != r.now.Up+30*time.Second ||
+		!p.DeadlineAt.Equal(r.now.Wall.Add(30*time.Second)) || p.Description != "a coffee" {
 		t.Errorf("payment %+v", p)
 	}
 	if !strings.HasPrefix(p.MerchantRef, tag+"-") || len(p.MerchantRef) != 35 {
@@ -173,7 +205,8 @@ func anotherAmount() payment.Request {
 	return q
 }
 
-// repeats is every case of a reference that is used again (docs/INTEGRATION.md, "Timeouts, crashes, power cuts").
+// repeats is every case of a reference that is used again (docs/INTEGRATION.md, "Timeouts, crashes,
+// power cuts").
 var repeats = []struct {
 	name   string
 	before func(r *rig, p payment.Payment)
@@ -181,7 +214,8 @@ var repeats = []struct {
 	want   payment.Code // "" = the same payment
 }{
 	{"awaiting", func(*rig, payment.Payment) {}, request("R1"), ""},
-	{"awaiting, another amount", func(*rig, payment.Payment) {}, anotherAmount(), payment.CodeReferenceConflict},
+	{"awaiting, another amount", func(*rig, payment.Payment) {}, anotherAmount(),
+		payment.CodeReferenceConflict},
 	{"cancelling", func(r *rig, p payment.Payment) { r.cancel(till1, p.ID) }, request("R1"), ""},
 	{"approved", approve, request("R1"), ""},
 	{"approved, another amount", approve, anotherAmount(), payment.CodeReferenceConflict},
@@ -234,7 +268,8 @@ func TestRepeatedReference(t *testing.T) {
 				if err != nil || again.ID != p.ID {
 					t.Fatalf("got %q, %v; want the same payment", again.ID, err)
 				}
-			} else if e := wantCode(t, err, tc.want); e.Payment == nil || e.Payment.ID != p.ID || e.Retryable {
+			} else if e := wantCode(t, err, tc.want); e.Payment == nil || e.Payment.ID != p.ID ||
+				e.Retryable {
 				t.Errorf("the refusal does not name the payment: %+v", e)
 			}
 			if n := len(all[payment.Requested](r)); n != 1 {
@@ -276,7 +311,8 @@ func TestBusyNamesTheOtherPayment(t *testing.T) {
 	r := newRig(t)
 	p := r.sale(till1, "R1")
 	_, err := r.tryStart(till2, request("R1"))
-	if e := wantCode(t, err, payment.CodeBusy); e.Payment == nil || e.Payment.ID != p.ID || !e.Retryable {
+	if e := wantCode(t, err, payment.CodeBusy); e.Payment == nil || e.Payment.ID != p.ID ||
+		!e.Retryable {
 		t.Errorf("busy: %+v", e)
 	}
 }

@@ -13,8 +13,8 @@ const maxReference = 40
 // maxOwed is how many owed outcomes a till is told at once when it attaches.
 const maxOwed = 50
 
-// start answers payment.start: an earlier request with the same reference first, then whether a sale is possible at all, and
-// only then does anything come to be.
+// start answers payment.start: an earlier request with the same reference first, then whether a
+// sale is possible at all, and only then does anything come to be.
 func (s *step) start(ev StartAsked) {
 	if err := s.m.validate(ev.Request); err != nil {
 		s.refuse(ev.To, err)
@@ -31,9 +31,12 @@ func (s *step) start(ev StartAsked) {
 	id := s.m.ids.NewID(s.now.Wall)
 	ref := s.m.cfg.Tag + "-" + id
 	requested := payment.Requested{
-		Till: ev.Till, Reference: ev.Request.Reference, MerchantRef: ref, Money: ev.Request.Money, Schemes: ev.Request.Schemes,
-		Description: ev.Request.Description, Provider: s.m.cfg.Provider, Mode: s.m.cfg.Mode, Line: ev.Request.Line,
-		DeadlineUp: payment.ToMillis(s.now.Up + timeout), DeadlineAt: s.now.Wall.UTC().Add(timeout).Truncate(1e6), Policy: s.m.cfg.Policy,
+		Till: ev.Till, Reference: ev.Request.Reference, MerchantRef: ref, Money: ev.Request.Money,
+		Schemes:     ev.Request.Schemes,
+		Description: ev.Request.Description, Provider: s.m.cfg.Provider, Mode: s.m.cfg.Mode,
+		Line:       ev.Request.Line,
+		DeadlineUp: payment.ToMillis(s.now.Up + timeout),
+		DeadlineAt: s.now.Wall.UTC().Add(timeout).Truncate(1e6), Policy: s.m.cfg.Policy,
 	}
 	if s.m.cfg.Remote {
 		s.openRemote(ev, id, requested, timeout)
@@ -44,7 +47,8 @@ func (s *step) start(ev StartAsked) {
 	})
 	if err != nil {
 		s.refuse(ev.To, &payment.Error{
-			Code: payment.CodeInternal, Op: "start", Message: "the payment link could not be made", Hint: "run kiosk-agent doctor", Cause: err,
+			Code: payment.CodeInternal, Op: "start", Message: "the payment link could not be made",
+			Hint: "run kiosk-agent doctor", Cause: err,
 		})
 		return
 	}
@@ -63,27 +67,33 @@ func (s *step) start(ev StartAsked) {
 
 func (m *Machine) validate(r payment.Request) *payment.Error {
 	fail := func(code payment.Code, hint, format string, args ...any) *payment.Error {
-		return &payment.Error{Code: code, Op: "start", Message: fmt.Sprintf(format, args...), Hint: hint}
+		return &payment.Error{Code: code, Op: "start", Message: fmt.Sprintf(format, args...),
+			Hint: hint}
 	}
 	if !printable(r.Reference) || len(r.Reference) > maxReference {
 		return fail(payment.CodeReferenceInvalid, "send the till's own number for this sale",
 			"reference must be 1 to %d printable ASCII characters", maxReference)
 	}
 	if r.Money.Currency != m.cfg.Currency {
-		return fail(payment.CodeAmountInvalid, "leave currency out, or send "+string(m.cfg.Currency),
+		return fail(payment.CodeAmountInvalid,
+			"leave currency out, or send "+string(m.cfg.Currency),
 			"currency %.8q is not this terminal's", string(r.Money.Currency))
 	}
 	if r.Money.Amount <= 0 || r.Money.Amount > m.cfg.MaxAmount {
-		return fail(payment.CodeAmountInvalid, "send minor units: 1023 is "+payment.Money{Amount: 1023, Currency: m.cfg.Currency}.String(),
+		return fail(payment.CodeAmountInvalid,
+			"send minor units: 1023 is "+payment.Money{Amount: 1023,
+				Currency: m.cfg.Currency}.String(),
 			"amount %d is not between 1 and %d", r.Money.Amount, m.cfg.MaxAmount)
 	}
 	if r.Timeout != 0 && (r.Timeout < m.cfg.MinTimeout || r.Timeout > m.cfg.MaxTimeout) {
 		return fail(payment.CodeInvalid, "leave timeout_s out for the configured time",
-			"timeout_s must be between %d and %d", int(m.cfg.MinTimeout.Seconds()), int(m.cfg.MaxTimeout.Seconds()))
+			"timeout_s must be between %d and %d", int(m.cfg.MinTimeout.Seconds()),
+			int(m.cfg.MaxTimeout.Seconds()))
 	}
 	for i, scheme := range r.Schemes {
 		if !slices.Contains(m.cfg.Schemes, scheme) || slices.Contains(r.Schemes[:i], scheme) {
-			return fail(payment.CodeInvalid, "terminal.info lists the schemes", "schemes: %.40q is unknown here or named twice", scheme)
+			return fail(payment.CodeInvalid, "terminal.info lists the schemes",
+				"schemes: %.40q is unknown here or named twice", scheme)
 		}
 	}
 	return nil
@@ -99,8 +109,9 @@ func printable(s string) bool {
 	return s != ""
 }
 
-// repeated answers a request whose reference this till has used before, and reports whether it did. Promise 3 lives here: a till
-// that has acknowledged any revision has finished with that sale, so a correction that is owed does not answer its next request.
+// repeated answers a request whose reference this till has used before, and reports whether it did.
+// Promise 3 lives here: a till that has acknowledged any revision has finished with that sale, so a
+// correction that is owed does not answer its next request.
 func (s *step) repeated(ev StartAsked) bool {
 	id, err := s.m.byReference(ev.Till, ev.Request.Reference)
 	var a *account
@@ -118,15 +129,19 @@ func (s *step) repeated(ev StartAsked) bool {
 	switch {
 	case p.Money != ev.Request.Money:
 		s.refuse(ev.To, &payment.Error{
-			Code: payment.CodeReferenceConflict, Op: "start", Message: "this reference was used for another amount",
-			Hint: "use a new reference for a new sale", Payment: &p,
+			Code: payment.CodeReferenceConflict, Op: "start",
+			Message: "this reference was used for another amount",
+			Hint:    "use a new reference for a new sale", Payment: &p,
 		})
-	case !p.Final, p.AckedRev == 0 && p.FinalBoot == s.now.Boot && s.now.Up-p.FinalUp < s.m.cfg.ReuseWindow:
+	case !p.Final, p.AckedRev == 0 && p.FinalBoot == s.now.Boot &&
+		s.now.Up-p.FinalUp < s.m.cfg.ReuseWindow:
 		s.show(a, answerTo(ev.To))
 	default:
 		s.refuse(ev.To, &payment.Error{
-			Code: payment.CodeReferenceReused, Op: "start", Message: "this reference was used up by an earlier sale",
-			Hint: "use a new reference for a new sale; payment.get tells how the earlier one ended", Payment: &p,
+			Code: payment.CodeReferenceReused, Op: "start",
+			Message: "this reference was used up by an earlier sale",
+			Hint:    "use a new reference for a new sale; payment.get tells how the earlier one ended",
+			Payment: &p,
 		})
 	}
 	return true
@@ -146,8 +161,9 @@ func (s *step) admissible(till string) *payment.Error {
 	if len(s.m.open) > 0 {
 		p := s.m.open[0].p
 		return &payment.Error{
-			Code: payment.CodeBusy, Op: "start", Message: "another payment is awaiting", Retryable: true,
-			Hint: "wait for it to end, or cancel it", Payment: &p,
+			Code: payment.CodeBusy, Op: "start", Message: "another payment is awaiting",
+			Retryable: true,
+			Hint:      "wait for it to end, or cancel it", Payment: &p,
 		}
 	}
 	if err := s.m.storage.Writable(); err != nil {
@@ -156,11 +172,13 @@ func (s *step) admissible(till string) *payment.Error {
 		return e
 	}
 	reasons := slices.DeleteFunc(s.m.reasons(s.now, till), func(r payment.Reason) bool {
-		return r.Code == codeJournal // whether an entry can be made now, the commit itself will tell
+		// whether an entry can be made now, the commit itself will tell
+		return r.Code == codeJournal
 	})
 	if len(reasons) > 0 {
 		return &payment.Error{
-			Code: payment.CodeNotReady, Op: "start", Message: reasons[0].Message, Hint: reasons[0].Hint, Retryable: true, Reasons: reasons,
+			Code: payment.CodeNotReady, Op: "start", Message: reasons[0].Message,
+			Hint: reasons[0].Hint, Retryable: true, Reasons: reasons,
 		}
 	}
 	return nil
@@ -176,11 +194,13 @@ func (s *step) displayable(till, payload string) *payment.Error {
 		return nil
 	}
 	reason := payment.Reason{
-		Code: "display_too_small", Message: "the customer display is too small for this code: " + err.Error(),
+		Code: "display_too_small", Message: "the customer display is too small for this code: " +
+			err.Error(),
 		Hint: "use a larger display, or shorten the link (leave out success_url, fail_url)",
 	}
 	return &payment.Error{
-		Code: payment.CodeNotReady, Op: "start", Message: reason.Message, Hint: reason.Hint, Reasons: []payment.Reason{reason}, Cause: err,
+		Code: payment.CodeNotReady, Op: "start", Message: reason.Message, Hint: reason.Hint,
+		Reasons: []payment.Reason{reason}, Cause: err,
 	}
 }
 
@@ -196,8 +216,9 @@ func (s *step) cancel(ev CancelAsked) {
 	if a.p.Final {
 		p := a.p
 		s.refuse(ev.To, &payment.Error{
-			Code: payment.CodeNotCancellable, Op: "cancel", Message: "the payment is already " + string(p.Status),
-			Hint: "acknowledge it; a new sale needs a new reference", Payment: &p,
+			Code: payment.CodeNotCancellable, Op: "cancel",
+			Message: "the payment is already " + string(p.Status),
+			Hint:    "acknowledge it; a new sale needs a new reference", Payment: &p,
 		})
 		return
 	}
@@ -221,7 +242,8 @@ func (s *step) own(op, till string, key payment.Key) (*account, *payment.Error) 
 	}
 	if a.p.Till != till {
 		return nil, &payment.Error{
-			Code: payment.CodeNotOwner, Op: op, Message: "this payment belongs to another till", Hint: "only the till that asked may do this",
+			Code: payment.CodeNotOwner, Op: op, Message: "this payment belongs to another till",
+			Hint: "only the till that asked may do this",
 		}
 	}
 	return a, nil
@@ -294,8 +316,10 @@ func (s *step) acknowledge(ev Acknowledged) {
 	}
 	if !a.p.Final || ev.Revision < 1 || ev.Revision > a.p.Revision {
 		s.refuse(ev.To, &payment.Error{
-			Code: payment.CodeInvalid, Op: "acknowledge", Hint: "acknowledge a final payment with the revision that you stored",
-			Message: fmt.Sprintf("revision %d: the payment is %s at revision %d", ev.Revision, a.p.Status, a.p.Revision),
+			Code: payment.CodeInvalid, Op: "acknowledge",
+			Hint: "acknowledge a final payment with the revision that you stored",
+			Message: fmt.Sprintf("revision %d: the payment is %s at revision %d", ev.Revision,
+				a.p.Status, a.p.Revision),
 		})
 		return
 	}
@@ -315,8 +339,10 @@ func (s *step) offering(ev Offering) {
 	status, known := statusAt(a.p, ev.Revision)
 	if !known || len(ev.Frame) == 0 {
 		s.refuse(ev.To, &payment.Error{
-			Code: payment.CodeInvalid, Op: "offer", Hint: "offer a final payment with a revision that there was, and with its bytes",
-			Message: fmt.Sprintf("revision %d: the payment is %s at revision %d", ev.Revision, a.p.Status, a.p.Revision),
+			Code: payment.CodeInvalid, Op: "offer",
+			Hint: "offer a final payment with a revision that there was, and with its bytes",
+			Message: fmt.Sprintf("revision %d: the payment is %s at revision %d", ev.Revision,
+				a.p.Status, a.p.Revision),
 		})
 		return
 	}
@@ -358,7 +384,8 @@ func (s *step) tillShows(ev TillShows) {
 		s.refuse(ev.To, err)
 	case !s.m.showsItself(ev.Till):
 		s.refuse(ev.To, &payment.Error{
-			Code: payment.CodeInvalid, Op: "shown", Message: "this till shows no code", Hint: "set display = true for it in the configuration",
+			Code: payment.CodeInvalid, Op: "shown", Message: "this till shows no code",
+			Hint: "set display = true for it in the configuration",
 		})
 	default:
 		s.confirmShown(a, "till", a.p.Revision)
@@ -380,13 +407,15 @@ func (s *step) attach(ev Attached) {
 	s.m.attached[ev.Till]++
 	ids, err := s.m.register.Owed(ev.Till)
 	if err != nil {
-		s.then(Note{Warn: true, Text: "owed outcomes could not be read", Args: []any{"till", ev.Till, "error", err}})
+		s.then(Note{Warn: true, Text: "owed outcomes could not be read",
+			Args: []any{"till", ev.Till, "error", err}})
 		return
 	}
 	for _, id := range ids[:min(len(ids), maxOwed)] {
 		a, ok, err := s.load(id)
 		if err != nil || !ok {
-			s.then(Note{Warn: true, Text: "an owed outcome could not be read", Args: []any{"till", ev.Till, "payment", id, "error", err}})
+			s.then(Note{Warn: true, Text: "an owed outcome could not be read",
+				Args: []any{"till", ev.Till, "payment", id, "error", err}})
 			continue
 		}
 		s.show(a, func(p payment.Payment) Effect { return Owed{Session: ev.Session, Payment: p} })
@@ -398,19 +427,22 @@ func answerTo(to Ticket) func(payment.Payment) Effect {
 }
 
 func notFound(op string) *payment.Error {
-	return &payment.Error{Code: payment.CodeNotFound, Op: op, Message: "this till has no such payment", Hint: "check the reference or id"}
+	return &payment.Error{Code: payment.CodeNotFound, Op: op,
+		Message: "this till has no such payment", Hint: "check the reference or id"}
 }
 
 func errJournal() *payment.Error {
 	return &payment.Error{
-		Code: payment.CodeJournalUnavailable, Op: "commit", Message: "the journal takes no entries now; nothing was changed",
-		Hint: "check the disk: kiosk-agent doctor", Retryable: true,
+		Code: payment.CodeJournalUnavailable, Op: "commit",
+		Message: "the journal takes no entries now; nothing was changed",
+		Hint:    "check the disk: kiosk-agent doctor", Retryable: true,
 	}
 }
 
 func journalUnreadable(op string, err error) *payment.Error {
 	return &payment.Error{
-		Code: payment.CodeJournalUnavailable, Op: op, Message: "the journal cannot be read now; nothing was started",
-		Hint: "check the disk: kiosk-agent doctor", Retryable: true, Cause: err,
+		Code: payment.CodeJournalUnavailable, Op: op,
+		Message: "the journal cannot be read now; nothing was started",
+		Hint:    "check the disk: kiosk-agent doctor", Retryable: true, Cause: err,
 	}
 }

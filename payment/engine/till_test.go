@@ -17,7 +17,9 @@ func TestNotCancellable(t *testing.T) {
 	a, _ = r.cancel(till1, "unknown")
 	wantCode(t, a.Err, payment.CodeNotFound)
 	for _, key := range []payment.Key{{}, {Reference: "R9"}} {
-		a, _ = r.ask(func(to engine.Ticket) engine.Event { return engine.CancelAsked{Till: till1, Key: key, To: to} })
+		a, _ = r.ask(func(to engine.Ticket) engine.Event {
+			return engine.CancelAsked{Till: till1, Key: key, To: to}
+		})
 		wantCode(t, a.Err, payment.CodeNotFound)
 	}
 	a, _ = r.ask(func(to engine.Ticket) engine.Event { // references are per till
@@ -27,7 +29,8 @@ func TestNotCancellable(t *testing.T) {
 	r.wantFacts(p.ID, "requested minted shown")
 	r.mustDeliver(paid(p))
 	a, _ = r.cancel(till1, p.ID)
-	if e := wantCode(t, a.Err, payment.CodeNotCancellable); e.Payment == nil || e.Payment.Status != payment.StatusApproved {
+	if e := wantCode(t, a.Err, payment.CodeNotCancellable); e.Payment == nil ||
+		e.Payment.Status != payment.StatusApproved {
 		t.Errorf("%+v", e)
 	}
 	r.wantFacts(p.ID, "requested minted shown notified offered")
@@ -38,14 +41,17 @@ func TestEveryCancelIsAnsweredOnce(t *testing.T) {
 	p := r.sale(till1, "R1")
 	var waiters []engine.Ticket
 	for _, key := range []payment.Key{{ID: p.ID}, {Reference: "R1"}, {ID: p.ID}} {
-		_, to := r.ask(func(to engine.Ticket) engine.Event { return engine.CancelAsked{Till: till1, Key: key, To: to} })
+		_, to := r.ask(func(to engine.Ticket) engine.Event {
+			return engine.CancelAsked{Till: till1, Key: key, To: to}
+		})
 		waiters = append(waiters, to)
 		r.pass(time.Second)
 	}
 	r.pass(5 * time.Second)
 	r.prove()
 	for _, w := range waiters {
-		if a := r.answers[w]; !r.answered(w) || a.Err != nil || a.Payment.Status != payment.StatusCancelled {
+		if a := r.answers[w]; !r.answered(w) || a.Err != nil ||
+			a.Payment.Status != payment.StatusCancelled {
 			t.Errorf("answered %+v", a)
 		}
 	}
@@ -133,7 +139,8 @@ func TestOwedOutcomesOldestFirst(t *testing.T) {
 	}
 	session, want := r.ticket, append([]string{ids[0]}, ids[2:51]...)
 	for i, o := range r.owed {
-		if o.Payment.ID != want[i] || o.Session != session || o.Payment.Status != payment.StatusApproved {
+		if o.Payment.ID != want[i] || o.Session != session ||
+			o.Payment.Status != payment.StatusApproved {
 			t.Errorf("owed %d: %s, want %s", i, o.Payment.ID, want[i])
 		}
 		r.mustAcknowledge(till1, o.Payment.ID)
@@ -157,7 +164,9 @@ func TestOfferedIsCommittedBeforeAnythingFinalIsTold(t *testing.T) {
 	for name, ask := range map[string]func(*rig, payment.Payment){
 		"get": func(r *rig, p payment.Payment) { r.get(till1, p.ID) },
 		"last": func(r *rig, _ payment.Payment) {
-			r.ask(func(to engine.Ticket) engine.Event { return engine.GetAsked{Till: till1, Newest: true, To: to} })
+			r.ask(func(to engine.Ticket) engine.Event {
+				return engine.GetAsked{Till: till1, Newest: true, To: to}
+			})
 		},
 		"list": func(r *rig, _ payment.Payment) {
 			r.ask(func(to engine.Ticket) engine.Event {
@@ -186,7 +195,9 @@ func TestReadingAnothersPayment(t *testing.T) {
 	r.mustDeliver(paid(p))
 	_, err := r.get(till2, p.ID)
 	wantCode(t, err, payment.CodeNotFound)
-	last, _ := r.ask(func(to engine.Ticket) engine.Event { return engine.GetAsked{Till: till2, Newest: true, To: to} })
+	last, _ := r.ask(func(to engine.Ticket) engine.Event {
+		return engine.GetAsked{Till: till2, Newest: true, To: to}
+	})
 	wantCode(t, last.Err, payment.CodeNotFound)
 	list, _ := r.ask(func(to engine.Ticket) engine.Event {
 		return engine.ListAsked{Till: till2, Query: payment.ListQuery{Limit: 5}, To: to}
@@ -217,7 +228,8 @@ func TestAttachedIsCounted(t *testing.T) {
 
 func TestInspect(t *testing.T) {
 	r := newRig(t)
-	if s := r.inspect(); !s.Ready || len(s.Reasons) != 0 || s.Active != nil || !s.Relay || !s.Display || s.CanaryAge != 0 {
+	if s := r.inspect(); !s.Ready || len(s.Reasons) != 0 || s.Active != nil || !s.Relay ||
+		!s.Display || s.CanaryAge != 0 {
 		t.Errorf("%+v", s)
 	}
 	p := r.sale(till1, "R1")
@@ -235,19 +247,25 @@ func TestInspect(t *testing.T) {
 // TestAReadAtTheVeryDeadline: the answer must not hold a code that the same step withdraws.
 func TestAReadAtTheVeryDeadline(t *testing.T) {
 	for name, read := range map[string]func(*rig, payment.Payment) payment.Payment{
-		"get":   func(r *rig, p payment.Payment) payment.Payment { got, _ := r.get(till1, p.ID); return got },
+		"get": func(r *rig, p payment.Payment) payment.Payment {
+			got,
+				_ := r.get(till1, p.ID)
+			return got
+		},
 		"start": func(r *rig, _ payment.Payment) payment.Payment { return r.start(till1, "R1") },
 	} {
 		r := newRig(t)
 		p := r.sale(till1, "R1")
 		r.now.Up += 180 * time.Second
-		if got := read(r, p); got.ID != p.ID || got.QRPayload != "" || got.EndedBy != payment.KindDeadlinePassed {
+		if got := read(r, p); got.ID != p.ID || got.QRPayload != "" ||
+			got.EndedBy != payment.KindDeadlinePassed {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
 }
 
-// TestAReadThatFindsTheEnd: the step that answers is the one that ends the payment, and nobody is attached.
+// TestAReadThatFindsTheEnd: the step that answers is the one that ends the payment, and nobody is
+// attached.
 func TestAReadThatFindsTheEnd(t *testing.T) {
 	r := newRig(t)
 	r.step(engine.Detached{Till: till1})

@@ -7,7 +7,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// tick does what the time asks for, whatever the event was, on what the event has left of each payment.
+// tick does what the time asks for, whatever the event was, on what the event has left of each
+// payment.
 func (s *step) tick() {
 	for _, o := range s.m.open {
 		p := s.latest(o).p
@@ -30,7 +31,8 @@ func (s *step) tick() {
 				s.tickMint(s.stage(p.ID))
 			}
 		case !p.Shown && s.latest(o).showBy != 0 && s.now.Up >= s.latest(o).showBy:
-			s.end(s.stage(p.ID), payment.DisplayLost{Reason: "no confirmation within " + s.m.cfg.ShowWithin.String()})
+			s.end(s.stage(p.ID), payment.DisplayLost{Reason: "no confirmation within " +
+				s.m.cfg.ShowWithin.String()})
 		}
 	}
 }
@@ -45,7 +47,8 @@ func (s *step) latest(o *account) *account {
 	return o
 }
 
-// tickEnded asks for the proof that the evidence rule waits for, and stops waiting when the till must be answered.
+// tickEnded asks for the proof that the evidence rule waits for, and stops waiting when the till
+// must be answered.
 func (s *step) tickEnded(o *account) {
 	if s.now.Up >= s.latest(o).answerBy {
 		a := s.stage(o.p.ID)
@@ -59,16 +62,18 @@ func (s *step) tickEnded(o *account) {
 	}
 }
 
-// withoutCommit tells unknown when even that cannot be committed: it promises nothing. The revision stays, so that the truth, once
-// it can be written, is a new one.
+// withoutCommit tells unknown when even that cannot be committed: it promises nothing. The revision
+// stays, so that the truth, once it can be written, is a new one.
 func (s *step) withoutCommit(o, a *account) {
 	p := o.p
 	p.Status, p.Final, p.QRPayload = payment.StatusUnknown, true, ""
-	p.Reason = &payment.Reason{Code: codeJournal, Message: "the journal takes no entries; whether the customer paid is not known"}
+	p.Reason = &payment.Reason{Code: codeJournal,
+		Message: "the journal takes no entries; whether the customer paid is not known"}
 	if !p.Minted && !p.MintSent {
 		p.Reason.Message = "the journal takes no entries; no code was made for this sale"
 	}
-	for _, w := range slices.Concat(a.waiters, a.starters) { // they may have come after the others were told
+	for _, w := range slices.Concat(a.waiters, a.starters) {
+		// they may have come after the others were told
 		s.out.Else = append(s.out.Else, Answer{To: w, Payment: p})
 	}
 	if !o.told {
@@ -77,7 +82,8 @@ func (s *step) withoutCommit(o, a *account) {
 	s.out.onFail = append(s.out.onFail, func() { o.told, o.waiters, o.starters = true, nil, nil })
 }
 
-// NextWake is the boot clock at which the machine wants a Ticked; ok is false when only events matter.
+// NextWake is the boot clock at which the machine wants a Ticked; ok is false when only events
+// matter.
 func (m *Machine) NextWake() (at time.Duration, ok bool) {
 	wake := func(t time.Duration) {
 		if t > 0 && (!ok || t < at) {
@@ -115,9 +121,9 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 	return at, ok
 }
 
-// Start is the first step after the journal was opened: the restart rules of docs/ARCHITECTURE.md, and another try for what is
-// parked. When that cannot be committed, the next steps bring it again. The error is the journal's; the machine must not be used
-// then.
+// Start is the first step after the journal was opened: the restart rules of docs/ARCHITECTURE.md,
+// and another try for what is parked. When that cannot be committed, the next steps bring it again.
+// The error is the journal's; the machine must not be used then.
 func (m *Machine) Start(now Now) (Output, error) {
 	s := &step{m: m, now: now}
 	if err := m.adopt(now); err != nil {
@@ -156,7 +162,8 @@ func (m *Machine) adopt(now Now) error {
 	return nil
 }
 
-// askFrom is when an open payment may be asked for after a restart: settle after an answer that counts.
+// askFrom is when an open payment may be asked for after a restart: settle after an answer that
+// counts.
 func askFrom(facts []payment.Fact, p payment.Payment, now Now) time.Duration {
 	if e := newestOf(facts, payment.KindQueryEmpty); e.Boot == now.Boot {
 		return max(now.Up, e.Up+time.Millisecond+p.Policy.Settle.Duration())
@@ -164,8 +171,8 @@ func askFrom(facts []payment.Fact, p payment.Payment, now Now) time.Duration {
 	return now.Up
 }
 
-// remember takes over what an earlier process has learned: which head was given up, whether the query is proved, and which final
-// payments are still watched.
+// remember takes over what an earlier process has learned: which head was given up, whether the
+// query is proved, and which final payments are still watched.
 func (m *Machine) remember(now Now) error {
 	if r, ok, err := m.memory.Recovered(); err != nil {
 		return err
@@ -206,8 +213,9 @@ func (m *Machine) remember(now Now) error {
 	return nil
 }
 
-// watchUntil is the boot clock at which the watch of a final payment ends. After a reboot only the wall clock can tell its age, and
-// that may be wrong by years: payments of the recent boots are watched for the whole time again, older ones asked for at least once.
+// watchUntil is the boot clock at which the watch of a final payment ends. After a reboot only the
+// wall clock can tell its age, and that may be wrong by years: payments of the recent boots are
+// watched for the whole time again, older ones asked for at least once.
 func watchUntil(p payment.Payment, now Now, recent bool) time.Duration {
 	watch := p.Policy.Watch.Duration()
 	switch {
@@ -220,17 +228,19 @@ func watchUntil(p payment.Payment, now Now, recent bool) time.Duration {
 	return now.Up + max(queryTimeout, watch-age)
 }
 
-// reread believes the journal after a failed commit: where the disk failed late, the facts are there all the same, and what follows
-// from them goes on as after a crash at that moment.
+// reread believes the journal after a failed commit: where the disk failed late, the facts are
+// there all the same, and what follows from them goes on as after a crash at that moment.
 func (s *step) reread() {
 	if err := s.m.adopt(s.now); err != nil {
-		s.then(Note{Warn: true, Text: "the journal could not be read after a failed entry", Args: []any{"error", err}})
+		s.then(Note{Warn: true, Text: "the journal could not be read after a failed entry",
+			Args: []any{"error", err}})
 		return
 	}
 	for _, o := range s.m.open {
 		facts, err := s.m.ledger.Facts(o.p.ID)
 		if err != nil {
-			s.then(Note{Warn: true, Text: "a payment could not be read after a failed entry", Args: []any{"payment", o.p.ID, "error", err}})
+			s.then(Note{Warn: true, Text: "a payment could not be read after a failed entry",
+				Args: []any{"payment", o.p.ID, "error", err}})
 			return
 		}
 		if p, ok := payment.Fold(facts); ok && len(facts) > len(o.facts) {
@@ -249,12 +259,14 @@ func (s *step) resume(a *account) {
 	case !p.Minted && p.MintSent && p.EndedBy == "" && s.m.inquiries.endpoint != "":
 		s.doubtMint(a, "the agent stopped before the gateway answered")
 	case !p.Minted:
-		s.fact(p.ID, payment.MintFailed{Reason: "mint_failed", Message: "the agent stopped before there was anything to pay"})
+		s.fact(p.ID, payment.MintFailed{Reason: "mint_failed",
+			Message: "the agent stopped before there was anything to pay"})
 	case p.EndedBy == "" && p.Boot != s.now.Boot:
 		s.end(a, payment.DeadlinePassed{Reason: "reboot"})
 	case p.EndedBy == "" && s.now.Up >= p.Deadline:
 		s.end(a, payment.DeadlinePassed{})
-	case p.EndedBy == "" && s.m.closed(): // nothing would be heard of the customer's payment: nobody is asked to make one
+	case p.EndedBy == "" && s.m.closed():
+		// nothing would be heard of the customer's payment: nobody is asked to make one
 		s.end(a, payment.DisplayLost{Reason: "the terminal is out of service"})
 	case p.EndedBy == "":
 		if !p.Shown && (s.m.cfg.RequireScreen || s.m.showsItself(p.Till)) {
@@ -274,7 +286,8 @@ func (s *step) resume(a *account) {
 	}
 }
 
-// retryParked tries again, once, to open what did not open before: the secret may have been corrected since.
+// retryParked tries again, once, to open what did not open before: the secret may have been
+// corrected since.
 func (s *step) retryParked() error {
 	if !s.m.retry {
 		return nil
@@ -297,7 +310,8 @@ func (s *step) retryParked() error {
 			return err
 		}
 		left--
-		s.then(Note{Text: "a parked delivery opened", Args: []any{"delivery", d.Delivery, "parked_seq", f.Seq}})
+		s.then(Note{Text: "a parked delivery opened",
+			Args: []any{"delivery", d.Delivery, "parked_seq", f.Seq}})
 	}
 	s.out.onDone = append(s.out.onDone, func() { s.m.parked, s.m.retry = left, false })
 	return nil

@@ -16,7 +16,8 @@ func BenchmarkOpen(b *testing.B) {
 	forged.Headers["X-Signature"] = []string{strings.Repeat("0", 128)}
 	huge := delivery(paidLink)
 	huge.Body = []byte(`{"a":[` + strings.Repeat("{},", maxBody/3-4) + `{}]}`)
-	for name, e := range map[string]payment.Envelope{"paid": raw, "forged": forged, "forged, 64 KiB": huge, "unsigned": {Method: "POST", Body: huge.Body}} {
+	for name, e := range map[string]payment.Envelope{"paid": raw, "forged": forged,
+		"forged, 64 KiB": huge, "unsigned": {Method: "POST", Body: huge.Body}} {
 		b.Run(name, func(b *testing.B) {
 			g := newGateway(b)
 			b.ReportAllocs()

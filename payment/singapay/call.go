@@ -16,20 +16,26 @@ import (
 const (
 	maxAnswer = 4 << 20 // bytes of an answer's body: a page of a hundred attempts has some 100 KiB
 
-	dialBound      = maxTimeout + time.Second
-	idleConnection = 2 * time.Minute // for the next question; a waiting payment asks every few seconds
+	dialBound = maxTimeout + time.Second
+	// for the next question; a waiting payment asks every few seconds
+	idleConnection = 2 * time.Minute
 )
 
-// newClient is what SingaPay is asked with: TLS verified against the system's roots, HTTP/1.1, no cookies, no redirects (where one
-// leads nobody has configured). No proxy either: the environment of a kiosk's service is no place that anybody looks at to see where
-// payments are asked about.
+// newClient is what SingaPay is asked with: TLS verified against the system's roots, HTTP/1.1, no
+// cookies, no redirects (where one leads nobody has configured). No proxy either: the environment
+// of a kiosk's service is no place that anybody looks at to see where payments are asked about.
 func newClient(reuse bool) *http.Client {
 	return &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		// A request's context ends it before these bounds; they end a dial that goes on behind a request that has ended.
+		CheckRedirect: func(*http.Request,
+			[]*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+		// A request's context ends it before these bounds; they end a dial that goes on behind a
+		// request that has ended.
 		Transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: dialBound}).DialContext,
-			TLSHandshakeTimeout: dialBound, ResponseHeaderTimeout: dialBound, IdleConnTimeout: idleConnection, DisableKeepAlives: !reuse,
+			TLSHandshakeTimeout: dialBound, ResponseHeaderTimeout: dialBound,
+			IdleConnTimeout: idleConnection, DisableKeepAlives: !reuse,
 			MaxResponseHeaderBytes: 64 << 10, DisableCompression: true,
 		},
 	}
@@ -65,19 +71,20 @@ type request struct {
 
 // answer is what one request came to. It is a success only when failure is "".
 type answer struct {
-	status       int    // of HTTP; 0 = there was no answer
-	data         any    // of a success
-	top          object // of a success: the whole answer
-	failure      string // in our own words
-	notFound     bool   // SingaPay says that there is no such thing
-	unauthorized bool   // SingaPay says that the token, or what was to get one, is not valid: it has done nothing
-	badSignature bool   // SingaPay says so of the signature
-	forbidden    bool   // SingaPay says that this credential may not ask that
-	sent         bool   // a byte of the request may have reached SingaPay
+	status   int    // of HTTP; 0 = there was no answer
+	data     any    // of a success
+	top      object // of a success: the whole answer
+	failure  string // in our own words
+	notFound bool   // SingaPay says that there is no such thing
+	// SingaPay says that the token, or what was to get one, is not valid: it has done nothing
+	unauthorized bool
+	badSignature bool // SingaPay says so of the signature
+	forbidden    bool // SingaPay says that this credential may not ask that
+	sent         bool // a byte of the request may have reached SingaPay
 }
 
-// call makes a request with an access token, and once more with a new one when SingaPay does not accept the first: then it has done
-// nothing.
+// call makes a request with an access token, and once more with a new one when SingaPay does not
+// accept the first: then it has done nothing.
 func (g *Gateway) call(ctx context.Context, r request) answer {
 	sent := false
 	for again := false; ; again = true {
@@ -95,10 +102,12 @@ func (g *Gateway) call(ctx context.Context, r request) answer {
 	}
 }
 
-// exchange makes one request and reads the answer. An error of net/http is never passed on: its text repeats what strangers wrote.
+// exchange makes one request and reads the answer. An error of net/http is never passed on: its
+// text repeats what strangers wrote.
 func (g *Gateway) exchange(ctx context.Context, r request, header http.Header) answer {
 	var connected atomic.Bool
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	traced := httptrace.WithClientTrace(ctx,
+		&httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	address := g.cfg.BaseURL + r.path
 	if len(r.query) > 0 {
 		address += "?" + r.query.Encode()
@@ -125,7 +134,8 @@ func (g *Gateway) exchange(ctx context.Context, r request, header http.Header) a
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		a.failure = httpWords(resp.StatusCode)
 	case err != nil && resp.StatusCode < 300:
-		a.failure = httpWords(resp.StatusCode) + ", " + networkFailure(ctx, req.URL.Host, err) // the body broke off
+		// the body broke off
+		a.failure = httpWords(resp.StatusCode) + ", " + networkFailure(ctx, req.URL.Host, err)
 	case len(body) > maxAnswer:
 		a.failure = httpWords(resp.StatusCode) + ", the answer is longer than 4 MiB"
 	default:
@@ -134,9 +144,10 @@ func (g *Gateway) exchange(ctx context.Context, r request, header http.Header) a
 	return a
 }
 
-// read takes the answer out of its envelope, or finds the words for a refusal. There are two envelopes: the older one says success
-// true or false, the newer one response_code SP000 or another, also under HTTP 200. Which one an address answers with is not known
-// for sure, so that both are read everywhere.
+// read takes the answer out of its envelope, or finds the words for a refusal. There are two
+// envelopes: the older one says success true or false, the newer one response_code SP000 or
+// another, also under HTTP 200. Which one an address answers with is not known for sure, so that
+// both are read everywhere.
 func (g *Gateway) read(a *answer, body []byte) {
 	good := a.status >= 200 && a.status < 300
 	top, err := parse(bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff"))))

@@ -9,11 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// form is a way to write the body again before it is hashed. SingaPay documents one by a sample in PHP, and not whether the sender does
-// exactly what the sample does.
+// form is a way to write the body again before it is hashed. SingaPay documents one by a sample in
+// PHP, and not whether the sender does exactly what the sample does.
 type form struct {
-	php       bool // as PHP writes what it has read: {} is [], an object with the keys 0, 1, 2 … is a list, 10000.00 is 10000
-	sortLists bool // ksort over lists too: by the text of their indices, so that one of more than ten becomes an object
+	// as PHP writes what it has read: {} is [], an object with the keys 0, 1, 2 … is a list,
+	// 10000.00 is 10000
+	php bool
+	// ksort over lists too: by the text of their indices, so that one of more than ten becomes an
+	// object
+	sortLists bool
 }
 
 // forms are tried in this order; after them, the body as it came.
@@ -91,8 +95,8 @@ func (f form) plainList(out []byte, list []any) []byte {
 	return append(out, ']')
 }
 
-// number is the literal, or what PHP makes of one that is not whole. Where PHP would write an exponent the literal stays: no amount is
-// that large.
+// number is the literal, or what PHP makes of one that is not whole. Where PHP would write an
+// exponent the literal stays: no amount is that large.
 func (f form) number(literal string) string {
 	if _, err := strconv.ParseInt(literal, 10, 64); !f.php || err == nil {
 		return literal

@@ -43,17 +43,26 @@ func TestCanonicalRules(t *testing.T) {
 		name, in, out string
 		f             form
 	}{
-		{"keys in byte order", `{"b":1,"é":2,"B":3,"_":4,"a":{"z":1,"Z":2}}`, `{"B":3,"_":4,"a":{"Z":2,"z":1},"b":1,"é":2}`, form{}},
+		{"keys in byte order", `{"b":1,"é":2,"B":3,"_":4,"a":{"z":1,"Z":2}}`,
+			`{"B":3,"_":4,"a":{"Z":2,"z":1},"b":1,"é":2}`, form{}},
 		{"a list keeps its order", `{"a":[3,1,2]}`, `{"a":[3,1,2]}`, form{}},
-		{"controls", `{"s":"\u0000\u001f\u007f\/\"\\"}`, "{\"s\":\"\\u0000\\u001f\u007f/\\\"\\\\\"}", form{}},
+		{"controls", `{"s":"\u0000\u001f\u007f\/\"\\"}`,
+			"{\"s\":\"\\u0000\\u001f\u007f/\\\"\\\\\"}", form{}},
 		{"surrogates", `{"s":"\ud83d\ude00"}`, `{"s":"😀"}`, form{}},
-		{"digits stay", `{"n":[10000.00,1e3,-0,12345678901234567890]}`, `{"n":[10000.00,1e3,-0,12345678901234567890]}`, form{}},
-		{"PHP's numbers", `{"n":[10000.00,1e3,0.50,1.5e-7,1e15]}`, `{"n":[10000,1000,0.5,1.5e-7,1e15]}`, php},
-		{"PHP's lists", `{"a":{"1":"y","0":"x"},"b":{"1":"x"},"c":{"0":{}}}`, `{"a":["x","y"],"b":{"1":"x"},"c":[[]]}`, php},
-		{"eleven keys are no list when sorted as text", `{"a":{"0":0,"1":1,"2":2,"3":3,"4":4,"5":5,"6":6,"7":7,"8":8,"9":9,"10":10}}`,
+		{"digits stay", `{"n":[10000.00,1e3,-0,12345678901234567890]}`,
+			`{"n":[10000.00,1e3,-0,12345678901234567890]}`, form{}},
+		{"PHP's numbers", `{"n":[10000.00,1e3,0.50,1.5e-7,1e15]}`,
+			`{"n":[10000,1000,0.5,1.5e-7,1e15]}`, php},
+		{"PHP's lists", `{"a":{"1":"y","0":"x"},"b":{"1":"x"},"c":{"0":{}}}`,
+			`{"a":["x","y"],"b":{"1":"x"},"c":[[]]}`, php},
+		{"eleven keys are no list when sorted as text",
+			`{"a":{"0":0,"1":1,"2":2,"3":3,"4":4,"5":5,"6":6,"7":7,"8":8,"9":9,"10":10}}`,
 			`{"a":{"0":0,"1":1,"10":10,"2":2,"3":3,"4":4,"5":5,"6":6,"7":7,"8":8,"9":9}}`, php},
-		{"a list of eleven, sorted too", `{"a":[0,1,2,3,4,5,6,7,8,9,10]}`, `{"a":{"0":0,"1":1,"10":10,"2":2,"3":3,"4":4,"5":5,"6":6,"7":7,"8":8,"9":9}}`, form{php: true, sortLists: true}},
-		{"a list of ten", `{"a":[0,1,2,3,4,5,6,7,8,9]}`, `{"a":[0,1,2,3,4,5,6,7,8,9]}`, form{php: true, sortLists: true}},
+		{"a list of eleven, sorted too", `{"a":[0,1,2,3,4,5,6,7,8,9,10]}`,
+			`{"a":{"0":0,"1":1,"10":10,"2":2,"3":3,"4":4,"5":5,"6":6,"7":7,"8":8,"9":9}}`,
+			form{php: true, sortLists: true}},
+		{"a list of ten", `{"a":[0,1,2,3,4,5,6,7,8,9]}`, `{"a":[0,1,2,3,4,5,6,7,8,9]}`,
+			form{php: true, sortLists: true}},
 		{"words", `{"a":[true,false,null,{},[]]}`, `{"a":[true,false,null,{},[]]}`, form{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) { wantSame(t, tc.out, canonicalOf(t, tc.f, tc.in)) })
@@ -61,16 +70,22 @@ func TestCanonicalRules(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
-	deep := func(n int) string { return `{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}` }
+	deep := func(n int) string {
+		return `{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) +
+			`}`
+	}
 	for _, body := range []string{
-		"", " ", "null", "1", `"text"`, "[]", `[{"a":1}]`, "{", `{"a":1}x`, `{"a":1}{}`, `{"a":1,}`, `{"a":1,"a":2}`, `{"x":{"a":1,"a":1}}`, "{'a':1}",
-		`{"a":"\ud800"}`, `{"a":"\udc00"}`, `{"a":"\ud800\ud800"}`, `{"a":"\ud800x"}`, `{"\udfff":1}`, "{\"a\":\"\xff\"}", `{"a":01}`, `{"a":"` + "\n" + `"}`, deep(maxDepth),
+		"", " ", "null", "1", `"text"`, "[]", `[{"a":1}]`, "{", `{"a":1}x`, `{"a":1}{}`, `{"a":1,}`,
+		`{"a":1,"a":2}`, `{"x":{"a":1,"a":1}}`, "{'a':1}",
+		`{"a":"\ud800"}`, `{"a":"\udc00"}`, `{"a":"\ud800\ud800"}`, `{"a":"\ud800x"}`,
+		`{"\udfff":1}`, "{\"a\":\"\xff\"}", `{"a":01}`, `{"a":"` + "\n" + `"}`, deep(maxDepth),
 	} {
 		if m, err := parse([]byte(body)); err == nil {
 			t.Errorf("%q was read as %v", body, m)
 		}
 	}
-	for _, body := range []string{"{}", " {\n} ", `{"a":"\\ud800"}`, `{"a":"\ud83d\ude00\\"}`, `{"a":"[[[{{{\""}`, deep(maxDepth - 1)} {
+	for _, body := range []string{"{}", " {\n} ", `{"a":"\\ud800"}`, `{"a":"\ud83d\ude00\\"}`,
+		`{"a":"[[[{{{\""}`, deep(maxDepth - 1)} {
 		if _, err := parse([]byte(body)); err != nil {
 			t.Errorf("%q: %v", body, err)
 		}

@@ -16,11 +16,13 @@ var jakarta = time.FixedZone("WIB", 7*60*60)
 // iso is how times go out: ISO 8601 with the offset, as in SingaPay's examples.
 const iso = "2006-01-02T15:04:05-07:00"
 
-// layouts are how times come in: REST answers in ISO 8601, notifications as text. Without an offset they are Jakarta's.
-var layouts = [...]string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "02 Jan 2006 15:04:05"}
+// layouts are how times come in: REST answers in ISO 8601, notifications as text. Without an offset
+// they are Jakarta's.
+var layouts = [...]string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700",
+	"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "02 Jan 2006 15:04:05"}
 
-// moment reads a time; the zero time when it cannot be read, for a bad date is no reason to drop money evidence. Unix time comes in
-// milliseconds (13 digits) from the older endpoints.
+// moment reads a time; the zero time when it cannot be read, for a bad date is no reason to drop
+// money evidence. Unix time comes in milliseconds (13 digits) from the older endpoints.
 func moment(v any) time.Time {
 	s, _ := scalar(v)
 	var t time.Time
@@ -45,16 +47,18 @@ func moment(v any) time.Time {
 	return t
 }
 
-// amount reads rupiah, a number or decimal text, into minor units, digit by digit and never through a float: digits, then nothing
-// or a point and one or two zeros. A payment has whole rupiah, so anything else is kept as text, which equals no payment's amount:
-// the evidence stays, the approval does not.
+// amount reads rupiah, a number or decimal text, into minor units, digit by digit and never through
+// a float: digits, then nothing or a point and one or two zeros. A payment has whole rupiah, so
+// anything else is kept as text, which equals no payment's amount: the evidence stays, the approval
+// does not.
 func amount(v any) (minor int64, asStated string) {
 	s, ok := scalar(v)
 	if !ok {
 		return payment.UnreadableAmount, "not a number"
 	}
 	exact := s
-	if whole, decimals, pointed := strings.Cut(s, "."); pointed && (decimals == "0" || decimals == "00") {
+	if whole, decimals, pointed := strings.Cut(s, "."); pointed &&
+		(decimals == "0" || decimals == "00") {
 		exact = whole
 	}
 	m, err := payment.ParseMoney(exact, payment.IDR)
@@ -71,10 +75,12 @@ func amount(v any) (minor int64, asStated string) {
 	return m.Amount, ""
 }
 
-// scheme is the name of the channel, "VA BRI" or "Credit Card": a few words without a number in it, which might be an account's.
+// scheme is the name of the channel, "VA BRI" or "Credit Card": a few words without a number in it,
+// which might be an account's.
 func scheme(v any) string {
 	s := text(v)
-	if len(s) > 40 || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == '@' }) || longestRun(s) > 4 {
+	if len(s) > 40 || strings.ContainsFunc(s,
+		func(r rune) bool { return !unicode.IsPrint(r) || r == '@' }) || longestRun(s) > 4 {
 		return ""
 	}
 	return s
@@ -94,7 +100,8 @@ func longestRun(s string) int {
 	return longest
 }
 
-// reference is a reference in the form that both sides write: printable, no spaces, at most 128 characters; "" for anything else.
+// reference is a reference in the form that both sides write: printable, no spaces, at most 128
+// characters; "" for anything else.
 func reference(v any) string {
 	s, ok := scalar(v)
 	if !ok || !webaddr.Printable(s, 1, 128) || strings.Contains(s, " ") {

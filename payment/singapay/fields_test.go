@@ -43,7 +43,8 @@ func TestMoment(t *testing.T) {
 	}
 }
 
-// TestAmount: text and numbers are one; what is no whole number of rupiah stays as text, which equals no payment.
+// TestAmount: text and numbers are one; what is no whole number of rupiah stays as text, which
+// equals no payment.
 func TestAmount(t *testing.T) {
 	for _, tc := range []struct {
 		said  any
@@ -76,7 +77,8 @@ func TestAmount(t *testing.T) {
 		{true, -1, "not a number"},
 		{object{}, -1, "not a number"},
 	} {
-		if minor, text := amount(tc.said); minor != tc.minor || text != tc.text || payment.UnreadableAmount != -1 {
+		if minor, text := amount(tc.said); minor != tc.minor || text != tc.text ||
+			payment.UnreadableAmount != -1 {
 			t.Errorf("%v is %d %q, want %d %q", tc.said, minor, text, tc.minor, tc.text)
 		}
 	}

@@ -20,7 +20,8 @@ func bodies(f *testing.F) []string {
 	for _, c := range loadVectors(f).Canonicalisation {
 		list = append(list, c.In)
 	}
-	list = append(list, paidLink, paidQR, created, createdCode, attempt, listed(attempt, used), newer(created), `{"event":"transaction-expiration","data":{"payment_link_histories":[{}]}}`)
+	list = append(list, paidLink, paidQR, created, createdCode, attempt, listed(attempt, used),
+		newer(created), `{"event":"transaction-expiration","data":{"payment_link_histories":[{}]}}`)
 	if len(list) < 25 {
 		f.Fatalf("only %d seeds", len(list))
 	}
@@ -34,18 +35,21 @@ func FuzzOpen(f *testing.F) {
 		f.Add("1792126800", strings.Repeat("0", 128), "Bearer x", []byte(body))
 	}
 	f.Fuzz(func(t *testing.T, timestamp, signature, authorization string, body []byte) {
-		records, err := g.Open(payment.Envelope{Method: "POST", Body: body, ReceivedAt: noon, Headers: map[string][]string{
-			"X-Timestamp": {timestamp}, "X-Signature": {signature}, "Authorization": {authorization},
-		}})
+		records, err := g.Open(payment.Envelope{Method: "POST", Body: body, ReceivedAt: noon,
+			Headers: map[string][]string{
+				"X-Timestamp": {timestamp}, "X-Signature": {signature},
+				"Authorization": {authorization},
+			}})
 		e, ok := errors.AsType[*OpenError](err)
-		if records != nil || !ok || !errors.Is(err, payment.ErrUnopened) || !slices.Contains(Reasons(), e.Reason) || len(err.Error()) > 140 {
+		if records != nil || !ok || !errors.Is(err, payment.ErrUnopened) ||
+			!slices.Contains(Reasons(), e.Reason) || len(err.Error()) > 140 {
 			t.Fatalf("records %v with %v", records, err)
 		}
 	})
 }
 
-// FuzzStatements: what stands in an authentic body is read without a panic, whatever was hashed; what is read can be journaled, and
-// it says paid only where SingaPay says so.
+// FuzzStatements: what stands in an authentic body is read without a panic, whatever was hashed;
+// what is read can be journaled, and it says paid only where SingaPay says so.
 func FuzzStatements(f *testing.F) {
 	for _, body := range bodies(f) {
 		f.Add([]byte(body))
@@ -61,7 +65,9 @@ func FuzzStatements(f *testing.F) {
 		}
 		for _, r := range records {
 			checkRecord(t, r)
-			if said := text(at(m, "data", "transaction", "status")); r.Status == payment.RecordSuccess && said != "paid" && said != "settled" {
+			if said := text(at(m, "data", "transaction",
+				"status")); r.Status == payment.RecordSuccess && said != "paid" &&
+				said != "settled" {
 				t.Fatalf("%q became a payment", said)
 			}
 		}
@@ -70,8 +76,11 @@ func FuzzStatements(f *testing.F) {
 
 func checkRecord(t *testing.T, r payment.Record) {
 	t.Helper()
-	if r.MerchantRef == "" || r.Status == "" || r.Type != payment.TypePay || r.Amount < payment.UnreadableAmount || r.Amount == payment.UnreadableAmount && len(r.AmountText) > 32 ||
-		len(r.Status) > 60 || len(r.TransactionRef) > 128 || len(r.Scheme) > 40 || len(r.Currency) > 3 {
+	if r.MerchantRef == "" || r.Status == "" || r.Type != payment.TypePay ||
+		r.Amount < payment.UnreadableAmount || r.Amount == payment.UnreadableAmount &&
+		len(r.AmountText) > 32 ||
+		len(r.Status) > 60 || len(r.TransactionRef) > 128 || len(r.Scheme) > 40 ||
+		len(r.Currency) > 3 {
 		t.Fatalf("%+v", r)
 	}
 	body, err := payment.EncodeData(payment.Notified{Record: r})
@@ -84,7 +93,8 @@ func checkRecord(t *testing.T, r payment.Record) {
 	}
 }
 
-// FuzzCanonical: the canonical form of a canonical form is itself, it says what the body said, and it is what Go's own encoder writes.
+// FuzzCanonical: the canonical form of a canonical form is itself, it says what the body said, and
+// it is what Go's own encoder writes.
 func FuzzCanonical(f *testing.F) {
 	for _, body := range bodies(f) {
 		f.Add([]byte(body))
@@ -119,7 +129,8 @@ func FuzzCanonical(f *testing.F) {
 	})
 }
 
-// FuzzAnswer: whatever an answer is, it is read without a panic, and its records name our reference only.
+// FuzzAnswer: whatever an answer is, it is read without a panic, and its records name our reference
+// only.
 func FuzzAnswer(f *testing.F) {
 	for _, body := range bodies(f) {
 		f.Add(200, []byte(body))
@@ -138,7 +149,8 @@ func FuzzAnswer(f *testing.F) {
 			}
 			return
 		}
-		_ = linkOf(a.data).echoes(order{MintRequest: mintRequest(), now: noon, ends: noon}, []string{"QRIS"})
+		_ = linkOf(a.data).echoes(order{MintRequest: mintRequest(), now: noon, ends: noon},
+			[]string{"QRIS"})
 		_ = codeOf(a.data).echoes(order{MintRequest: mintRequest(), now: noon, ends: noon})
 		h := history{ref: ref, link: "189"}
 		elements, _ := a.data.([]any)
@@ -156,9 +168,11 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// FuzzQRIS: no text of any form stops the check of a code, and one that passes states no other amount.
+// FuzzQRIS: no text of any form stops the check of a code, and one that passes states no other
+// amount.
 func FuzzQRIS(f *testing.F) {
-	for _, s := range []string{emv, "000201", "0002015405500005303360", "00020154", "0002015499", emv[:40]} {
+	for _, s := range []string{emv, "000201", "0002015405500005303360", "00020154", "0002015499",
+		emv[:40]} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

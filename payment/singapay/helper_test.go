@@ -37,7 +37,8 @@ var noon = time.Date(2026, 10, 16, 12, 0, 0, 0, jakarta)
 
 func testConfig() Config {
 	return Config{
-		BaseURL: "https://payment.example", ClientID: "client-1", ClientSecret: secret.New([]byte(canary)), APIKey: "partner-1", AccountID: accountID,
+		BaseURL: "https://payment.example", ClientID: "client-1",
+		ClientSecret: secret.New([]byte(canary)), APIKey: "partner-1", AccountID: accountID,
 		WebhookPath: hookPath, Now: func() time.Time { return noon },
 	}
 }
@@ -75,16 +76,19 @@ const tokenRoute = "POST " + tokenPath
 
 func newSite(t testing.TB) *site {
 	s := &site{routes: map[string]http.HandlerFunc{
-		tokenRoute: says(200, `{"status":200,"success":true,"data":{"access_token":"`+jwtCanary+`","token_type":"Bearer","expires_in":"216000"}}`),
+		tokenRoute: says(200, `{"status":200,"success":true,"data":{"access_token":"`+jwtCanary+
+			`","token_type":"Bearer","expires_in":"216000"}}`),
 	}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		s.mu.Lock()
-		s.log = append(s.log, asked{r.Method + " " + r.URL.RequestURI(), r.Header.Clone(), string(body)})
+		s.log = append(s.log, asked{r.Method + " " + r.URL.RequestURI(), r.Header.Clone(),
+			string(body)})
 		h := s.routes[r.Method+" "+r.URL.Path]
 		s.mu.Unlock()
 		if h == nil {
-			h = says(404, `{"status":404,"success":false,"error":{"code":404,"message":"Not found"}}`)
+			h = says(404,
+				`{"status":404,"success":false,"error":{"code":404,"message":"Not found"}}`)
 		}
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		h(w, r)
@@ -126,7 +130,8 @@ func (s *site) tokens() int {
 
 func (s *site) gateway(t testing.TB, change ...func(*Config)) *Gateway {
 	t.Helper()
-	return newGateway(t, append([]func(*Config){func(c *Config) { c.BaseURL = s.URL }}, change...)...)
+	return newGateway(t, append([]func(*Config){func(c *Config) { c.BaseURL = s.URL }},
+		change...)...)
 }
 
 // says answers every request alike; in turn, when there are several pairs of status and body.
@@ -159,7 +164,8 @@ func newer(data string) string {
 
 // listed is a list in one page.
 func listed(elements ...string) string {
-	return fmt.Sprintf(`{"status":200,"success":true,"data":[%s],"pagination":{"total":%d,"count":%[2]d,"per_page":100,"current_page":1,"total_pages":1}}`,
+	return fmt.Sprintf(`{"status":200,"success":true,"data":[%s],"pagination":{"total":%d,`+
+		`"count":%[2]d,"per_page":100,"current_page":1,"total_pages":1}}`,
 		strings.Join(elements, ","), len(elements))
 }
 
@@ -194,7 +200,8 @@ func signedHash(key, path, timestamp, hash, body string) payment.Envelope {
 	return payment.Envelope{
 		Method: "POST", Body: []byte(body), ReceivedAt: time.Unix(at, 0),
 		Headers: map[string][]string{
-			"X-Signature": {hex.EncodeToString(mac.Sum(nil))}, "X-Timestamp": {timestamp}, "Authorization": {"Bearer " + token}, "X-Partner-Id": {"partner-1"},
+			"X-Signature": {hex.EncodeToString(mac.Sum(nil))}, "X-Timestamp": {timestamp},
+			"Authorization": {"Bearer " + token}, "X-Partner-Id": {"partner-1"},
 		},
 	}
 }
@@ -260,7 +267,10 @@ func (v vector) envelope() payment.Envelope {
 }
 
 func (v vector) gateway(t testing.TB) *Gateway {
-	return newGateway(t, func(c *Config) { c.WebhookPath, c.ClientSecret = v.Endpoint, secret.New([]byte(v.Secret)) })
+	return newGateway(t, func(c *Config) {
+		c.WebhookPath, c.ClientSecret = v.Endpoint,
+			secret.New([]byte(v.Secret))
+	})
 }
 
 func loadVectors(t testing.TB) vectors {
@@ -273,7 +283,9 @@ func loadVectors(t testing.TB) vectors {
 	if err := json.Unmarshal(b, &v); err != nil {
 		t.Fatal(err)
 	}
-	if len(v.Token.Vectors) < 3 || len(v.Small) < 3 || len(v.Webhook.Vectors) < 9 || len(v.Webhook.MustAccept) < 2 || len(v.Canonicalisation) < 12 || len(v.Webhook.Tolerance) < 5 || len(v.Webhook.MustReject) < 10 {
+	if len(v.Token.Vectors) < 3 || len(v.Small) < 3 || len(v.Webhook.Vectors) < 9 ||
+		len(v.Webhook.MustAccept) < 2 || len(v.Canonicalisation) < 12 ||
+		len(v.Webhook.Tolerance) < 5 || len(v.Webhook.MustReject) < 10 {
 		t.Fatal("vectors are missing")
 	}
 	return v

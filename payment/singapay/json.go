@@ -17,8 +17,9 @@ var errJSON = errors.New("not one plain JSON object")
 // object is a JSON object as it was written: numbers are json.Number, with every digit.
 type object = map[string]any
 
-// parse reads exactly one JSON object. No name may come twice in an object (two readers could then see two things), nothing may
-// follow, and all of it is text: UTF-8 without half a surrogate pair, which Go would replace and PHP would refuse.
+// parse reads exactly one JSON object. No name may come twice in an object (two readers could then
+// see two things), nothing may follow, and all of it is text: UTF-8 without half a surrogate pair,
+// which Go would replace and PHP would refuse.
 func parse(b []byte) (object, error) {
 	if !utf8.Valid(b) || tooDeep(b) || !json.Valid(b) || halfSurrogate(b) {
 		return nil, errJSON
@@ -148,8 +149,8 @@ func text(v any) string {
 	return s
 }
 
-// scalar is the value of a JSON string or the literal of a JSON number, digit for digit. Absent and null are "". ok is false for an
-// object, a list or a boolean.
+// scalar is the value of a JSON string or the literal of a JSON number, digit for digit. Absent and
+// null are "". ok is false for an object, a list or a boolean.
 func scalar(v any) (s string, ok bool) {
 	switch v := v.(type) {
 	case nil:

@@ -5,8 +5,8 @@ import "sync"
 // maxSeen is how many references a memory knows; beyond it, any one is forgotten.
 const maxSeen = 512
 
-// memory knows under which id SingaPay keeps a reference, which spares a question the search. It is only ever a hint: what is found
-// under the id must have the reference.
+// memory knows under which id SingaPay keeps a reference, which spares a question the search. It is
+// only ever a hint: what is found under the id must have the reference.
 type memory struct {
 	mu  sync.Mutex
 	ids map[string]string

@@ -19,29 +19,41 @@ const (
 	updatePath = linkPath + "update/"
 	qrPath     = "/api/v1.0/qris-dynamic/"
 
-	// echoSlack is how far an echoed end may be from the one that was asked for: SingaPay may round to minutes.
+	// echoSlack is how far an echoed end may be from the one that was asked for: SingaPay may round
+	// to minutes.
 	echoSlack = time.Minute
 )
 
-// Check tells, without asking anybody, whether SingaPay could take the request: nil, or a *payment.Error. CodeAmountInvalid for an
-// amount or currency that it does not take, CodeInvalid for another part of the request.
+// Check tells, without asking anybody, whether SingaPay could take the request: nil, or a
+// *payment.Error. CodeAmountInvalid for an amount or currency that it does not take, CodeInvalid
+// for another part of the request.
 func (g *Gateway) Check(r payment.MintRequest) error {
 	_, err := g.methods(r.Schemes)
 	switch m := r.Money; {
 	case m.Currency != payment.IDR:
-		return refusal(payment.CodeAmountInvalid, "SingaPay takes IDR only", "ask for an amount in IDR")
+		return refusal(payment.CodeAmountInvalid, "SingaPay takes IDR only",
+			"ask for an amount in IDR")
 	case m.Amount%100 != 0:
-		return refusal(payment.CodeAmountInvalid, "the amount is not whole rupiah", "ask for a multiple of 100 minor units")
+		return refusal(payment.CodeAmountInvalid, "the amount is not whole rupiah",
+			"ask for a multiple of 100 minor units")
 	case m.Amount <= 0:
-		return refusal(payment.CodeAmountInvalid, "the amount is not positive", "ask for at least 100 minor units")
-	case m.Amount < MinAmount && g.cfg.Mode != ModeQR: // of a QRIS code the merchant's own limits are the only ones
-		return refusal(payment.CodeAmountInvalid, "the amount is below SingaPay's minimum of IDR 10000", "ask for at least 1000000 minor units")
+		return refusal(payment.CodeAmountInvalid, "the amount is not positive",
+			"ask for at least 100 minor units")
+	case m.Amount < MinAmount && g.cfg.Mode != ModeQR:
+		// of a QRIS code the merchant's own limits are the only ones
+		return refusal(payment.CodeAmountInvalid,
+			"the amount is below SingaPay's minimum of IDR 10000",
+			"ask for at least 1000000 minor units")
 	case m.Amount > g.cfg.MaxAmount:
-		return refusal(payment.CodeAmountInvalid, "the amount is above the limit of this terminal", "ask for less, or raise terminal.max_amount")
+		return refusal(payment.CodeAmountInvalid, "the amount is above the limit of this terminal",
+			"ask for less, or raise terminal.max_amount")
 	case !isReff(r.MerchantRef):
-		return refusal(payment.CodeInvalid, fmt.Sprintf("the merchant reference is not 1 to %d letters, digits, dots, dashes and underscores", MaxRef), "report this: the agent makes it itself")
+		return refusal(payment.CodeInvalid,
+			fmt.Sprintf("the merchant reference is not 1 to %d letters, digits, dots, dashes "+
+				"and underscores", MaxRef), "report this: the agent makes it itself")
 	case r.Timeout <= 0:
-		return refusal(payment.CodeInvalid, "the timeout is not positive", "ask for a timeout of some seconds")
+		return refusal(payment.CodeInvalid, "the timeout is not positive",
+			"ask for a timeout of some seconds")
 	}
 	return err
 }
@@ -50,10 +62,12 @@ func refusal(code payment.Code, message, hint string) error {
 	return &payment.Error{Code: code, Op: "mint", Message: message, Hint: hint}
 }
 
-// isReff reports whether s can be a reff_no: SingaPay wants no spaces and no slashes, and puts it into addresses.
+// isReff reports whether s can be a reff_no: SingaPay wants no spaces and no slashes, and puts it
+// into addresses.
 func isReff(s string) bool {
 	return s != "" && len(s) <= MaxRef && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' &&
+			r != '_' && r != '.'
 	})
 }
 
@@ -69,7 +83,9 @@ func (g *Gateway) methods(asked []string) ([]string, error) {
 	var list []string
 	for _, s := range asked {
 		if !methodCode.MatchString(s) || len(offered) > 0 && !slices.Contains(offered, s) {
-			return nil, refusal(payment.CodeInvalid, fmt.Sprintf("scheme %.20q is not offered on this terminal", s), "use payment method codes of SingaPay such as QRIS or VA_BCA")
+			return nil, refusal(payment.CodeInvalid,
+				fmt.Sprintf("scheme %.20q is not offered on this terminal", s),
+				"use payment method codes of SingaPay such as QRIS or VA_BCA")
 		}
 		if !slices.Contains(list, s) {
 			list = append(list, s)
@@ -78,16 +94,19 @@ func (g *Gateway) methods(asked []string) ([]string, error) {
 	return list, nil
 }
 
-// Mint asks SingaPay, once, for a payment link, or in ModeQR for a QRIS code, within Config.CreateTimeout and ctx. What is refused
-// here, and what failed before a connection stood, is NeverSent. Any other Failure leaves open whether there is something payable.
+// Mint asks SingaPay, once, for a payment link, or in ModeQR for a QRIS code, within
+// Config.CreateTimeout and ctx. What is refused here, and what failed before a connection stood, is
+// NeverSent. Any other Failure leaves open whether there is something payable.
 func (g *Gateway) Mint(ctx context.Context, r payment.MintRequest) payment.MintAnswer {
 	if err := g.Check(r); err != nil {
-		return payment.MintAnswer{Failure: strings.TrimPrefix(err.Error(), "mint: "), NeverSent: true}
+		return payment.MintAnswer{Failure: strings.TrimPrefix(err.Error(), "mint: "),
+			NeverSent: true}
 	}
 	ctx, cancel := within(ctx, g.cfg.CreateTimeout)
 	defer cancel()
 	now := g.cfg.Now()
-	o := order{r, now, now.Add(r.Timeout + g.cfg.ExpiryGrace + time.Second - 1).Truncate(time.Second)}
+	o := order{r, now, now.Add(r.Timeout + g.cfg.ExpiryGrace + time.Second - 1).Truncate(
+		time.Second)}
 	if g.cfg.Mode == ModeQR {
 		return g.mintQR(ctx, o)
 	}
@@ -103,7 +122,8 @@ type order struct {
 
 func (o order) rupiah() int64 { return o.Money.Amount / 100 }
 
-// linkRequest is the body of a create. What is empty is left out: SingaPay has a meaning of its own for an empty list.
+// linkRequest is the body of a create. What is empty is left out: SingaPay has a meaning of its own
+// for an empty list.
 type linkRequest struct {
 	Reff        string   `json:"reff_no"`
 	Type        string   `json:"payment_link_type"`
@@ -121,25 +141,31 @@ type linkRequest struct {
 func (g *Gateway) mintLink(ctx context.Context, o order) payment.MintAnswer {
 	methods, _ := g.methods(o.Schemes) // Check has looked
 	body, err := marshal(linkRequest{
-		Reff: o.MerchantRef, Type: "total", Amount: o.rupiah(), MaxUsage: 1, ExpiredAt: o.ends.In(jakarta).Format(iso), Description: g.cfg.Description,
-		Methods: methods, SuccessURL: g.cfg.SuccessURL, ExpiredURL: g.cfg.ExpiredURL, Name: g.cfg.CustomerName, Email: g.cfg.CustomerEmail,
+		Reff: o.MerchantRef, Type: "total", Amount: o.rupiah(), MaxUsage: 1,
+		ExpiredAt: o.ends.In(jakarta).Format(iso), Description: g.cfg.Description,
+		Methods: methods, SuccessURL: g.cfg.SuccessURL, ExpiredURL: g.cfg.ExpiredURL,
+		Name: g.cfg.CustomerName, Email: g.cfg.CustomerEmail,
 	})
 	if err != nil {
 		return payment.MintAnswer{Failure: "the request could not be encoded", NeverSent: true}
 	}
-	a := g.call(ctx, request{client: g.fresh, method: http.MethodPost, path: linkPath + g.cfg.AccountID, body: body})
+	a := g.call(ctx, request{client: g.fresh, method: http.MethodPost,
+		path: linkPath + g.cfg.AccountID, body: body})
 	if a.failure != "" {
 		return payment.MintAnswer{Failure: a.failure, NeverSent: !a.sent}
 	}
 	l := linkOf(a.data)
 	if problem := l.echoes(o, methods); problem != "" {
-		return payment.MintAnswer{Failure: "the link is not as it was asked for: " + problem + g.takeBack(ctx, l, o.MerchantRef)}
+		return payment.MintAnswer{Failure: "the link is not as it was asked for: " + problem +
+			g.takeBack(ctx, l, o.MerchantRef)}
 	}
 	g.seen.put(linkPrefix, o.MerchantRef, l.id)
-	return payment.MintAnswer{Minted: payment.Minted{Payload: l.url, ProviderRef: linkPrefix + l.id}, ValidFor: l.ends.Sub(o.now)}
+	return payment.MintAnswer{Minted: payment.Minted{Payload: l.url,
+		ProviderRef: linkPrefix + l.id}, ValidFor: l.ends.Sub(o.now)}
 }
 
-// takeBack closes a link that is not what it should be, if it is known to be ours; the words say what came of it.
+// takeBack closes a link that is not what it should be, if it is known to be ours; the words say
+// what came of it.
 func (g *Gateway) takeBack(ctx context.Context, l link, ref string) string {
 	if l.id == "" || l.reff != ref {
 		return ""
@@ -172,8 +198,10 @@ type link struct {
 func linkOf(v any) link {
 	m, _ := v.(object)
 	l := link{
-		id: id(m["id"]), reff: text(m["reff_no"]), url: text(m["payment_url"]), status: text(m["status_computed"]), maxUsage: count(m["max_usage"]),
-		usage: count(m["current_usage"]), methods: m["whitelisted_payment_method"], ends: moment(m["expired_at"]), created: moment(m["created_at"]),
+		id: id(m["id"]), reff: text(m["reff_no"]), url: text(m["payment_url"]),
+		status: text(m["status_computed"]), maxUsage: count(m["max_usage"]),
+		usage: count(m["current_usage"]), methods: m["whitelisted_payment_method"],
+		ends: moment(m["expired_at"]), created: moment(m["created_at"]),
 	}
 	l.amount, _ = amount(m["total_amount"])
 	if l.status == "" {
@@ -185,8 +213,8 @@ func linkOf(v any) link {
 	return l
 }
 
-// echoes reports what in a fresh link is not what was asked for: SingaPay drops fields that it does not know, and a repeated
-// reference might bring an old link back.
+// echoes reports what in a fresh link is not what was asked for: SingaPay drops fields that it does
+// not know, and a repeated reference might bring an old link back.
 func (l link) echoes(o order, methods []string) string {
 	switch {
 	case l.reff != o.MerchantRef:
@@ -212,8 +240,9 @@ func (l link) echoes(o order, methods []string) string {
 	return ""
 }
 
-// sameMethods compares a whitelist with its echo. The order may differ, and the codes of shops come back under another name:
-// ALFAMART as RETAIL_ALFAMART_LINKQU. Without a whitelist all ways are open, whatever is echoed.
+// sameMethods compares a whitelist with its echo. The order may differ, and the codes of shops come
+// back under another name: ALFAMART as RETAIL_ALFAMART_LINKQU. Without a whitelist all ways are
+// open, whatever is echoed.
 func sameMethods(asked []string, echo any) bool {
 	if len(asked) == 0 {
 		return true
@@ -223,7 +252,10 @@ func sameMethods(asked []string, echo any) bool {
 		return false
 	}
 	for _, code := range asked {
-		if !slices.ContainsFunc(list, func(v any) bool { return text(v) == code || strings.HasPrefix(text(v), "RETAIL_"+code+"_") }) {
+		if !slices.ContainsFunc(list, func(v any) bool {
+			return text(v) == code ||
+				strings.HasPrefix(text(v), "RETAIL_"+code+"_")
+		}) {
 			return false
 		}
 	}

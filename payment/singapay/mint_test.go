@@ -17,15 +17,27 @@ const (
 )
 
 // created is a fresh link: asked for at noon, with 180 s and 30 s of grace.
-const created = `{"id":189,"reff_no":"` + ref + `","title":null,"description":"Kopi","source":"api v2","payment_url":"https://pay.example/b2b/` + ref + `","status":"open","status_computed":"open","is_expired":false,"max_usage":1,"current_usage":0,"total_amount":50000,"customer_pays_fee":false,"whitelisted_payment_method":null,"success_redirect_url":null,"expired_at":"2026-10-16T12:03:30+07:00","payment_date":"2026-10-16T12:00:00+07:00","created_at":"2026-10-16T12:00:00+07:00","updated_at":"2026-10-16T12:00:00+07:00"}`
+const created = `{"id":189,"reff_no":"` + ref + `","title":null,"description":"Kopi",` +
+	`"source":"api v2","payment_url":"https://pay.example/b2b/` + ref +
+	`","status":"open","status_computed":"open","is_expired":false,"max_usage":1,` +
+	`"current_usage":0,"total_amount":50000,"customer_pays_fee":false,` +
+	`"whitelisted_payment_method":null,` +
+	`"success_redirect_url":null,"expired_at":"2026-10-16T12:03:30+07:00",` +
+	`"payment_date":"2026-10-16T12:00:00+07:00","created_at":"2026-10-16T12:00:00+07:00",` +
+	`"updated_at":"2026-10-16T12:00:00+07:00"}`
 
 // emv is a QRIS code of SingaPay's documentation, made out for 50000.
 const emv = "00020101021226620015ID.SINGAPAY.WWW0118936012070412260002021035224094080303UME51440014ID.CO.QRIS.WWW02153559174130477690303UME5204601153033605405500005802ID5903eos6005DEPOK6105746786221051017730486640703C0163044D76"
 
-const createdCode = `{"id":42,"reff_no":"6601K62BH34X445J046C4W5249E6","merchant_reff_no":"` + ref + `","status":"open","status_computed":"open","is_expired":false,"qr_data":"` + emv + `","kind":"acquirer","type":"mpm-dynamic","amount":50000,"total_amount":50000,"mdr_cost":119.84,"expired_at":"2026-10-16T12:03:30+07:00","created_at":"2026-10-16T12:00:00+07:00"}`
+const createdCode = `{"id":42,"reff_no":"6601K62BH34X445J046C4W5249E6","merchant_reff_no":"` + ref +
+	`","status":"open","status_computed":"open","is_expired":false,"qr_data":"` + emv +
+	`","kind":"acquirer","type":"mpm-dynamic","amount":50000,"total_amount":50000,` +
+	`"mdr_cost":119.84,"expired_at":"2026-10-16T12:03:30+07:00",` +
+	`"created_at":"2026-10-16T12:00:00+07:00"}`
 
 func mintRequest() payment.MintRequest {
-	return payment.MintRequest{MerchantRef: ref, Money: payment.Money{Amount: 5_000_000, Currency: payment.IDR}, Timeout: 180 * time.Second}
+	return payment.MintRequest{MerchantRef: ref,
+		Money: payment.Money{Amount: 5_000_000, Currency: payment.IDR}, Timeout: 180 * time.Second}
 }
 
 func inModeQR(c *Config) { c.Mode = ModeQR }
@@ -37,15 +49,19 @@ func TestMintLink(t *testing.T) {
 			s.on(createRoute, says(201, envelope(created)))
 			got := s.gateway(t).Mint(t.Context(), mintRequest())
 			wantSame(t, payment.MintAnswer{
-				Minted: payment.Minted{Payload: "https://pay.example/b2b/" + ref, ProviderRef: "link:189"}, ValidFor: 210 * time.Second,
+				Minted: payment.Minted{Payload: "https://pay.example/b2b/" + ref,
+					ProviderRef: "link:189"}, ValidFor: 210 * time.Second,
 			}, got)
 			sent := s.requests()
 			if len(sent) != 1 || sent[0].line != createRoute {
 				t.Fatalf("%+v", sent)
 			}
-			wantSame(t, `{"reff_no":"`+ref+`","payment_link_type":"total","total_amount":50000,"max_usage":1,"expired_at":"2026-10-16T12:03:30+07:00"}`, sent[0].body)
+			wantSame(t, `{"reff_no":"`+ref+`","payment_link_type":"total","total_amount":50000,`+
+				`"max_usage":1,"expired_at":"2026-10-16T12:03:30+07:00"}`, sent[0].body)
 			for name, want := range map[string]string{
-				"Authorization": "Bearer " + jwtCanary, "X-Partner-Id": "partner-1", "Accept": "application/json", "Content-Type": "application/json", "X-Signature": "", "X-Client-Id": "",
+				"Authorization": "Bearer " + jwtCanary, "X-Partner-Id": "partner-1",
+				"Accept": "application/json", "Content-Type": "application/json", "X-Signature": "",
+				"X-Client-Id": "",
 			} {
 				if got := sent[0].header.Get(name); got != want {
 					t.Errorf("%s: %q", name, got)
@@ -57,11 +73,13 @@ func TestMintLink(t *testing.T) {
 
 func TestMintSendsWhatIsConfigured(t *testing.T) {
 	s := newSite(t)
-	echo := with(t, created, `"whitelisted_payment_method":null`, `"whitelisted_payment_method":["VA_BCA","RETAIL_ALFAMART_LINKQU","QRIS"]`)
+	echo := with(t, created, `"whitelisted_payment_method":null`,
+		`"whitelisted_payment_method":["VA_BCA","RETAIL_ALFAMART_LINKQU","QRIS"]`)
 	s.on(createRoute, says(200, older(echo)))
 	g := s.gateway(t, func(c *Config) {
 		c.Methods = []string{"QRIS", "VA_BCA", "ALFAMART", "VA_BRI"}
-		c.Description, c.CustomerName, c.CustomerEmail = "Kopi & <Roti>", "Kiosk", "kiosk@shop.example"
+		c.Description, c.CustomerName, c.CustomerEmail = "Kopi & <Roti>", "Kiosk",
+			"kiosk@shop.example"
 		c.SuccessURL, c.ExpiredURL = "https://shop.example/ok", "https://shop.example/late"
 	})
 	r := mintRequest()
@@ -69,8 +87,11 @@ func TestMintSendsWhatIsConfigured(t *testing.T) {
 	if a := g.Mint(t.Context(), r); a.Failure != "" {
 		t.Fatal(a.Failure)
 	}
-	wantSame(t, `{"reff_no":"`+ref+`","payment_link_type":"total","total_amount":50000,"max_usage":1,"expired_at":"2026-10-16T12:03:30+07:00","description":"Kopi & <Roti>",`+
-		`"whitelisted_payment_method":["QRIS","VA_BCA","ALFAMART"],"success_redirect_url":"https://shop.example/ok","expired_redirect_url":"https://shop.example/late",`+
+	wantSame(t, `{"reff_no":"`+ref+`","payment_link_type":"total","total_amount":50000,`+
+		`"max_usage":1,"expired_at":"2026-10-16T12:03:30+07:00","description":"Kopi & <Roti>",`+
+		`"whitelisted_payment_method":["QRIS",`+
+		`"VA_BCA","ALFAMART"],"success_redirect_url":"https://shop.example/ok",`+
+		`"expired_redirect_url":"https://shop.example/late",`+
 		`"customer_name":"Kiosk","customer_email":"kiosk@shop.example"}`, s.requests()[0].body)
 }
 
@@ -78,8 +99,10 @@ func TestMintCode(t *testing.T) {
 	s := newSite(t)
 	s.on(codeRoute, says(200, older(createdCode)))
 	got := s.gateway(t, inModeQR).Mint(t.Context(), mintRequest())
-	wantSame(t, payment.MintAnswer{Minted: payment.Minted{Payload: emv, ProviderRef: "qris:42"}, ValidFor: 210 * time.Second}, got)
-	wantSame(t, `{"amount":50000,"merchant_reff_no":"`+ref+`","expired_at":"2026-10-16T12:03:30+07:00"}`, s.requests()[0].body)
+	wantSame(t, payment.MintAnswer{Minted: payment.Minted{Payload: emv, ProviderRef: "qris:42"},
+		ValidFor: 210 * time.Second}, got)
+	wantSame(t, `{"amount":50000,"merchant_reff_no":"`+ref+
+		`","expired_at":"2026-10-16T12:03:30+07:00"}`, s.requests()[0].body)
 }
 
 // TestMintRefuses: nothing leaves, not even a question for a token.
@@ -90,29 +113,51 @@ func TestMintRefuses(t *testing.T) {
 		code   payment.Code
 		words  string
 	}{
-		{"Singapore dollars", func(r *payment.MintRequest) { r.Money.Currency = payment.SGD }, payment.CodeAmountInvalid, "SingaPay takes IDR only"},
-		{"a part of a rupiah", func(r *payment.MintRequest) { r.Money.Amount++ }, payment.CodeAmountInvalid, "the amount is not whole rupiah"},
-		{"half a rupiah", func(r *payment.MintRequest) { r.Money.Amount += 50 }, payment.CodeAmountInvalid, "the amount is not whole rupiah"},
-		{"9999 rupiah", func(r *payment.MintRequest) { r.Money.Amount = MinAmount - 100 }, payment.CodeAmountInvalid, "the amount is below SingaPay's minimum of IDR 10000"},
-		{"nothing", func(r *payment.MintRequest) { r.Money.Amount = 0 }, payment.CodeAmountInvalid, "the amount is not positive"},
-		{"a debt", func(r *payment.MintRequest) { r.Money.Amount = -5_000_000 }, payment.CodeAmountInvalid, "the amount is not positive"},
-		{"too much", func(r *payment.MintRequest) { r.Money.Amount = 100_000_100 }, payment.CodeAmountInvalid, "the amount is above the limit of this terminal"},
-		{"no reference", func(r *payment.MintRequest) { r.MerchantRef = "" }, payment.CodeInvalid, "the merchant reference is not 1 to 40 letters, digits, dots, dashes and underscores"},
-		{"a long reference", func(r *payment.MintRequest) { r.MerchantRef = strings.Repeat("R", 41) }, payment.CodeInvalid, "the merchant reference is not 1 to 40 letters, digits, dots, dashes and underscores"},
-		{"a slash", func(r *payment.MintRequest) { r.MerchantRef = "A/B" }, payment.CodeInvalid, "the merchant reference is not 1 to 40 letters, digits, dots, dashes and underscores"},
-		{"no time", func(r *payment.MintRequest) { r.Timeout = 0 }, payment.CodeInvalid, "the timeout is not positive"},
-		{"a scheme that is not offered", func(r *payment.MintRequest) { r.Schemes = []string{"QRIS", "VA_BRI"} }, payment.CodeInvalid, `scheme "VA_BRI" is not offered on this terminal`},
-		{"a scheme of another gateway", func(r *payment.MintRequest) { r.Schemes = []string{"paynow"} }, payment.CodeInvalid, `scheme "paynow" is not offered on this terminal`},
+		{"Singapore dollars", func(r *payment.MintRequest) { r.Money.Currency = payment.SGD },
+			payment.CodeAmountInvalid, "SingaPay takes IDR only"},
+		{"a part of a rupiah", func(r *payment.MintRequest) { r.Money.Amount++ },
+			payment.CodeAmountInvalid, "the amount is not whole rupiah"},
+		{"half a rupiah", func(r *payment.MintRequest) { r.Money.Amount += 50 },
+			payment.CodeAmountInvalid, "the amount is not whole rupiah"},
+		{"9999 rupiah", func(r *payment.MintRequest) { r.Money.Amount = MinAmount - 100 },
+			payment.CodeAmountInvalid, "the amount is below SingaPay's minimum of IDR 10000"},
+		{"nothing", func(r *payment.MintRequest) { r.Money.Amount = 0 }, payment.CodeAmountInvalid,
+			"the amount is not positive"},
+		{"a debt", func(r *payment.MintRequest) { r.Money.Amount = -5_000_000 },
+			payment.CodeAmountInvalid, "the amount is not positive"},
+		{"too much", func(r *payment.MintRequest) { r.Money.Amount = 100_000_100 },
+			payment.CodeAmountInvalid, "the amount is above the limit of this terminal"},
+		{"no reference", func(r *payment.MintRequest) { r.MerchantRef = "" }, payment.CodeInvalid,
+			"the merchant reference is not 1 to 40 letters, digits, dots, dashes and underscores"},
+		{"a long reference", func(r *payment.MintRequest) {
+			r.MerchantRef = strings.Repeat("R",
+				41)
+		}, payment.CodeInvalid,
+			"the merchant reference is not 1 to 40 letters, digits, dots, dashes and underscores"},
+		{"a slash", func(r *payment.MintRequest) { r.MerchantRef = "A/B" }, payment.CodeInvalid,
+			"the merchant reference is not 1 to 40 letters, digits, dots, dashes and underscores"},
+		{"no time", func(r *payment.MintRequest) { r.Timeout = 0 }, payment.CodeInvalid,
+			"the timeout is not positive"},
+		{"a scheme that is not offered",
+			func(r *payment.MintRequest) { r.Schemes = []string{"QRIS", "VA_BRI"} },
+			payment.CodeInvalid, `scheme "VA_BRI" is not offered on this terminal`},
+		{"a scheme of another gateway",
+			func(r *payment.MintRequest) { r.Schemes = []string{"paynow"} }, payment.CodeInvalid,
+			`scheme "paynow" is not offered on this terminal`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t)
-			g := s.gateway(t, func(c *Config) { c.Methods, c.MaxAmount = []string{"QRIS", "VA_BCA"}, 100_000_000 })
+			g := s.gateway(t, func(c *Config) {
+				c.Methods, c.MaxAmount = []string{"QRIS", "VA_BCA"},
+					100_000_000
+			})
 			r := mintRequest()
 			tc.change(&r)
 			if err := g.Check(r); payment.CodeOf(err) != tc.code {
 				t.Errorf("Check: %v", err)
 			}
-			wantSame(t, payment.MintAnswer{Failure: tc.words, NeverSent: true}, g.Mint(t.Context(), r))
+			wantSame(t, payment.MintAnswer{Failure: tc.words, NeverSent: true},
+				g.Mint(t.Context(), r))
 			if len(s.requests())+s.tokens() != 0 {
 				t.Error("something was sent")
 			}
@@ -133,7 +178,8 @@ func TestMintRefuses(t *testing.T) {
 	}
 }
 
-// TestMintEcho: SingaPay drops what it does not know, so each echo that differs is a failure, and the link is closed.
+// TestMintEcho: SingaPay drops what it does not know, so each echo that differs is a failure, and
+// the link is closed.
 func TestMintEcho(t *testing.T) {
 	const begin = "the link is not as it was asked for: "
 	for _, tc := range []struct {
@@ -146,22 +192,32 @@ func TestMintEcho(t *testing.T) {
 		{"end in UTC", `2026-10-16T12:03:30+07:00`, `2026-10-16T05:03:30.000000Z`, "", false},
 		{"end without an offset", `2026-10-16T12:03:30+07:00`, `2026-10-16 12:03:30`, "", false},
 		{"end cut to minutes", `2026-10-16T12:03:30+07:00`, `2026-10-16T12:03:00+07:00`, "", false},
-		{"no status", `"status":"open","status_computed":"open","is_expired":false,`, ``, "", false},
-		{"another reference", `"reff_no":"` + ref, `"reff_no":"OTHER`, "it has another reff_no", false},
+		{"no status", `"status":"open","status_computed":"open","is_expired":false,`, ``, "",
+			false},
+		{"another reference", `"reff_no":"` + ref, `"reff_no":"OTHER`, "it has another reff_no",
+			false},
 		{"no id", `"id":189,`, ``, "it has no id", false},
-		{"another amount", `"total_amount":50000`, `"total_amount":5000`, "it has another total_amount", true},
+		{"another amount", `"total_amount":50000`, `"total_amount":5000`,
+			"it has another total_amount", true},
 		{"no amount", `"total_amount":50000,`, ``, "it has another total_amount", true},
 		{"unlimited", `"max_usage":1`, `"max_usage":0`, "max_usage is not 1", true},
 		{"usage not stated", `"max_usage":1,`, ``, "max_usage is not 1", true},
 		{"an old link", `"current_usage":0`, `"current_usage":1`, "it has been used before", true},
-		{"closed", `"status_computed":"open"`, `"status_computed":"closed"`, "it is not open", true},
+		{"closed", `"status_computed":"open"`, `"status_computed":"closed"`, "it is not open",
+			true},
 		{"expired", `"is_expired":false`, `"is_expired":true`, "it is not open", true},
-		{"no end", `"2026-10-16T12:03:30+07:00"`, `null`, "expired_at is not the one that was sent", true},
-		{"an end that is more than a minute late", `2026-10-16T12:03:30+07:00`, `2026-10-16T12:04:31+07:00`, "expired_at is not the one that was sent", true},
-		{"the default end", `2026-10-16T12:03:30+07:00`, `2026-10-17T12:00:00+07:00`, "expired_at is not the one that was sent", true},
-		{"the end in another zone", `2026-10-16T12:03:30+07:00`, `2026-10-16T12:03:30Z`, "expired_at is not the one that was sent", true},
-		{"an address without TLS", `https://pay.example`, `http://pay.example`, "payment_url is not https (plain http is for a loopback host only)", true},
-		{"no address", `"payment_url":"https://pay.example/b2b/` + ref + `",`, ``, "payment_url is empty", true},
+		{"no end", `"2026-10-16T12:03:30+07:00"`, `null`, "expired_at is not the one that was sent",
+			true},
+		{"an end that is more than a minute late", `2026-10-16T12:03:30+07:00`,
+			`2026-10-16T12:04:31+07:00`, "expired_at is not the one that was sent", true},
+		{"the default end", `2026-10-16T12:03:30+07:00`, `2026-10-17T12:00:00+07:00`,
+			"expired_at is not the one that was sent", true},
+		{"the end in another zone", `2026-10-16T12:03:30+07:00`, `2026-10-16T12:03:30Z`,
+			"expired_at is not the one that was sent", true},
+		{"an address without TLS", `https://pay.example`, `http://pay.example`,
+			"payment_url is not https (plain http is for a loopback host only)", true},
+		{"no address", `"payment_url":"https://pay.example/b2b/` + ref + `",`, ``,
+			"payment_url is empty", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t)
@@ -188,15 +244,22 @@ func TestMintEcho(t *testing.T) {
 		s := newSite(t)
 		s.on(createRoute, says(200, newer(with(t, created, `"max_usage":1`, `"max_usage":5`))))
 		s.on(updateRoute, says(500, ""))
-		wantSame(t, payment.MintAnswer{Failure: begin + "max_usage is not 1; it could not be closed: HTTP 500"}, s.gateway(t).Mint(t.Context(), mintRequest()))
+		wantSame(t, payment.MintAnswer{Failure: begin +
+			"max_usage is not 1; it could not be closed: HTTP 500"},
+			s.gateway(t).Mint(t.Context(), mintRequest()))
 	})
 	for echo, ok := range map[string]bool{
-		`["VA_BCA","QRIS"]`: true, `["QRIS","VA_BCA"]`: true, `["QRIS"]`: false, `["QRIS","VA_BCA","VA_BRI"]`: false, `["QRIS","VA_BRI"]`: false, `[]`: false, `null`: false, `"QRIS"`: false,
+		`["VA_BCA","QRIS"]`: true, `["QRIS","VA_BCA"]`: true, `["QRIS"]`: false,
+		`["QRIS","VA_BCA","VA_BRI"]`: false, `["QRIS","VA_BRI"]`: false, `[]`: false, `null`: false,
+		`"QRIS"`: false,
 	} {
 		s := newSite(t)
-		s.on(createRoute, says(200, newer(with(t, created, `"whitelisted_payment_method":null`, `"whitelisted_payment_method":`+echo))))
+		s.on(createRoute, says(200, newer(
+			with(t, created, `"whitelisted_payment_method":null`,
+				`"whitelisted_payment_method":`+echo))))
 		s.on(updateRoute, says(200, newer(`{"id":189,"status":"closed"}`)))
-		a := s.gateway(t, func(c *Config) { c.Methods = []string{"QRIS", "VA_BCA"} }).Mint(t.Context(), mintRequest())
+		a := s.gateway(t, func(c *Config) { c.Methods = []string{"QRIS", "VA_BCA"} }).Mint(
+			t.Context(), mintRequest())
 		if (a.Failure == "") != ok {
 			t.Errorf("%s: %+v", echo, a)
 		}
@@ -210,7 +273,8 @@ func TestMintCodeEcho(t *testing.T) {
 		{"another amount", `"amount":50000`, `"amount":5000`, "it has another amount"},
 		{"another total", `"total_amount":50000`, `"total_amount":50500`, "it has another amount"},
 		{"not open", `"status":"open"`, `"status":"paid"`, "it is not open"},
-		{"no end", `"expired_at":"2026-10-16T12:03:30+07:00",`, ``, "expired_at is not the one that was sent"},
+		{"no end", `"expired_at":"2026-10-16T12:03:30+07:00",`, ``,
+			"expired_at is not the one that was sent"},
 		{"a web page", emv, "https://pay.example/q", "qr_data is not the text of a QRIS code"},
 		{"nothing", emv, "", "qr_data is not the text of a QRIS code"},
 		{"cut", emv, emv[:len(emv)-1], "qr_data is not the text of a QRIS code"},
@@ -222,59 +286,84 @@ func TestMintCodeEcho(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t)
 			s.on(codeRoute, says(200, older(with(t, createdCode, tc.old, tc.new))))
-			want := "the code is not as it was asked for: " + tc.want + "; it is not shown, and ends by itself"
-			wantSame(t, payment.MintAnswer{Failure: want}, s.gateway(t, inModeQR).Mint(t.Context(), mintRequest()))
+			want := "the code is not as it was asked for: " + tc.want +
+				"; it is not shown, and ends by itself"
+			wantSame(t, payment.MintAnswer{Failure: want},
+				s.gateway(t, inModeQR).Mint(t.Context(), mintRequest()))
 		})
 	}
-	for _, s := range []string{strings.Replace(emv, "540550000", "540850000.00", 1), strings.Replace(emv, "540550000", "", 1)} {
+	for _, s := range []string{strings.Replace(emv, "540550000", "540850000.00", 1),
+		strings.Replace(emv, "540550000", "", 1)} {
 		if problem := checkQRIS(s, 50000); problem != "" {
 			t.Errorf("%s: %s", s, problem)
 		}
 	}
 }
 
-// TestMintFailures: what SingaPay may answer, and that all of it leaves open whether there is a link.
+// TestMintFailures: what SingaPay may answer, and that all of it leaves open whether there is a
+// link.
 func TestMintFailures(t *testing.T) {
 	for _, tc := range []struct {
 		status     int
 		body, want string
 	}{
-		{422, `{"status":422,"success":false,"error":{"code":422,"message":"Validation error","errors":{"total_amount":["The total amount must be at least 10000."],"reff_no":["The reff no has already been taken."]}}}`,
-			"HTTP 422: reff_no: The reff no has already been taken.; total_amount: The total amount must be at least 10000."},
-		{422, `{"response_code":"SP018","response_message":"Invalid","data":{"errors":{"expired_at":"must be a future date"}}}`, "HTTP 422, SP018: the request is not valid: expired_at: must be a future date"},
-		{200, `{"response_code":"SP004","response_message":"Duplicate","data":null}`, "HTTP 200, SP004: this reference exists already"},
-		{200, `{"response_code":"SP005","data":null}`, "HTTP 200, SP005: timeout at SingaPay, it may still have been done"},
-		{200, `{"response_code":"SP999","data":{}}`, "HTTP 200, SP999: a code that is not documented"},
+		{422, `{"status":422,"success":false,"error":{"code":422,"message":"Validation ` +
+			`error","errors":{"total_amount":["The total amount must be at least ` +
+			`10000."],"reff_no":["The reff no has already been taken."]}}}`,
+			"HTTP 422: reff_no: The reff no has already been taken.; total_amount: The total " +
+				"amount must be at least 10000."},
+		{422, `{"response_code":"SP018",` +
+			`"response_message":"Invalid","data":{"errors":{"expired_at":"must be a future ` +
+			`date"}}}`,
+			"HTTP 422, SP018: the request is not valid: expired_at: must be a future date"},
+		{200, `{"response_code":"SP004","response_message":"Duplicate","data":null}`,
+			"HTTP 200, SP004: this reference exists already"},
+		{200, `{"response_code":"SP005","data":null}`,
+			"HTTP 200, SP005: timeout at SingaPay, it may still have been done"},
+		{200, `{"response_code":"SP999","data":{}}`,
+			"HTTP 200, SP999: a code that is not documented"},
 		{200, `{"status":200,"success":false}`, "HTTP 200, success is not true"},
-		{200, `{"status":500,"success":true,"data":` + created + `}`, "HTTP 200, success is not true"},
+		{200, `{"status":500,"success":true,"data":` + created + `}`,
+			"HTTP 200, success is not true"},
 		{500, `{"response_code":"SP000","data":` + created + `}`, "HTTP 500"},
-		{200, `{"response_code":"SP002","status":200,"success":true,"data":` + created + `}`, "HTTP 200, SP002: general failure, try later"}, // the code decides
-		{403, `{"status":403,"success":false,"error":{"code":403,"message":"Your IP address (203.0.113.9) is not registered"}}`, "HTTP 403: this machine's public IP address is not registered in the SingaPay dashboard"},
-		{403, `{"response_code":"SP403"}`, "HTTP 403, SP403: this credential does not own the account: use the one that singapay.account_id is assigned to"},
-		{404, `{"response_code":"SP020"}`, "HTTP 404, SP020: no such account: look at singapay.account_id"},
+		// the code decides
+		{200, `{"response_code":"SP002","status":200,"success":true,"data":` + created + `}`,
+			"HTTP 200, SP002: general failure, try later"},
+		{403, `{"status":403,"success":false,"error":{"code":403,"message":"Your IP address ` +
+			`(203.0.113.9) is not registered"}}`,
+			"HTTP 403: this machine's public IP address is not registered in the SingaPay " +
+				"dashboard"},
+		{403, `{"response_code":"SP403"}`, "HTTP 403, SP403: this credential does not own the " +
+			"account: use the one that singapay.account_id is assigned to"},
+		{404, `{"response_code":"SP020"}`,
+			"HTTP 404, SP020: no such account: look at singapay.account_id"},
 		{429, "", "HTTP 429"},
 		{500, "<html>", "HTTP 500"},
 		{503, `{}`, "HTTP 503"},
 		{200, "", "HTTP 200, the answer is not one plain JSON object"},
 		{200, "[]", "HTTP 200, the answer is not one plain JSON object"},
 		{200, older(created) + "x", "HTTP 200, the answer is not one plain JSON object"},
-		{302, "", "HTTP 302, a redirect, which is not followed: a network's login page, or a wrong singapay.base_url"},
+		{302, "", "HTTP 302, a redirect, which is not followed: a network's login page, or a " +
+			"wrong singapay.base_url"},
 		{200, older("null"), "the link is not as it was asked for: it has another reff_no"},
-		{200, older("[" + created + "]"), "the link is not as it was asked for: it has another reff_no"},
+		{200, older("[" + created + "]"),
+			"the link is not as it was asked for: it has another reff_no"},
 	} {
 		t.Run(tc.want, func(t *testing.T) {
 			s := newSite(t)
 			s.on(createRoute, says(tc.status, tc.body))
-			wantSame(t, payment.MintAnswer{Failure: tc.want}, s.gateway(t).Mint(t.Context(), mintRequest()))
+			wantSame(t, payment.MintAnswer{Failure: tc.want},
+				s.gateway(t).Mint(t.Context(), mintRequest()))
 			if n := len(s.requests()); n != 1 {
 				t.Errorf("%d requests", n)
 			}
 		})
 	}
 	for name, body := range map[string]string{
-		"without an envelope":            `{"data":` + created + `}`,
-		"both envelopes, the code first": `{"response_code":"SP000","success":false,"data":` + created + `}`,
-		"a byte order mark":              "\ufeff\r\n" + older(created) + "\n",
+		"without an envelope": `{"data":` + created + `}`,
+		"both envelopes, the code first": `{"response_code":"SP000","success":false,"data":` +
+			created + `}`,
+		"a byte order mark": "\ufeff\r\n" + older(created) + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
@@ -288,12 +377,14 @@ func TestMintFailures(t *testing.T) {
 		s := newSite(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		wantSame(t, payment.MintAnswer{Failure: "no access token: stopped before the answer came", NeverSent: true}, s.gateway(t).Mint(ctx, mintRequest()))
+		wantSame(t, payment.MintAnswer{Failure: "no access token: stopped before the answer came",
+			NeverSent: true}, s.gateway(t).Mint(ctx, mintRequest()))
 	})
 }
 
 func TestCodesAreComplete(t *testing.T) {
-	for _, code := range strings.Fields("SP001 SP002 SP003 SP004 SP005 SP006 SP007 SP008 SP009 SP010 SP011 SP012 SP013 SP014 SP015 SP016 SP017 SP018 SP019 SP020 SP403") {
+	for _, code := range strings.Fields("SP001 SP002 SP003 SP004 SP005 SP006 SP007 SP008 SP009 " +
+		"SP010 SP011 SP012 SP013 SP014 SP015 SP016 SP017 SP018 SP019 SP020 SP403") {
 		if codeWords[code] == "" {
 			t.Errorf("%s has no words", code)
 		}
@@ -313,11 +404,16 @@ func TestClose(t *testing.T) {
 		body      string
 		want      string // "" = closed
 	}{
-		{"closed", "link:189", 200, newer(`{"id":189,"status":"closed","status_computed":"closed"}`), ""},
-		{"closed, by the older envelope", "link:189", 200, older(`{"id":"189","status":"closed"}`), ""},
-		{"over already", "link:189", 200, newer(`{"id":189,"status":"open","is_expired":true}`), ""},
-		{"still open", "link:189", 200, newer(`{"id":189,"status":"open"}`), "the link is not closed"},
-		{"another link", "link:189", 200, newer(`{"id":190,"status":"closed"}`), "the answer is about another link"},
+		{"closed", "link:189", 200, newer(
+			`{"id":189,"status":"closed","status_computed":"closed"}`), ""},
+		{"closed, by the older envelope", "link:189", 200, older(`{"id":"189","status":"closed"}`),
+			""},
+		{"over already", "link:189", 200, newer(`{"id":189,"status":"open","is_expired":true}`),
+			""},
+		{"still open", "link:189", 200, newer(`{"id":189,"status":"open"}`),
+			"the link is not closed"},
+		{"another link", "link:189", 200, newer(`{"id":190,"status":"closed"}`),
+			"the answer is about another link"},
 		{"refused", "link:189", 403, newer(`null`), "HTTP 403"},
 		{"a code", "qris:42", 0, "", "a QRIS code cannot be closed, it ends at its time"},
 		{"an attempt", "18917720251110094037705", 0, "", "this names no payment link"},
@@ -332,7 +428,8 @@ func TestClose(t *testing.T) {
 			if err == nil && tc.want != "" || err != nil && err.Error() != tc.want {
 				t.Errorf("%v, want %q", err, tc.want)
 			}
-			if sent := s.requests(); len(sent) > 1 || len(sent) == 1 && sent[0].body != `{"status":"closed"}` || tc.status != 0 && len(sent) == 0 {
+			if sent := s.requests(); len(sent) > 1 || len(sent) == 1 &&
+				sent[0].body != `{"status":"closed"}` || tc.status != 0 && len(sent) == 0 {
 				t.Errorf("%+v", sent)
 			}
 		})

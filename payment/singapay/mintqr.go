@@ -22,16 +22,19 @@ func (g *Gateway) mintQR(ctx context.Context, o order) payment.MintAnswer {
 	if err != nil {
 		return payment.MintAnswer{Failure: "the request could not be encoded", NeverSent: true}
 	}
-	a := g.call(ctx, request{client: g.fresh, method: http.MethodPost, path: qrPath + g.cfg.AccountID + "/generate-qr", body: body})
+	a := g.call(ctx, request{client: g.fresh, method: http.MethodPost,
+		path: qrPath + g.cfg.AccountID + "/generate-qr", body: body})
 	if a.failure != "" {
 		return payment.MintAnswer{Failure: a.failure, NeverSent: !a.sent}
 	}
 	q := codeOf(a.data)
 	if problem := q.echoes(o); problem != "" {
-		return payment.MintAnswer{Failure: "the code is not as it was asked for: " + problem + "; it is not shown, and ends by itself"}
+		return payment.MintAnswer{Failure: "the code is not as it was asked for: " + problem +
+			"; it is not shown, and ends by itself"}
 	}
 	g.seen.put(qrPrefix, o.MerchantRef, q.id)
-	return payment.MintAnswer{Minted: payment.Minted{Payload: q.payload, ProviderRef: qrPrefix + q.id}, ValidFor: q.ends.Sub(o.now)}
+	return payment.MintAnswer{Minted: payment.Minted{Payload: q.payload,
+		ProviderRef: qrPrefix + q.id}, ValidFor: q.ends.Sub(o.now)}
 }
 
 // code is what SingaPay says about a QRIS code.
@@ -47,8 +50,10 @@ type code struct {
 func codeOf(v any) code {
 	m, _ := v.(object)
 	q := code{
-		id: id(m["id"]), reff: text(m["merchant_reff_no"]), ref: reference(m["reff_no"]), payload: text(m["qr_data"]), status: computedStatus(fromQR, m),
-		ends: moment(m["expired_at"]), created: moment(m["created_at"]), paidAt: moment(m["payment_date"]),
+		id: id(m["id"]), reff: text(m["merchant_reff_no"]), ref: reference(m["reff_no"]),
+		payload: text(m["qr_data"]), status: computedStatus(fromQR, m),
+		ends: moment(m["expired_at"]), created: moment(m["created_at"]),
+		paidAt: moment(m["payment_date"]),
 	}
 	q.amount, q.amountText = amount(m["amount"])
 	q.total = q.amount
@@ -74,11 +79,13 @@ func (q code) echoes(o order) string {
 	return checkQRIS(q.payload, o.rupiah())
 }
 
-// checkQRIS looks at the code's own text, which is what the customer's app believes: EMVCo's list of two digits of name, two of
-// length and a value. It is a merchant's code in rupiah, and for this amount if it states one.
+// checkQRIS looks at the code's own text, which is what the customer's app believes: EMVCo's list
+// of two digits of name, two of length and a value. It is a merchant's code in rupiah, and for this
+// amount if it states one.
 func checkQRIS(s string, rupiah int64) string {
 	const wrong = "qr_data is not the text of a QRIS code"
-	if !webaddr.Printable(s, 1, maxURL) || !strings.HasPrefix(s, "000201") || strings.TrimSpace(s) != s {
+	if !webaddr.Printable(s, 1, maxURL) || !strings.HasPrefix(s, "000201") ||
+		strings.TrimSpace(s) != s {
 		return wrong
 	}
 	for rest := s; rest != ""; {
@@ -98,7 +105,8 @@ func checkQRIS(s string, rupiah int64) string {
 			}
 		case "54":
 			whole, decimals, _ := strings.Cut(v, ".")
-			if n, err := strconv.ParseInt(whole, 10, 64); err != nil || n != rupiah || strings.Trim(decimals, "0") != "" {
+			if n, err := strconv.ParseInt(whole, 10, 64); err != nil || n != rupiah ||
+				strings.Trim(decimals, "0") != "" {
 				return "qr_data is for another amount"
 			}
 		}

@@ -8,8 +8,9 @@ import (
 	"kiosk-agent/internal/neterr"
 )
 
-// networkFailure says in words of its own why there was no answer: an error's text repeats the address and what a stranger's server
-// or certificate wrote. The address is the configured host, with its port if it has one.
+// networkFailure says in words of its own why there was no answer: an error's text repeats the
+// address and what a stranger's server or certificate wrote. The address is the configured host,
+// with its port if it has one.
 func networkFailure(ctx context.Context, address string, err error) string {
 	host := address
 	if name, _, splitErr := net.SplitHostPort(address); splitErr == nil {

@@ -40,22 +40,34 @@ func TestNeverSent(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"no such host", wrapped(&net.DNSError{Err: "no such host", Name: canary, IsNotFound: true}), "cannot resolve host payment.example"},
-		{"silent name server", wrapped(&net.DNSError{Err: "i/o timeout", Name: canary, IsTimeout: true}), "cannot resolve host payment.example: the name server does not answer"},
-		{"refused", wrapped(os.NewSyscallError("connect", syscall.ECONNREFUSED)), "connection refused by payment.example"},
-		{"no network", wrapped(os.NewSyscallError("connect", syscall.ENETUNREACH)), "no route to payment.example: is the network up?"},
-		{"no route", wrapped(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), "no route to payment.example: is the network up?"},
+		{"no such host", wrapped(&net.DNSError{Err: "no such host", Name: canary,
+			IsNotFound: true}), "cannot resolve host payment.example"},
+		{"silent name server", wrapped(
+			&net.DNSError{Err: "i/o timeout", Name: canary, IsTimeout: true}),
+			"cannot resolve host payment.example: the name server does not answer"},
+		{"refused", wrapped(os.NewSyscallError("connect", syscall.ECONNREFUSED)),
+			"connection refused by payment.example"},
+		{"no network", wrapped(os.NewSyscallError("connect", syscall.ENETUNREACH)),
+			"no route to payment.example: is the network up?"},
+		{"no route", wrapped(os.NewSyscallError("connect", syscall.EHOSTUNREACH)),
+			"no route to payment.example: is the network up?"},
 		{"dial timeout", wrapped(os.ErrDeadlineExceeded), "timeout"},
-		{"anything else", fmt.Errorf("broken %s", canary), "no valid HTTP answer from payment.example"},
+		{"anything else", fmt.Errorf("broken %s", canary),
+			"no valid HTTP answer from payment.example"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			for name, g := range map[string]*Gateway{"token": newGateway(t), "request": hasToken(newGateway(t))} {
-				dials(g, func(context.Context, string, string) (net.Conn, error) { return nil, tc.err })
+			for name, g := range map[string]*Gateway{"token": newGateway(t),
+				"request": hasToken(newGateway(t))} {
+				dials(g, func(context.Context, string, string) (net.Conn, error) {
+					return nil,
+						tc.err
+				})
 				want := tc.want
 				if name == "token" {
 					want = "no access token: " + want
 				}
-				wantSame(t, payment.MintAnswer{Failure: want, NeverSent: true}, g.Mint(t.Context(), mintRequest()))
+				wantSame(t, payment.MintAnswer{Failure: want, NeverSent: true},
+					g.Mint(t.Context(), mintRequest()))
 				wantSame(t, payment.QueryAnswer{Failure: want}, g.Query(t.Context(), ref))
 				if err := g.Close(t.Context(), "link:1"); err == nil || err.Error() != want {
 					t.Error(err)
@@ -76,23 +88,31 @@ func TestTLSFailures(t *testing.T) {
 		name, to, want string
 		change         func(*http.Transport)
 	}{
-		{"unknown authority", site.URL, "certificate of 127.0.0.1 comes from an authority that this machine does not know", nil},
-		{"another host", site.URL, "certificate is for another host than 127.0.0.1", func(tr *http.Transport) {
+		{"unknown authority", site.URL,
+			"certificate of 127.0.0.1 comes from an authority that this machine does not know",
+			nil},
+		{"another host", site.URL, "certificate is for another host than 127.0.0.1",
+			func(tr *http.Transport) {
+				tr.TLSClientConfig = site.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+				tr.TLSClientConfig.ServerName = "payment.example"
+			}},
+		{"expired", site.URL, "certificate of 127.0.0.1 has expired or is not valid yet: look " +
+			"at this machine's clock too", func(tr *http.Transport) {
 			tr.TLSClientConfig = site.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
-			tr.TLSClientConfig.ServerName = "payment.example"
+			tr.TLSClientConfig.Time = func() time.Time {
+				return time.Date(2190, 1, 1, 0, 0, 0, 0, time.UTC)
+			}
 		}},
-		{"expired", site.URL, "certificate of 127.0.0.1 has expired or is not valid yet: look at this machine's clock too", func(tr *http.Transport) {
-			tr.TLSClientConfig = site.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
-			tr.TLSClientConfig.Time = func() time.Time { return time.Date(2190, 1, 1, 0, 0, 0, 0, time.UTC) }
-		}},
-		{"no TLS", strings.Replace(plainSite.URL, "http:", "https:", 1), "127.0.0.1 does not speak TLS", nil},
+		{"no TLS", strings.Replace(plainSite.URL, "http:", "https:", 1),
+			"127.0.0.1 does not speak TLS", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := hasToken(newGateway(t, func(c *Config) { c.BaseURL = tc.to }))
 			if tc.change != nil {
 				tc.change(g.fresh.Transport.(*http.Transport))
 			}
-			wantSame(t, payment.MintAnswer{Failure: tc.want, NeverSent: true}, g.Mint(t.Context(), mintRequest()))
+			wantSame(t, payment.MintAnswer{Failure: tc.want, NeverSent: true},
+				g.Mint(t.Context(), mintRequest()))
 		})
 	}
 }
@@ -102,9 +122,12 @@ func TestAfterSending(t *testing.T) {
 	for _, tc := range []struct{ name, answer, want string }{
 		{"says nothing", "", "connection closed by ADDRESS before the end of the answer"},
 		{"is no HTTP server", "SSH-2.0 REQUEST\r\n", "no valid HTTP answer from ADDRESS"},
-		{"breaks off", "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{", "HTTP 200, connection closed by ADDRESS before the end of the answer"},
-		{"redirects to nonsense", "HTTP/1.1 302 Found\r\nLocation: ://REQUEST\r\n\r\n", "no valid HTTP answer from ADDRESS"},
-		{"is too long", "HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat(" ", maxAnswer+1), "HTTP 200, the answer is longer than 4 MiB"},
+		{"breaks off", "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{",
+			"HTTP 200, connection closed by ADDRESS before the end of the answer"},
+		{"redirects to nonsense", "HTTP/1.1 302 Found\r\nLocation: ://REQUEST\r\n\r\n",
+			"no valid HTTP answer from ADDRESS"},
+		{"is too long", "HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat(" ", maxAnswer+1),
+			"HTTP 200, the answer is longer than 4 MiB"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -122,11 +145,15 @@ func TestAfterSending(t *testing.T) {
 					buf := make([]byte, 4096)
 					n, _ := conn.Read(buf)
 					count <- n
-					_, _ = io.WriteString(conn, strings.ReplaceAll(tc.answer, "REQUEST", string(buf[:n])))
+					_, _ = io.WriteString(conn, strings.ReplaceAll(tc.answer, "REQUEST",
+						string(buf[:n])))
 					conn.Close()
 				}
 			}()
-			g := hasToken(newGateway(t, func(c *Config) { c.BaseURL = "http://" + ln.Addr().String() }))
+			g := hasToken(newGateway(t, func(c *Config) {
+				c.BaseURL = "http://" +
+					ln.Addr().String()
+			}))
 			want := strings.Replace(tc.want, "ADDRESS", ln.Addr().String(), 1)
 			wantSame(t, payment.MintAnswer{Failure: want}, g.Mint(t.Context(), mintRequest()))
 			if len(count) != 1 {
@@ -136,7 +163,8 @@ func TestAfterSending(t *testing.T) {
 	}
 }
 
-// TestEveryCreateHasItsConnection: one that has been idle may be dead, and a create that is lost on it could not be sent again.
+// TestEveryCreateHasItsConnection: one that has been idle may be dead, and a create that is lost on
+// it could not be sent again.
 func TestEveryCreateHasItsConnection(t *testing.T) {
 	s := newSite(t)
 	var addresses []string
@@ -155,23 +183,31 @@ func TestEveryCreateHasItsConnection(t *testing.T) {
 	}
 }
 
-// TestRedirectsAreNotFollowed: nobody has configured where one leads, and a request has our token and key in it.
+// TestRedirectsAreNotFollowed: nobody has configured where one leads, and a request has our token
+// and key in it.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	elsewhere := newSite(t)
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		s := shop(t, list(used), list(attempt), nil)
-		to := func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL+r.URL.Path, status) }
+		to := func(w http.ResponseWriter,
+			r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL+r.URL.Path, status)
+		}
 		for _, route := range []string{createRoute, linksRoute, updateRoute} {
 			s.on(route, to)
 		}
-		want := fmt.Sprintf("HTTP %d, a redirect, which is not followed: a network's login page, or a wrong singapay.base_url", status)
-		wantSame(t, payment.MintAnswer{Failure: want}, s.gateway(t).Mint(t.Context(), mintRequest()))
-		wantSame(t, payment.QueryAnswer{HTTPStatus: status, Failure: want}, s.gateway(t).Query(t.Context(), ref))
+		want := fmt.Sprintf("HTTP %d, a redirect, which is not followed: a network's login "+
+			"page, or a wrong singapay.base_url", status)
+		wantSame(t, payment.MintAnswer{Failure: want},
+			s.gateway(t).Mint(t.Context(), mintRequest()))
+		wantSame(t, payment.QueryAnswer{HTTPStatus: status, Failure: want},
+			s.gateway(t).Query(t.Context(), ref))
 		if err := s.gateway(t).Close(t.Context(), "link:189"); err == nil || err.Error() != want {
 			t.Error(err)
 		}
 		s.on(tokenRoute, to)
-		wantSame(t, payment.MintAnswer{Failure: "no access token: " + want, NeverSent: true}, s.gateway(t).Mint(t.Context(), mintRequest()))
+		wantSame(t, payment.MintAnswer{Failure: "no access token: " + want, NeverSent: true},
+			s.gateway(t).Mint(t.Context(), mintRequest()))
 	}
 	if n := len(elsewhere.requests()) + elsewhere.tokens(); n != 0 {
 		t.Errorf("%d requests went elsewhere", n)
@@ -187,13 +223,18 @@ func TestTimeouts(t *testing.T) {
 		minted, queried string
 	}{
 		{"before the header", nil, 0, 0, 0, "timeout after 10s", "timeout after 10s"},
-		{"within the body", says(200, `{"data"`), 0, 0, 0, "HTTP 200, timeout after 10s", "HTTP 200, timeout after 10s"},
-		{"as configured", nil, 1500 * time.Millisecond, 20 * time.Second, 0, "timeout after 1.5s", "timeout after 20s"},
+		{"within the body", says(200, `{"data"`), 0, 0, 0, "HTTP 200, timeout after 10s",
+			"HTTP 200, timeout after 10s"},
+		{"as configured", nil, 1500 * time.Millisecond, 20 * time.Second, 0, "timeout after 1.5s",
+			"timeout after 20s"},
 		{"the caller's deadline", nil, 0, 0, time.Second, "timeout", "timeout"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := piped(t, tc.begin, func(c *Config) { c.CreateTimeout, c.QueryTimeout = tc.create, tc.query })
+				g := piped(t, tc.begin, func(c *Config) {
+					c.CreateTimeout,
+						c.QueryTimeout = tc.create, tc.query
+				})
 				bounded := func() (context.Context, context.CancelFunc) {
 					if tc.caller > 0 {
 						return context.WithTimeout(t.Context(), tc.caller)
@@ -222,10 +263,12 @@ func TestTimeouts(t *testing.T) {
 	})
 }
 
-// piped is a gateway, with a token, that talks within this process to a server that begins and then is silent until its caller leaves.
+// piped is a gateway, with a token, that talks within this process to a server that begins and then
+// is silent until its caller leaves.
 func piped(t *testing.T, begin http.HandlerFunc, change ...func(*Config)) *Gateway {
 	t.Helper()
-	g := hasToken(newGateway(t, append([]func(*Config){func(c *Config) { c.BaseURL = "http://127.0.0.1:1" }}, change...)...))
+	g := hasToken(newGateway(t, append(
+		[]func(*Config){func(c *Config) { c.BaseURL = "http://127.0.0.1:1" }}, change...)...))
 	silent := pipenet.Silent(begin)
 	dials(g, pipenet.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -26,28 +26,34 @@ var events = map[string]kind{
 	"payment-link-transaction":  kindLink,
 	"qris-acquirer-transaction": kindQR,
 
-	"payment-link-inquiry": kindInquiry, "payment_link.inquiry": kindInquiry, "payment_link.inquiry.expired": kindInquiry,
-	"transaction-expiration": kindExpiry, "transaction_expiration": kindExpiry, "product-expiration": kindExpiry, "product_expiration": kindExpiry,
+	"payment-link-inquiry": kindInquiry, "payment_link.inquiry": kindInquiry,
+	"payment_link.inquiry.expired": kindInquiry,
+	"transaction-expiration":       kindExpiry, "transaction_expiration": kindExpiry,
+	"product-expiration": kindExpiry, "product_expiration": kindExpiry,
 
 	"settlement.refunded": kindReversal, "settlement.refund_cancelled": kindReversal,
 
-	"va-transaction": kindIrrelevant, "ewallet-native-transaction": kindIrrelevant, "disbursement": kindIrrelevant, "ewallet-topup": kindIrrelevant,
+	"va-transaction": kindIrrelevant, "ewallet-native-transaction": kindIrrelevant,
+	"disbursement": kindIrrelevant, "ewallet-topup": kindIrrelevant,
 	"qris-issuer": kindIrrelevant, "settlement.completed": kindIrrelevant,
 }
 
 // families are beginnings of events that this agent has nothing to do with.
 var families = [...]string{"subscription.", "subscription-", "direct-debit", "direct_debit", "kyb"}
 
-// kindOf goes by the event, and where that is missing or new by what the transaction says of itself.
+// kindOf goes by the event, and where that is missing or new by what the transaction says of
+// itself.
 func kindOf(m object) kind {
 	event := text(m["event"])
 	if k, known := events[event]; known {
 		return k
 	}
-	switch transaction, method := text(at(m, "data", "transaction", "type")), text(at(m, "data", "payment", "method")); {
+	switch transaction, method := text(at(m, "data", "transaction", "type")),
+		text(at(m, "data", "payment", "method")); {
 	case transaction == "pl" || method == "payment_link":
 		return kindLink
-	case slices.ContainsFunc(families[:], func(f string) bool { return strings.HasPrefix(event, f) }):
+	case slices.ContainsFunc(families[:],
+		func(f string) bool { return strings.HasPrefix(event, f) }):
 		return kindIrrelevant
 	default:
 		return kindUnknown
@@ -58,7 +64,8 @@ func kindOf(m object) kind {
 func statements(m object) ([]payment.Record, *OpenError) {
 	switch kindOf(m) {
 	case kindLink:
-		return one(transaction(m, fromAttempt, at(m, "data", "payment", "additional_info", "payment_link", "reff_no")))
+		return one(transaction(m, fromAttempt,
+			at(m, "data", "payment", "additional_info", "payment_link", "reff_no")))
 	case kindQR:
 		ours := at(m, "data", "transaction", "merchant_reff_no")
 		if ours == nil || ours == "" {
@@ -85,22 +92,25 @@ func one(r payment.Record, refused *OpenError) ([]payment.Record, *OpenError) {
 	return []payment.Record{r}, nil
 }
 
-// transaction reads the notification of a transaction. What the verdict hangs on must be readable. A notification that calls itself no
-// success decides nothing, whatever the transaction's word is.
+// transaction reads the notification of a transaction. What the verdict hangs on must be readable.
+// A notification that calls itself no success decides nothing, whatever the transaction's word is.
 func transaction(m object, from source, ours any) (payment.Record, *OpenError) {
 	t, _ := at(m, "data", "transaction").(object)
-	r := payment.Record{MerchantRef: reference(ours), TransactionRef: reference(t["reff_no"]), Type: payment.TypePay}
+	r := payment.Record{MerchantRef: reference(ours), TransactionRef: reference(t["reff_no"]),
+		Type: payment.TypePay}
 	said := text(t["status"])
 	for _, field := range []struct {
 		name  string
 		found bool
-	}{{"reference", r.MerchantRef != ""}, {"data.transaction.reff_no", r.TransactionRef != ""}, {"data.transaction.status", said != ""}} {
+	}{{"reference", r.MerchantRef != ""}, {"data.transaction.reff_no", r.TransactionRef != ""},
+		{"data.transaction.status", said != ""}} {
 		if !field.found {
 			return payment.Record{}, refuse(ReasonField, field.name)
 		}
 	}
 	r.Status = status(from, said)
-	if inner := count(m["status"]); m["success"] != true || m["status"] != nil && (inner < 200 || inner > 299) {
+	if inner := count(m["status"]); m["success"] != true || m["status"] != nil &&
+		(inner < 200 || inner > 299) {
 		r.Status = StatusRecheck
 	}
 	stated := t["amount"]
@@ -126,7 +136,8 @@ func transaction(m object, from source, ours any) (payment.Record, *OpenError) {
 	return r, nil
 }
 
-// inquiry reads that a customer has opened a link or chosen how to pay, if it names the link. It is never a payment.
+// inquiry reads that a customer has opened a link or chosen how to pay, if it names the link. It is
+// never a payment.
 func inquiry(m object) []payment.Record {
 	h, _ := at(m, "data", "payment_link_history").(object)
 	owner, _ := ownerOf(h)
@@ -143,12 +154,13 @@ func inquiry(m object) []payment.Record {
 	return about(nil, owner, h, status(fromNotice, said))
 }
 
-// ended reads the lists of an expiry. An attempt that has ended, or a link, decides nothing: a later attempt may have paid, and only
-// SingaPay's answer to a question says so.
+// ended reads the lists of an expiry. An attempt that has ended, or a link, decides nothing: a
+// later attempt may have paid, and only SingaPay's answer to a question says so.
 func ended(data any) []payment.Record {
 	var records []payment.Record
 	for _, list := range []struct{ name, reff string }{
-		{"payment_link_histories", ""}, {"payment_links", "reff_no"}, {"qris_histories", "merchant_reff_no"}, {"qris_transactions", "merchant_reff_no"},
+		{"payment_link_histories", ""}, {"payment_links", "reff_no"},
+		{"qris_histories", "merchant_reff_no"}, {"qris_transactions", "merchant_reff_no"},
 	} {
 		items, _ := at(data, list.name).([]any)
 		for _, item := range items {
@@ -166,7 +178,8 @@ func ended(data any) []payment.Record {
 // about adds a record that decides nothing, once, if it is known whose it is.
 func about(records []payment.Record, owner string, attempt object, word string) []payment.Record {
 	r := payment.Record{
-		MerchantRef: reference(owner), TransactionRef: reference(attempt["reff_no"]), Type: payment.TypePay, Status: word, Currency: string(payment.IDR),
+		MerchantRef: reference(owner), TransactionRef: reference(attempt["reff_no"]),
+		Type: payment.TypePay, Status: word, Currency: string(payment.IDR),
 	}
 	r.Amount, r.AmountText = amount(attempt["amount"])
 	if attempt["amount"] == nil {
@@ -175,7 +188,8 @@ func about(records []payment.Record, owner string, attempt object, word string) 
 	if attempt != nil {
 		r.Scheme = scheme(attempt["payment_method_name"])
 	}
-	if r.MerchantRef == "" || slices.ContainsFunc(records, func(other payment.Record) bool { return other.Content() == r.Content() }) {
+	if r.MerchantRef == "" || slices.ContainsFunc(records,
+		func(other payment.Record) bool { return other.Content() == r.Content() }) {
 		return records
 	}
 	return append(records, r)

@@ -18,12 +18,12 @@ const (
 	maxTest = 1 << 10  // bytes of what the dashboard's Test button sends
 )
 
-// Open verifies a delivery and returns what it states about payments: none, where an authentic delivery is about something else. The
-// error is an *OpenError, which wraps payment.ErrUnopened: the delivery is not authentic, or it is and cannot be understood, so that
-// it is worth keeping.
+// Open verifies a delivery and returns what it states about payments: none, where an authentic
+// delivery is about something else. The error is an *OpenError, which wraps payment.ErrUnopened:
+// the delivery is not authentic, or it is and cannot be understood, so that it is worth keeping.
 //
-// X-Timestamp is compared with e.ReceivedAt, the relay's clock, and with no other: this very delivery may be read hours later. Outside
-// the window, whatever it states becomes StatusStale.
+// X-Timestamp is compared with e.ReceivedAt, the relay's clock, and with no other: this very
+// delivery may be read hours later. Outside the window, whatever it states becomes StatusStale.
 func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 	s, refused := signatureOf(e)
 	if refused != nil {
@@ -52,10 +52,12 @@ func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 	return records, nil
 }
 
-// elsewhere reports whether a notification gives our reference to another link than the one that SingaPay made for it, as far as that
-// is remembered: then only SingaPay's answer to a question says what was paid.
+// elsewhere reports whether a notification gives our reference to another link than the one that
+// SingaPay made for it, as far as that is remembered: then only SingaPay's answer to a question
+// says what was paid.
 func (g *Gateway) elsewhere(m object, ref string) bool {
-	stated, known := id(at(m, "data", "payment", "additional_info", "payment_link", "id")), g.seen.get(linkPrefix, ref)
+	stated, known := id(at(m, "data", "payment", "additional_info", "payment_link", "id")),
+		g.seen.get(linkPrefix, ref)
 	return stated != "" && known != "" && stated != known
 }
 
@@ -75,7 +77,8 @@ func signatureOf(e payment.Envelope) (signed, *OpenError) {
 	case len(e.Body) > maxBody:
 		return signed{}, refuse(ReasonTooLong, "")
 	}
-	signature, authorization, timestamp := header(e, "X-Signature"), header(e, "Authorization"), header(e, "X-Timestamp")
+	signature, authorization, timestamp := header(e, "X-Signature"), header(e, "Authorization"),
+		header(e, "X-Timestamp")
 	if signature == "" || authorization == "" || timestamp == "" {
 		if len(e.Body) <= maxTest && signature+authorization+timestamp == "" {
 			if m, err := parse(e.Body); err == nil && text(m["data"]) != "" {
@@ -93,13 +96,16 @@ func signatureOf(e payment.Envelope) (signed, *OpenError) {
 		return signed{}, refuse(ReasonForm, "X-Signature")
 	}
 	const bearer = "bearer "
-	if len(authorization) <= len(bearer) || !strings.EqualFold(authorization[:len(bearer)], bearer) {
+	if len(authorization) <= len(bearer) ||
+		!strings.EqualFold(authorization[:len(bearer)], bearer) {
 		return signed{}, refuse(ReasonForm, "Authorization")
 	}
-	return signed{mac, strings.TrimSpace(authorization[len(bearer):]), timestamp, time.Unix(seconds, 0)}, nil
+	return signed{mac, strings.TrimSpace(authorization[len(bearer):]), timestamp,
+		time.Unix(seconds, 0)}, nil
 }
 
-// header is the value of a header that comes once; "" otherwise. The relay may write its name in any case.
+// header is the value of a header that comes once; "" otherwise. The relay may write its name in
+// any case.
 func header(e payment.Envelope, name string) string {
 	var values []string
 	for k, v := range e.Headers {
@@ -124,7 +130,8 @@ func (g *Gateway) authentic(s signed, m object, body []byte) bool {
 		if i > 0 && hash == hashes[i-1] {
 			continue
 		}
-		toSign := []byte("POST:" + g.cfg.WebhookPath + ":" + s.token + ":" + hash + ":" + s.timestamp)
+		toSign := []byte("POST:" + g.cfg.WebhookPath + ":" + s.token + ":" + hash + ":" +
+			s.timestamp)
 		for _, k := range g.openKeys {
 			mac := hmac.New(sha512.New, k().Reveal())
 			mac.Write(toSign)

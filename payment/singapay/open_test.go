@@ -28,20 +28,26 @@ func TestOpenVectors(t *testing.T) {
 			records, err := v.gateway(t).Open(v.envelope())
 			if strings.HasPrefix(v.Name, "payment-link-transaction") {
 				wantSame(t, []payment.Record{{
-					MerchantRef: "PL20251105160923690b1443a67e9", TransactionRef: "18917720251110094037705", Type: payment.TypePay, Status: payment.RecordSuccess,
-					Amount: 1_000_000, Currency: "IDR", PaidAt: time.Date(2025, 11, 10, 2, 46, 38, 0, time.UTC),
+					MerchantRef:    "PL20251105160923690b1443a67e9",
+					TransactionRef: "18917720251110094037705", Type: payment.TypePay,
+					Status: payment.RecordSuccess,
+					Amount: 1_000_000, Currency: "IDR",
+					PaidAt: time.Date(2025, 11, 10, 2, 46, 38, 0, time.UTC),
 				}}, records)
 				return
 			}
-			// These are about something else, or about nothing: what refuses them comes after the signature.
-			if e, refused := errors.AsType[*OpenError](err); len(records) > 0 || err != nil && (!refused || e.Reason != ReasonEvent && e.Reason != ReasonField) {
+			// These are about something else, or about nothing: what refuses them comes after the
+			// signature.
+			if e, refused := errors.AsType[*OpenError](err); len(records) > 0 || err != nil &&
+				(!refused || e.Reason != ReasonEvent && e.Reason != ReasonField) {
 				t.Errorf("%+v, %v", records, err)
 			}
 		})
 	}
 }
 
-// TestSmallVectors: the text that is signed, part by part. Tokens and timestamps are not those of deliveries, and one hash is no body's.
+// TestSmallVectors: the text that is signed, part by part. Tokens and timestamps are not those of
+// deliveries, and one hash is no body's.
 func TestSmallVectors(t *testing.T) {
 	whole := 0
 	for _, v := range loadVectors(t).Small {
@@ -60,9 +66,11 @@ func TestSmallVectors(t *testing.T) {
 		wantSame(t, v.Normalized, canonicalOf(t, form{}, v.Body))
 		wantSame(t, v.Hash, hashed([]byte(v.Normalized)))
 		g := newGateway(t)
-		g.cfg.WebhookPath, g.openKeys = v.Endpoint, []key{newKey(secret.New([]byte(v.Secret)))} // too short for New
+		// too short for New
+		g.cfg.WebhookPath, g.openKeys = v.Endpoint, []key{newKey(secret.New([]byte(v.Secret)))}
 		for token, want := range map[string]bool{v.Token: true, v.Token + "x": false} {
-			if got := g.authentic(signed{mac: mac, token: token, timestamp: v.Timestamp}, m, []byte(v.Body)); got != want {
+			if got := g.authentic(signed{mac: mac, token: token, timestamp: v.Timestamp}, m,
+				[]byte(v.Body)); got != want {
 				t.Errorf("%s with the token %s: %v", v.Body, token, got)
 			}
 		}
@@ -76,7 +84,10 @@ func TestSmallVectors(t *testing.T) {
 func TestOpenVectorsAccept(t *testing.T) {
 	simple := loadVectors(t).Webhook.Vectors[0]
 	change := map[string]func(headers map[string][]string){
-		"upper-case hex in X-Signature": func(h map[string][]string) { h["X-Signature"][0] = strings.ToUpper(h["X-Signature"][0]) },
+		"upper-case hex in X-Signature": func(
+			h map[string][]string) {
+			h["X-Signature"][0] = strings.ToUpper(h["X-Signature"][0])
+		},
 		"Authorization with scheme \"bearer\" in any case": func(h map[string][]string) {
 			h["Authorization"][0] = strings.Replace(h["Authorization"][0], "Bearer", "bEARER", 1)
 		},
@@ -115,14 +126,20 @@ func TestOpenVectorsRefuse(t *testing.T) {
 			return err
 		}
 	}
-	add("tampered body", changed(func(v *vector) { v.Body = strings.Replace(v.Body, "INV-1", "INV-2", 1) }), nil)
+	add("tampered body", changed(func(
+		v *vector) {
+		v.Body = strings.Replace(v.Body, "INV-1", "INV-2", 1)
+	}), nil)
 	add("wrong secret", changed(func(v *vector) { v.Secret = "wrong-secret-of-20-bytes" }), nil)
 	add("wrong endpoint", changed(func(v *vector) { v.Endpoint = "/webhooks/other" }), nil)
-	add("non-numeric timestamp", simple, func(e *payment.Envelope) { e.Headers["X-Timestamp"] = []string{"yesterday"} })
-	add("body not JSON, or JSON scalar", simple, func(e *payment.Envelope) { e.Body = []byte(`"text"`) })
-	add("nesting deeper than 64 levels (attacker-made; genuine deliveries seen are 4 levels)", simple, func(e *payment.Envelope) {
-		e.Body = []byte(`{"a":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}`)
-	})
+	add("non-numeric timestamp", simple,
+		func(e *payment.Envelope) { e.Headers["X-Timestamp"] = []string{"yesterday"} })
+	add("body not JSON, or JSON scalar", simple,
+		func(e *payment.Envelope) { e.Body = []byte(`"text"`) })
+	add("nesting deeper than 64 levels (attacker-made; genuine deliveries seen are 4 levels)",
+		simple, func(e *payment.Envelope) {
+			e.Body = []byte(`{"a":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}`)
+		})
 	for _, r := range vs.MustReject {
 		switch {
 		case r.Case == "stale" || r.Case == "future":
@@ -135,7 +152,8 @@ func TestOpenVectorsRefuse(t *testing.T) {
 				wantReason(t, err, ReasonUnsigned)
 			}
 		case r.Case == "dashboard Test button":
-			_, err := simple.gateway(t).Open(payment.Envelope{Method: "POST", Body: []byte(r.Wire), ReceivedAt: noon})
+			_, err := simple.gateway(t).Open(
+				payment.Envelope{Method: "POST", Body: []byte(r.Wire), ReceivedAt: noon})
 			wantReason(t, err, ReasonTest)
 		case cases[r.Case] == nil:
 			t.Errorf("no test of %q", r.Case)
@@ -145,7 +163,8 @@ func TestOpenVectorsRefuse(t *testing.T) {
 	}
 }
 
-// TestOpenTolerance: the relay's time of receipt decides, and what is too old or too new is asked about, not dropped.
+// TestOpenTolerance: the relay's time of receipt decides, and what is too old or too new is asked
+// about, not dropped.
 func TestOpenTolerance(t *testing.T) {
 	for _, tc := range loadVectors(t).Webhook.Tolerance {
 		if tc.Timestamp == "" {
@@ -157,15 +176,18 @@ func TestOpenTolerance(t *testing.T) {
 		if err != nil || len(records) != 1 {
 			t.Fatal(records, err)
 		}
-		if fresh := records[0].Status == payment.RecordSuccess; fresh != tc.Fresh || payment.Known(records[0]) != tc.Fresh {
+		if fresh := records[0].Status == payment.RecordSuccess; fresh != tc.Fresh ||
+			payment.Known(records[0]) != tc.Fresh {
 			t.Errorf("%s at %d: %s", tc.Timestamp, tc.Now, records[0].Status)
 		}
 	}
-	for seconds, want := range map[int]string{0: payment.RecordSuccess, 300: payment.RecordSuccess, -300: payment.RecordSuccess, 301: StatusStale, -301: StatusStale, 86400 * 30: StatusStale} {
+	for seconds, want := range map[int]string{0: payment.RecordSuccess, 300: payment.RecordSuccess,
+		-300: payment.RecordSuccess, 301: StatusStale, -301: StatusStale, 86400 * 30: StatusStale} {
 		e := delivery(paidLink)
 		e.ReceivedAt = e.ReceivedAt.Add(time.Duration(seconds) * time.Second)
 		records, err := newGateway(t).Open(e)
-		if err != nil || len(records) != 1 || records[0].Status != want || records[0].MerchantRef != ref || records[0].TransactionRef == "" {
+		if err != nil || len(records) != 1 || records[0].Status != want ||
+			records[0].MerchantRef != ref || records[0].TransactionRef == "" {
 			t.Errorf("%d s: %+v, %v", seconds, records, err)
 		}
 	}
@@ -197,7 +219,8 @@ func TestOpenHeaders(t *testing.T) {
 		{"bearer", set("Authorization", "bearer "+token[7:]), ""},
 		{"BEARER", set("Authorization", "BEARER "+token[7:]), ""},
 		{"names in lower case", func(e *payment.Envelope) {
-			e.Headers = map[string][]string{"x-signature": {signature}, "x-timestamp": {"1792126800"}, "authorization": {token}}
+			e.Headers = map[string][]string{"x-signature": {signature},
+				"x-timestamp": {"1792126800"}, "authorization": {token}}
 		}, ""},
 		{"no partner id", func(e *payment.Envelope) { delete(e.Headers, "X-Partner-Id") }, ""},
 		{"another partner id", set("X-Partner-Id", "somebody"), ""},
@@ -219,14 +242,24 @@ func TestOpenHeaders(t *testing.T) {
 		{"milliseconds", set("X-Timestamp", "1792126800000"), ReasonTimestamp},
 		{"signed time", set("X-Timestamp", "+792126800"), ReasonTimestamp},
 		{"early time", set("X-Timestamp", "0792126800"), ReasonTimestamp},
-		{"a body that is too long", func(e *payment.Envelope) { e.Body = append(e.Body, make([]byte, maxBody)...) }, ReasonTooLong},
+		{"a body that is too long", func(
+			e *payment.Envelope) {
+			e.Body = append(e.Body, make([]byte, maxBody)...)
+		}, ReasonTooLong},
 		{"a body that is as long as it may be", func(e *payment.Envelope) {
 			e.Body = append(e.Body, bytes.Repeat([]byte(" "), maxBody-len(e.Body))...)
 		}, ""},
-		{"another body", func(e *payment.Envelope) { e.Body = []byte(strings.Replace(paidLink, "50000.00", "50000.01", 1)) }, ReasonSignature},
-		{"a member twice", func(e *payment.Envelope) { e.Body = []byte(strings.Replace(paidLink, "{", `{"event":"x",`, 1)) }, ReasonPayload},
+		{"another body", func(e *payment.Envelope) {
+			e.Body = []byte(
+				strings.Replace(paidLink, "50000.00", "50000.01", 1))
+		}, ReasonSignature},
+		{"a member twice", func(e *payment.Envelope) {
+			e.Body = []byte(
+				strings.Replace(paidLink, "{", `{"event":"x",`, 1))
+		}, ReasonPayload},
 		{"the same body, written otherwise", func(e *payment.Envelope) {
-			e.Body = []byte(strings.NewReplacer(`/`, `\/`, `é`, `\u00e9`, `,`, " ,\n").Replace(paidLink))
+			e.Body = []byte(strings.NewReplacer(`/`, `\/`, `é`, `\u00e9`, `,`,
+				" ,\n").Replace(paidLink))
 		}, ""},
 		{"unsigned", func(e *payment.Envelope) { e.Headers = nil }, ReasonUnsigned},
 	} {
@@ -236,14 +269,16 @@ func TestOpenHeaders(t *testing.T) {
 			records, err := newGateway(t).Open(e)
 			if tc.want != "" {
 				wantReason(t, err, tc.want)
-			} else if err != nil || len(records) != 1 || records[0].Status != payment.RecordSuccess {
+			} else if err != nil || len(records) != 1 ||
+				records[0].Status != payment.RecordSuccess {
 				t.Errorf("%+v, %v", records, err)
 			}
 		})
 	}
 }
 
-// TestOpenOtherLink: our reference under another link's id decides nothing. A link that is not remembered, or not named, is as good as ours.
+// TestOpenOtherLink: our reference under another link's id decides nothing. A link that is not
+// remembered, or not named, is as good as ours.
 func TestOpenOtherLink(t *testing.T) {
 	for _, tc := range []struct{ known, stated, want string }{
 		{"189", `"id":189`, payment.RecordSuccess},
@@ -263,7 +298,8 @@ func TestOpenOtherLink(t *testing.T) {
 	}
 }
 
-// TestOpenCandidates: what SingaPay hashes is not known for sure, so each form verifies, with each of the secrets.
+// TestOpenCandidates: what SingaPay hashes is not known for sure, so each form verifies, with each
+// of the secrets.
 func TestOpenCandidates(t *testing.T) {
 	body := with(t, paidLink, `"tip":null`, `"tip":{},"more":[1,2,3,4,5,6,7,8,9,10,11],"n":10.50`)
 	m, err := parse([]byte(body))

@@ -37,19 +37,25 @@ func unlisted(a answer, words string) *faultOf {
 	return &faultOf{status: a.status, words: httpWords(a.status) + ", " + words}
 }
 
-func (f *faultOf) answer() (payment.QueryAnswer, bool) { return failed(f.status, f.words), f.forbidden }
+func (f *faultOf) answer() (payment.QueryAnswer, bool) {
+	return failed(f.status, f.words),
+		f.forbidden
+}
 
-// each calls f for every element of a list until f is done or says what is wrong. Nil means that f was done, or that the list was
-// read to its end: a page without elements, the last page by SingaPay's count, or a page of which all is older than since, in a list
-// that has come newest first all along. A short page is no end, because SingaPay may give less than it is asked for.
-func (g *Gateway) each(ctx context.Context, l listing, f func(object) (problem string, done bool)) *faultOf {
+// each calls f for every element of a list until f is done or says what is wrong. Nil means that f
+// was done, or that the list was read to its end: a page without elements, the last page by
+// SingaPay's count, or a page of which all is older than since, in a list that has come newest
+// first all along. A short page is no end, because SingaPay may give less than it is asked for.
+func (g *Gateway) each(ctx context.Context, l listing,
+	f func(object) (problem string, done bool)) *faultOf {
 	w := walk{since: l.since, seen: make(map[string]bool), descending: true}
 	for page := 1; page <= maxPages; page++ {
 		query := url.Values{"per_page": {strconv.Itoa(perPage)}, "page": {strconv.Itoa(page)}}
 		for name := range maps.Keys(l.filter) {
 			query.Set(name, l.filter[name])
 		}
-		a := g.call(ctx, request{client: g.client, method: http.MethodGet, path: l.path, query: query})
+		a := g.call(ctx, request{client: g.client, method: http.MethodGet, path: l.path,
+			query: query})
 		if a.failure != "" {
 			return faultFrom(a)
 		}
@@ -78,7 +84,8 @@ func (g *Gateway) each(ctx context.Context, l listing, f func(object) (problem s
 			return nil
 		}
 	}
-	return &faultOf{status: http.StatusOK, words: "the list has more than " + strconv.Itoa(maxPages) + " pages since this payment"}
+	return &faultOf{status: http.StatusOK,
+		words: "the list has more than " + strconv.Itoa(maxPages) + " pages since this payment"}
 }
 
 // walk follows the pages of a list.
@@ -103,7 +110,8 @@ func (w *walk) page(number int, elements []any, top object) (end bool, problem s
 		if created.Before(w.since) && !created.IsZero() {
 			old++
 		}
-		// While a list is read, what is new at its front moves the rest back: an element that comes twice says nothing.
+		// While a list is read, what is new at its front moves the rest back: an element that comes
+		// twice says nothing.
 		name, _ := scalar(m["id"])
 		if name != "" && w.seen[name] {
 			continue
@@ -151,5 +159,6 @@ func pagination(top object) (current, pages, total int) {
 		}
 		return -1
 	}
-	return first("current_page", "currentPage"), first("total_pages", "totalPages", "last_page"), first("total")
+	return first("current_page", "currentPage"), first("total_pages", "totalPages", "last_page"),
+		first("total")
 }

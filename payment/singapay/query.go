@@ -16,29 +16,36 @@ const (
 	managePath  = "/api/v1.0/payment-link-manage/"
 	historyPath = "/api/v1.0/payment-link-histories/"
 
-	// clockSlack is how far the clock that made a reference may have been ahead; historySlack how far one end of a window that comes
-	// from SingaPay's own times is moved outwards.
+	// clockSlack is how far the clock that made a reference may have been ahead; historySlack how
+	// far one end of a window that comes from SingaPay's own times is moved outwards.
 	clockSlack   = 48 * time.Hour
 	historySlack = time.Hour
-	longestWatch = 31 * 24 * time.Hour // how far back a reference without a time in it is looked for
+	// how far back a reference without a time in it is looked for
+	longestWatch = 31 * 24 * time.Hour
 )
 
-// Query asks SingaPay what became of merchantRef, within Config.QueryTimeout and ctx; the caller paces it, no two closer than 5 s for
-// one reference. It needs nothing but the reference, so it works after a restart, and finds a link whose creation was never answered.
+// Query asks SingaPay what became of merchantRef, within Config.QueryTimeout and ctx; the caller
+// paces it, no two closer than 5 s for one reference. It needs nothing but the reference, so it
+// works after a restart, and finds a link whose creation was never answered.
 //
-// Records are the attempts to pay the link, or the state of the QRIS code. A reported payment is an answer even when the rest could
-// not be read. No payment is one only if the lists were read to an end that proves itself, and the link agrees that it was not used.
-// NotFound says that both lists were read to that end and neither has the reference. A failure's words repeat neither a token, nor a
-// secret, nor what SingaPay says about customers.
+// Records are the attempts to pay the link, or the state of the QRIS code. A reported payment is an
+// answer even when the rest could not be read. No payment is one only if the lists were read to an
+// end that proves itself, and the link agrees that it was not used. NotFound says that both lists
+// were read to that end and neither has the reference. A failure's words repeat neither a token,
+// nor a secret, nor what SingaPay says about customers.
 func (g *Gateway) Query(ctx context.Context, merchantRef string) payment.QueryAnswer {
 	if !isReff(merchantRef) {
-		return failed(0, fmt.Sprintf("the merchant reference is not 1 to %d letters, digits, dots, dashes and underscores", MaxRef))
+		return failed(0,
+			fmt.Sprintf("the merchant reference is not 1 to %d letters, digits, dots, dashes "+
+				"and underscores", MaxRef))
 	}
 	ctx, cancel := within(ctx, g.cfg.QueryTimeout)
 	defer cancel()
-	// A payment made before the mode was changed is among the others, so that both are asked before one is said not to exist.
+	// A payment made before the mode was changed is among the others, so that both are asked before
+	// one is said not to exist.
 	first, second := g.askLink, g.askCode
-	if g.cfg.Mode == ModeQR && g.seen.get(linkPrefix, merchantRef) == "" || g.seen.get(qrPrefix, merchantRef) != "" {
+	if g.cfg.Mode == ModeQR && g.seen.get(linkPrefix, merchantRef) == "" ||
+		g.seen.get(qrPrefix, merchantRef) != "" {
 		first, second = second, first
 	}
 	a, _ := first(ctx, merchantRef)
@@ -131,14 +138,16 @@ type history struct {
 	doubt     string // why the absence of a payment would prove nothing
 }
 
-// add takes one attempt; the words say why the list cannot be read. Whose attempt it is says payment_link_reff_no. Where that is
-// missing, an attempt that may be this link's leaves a doubt unless it is known not to have moved money: the link's id at the start
-// of the attempt's reference is a hint, and no more.
+// add takes one attempt; the words say why the list cannot be read. Whose attempt it is says
+// payment_link_reff_no. Where that is missing, an attempt that may be this link's leaves a doubt
+// unless it is known not to have moved money: the link's id at the start of the attempt's reference
+// is a hint, and no more.
 func (h *history) add(m object) string {
 	said := computedStatus(fromAttempt, m)
 	ref := reference(m["reff_no"])
 	switch owner, stated := ownerOf(m); {
-	case !stated && (said == payment.RecordSuccess || strings.HasPrefix(said, unknownPrefix)) && (h.link == "" || ref == "" || strings.HasPrefix(ref, h.link)):
+	case !stated && (said == payment.RecordSuccess || strings.HasPrefix(said, unknownPrefix)) &&
+		(h.link == "" || ref == "" || strings.HasPrefix(ref, h.link)):
 		h.doubt = "an attempt that may be this link's does not name its link"
 		return ""
 	case !stated || owner != h.ref:
@@ -147,13 +156,15 @@ func (h *history) add(m object) string {
 		return "an attempt has no reff_no"
 	}
 	r := payment.Record{
-		MerchantRef: h.ref, TransactionRef: ref, Type: payment.TypePay, Status: said, Currency: currency(m["currency"]), Scheme: scheme(m["payment_method_name"]),
+		MerchantRef: h.ref, TransactionRef: ref, Type: payment.TypePay, Status: said,
+		Currency: currency(m["currency"]), Scheme: scheme(m["payment_method_name"]),
 	}
 	r.Amount, r.AmountText = amount(m["amount"])
 	if r.Status == payment.RecordSuccess {
 		r.PaidAt = moment(m["payment_date"])
 	}
-	if !slices.ContainsFunc(h.records, func(other payment.Record) bool { return other.Content() == r.Content() }) {
+	if !slices.ContainsFunc(h.records,
+		func(other payment.Record) bool { return other.Content() == r.Content() }) {
 		h.records = append(h.records, r)
 	}
 	return ""
@@ -191,7 +202,8 @@ func (g *Gateway) askCode(ctx context.Context, ref string) (a payment.QueryAnswe
 		return unread("the code has no reff_no"), false
 	}
 	r := payment.Record{
-		MerchantRef: ref, TransactionRef: q.ref, Type: payment.TypePay, Status: q.status, Amount: q.total, AmountText: q.amountText,
+		MerchantRef: ref, TransactionRef: q.ref, Type: payment.TypePay, Status: q.status,
+		Amount: q.total, AmountText: q.amountText,
 		Currency: string(payment.IDR), Scheme: methodQRIS,
 	}
 	if isPaid(r) {
@@ -202,7 +214,8 @@ func (g *Gateway) askCode(ctx context.Context, ref string) (a payment.QueryAnswe
 
 func (g *Gateway) findCode(ctx context.Context, ref string) (q code, found bool, fault *faultOf) {
 	if known := g.seen.get(qrPrefix, ref); known != "" {
-		a := g.call(ctx, request{client: g.client, method: http.MethodGet, path: qrPath + g.cfg.AccountID + "/show/" + known})
+		a := g.call(ctx, request{client: g.client, method: http.MethodGet,
+			path: qrPath + g.cfg.AccountID + "/show/" + known})
 		if q := codeOf(a.data); a.failure == "" && q.reff == ref && q.id == known {
 			return q, true, nil
 		} else if a.failure != "" && !a.notFound {
@@ -225,8 +238,8 @@ func (g *Gateway) findCode(ctx context.Context, ref string) (q code, found bool,
 	return code{}, false, fault
 }
 
-// since is the time before which nothing of this reference can be: the reference ends in a ULID, which begins with the time at which
-// it was made, by a clock that may have been wrong.
+// since is the time before which nothing of this reference can be: the reference ends in a ULID,
+// which begins with the time at which it was made, by a clock that may have been wrong.
 func (g *Gateway) since(ref string) time.Time {
 	now := g.cfg.Now()
 	_, tail, _ := strings.Cut(ref, "-")

@@ -5,16 +5,22 @@ import "kiosk-agent/payment"
 // Reason says why a delivery was not accepted. The set is closed.
 type Reason string
 
-// The reasons, in the order in which a delivery meets the checks. Up to ReasonSignature anybody may have sent it.
+// The reasons, in the order in which a delivery meets the checks. Up to ReasonSignature anybody may
+// have sent it.
 const (
-	ReasonMethod    Reason = "not a POST"
-	ReasonTooLong   Reason = "body too long"
-	ReasonUnsigned  Reason = "unsigned"                                          // X-Signature, X-Timestamp or Authorization is missing or comes twice
-	ReasonTest      Reason = "unsigned, as the dashboard's Test button sends it" // proves that the address is reached, and nothing else
-	ReasonTimestamp Reason = "X-Timestamp is not Unix seconds"                   // ten digits
-	ReasonForm      Reason = "X-Signature or Authorization malformed"            // not 128 hex digits; no token
-	ReasonPayload   Reason = "body is not one plain JSON object"                 // or has a member twice, is too deep, or is no text
-	ReasonSignature Reason = "signature does not match"                          // forged, damaged, another secret or another singapay.webhook_path
+	ReasonMethod  Reason = "not a POST"
+	ReasonTooLong Reason = "body too long"
+	// X-Signature, X-Timestamp or Authorization is missing or comes twice
+	ReasonUnsigned Reason = "unsigned"
+	// proves that the address is reached, and nothing else
+	ReasonTest      Reason = "unsigned, as the dashboard's Test button sends it"
+	ReasonTimestamp Reason = "X-Timestamp is not Unix seconds" // ten digits
+	// not 128 hex digits; no token
+	ReasonForm Reason = "X-Signature or Authorization malformed"
+	// or has a member twice, is too deep, or is no text
+	ReasonPayload Reason = "body is not one plain JSON object"
+	// forged, damaged, another secret or another singapay.webhook_path
+	ReasonSignature Reason = "signature does not match"
 	ReasonEvent     Reason = "verified, but of a kind that this version does not know"
 	ReasonReversal  Reason = "verified, about money that goes back: look into the SingaPay dashboard"
 	ReasonField     Reason = "verified, but a field is missing or malformed"
@@ -23,12 +29,14 @@ const (
 // Reasons lists every Reason in the order above.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonMethod, ReasonTooLong, ReasonUnsigned, ReasonTest, ReasonTimestamp, ReasonForm, ReasonPayload, ReasonSignature, ReasonEvent,
+		ReasonMethod, ReasonTooLong, ReasonUnsigned, ReasonTest, ReasonTimestamp, ReasonForm,
+		ReasonPayload, ReasonSignature, ReasonEvent,
 		ReasonReversal, ReasonField,
 	}
 }
 
-// OpenError is a refusal. It wraps payment.ErrUnopened; its text is safe to store and to show and repeats nothing of the delivery.
+// OpenError is a refusal. It wraps payment.ErrUnopened; its text is safe to store and to show and
+// repeats nothing of the delivery.
 type OpenError struct {
 	Reason Reason
 	Detail string // the name of a field or header; "" = none

@@ -23,14 +23,21 @@ const (
 
 // codeWords are SingaPay's request-level codes as an operator should read them.
 var codeWords = map[string]string{
-	"SP001": "the transaction failed, its outcome is to be asked for", "SP002": "general failure, try later", "SP003": "insufficient balance",
-	"SP004": "this reference exists already", "SP005": "timeout at SingaPay, it may still have been done", "SP006": "over a limit",
-	"SP007": "over a limit", "SP008": "the reference is not valid", codeTransaction: "no such transaction", "SP010": "no such beneficiary",
-	"SP011": "the payment method's provider is not active", "SP012": "bad request", codeUnauthorized: "the access token or the credentials are not accepted",
-	codeNotFound: "not found", codeForbidden: "forbidden", codeSignature: "the signature is not valid: look at singapay.client_secret, and at this machine's clock",
+	"SP001": "the transaction failed, its outcome is to be asked for",
+	"SP002": "general failure, try later", "SP003": "insufficient balance",
+	"SP004": "this reference exists already",
+	"SP005": "timeout at SingaPay, it may still have been done", "SP006": "over a limit",
+	"SP007": "over a limit", "SP008": "the reference is not valid",
+	codeTransaction: "no such transaction", "SP010": "no such beneficiary",
+	"SP011": "the payment method's provider is not active", "SP012": "bad request",
+	codeUnauthorized: "the access token or the credentials are not accepted",
+	codeNotFound:     "not found", codeForbidden: "forbidden",
+	codeSignature:  "the signature is not valid: look at singapay.client_secret, and at this machine's clock",
 	codeIP:         "this machine's public IP address is not registered in the SingaPay dashboard",
-	codeValidation: "the request is not valid", "SP019": "general error", "SP020": "no such account: look at singapay.account_id",
-	"SP403": "this credential does not own the account: use the one that singapay.account_id is assigned to",
+	codeValidation: "the request is not valid", "SP019": "general error",
+	"SP020": "no such account: look at singapay.account_id",
+	"SP403": "this credential does not own the account: use the one that singapay.account_id " +
+		"is assigned to",
 }
 
 var anyCode = regexp.MustCompile(`^[A-Z]{2}[0-9]{3,5}$`)
@@ -48,7 +55,8 @@ func (g *Gateway) refused(a *answer, top object) {
 		a.failure += ", " + code + ": " + words
 	case anyCode.MatchString(code) && code != codeOK:
 		a.failure += ", " + code + ": a code that is not documented"
-	case a.status == http.StatusForbidden && strings.Contains(strings.ToLower(message), "not registered"):
+	case a.status == http.StatusForbidden &&
+		strings.Contains(strings.ToLower(message), "not registered"):
 		a.failure += ": " + codeWords[codeIP]
 	case a.status == http.StatusUnauthorized:
 		a.failure += ": " + codeWords[codeUnauthorized]
@@ -58,14 +66,15 @@ func (g *Gateway) refused(a *answer, top object) {
 	if fields := g.fieldErrors(top); fields != "" {
 		a.failure += ": " + fields
 	}
-	a.notFound = a.status == http.StatusNotFound && code == "" || code == codeTransaction || code == codeNotFound
+	a.notFound = a.status == http.StatusNotFound && code == "" || code == codeTransaction ||
+		code == codeNotFound
 	a.unauthorized = a.status == http.StatusUnauthorized || code == codeUnauthorized
 	a.badSignature = code == codeSignature
 	a.forbidden = code == codeForbidden
 }
 
-// fieldErrors are the first complaints about fields of the request: in the one envelope under error.errors, in the other under
-// data.errors.
+// fieldErrors are the first complaints about fields of the request: in the one envelope under
+// error.errors, in the other under data.errors.
 func (g *Gateway) fieldErrors(top object) string {
 	fields, _ := at(top, "error", "errors").(object)
 	if fields == nil {
@@ -89,7 +98,8 @@ func (g *Gateway) fieldErrors(top object) string {
 
 func httpWords(status int) string {
 	if status >= 300 && status < 400 {
-		return fmt.Sprintf("HTTP %d, a redirect, which is not followed: a network's login page, or a wrong singapay.base_url", status)
+		return fmt.Sprintf("HTTP %d, a redirect, which is not followed: a network's login "+
+			"page, or a wrong singapay.base_url", status)
 	}
 	return "HTTP " + strconv.Itoa(status)
 }
@@ -99,15 +109,18 @@ const (
 	hidden     = "[…]"
 )
 
-// excerpt shows what SingaPay complains about in our own request, which has no customer's data in it. It is a stranger's text all the
-// same: addresses, long numbers and long words are hidden, and our secrets.
+// excerpt shows what SingaPay complains about in our own request, which has no customer's data in
+// it. It is a stranger's text all the same: addresses, long numbers and long words are hidden, and
+// our secrets.
 func (g *Gateway) excerpt(s string) string {
 	for _, k := range g.openKeys {
 		s = strings.ReplaceAll(s, string(k().Reveal()), hidden)
 	}
 	var out []string
-	for w := range strings.FieldsFuncSeq(s, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }) {
-		if strings.Contains(w, "@") || longestRun(w) > 8 || len(w) > 32 || longestRun(w) > 0 && len(w) > 16 {
+	for w := range strings.FieldsFuncSeq(s,
+		func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }) {
+		if strings.Contains(w, "@") || longestRun(w) > 8 || len(w) > 32 || longestRun(w) > 0 &&
+			len(w) > 16 {
 			w = hidden
 		}
 		out = append(out, w)

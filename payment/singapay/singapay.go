@@ -12,7 +12,8 @@ import (
 	"kiosk-agent/internal/secret"
 )
 
-// Gateway creates links and codes, asks about them and opens notifications with one credential of one account. See the package comment.
+// Gateway creates links and codes, asks about them and opens notifications with one credential of
+// one account. See the package comment.
 type Gateway struct {
 	cfg      Config // without the secrets
 	signKey  key
@@ -20,11 +21,12 @@ type Gateway struct {
 	tokens   *tokens
 	seen     *memory
 	client   *http.Client // for questions
-	fresh    *http.Client // for what must not be sent twice: every request has a connection of its own
+	// for what must not be sent twice: every request has a connection of its own
+	fresh *http.Client
 }
 
-// key gives a secret. It is a function because fmt looks through the unexported fields of any struct that somebody prints; it
-// cannot look into a function.
+// key gives a secret. It is a function because fmt looks through the unexported fields of any
+// struct that somebody prints; it cannot look into a function.
 type key func() secret.Value
 
 func newKey(v secret.Value) key { return func() secret.Value { return v } }
@@ -36,7 +38,8 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{
-		signKey: newKey(cfg.ClientSecret), openKeys: []key{newKey(cfg.ClientSecret)}, tokens: newTokens(), seen: newMemory(),
+		signKey: newKey(cfg.ClientSecret), openKeys: []key{newKey(cfg.ClientSecret)},
+		tokens: newTokens(), seen: newMemory(),
 		client: newClient(true), fresh: newClient(false),
 	}
 	if !cfg.PreviousSecret.IsZero() && !cfg.PreviousSecret.Matches(cfg.ClientSecret.Reveal()) {
@@ -47,8 +50,8 @@ func New(cfg Config) (*Gateway, error) {
 	return g, nil
 }
 
-// Endpoint names what Query asks: a short digest of host, account and client, which changes with any of them and tells none. What
-// one endpoint has proved says nothing of another.
+// Endpoint names what Query asks: a short digest of host, account and client, which changes with
+// any of them and tells none. What one endpoint has proved says nothing of another.
 func (g *Gateway) Endpoint() string {
 	h := sha256.New()
 	for _, part := range []string{"singapay", g.cfg.BaseURL, g.cfg.AccountID, g.cfg.ClientID} {
@@ -57,8 +60,8 @@ func (g *Gateway) Endpoint() string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// The prefixes of Minted.ProviderRef. They keep a link's id apart from the reference of an attempt, which takes its place in a
-// payment once that is paid.
+// The prefixes of Minted.ProviderRef. They keep a link's id apart from the reference of an attempt,
+// which takes its place in a payment once that is paid.
 const (
 	linkPrefix = "link:"
 	qrPrefix   = "qris:"

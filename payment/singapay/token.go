@@ -17,13 +17,15 @@ import (
 const (
 	tokenPath = "/api/v1.1/access-token/b2b"
 
-	tokenMargin   = 2 * time.Minute     // before its end a token is not used any more
-	tokenLongest  = 30 * 24 * time.Hour // more than SingaPay has ever granted
-	midnightDoubt = 10 * time.Minute    // around midnight in Jakarta it may be another day there than here
-	maxToken      = 4096                // characters
+	tokenMargin  = 2 * time.Minute     // before its end a token is not used any more
+	tokenLongest = 30 * 24 * time.Hour // more than SingaPay has ever granted
+	// around midnight in Jakarta it may be another day there than here
+	midnightDoubt = 10 * time.Minute
+	maxToken      = 4096 // characters
 )
 
-// tokens keeps the access token. One request at a time asks for a new one; the others wait for what it gets.
+// tokens keeps the access token. One request at a time asks for a new one; the others wait for what
+// it gets.
 type tokens struct {
 	turn chan struct{} // held by the one that asks
 
@@ -36,7 +38,8 @@ type tokens struct {
 
 func newTokens() *tokens { return &tokens{turn: make(chan struct{}, 1)} }
 
-// current is the token, if it is good at this time. A clock that has been set back past its issue makes it worth nothing.
+// current is the token, if it is good at this time. A clock that has been set back past its issue
+// makes it worth nothing.
 func (t *tokens) current(now time.Time) (secret.Value, int, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -103,7 +106,8 @@ func (g *Gateway) token(ctx context.Context) (secret.Value, string) {
 	return value, ""
 }
 
-// fetchToken asks for a token, and once more where the date in the signature may have been the reason for a refusal.
+// fetchToken asks for a token, and once more where the date in the signature may have been the
+// reason for a refusal.
 func (g *Gateway) fetchToken(ctx context.Context) (secret.Value, time.Duration, string) {
 	signed := jakartaDay(g.cfg.Now())
 	a := g.askToken(ctx, signed)
@@ -119,16 +123,20 @@ func (g *Gateway) fetchToken(ctx context.Context) (secret.Value, time.Duration, 
 	if !webaddr.Printable(value, 1, maxToken) || strings.Contains(value, " ") {
 		return secret.Value{}, 0, "the answer has no access token"
 	}
-	life := time.Duration(max(0, count(at(a.data, "expires_in")))) * time.Second // unreadable: good for this request only
+	// unreadable: good for this request only
+	life := time.Duration(max(0, count(at(a.data, "expires_in")))) * time.Second
 	return secret.New([]byte(value)), min(life, tokenLongest), ""
 }
 
 func (g *Gateway) askToken(ctx context.Context, day string) answer {
-	header := http.Header{"X-Client-Id": {g.cfg.ClientID}, "X-Signature": {tokenSignature(g.cfg.ClientID, g.signKey(), day)}}
-	return g.exchange(ctx, request{client: g.client, method: http.MethodPost, path: tokenPath, body: []byte(`{"grant_type":"client_credentials"}`)}, header)
+	header := http.Header{"X-Client-Id": {g.cfg.ClientID},
+		"X-Signature": {tokenSignature(g.cfg.ClientID, g.signKey(), day)}}
+	return g.exchange(ctx, request{client: g.client, method: http.MethodPost, path: tokenPath,
+		body: []byte(`{"grant_type":"client_credentials"}`)}, header)
 }
 
-// tokenSignature is the documented one: HMAC-SHA512 with the client secret over id, secret and the day in Jakarta.
+// tokenSignature is the documented one: HMAC-SHA512 with the client secret over id, secret and the
+// day in Jakarta.
 func tokenSignature(clientID string, s secret.Value, day string) string {
 	mac := hmac.New(sha512.New, s.Reveal())
 	mac.Write([]byte(clientID + "_"))
@@ -139,8 +147,9 @@ func tokenSignature(clientID string, s secret.Value, day string) string {
 
 func jakartaDay(t time.Time) string { return t.In(jakarta).Format("20060102") }
 
-// otherDay is the day to sign with when the first was refused: the present one, if midnight has passed; near midnight the neighbour,
-// because SingaPay's clock may have passed it, or not yet; "" = there is no doubt about the day.
+// otherDay is the day to sign with when the first was refused: the present one, if midnight has
+// passed; near midnight the neighbour, because SingaPay's clock may have passed it, or not yet; ""
+// = there is no doubt about the day.
 func otherDay(now time.Time, signed string) string {
 	if day := jakartaDay(now); day != signed {
 		return day

@@ -10,9 +10,11 @@ import (
 type source int
 
 const (
-	fromAttempt source = iota // an attempt of a payment link: its history, and the notification of a transaction
-	fromQR                    // a QRIS code: its query, and the notification of a transaction
-	fromNotice                // a notification for information: inquiry, expiry. It never decides anything
+	// an attempt of a payment link: its history, and the notification of a transaction
+	fromAttempt source = iota
+	fromQR             // a QRIS code: its query, and the notification of a transaction
+	// a notification for information: inquiry, expiry. It never decides anything
+	fromNotice
 )
 
 // word is one row of the table below.
@@ -22,7 +24,8 @@ type word struct {
 	means  string // payment.Record.Status
 }
 
-// words is the one place where SingaPay's words become ours. A word that is not here decides nothing: see status.
+// words is the one place where SingaPay's words become ours. A word that is not here decides
+// nothing: see status.
 var words = [...]word{
 	{fromAttempt, "paid", payment.RecordSuccess},
 	{fromAttempt, "settled", payment.RecordSuccess}, // paid before, and moved to the merchant
@@ -43,15 +46,19 @@ var words = [...]word{
 	{fromNotice, "failed", StatusRecheck},
 }
 
-// Words of Record.Status that decide nothing; payment.Known does not know them, so that the gateway is asked at once.
+// Words of Record.Status that decide nothing; payment.Known does not know them, so that the gateway
+// is asked at once.
 const (
-	StatusStale   = "STALE"   // verified, but not of now: perhaps a late repetition, perhaps a replay
-	StatusRecheck = "RECHECK" // SingaPay says that something has happened, where its word is no evidence
+	// verified, but not of now: perhaps a late repetition, perhaps a replay
+	StatusStale = "STALE"
+	// SingaPay says that something has happened, where its word is no evidence
+	StatusRecheck = "RECHECK"
 
 	unknownPrefix = "singapay:" // before a word of SingaPay's that is not in the table
 )
 
-// status is what a word means. An unknown one is kept under a prefix, so that it never passes for one of ours.
+// status is what a word means. An unknown one is kept under a prefix, so that it never passes for
+// one of ours.
 func status(from source, said string) string {
 	for _, w := range words {
 		if w.source == from && w.word == said {
@@ -67,9 +74,10 @@ func status(from source, said string) string {
 	return unknownPrefix + said[:min(len(said), 32)]
 }
 
-// computedStatus is the status of an object that has two words: the stored one, and the one computed when it was read. A link or an
-// attempt that nobody touched stays open or pending in store after its end. A stored payment is not undone by its end; any other
-// disagreement decides nothing.
+// computedStatus is the status of an object that has two words: the stored one, and the one
+// computed when it was read. A link or an attempt that nobody touched stays open or pending in
+// store after its end. A stored payment is not undone by its end; any other disagreement decides
+// nothing.
 func computedStatus(from source, m object) string {
 	stored := text(m["status"])
 	first := status(from, stored)

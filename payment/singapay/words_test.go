@@ -7,8 +7,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// TestWords: each word that SingaPay documents has one meaning in each place, only paid and settled are money, and no word that is
-// missing here passes for one of ours.
+// TestWords: each word that SingaPay documents has one meaning in each place, only paid and settled
+// are money, and no word that is missing here passes for one of ours.
 func TestWords(t *testing.T) {
 	documented := map[source][]string{
 		fromAttempt: {"paid", "pending", "expired", "failed", "settled", "unpaid"},
@@ -29,7 +29,8 @@ func TestWords(t *testing.T) {
 				t.Errorf("%d %q has the meanings %v", from, said, means)
 				continue
 			}
-			if money := from != fromNotice && (said == "paid" || said == "settled"); (means[0] == payment.RecordSuccess) != money {
+			if money := from != fromNotice &&
+				(said == "paid" || said == "settled"); (means[0] == payment.RecordSuccess) != money {
 				t.Errorf("%d %q means %s", from, said, means[0])
 			}
 		}
@@ -38,7 +39,8 @@ func TestWords(t *testing.T) {
 		t.Errorf("%d words are documented, %d are in the table", listed, len(words))
 	}
 	for _, from := range []source{fromAttempt, fromQR, fromNotice} {
-		for _, said := range []string{"SUCCESS", "DECLINED", "EXPIRED", "SENT", "Paid", "PAID", " paid", "paid ", "", "refunded", "STALE", "ünbekannt"} {
+		for _, said := range []string{"SUCCESS", "DECLINED", "EXPIRED", "SENT", "Paid", "PAID",
+			" paid", "paid ", "", "refunded", "STALE", "ünbekannt"} {
 			r := payment.Record{Type: payment.TypePay, Status: status(from, said)}
 			if payment.Known(r) || r.Status == StatusStale || r.Status == StatusRecheck {
 				t.Errorf("%q is taken for %s", said, r.Status)

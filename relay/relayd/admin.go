@@ -17,11 +17,12 @@ import (
 
 // Credentials are what a terminal is given, once: the relay keeps only hashes.
 type Credentials struct {
-	ID      string       // of the terminal
-	Token   secret.Value // for kiosk-agent's relay.token
-	HookURL string       // for the gateway and for kiosk-agent's relay.hook_url; "" when a rotation kept the route
-	// Merchant whose hooks the terminal reads too, "" for none. Where the gateway posts to the merchant's hook URL, that one is
-	// relay.hook_url.
+	ID    string       // of the terminal
+	Token secret.Value // for kiosk-agent's relay.token
+	// for the gateway and for kiosk-agent's relay.hook_url; "" when a rotation kept the route
+	HookURL string
+	// Merchant whose hooks the terminal reads too, "" for none. Where the gateway posts to the
+	// merchant's hook URL, that one is relay.hook_url.
 	Merchant string
 }
 
@@ -39,9 +40,11 @@ func (s *Server) AddTerminal(ctx context.Context, id, merchant string) (Credenti
 	return Credentials{ID: id, Token: token, HookURL: s.hookURL(route), Merchant: merchant}, nil
 }
 
-// RotateTerminal gives a terminal a new token, and a new hook URL if withRoute. The old token stays good until the new one is first used,
-// and for grace (0 to 24 h) at most; the old hook URL ends at once. Errors: ErrTerminalUnknown, ErrTerminalRevoked, ErrGrace, ErrChanged.
-func (s *Server) RotateTerminal(ctx context.Context, id string, withRoute bool, grace time.Duration) (Credentials, error) {
+// RotateTerminal gives a terminal a new token, and a new hook URL if withRoute. The old token stays
+// good until the new one is first used, and for grace (0 to 24 h) at most; the old hook URL ends at
+// once. Errors: ErrTerminalUnknown, ErrTerminalRevoked, ErrGrace, ErrChanged.
+func (s *Server) RotateTerminal(ctx context.Context, id string, withRoute bool,
+	grace time.Duration) (Credentials, error) {
 	token, route, err := s.terminals.rotate(ctx, id, withRoute, grace, s.cfg.Now())
 	if err != nil {
 		return Credentials{}, err
@@ -53,12 +56,14 @@ func (s *Server) RotateTerminal(ctx context.Context, id string, withRoute bool, 
 	return c, nil
 }
 
-// RevokeTerminal ends a terminal's tokens, connection, routes and code. Errors: ErrTerminalUnknown, ErrChanged.
+// RevokeTerminal ends a terminal's tokens, connection, routes and code. Errors: ErrTerminalUnknown,
+// ErrChanged.
 func (s *Server) RevokeTerminal(ctx context.Context, id string) error {
 	return s.terminals.revoke(ctx, id, s.cfg.Now())
 }
 
-// AddMerchant makes a merchant, or a revoked one anew, and returns its hook URL. Errors: ErrMerchantName, ErrMerchantExists, ErrChanged.
+// AddMerchant makes a merchant, or a revoked one anew, and returns its hook URL. Errors:
+// ErrMerchantName, ErrMerchantExists, ErrChanged.
 func (s *Server) AddMerchant(ctx context.Context, name string) (hookURL string, err error) {
 	route, err := s.terminals.addMerchant(ctx, name, s.cfg.Now())
 	if err != nil {
@@ -67,7 +72,8 @@ func (s *Server) AddMerchant(ctx context.Context, name string) (hookURL string, 
 	return s.hookURL(route), nil
 }
 
-// RevokeMerchant ends a merchant's hook URL. Its terminals stay. Errors: ErrMerchantUnknown, ErrChanged.
+// RevokeMerchant ends a merchant's hook URL. Its terminals stay. Errors: ErrMerchantUnknown,
+// ErrChanged.
 func (s *Server) RevokeMerchant(ctx context.Context, name string) error {
 	return s.terminals.revokeMerchant(ctx, name, s.cfg.Now())
 }
@@ -76,7 +82,8 @@ func (s *Server) hookURL(route string) string { return s.publicURL + hookPrefix 
 
 // Bodies of the admin API; cmd/kiosk-relay is its client.
 type (
-	// TerminalRequest names a terminal; Merchant counts for add, Route and GraceS (seconds) for rotate.
+	// TerminalRequest names a terminal; Merchant counts for add, Route and GraceS (seconds) for
+	// rotate.
 	TerminalRequest struct {
 		ID       string `json:"id"`
 		Merchant string `json:"merchant,omitempty"`
@@ -155,7 +162,8 @@ func (s *Server) adminOnly(next http.HandlerFunc) http.Handler {
 func (s *Server) adminList(w http.ResponseWriter, _ *http.Request) {
 	out := []TerminalInfo{}
 	for _, r := range s.terminals.list() {
-		info := TerminalInfo{ID: r.ID, Merchant: r.Merchant, CreatedAt: r.CreatedAt, RevokedAt: r.RevokedAt, Connected: s.hub.connected(r.ID)}
+		info := TerminalInfo{ID: r.ID, Merchant: r.Merchant, CreatedAt: r.CreatedAt,
+			RevokedAt: r.RevokedAt, Connected: s.hub.connected(r.ID)}
 		if r.Code.valid(s.cfg.Now()) {
 			info.CodeUntil = &r.Code.Until
 		}
@@ -173,7 +181,8 @@ func (s *Server) adminAdd(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) adminRotate(w http.ResponseWriter, r *http.Request) {
 	if req, ok := readRequest[TerminalRequest](w, r); ok {
-		grace := time.Duration(min(max(req.GraceS, -1), int64(maxGrace/time.Second)+1)) * time.Second
+		grace := time.Duration(min(max(req.GraceS, -1),
+			int64(maxGrace/time.Second)+1)) * time.Second
 		c, err := s.RotateTerminal(r.Context(), req.ID, req.Route, grace)
 		s.answerSecrets(w, c, err, "terminal rotated")
 	}
@@ -216,7 +225,8 @@ func (s *Server) adminCode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.log.Info("enrolment code made", "terminal", c.ID, "until", c.Until)
-	writeJSON(w, http.StatusOK, TerminalEnrolment{c.ID, string(c.Code.Reveal()), relay.Time{Time: c.Until}})
+	writeJSON(w, http.StatusOK, TerminalEnrolment{c.ID, string(c.Code.Reveal()),
+		relay.Time{Time: c.Until}})
 }
 
 func (s *Server) adminMerchants(w http.ResponseWriter, _ *http.Request) {
@@ -261,7 +271,8 @@ func readRequest[T any](w http.ResponseWriter, r *http.Request) (req T, ok bool)
 		}
 	}
 	if err != nil {
-		writeJSON(w, http.StatusBadRequest, adminFailure{"the request is not the JSON object that is expected"})
+		writeJSON(w, http.StatusBadRequest,
+			adminFailure{"the request is not the JSON object that is expected"})
 		return req, false
 	}
 	return req, true
@@ -275,8 +286,9 @@ func (s *Server) adminError(w http.ResponseWriter, err error) {
 	for known, status := range map[error]int{
 		ErrTerminalID: http.StatusBadRequest, ErrTerminalExists: http.StatusConflict,
 		ErrTerminalUnknown: http.StatusNotFound, ErrTerminalRevoked: http.StatusConflict,
-		ErrMerchantName: http.StatusBadRequest, ErrMerchantExists: http.StatusConflict, ErrMerchantUnknown: http.StatusNotFound,
-		ErrGrace: http.StatusBadRequest, ErrChanged: http.StatusConflict,
+		ErrMerchantName: http.StatusBadRequest, ErrMerchantExists: http.StatusConflict,
+		ErrMerchantUnknown: http.StatusNotFound,
+		ErrGrace:           http.StatusBadRequest, ErrChanged: http.StatusConflict,
 	} {
 		if errors.Is(err, known) {
 			writeJSON(w, status, adminFailure{err.Error()})
@@ -284,5 +296,6 @@ func (s *Server) adminError(w http.ResponseWriter, err error) {
 		}
 	}
 	s.log.Error("admin request failed", "err", err)
-	writeJSON(w, http.StatusServiceUnavailable, adminFailure{"the store does not answer; see the relay's log"})
+	writeJSON(w, http.StatusServiceUnavailable,
+		adminFailure{"the store does not answer; see the relay's log"})
 }

@@ -21,13 +21,15 @@ import (
 const (
 	maxGrace   = 24 * time.Hour   // a rotated token, at most
 	enrolGrace = 15 * time.Minute // the token before an enrolment
-	routeGrace = 24 * time.Hour   // the hook URL before an enrolment: links under way name it, and gateways repeat
+	// the hook URL before an enrolment: links under way name it, and gateways repeat
+	routeGrace = 24 * time.Hour
 	codeLife   = 24 * time.Hour
 )
 
-// add stores a new terminal, or a revoked one anew, with a fresh token and route. Its merchant must be there: a terminal
-// of one that is misspelt would hear nothing.
-func (t *terminals) add(ctx context.Context, id, merchant, epoch string, now time.Time) (token secret.Value, route string, err error) {
+// add stores a new terminal, or a revoked one anew, with a fresh token and route. Its merchant must
+// be there: a terminal of one that is misspelt would hear nothing.
+func (t *terminals) add(ctx context.Context, id, merchant, epoch string,
+	now time.Time) (token secret.Value, route string, err error) {
 	if !validID(id) {
 		return secret.Value{}, "", ErrTerminalID
 	}
@@ -44,7 +46,8 @@ func (t *terminals) add(ctx context.Context, id, merchant, epoch string, now tim
 		revision = old.revision
 	}
 	token, route = secret.Generate(), newRoute()
-	r := record{Version: recordVersion, ID: id, Merchant: merchant, CreatedAt: relay.Time{Time: now}, Epoch: epoch}
+	r := record{Version: recordVersion, ID: id, Merchant: merchant,
+		CreatedAt: relay.Time{Time: now}, Epoch: epoch}
 	r.Token, r.Route = sum(token.Reveal()), sum([]byte(route))
 	if revision, err = t.write(ctx, encode(id), r, revision); err != nil {
 		return secret.Value{}, "", err
@@ -53,9 +56,11 @@ func (t *terminals) add(ctx context.Context, id, merchant, epoch string, now tim
 	return token, route, nil
 }
 
-// rotate gives a terminal a new token, and a new route if asked to ("" otherwise). The old token stays good until the new one is first
-// used, and for grace at most; the old route ends at once, and so does a code.
-func (t *terminals) rotate(ctx context.Context, id string, withRoute bool, grace time.Duration, now time.Time) (token secret.Value, route string, err error) {
+// rotate gives a terminal a new token, and a new route if asked to ("" otherwise). The old token
+// stays good until the new one is first used, and for grace at most; the old route ends at once,
+// and so does a code.
+func (t *terminals) rotate(ctx context.Context, id string, withRoute bool, grace time.Duration,
+	now time.Time) (token secret.Value, route string, err error) {
 	if grace < 0 || grace > maxGrace {
 		return secret.Value{}, "", ErrGrace
 	}
@@ -92,7 +97,8 @@ func (t *terminals) settle(ctx context.Context, id string, token hash) error {
 }
 
 // code makes a terminal's code for one enrolment; an earlier one ends.
-func (t *terminals) code(ctx context.Context, id string, now time.Time) (code secret.Value, until time.Time, err error) {
+func (t *terminals) code(ctx context.Context, id string, now time.Time) (code secret.Value,
+	until time.Time, err error) {
 	code, until = newCode(), now.Add(codeLife)
 	sum, _ := codeHash(string(code.Reveal()))
 	err = t.change(ctx, id, func(r *record) error {
@@ -108,9 +114,10 @@ func (t *terminals) code(ctx context.Context, id string, now time.Time) (code se
 	return code, until, nil
 }
 
-// enrol uses up a code: the terminal has a new token and a new route, and no code. The relay keeps hashes only, so the route that it had
-// cannot be told; it stays good for a day.
-func (t *terminals) enrol(ctx context.Context, code hash, now time.Time) (of record, token secret.Value, route string, err error) {
+// enrol uses up a code: the terminal has a new token and a new route, and no code. The relay keeps
+// hashes only, so the route that it had cannot be told; it stays good for a day.
+func (t *terminals) enrol(ctx context.Context, code hash, now time.Time) (of record,
+	token secret.Value, route string, err error) {
 	holder := t.byCode(code)
 	if holder == nil {
 		return record{}, secret.Value{}, "", ErrCode
@@ -143,7 +150,8 @@ func (t *terminals) revoke(ctx context.Context, id string, now time.Time) error 
 }
 
 // addMerchant stores a new merchant, or a revoked one anew, with a fresh route.
-func (t *terminals) addMerchant(ctx context.Context, name string, now time.Time) (route string, err error) {
+func (t *terminals) addMerchant(ctx context.Context, name string, now time.Time) (route string,
+	err error) {
 	if !validID(name) {
 		return "", ErrMerchantName
 	}
@@ -157,7 +165,8 @@ func (t *terminals) addMerchant(ctx context.Context, name string, now time.Time)
 		revision = old.revision
 	}
 	route = newRoute()
-	m := merchantRecord{Version: recordVersion, Name: name, Route: sum([]byte(route)), CreatedAt: relay.Time{Time: now}}
+	m := merchantRecord{Version: recordVersion, Name: name, Route: sum([]byte(route)),
+		CreatedAt: relay.Time{Time: now}}
 	if revision, err = t.write(ctx, merchantKey(name), m, revision); err != nil {
 		return "", err
 	}
@@ -165,7 +174,8 @@ func (t *terminals) addMerchant(ctx context.Context, name string, now time.Time)
 	return route, nil
 }
 
-// revokeMerchant ends a merchant's route. Its terminals stay, and what they were sent stays until it ages out.
+// revokeMerchant ends a merchant's route. Its terminals stay, and what they were sent stays until
+// it ages out.
 func (t *terminals) revokeMerchant(ctx context.Context, name string, now time.Time) error {
 	t.writing.Lock()
 	defer t.writing.Unlock()

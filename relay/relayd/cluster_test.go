@@ -9,11 +9,12 @@ import (
 	"kiosk-agent/relay"
 )
 
-// TestTwoRelaysOneStore runs two relays on one external NATS server: hooks taken by one reach terminals of the other at
-// once, and terminals, connections and revocations are known to both.
+// TestTwoRelaysOneStore runs two relays on one external NATS server: hooks taken by one reach
+// terminals of the other at once, and terminals, connections and revocations are known to both.
 func TestTwoRelaysOneStore(t *testing.T) {
 	ns, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(),
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true,
+		StoreDir: t.TempDir(),
 	})
 	if err != nil {
 		t.Fatal(err)

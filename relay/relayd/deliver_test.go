@@ -51,14 +51,16 @@ func TestHandlerErrorIsDeliveredAgain(t *testing.T) {
 func TestCanaryReturns(t *testing.T) {
 	r := startRelay(t, t.TempDir(), nil)
 	c := r.add("K001")
-	a := startAgent(t, r, c, newMemory("j1"), func(cfg *relay.Config) { cfg.CanaryEvery = time.Hour })
+	a := startAgent(t, r, c, newMemory("j1"),
+		func(cfg *relay.Config) { cfg.CanaryEvery = time.Hour })
 	first := await[relay.CanaryReturned](a, nil)
 	a.client.SendCanary()
 	second := await[relay.CanaryReturned](a, nil)
 	if second.SentAt <= first.SentAt || second.RTT <= 0 {
 		t.Errorf("canaries %+v, %+v", first, second)
 	}
-	if st := a.client.State(); !st.Connected || st.LastCanary != second.SentAt || st.LastError != "" {
+	if st := a.client.State(); !st.Connected || st.LastCanary != second.SentAt ||
+		st.LastError != "" {
 		t.Errorf("state %+v", st)
 	}
 }

@@ -35,8 +35,9 @@ type underFault struct {
 	err    error
 }
 
-// TestDiskErrors fails file operations under a relay, once or from then on, at seeded places. Whatever it answers then, a hook that it
-// answered 200 is there when it starts again on the disk as it was, and after a power cut.
+// TestDiskErrors fails file operations under a relay, once or from then on, at seeded places.
+// Whatever it answers then, a hook that it answered 200 is there when it starts again on the disk
+// as it was, and after a power cut.
 func TestDiskErrors(t *testing.T) {
 	t.Parallel()
 	seed := *cutSeed
@@ -48,10 +49,13 @@ func TestDiskErrors(t *testing.T) {
 	g := &gateway{t: t, rng: rng}
 	whole := g.newStore()
 	relays := make([]*underFault, 24)
-	var all sync.WaitGroup // at once: JetStream does not answer after a failed write, so each waits for storeTimeout
+	// at once: JetStream does not answer after a failed write, so each waits for storeTimeout
+	var all sync.WaitGroup
 	for i := range relays {
 		u := &underFault{dir: t.TempDir(), acked: map[string]string{}, fault: crashfs.Fault{
-			Op: crashfs.Changes, Nth: 1 + rng.IntN(60), Errno: []syscall.Errno{unix.EIO, unix.ENOSPC, unix.EROFS}[i%3], Onward: rng.IntN(2) == 0,
+			Op: crashfs.Changes, Nth: 1 + rng.IntN(60),
+			Errno:  []syscall.Errno{unix.EIO, unix.ENOSPC, unix.EROFS}[i%3],
+			Onward: rng.IntN(2) == 0,
 		}}
 		u.disk = crashfs.New(crashfs.Config{Seed: rng.Uint64(), Names: crashfs.Names(i % 3)}, whole)
 		relays[i] = u
@@ -118,7 +122,8 @@ func (u *underFault) run(hookURL string) (err error) {
 		}
 	}()
 	cfg := Config{
-		AdminToken: secret.New([]byte("x")), Store: StoreConfig{Dir: filepath.Join(u.dir, "store"), MaxBytes: 64 << 20},
+		AdminToken:   secret.New([]byte("x")),
+		Store:        StoreConfig{Dir: filepath.Join(u.dir, "store"), MaxBytes: 64 << 20},
 		PublicListen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", HookRate: 1e6, HookBurst: 1e6,
 	}
 	srv, err := New(context.Background(), cfg, slog.New(slog.DiscardHandler), nil)
@@ -131,7 +136,8 @@ func (u *underFault) run(hookURL string) (err error) {
 	for i := range 40 {
 		name, body := fmt.Sprintf("/%d", i), strings.Repeat("x", 100*i)
 		rec := httptest.NewRecorder()
-		srv.public.Handler.ServeHTTP(rec, httptest.NewRequest(http.MethodPost, path+name, strings.NewReader(body)))
+		srv.public.Handler.ServeHTTP(rec,
+			httptest.NewRequest(http.MethodPost, path+name, strings.NewReader(body)))
 		if u.status = rec.Code; u.status != http.StatusOK {
 			break
 		}

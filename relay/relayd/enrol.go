@@ -15,8 +15,9 @@ import (
 	"kiosk-agent/internal/secret"
 )
 
-// Enrolment requests of all senders together that bring no code of ours. No guess hits 128 bits; this bounds the load. One that brings a
-// code is not counted, so that strangers cannot keep a kiosk from enrolling.
+// Enrolment requests of all senders together that bring no code of ours. No guess hits 128 bits;
+// this bounds the load. One that brings a code is not counted, so that strangers cannot keep a
+// kiosk from enrolling.
 const (
 	enrolRate  = 5
 	enrolBurst = 50
@@ -35,15 +36,16 @@ type TerminalCode struct {
 	Until time.Time
 }
 
-// CodeTerminal makes a code with which a kiosk enrols as this terminal, once, within 24 h. An earlier code ends. Errors:
-// ErrTerminalUnknown, ErrTerminalRevoked, ErrChanged.
+// CodeTerminal makes a code with which a kiosk enrols as this terminal, once, within 24 h. An
+// earlier code ends. Errors: ErrTerminalUnknown, ErrTerminalRevoked, ErrChanged.
 func (s *Server) CodeTerminal(ctx context.Context, id string) (TerminalCode, error) {
 	code, until, err := s.terminals.code(ctx, id, s.cfg.Now())
 	return TerminalCode{id, code, until}, err
 }
 
-// Enrol uses up a code and returns the terminal's new credentials. The token that the terminal had stays good until the new one is first
-// used, 15 minutes at most; the hook URL that it had stays good for 24 h. Errors: ErrCode, ErrChanged.
+// Enrol uses up a code and returns the terminal's new credentials. The token that the terminal had
+// stays good until the new one is first used, 15 minutes at most; the hook URL that it had stays
+// good for 24 h. Errors: ErrCode, ErrChanged.
 func (s *Server) Enrol(ctx context.Context, code string) (Credentials, error) {
 	h, ok := codeHash(code)
 	if !ok {
@@ -53,10 +55,12 @@ func (s *Server) Enrol(ctx context.Context, code string) (Credentials, error) {
 	if err != nil {
 		return Credentials{}, err
 	}
-	return Credentials{ID: of.ID, Token: token, HookURL: s.hookURL(route), Merchant: of.Merchant}, nil
+	return Credentials{ID: of.ID, Token: token, HookURL: s.hookURL(route), Merchant: of.Merchant},
+		nil
 }
 
-// serveEnrol answers POST /v1/enrol. Whether a code was never made, is used or has expired cannot be told from the answer.
+// serveEnrol answers POST /v1/enrol. Whether a code was never made, is used or has expired cannot
+// be told from the answer.
 func (s *Server) serveEnrol(w http.ResponseWriter, r *http.Request) {
 	if s.stopping.Load() {
 		unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down", retryDown)
@@ -120,7 +124,8 @@ func newCode() secret.Value {
 	return secret.New([]byte(strings.Join(groups, "-")))
 }
 
-// codeHash is what is stored of a code. Hyphens, spaces and capitals make no difference: people type it.
+// codeHash is what is stored of a code. Hyphens, spaces and capitals make no difference: people
+// type it.
 func codeHash(code string) (hash, bool) {
 	digits := strings.NewReplacer("-", "", " ", "").Replace(code)
 	if len(digits) != hex.EncodedLen(codeBytes) {

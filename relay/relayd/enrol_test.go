@@ -29,7 +29,8 @@ func (r *rig) code(id string) string {
 // enrol posts a code and returns the status and the answer.
 func enrol(t *testing.T, r *rig, body string, header http.Header) (int, string) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodPost, "http://"+r.PublicAddr().String()+"/v1/enrol", strings.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, "http://"+r.PublicAddr().String()+"/v1/enrol",
+		strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,12 +59,14 @@ func enrolled(t *testing.T, r *rig, code string) Credentials {
 	if err := json.Unmarshal([]byte(text), &got); status != http.StatusOK || err != nil {
 		t.Fatalf("status %d: %s", status, text)
 	}
-	return Credentials{ID: got.ID, Token: secret.New([]byte(got.Token)), HookURL: got.HookURL, Merchant: got.Merchant}
+	return Credentials{ID: got.ID, Token: secret.New([]byte(got.Token)), HookURL: got.HookURL,
+		Merchant: got.Merchant}
 }
 
 func opens(t *testing.T, r *rig, c Credentials) bool {
 	t.Helper()
-	switch status := get(t, "http://"+r.PublicAddr().String()+"/v1/head", http.Header{"Authorization": {"Bearer " + string(c.Token.Reveal())}}); status {
+	switch status := get(t, "http://"+r.PublicAddr().String()+"/v1/head",
+		http.Header{"Authorization": {"Bearer " + string(c.Token.Reveal())}}); status {
 	case http.StatusOK:
 		return true
 	case http.StatusUnauthorized:
@@ -77,7 +80,11 @@ func opens(t *testing.T, r *rig, c Credentials) bool {
 func TestEnrol(t *testing.T) {
 	dir := t.TempDir()
 	var ahead atomic.Int64
-	adjust := func(c *Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } }
+	adjust := func(c *Config) {
+		c.Now = func() time.Time {
+			return time.Now().Add(time.Duration(ahead.Load()))
+		}
+	}
 	r := startRelay(t, dir, adjust)
 	r.addMerchant("M1")
 	added := r.addTo("M1", "K 1/ü")
@@ -88,7 +95,8 @@ func TestEnrol(t *testing.T) {
 	r.stop()
 	r = startRelay(t, dir, adjust) // a code survives a restart
 	c := enrolled(t, r, strings.ToUpper(strings.ReplaceAll(code, "-", " ")))
-	if c.ID != "K 1/ü" || c.Merchant != "M1" || !strings.HasPrefix(c.HookURL, r.PublicURL()+"/hook/") {
+	if c.ID != "K 1/ü" || c.Merchant != "M1" ||
+		!strings.HasPrefix(c.HookURL, r.PublicURL()+"/hook/") {
 		t.Errorf("enrolled as %+v", c)
 	}
 	mustPost(t, rebaseURL(r, added.HookURL), "by the hook URL before")
@@ -98,8 +106,10 @@ func TestEnrol(t *testing.T) {
 	}
 	unknown := "0123-4567-89ab-cdef-0123-4567-89ab-cdef"
 	_, want := enrol(t, r, asCode(unknown), nil)
-	for name, text := range map[string]string{"unknown": unknown, "used": code, "replaced": replaced, "malformed": "x", "not hexadecimal": strings.Repeat("g", 32)} {
-		if status, got := enrol(t, r, asCode(text), nil); status != http.StatusNotFound || got != want {
+	for name, text := range map[string]string{"unknown": unknown, "used": code,
+		"replaced": replaced, "malformed": "x", "not hexadecimal": strings.Repeat("g", 32)} {
+		if status, got := enrol(t, r, asCode(text), nil); status != http.StatusNotFound ||
+			got != want {
 			t.Errorf("%s: status %d: %s", name, status, got)
 		}
 	}
@@ -116,7 +126,13 @@ func TestEnrol(t *testing.T) {
 
 func TestEnrolRefuses(t *testing.T) {
 	var ahead atomic.Int64
-	r := startRelay(t, t.TempDir(), func(c *Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } })
+	r := startRelay(t, t.TempDir(),
+		func(c *Config) {
+			c.Now = func() time.Time {
+				return time.Now().Add(
+					time.Duration(ahead.Load()))
+			}
+		})
 	r.add("K001")
 	r.add("gone")
 	expired, revoked := r.code("K001"), r.code("gone")
@@ -213,7 +229,8 @@ func TestEnrolOnce(t *testing.T) {
 	}
 }
 
-// TestStoreRestoredWithCode: with the copy comes the list of terminals as it was, the code that was not used then included.
+// TestStoreRestoredWithCode: with the copy comes the list of terminals as it was, the code that was
+// not used then included.
 func TestStoreRestoredWithCode(t *testing.T) {
 	dir, backup := filepath.Join(t.TempDir(), "store"), filepath.Join(t.TempDir(), "copy")
 	r := startRelay(t, dir, nil)
@@ -241,7 +258,8 @@ func TestStoreRestoredWithCode(t *testing.T) {
 	}
 }
 
-// TestRotateOverlaps: the old token works until the new one is first used, or until its time is over, and never longer.
+// TestRotateOverlaps: the old token works until the new one is first used, or until its time is
+// over, and never longer.
 func TestRotateOverlaps(t *testing.T) {
 	var ahead atomic.Int64
 	dir := t.TempDir()
@@ -260,14 +278,16 @@ func TestRotateOverlaps(t *testing.T) {
 		return c
 	}
 	for _, grace := range []time.Duration{-time.Second, 24*time.Hour + time.Second} {
-		if _, err := r.RotateTerminal(t.Context(), "K001", false, grace); !errors.Is(err, ErrGrace) {
+		if _, err := r.RotateTerminal(t.Context(), "K001", false, grace); !errors.Is(err,
+			ErrGrace) {
 			t.Errorf("%v: %v", grace, err)
 		}
 	}
 	open := dial(t, r, first)
 	open.hello(relay.Head{JournalID: "j"}, nil)
 	unused := rotate(time.Hour)
-	renewed := rotate(time.Hour) // the first one was never used, so the kiosk still has the token before
+	// the first one was never used, so the kiosk still has the token before
+	renewed := rotate(time.Hour)
 	if !opens(t, r, first) || opens(t, r, unused) || !opens(t, r, renewed) {
 		t.Error("after two rotations")
 	}
@@ -304,7 +324,8 @@ func TestRotateOverlaps(t *testing.T) {
 	}
 }
 
-// TestEnrolmentLeavesNoSecret: neither the store's files nor the log hold a code, a token or a route.
+// TestEnrolmentLeavesNoSecret: neither the store's files nor the log hold a code, a token or a
+// route.
 func TestEnrolmentLeavesNoSecret(t *testing.T) {
 	dir := t.TempDir()
 	r := startRelay(t, dir, nil)
@@ -328,7 +349,8 @@ func TestEnrolmentLeavesNoSecret(t *testing.T) {
 		t.Fatalf("the store was not read: %v", err)
 	}
 	for name, text := range map[string]string{
-		"a used code": used, "a code": open, "a code's digits": strings.ReplaceAll(open, "-", ""), "a token": string(c.Token.Reveal()),
+		"a used code": used, "a code": open, "a code's digits": strings.ReplaceAll(open, "-", ""),
+		"a token": string(c.Token.Reveal()),
 		"a route": filepath.Base(c.HookURL), "a merchant's route": filepath.Base(shop),
 	} {
 		if strings.Contains(everything, text) {
@@ -340,7 +362,8 @@ func TestEnrolmentLeavesNoSecret(t *testing.T) {
 // FuzzEnrol: no body breaks the reader, and what is a code is one however it is written.
 func FuzzEnrol(f *testing.F) {
 	code := string(newCode().Reveal())
-	seeds := []string{asCode(code), asCode(strings.ToUpper(code)), asCode("x"), `{}`, `{"code":null}`, `{"code":"\u0030"}`, asCode(code) + asCode(code), `[]`, ""}
+	seeds := []string{asCode(code), asCode(strings.ToUpper(code)), asCode("x"), `{}`,
+		`{"code":null}`, `{"code":"\u0030"}`, asCode(code) + asCode(code), `[]`, ""}
 	if len(seeds) < 9 {
 		f.Fatal("the seeds are gone")
 	}

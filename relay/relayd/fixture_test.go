@@ -38,14 +38,16 @@ type rig struct {
 func startRelay(t testing.TB, dir string, change func(*Config)) *rig {
 	t.Helper()
 	cfg := Config{
-		PublicListen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", AdminToken: secret.New([]byte("admin-canary-secret")),
-		Store: StoreConfig{Dir: dir, MaxBytes: 64 << 20}, HookRate: 1e6, HookBurst: 1e6,
+		PublicListen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
+		AdminToken: secret.New([]byte("admin-canary-secret")),
+		Store:      StoreConfig{Dir: dir, MaxBytes: 64 << 20}, HookRate: 1e6, HookBurst: 1e6,
 	}
 	if change != nil {
 		change(&cfg)
 	}
 	log := new(testlog.Buffer)
-	srv, err := New(t.Context(), cfg, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), nil)
+	srv, err := New(t.Context(), cfg,
+		slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,9 +166,11 @@ func (bootClock) Wall() time.Time     { return time.Now() }
 // startAgent connects an agent; change may adjust its configuration.
 func startAgent(t testing.TB, r *rig, c Credentials, m *memory, change func(*relay.Config)) *agent {
 	t.Helper()
-	a := &agent{t: t, memory: m, events: make(chan relay.Event, 4096), got: make(chan string, 4096), done: make(chan error, 1)}
+	a := &agent{t: t, memory: m, events: make(chan relay.Event, 4096), got: make(chan string, 4096),
+		done: make(chan error, 1)}
 	cfg := relay.Config{
-		URL: strings.Replace(r.PublicURL(), "http", "ws", 1), Token: c.Token, HookURL: c.HookURL, Agent: "test",
+		URL: strings.Replace(r.PublicURL(), "http", "ws", 1), Token: c.Token, HookURL: c.HookURL,
+		Agent:      "test",
 		BackoffMin: 10 * time.Millisecond, BackoffMax: 50 * time.Millisecond,
 	}
 	if change != nil {
@@ -174,7 +178,8 @@ func startAgent(t testing.TB, r *rig, c Credentials, m *memory, change func(*rel
 	}
 	var err error
 	log := slog.New(slog.NewTextHandler(r.log, nil))
-	if a.client, err = relay.NewClient(cfg, a, a, bootClock{}, log, nil, func(e relay.Event) { a.events <- e }); err != nil {
+	if a.client, err = relay.NewClient(cfg, a, a, bootClock{}, log, nil,
+		func(e relay.Event) { a.events <- e }); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -38,12 +38,16 @@ func (s *session) greet(ctx context.Context) error {
 		return s.storeDown("store the journal head", err)
 	}
 	switch {
-	case stored && known != nil && hello.Supersedes != nil && *hello.Supersedes == *known && hello.Journal != *known:
-		// The only trace outside the kiosk: whoever has the token could do it, also to hide that a journal was cut.
-		s.log.Warn("the terminal's journal has taken the place of the one that was known here", "was", known.JournalID, "was_seq", known.Seq,
+	case stored && known != nil && hello.Supersedes != nil && *hello.Supersedes == *known &&
+		hello.Journal != *known:
+		// The only trace outside the kiosk: whoever has the token could do it, also to hide that a
+		// journal was cut.
+		s.log.Warn("the terminal's journal has taken the place of the one that was known here",
+			"was", known.JournalID, "was_seq", known.Seq,
 			"is", hello.Journal.JournalID, "is_seq", hello.Journal.Seq)
 	case !stored:
-		s.log.Warn("the terminal's journal is not the one known here, or older: rolled back, lost or cloned")
+		s.log.Warn("the terminal's journal is not the one known here, or older: rolled back, " +
+			"lost or cloned")
 	}
 	if err := s.srv.terminals.settle(ctx, s.term.ID, s.token); err != nil {
 		s.log.Warn("the terminal's old token was not ended; it expires", "err", err)
@@ -83,15 +87,18 @@ func (s *session) awaitHello() (relay.Hello, error) {
 func (s *session) welcome(sp span, known *relay.Head) relay.Welcome {
 	cfg := s.srv.cfg
 	return relay.Welcome{
-		Terminal: encode(s.term.ID), Epoch: sp.epoch, First: sp.first, Last: sp.last, Head: known, Now: relay.Time{Time: cfg.Now()},
+		Terminal: encode(s.term.ID), Epoch: sp.epoch, First: sp.first, Last: sp.last, Head: known,
+		Now:        relay.Time{Time: cfg.Now()},
 		RetentionS: int64(cfg.Store.Retention / time.Second), InFlight: cfg.InFlight,
 		PingS: int64((cfg.Ping + time.Second - 1) / time.Second),
 	}
 }
 
-// judge decides where to read from and returns the reason of a gap, "" for none. The position is good only if the very
-// message stands there; otherwise everything that is held is sent, from the start.
-func (s *session) judge(ctx context.Context, hello relay.Hello, known *relay.Head, sp span) (string, error) {
+// judge decides where to read from and returns the reason of a gap, "" for none. The position is
+// good only if the very message stands there; otherwise everything that is held is sent, from the
+// start.
+func (s *session) judge(ctx context.Context, hello relay.Hello, known *relay.Head, sp span) (string,
+	error) {
 	p := hello.Position
 	if p == nil {
 		if s.missedNothing(hello.Journal, known, sp) {
@@ -116,8 +123,9 @@ func (s *session) judge(ctx context.Context, hello relay.Hello, known *relay.Hea
 	return "", nil
 }
 
-// missedNothing says whether an agent without a position can be served from the start without a gap: its journal is not
-// older than, or another than, one that we know, and everything that its route ever took is still held.
+// missedNothing says whether an agent without a position can be served from the start without a
+// gap: its journal is not older than, or another than, one that we know, and everything that its
+// route ever took is still held.
 func (s *session) missedNothing(journal relay.Head, known *relay.Head, sp span) bool {
 	sameJournal := known == nil || journal.JournalID == known.JournalID && journal.Seq >= known.Seq
 	age := s.srv.cfg.Now().Sub(s.term.CreatedAt.Time)
@@ -143,8 +151,9 @@ func (s *session) markCheck() time.Duration {
 	return min(24*time.Hour, s.srv.cfg.Store.Retention/8)
 }
 
-// keepPosition publishes a mark when the agent's position, or its newest mark, is older than a quarter of the retention:
-// a quiet terminal's position would age out, and its next hello would be met with a gap although nothing was missed.
+// keepPosition publishes a mark when the agent's position, or its newest mark, is older than a
+// quarter of the retention: a quiet terminal's position would age out, and its next hello would be
+// met with a gap although nothing was missed.
 func (s *session) keepPosition(ctx context.Context) error {
 	now := s.srv.cfg.Now()
 	if now.Before(s.markDue) {
@@ -152,7 +161,8 @@ func (s *session) keepPosition(ctx context.Context) error {
 	}
 	s.markDue = now.Add(s.markCheck())
 	old := now.Add(-s.srv.cfg.Store.Retention / 4)
-	if s.acked.After(old) || len(s.inFlight) > 0 && s.inFlight[len(s.inFlight)-1].received.After(old) {
+	if s.acked.After(old) || len(s.inFlight) > 0 &&
+		s.inFlight[len(s.inFlight)-1].received.After(old) {
 		return nil
 	}
 	own := s.sources[0]
@@ -163,7 +173,8 @@ func (s *session) keepPosition(ctx context.Context) error {
 	if last != nil && last.ReceivedAt.After(old) {
 		return nil // on its way: it stands after everything that was held at the gap
 	}
-	mark := envelope{ID: ulid.Make().String(), Kind: relay.KindMark, ReceivedAt: relay.Time{Time: now}}
+	mark := envelope{ID: ulid.Make().String(), Kind: relay.KindMark,
+		ReceivedAt: relay.Time{Time: now}}
 	if err := s.srv.store.publish(ctx, own, mark); err != nil {
 		s.log.Warn("no mark could be stored; a quiet terminal's position may age out", "err", err)
 	}

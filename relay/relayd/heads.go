@@ -11,8 +11,8 @@ import (
 	"kiosk-agent/relay"
 )
 
-// heads remembers the newest journal head of each terminal: the anchor that shows when a journal was rolled back, lost
-// or cloned. It is kept for good, also of revoked terminals.
+// heads remembers the newest journal head of each terminal: the anchor that shows when a journal
+// was rolled back, lost or cloned. It is kept for good, also of revoked terminals.
 type heads struct {
 	kv    jetstream.KeyValue
 	names *names
@@ -40,7 +40,8 @@ func (h *heads) read(ctx context.Context, terminal string) (*relay.Head, uint64,
 }
 
 // advance stores head if it may follow the known one, and reports whether it is now the known one.
-func (h *heads) advance(ctx context.Context, terminal string, head relay.Head, supersedes *relay.Head) (bool, error) {
+func (h *heads) advance(ctx context.Context, terminal string, head relay.Head,
+	supersedes *relay.Head) (bool, error) {
 	value, err := json.Marshal(head)
 	if err != nil {
 		return false, err
@@ -71,8 +72,9 @@ func (h *heads) advance(ctx context.Context, terminal string, head relay.Head, s
 	}
 }
 
-// follows says whether next may take the place of known: the same journal grown, or a journal of which staff have said
-// that it replaces exactly the known head. An older or a foreign head never hides a newer one.
+// follows says whether next may take the place of known: the same journal grown, or a journal of
+// which staff have said that it replaces exactly the known head. An older or a foreign head never
+// hides a newer one.
 func follows(known *relay.Head, next relay.Head, supersedes *relay.Head) bool {
 	switch {
 	case known == nil:

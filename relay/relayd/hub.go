@@ -18,8 +18,8 @@ func newHub() *hub {
 	return &hub{terminals: map[string]*session{}, sources: map[source]map[*session]struct{}{}}
 }
 
-// join makes s the connection of its terminal; an older one is told to go. It reports false during shutdown. Who has
-// joined must leave.
+// join makes s the connection of its terminal; an older one is told to go. It reports false during
+// shutdown. Who has joined must leave.
 func (h *hub) join(s *session) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -68,8 +68,9 @@ func (h *hub) wake(src source) {
 	}
 }
 
-// replaceOthers closes the connection of a terminal if it is older than the one named. Names are ULIDs, so they tell: an
-// announcement that comes late must not end the connection that has replaced its own.
+// replaceOthers closes the connection of a terminal if it is older than the one named. Names are
+// ULIDs, so they tell: an announcement that comes late must not end the connection that has
+// replaced its own.
 func (h *hub) replaceOthers(terminal, conn string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

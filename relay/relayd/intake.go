@@ -24,8 +24,9 @@ const (
 
 const hookPrefix = "/hook/"
 
-// serveHook answers /hook/{route} and everything below it: stored durably first, then 200. Host is not checked here: the
-// route itself is the capability, and a hook that a gateway sends through an unexpected name must not be lost.
+// serveHook answers /hook/{route} and everything below it: stored durably first, then 200. Host is
+// not checked here: the route itself is the capability, and a hook that a gateway sends through an
+// unexpected name must not be lost.
 func (s *Server) serveHook(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	status := s.takeHook(w, r)
@@ -47,7 +48,8 @@ func (s *Server) takeHook(w http.ResponseWriter, r *http.Request) int {
 		return refuse(w, http.StatusMethodNotAllowed, "GET or POST only")
 	}
 	if s.stopping.Load() {
-		return unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down", retryDown)
+		return unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down",
+			retryDown)
 	}
 	if nonce := r.Header.Get(relay.CanaryHeader); relay.ValidNonce(nonce) {
 		return s.takeCanary(w, r, to, nonce)
@@ -67,12 +69,14 @@ func (s *Server) takeHook(w http.ResponseWriter, r *http.Request) int {
 		return refuse(w, http.StatusBadRequest, "the body did not arrive whole")
 	}
 	return s.keep(w, r, to, to.to, envelope{
-		Kind: relay.KindHook, Method: r.Method, Path: below, Query: r.URL.RawQuery, Headers: endToEnd(r.Header), Body: body,
+		Kind: relay.KindHook, Method: r.Method, Path: below, Query: r.URL.RawQuery,
+		Headers: endToEnd(r.Header), Body: body,
 	})
 }
 
-// takeCanary stores a canary among the messages of one terminal. On a merchant's route its header says which, and it is refused when a
-// hook would be, but takes nothing of what the hooks have: one that is forged costs them nothing.
+// takeCanary stores a canary among the messages of one terminal. On a merchant's route its header
+// says which, and it is refused when a hook would be, but takes nothing of what the hooks have: one
+// that is forged costs them nothing.
 func (s *Server) takeCanary(w http.ResponseWriter, r *http.Request, on route, nonce string) int {
 	to, limiter, now := on.to, on.limiter, s.cfg.Now()
 	if on.merchant != "" {
@@ -91,7 +95,8 @@ func (s *Server) takeCanary(w http.ResponseWriter, r *http.Request, on route, no
 	return s.keep(w, r, on, to, envelope{Kind: relay.KindCanary, Nonce: nonce})
 }
 
-// keep stores e, which came on a route. It goes on when the sender hangs up: what has arrived whole is worth keeping.
+// keep stores e, which came on a route. It goes on when the sender hangs up: what has arrived whole
+// is worth keeping.
 func (s *Server) keep(w http.ResponseWriter, r *http.Request, on route, to source, e envelope) int {
 	e.ID, e.ReceivedAt = ulid.Make().String(), relay.Time{Time: s.cfg.Now()}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), hookTimeout)
@@ -111,7 +116,8 @@ func (s *Server) keep(w http.ResponseWriter, r *http.Request, on route, to sourc
 		return http.StatusOK
 	case errors.Is(err, errQuota):
 		log.Warn("hook refused: the route's quota is used up")
-		return unavailable(w, http.StatusTooManyRequests, "this route holds as many hooks as it may", retryQuota)
+		return unavailable(w, http.StatusTooManyRequests,
+			"this route holds as many hooks as it may", retryQuota)
 	case errors.Is(err, errFull):
 		log.Error("hook refused: the store is full", "err", err)
 		return unavailable(w, http.StatusServiceUnavailable, "the store is full", retryFull)
@@ -121,8 +127,8 @@ func (s *Server) keep(w http.ResponseWriter, r *http.Request, on route, to sourc
 	}
 }
 
-// endToEnd returns the headers that belong to the request and not to one connection on its way (RFC 9110, 7.6.1).
-// Authorization stays: the receiver may need it to verify the sender.
+// endToEnd returns the headers that belong to the request and not to one connection on its way (RFC
+// 9110, 7.6.1). Authorization stays: the receiver may need it to verify the sender.
 func endToEnd(h http.Header) map[string][]string {
 	out := h.Clone()
 	for _, list := range h.Values("Connection") {
@@ -130,7 +136,8 @@ func endToEnd(h http.Header) map[string][]string {
 			out.Del(strings.TrimSpace(name))
 		}
 	}
-	for _, name := range []string{"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+	for _, name := range []string{"Connection", "Proxy-Connection", "Keep-Alive",
+		"Proxy-Authenticate", "Proxy-Authorization",
 		"Te", "Trailer", "Transfer-Encoding", "Upgrade"} {
 		out.Del(name)
 	}

@@ -39,7 +39,8 @@ func TestHookStatus(t *testing.T) {
 		{"body too large, length untold", "POST", c.HookURL, relay.MaxHookBody + 1, true, 413},
 		{"another method", "PUT", c.HookURL, 10, false, 405},
 		{"head", "HEAD", c.HookURL, 0, false, 405},
-		{"unknown route", "POST", r.PublicURL() + "/hook/" + strings.Repeat("A", 22), 10, false, 404},
+		{"unknown route", "POST", r.PublicURL() + "/hook/" + strings.Repeat("A", 22), 10, false,
+			404},
 		{"short route", "POST", r.PublicURL() + "/hook/K001", 10, false, 404},
 		{"no route", "POST", r.PublicURL() + "/hook/", 10, false, 404},
 		{"longer route", "POST", c.HookURL + "x", 10, false, 404},
@@ -64,7 +65,8 @@ func TestHookStatus(t *testing.T) {
 			if res.StatusCode != tc.want {
 				t.Fatalf("status %d, want %d: %s", res.StatusCode, tc.want, text)
 			}
-			if tc.want == 200 && (string(text) != "OK" || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain")) {
+			if tc.want == 200 && (string(text) != "OK" ||
+				!strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain")) {
 				t.Errorf("answer %q, %q", text, res.Header.Get("Content-Type"))
 			}
 		})
@@ -74,13 +76,16 @@ func TestHookStatus(t *testing.T) {
 func TestHookIsStoredWhole(t *testing.T) {
 	r := startRelay(t, t.TempDir(), nil)
 	c := r.add("K001")
-	req, err := http.NewRequest(http.MethodPost, c.HookURL+"/a//b%2Fc?x=1&y=%20", strings.NewReader("\x00\xff body"))
+	req, err := http.NewRequest(http.MethodPost, c.HookURL+"/a//b%2Fc?x=1&y=%20",
+		strings.NewReader("\x00\xff body"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header = http.Header{
-		"Authorization": {"Bearer of-the-gateway"}, "X-Signature": {"s1", "s2"}, "User-Agent": {"gw"}, "Accept-Encoding": {"gzip"},
-		"Connection": {"close, X-Hop"}, "X-Hop": {"1"}, "Te": {"trailers"}, "Keep-Alive": {"timeout=5"}, "Kiosk-Canary": {"short"},
+		"Authorization": {"Bearer of-the-gateway"}, "X-Signature": {"s1", "s2"},
+		"User-Agent": {"gw"}, "Accept-Encoding": {"gzip"},
+		"Connection": {"close, X-Hop"}, "X-Hop": {"1"}, "Te": {"trailers"},
+		"Keep-Alive": {"timeout=5"}, "Kiosk-Canary": {"short"},
 	}
 	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil || res.StatusCode != http.StatusOK {
@@ -92,9 +97,11 @@ func TestHookIsStoredWhole(t *testing.T) {
 		t.Fatalf("stored: %v, %v", m, err)
 	}
 	want := relay.Hook{
-		Method: http.MethodPost, Path: "/a//b%2Fc", Query: "x=1&y=%20", Body: []byte("\x00\xff body"),
+		Method: http.MethodPost, Path: "/a//b%2Fc", Query: "x=1&y=%20",
+		Body: []byte("\x00\xff body"),
 		Headers: map[string][]string{
-			"Authorization": {"Bearer of-the-gateway"}, "X-Signature": {"s1", "s2"}, "User-Agent": {"gw"},
+			"Authorization": {"Bearer of-the-gateway"}, "X-Signature": {"s1", "s2"},
+			"User-Agent":      {"gw"},
 			"Accept-Encoding": {"gzip"}, "Content-Length": {"7"}, "Kiosk-Canary": {"short"},
 		},
 	}
@@ -136,7 +143,8 @@ func TestQuotaIsPerRoute(t *testing.T) {
 	}
 	mustPost(t, other.HookURL, "another route is not hurt")
 	a := startAgent(t, r, c, newMemory("j"), nil)
-	a.want("0", "1", "2", "3", "4", "mark") // nothing was evicted, and the mark has a quota of its own
+	// nothing was evicted, and the mark has a quota of its own
+	a.want("0", "1", "2", "3", "4", "mark")
 }
 
 func canaryStatus(t *testing.T, url string) int {
@@ -177,7 +185,8 @@ func TestStoreFull(t *testing.T) {
 	}
 }
 
-// TestEmbeddedStoreSyncs: without this setting JetStream acknowledges what a power cut may still take.
+// TestEmbeddedStoreSyncs: without this setting JetStream acknowledges what a power cut may still
+// take.
 func TestEmbeddedStoreSyncs(t *testing.T) {
 	r := startRelay(t, t.TempDir(), nil)
 	cfg := r.store.ns.JetStreamConfig()
@@ -207,8 +216,9 @@ func TestStoreDown(t *testing.T) {
 // TestBrokenStoreEndsRun: a store that takes no writes any more is for a restart to mend.
 func TestBrokenStoreEndsRun(t *testing.T) {
 	cfg := Config{
-		PublicListen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", AdminToken: secret.New([]byte("x")),
-		Store: StoreConfig{Dir: t.TempDir()}, Ping: 20 * time.Millisecond,
+		PublicListen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
+		AdminToken: secret.New([]byte("x")),
+		Store:      StoreConfig{Dir: t.TempDir()}, Ping: 20 * time.Millisecond,
 	}
 	var health []error
 	cfg.Health = func(err error) { health = append(health, err) }
@@ -226,9 +236,11 @@ func TestBrokenStoreEndsRun(t *testing.T) {
 }
 
 func TestDiskNearlyFull(t *testing.T) {
-	r := startRelay(t, t.TempDir(), func(c *Config) { c.Ping, c.Store.MinFree = 20*time.Millisecond, 1<<62 })
+	r := startRelay(t, t.TempDir(),
+		func(c *Config) { c.Ping, c.Store.MinFree = 20*time.Millisecond, 1<<62 })
 	c := r.add("K001")
-	for deadline := time.Now().Add(patience); post(t, c.HookURL, "x") != http.StatusServiceUnavailable; {
+	for deadline := time.Now().Add(patience); post(t, c.HookURL,
+		"x") != http.StatusServiceUnavailable; {
 		if time.Now().After(deadline) {
 			t.Fatal("hooks are still taken")
 		}
@@ -271,19 +283,27 @@ func TestGuards(t *testing.T) {
 		{"no token", public + "/v1/stream", nil, 401},
 		{"wrong token", public + "/v1/stream", http.Header{"Authorization": {"Bearer x"}}, 401},
 		{"token twice", public + "/v1/stream", http.Header{"Authorization": {bearer, bearer}}, 401},
-		{"an origin", public + "/v1/stream", http.Header{"Authorization": {bearer}, "Origin": {"https://relay.example"}}, 403},
-		{"rebound host", public + "/v1/stream", http.Header{"Authorization": {bearer}, "Host": {"evil.test"}}, 403},
-		{"public host, no upgrade", public + "/v1/stream", http.Header{"Authorization": {bearer}, "Host": {"relay.example"}}, 400},
+		{"an origin", public + "/v1/stream",
+			http.Header{"Authorization": {bearer}, "Origin": {"https://relay.example"}}, 403},
+		{"rebound host", public + "/v1/stream",
+			http.Header{"Authorization": {bearer}, "Host": {"evil.test"}}, 403},
+		{"public host, no upgrade", public + "/v1/stream",
+			http.Header{"Authorization": {bearer}, "Host": {"relay.example"}}, 400},
 		{"head", public + "/v1/head", http.Header{"Authorization": {bearer}}, 200},
 		{"head without token", public + "/v1/head", nil, 401},
 		{"ready", public + "/readyz", http.Header{"Host": {"10.0.0.1"}}, 200},
 		{"nothing there", public + "/metrics", nil, 404},
-		{"no admin on the public side", public + "/admin/v1/terminals", http.Header{"Authorization": {"Bearer admin-canary-secret"}}, 404},
+		{"no admin on the public side", public + "/admin/v1/terminals",
+			http.Header{"Authorization": {"Bearer admin-canary-secret"}}, 404},
 		{"metrics", admin + "/metrics", nil, 200},
 		{"metrics for a rebound page", admin + "/metrics", http.Header{"Host": {"evil.test"}}, 403},
-		{"admin", admin + "/admin/v1/terminals", http.Header{"Authorization": {"Bearer admin-canary-secret"}}, 200},
-		{"admin with a terminal's token", admin + "/admin/v1/terminals", http.Header{"Authorization": {bearer}}, 401},
-		{"admin from a page", admin + "/admin/v1/terminals", http.Header{"Authorization": {"Bearer admin-canary-secret"}, "Origin": {"http://127.0.0.1"}}, 403},
+		{"admin", admin + "/admin/v1/terminals",
+			http.Header{"Authorization": {"Bearer admin-canary-secret"}}, 200},
+		{"admin with a terminal's token", admin + "/admin/v1/terminals",
+			http.Header{"Authorization": {bearer}}, 401},
+		{"admin from a page", admin + "/admin/v1/terminals",
+			http.Header{"Authorization": {"Bearer admin-canary-secret"},
+				"Origin": {"http://127.0.0.1"}}, 403},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := get(t, tc.url, tc.header); got != tc.want {
@@ -293,11 +313,13 @@ func TestGuards(t *testing.T) {
 	}
 }
 
-// TestNothingSecretIsLogged plants secrets and looks for them in the whole log and on the metrics page.
+// TestNothingSecretIsLogged plants secrets and looks for them in the whole log and on the metrics
+// page.
 func TestNothingSecretIsLogged(t *testing.T) {
 	r := startRelay(t, t.TempDir(), func(c *Config) { c.Store.QuotaPerRoute = 3 })
 	c := r.add("K001")
-	a := startAgent(t, r, c, newMemory("j"), func(cfg *relay.Config) { cfg.CanaryEvery = time.Hour })
+	a := startAgent(t, r, c, newMemory("j"),
+		func(cfg *relay.Config) { cfg.CanaryEvery = time.Hour })
 	await[relay.CanaryReturned](a, nil)
 	for range 4 {
 		post(t, c.HookURL+"/path-canary?query-canary", "body-canary")
@@ -323,7 +345,8 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	r.stop()
 	everything := r.log.String() + string(metrics)
 	route := c.HookURL[strings.LastIndex(c.HookURL, "/")+1:]
-	for _, secret := range []string{string(c.Token.Reveal()), route, "path-canary", "query-canary", "body-canary",
+	for _, secret := range []string{string(c.Token.Reveal()), route, "path-canary", "query-canary",
+		"body-canary",
 		"unknown-route-canary", "wrong-token-canary", "admin-canary-secret"} {
 		if strings.Contains(everything, secret) {
 			t.Errorf("%q was printed", secret)

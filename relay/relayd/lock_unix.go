@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockDir makes sure that one process only uses an embedded store: two would destroy it. The lock goes with the process.
+// lockDir makes sure that one process only uses an embedded store: two would destroy it. The lock
+// goes with the process.
 func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err

@@ -64,7 +64,8 @@ func messages(t *testing.T, r *rig) uint64 {
 	return sp.last
 }
 
-// TestMerchantHook: one message, for every terminal of the merchant, in one sequence with its own, and for nobody else.
+// TestMerchantHook: one message, for every terminal of the merchant, in one sequence with its own,
+// and for nobody else.
 func TestMerchantHook(t *testing.T) {
 	r := startRelay(t, t.TempDir(), nil)
 	shop, rival := r.addMerchant("M1"), r.addMerchant("M2")
@@ -90,7 +91,8 @@ func TestMerchantHook(t *testing.T) {
 	live.want("4 of M1")
 	expect(t, meet(t, r, own[1], journals[1]), "4 of M1")
 	expect(t, meet(t, r, own[2], journals[2]), "1 of M1", "3 of M1", "4 of M1", "mark")
-	expect(t, meet(t, r, own[2], journals[2])) // its position may be its merchant's message as well as its own
+	// its position may be its merchant's message as well as its own
+	expect(t, meet(t, r, own[2], journals[2]))
 	later := r.addTo("M1", "K006")
 	expect(t, meet(t, r, later, newMemory("j5")), "1 of M1", "3 of M1", "4 of M1", "mark")
 }
@@ -104,12 +106,14 @@ func TestMerchantList(t *testing.T) {
 		err  error
 		want error
 	}{
-		"twice":            {second(r.AddMerchant(t.Context(), "M 1/ü")), ErrMerchantExists},
-		"no name":          {second(r.AddMerchant(t.Context(), "")), ErrMerchantName},
-		"control":          {second(r.AddMerchant(t.Context(), "a\nb")), ErrMerchantName},
-		"revoke unknown":   {r.RevokeMerchant(t.Context(), "M2"), ErrMerchantUnknown},
-		"misspelt":         {second(r.AddTerminal(t.Context(), "K002", "M 1/u")), ErrMerchantUnknown},
-		"a terminal's key": {second(r.AddTerminal(t.Context(), "K002", "K001")), ErrMerchantUnknown},
+		"twice":          {second(r.AddMerchant(t.Context(), "M 1/ü")), ErrMerchantExists},
+		"no name":        {second(r.AddMerchant(t.Context(), "")), ErrMerchantName},
+		"control":        {second(r.AddMerchant(t.Context(), "a\nb")), ErrMerchantName},
+		"revoke unknown": {r.RevokeMerchant(t.Context(), "M2"), ErrMerchantUnknown},
+		"misspelt": {second(r.AddTerminal(t.Context(), "K002", "M 1/u")),
+			ErrMerchantUnknown},
+		"a terminal's key": {second(r.AddTerminal(t.Context(), "K002", "K001")),
+			ErrMerchantUnknown},
 	} {
 		if !errors.Is(tc.err, tc.want) {
 			t.Errorf("%s: %v, want %v", name, tc.err, tc.want)
@@ -138,7 +142,8 @@ func TestMerchantList(t *testing.T) {
 	if err := r.RevokeTerminal(t.Context(), "K001"); err != nil {
 		t.Fatal(err)
 	}
-	if list := r.terminals.listMerchants(); len(list) != 1 || list[0].Name != "M 1/ü" || list[0].RevokedAt != nil || list[0].Terminals != 0 {
+	if list := r.terminals.listMerchants(); len(list) != 1 || list[0].Name != "M 1/ü" ||
+		list[0].RevokedAt != nil || list[0].Terminals != 0 {
 		t.Errorf("list %+v", list)
 	}
 	c := r.addTo("M 1/ü", "K001")
@@ -147,7 +152,8 @@ func TestMerchantList(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestMerchantCanary: a canary on the merchant's route comes back to its own terminal, behind what was posted before it, and to nobody else.
+// TestMerchantCanary: a canary on the merchant's route comes back to its own terminal, behind what
+// was posted before it, and to nobody else.
 func TestMerchantCanary(t *testing.T) {
 	r := startRelay(t, t.TempDir(), nil)
 	shop := r.addMerchant("M1")
@@ -159,7 +165,8 @@ func TestMerchantCanary(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.HookURL = shop // as on a kiosk whose gateway has one URL
-	a := startAgent(t, r, c, newMemory("j1"), func(cfg *relay.Config) { cfg.CanaryEvery = time.Hour })
+	a := startAgent(t, r, c, newMemory("j1"),
+		func(cfg *relay.Config) { cfg.CanaryEvery = time.Hour })
 	own := await[relay.CanaryReturned](a, nil)
 	p := dial(t, r, neighbour)
 	if w := p.hello(relay.Head{JournalID: "j2"}, nil); w.Terminal != "SzAwMg" {
@@ -168,7 +175,8 @@ func TestMerchantCanary(t *testing.T) {
 	next[relay.Delivery](p) // its mark
 	next[relay.CaughtUpMessage](p)
 	a.client.SendCanary()
-	await[relay.CanaryReturned](a, func(e relay.CanaryReturned) bool { return e.SentAt > own.SentAt })
+	await[relay.CanaryReturned](a,
+		func(e relay.CanaryReturned) bool { return e.SentAt > own.SentAt })
 	const forged = "forged-nonce-0123456789"
 	if status := sendCanary(t, shop, "SzAwMg", forged); status != http.StatusOK {
 		t.Errorf("status %d", status)
@@ -179,7 +187,8 @@ func TestMerchantCanary(t *testing.T) {
 
 	before := messages(t, r)
 	for name, handle := range map[string]string{
-		"no terminal": "", "unknown": encode("K009"), "another merchant's": encode("K003"), "revoked": encode("gone"), "not base64": "K 1", "padded": "SzAwMg==",
+		"no terminal": "", "unknown": encode("K009"), "another merchant's": encode("K003"),
+		"revoked": encode("gone"), "not base64": "K 1", "padded": "SzAwMg==",
 	} {
 		if status := sendCanary(t, shop, handle, forged); status != http.StatusNotFound {
 			t.Errorf("%s: status %d", name, status)
@@ -199,15 +208,18 @@ func TestMerchantCanary(t *testing.T) {
 	}
 }
 
-// TestMerchantRouteRefusal: hooks and canaries of a merchant's route are refused together, and forged canaries cost the hooks nothing.
+// TestMerchantRouteRefusal: hooks and canaries of a merchant's route are refused together, and
+// forged canaries cost the hooks nothing.
 func TestMerchantRouteRefusal(t *testing.T) {
 	const nonce = "forged-nonce-0123456789"
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	r := startRelay(t, t.TempDir(), func(c *Config) {
-		c.HookRate, c.HookBurst, c.Store.QuotaPerRoute, c.Now = 0.001, 8, 5, func() time.Time { return now }
+		c.HookRate, c.HookBurst, c.Store.QuotaPerRoute, c.Now = 0.001, 8, 5,
+			func() time.Time { return now }
 	})
 	shop, full, busy := r.addMerchant("M1"), r.addMerchant("M2"), r.addMerchant("M3")
-	c, x, y, z := r.addTo("M1", "K001"), r.addTo("M1", "K002"), r.addTo("M2", "K003"), r.addTo("M3", "K004")
+	c, x, y, z := r.addTo("M1", "K001"), r.addTo("M1", "K002"), r.addTo("M2", "K003"),
+		r.addTo("M3", "K004")
 	for range 4 {
 		if status := sendCanary(t, shop, encode(x.ID), nonce); status != http.StatusOK {
 			t.Fatalf("canary: status %d", status)
@@ -240,7 +252,8 @@ func TestMerchantRouteRefusal(t *testing.T) {
 	mustPost(t, y.HookURL, "the terminal's own route is not hurt")
 }
 
-// TestMerchantStoreRestored: the copy's numbers go on for the merchant's messages as for the terminal's own.
+// TestMerchantStoreRestored: the copy's numbers go on for the merchant's messages as for the
+// terminal's own.
 func TestMerchantStoreRestored(t *testing.T) {
 	dir, backup := filepath.Join(t.TempDir(), "store"), filepath.Join(t.TempDir(), "copy")
 	r := startRelay(t, dir, nil)
@@ -271,7 +284,8 @@ func TestMerchantStoreRestored(t *testing.T) {
 	expect(t, meet(t, r, c, m))
 }
 
-// TestMerchantPositions: positions among mixed subjects are judged by the message, aged out ones are gaps, and marks keep quiet ones alive.
+// TestMerchantPositions: positions among mixed subjects are judged by the message, aged out ones
+// are gaps, and marks keep quiet ones alive.
 func TestMerchantPositions(t *testing.T) {
 	var ahead atomic.Int64
 	r := startRelay(t, t.TempDir(), func(c *Config) {
@@ -293,7 +307,8 @@ func TestMerchantPositions(t *testing.T) {
 	mustPost(t, rival, "of M2, again")
 	expect(t, meet(t, r, other, m2), "of M2, again")
 	stolen := &memory{position: m2.position, has: true, head: m.head}
-	expect(t, meet(t, r, c, stolen), append([]string{"gap:" + relay.GapIDMismatch}, append(want, "mark")...)...)
+	expect(t, meet(t, r, c, stolen),
+		append([]string{"gap:" + relay.GapIDMismatch}, append(want, "mark")...)...)
 
 	mustPost(t, shop, "12")
 	expect(t, meet(t, r, c, m), "12")
@@ -305,19 +320,23 @@ func TestMerchantPositions(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := meet(t, r, c, m)
-	if len(got) == 0 || got[0] != "gap:"+relay.GapOutOfRange || !strings.HasPrefix(fmt.Sprint(got[1:]), "[0 1 2 3") {
+	if len(got) == 0 || got[0] != "gap:"+relay.GapOutOfRange ||
+		!strings.HasPrefix(fmt.Sprint(got[1:]), "[0 1 2 3") {
 		t.Errorf("committed %q", got)
 	}
 }
 
-// FuzzTerminalHeader: whatever a canary's header says, nobody but the merchant's own terminals is named, and each in one way only.
+// FuzzTerminalHeader: whatever a canary's header says, nobody but the merchant's own terminals is
+// named, and each in one way only.
 func FuzzTerminalHeader(f *testing.F) {
 	list := &terminals{index: newIndex()}
 	for id, merchant := range map[string]string{"K 1/ü": "M1", "K002": ""} {
-		r := record{ID: id, Merchant: merchant, Token: sum([]byte("token " + id)), Route: sum([]byte("route " + id))}
+		r := record{ID: id, Merchant: merchant, Token: sum([]byte("token " + id)),
+			Route: sum([]byte("route " + id))}
 		list.index.putTerminal(&terminal{record: r}, nil)
 	}
-	seeds := []string{encode("K 1/ü"), encode("K002"), encode("M1"), "", "=", "SzAwMg==", "SzAw\nMg", "\x00", strings.Repeat("A", 171)}
+	seeds := []string{encode("K 1/ü"), encode("K002"), encode("M1"), "", "=", "SzAwMg==",
+		"SzAw\nMg", "\x00", strings.Repeat("A", 171)}
 	if len(seeds) < 9 {
 		f.Fatal("the seeds are gone")
 	}

@@ -48,13 +48,14 @@ func (m *stored) delivery(epoch string) relay.Delivery {
 		Kind:     m.Kind, Nonce: m.Nonce, ReceivedAt: m.ReceivedAt.Time,
 	}
 	if m.Kind == relay.KindHook {
-		d.Hook = relay.Hook{Method: m.Method, Path: m.Path, Query: m.Query, Headers: m.Headers, Body: m.Body}
+		d.Hook = relay.Hook{Method: m.Method, Path: m.Path, Query: m.Query, Headers: m.Headers,
+			Body: m.Body}
 	}
 	return d
 }
 
-// publish stores e and wakes the readers. It returns nil only when the store has e durably; after errUnavailable e may
-// be stored all the same, and whoever sent it will send it again.
+// publish stores e and wakes the readers. It returns nil only when the store has e durably; after
+// errUnavailable e may be stored all the same, and whoever sent it will send it again.
 func (s *store) publish(ctx context.Context, to source, e envelope) error {
 	if s.low.Load() {
 		return fmt.Errorf("%w: its disk has less than min_free left", errFull)
@@ -64,7 +65,8 @@ func (s *store) publish(ctx context.Context, to source, e envelope) error {
 		return fmt.Errorf("encode: %w", err)
 	}
 	msg := &nats.Msg{Subject: to.hooks(), Data: data}
-	opts := []jetstream.PublishOpt{jetstream.WithMsgID(e.ID), jetstream.WithExpectStream(streamName)}
+	opts := []jetstream.PublishOpt{jetstream.WithMsgID(e.ID),
+		jetstream.WithExpectStream(streamName)}
 	switch e.Kind {
 	case relay.KindMark:
 		msg.Subject = to.marks()
@@ -84,8 +86,8 @@ func (s *store) publish(ctx context.Context, to source, e envelope) error {
 	return nil
 }
 
-// storeFailed is the server's code for a message that it could not store, whatever the limit; which one it was stands in
-// its text only, so we look at the state instead.
+// storeFailed is the server's code for a message that it could not store, whatever the limit; which
+// one it was stands in its text only, so we look at the state instead.
 const storeFailed jetstream.ErrorCode = 10077
 
 func (s *store) publishError(ctx context.Context, subject string, err error) error {
@@ -96,7 +98,8 @@ func (s *store) publishError(ctx context.Context, subject string, err error) err
 	if api.ErrorCode != storeFailed {
 		return fmt.Errorf("%w: %w", errFull, err) // no resources, no space left on the device, …
 	}
-	if held, heldErr := s.held(ctx, subject); heldErr == nil && held >= uint64(s.cfg.QuotaPerRoute) {
+	if held, heldErr := s.held(ctx, subject); heldErr == nil &&
+		held >= uint64(s.cfg.QuotaPerRoute) {
 		return errQuota
 	}
 	return fmt.Errorf("%w: %w", errFull, err)
@@ -124,7 +127,8 @@ func (s *store) held(ctx context.Context, subject string) (uint64, error) {
 	return info.State.Subjects[subject], nil
 }
 
-// next returns the first message after the given sequence on any of the sources, nil when there is none.
+// next returns the first message after the given sequence on any of the sources, nil when there is
+// none.
 func (s *store) next(ctx context.Context, sources []source, after uint64) (*stored, error) {
 	best, err := earliest(len(sources), func(i int) (*jetstream.RawStreamMsg, error) {
 		return s.get(ctx, after+1, jetstream.WithGetMsgSubject(sources[i].filter()))
@@ -135,10 +139,11 @@ func (s *store) next(ctx context.Context, sources []source, after uint64) (*stor
 	return s.open(best), nil
 }
 
-// earliest asks n sources for their next message and returns the one with the lowest sequence. A source that was asked
-// before the best candidate was seen is asked again: something older may have been stored there in between, and once a
-// later one is delivered nobody would look back.
-func earliest(n int, ask func(i int) (*jetstream.RawStreamMsg, error)) (best *jetstream.RawStreamMsg, err error) {
+// earliest asks n sources for their next message and returns the one with the lowest sequence. A
+// source that was asked before the best candidate was seen is asked again: something older may have
+// been stored there in between, and once a later one is delivered nobody would look back.
+func earliest(n int, ask func(i int) (*jetstream.RawStreamMsg, error)) (
+	best *jetstream.RawStreamMsg, err error) {
 	for i, asked := 0, 0; asked < n; i, asked = (i+1)%n, asked+1 {
 		m, err := ask(i)
 		if err != nil {
@@ -174,7 +179,8 @@ func (s *store) lastMark(ctx context.Context, of source) (*stored, error) {
 	return s.open(m), nil
 }
 
-func (s *store) get(ctx context.Context, seq uint64, opts ...jetstream.GetMsgOpt) (*jetstream.RawStreamMsg, error) {
+func (s *store) get(ctx context.Context, seq uint64,
+	opts ...jetstream.GetMsgOpt) (*jetstream.RawStreamMsg, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	m, err := s.hooks.GetMsg(ctx, seq, opts...)
@@ -184,17 +190,19 @@ func (s *store) get(ctx context.Context, seq uint64, opts ...jetstream.GetMsgOpt
 	return m, err
 }
 
-// open reads a message. One that is not ours, or of a later program's kind, has no kind: readers pass over it, because
-// no repetition would make it readable and those behind it must not wait.
+// open reads a message. One that is not ours, or of a later program's kind, has no kind: readers
+// pass over it, because no repetition would make it readable and those behind it must not wait.
 func (s *store) open(m *jetstream.RawStreamMsg) *stored {
 	out := &stored{seq: m.Sequence, subject: m.Subject}
 	err := json.Unmarshal(m.Data, &out.envelope)
 	switch {
 	case err == nil && out.ID != "" && !out.ReceivedAt.IsZero() &&
-		(out.Kind == relay.KindHook || out.Kind == relay.KindMark || out.Kind == relay.KindCanary && relay.ValidNonce(out.Nonce)):
+		(out.Kind == relay.KindHook || out.Kind == relay.KindMark || out.Kind == relay.KindCanary &&
+			relay.ValidNonce(out.Nonce)):
 		return out
 	default:
-		s.log.Error("a message in the store is not one of ours and is passed over", "seq", m.Sequence)
+		s.log.Error("a message in the store is not one of ours and is passed over", "seq",
+			m.Sequence)
 		return &stored{seq: m.Sequence, subject: m.Subject}
 	}
 }

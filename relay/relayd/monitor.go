@@ -10,9 +10,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrStoreBroken ends Run: the embedded store has refused every write for a while, as it does for good after one write
-// that failed (a full disk, an I/O error). Only a new start mends it, so that is what the supervisor is asked for.
-var ErrStoreBroken = errors.New("the embedded store no longer takes writes; a restart opens it anew")
+// ErrStoreBroken ends Run: the embedded store has refused every write for a while, as it does for
+// good after one write that failed (a full disk, an I/O error). Only a new start mends it, so that
+// is what the supervisor is asked for.
+var ErrStoreBroken = errors.New(
+	"the embedded store no longer takes writes; a restart opens it anew")
 
 const (
 	giveUpAfter  = 6 // failed probes in a row
@@ -20,8 +22,9 @@ const (
 	probeTTL     = time.Second // the shortest that JetStream knows
 )
 
-// monitor watches the store until ctx ends: whether it takes writes, how full it is, and whether it has been made anew,
-// which ends all connections so that each agent hears of the gap now and not at its next reconnect.
+// monitor watches the store until ctx ends: whether it takes writes, how full it is, and whether it
+// has been made anew, which ends all connections so that each agent hears of the gap now and not at
+// its next reconnect.
 func (s *Server) monitor(ctx context.Context) error {
 	every := min(5*time.Second, s.cfg.Ping)
 	tick := time.NewTicker(every)
@@ -43,7 +46,9 @@ func (s *Server) monitor(ctx context.Context) error {
 			s.metrics.storeUp.Set(0)
 			s.log.Error("the store takes no writes", "err", err, "failed", failed)
 		}
-		s.hub.count() // where the connections' lock is stuck nobody is served, and nothing must say that all is well
+		// where the connections' lock is stuck nobody is served, and nothing must say that all is
+		// well
+		s.hub.count()
 		s.cfg.Health(err)
 		if failed >= giveUpAfter && s.store.ns != nil {
 			return fmt.Errorf("relayd: %w", ErrStoreBroken)
@@ -70,7 +75,8 @@ func (s *Server) watchEpoch(ctx context.Context, epoch string) string {
 	return sp.epoch
 }
 
-// watchDisk refuses hooks while the disk still has room: a write that fails for want of it would break the store.
+// watchDisk refuses hooks while the disk still has room: a write that fails for want of it would
+// break the store.
 func (s *Server) watchDisk() {
 	if s.store.ns == nil {
 		return
@@ -83,19 +89,21 @@ func (s *Server) watchDisk() {
 	s.metrics.diskFree.Set(float64(free))
 	low := free < uint64(s.cfg.Store.MinFree)
 	if s.store.low.Swap(low) != low {
-		s.log.Warn("free space of the store's disk", "free", free, "min_free", s.cfg.Store.MinFree, "hooks_refused", low)
+		s.log.Warn("free space of the store's disk", "free", free, "min_free", s.cfg.Store.MinFree,
+			"hooks_refused", low)
 	}
 }
 
-// probe writes a tiny message that lives for a second, unless something was stored within the last interval. A full
-// store answers, and so is not down.
+// probe writes a tiny message that lives for a second, unless something was stored within the last
+// interval. A full store answers, and so is not down.
 func (s *store) probe(ctx context.Context, interval, timeout time.Duration) error {
 	if s.low.Load() || time.Since(time.Unix(0, s.stored.Load())) < interval {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	_, err := s.js.Publish(ctx, probeSubject, nil, jetstream.WithExpectStream(streamName), jetstream.WithMsgTTL(probeTTL))
+	_, err := s.js.Publish(ctx, probeSubject, nil, jetstream.WithExpectStream(streamName),
+		jetstream.WithMsgTTL(probeTTL))
 	if err != nil && errors.Is(s.publishError(ctx, probeSubject, err), errUnavailable) {
 		return err
 	}

@@ -18,17 +18,18 @@ const (
 	headsStream     = bucketStream + "HEADS"
 )
 
-// names makes the names of the embedded store's files durable. JetStream syncs each message, but not the directory in which it has
-// just made a block for it, and fsync(2) promises a name only to who syncs the directory as well; that ext4 and XFS do it unasked is
-// a kindness. Methods may be called from any goroutine; those of nil, for an external store, do nothing.
+// names makes the names of the embedded store's files durable. JetStream syncs each message, but
+// not the directory in which it has just made a block for it, and fsync(2) promises a name only to
+// who syncs the directory as well; that ext4 and XFS do it unasked is a kindness. Methods may be
+// called from any goroutine; those of nil, for an external store, do nothing.
 type names struct {
 	root   string
 	mu     sync.Mutex
 	synced map[string]time.Time // directory → its time of change before it was last synced
 }
 
-// coarse is more than the granularity of a file system's times: a directory that changed so recently may have changed again without
-// getting another time.
+// coarse is more than the granularity of a file system's times: a directory that changed so
+// recently may have changed again without getting another time.
 const coarse = 2 * time.Second
 
 // syncAll is for the start: the root, what is below it, and its own name.
@@ -51,9 +52,11 @@ func (n *names) stream(name string) string {
 	return filepath.Join(n.root, "jetstream", "$G", "streams", name)
 }
 
-// forget removes a stream's two files of description, and reports whether there was one. JetStream writes them one after the other, passes
-// a stream over at its start when they do not belong together, and writes none when it makes a stream whose first file is there: a power
-// cut between the two would give the stream another epoch at every start from then on. The messages are not touched.
+// forget removes a stream's two files of description, and reports whether there was one. JetStream
+// writes them one after the other, passes a stream over at its start when they do not belong
+// together, and writes none when it makes a stream whose first file is there: a power cut between
+// the two would give the stream another epoch at every start from then on. The messages are not
+// touched.
 func (n *names) forget(stream string) (found bool, err error) {
 	if n == nil {
 		return false, nil
@@ -69,7 +72,8 @@ func (n *names) forget(stream string) (found bool, err error) {
 	return found, err
 }
 
-// sync makes the names in a stream's directory durable, if there may be any that are not: in most cases it is one stat.
+// sync makes the names in a stream's directory durable, if there may be any that are not: in most
+// cases it is one stat.
 func (n *names) sync(stream string) error {
 	if n == nil {
 		return nil

@@ -68,7 +68,8 @@ func TestStoreDeletedWhileRunning(t *testing.T) {
 	if err := r.store.js.DeleteStream(t.Context(), streamName); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.store.openHooks(t.Context()); err != nil { // as another relay would, at its start
+	if _, err := r.store.openHooks(t.Context()); err != nil {
+		// as another relay would, at its start
 		t.Fatal(err)
 	}
 	a.want("gap:"+relay.GapEpochChanged, "mark")
@@ -162,8 +163,10 @@ func TestForeignMessageIsPassedOver(t *testing.T) {
 	r := startRelay(t, t.TempDir(), nil)
 	c := r.add("K001")
 	mustPost(t, c.HookURL, "one")
-	for _, text := range []string{"not JSON", "{}", `{"id":"x","kind":"later","received_at":"2026-11-20T12:00:00Z"}`} {
-		if _, err := r.store.js.Publish(t.Context(), terminalSource("K001").hooks(), []byte(text)); err != nil {
+	for _, text := range []string{"not JSON", "{}",
+		`{"id":"x","kind":"later","received_at":"2026-11-20T12:00:00Z"}`} {
+		if _, err := r.store.js.Publish(t.Context(), terminalSource("K001").hooks(),
+			[]byte(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -199,7 +202,8 @@ func TestNoPosition(t *testing.T) {
 
 	old := r.add("K002")
 	ahead.Store(int64(169 * time.Hour))
-	expect(t, meet(t, r, old, newMemory("j2")), "gap:"+relay.GapNoPosition, "mark") // hooks may have aged out
+	// hooks may have aged out
+	expect(t, meet(t, r, old, newMemory("j2")), "gap:"+relay.GapNoPosition, "mark")
 
 	young := r.add("K003")
 	mustPost(t, young.HookURL, "lost with the store")
@@ -209,10 +213,12 @@ func TestNoPosition(t *testing.T) {
 	if _, err := r.store.openHooks(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, meet(t, r, young, newMemory("j3")), "gap:"+relay.GapNoPosition, "mark") // added in another store
+	// added in another store
+	expect(t, meet(t, r, young, newMemory("j3")), "gap:"+relay.GapNoPosition, "mark")
 }
 
-// TestEarliestLooksBack: a message that is stored on the first source while the second is asked comes first.
+// TestEarliestLooksBack: a message that is stored on the first source while the second is asked
+// comes first.
 func TestEarliestLooksBack(t *testing.T) {
 	held := map[int]uint64{}
 	got, err := earliest(2, func(i int) (*jetstream.RawStreamMsg, error) {
@@ -231,7 +237,8 @@ func TestEarliestLooksBack(t *testing.T) {
 	}
 }
 
-// TestOneSequenceOverTwoSources reads a terminal's and its merchant's messages in the order of their storing.
+// TestOneSequenceOverTwoSources reads a terminal's and its merchant's messages in the order of
+// their storing.
 func TestOneSequenceOverTwoSources(t *testing.T) {
 	r := startRelay(t, t.TempDir(), nil)
 	if _, err := r.AddMerchant(t.Context(), "M1"); err != nil {
@@ -243,7 +250,8 @@ func TestOneSequenceOverTwoSources(t *testing.T) {
 	}
 	var want []string
 	publish := func(to source, text string) {
-		e := envelope{ID: ulid.Make().String(), Kind: relay.KindHook, ReceivedAt: relay.Time{Time: time.Now()}, Body: []byte(text)}
+		e := envelope{ID: ulid.Make().String(), Kind: relay.KindHook,
+			ReceivedAt: relay.Time{Time: time.Now()}, Body: []byte(text)}
 		if err := r.store.publish(context.Background(), to, e); err != nil {
 			t.Error(err)
 		}

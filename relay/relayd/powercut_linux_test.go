@@ -51,13 +51,16 @@ func newGateway(t *testing.T, soften func(*Config)) *gateway {
 		seed = rand.Uint64()
 	}
 	t.Logf("go test ./relay/relayd -run %s -cuts %d -cutseed %d", t.Name(), *cuts, seed)
-	return &gateway{t: t, rng: rand.New(rand.NewPCG(seed, 1)), soften: soften, acked: map[string]string{}}
+	return &gateway{t: t, rng: rand.New(rand.NewPCG(seed, 1)), soften: soften,
+		acked: map[string]string{}}
 }
 
-// life mounts what the last cut has left, starts a relay there, checks it, and posts until the power is cut.
+// life mounts what the last cut has left, starts a relay there, checks it, and posts until the
+// power is cut.
 func (g *gateway) life() {
 	g.t.Helper()
-	disk := crashfs.New(crashfs.Config{Seed: g.rng.Uint64(), Names: crashfs.Names(g.cuts % 3)}, g.image)
+	disk := crashfs.New(crashfs.Config{Seed: g.rng.Uint64(), Names: crashfs.Names(g.cuts % 3)},
+		g.image)
 	dir := g.t.TempDir()
 	if err := disk.Mount(dir); err != nil {
 		g.t.Fatal(err)
@@ -94,14 +97,16 @@ func (g *gateway) check(r *rig) {
 			missing++
 		}
 	}
-	terminal := g.creds.Token.IsZero() || r.terminals.byToken(sha256.Sum256(g.creds.Token.Reveal()), time.Now()) != nil
+	terminal := g.creds.Token.IsZero() ||
+		r.terminals.byToken(sha256.Sum256(g.creds.Token.Reveal()), time.Now()) != nil
 	epoch := g.epoch == "" || g.epoch == sp.epoch
 	if missing == 0 && terminal && epoch {
 		return
 	}
 	g.lost++
 	if g.soften == nil {
-		g.t.Fatalf("cut %d: of %d hooks that were answered 200, %d are lost; the terminal is there: %v; the same epoch: %v",
+		g.t.Fatalf("cut %d: of %d hooks that were answered 200, %d are lost; the terminal is "+
+			"there: %v; the same epoch: %v",
 			g.cuts, len(g.acked), missing, terminal, epoch)
 	}
 	g.acked, g.epoch = map[string]string{}, ""
@@ -114,7 +119,8 @@ func (g *gateway) check(r *rig) {
 func (g *gateway) held(r *rig, count int) map[string]string {
 	g.t.Helper()
 	found := map[string]string{}
-	reader, err := r.store.js.OrderedConsumer(g.t.Context(), streamName, jetstream.OrderedConsumerConfig{})
+	reader, err := r.store.js.OrderedConsumer(g.t.Context(), streamName,
+		jetstream.OrderedConsumerConfig{})
 	if err != nil {
 		g.t.Fatalf("cut %d: %v", g.cuts, err)
 	}
@@ -139,7 +145,8 @@ func (g *gateway) post(r *rig, disk *crashfs.Disk) {
 	g.t.Helper()
 	creds := g.creds
 	if creds.Token.IsZero() {
-		creds = r.add(fmt.Sprintf("K%03d", g.cuts)) // the one of a life before may be there, though nobody was told
+		// the one of a life before may be there, though nobody was told
+		creds = r.add(fmt.Sprintf("K%03d", g.cuts))
 	}
 	if disk.IsCut() {
 		return
@@ -157,7 +164,8 @@ func (g *gateway) post(r *rig, disk *crashfs.Disk) {
 				name, body := fmt.Sprintf("/%d/%d/%d", g.cuts, p, i), strings.Repeat("x", size)
 				rec := httptest.NewRecorder()
 				path := creds.HookURL[strings.Index(creds.HookURL, hookPrefix):]
-				r.public.Handler.ServeHTTP(rec, httptest.NewRequest(http.MethodPost, path+name, strings.NewReader(body)))
+				r.public.Handler.ServeHTTP(rec,
+					httptest.NewRequest(http.MethodPost, path+name, strings.NewReader(body)))
 				if rec.Code != http.StatusOK {
 					g.t.Errorf("cut %d: status %d", g.cuts, rec.Code)
 					return
@@ -174,7 +182,8 @@ func (g *gateway) post(r *rig, disk *crashfs.Disk) {
 	posters.Wait()
 }
 
-// livesOfAStore is how many cuts one store goes through before the next one is made, so that its making is cut, too.
+// livesOfAStore is how many cuts one store goes through before the next one is made, so that its
+// making is cut, too.
 const livesOfAStore = 8
 
 func (g *gateway) run(cuts int) {
@@ -187,8 +196,8 @@ func (g *gateway) run(cuts int) {
 	}
 }
 
-// TestPowerCut cuts the power at any file operation, from the making of the store on: each hook that was answered 200 is held, and the
-// store has kept its epoch and its terminals.
+// TestPowerCut cuts the power at any file operation, from the making of the store on: each hook
+// that was answered 200 is held, and the store has kept its epoch and its terminals.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -196,7 +205,8 @@ func TestPowerCut(t *testing.T) {
 	t.Logf("%d cuts, %d hooks answered 200, none lost", g.cuts, g.hooks)
 }
 
-// TestPowerCutWithoutSync shows that the test above can fail: JetStream's default writes to the disk every two minutes.
+// TestPowerCutWithoutSync shows that the test above can fail: JetStream's default writes to the
+// disk every two minutes.
 func TestPowerCutWithoutSync(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *Config) { c.Store.syncLater = true })

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// publicHandler serves the public listener. Hooks pass by ServeMux, which would redirect paths that it finds untidy.
+// publicHandler serves the public listener. Hooks pass by ServeMux, which would redirect paths that
+// it finds untidy.
 func (s *Server) publicHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /v1/stream", s.terminalOnly(s.serveStream))
@@ -35,7 +36,8 @@ type readiness struct {
 	good bool
 }
 
-func (r *readiness) check(ctx context.Context, now func() time.Time, ask func(context.Context) error) bool {
+func (r *readiness) check(ctx context.Context, now func() time.Time,
+	ask func(context.Context) error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if age := now().Sub(r.at); age < 0 || age >= time.Second {
@@ -47,12 +49,13 @@ func (r *readiness) check(ctx context.Context, now func() time.Time, ask func(co
 	return r.good
 }
 
-// serveReady says whether hooks can be taken: the store answers now, took the last probe's write, and nobody is shutting
-// us down. A full store is ready,
-// because terminals can still be served; it shows in the metrics and as 503 to each hook.
+// serveReady says whether hooks can be taken: the store answers now, took the last probe's write,
+// and nobody is shutting us down. A full store is ready, because terminals can still be served; it
+// shows in the metrics and as 503 to each hook.
 func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	ask := func(ctx context.Context) error { _, err := s.store.span(ctx); return err }
-	if s.stopping.Load() || s.storeDown.Load() || !s.ready.check(context.WithoutCancel(r.Context()), time.Now, ask) {
+	if s.stopping.Load() || s.storeDown.Load() ||
+		!s.ready.check(context.WithoutCancel(r.Context()), time.Now, ask) {
 		unavailable(w, http.StatusServiceUnavailable, "not ready", retryDown)
 		return
 	}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestReadinessIsKept: an answer counts for a second from when it came, not from when its asker came: who waited for a slow store takes
-// it too, in whatever order they get to it.
+// TestReadinessIsKept: an answer counts for a second from when it came, not from when its asker
+// came: who waited for a slow store takes it too, in whatever order they get to it.
 func TestReadinessIsKept(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	asked := 0

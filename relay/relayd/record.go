@@ -13,7 +13,8 @@ import (
 
 type hash = [sha256.Size]byte
 
-// recordVersion is written into each record. Unknown fields of newer programs are not kept: bump it with such a change.
+// recordVersion is written into each record. Unknown fields of newer programs are not kept: bump it
+// with such a change.
 const recordVersion = 2
 
 // record is a terminal as it is stored.
@@ -26,9 +27,10 @@ type record struct {
 	CreatedAt relay.Time  `json:"created_at"`
 	Epoch     string      `json:"epoch"` // of the store when the terminal was added
 	RevokedAt *relay.Time `json:"revoked_at,omitempty"`
-	OldToken  *passing    `json:"old_token,omitempty"` // the one in use, until the new one is first used
-	OldRoute  *passing    `json:"old_route,omitempty"` // the one before the enrolment
-	Code      *passing    `json:"code,omitempty"`      // for one enrolment
+	// the one in use, until the new one is first used
+	OldToken *passing `json:"old_token,omitempty"`
+	OldRoute *passing `json:"old_route,omitempty"` // the one before the enrolment
+	Code     *passing `json:"code,omitempty"`      // for one enrolment
 }
 
 // passing is the hash of something that ends by itself.
@@ -49,7 +51,8 @@ func (p *passing) sound() bool { return p == nil || len(p.Hash) == sha256.Size }
 
 // sound reports whether a record from the store can be used.
 func (r record) sound() bool {
-	return len(r.Token) == sha256.Size && len(r.Route) == sha256.Size && r.OldToken.sound() && r.OldRoute.sound() && r.Code.sound()
+	return len(r.Token) == sha256.Size && len(r.Route) == sha256.Size && r.OldToken.sound() &&
+		r.OldRoute.sound() && r.Code.sound()
 }
 
 func (r record) sources() []source {
@@ -65,8 +68,8 @@ func (r record) allows(token hash, now time.Time) bool {
 	return r.RevokedAt == nil && (hash(r.Token) == token || r.OldToken.is(token, now))
 }
 
-// renew gives the terminal another token. The one in use stays good for grace; after a rotation that nobody has made use of, that is
-// the one before.
+// renew gives the terminal another token. The one in use stays good for grace; after a rotation
+// that nobody has made use of, that is the one before.
 func (r *record) renew(token secret.Value, now time.Time, grace time.Duration) {
 	inUse := r.Token
 	if r.OldToken.valid(now) {
@@ -145,7 +148,8 @@ type index struct {
 }
 
 func newIndex() index {
-	return index{map[string]*terminal{}, map[string]*merchant{}, map[hash]route{}, map[hash]*terminal{}, map[hash]*terminal{}}
+	return index{map[string]*terminal{}, map[string]*merchant{}, map[hash]route{},
+		map[hash]*terminal{}, map[hash]*terminal{}}
 }
 
 // putTerminal puts t in the place of old, which may be nil.
@@ -188,7 +192,8 @@ func (x *index) putMerchant(m, old *merchant) {
 	}
 	x.merchants[m.Name] = m
 	if m.RevokedAt == nil {
-		x.routes[hash(m.Route)] = route{to: merchantSource(m.Name), limiter: m.limiter, merchant: m.Name}
+		x.routes[hash(m.Route)] = route{to: merchantSource(m.Name), limiter: m.limiter,
+			merchant: m.Name}
 	}
 }
 

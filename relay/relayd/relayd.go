@@ -1,12 +1,15 @@
-// Package relayd is the relay server: it stores each hook request durably before it answers 200, and delivers it to the
-// terminal's agent, or to those of all terminals of a merchant, over outbound WebSockets, following the position that each agent
-// presents. It also keeps the list of terminals and merchants, the newest journal head of each terminal, and enrols kiosks.
+// Package relayd is the relay server: it stores each hook request durably before it answers 200,
+// and delivers it to the terminal's agent, or to those of all terminals of a merchant, over
+// outbound WebSockets, following the position that each agent presents. It also keeps the list of
+// terminals and merchants, the newest journal head of each terminal, and enrols kiosks.
 //
-// It reads no hook's content, holds no payment secret, and never deletes a hook because somebody acknowledged it: hooks
-// go by age. It terminates TLS only if asked to and limits nobody by network address.
+// It reads no hook's content, holds no payment secret, and never deletes a hook because somebody
+// acknowledged it: hooks go by age. It terminates TLS only if asked to and limits nobody by network
+// address.
 //
-// Server's methods may be called from any goroutine. After a crash everything that was answered with 200 is still held;
-// a journal head may be the one of up to a second before; connections are made anew by the agents.
+// Server's methods may be called from any goroutine. After a crash everything that was answered
+// with 200 is still held; a journal head may be the one of up to a second before; connections are
+// made anew by the agents.
 package relayd
 
 import (
@@ -33,10 +36,12 @@ import (
 
 // Config of a Server. Zero values mean the default where one is named.
 type Config struct {
-	// PublicURL is what gateways and agents call: it is printed in hook URLs, and its host is accepted as Host.
-	// Default: http:// (https:// with TLS) and the public listener's address, for tests and demos.
+	// PublicURL is what gateways and agents call: it is printed in hook URLs, and its host is
+	// accepted as Host. Default: http:// (https:// with TLS) and the public listener's address, for
+	// tests and demos.
 	PublicURL string
-	// PublicListen and AdminListen are TCP addresses; port 0 picks one. Defaults 127.0.0.1:9090 and 127.0.0.1:9091.
+	// PublicListen and AdminListen are TCP addresses; port 0 picks one. Defaults 127.0.0.1:9090 and
+	// 127.0.0.1:9091.
 	PublicListen, AdminListen string
 	// PublicHosts and AdminHosts are accepted as Host beside loopback names and PublicURL's host.
 	PublicHosts, AdminHosts []string
@@ -48,31 +53,35 @@ type Config struct {
 	// Store is where hooks are kept.
 	Store StoreConfig
 
-	// HookRate and HookBurst limit each route: requests per second, and at once. Defaults 20 and 100.
+	// HookRate and HookBurst limit each route: requests per second, and at once. Defaults 20 and
+	// 100.
 	HookRate  float64
 	HookBurst int
 	// InFlight is how many hooks and marks a connection may hold unacknowledged. Default 64.
 	InFlight int
-	// Ping is the time between WebSocket pings, and of the poll that covers lost wake-ups; three of them without a
-	// sound end a connection. Default 15 s.
+	// Ping is the time between WebSocket pings, and of the poll that covers lost wake-ups; three of
+	// them without a sound end a connection. Default 15 s.
 	Ping time.Duration
 
-	// Health is told after each look at the store, every 5 s, or Ping if that is less: nil, or that the store takes no writes. A store
-	// that is merely full, or whose disk nearly is, is well. It is called by one goroutine and must not wait. Default: nobody is told.
+	// Health is told after each look at the store, every 5 s, or Ping if that is less: nil, or that
+	// the store takes no writes. A store that is merely full, or whose disk nearly is, is well. It
+	// is called by one goroutine and must not wait. Default: nobody is told.
 	Health func(error)
 	// Now is the wall clock; default time.Now. Tests move it.
 	Now func() time.Time
 }
 
 const (
-	writeTimeout  = 10 * time.Second
-	helloTimeout  = 10 * time.Second
-	storeTimeout  = 5 * time.Second
-	hookTimeout   = 2500 * time.Millisecond // gateways want an answer within 3 s: a 503 is tried again more often than silence
+	writeTimeout = 10 * time.Second
+	helloTimeout = 10 * time.Second
+	storeTimeout = 5 * time.Second
+	// gateways want an answer within 3 s: a 503 is tried again more often than silence
+	hookTimeout   = 2500 * time.Millisecond
 	shutdownGrace = 10 * time.Second
 
-	// maxStrangers bounds the connections of one listener that are no terminals' streams: gateways', proxies' and strangers'. Terminals'
-	// canaries are among them, one connection each, where no proxy stands in front.
+	// maxStrangers bounds the connections of one listener that are no terminals' streams:
+	// gateways', proxies' and strangers'. Terminals' canaries are among them, one connection each,
+	// where no proxy stands in front.
 	maxStrangers = 8192
 )
 
@@ -127,8 +136,10 @@ type Server struct {
 	closeOnce          atomic.Bool
 }
 
-// New opens the store and binds both listeners; Run serves them. reg may be nil. After an error nothing is left open.
-func New(ctx context.Context, cfg Config, log *slog.Logger, reg *prometheus.Registry) (_ *Server, err error) {
+// New opens the store and binds both listeners; Run serves them. reg may be nil. After an error
+// nothing is left open.
+func New(ctx context.Context, cfg Config, log *slog.Logger, reg *prometheus.Registry) (_ *Server,
+	err error) {
 	cfg = cfg.withDefaults()
 	if cfg.AdminToken.IsZero() {
 		return nil, errors.New("relayd: no admin token")
@@ -136,7 +147,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, reg *prometheus.Regi
 	if reg == nil {
 		reg = prometheus.NewRegistry()
 	}
-	s := &Server{cfg: cfg, log: log, reg: reg, hub: newHub(), enrolments: rate.NewLimiter(enrolRate, enrolBurst)}
+	s := &Server{cfg: cfg, log: log, reg: reg, hub: newHub(),
+		enrolments: rate.NewLimiter(enrolRate, enrolBurst)}
 	defer func() {
 		if err != nil {
 			s.release()
@@ -149,7 +161,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, reg *prometheus.Regi
 		return nil, fmt.Errorf("relayd: open the store: %w", err)
 	}
 	s.heads = &heads{kv: s.store.heads, names: s.store.names}
-	if s.terminals, err = openTerminals(ctx, s.store, cfg.HookRate, cfg.HookBurst, s.terminalChanged); err != nil {
+	if s.terminals, err = openTerminals(ctx, s.store, cfg.HookRate, cfg.HookBurst,
+		s.terminalChanged); err != nil {
 		return nil, fmt.Errorf("relayd: read the terminals: %w", err)
 	}
 	if err = s.store.listen(s.hub.wake, s.hub.replaceOthers); err != nil {
@@ -184,13 +197,15 @@ func (s *Server) bind() (err error) {
 	errLog := slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
 	s.public = &http.Server{
 		Handler: s.publicHandler(), TLSConfig: s.cfg.TLS, ErrorLog: errLog,
-		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
+		WriteTimeout: 30 * time.Second,
+		IdleTimeout:  2 * time.Minute, MaxHeaderBytes: 32 << 10,
 	}
 	s.admin = &http.Server{
 		Handler: s.adminHandler(), ErrorLog: errLog,
-		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
+		WriteTimeout: 30 * time.Second,
+		IdleTimeout:  2 * time.Minute, MaxHeaderBytes: 32 << 10,
 	}
 	connlimit.Bound(s.public, maxStrangers)
 	connlimit.Bound(s.admin, maxStrangers)
@@ -206,9 +221,9 @@ func (s *Server) AdminAddr() net.Addr { return s.adminLn.Addr() }
 // PublicURL is the start of each hook URL, without a slash at its end.
 func (s *Server) PublicURL() string { return s.publicURL }
 
-// Run serves until ctx ends, then shuts down in order: no new hooks, those under way answered, connections closed with
-// 1001, store drained and closed. It returns when all goroutines have ended. A Server runs once. ErrStoreBroken asks for
-// a restart of the program.
+// Run serves until ctx ends, then shuts down in order: no new hooks, those under way answered,
+// connections closed with 1001, store drained and closed. It returns when all goroutines have
+// ended. A Server runs once. ErrStoreBroken asks for a restart of the program.
 func (s *Server) Run(ctx context.Context) error {
 	if s.stopping.Load() {
 		return errors.New("relayd: already closed")

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestReopen starts a relay again on its store: with the default size (0), which once was found too large for the second start, and
-// with larger sizes.
+// TestReopen starts a relay again on its store: with the default size (0), which once was found too
+// large for the second start, and with larger sizes.
 func TestReopen(t *testing.T) {
 	dir := t.TempDir()
 	var hook string
@@ -25,10 +25,11 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-// TestReopenHalfDescribed: a power cut came between the two files that describe a stream. The store gets another epoch once, and keeps it;
-// hooks and terminals are there.
+// TestReopenHalfDescribed: a power cut came between the two files that describe a stream. The store
+// gets another epoch once, and keeps it; hooks and terminals are there.
 func TestReopenHalfDescribed(t *testing.T) {
-	for name, file := range map[string]string{"the sum is missing": "meta.sum", "the sum is of another description": "meta.inf"} {
+	for name, file := range map[string]string{"the sum is missing": "meta.sum",
+		"the sum is of another description": "meta.inf"} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			r := startRelay(t, dir, nil)

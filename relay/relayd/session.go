@@ -20,8 +20,8 @@ type farewell struct {
 
 func (f farewell) Error() string { return fmt.Sprintf("closed with %d: %s", f.code, f.text) }
 
-// session is one terminal's connection. Two goroutines serve it: run, the only writer and the owner of all fields
-// without a note, and read, which feeds inbound.
+// session is one terminal's connection. Two goroutines serve it: run, the only writer and the owner
+// of all fields without a note, and read, which feeds inbound.
 type session struct {
 	srv     *Server
 	conn    *websocket.Conn
@@ -42,7 +42,8 @@ type session struct {
 	inFlight []sent // hooks and marks not acknowledged, oldest first
 	caughtUp bool   // has been said
 
-	acked    time.Time // when the message at the agent's position was received; zero: it has no valid position
+	// when the message at the agent's position was received; zero: it has no valid position
+	acked    time.Time
 	markDue  time.Time
 	head     relay.Head // newest head told on this connection
 	headTold bool       // head is with the store
@@ -87,8 +88,8 @@ func (s *session) run(ctx context.Context) {
 	var f farewell
 	if errors.As(err, &f) {
 		s.sendClose(f.code, f.text)
-		// A connection that is closed while something of the agent's is unread is reset, and the agent would not hear why: its answer to
-		// the close is read first.
+		// A connection that is closed while something of the agent's is unread is reset, and the
+		// agent would not hear why: its answer to the close is read first.
 		late := time.AfterFunc(lingerFor, func() { _ = s.conn.Close() })
 		defer late.Stop()
 	} else {
@@ -160,7 +161,8 @@ func (s *session) turn(ctx context.Context, ping <-chan time.Time) error {
 		s.saveHead(ctx)
 		return nil
 	case <-ping:
-		if err := s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTimeout)); err != nil {
+		if err := s.conn.WriteControl(websocket.PingMessage, nil,
+			time.Now().Add(writeTimeout)); err != nil {
 			return fmt.Errorf("ping: %w", err)
 		}
 		if !s.allowed() {
@@ -173,7 +175,8 @@ func (s *session) turn(ctx context.Context, ping <-chan time.Time) error {
 	}
 }
 
-// read feeds messages to run until the connection ends. A connection that is silent for three pings is dead.
+// read feeds messages to run until the connection ends. A connection that is silent for three pings
+// is dead.
 func (s *session) read() {
 	s.conn.SetReadLimit(relay.MaxToRelay)
 	alive := func() { _ = s.conn.SetReadDeadline(time.Now().Add(3 * s.srv.cfg.Ping)) }
@@ -200,8 +203,8 @@ func (s *session) read() {
 	}
 }
 
-// pump sends what the store holds after the cursor, as far as the window allows. It comes back after one window's worth,
-// so that acks and farewells are heard in between.
+// pump sends what the store holds after the cursor, as far as the window allows. It comes back
+// after one window's worth, so that acks and farewells are heard in between.
 func (s *session) pump(ctx context.Context) error {
 	for n := 0; len(s.inFlight) < s.srv.cfg.InFlight; n++ {
 		if n >= s.srv.cfg.InFlight {
@@ -240,7 +243,8 @@ func (s *session) sayCaughtUp() error {
 	return s.send(relay.CaughtUpMessage{})
 }
 
-// onAck moves the window. An ack is cumulative; one that names what was never sent ends the connection.
+// onAck moves the window. An ack is cumulative; one that names what was never sent ends the
+// connection.
 func (s *session) onAck(a relay.Ack) error {
 	s.noteHead(a.Journal)
 	for i, f := range s.inFlight {
@@ -290,5 +294,6 @@ func (s *session) send(m relay.Message) error {
 }
 
 func (s *session) sendClose(code int, text string) {
-	_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(time.Second))
+	_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text),
+		time.Now().Add(time.Second))
 }

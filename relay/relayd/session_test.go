@@ -83,7 +83,8 @@ func (p *peer) closed() int {
 	}
 }
 
-// hello greets with a journal head and without a position, as a new terminal does, and returns the welcome.
+// hello greets with a journal head and without a position, as a new terminal does, and returns the
+// welcome.
 func (p *peer) hello(head relay.Head, supersedes *relay.Head) relay.Welcome {
 	p.t.Helper()
 	p.send(relay.Hello{Journal: head, Supersedes: supersedes})
@@ -152,18 +153,21 @@ func TestJournalHead(t *testing.T) {
 	} {
 		p := dial(t, r, c)
 		w := p.hello(step.head, step.supersedes)
-		if (w.Head == nil) != (step.wantBefore == nil) || w.Head != nil && *w.Head != *step.wantBefore {
+		if (w.Head == nil) != (step.wantBefore == nil) || w.Head != nil &&
+			*w.Head != *step.wantBefore {
 			t.Errorf("%s: welcome names %+v, want %+v", step.name, w.Head, step.wantBefore)
 		}
 		for { // what follows the welcome shows that the hello's head has been dealt with
-			if _, data, err := p.conn.ReadMessage(); err != nil || bytes.Contains(data, []byte("caught_up")) {
+			if _, data, err := p.conn.ReadMessage(); err != nil ||
+				bytes.Contains(data, []byte("caught_up")) {
 				break
 			}
 		}
 		_ = p.conn.Close()
 	}
 	const said = `place of the one that was known here" terminal=K001 was=j was_seq=9 is=k is_seq=1`
-	if n := strings.Count(r.log.String(), "has taken the place"); n != 1 || !strings.Contains(r.log.String(), said) {
+	if n := strings.Count(r.log.String(), "has taken the place"); n != 1 ||
+		!strings.Contains(r.log.String(), said) {
 		t.Errorf("the log tells of %d journals that took another's place, want one: …%s", n, said)
 	}
 }
@@ -222,7 +226,8 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// TestFullWindowSendsNothing: three pings later, each of which reads the store too, nothing more has come.
+// TestFullWindowSendsNothing: three pings later, each of which reads the store too, nothing more
+// has come.
 func TestFullWindowSendsNothing(t *testing.T) {
 	r := startRelay(t, t.TempDir(), func(c *Config) { c.InFlight, c.Ping = 3, 50*time.Millisecond })
 	c := r.add("K001")
@@ -253,11 +258,13 @@ func TestProtocolViolations(t *testing.T) {
 		text string
 		want int
 	}{
-		"not JSON":          {"hello", websocket.CloseUnsupportedData},
-		"unknown type":      {`{"type":"steal"}`, websocket.CloseUnsupportedData},
-		"ack before hello":  {`{"type":"ack","position":{"epoch":"e","seq":1,"id":"i"},"journal":{"id":"j","seq":1,"hash":""}}`, websocket.ClosePolicyViolation},
+		"not JSON":     {"hello", websocket.CloseUnsupportedData},
+		"unknown type": {`{"type":"steal"}`, websocket.CloseUnsupportedData},
+		"ack before hello": {`{"type":"ack","position":{"epoch":"e","seq":1,` +
+			`"id":"i"},"journal":{"id":"j","seq":1,"hash":""}}`, websocket.ClosePolicyViolation},
 		"hello, no journal": {`{"type":"hello","position":null}`, websocket.CloseUnsupportedData},
-		"too long":          {`{"type":"hello","agent":"` + strings.Repeat("x", relay.MaxToRelay) + `"}`, websocket.CloseMessageTooBig},
+		"too long": {`{"type":"hello","agent":"` + strings.Repeat("x", relay.MaxToRelay) +
+			`"}`, websocket.CloseMessageTooBig},
 	} {
 		p := dial(t, r, c)
 		p.raw(tc.text)
@@ -280,7 +287,8 @@ func TestForgedAndOldCanaries(t *testing.T) {
 	}
 	next[relay.CaughtUpMessage](p)
 	canaryStatus(t, c.HookURL)
-	if d := next[relay.Delivery](p); d.Kind != relay.KindCanary || d.Nonce != "forged-nonce-0123456789" {
+	if d := next[relay.Delivery](p); d.Kind != relay.KindCanary ||
+		d.Nonce != "forged-nonce-0123456789" {
 		t.Errorf("got %+v, want the canary", d)
 	}
 
@@ -312,7 +320,8 @@ func TestManyIdleTerminals(t *testing.T) {
 	}
 	kv, err := r.store.js.Stream(context.Background(), "KV_TERMINALS")
 	if err != nil || kv.CachedInfo().State.Consumers != 1 {
-		t.Errorf("%d consumers on the terminals, want the watcher: %v", kv.CachedInfo().State.Consumers, err)
+		t.Errorf("%d consumers on the terminals, want the watcher: %v",
+			kv.CachedInfo().State.Consumers, err)
 	}
 	if n := r.store.nc.NumSubscriptions(); n > 5 {
 		t.Errorf("%d subscriptions", n)

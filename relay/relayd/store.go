@@ -22,34 +22,39 @@ import (
 type StoreConfig struct {
 	// Dir of the embedded store, used when URL is empty.
 	Dir string
-	// URL of an external NATS server with JetStream (nats://host:4222) and its credentials file. The 200 is worth what
-	// that server's sync_interval is: set it to "always", or run three replicas.
+	// URL of an external NATS server with JetStream (nats://host:4222) and its credentials file.
+	// The 200 is worth what that server's sync_interval is: set it to "always", or run three
+	// replicas.
 	URL, Credentials string
 	// MaxBytes of all hooks; a full store answers 503. Default 4 GiB.
 	MaxBytes int64
 	// Retention is how long hooks are held. Default 168 h.
 	Retention time.Duration
-	// QuotaPerRoute is how many hooks and canaries one route may hold; more are answered 429. Default 20 000.
+	// QuotaPerRoute is how many hooks and canaries one route may hold; more are answered 429.
+	// Default 20 000.
 	QuotaPerRoute int64
-	// MinFree is the free space on Dir's disk below which hooks are refused with 503. Default 64 MiB.
+	// MinFree is the free space on Dir's disk below which hooks are refused with 503. Default 64
+	// MiB.
 	MinFree int64
 	// Replicas of the streams, for an external cluster. Default 1.
 	Replicas int
-	// NewEpoch gives the store a new epoch at this start: every agent then gets a gap and everything that is held. For
-	// use once after the store was restored from a copy.
+	// NewEpoch gives the store a new epoch at this start: every agent then gets a gap and
+	// everything that is held. For use once after the store was restored from a copy.
 	NewEpoch bool
 
 	syncLater bool // only a test sets it, to see what the embedded store loses then
 }
 
 const (
-	streamName   = "HOOKS"
-	hookSubject  = "hook."
-	wakeSubject  = "wake."
-	connSubject  = "relay.conn."
-	epochKey     = "epoch"
-	dedupWindow  = 2 * time.Minute
-	unreserved   = 1 << 60 // bytes; the stream's own MaxBytes is the limit. A tight one here would refuse to start with a smaller max_bytes
+	streamName  = "HOOKS"
+	hookSubject = "hook."
+	wakeSubject = "wake."
+	connSubject = "relay.conn."
+	epochKey    = "epoch"
+	dedupWindow = 2 * time.Minute
+	// bytes; the stream's own MaxBytes is the limit. A tight one here would refuse to start with a
+	// smaller max_bytes
+	unreserved   = 1 << 60
 	startTimeout = 30 * time.Second
 )
 
@@ -72,7 +77,8 @@ func (c StoreConfig) withDefaults() StoreConfig {
 	return c
 }
 
-// store is one JetStream stream of hooks and two key-value buckets, embedded or on an external server.
+// store is one JetStream stream of hooks and two key-value buckets, embedded or on an external
+// server.
 type store struct {
 	cfg       StoreConfig
 	log       *slog.Logger
@@ -122,7 +128,10 @@ func openStore(ctx context.Context, cfg StoreConfig, log *slog.Logger) (_ *store
 func (s *store) connect() (err error) {
 	opts := []nats.Option{
 		nats.Name("kiosk-relay"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(false),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { s.log.Warn("store connection", "err", err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription,
+			err error) {
+			s.log.Warn("store connection", "err", err)
+		}),
 	}
 	if s.cfg.URL == "" {
 		if err := s.embed(); err != nil {
@@ -138,7 +147,8 @@ func (s *store) connect() (err error) {
 	return err
 }
 
-// embed starts a NATS server inside this process: no listener, each write synced before it is acknowledged (names has the rest of it).
+// embed starts a NATS server inside this process: no listener, each write synced before it is
+// acknowledged (names has the rest of it).
 func (s *store) embed() (err error) {
 	if s.cfg.Dir == "" {
 		return errors.New("neither a directory nor a URL")
@@ -165,16 +175,20 @@ func (s *store) embed() (err error) {
 
 func (s *store) streamConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name: streamName, Description: "hooks, canaries and marks of kiosk-relay", Subjects: []string{hookSubject + ">"},
-		Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew,
-		DiscardNewPerSubject: true, MaxMsgsPerSubject: s.cfg.QuotaPerRoute, MaxBytes: s.cfg.MaxBytes, MaxAge: s.cfg.Retention,
+		Name: streamName, Description: "hooks, canaries and marks of kiosk-relay",
+		Subjects:  []string{hookSubject + ">"},
+		Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage,
+		Discard:              jetstream.DiscardNew,
+		DiscardNewPerSubject: true, MaxMsgsPerSubject: s.cfg.QuotaPerRoute,
+		MaxBytes: s.cfg.MaxBytes, MaxAge: s.cfg.Retention,
 		Duplicates: min(dedupWindow, s.cfg.Retention), Replicas: s.cfg.Replicas, AllowMsgTTL: true,
 		Metadata: map[string]string{epochKey: newEpoch()},
 	}
 }
 
-// openHooks creates the stream with a new epoch, or opens it with the epoch that it has and the limits of today. It looks first: to
-// create a stream that is there is refused for want of room, because the server would reserve its max_bytes a second time.
+// openHooks creates the stream with a new epoch, or opens it with the epoch that it has and the
+// limits of today. It looks first: to create a stream that is there is refused for want of room,
+// because the server would reserve its max_bytes a second time.
 func (s *store) openHooks(ctx context.Context) (jetstream.Stream, error) {
 	want := s.streamConfig()
 	existing, err := s.js.Stream(ctx, streamName)
@@ -183,7 +197,8 @@ func (s *store) openHooks(ctx context.Context) (jetstream.Stream, error) {
 			return nil, err
 		}
 		var created jetstream.Stream
-		if created, err = s.js.CreateStream(ctx, want); !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		if created, err = s.js.CreateStream(ctx, want); !errors.Is(err,
+			jetstream.ErrStreamNameAlreadyInUse) {
 			return created, err
 		}
 		existing, err = s.js.Stream(ctx, streamName) // another relay of the cluster was faster
@@ -196,8 +211,10 @@ func (s *store) openHooks(ctx context.Context) (jetstream.Stream, error) {
 	if epoch == "" || s.cfg.NewEpoch {
 		epoch = want.Metadata[epochKey]
 	}
-	same := epoch == cfg.Metadata[epochKey] && cfg.MaxAge == want.MaxAge && cfg.MaxBytes == want.MaxBytes &&
-		cfg.MaxMsgsPerSubject == want.MaxMsgsPerSubject && cfg.Replicas == want.Replicas && cfg.AllowMsgTTL &&
+	same := epoch == cfg.Metadata[epochKey] && cfg.MaxAge == want.MaxAge &&
+		cfg.MaxBytes == want.MaxBytes &&
+		cfg.MaxMsgsPerSubject == want.MaxMsgsPerSubject && cfg.Replicas == want.Replicas &&
+		cfg.AllowMsgTTL &&
 		cfg.Discard == want.Discard && cfg.DiscardNewPerSubject && cfg.Duplicates == want.Duplicates
 	if same {
 		return existing, nil
@@ -206,11 +223,13 @@ func (s *store) openHooks(ctx context.Context) (jetstream.Stream, error) {
 	return s.js.UpdateStream(ctx, want)
 }
 
-// forget removes what a stream that was not opened left of its description, so that the next one is written whole.
+// forget removes what a stream that was not opened left of its description, so that the next one is
+// written whole.
 func (s *store) forget(stream string) error {
 	found, err := s.names.forget(stream)
 	if found {
-		s.log.Warn("the store was stopped while it described a stream: it is described anew; what the stream holds is kept", "stream", stream)
+		s.log.Warn("the store was stopped while it described a stream: it is described anew; "+
+			"what the stream holds is kept", "stream", stream)
 	}
 	return err
 }
@@ -255,7 +274,8 @@ func (s *store) listen(wake func(source), replaced func(terminal, conn string)) 
 		return err
 	}
 	_, err := s.nc.Subscribe(connSubject+"*", func(m *nats.Msg) {
-		if id, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(m.Subject, connSubject)); err == nil {
+		if id, err := base64.RawURLEncoding.DecodeString(
+			strings.TrimPrefix(m.Subject, connSubject)); err == nil {
 			replaced(string(id), string(m.Data))
 		}
 	})
@@ -287,8 +307,9 @@ func (s *store) close() {
 // encode makes any text a token of a subject and a key.
 func encode(id string) string { return base64.RawURLEncoding.EncodeToString([]byte(id)) }
 
-// A source is one sequence of messages: a terminal's own, or its merchant's. Its messages lie on two subjects below it,
-// so that the quota of hooks and canaries cannot keep a mark out, and one read still covers both.
+// A source is one sequence of messages: a terminal's own, or its merchant's. Its messages lie on
+// two subjects below it, so that the quota of hooks and canaries cannot keep a mark out, and one
+// read still covers both.
 type source string
 
 func terminalSource(id string) source { return source("t." + encode(id)) }

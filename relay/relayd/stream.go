@@ -73,8 +73,10 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, t visitor) 
 		return
 	}
 	up := websocket.Upgrader{
-		HandshakeTimeout: helloTimeout, Subprotocols: []string{relay.Subprotocol}, // buffers: net/http's own, which live on anyway
-		CheckOrigin: func(*http.Request) bool { return true }, // the guard has refused every Origin already
+		// buffers: net/http's own, which live on anyway
+		HandshakeTimeout: helloTimeout, Subprotocols: []string{relay.Subprotocol},
+		// the guard has refused every Origin already
+		CheckOrigin: func(*http.Request) bool { return true },
 	}
 	conn, err := up.Upgrade(w, r, nil)
 	if err != nil {
@@ -96,8 +98,10 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, t visitor) 
 
 func (s *Server) newSession(conn *websocket.Conn, t visitor) *session {
 	return &session{
-		srv: s, conn: conn, term: t.terminal, token: t.token, sources: t.sources(), id: ulid.Make().String(),
-		log: s.log.With("terminal", t.ID), inbound: make(chan relay.Message, 16), wake: make(chan struct{}, 1),
+		srv: s, conn: conn, term: t.terminal, token: t.token, sources: t.sources(),
+		id:  ulid.Make().String(),
+		log: s.log.With("terminal", t.ID), inbound: make(chan relay.Message, 16),
+		wake: make(chan struct{}, 1),
 		lost: make(chan error, 1), bye: make(chan farewell, 1),
 	}
 }

@@ -16,16 +16,23 @@ import (
 
 // Errors of the terminal list; their text is safe to show.
 var (
-	ErrTerminalID      = errors.New("a terminal's id is 1 to 32 characters, none of them a control character")
-	ErrTerminalExists  = errors.New("there is such a terminal already: use rotate for a new token, or revoke it first")
+	ErrTerminalID = errors.New(
+		"a terminal's id is 1 to 32 characters, none of them a control character")
+	ErrTerminalExists = errors.New(
+		"there is such a terminal already: use rotate for a new token, or revoke it first")
 	ErrTerminalUnknown = errors.New("no such terminal")
-	ErrTerminalRevoked = errors.New("the terminal is revoked: add it again for a new token and hook URL")
-	ErrMerchantName    = errors.New("a merchant's name is 1 to 32 characters, none of them a control character")
-	ErrMerchantExists  = errors.New("there is such a merchant already: revoke it first for a new hook URL")
-	ErrMerchantUnknown = errors.New("no such merchant, or it is revoked: add it first with kiosk-relay merchant add")
-	ErrGrace           = errors.New("the old token may stay good for at most 24 h")
-	ErrCode            = errors.New("the code is unknown, used or expired: make a new one with kiosk-relay terminal code")
-	ErrChanged         = errors.New("changed elsewhere at this moment; try again")
+	ErrTerminalRevoked = errors.New(
+		"the terminal is revoked: add it again for a new token and hook URL")
+	ErrMerchantName = errors.New(
+		"a merchant's name is 1 to 32 characters, none of them a control character")
+	ErrMerchantExists = errors.New(
+		"there is such a merchant already: revoke it first for a new hook URL")
+	ErrMerchantUnknown = errors.New(
+		"no such merchant, or it is revoked: add it first with kiosk-relay merchant add")
+	ErrGrace = errors.New("the old token may stay good for at most 24 h")
+	ErrCode  = errors.New(
+		"the code is unknown, used or expired: make a new one with kiosk-relay terminal code")
+	ErrChanged = errors.New("changed elsewhere at this moment; try again")
 )
 
 const (
@@ -39,7 +46,8 @@ const (
 	merchantPrefix = "m." // of merchants' keys; a terminal's key has no dot
 )
 
-// terminals is the list, kept in the store, with an index in memory that a watcher feeds with what other relays write.
+// terminals is the list, kept in the store, with an index in memory that a watcher feeds with what
+// other relays write.
 type terminals struct {
 	kv      jetstream.KeyValue
 	names   *names
@@ -55,10 +63,13 @@ type terminals struct {
 	index   index
 }
 
-// openTerminals reads the list and follows it until close. changed is called after each change of a terminal in the index.
-func openTerminals(ctx context.Context, s *store, limit float64, burst int, changed func(*terminal)) (*terminals, error) {
+// openTerminals reads the list and follows it until close. changed is called after each change of a
+// terminal in the index.
+func openTerminals(ctx context.Context, s *store, limit float64, burst int,
+	changed func(*terminal)) (*terminals, error) {
 	t := &terminals{
-		kv: s.terminals, names: s.names, limit: rate.Limit(limit), burst: burst, changed: changed, index: newIndex(),
+		kv: s.terminals, names: s.names, limit: rate.Limit(limit), burst: burst, changed: changed,
+		index: newIndex(),
 	}
 	// The watcher outlives ctx, which bounds only the opening.
 	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -103,7 +114,8 @@ func (t *terminals) apply(e jetstream.KeyValueEntry) {
 	}
 	if strings.HasPrefix(e.Key(), merchantPrefix) {
 		var m merchantRecord
-		if json.Unmarshal(e.Value(), &m) == nil && merchantKey(m.Name) == e.Key() && len(m.Route) == sha256.Size {
+		if json.Unmarshal(e.Value(), &m) == nil && merchantKey(m.Name) == e.Key() &&
+			len(m.Route) == sha256.Size {
 			t.putMerchant(m, e.Revision())
 		}
 		return
@@ -126,7 +138,8 @@ func (t *terminals) putTerminal(r record, revision uint64) {
 	if old != nil {
 		next.limiter, next.canaries = old.limiter, old.canaries
 	} else {
-		next.limiter, next.canaries = rate.NewLimiter(t.limit, t.burst), rate.NewLimiter(canaryRate, canaryBurst)
+		next.limiter, next.canaries = rate.NewLimiter(t.limit, t.burst),
+			rate.NewLimiter(canaryRate, canaryBurst)
 	}
 	t.index.putTerminal(next, old)
 	t.mu.Unlock()
@@ -149,7 +162,8 @@ func (t *terminals) putMerchant(m merchantRecord, revision uint64) {
 	t.index.putMerchant(next, old)
 }
 
-// byRouteText, byToken and byCode look up by hash: how long that takes tells nothing about what exists.
+// byRouteText, byToken and byCode look up by hash: how long that takes tells nothing about what
+// exists.
 func (t *terminals) byRouteText(text string, now time.Time) (route, bool) {
 	if len(text) != routeLen {
 		return route{}, false

@@ -13,7 +13,8 @@ import (
 	"kiosk-agent/relay"
 )
 
-// TestTLS goes the whole way over TLS: stream, hook and canary; a certificate that nobody vouches for is refused.
+// TestTLS goes the whole way over TLS: stream, hook and canary; a certificate that nobody vouches
+// for is refused.
 func TestTLS(t *testing.T) {
 	lender := httptest.NewTLSServer(http.NotFoundHandler()) // its certificate is for 127.0.0.1
 	defer lender.Close()
@@ -33,5 +34,7 @@ func TestTLS(t *testing.T) {
 	await[relay.CanaryReturned](a, nil)
 
 	stranger := startAgent(t, r, Credentials{Token: secret.New([]byte("x"))}, newMemory("j"), nil)
-	await(stranger, func(e relay.Disconnected) bool { return strings.Contains(e.Err.Error(), "certificate") })
+	await(stranger, func(e relay.Disconnected) bool {
+		return strings.Contains(e.Err.Error(), "certificate")
+	})
 }

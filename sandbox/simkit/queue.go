@@ -11,8 +11,8 @@ import (
 // Clock is the time that a queue goes by.
 type Clock interface {
 	Now() time.Time
-	// At returns a channel that delivers once the time t has come. An absolute time leaves a fake clock that is moved between Now and At
-	// no gap.
+	// At returns a channel that delivers once the time t has come. An absolute time leaves a fake
+	// clock that is moved between Now and At no gap.
 	At(t time.Time) <-chan time.Time
 }
 
@@ -33,8 +33,9 @@ type Job[J any] struct {
 	seq int // order among jobs that fall due together
 }
 
-// Queue is what a simulated gateway has still to do: webhooks to send, and whatever else happens by itself. It is guarded by the
-// gateway's own lock: Add, Sent, Sending and Any are called with it, the other methods without.
+// Queue is what a simulated gateway has still to do: webhooks to send, and whatever else happens by
+// itself. It is guarded by the gateway's own lock: Add, Sent, Sending and Any are called with it,
+// the other methods without.
 type Queue[J any] struct {
 	lock    sync.Locker
 	clock   Clock
@@ -46,10 +47,12 @@ type Queue[J any] struct {
 	changed chan struct{} // closed and replaced when something was sent
 }
 
-// NewQueue makes an empty queue. perform is called without the lock. A job for which sends is true stays in the queue while it is performed,
-// until Sent takes it off: Quiet waits for it.
-func NewQueue[J any](lock sync.Locker, clock Clock, sends func(J) bool, perform func(context.Context, Job[J])) *Queue[J] {
-	return &Queue[J]{lock: lock, clock: clock, sends: sends, perform: perform, wake: make(chan struct{}, 1), changed: make(chan struct{})}
+// NewQueue makes an empty queue. perform is called without the lock. A job for which sends is true
+// stays in the queue while it is performed, until Sent takes it off: Quiet waits for it.
+func NewQueue[J any](lock sync.Locker, clock Clock, sends func(J) bool,
+	perform func(context.Context, Job[J])) *Queue[J] {
+	return &Queue[J]{lock: lock, clock: clock, sends: sends, perform: perform,
+		wake: make(chan struct{}, 1), changed: make(chan struct{})}
 }
 
 // Add puts in what is to be done at due.
@@ -87,14 +90,16 @@ func (q *Queue[J]) remove(gone Job[J]) {
 	q.jobs = slices.DeleteFunc(q.jobs, func(j Job[J]) bool { return j.seq == gone.seq })
 }
 
-// next takes the earliest job that is due. Otherwise at says when to look again; zero = when something new comes.
+// next takes the earliest job that is due. Otherwise at says when to look again; zero = when
+// something new comes.
 func (q *Queue[J]) next() (j Job[J], at time.Time, ok bool) {
 	q.lock.Lock()
 	defer q.lock.Unlock()
 	if len(q.jobs) == 0 {
 		return j, at, false
 	}
-	first := slices.MinFunc(q.jobs, func(a, b Job[J]) int { return cmp.Or(a.Due.Compare(b.Due), a.seq-b.seq) })
+	first := slices.MinFunc(q.jobs,
+		func(a, b Job[J]) int { return cmp.Or(a.Due.Compare(b.Due), a.seq-b.seq) })
 	if first.Due.After(q.clock.Now()) {
 		return j, first.Due, false
 	}
@@ -127,7 +132,8 @@ func (q *Queue[J]) Deliver(ctx context.Context) int {
 	}
 }
 
-// Run does what is due until ctx ends, and returns once the last of it is done. It must run at most once at a time.
+// Run does what is due until ctx ends, and returns once the last of it is done. It must run at most
+// once at a time.
 func (q *Queue[J]) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		j, at, ok := q.next()

@@ -34,7 +34,8 @@ func TestQueueByTimeThenByOrder(t *testing.T) {
 			q.Add(start.Add(map[string]time.Duration{"late": time.Hour}[name]), name)
 		}
 		lock.Unlock()
-		if n := q.Deliver(t.Context()); n != 3 || !slices.Equal(*done, []string{"SENT", "soon", "soon too"}) {
+		if n := q.Deliver(t.Context()); n != 3 ||
+			!slices.Equal(*done, []string{"SENT", "soon", "soon too"}) {
 			t.Errorf("%d done: %q", n, *done)
 		}
 		if at, ok := q.NextDue(); !ok || !at.Equal(start.Add(time.Hour)) {

@@ -1,5 +1,5 @@
-// Package simkit is what the simulated gateways have in common and no protocol asks for: the book that survives a kill, the queue
-// of what is due, and the look of the pages.
+// Package simkit is what the simulated gateways have in common and no protocol asks for: the book
+// that survives a kill, the queue of what is due, and the look of the pages.
 package simkit
 
 import (
@@ -18,15 +18,16 @@ import (
 //go:embed page.css
 var Style []byte
 
-// Book is a file of JSON objects, one to a line. A line is on the disk before anybody is told of what it says. The zero Book keeps
-// nothing. It is for one goroutine at a time.
+// Book is a file of JSON objects, one to a line. A line is on the disk before anybody is told of
+// what it says. The zero Book keeps nothing. It is for one goroutine at a time.
 type Book struct {
 	path string
 	err  error
 }
 
-// OpenBook makes the book at path if there is none, and otherwise hands each of its lines to replay. Half a line at its end is taken off:
-// a crash came while it was written, and nobody was told.
+// OpenBook makes the book at path if there is none, and otherwise hands each of its lines to
+// replay. Half a line at its end is taken off: a crash came while it was written, and nobody was
+// told.
 func OpenBook(path string, replay func(line []byte) error) (Book, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -60,8 +61,8 @@ func OpenBook(path string, replay func(line []byte) error) (Book, error) {
 	return Book{path: path}, nil
 }
 
-// Keep writes v as one line and waits until it is on the disk. After a failure half a line may be there, so that nothing more goes behind
-// it: the error stays.
+// Keep writes v as one line and waits until it is on the disk. After a failure half a line may be
+// there, so that nothing more goes behind it: the error stays.
 func (b *Book) Keep(v any) error {
 	if b.path == "" || b.err != nil {
 		return b.err
@@ -88,7 +89,8 @@ func (b *Book) append(text []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// ReadObject reads exactly one JSON object of known fields: what somebody posts to the sandbox's own endpoints.
+// ReadObject reads exactly one JSON object of known fields: what somebody posts to the sandbox's
+// own endpoints.
 func ReadObject(from io.Reader, into any) error {
 	body, err := io.ReadAll(from)
 	if err != nil {

@@ -36,7 +36,8 @@ func TestBook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := half.WriteString(`{"a":`); err != nil || half.Close() != nil { // killed while it was written
+	if _, err := half.WriteString(`{"a":`); err != nil || half.Close() != nil {
+		// killed while it was written
 		t.Fatal(err)
 	}
 	b, got = lines(t, path)
@@ -90,7 +91,8 @@ func TestBookThatFails(t *testing.T) {
 }
 
 func TestCRC16(t *testing.T) {
-	if got := CRC16("123456789"); got != 0x29B1 { // the check value of the algorithm's catalogue entry
+	if got := CRC16("123456789"); got != 0x29B1 {
+		// the check value of the algorithm's catalogue entry
 		t.Errorf("%04X", got)
 	}
 }

@@ -41,7 +41,8 @@ func coded(status int, code, message string) answer {
 }
 
 func invalid(errors map[string][]string) answer {
-	return answer{status: http.StatusUnprocessableEntity, code: "SP018", message: "Validation error", errors: errors}
+	return answer{status: http.StatusUnprocessableEntity, code: "SP018",
+		message: "Validation error", errors: errors}
 }
 
 func (a answer) failed() bool { return a.code != "SP000" }
@@ -80,7 +81,8 @@ func (a answer) body(e Envelope, errorsAs200 bool) (int, object) {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil { // our own types always encode
-		status, body = http.StatusInternalServerError, []byte(`{"error":"the answer could not be encoded"}`)
+		status, body = http.StatusInternalServerError,
+			[]byte(`{"error":"the answer could not be encoded"}`)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

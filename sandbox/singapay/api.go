@@ -37,7 +37,8 @@ const (
 
 // Ops lists every operation.
 func Ops() []Op {
-	return []Op{OpToken, OpCreate, OpOne, OpList, OpUpdate, OpDelete, OpMethods, OpHistories, OpHistory, OpQRCreate, OpQROne, OpQRList}
+	return []Op{OpToken, OpCreate, OpOne, OpList, OpUpdate, OpDelete, OpMethods, OpHistories,
+		OpHistory, OpQRCreate, OpQROne, OpQRList}
 }
 
 // call is one request to the API.
@@ -50,7 +51,8 @@ type call struct {
 	host   string // scheme and host that payment_url begins with
 }
 
-// api serves one operation: who calls, who may, the faults of before, the operation itself, the faults of after.
+// api serves one operation: who calls, who may, the faults of before, the operation itself, the
+// faults of after.
 func (s *Server) api(op Op, e Envelope, do func(*call) answer) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -71,7 +73,8 @@ func (s *Server) api(op Op, e Envelope, do func(*call) answer) http.HandlerFunc 
 		for _, kind := range []FaultKind{FaultAPINonsense, FaultAPINonsenseAfter} {
 			if f := strikes[kind]; f != nil {
 				w.Header().Set("Content-Type", "text/html; charset=utf-8")
-				_, _ = io.WriteString(w, cmp.Or(f.Value, "<!doctype html><title>Maintenance</title><p>Back soon."))
+				_, _ = io.WriteString(w, cmp.Or(f.Value,
+					"<!doctype html><title>Maintenance</title><p>Back soon."))
 				return
 			}
 		}
@@ -93,10 +96,14 @@ func (s *Server) do(c *call, body []byte, do func(*call) answer) (answer, map[Fa
 		return a, nil
 	}
 	if !wellFormed {
-		return refused(http.StatusBadRequest, "SP012", "Bad request: the body is not a JSON object"), nil
+		return refused(http.StatusBadRequest, "SP012",
+			"Bad request: the body is not a JSON object"), nil
 	}
 	ref, amount := s.subject(c)
-	strikes := s.struckBy(func(f *fault) bool { return f.Kind.ofAPI() && f.strikes(ref, amount) && (f.Op == "" || f.Op == c.op) })
+	strikes := s.struckBy(func(f *fault) bool {
+		return f.Kind.ofAPI() && f.strikes(ref, amount) &&
+			(f.Op == "" || f.Op == c.op)
+	})
 	if a, struck := s.before(c, strikes); struck {
 		return a, strikes
 	}
@@ -129,10 +136,13 @@ func (s *Server) admit(c *call) (answer, bool) {
 		return s.notRegistered(c.op, from), false
 	}
 	if !strings.Contains(c.r.Header.Get("Accept"), "application/json") {
-		return refused(http.StatusBadRequest, "SP012", "Bad request: Accept must be application/json"), false
+		return refused(http.StatusBadRequest, "SP012",
+			"Bad request: Accept must be application/json"), false
 	}
-	if c.r.ContentLength != 0 && !strings.HasPrefix(c.r.Header.Get("Content-Type"), "application/json") {
-		return refused(http.StatusBadRequest, "SP012", "Bad request: Content-Type must be application/json"), false
+	if c.r.ContentLength != 0 && !strings.HasPrefix(c.r.Header.Get("Content-Type"),
+		"application/json") {
+		return refused(http.StatusBadRequest, "SP012",
+			"Bad request: Content-Type must be application/json"), false
 	}
 	if c.op == OpToken {
 		return answer{}, true
@@ -162,16 +172,19 @@ func (s *Server) stranger(r *http.Request) (from string, refuse bool) {
 	return at.Addr().Unmap().String(), len(s.cfg.Addresses) > 0
 }
 
-// subject says whose call it is, for faults: the reference and the amount in minor units. The caller holds s.mu.
+// subject says whose call it is, for faults: the reference and the amount in minor units. The
+// caller holds s.mu.
 func (s *Server) subject(c *call) (ref string, amount int64) {
 	id, _ := strconv.ParseInt(c.r.PathValue("id"), 10, 64)
 	switch c.op {
 	case OpCreate:
 		quiet := newFields(c.fields.raw)
-		return quiet.text("reff_no", false, 255), minor(quiet.whole("total_amount", 0, 0, maxRupiah))
+		return quiet.text("reff_no", false, 255),
+			minor(quiet.whole("total_amount", 0, 0, maxRupiah))
 	case OpQRCreate:
 		quiet := newFields(c.fields.raw)
-		return quiet.text("merchant_reff_no", false, 255), minor(quiet.whole("amount", 0, 0, maxRupiah))
+		return quiet.text("merchant_reff_no", false, 255),
+			minor(quiet.whole("amount", 0, 0, maxRupiah))
 	case OpOne, OpUpdate, OpDelete:
 		if l := s.linkByID(id); l != nil {
 			return l.Reff, minor(l.Amount)
@@ -198,7 +211,8 @@ func (s *Server) before(c *call, strikes map[FaultKind]*fault) (answer, bool) {
 	case strikes[FaultAPI429] != nil:
 		return refused(http.StatusTooManyRequests, "SP002", "Too many requests (scripted)"), true
 	case strikes[FaultAPICode] != nil:
-		return coded(http.StatusBadRequest, cmp.Or(strikes[FaultAPICode].Value, "SP005"), "Scripted failure"), true
+		return coded(http.StatusBadRequest, cmp.Or(strikes[FaultAPICode].Value, "SP005"),
+			"Scripted failure"), true
 	case strikes[FaultAPITokenExpired] != nil:
 		delete(s.tokens, bearer(c.r))
 		return unauthorized("Unauthorized or expired token"), true

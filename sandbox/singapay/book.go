@@ -9,8 +9,8 @@ import (
 	"kiosk-agent/sandbox/simkit"
 )
 
-// line is one line of the book: a link or a code as it stands from now on, or a payment whose webhook was answered 2xx. A line is on
-// the disk before anybody is told of what it says.
+// line is one line of the book: a link or a code as it stands from now on, or a payment whose
+// webhook was answered 2xx. A line is on the disk before anybody is told of what it says.
 type line struct {
 	At     time.Time   `json:"at"`
 	Link   *link       `json:"link,omitempty"`
@@ -19,7 +19,8 @@ type line struct {
 	Faults []FaultKind `json:"faults,omitempty"` // that had bent what was told
 }
 
-// keep writes one line and waits until it is on the disk. After a failure nothing more is told to anybody. The caller holds s.mu.
+// keep writes one line and waits until it is on the disk. After a failure nothing more is told to
+// anybody. The caller holds s.mu.
 func (s *Server) keep(l line) {
 	if s.book.Err() != nil {
 		return
@@ -30,7 +31,8 @@ func (s *Server) keep(l line) {
 	}
 }
 
-// readBook goes on where the book ends: a payment whose webhook was not answered 2xx is announced again.
+// readBook goes on where the book ends: a payment whose webhook was not answered 2xx is announced
+// again.
 func (s *Server) readBook() (err error) {
 	s.book, err = simkit.OpenBook(s.cfg.Book, func(text []byte) error {
 		var l line

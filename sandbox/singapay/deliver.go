@@ -29,14 +29,15 @@ type job struct {
 
 func (j job) sends() bool { return j.hook != nil }
 
-// Deliver does what Run does, in the caller's goroutine and only for what is due now, and returns how much it did. A simulation with
-// its own scheduler calls it instead of Run, never beside it.
+// Deliver does what Run does, in the caller's goroutine and only for what is due now, and returns
+// how much it did. A simulation with its own scheduler calls it instead of Run, never beside it.
 func (s *Server) Deliver(ctx context.Context) int { return s.queue.Deliver(ctx) }
 
 // NextDue is when Deliver will have something to do; ok is false when nothing waits.
 func (s *Server) NextDue() (at time.Time, ok bool) { return s.queue.NextDue() }
 
-// Run sends webhooks until ctx ends, and returns nil once the last exchange is over. It must run at most once at a time.
+// Run sends webhooks until ctx ends, and returns nil once the last exchange is over. It must run at
+// most once at a time.
 func (s *Server) Run(ctx context.Context) error {
 	s.queue.Run(ctx)
 	return nil
@@ -70,7 +71,8 @@ func (s *Server) perform(ctx context.Context, todo simkit.Job[job]) {
 	}
 }
 
-// Quiet waits until no webhook is queued or on its way (held ones do not count), or returns ctx's error. Retries are queued.
+// Quiet waits until no webhook is queued or on its way (held ones do not count), or returns ctx's
+// error. Retries are queued.
 func (s *Server) Quiet(ctx context.Context) error { return s.queue.Quiet(ctx) }
 
 // deliver sends one webhook and writes down what came of it.
@@ -94,14 +96,16 @@ func (s *Server) deliver(ctx context.Context, j simkit.Job[job]) {
 	default:
 		w.State = sandbox.HookRefused
 	}
-	s.log.Info("webhook sent", "event", string(w.Event), "reff_no", w.MerchantRef, "seq", w.Seq, "state", string(w.State), "http_status", status)
+	s.log.Info("webhook sent", "event", string(w.Event), "reff_no", w.MerchantRef, "seq", w.Seq,
+		"state", string(w.State), "http_status", status)
 	if w.State != sandbox.HookDelivered && w.Tries <= s.retries(status) && ctx.Err() == nil {
 		w.State = sandbox.HookQueued
 		s.queue.Add(w.SentAt.Add(s.cfg.RetryPause), job{hook: w})
 	}
 }
 
-// retries is SingaPay's documented schedule: how often an answer is followed by another try. 0 = no answer came.
+// retries is SingaPay's documented schedule: how often an answer is followed by another try. 0 = no
+// answer came.
 func (s *Server) retries(status int) int {
 	switch status {
 	case 0, http.StatusInternalServerError:
@@ -122,7 +126,8 @@ func (s *Server) retries(status int) int {
 // redirects follows 307 and 308, up to five, and nothing else.
 func redirects(next *http.Request, via []*http.Request) error {
 	status := next.Response.StatusCode
-	if (status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect) && len(via) <= 5 {
+	if (status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect) &&
+		len(via) <= 5 {
 		return nil
 	}
 	return http.ErrUseLastResponse
@@ -146,7 +151,8 @@ func (s *Server) send(ctx context.Context, w *Webhook) (status int, answer strin
 	return resp.StatusCode, string(body), nil
 }
 
-// request builds one try. The body is the same in each; timestamp and signature are too, unless they are to be fresh.
+// request builds one try. The body is the same in each; timestamp and signature are too, unless
+// they are to be fresh.
 func (s *Server) request(ctx context.Context, w *Webhook) (*http.Request, error) {
 	stamp := strconv.FormatInt(s.stamped(w).Unix(), 10)
 	body := w.body
@@ -170,7 +176,8 @@ func (s *Server) request(ctx context.Context, w *Webhook) (*http.Request, error)
 	h.Set("X-PARTNER-ID", w.owner.APIKey)
 	h.Set("Authorization", "Bearer "+w.token)
 	h.Set("X-Timestamp", stamp)
-	h.Set("X-Signature", hookSignature(w.key(), w.endpoint(req.URL), w.token, s.hashed(w.body), stamp))
+	h.Set("X-Signature", hookSignature(w.key(), w.endpoint(req.URL), w.token, s.hashed(w.body),
+		stamp))
 	return req, nil
 }
 

@@ -1,21 +1,25 @@
-// Package singapay is the HTTP side of a simulated SingaPay: access token, payment links, QRIS codes, their histories, the
-// customer's page, and signed webhooks with retries, all with scripted faults.
+// Package singapay is the HTTP side of a simulated SingaPay: access token, payment links, QRIS
+// codes, their histories, the customer's page, and signed webhooks with retries, all with scripted
+// faults.
 //
-// It is written from the protocol paper singapay.md alone and shares no code with the client that it tests, so that one mistake is
-// not made twice. It refuses what that document refuses, drops unknown request fields without a word as the gateway does (the
-// control endpoints name them under notes), and moves no money. It authenticates nobody on its control endpoints: mount it on a
+// It is written from the protocol paper singapay.md alone and shares no code with the client that
+// it tests, so that one mistake is not made twice. It refuses what that document refuses, drops
+// unknown request fields without a word as the gateway does (the control endpoints name them under
+// notes), and moves no money. It authenticates nobody on its control endpoints: mount it on a
 // loopback listener.
 //
-// A Server may be used by any number of goroutines. Webhooks are sent by Run alone (or by Deliver), one after the other in the
-// order in which they fall due. Nothing survives a crash or a restart, except, with Config.Book, links, codes and payments: not
-// tokens, faults, or retries that were under way. Secrets and tokens never reach its log.
+// A Server may be used by any number of goroutines. Webhooks are sent by Run alone (or by Deliver),
+// one after the other in the order in which they fall due. Nothing survives a crash or a restart,
+// except, with Config.Book, links, codes and payments: not tokens, faults, or retries that were
+// under way. Secrets and tokens never reach its log.
 //
-// Amounts on the control side are ISO minor units (Rp10.000 is 1000000), as in sandbox.Collected; on the wire they are rupiah.
+// Amounts on the control side are ISO minor units (Rp10.000 is 1000000), as in sandbox.Collected;
+// on the wire they are rupiah.
 //
 // # Assumptions
 //
-// How sure we are: A the gateway's documentation, B measured by third parties, C reported from its OpenAPI, D inferred,
-// U unknown. What is U has a Config field wherever a client could notice.
+// How sure we are: A the gateway's documentation, B measured by third parties, C reported from its
+// OpenAPI, D inferred, U unknown. What is U has a Config field wherever a client could notice.
 //
 //	token: X-Signature over the Jakarta date, expires_in a string, bare 403 for a strange IP     A B   ExpiresInNumber
 //	token: the legacy v1.0 endpoint with Basic                                                   A

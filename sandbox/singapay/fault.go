@@ -14,24 +14,27 @@ type FaultKind string
 
 // Faults of webhooks. Those of content are signed as if they were true.
 const (
-	FaultLost          FaultKind = "lost"           // never sent
-	FaultDuplicate     FaultKind = "duplicate"      // sent Count times (default 2), the same body
-	FaultDelay         FaultKind = "delay"          // sent Delay later
-	FaultOutOfOrder    FaultKind = "out_of_order"   // held until Count (default 2) are held, then newest first
+	FaultLost      FaultKind = "lost"      // never sent
+	FaultDuplicate FaultKind = "duplicate" // sent Count times (default 2), the same body
+	FaultDelay     FaultKind = "delay"     // sent Delay later
+	// held until Count (default 2) are held, then newest first
+	FaultOutOfOrder    FaultKind = "out_of_order"
 	FaultWrongAmount   FaultKind = "wrong_amount"   // Value, or Rp1.000 less
 	FaultWrongCurrency FaultKind = "wrong_currency" // Value, or USD
 	FaultWrongStatus   FaultKind = "wrong_status"   // Value, or failed
-	FaultUnknownRef    FaultKind = "unknown_ref"    // another reff_no of the order: Value, or one character changed
-	FaultNotSuccess    FaultKind = "not_success"    // success is false
-	FaultForged        FaultKind = "forged"         // signed with a random key
-	FaultWrongSecret   FaultKind = "wrong_secret"   // signed with Value, or with the API key
-	FaultUnsigned      FaultKind = "unsigned"       // no X-Signature, X-Timestamp and Authorization
-	FaultStale         FaultKind = "stale"          // signed well, Delay (default 10 minutes) ago
-	FaultFuture        FaultKind = "future"         // signed well, Delay (default 10 minutes) ahead
-	FaultTampered      FaultKind = "tampered"       // a digit of the body changed after signing
-	FaultWrongEndpoint FaultKind = "wrong_endpoint" // signed for another path: Value, or "/elsewhere"
-	FaultTruncated     FaultKind = "truncated"      // two thirds of the body
-	FaultGarbage       FaultKind = "garbage"        // the body is Value, or no JSON; signed
+	// another reff_no of the order: Value, or one character changed
+	FaultUnknownRef  FaultKind = "unknown_ref"
+	FaultNotSuccess  FaultKind = "not_success"  // success is false
+	FaultForged      FaultKind = "forged"       // signed with a random key
+	FaultWrongSecret FaultKind = "wrong_secret" // signed with Value, or with the API key
+	FaultUnsigned    FaultKind = "unsigned"     // no X-Signature, X-Timestamp and Authorization
+	FaultStale       FaultKind = "stale"        // signed well, Delay (default 10 minutes) ago
+	FaultFuture      FaultKind = "future"       // signed well, Delay (default 10 minutes) ahead
+	FaultTampered    FaultKind = "tampered"     // a digit of the body changed after signing
+	// signed for another path: Value, or "/elsewhere"
+	FaultWrongEndpoint FaultKind = "wrong_endpoint"
+	FaultTruncated     FaultKind = "truncated" // two thirds of the body
+	FaultGarbage       FaultKind = "garbage"   // the body is Value, or no JSON; signed
 )
 
 // Faults of the API; Op chooses the operation. Those with after do what was asked first.
@@ -43,36 +46,46 @@ const (
 	FaultAPINonsense      FaultKind = "api_nonsense"       // 200 and a page, or Value
 	FaultAPINonsenseAfter FaultKind = "api_nonsense_after" //
 	FaultAPI429           FaultKind = "api_429"            //
-	FaultAPICode          FaultKind = "api_code"           // 400 and the SP code Value, default SP005
-	FaultAPITokenExpired  FaultKind = "api_token_expired"  // 401, and the token is worth nothing from now on
-	FaultAPIAddress       FaultKind = "api_address"        // the caller's address is not registered
-	FaultAPIEcho          FaultKind = "api_echo"           // the answer's field Value (default total_amount or amount) is another
-	FaultAPIEmpty         FaultKind = "api_empty"          // a list is empty
-	FaultAPIStatus        FaultKind = "api_status"         // status of the answer is Value, or "mystery"
-	FaultAPINoLinkRef     FaultKind = "api_no_link_ref"    // histories lack payment_link_reff_no
+	// 400 and the SP code Value, default SP005
+	FaultAPICode FaultKind = "api_code"
+	// 401, and the token is worth nothing from now on
+	FaultAPITokenExpired FaultKind = "api_token_expired"
+	FaultAPIAddress      FaultKind = "api_address" // the caller's address is not registered
+	// the answer's field Value (default total_amount or amount) is another
+	FaultAPIEcho  FaultKind = "api_echo"
+	FaultAPIEmpty FaultKind = "api_empty" // a list is empty
+	// status of the answer is Value, or "mystery"
+	FaultAPIStatus    FaultKind = "api_status"
+	FaultAPINoLinkRef FaultKind = "api_no_link_ref" // histories lack payment_link_reff_no
 )
 
 // FaultKinds lists every kind.
 func FaultKinds() []FaultKind {
 	return []FaultKind{
-		FaultLost, FaultDuplicate, FaultDelay, FaultOutOfOrder, FaultWrongAmount, FaultWrongCurrency, FaultWrongStatus,
-		FaultUnknownRef, FaultNotSuccess, FaultForged, FaultWrongSecret, FaultUnsigned, FaultStale, FaultFuture, FaultTampered,
+		FaultLost, FaultDuplicate, FaultDelay, FaultOutOfOrder, FaultWrongAmount,
+		FaultWrongCurrency, FaultWrongStatus,
+		FaultUnknownRef, FaultNotSuccess, FaultForged, FaultWrongSecret, FaultUnsigned, FaultStale,
+		FaultFuture, FaultTampered,
 		FaultWrongEndpoint, FaultTruncated, FaultGarbage,
-		FaultAPITimeout, FaultAPITimeoutAfter, FaultAPI500, FaultAPI500After, FaultAPINonsense, FaultAPINonsenseAfter, FaultAPI429,
-		FaultAPICode, FaultAPITokenExpired, FaultAPIAddress, FaultAPIEcho, FaultAPIEmpty, FaultAPIStatus, FaultAPINoLinkRef,
+		FaultAPITimeout, FaultAPITimeoutAfter, FaultAPI500, FaultAPI500After, FaultAPINonsense,
+		FaultAPINonsenseAfter, FaultAPI429,
+		FaultAPICode, FaultAPITokenExpired, FaultAPIAddress, FaultAPIEcho, FaultAPIEmpty,
+		FaultAPIStatus, FaultAPINoLinkRef,
 	}
 }
 
 func (k FaultKind) ofAPI() bool { return strings.HasPrefix(string(k), "api_") }
 
-// Fault is one scripted misbehaviour. With no selector it strikes any webhook about a payment, or any call.
+// Fault is one scripted misbehaviour. With no selector it strikes any webhook about a payment, or
+// any call.
 type Fault struct {
 	Kind FaultKind `json:"fault"`
-	// MerchantRef (reff_no or merchant_reff_no) and Amount (minor units) choose what is struck; "" and 0 mean any. Calls that are
-	// about no single order (token, lists) have neither.
+	// MerchantRef (reff_no or merchant_reff_no) and Amount (minor units) choose what is struck; ""
+	// and 0 mean any. Calls that are about no single order (token, lists) have neither.
 	MerchantRef string `json:"merchantRef,omitempty"`
 	Amount      int64  `json:"amount,omitempty"`
-	// Op and Event choose the operation of an api_ fault and the event of a webhook; "" means any, but for Event: any payment.
+	// Op and Event choose the operation of an api_ fault and the event of a webhook; "" means any,
+	// but for Event: any payment.
 	Op    Op    `json:"op,omitempty"`
 	Event Event `json:"event,omitempty"`
 	// Times is how often it strikes before it is used up. 0 = every time.
@@ -105,10 +118,12 @@ func (f *fault) strikes(ref string, amount int64) bool {
 
 func (f Fault) check() error {
 	if !slices.Contains(FaultKinds(), f.Kind) {
-		return fmt.Errorf("singapay sandbox: fault %.40q is not one of %v", string(f.Kind), FaultKinds())
+		return fmt.Errorf("singapay sandbox: fault %.40q is not one of %v", string(f.Kind),
+			FaultKinds())
 	}
 	if f.Times < 0 || f.Count < 0 || f.Count > 1000 || f.Delay < 0 || f.Amount < 0 {
-		return errors.New("singapay sandbox: times, count (≤ 1000), delay and amount of a fault are not negative")
+		return errors.New("singapay sandbox: times, count (≤ 1000), delay and amount of a " +
+			"fault are not negative")
 	}
 	if f.Kind == FaultDelay && f.Delay == 0 {
 		return errors.New("singapay sandbox: the fault delay needs a delay")
@@ -117,7 +132,8 @@ func (f Fault) check() error {
 		return fmt.Errorf("singapay sandbox: op belongs to api_ faults and is one of %v", Ops())
 	}
 	if f.Event != "" && (f.Kind.ofAPI() || !slices.Contains(Events(), f.Event)) {
-		return fmt.Errorf("singapay sandbox: event belongs to faults of webhooks and is one of %v", Events())
+		return fmt.Errorf("singapay sandbox: event belongs to faults of webhooks and is one of %v",
+			Events())
 	}
 	return nil
 }

@@ -101,7 +101,8 @@ func (f *fields) yes(name string) bool {
 
 // parseTime reads a date string; one without an offset is Jakarta's.
 func parseTime(v string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02"} {
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05",
+		"2006-01-02"} {
 		if t, err := time.ParseInLocation(layout, v, jakarta); err == nil {
 			return t, true
 		}

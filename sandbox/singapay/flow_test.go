@@ -37,7 +37,8 @@ func (w *world) browse(path string, form url.Values) (int, string) {
 func TestCustomer(t *testing.T) {
 	w := newWorld(t, nil)
 	w.login()
-	w.create("R-1", `,"whitelisted_payment_method":["QRIS","VA_BRI"],"success_redirect_url":"https://shop.example/ok","typo":1`)
+	w.create("R-1", `,"whitelisted_payment_method":["QRIS",`+
+		`"VA_BRI"],"success_redirect_url":"https://shop.example/ok","typo":1`)
 	w.create("R-2", `,"expired_redirect_url":"https://shop.example/late"`)
 	steps := []struct {
 		path   string
@@ -49,16 +50,21 @@ func TestCustomer(t *testing.T) {
 		{"/b2b/R-1", nil, 200, "Kopi &amp; Toast"},
 		{"/b2b/R-1", nil, 200, "typo"},
 		{"/b2b/R-9", nil, 404, "No such payment link"},
-		{"/b2b/R-1/act", url.Values{"action": {"fail"}, "method": {"VA_BRI"}}, 200, "<b>Failed</b> – VA BRI"},
-		{"/b2b/R-1/act", url.Values{"action": {"pick"}, "method": {"VA_BCA"}}, 400, "does not allow"},
+		{"/b2b/R-1/act", url.Values{"action": {"fail"}, "method": {"VA_BRI"}}, 200,
+			"<b>Failed</b> – VA BRI"},
+		{"/b2b/R-1/act", url.Values{"action": {"pick"}, "method": {"VA_BCA"}}, 400,
+			"does not allow"},
 		{"/b2b/R-1/act", url.Values{"action": {"dance"}}, 400, "no such action"},
 		{"/b2b/R-1/act", url.Values{"action": {"pick"}, "method": {"QRIS"}}, 200, "Shown to you"},
 		{"/b2b/R-1/act", url.Values{"action": {"pick"}, "method": {"VA_BRI"}}, 200, "Shown to you"},
-		{"/b2b/R-1/act", url.Values{"action": {"expire"}, "method": {"VA_BRI"}}, 200, "Shown to you"},
+		{"/b2b/R-1/act", url.Values{"action": {"expire"}, "method": {"VA_BRI"}}, 200,
+			"Shown to you"},
 		{"/b2b/R-1/act", url.Values{"action": {"pick"}, "method": {"VA_BRI"}}, 200, "Shown to you"},
-		{"/b2b/R-1/act", url.Values{"action": {"pay"}, "method": {"QRIS"}}, 200, "https://shop.example/ok"},
+		{"/b2b/R-1/act", url.Values{"action": {"pay"}, "method": {"QRIS"}}, 200,
+			"https://shop.example/ok"},
 		{"/b2b/R-1/act", url.Values{"action": {"pick"}, "method": {"QRIS"}}, 409, "already paid"},
-		{"/b2b/R-1/act", url.Values{"action": {"pay_again"}, "method": {"VA_BRI"}}, 200, "Payment successful"},
+		{"/b2b/R-1/act", url.Values{"action": {"pay_again"}, "method": {"VA_BRI"}}, 200,
+			"Payment successful"},
 		{"/b2b/R-2/act", url.Values{"action": {"pay_again"}}, 409, "not paid yet"},
 		{"/simulator", nil, 200, "QR text"},
 		{"/simulator", url.Values{"qr": {"000201"}}, 404, "no such payment"},
@@ -66,20 +72,27 @@ func TestCustomer(t *testing.T) {
 		{"/sandbox/page.css", nil, 200, ".banner"},
 	}
 	for _, step := range steps {
-		if status, body := w.browse(step.path, step.form); status != step.status || !strings.Contains(body, step.want) {
-			t.Errorf("%s %v: %d, want %d and %q in\n%s", step.path, step.form, status, step.status, step.want, body)
+		if status, body := w.browse(step.path, step.form); status != step.status ||
+			!strings.Contains(body, step.want) {
+			t.Errorf("%s %v: %d, want %d and %q in\n%s", step.path, step.form, status, step.status,
+				step.want, body)
 		}
 	}
 	if c := w.Collected()["R-1"]; c.Payments != 2 || c.Paid != 30_000_000 {
 		t.Error(c)
 	}
 	w.clock.advance(24 * time.Hour)
-	if status, body := w.browse("/b2b/R-2", nil); status != 200 || !strings.Contains(body, "This link is expired") || !strings.Contains(body, "shop.example/late") {
+	if status, body := w.browse("/b2b/R-2", nil); status != 200 ||
+		!strings.Contains(body, "This link is expired") ||
+		!strings.Contains(body, "shop.example/late") {
 		t.Error(status, body)
 	}
 	w.login()
-	text := fmt.Sprint(at(w.api("POST", generate, `{"amount":12000,"merchant_reff_no":"Q-1"}`), "qr_data"))
-	if status, body := w.browse("/simulator", url.Values{"qr": {" " + text + "\n"}}); status != 200 || !strings.Contains(body, "Paid: Rp12.000") {
+	text := fmt.Sprint(at(w.api("POST", generate, `{"amount":12000,"merchant_reff_no":"Q-1"}`),
+		"qr_data"))
+	if status, body := w.browse("/simulator",
+		url.Values{"qr": {" " + text + "\n"}}); status != 200 ||
+		!strings.Contains(body, "Paid: Rp12.000") {
 		t.Error(status, body)
 	}
 }
@@ -93,8 +106,10 @@ func TestControl(t *testing.T) {
 		status             int
 		want               string
 	}{
-		{"POST", "/sandbox/faults", `{"fault":"duplicate","merchantRef":"R-1","times":1,"count":3}`, 201, `"id":1`},
-		{"POST", "/sandbox/faults", `{"fault":"api_timeout_after","op":"create","delay":"5s"}`, 201, `"delay":"5s"`},
+		{"POST", "/sandbox/faults", `{"fault":"duplicate","merchantRef":"R-1","times":1,"count":3}`,
+			201, `"id":1`},
+		{"POST", "/sandbox/faults", `{"fault":"api_timeout_after","op":"create","delay":"5s"}`, 201,
+			`"delay":"5s"`},
 		{"POST", "/sandbox/faults", `{"fault":"delay"}`, 400, "needs a delay"},
 		{"POST", "/sandbox/faults", `{"fault":"meteor"}`, 400, "duplicate"},
 		{"POST", "/sandbox/faults", `{"fault":"lost","op":"create"}`, 400, "api_"},
@@ -103,7 +118,8 @@ func TestControl(t *testing.T) {
 		{"POST", "/sandbox/faults", `{"fault":"lost"} {}`, 400, "behind"},
 		{"POST", "/sandbox/act", `{"merchantRef":"R-9","action":"pay"}`, 404, "no such payment"},
 		{"POST", "/sandbox/act", `{"merchantRef":"R-1","action":"dance"}`, 400, "no such action"},
-		{"POST", "/sandbox/act", `{"merchantRef":"R-1","action":"pay","method":"VA_BRI"}`, 200, `"state":"paid"`},
+		{"POST", "/sandbox/act", `{"merchantRef":"R-1","action":"pay","method":"VA_BRI"}`, 200,
+			`"state":"paid"`},
 		{"POST", "/sandbox/act", `{"merchantRef":"R-1","action":"pay"}`, 409, "already paid"},
 		{"GET", "/sandbox/payments", "", 200, `"amountCents":15000000`},
 		{"GET", "/sandbox/payments/R-1", "", 200, `"usage":1`},
@@ -116,14 +132,19 @@ func TestControl(t *testing.T) {
 		{"DELETE", "/sandbox/faults", "", 200, "[]"},
 	} {
 		status, out := w.send(step.method, step.path, step.body)
-		if text := out["text"].(string); status != step.status || !strings.Contains(text, step.want) || strings.Contains(text, testSecret) || strings.Contains(text, "/hook") {
-			t.Errorf("%s %s %s: %d, want %d and %q in\n%s", step.method, step.path, step.body, status, step.status, step.want, text)
+		if text := out["text"].(string); status != step.status ||
+			!strings.Contains(text, step.want) || strings.Contains(text, testSecret) ||
+			strings.Contains(text, "/hook") {
+			t.Errorf("%s %s %s: %d, want %d and %q in\n%s", step.method, step.path, step.body,
+				status, step.status, step.want, text)
 		}
 	}
-	if text := fmt.Sprintf("%v %+v %#v", w.Server, w.Server, w.Server); strings.Contains(text, testSecret) || !strings.Contains(text, "singapay.Server") {
+	if text := fmt.Sprintf("%v %+v %#v", w.Server, w.Server, w.Server); strings.Contains(text,
+		testSecret) || !strings.Contains(text, "singapay.Server") {
 		t.Error(text)
 	}
-	status, _ := w.send("POST", "/sandbox/act", `{"merchantRef":"R-1","action":"refund"}`, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site")
+	status, _ := w.send("POST", "/sandbox/act", `{"merchantRef":"R-1","action":"refund"}`, "Origin",
+		"https://evil.example", "Sec-Fetch-Site", "cross-site")
 	if status != 403 || w.Collected()["R-1"].Reversed != 0 {
 		t.Error("a stranger's page pressed a button:", status)
 	}
@@ -137,7 +158,8 @@ func TestBook(t *testing.T) {
 	w.create("R-1", "")
 	w.create("R-2", "")
 	w.create("R-3", "")
-	w.api("POST", generate, `{"amount":12000,"merchant_reff_no":"Q-1","expired_at":"2026-09-08T18:10:00Z"}`)
+	w.api("POST", generate,
+		`{"amount":12000,"merchant_reff_no":"Q-1","expired_at":"2026-09-08T18:10:00Z"}`)
 	w.act("R-1", Pay, "VA_BRI")
 	w.run()
 	w.act("R-2", Pay, "QRIS") // nobody was told yet
@@ -150,26 +172,32 @@ func TestBook(t *testing.T) {
 	f.Close()
 
 	again := newWorld(t, with)
-	if status, _ := again.send("GET", "/api/v2.0/payment-link/2301", "", "Authorization", "Bearer "+w.token); status != 401 {
+	if status, _ := again.send("GET", "/api/v2.0/payment-link/2301", "", "Authorization",
+		"Bearer "+w.token); status != 401 {
 		t.Error("a token outlived the crash:", status)
 	}
 	again.login()
-	if got, want := fmt.Sprint(again.Collected()), fmt.Sprint(w.Collected()); got != want || len(again.Collected()) != 2 {
+	if got, want := fmt.Sprint(again.Collected()), fmt.Sprint(w.Collected()); got != want ||
+		len(again.Collected()) != 2 {
 		t.Error(got, want)
 	}
 	again.run()
-	if all := again.only("payment-link-transaction"); len(all) != 1 || at(all[0].tree, "data.payment.additional_info.payment_link.reff_no") != "R-2" {
+	if all := again.only("payment-link-transaction"); len(all) != 1 ||
+		at(all[0].tree, "data.payment.additional_info.payment_link.reff_no") != "R-2" {
 		t.Error(len(all), "webhooks, want the one that was not answered")
 	}
 	again.later(17 * time.Minute)
-	if all := again.only("transaction-expiration"); len(all) != 2 || again.Payments()[2].Attempts[0].Status != "expired" || again.Payments()[3].Status != "expired" {
+	if all := again.only("transaction-expiration"); len(all) != 2 ||
+		again.Payments()[2].Attempts[0].Status != "expired" ||
+		again.Payments()[3].Status != "expired" {
 		t.Error(len(all), again.Payments())
 	}
 	if got := again.create("R-4", ""); got["id"] != 2305.0 {
 		t.Error(got["id"])
 	}
 	if err := os.Chmod(book, 0o400); err == nil && os.Remove(book) == nil { // root ignores modes
-		if status, _ := again.send("POST", newLink, `{"reff_no":"R-5","payment_link_type":"total","total_amount":150000}`); status != 500 {
+		if status, _ := again.send("POST", newLink,
+			`{"reff_no":"R-5","payment_link_type":"total","total_amount":150000}`); status != 500 {
 			t.Error("told of what the book does not hold:", status)
 		}
 		if _, err := again.Act("R-4", Action{Do: Pay}); err == nil {

@@ -23,14 +23,18 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	handle := func(pattern, path string, h http.HandlerFunc) { mux.HandleFunc(pattern+" "+s.cfg.BasePath+path, h) }
+	handle := func(pattern, path string,
+		h http.HandlerFunc) {
+		mux.HandleFunc(pattern+" "+s.cfg.BasePath+path, h)
+	}
 	links, others := s.cfg.LinkEnvelope, s.cfg.OtherEnvelope
 	handle("POST", "/api/v1.1/access-token/b2b", s.api(OpToken, others, s.issue))
 	handle("POST", "/api/v1.0/access-token/b2b", s.api(OpToken, others, s.issueBasic))
 	handle("POST", "/api/v2.0/payment-link/{account}", s.api(OpCreate, links, s.createLink))
 	handle("GET", "/api/v2.0/payment-link/{id}", s.api(OpOne, links, s.oneLink))
 	handle("PUT", "/api/v2.0/payment-link/update/{id}", s.api(OpUpdate, links, s.updateLink))
-	const manage, histories, qris = "/api/v1.0/payment-link-manage", "/api/v1.0/payment-link-histories", "/api/v1.0/qris-dynamic"
+	const manage, histories, qris = "/api/v1.0/payment-link-manage",
+		"/api/v1.0/payment-link-histories", "/api/v1.0/qris-dynamic"
 	handle("GET", manage+"/payment-methods", s.api(OpMethods, others, s.listMethods))
 	handle("GET", manage+"/{account}", s.api(OpList, others, s.listLinks))
 	handle("GET", manage+"/{account}/{id}", s.api(OpOne, others, s.oneLink))
@@ -64,7 +68,8 @@ func (s *Server) routes() http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; "+
+			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		guarded.ServeHTTP(w, r)
 	})

@@ -89,7 +89,9 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	t.Helper()
 	w := &world{
 		T: t, log: &bytes.Buffer{}, reply: func(int) int { return 200 },
-		clock: &fakeClock{now: time.Date(2026, 9, 8, 18, 0, 10, 0, time.UTC), timers: map[chan time.Time]time.Time{}}, // the 9th in Jakarta
+		// the 9th in Jakarta
+		clock: &fakeClock{now: time.Date(2026, 9, 8, 18, 0, 10, 0, time.UTC),
+			timers: map[chan time.Time]time.Time{}},
 	}
 	w.hook = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -104,11 +106,14 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	cfg := Config{
 		Credentials: []Credential{
 			{
-				Name: "Kopi & Toast", ClientID: testClient, APIKey: testKey, Secret: secret.New([]byte(testSecret)), Accounts: []string{testAccount},
-				TransactionURL: w.hook.URL + "/hook?from=sp", InquiryURL: w.hook.URL + "/inquiry", ExpirationURL: w.hook.URL + "/expired",
+				Name: "Kopi & Toast", ClientID: testClient, APIKey: testKey,
+				Secret: secret.New([]byte(testSecret)), Accounts: []string{testAccount},
+				TransactionURL: w.hook.URL + "/hook?from=sp", InquiryURL: w.hook.URL + "/inquiry",
+				ExpirationURL:        w.hook.URL + "/expired",
 				ProductExpirationURL: w.hook.URL + "/product",
 			},
-			{ClientID: "other", APIKey: "other-key", Secret: secret.New([]byte("another-client-secret")), Accounts: []string{"OTHER"}},
+			{ClientID: "other", APIKey: "other-key",
+				Secret: secret.New([]byte("another-client-secret")), Accounts: []string{"OTHER"}},
 		},
 		Clock: w.clock, Client: w.hook.Client(), BasePath: "/sp",
 	}
@@ -151,7 +156,8 @@ func (w *world) send(method, path, body string, header ...string) (int, map[stri
 	if err != nil {
 		w.Fatal(err)
 	}
-	usual := []string{"Accept", "application/json", "X-PARTNER-ID", testKey, "Authorization", "Bearer " + w.token}
+	usual := []string{"Accept", "application/json", "X-PARTNER-ID", testKey, "Authorization",
+		"Bearer " + w.token}
 	if body != "" {
 		usual = append(usual, "Content-Type", "application/json")
 	}
@@ -178,9 +184,11 @@ func (w *world) send(method, path, body string, header ...string) (int, map[stri
 // askToken asks for a token the way that the document tells a merchant to.
 func (w *world) askToken(header ...string) (int, map[string]any) {
 	w.Helper()
-	msg := testClient + "_" + testSecret + "_" + w.clock.Now().UTC().Add(7*time.Hour).Format("20060102")
+	msg := testClient + "_" + testSecret + "_" +
+		w.clock.Now().UTC().Add(7*time.Hour).Format("20060102")
 	return w.send("POST", "/api/v1.1/access-token/b2b", `{"grant_type":"client_credentials"}`,
-		append([]string{"Authorization", "", "X-CLIENT-ID", testClient, "X-Signature", macHex([]byte(testSecret), msg)}, header...)...)
+		append([]string{"Authorization", "", "X-CLIENT-ID", testClient, "X-Signature",
+			macHex([]byte(testSecret), msg)}, header...)...)
 }
 
 func (w *world) login() {
@@ -207,7 +215,8 @@ const newLink = "/api/v2.0/payment-link/" + testAccount
 // create makes a link of Rp150.000 with more fields, and returns its data.
 func (w *world) create(ref, more string) map[string]any {
 	w.Helper()
-	return w.api("POST", newLink, `{"reff_no":"`+ref+`","payment_link_type":"total","total_amount":150000`+more+`}`).(map[string]any)
+	return w.api("POST", newLink, `{"reff_no":"`+ref+
+		`","payment_link_type":"total","total_amount":150000`+more+`}`).(map[string]any)
 }
 
 // at walks a decoded tree: "data.transaction.amount".
@@ -255,9 +264,11 @@ func (w *world) only(event string) (all []received) {
 	return all
 }
 
-// signed reports whether a delivery verifies as the document says, for an endpoint and the literal normalised body.
+// signed reports whether a delivery verifies as the document says, for an endpoint and the literal
+// normalised body.
 func signed(r received) bool {
 	normal, err := normalise(r.body, HashSorted)
 	token := strings.TrimPrefix(r.header.Get("Authorization"), "Bearer ")
-	return err == nil && hookSignature([]byte(testSecret), r.path, token, normal, r.header.Get("X-Timestamp")) == r.header.Get("X-Signature")
+	return err == nil && hookSignature([]byte(testSecret), r.path, token, normal,
+		r.header.Get("X-Timestamp")) == r.header.Get("X-Signature")
 }

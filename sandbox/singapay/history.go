@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Attempt is one use of a method of a link: what the gateway calls a history. Amount is rupiah inside and minor units in copies.
+// Attempt is one use of a method of a link: what the gateway calls a history. Amount is rupiah
+// inside and minor units in copies.
 type Attempt struct {
 	ID         int64     `json:"id"`
 	Reff       string    `json:"reffNo"`
@@ -28,7 +29,10 @@ type Attempt struct {
 
 func (a *Attempt) paid() bool { return a.Status == paid || a.Status == settled }
 
-func (a *Attempt) late(now time.Time) bool { return a.Status == pending && !now.Before(a.ExpiresAt) }
+func (a *Attempt) late(now time.Time) bool {
+	return a.Status == pending &&
+		!now.Before(a.ExpiresAt)
+}
 
 func (a *Attempt) computed(now time.Time) string {
 	if a.late(now) {
@@ -49,12 +53,18 @@ func (s *Server) attemptByID(id int64) (*link, *Attempt) {
 func (s *Server) historyData(l *link, a *Attempt, now time.Time) object {
 	payer := s.payer(l)
 	out := object{
-		"id": a.ID, "reff_no": a.Reff, "payment_link_reff_no": l.Reff, "payment_method_name": methodOf(a.Method).Name,
-		"payment_method_value": a.Value, "payment_method_additional": orNull(a.Additional), "amount": s.money(a.Amount),
-		"status": a.Status, "status_computed": a.computed(now), "is_expired": a.computed(now) == expired,
-		"payment_date": iso(a.PaidAt), "processed_timestamp": iso(a.PaidAt), "expired_at": iso(a.ExpiresAt), "balance_after": nil,
-		"customer_name": orNull(payer.Name), "customer_email": orNull(payer.Email), "customer_phone": orNull(payer.Phone),
-		"has_settle": !a.SettledAt.IsZero(), "settle_at": iso(a.SettledAt), "optional_metadata": nil, "created_at": iso(a.CreatedAt),
+		"id": a.ID, "reff_no": a.Reff, "payment_link_reff_no": l.Reff,
+		"payment_method_name":  methodOf(a.Method).Name,
+		"payment_method_value": a.Value, "payment_method_additional": orNull(a.Additional),
+		"amount": s.money(a.Amount),
+		"status": a.Status, "status_computed": a.computed(now),
+		"is_expired":   a.computed(now) == expired,
+		"payment_date": iso(a.PaidAt), "processed_timestamp": iso(a.PaidAt),
+		"expired_at": iso(a.ExpiresAt), "balance_after": nil,
+		"customer_name": orNull(payer.Name), "customer_email": orNull(payer.Email),
+		"customer_phone": orNull(payer.Phone),
+		"has_settle":     !a.SettledAt.IsZero(), "settle_at": iso(a.SettledAt),
+		"optional_metadata": nil, "created_at": iso(a.CreatedAt),
 	}
 	if s.cfg.HideLinkRef {
 		delete(out, "payment_link_reff_no")
@@ -188,7 +198,8 @@ func historyFilter(q url.Values) (keep func(*Attempt) bool, problems map[string]
 					return nil
 				}
 				return func(a *Attempt) bool { // in whole seconds, like the times that answers show
-					return !at(a).IsZero() && at(a).Truncate(time.Second).Compare(limit.Truncate(time.Second))*sign >= 0
+					return !at(a).IsZero() && at(a).Truncate(time.Second).Compare(
+						limit.Truncate(time.Second))*sign >= 0
 				}
 			})
 		}
@@ -203,7 +214,8 @@ func historyFilter(q url.Values) (keep func(*Attempt) bool, problems map[string]
 // page cuts the page out of a list that page and per_page (default 25, at most 100) ask for.
 func page(c *call, all []object) answer {
 	number := func(name string, otherwise int) int {
-		if n, err := strconv.Atoi(c.r.URL.Query().Get(name)); err == nil && n > 0 && n <= 1_000_000 {
+		if n, err := strconv.Atoi(c.r.URL.Query().Get(name)); err == nil && n > 0 &&
+			n <= 1_000_000 {
 			return n
 		}
 		return otherwise
@@ -212,6 +224,7 @@ func page(c *call, all []object) answer {
 	from := min((at-1)*per, len(all))
 	part := append([]object{}, all[from:min(from+per, len(all))]...)
 	a := ok(part)
-	a.pages = &pages{Count: len(part), Total: len(all), PerPage: per, Page: at, TotalPages: max(1, (len(all)+per-1)/per)}
+	a.pages = &pages{Count: len(part), Total: len(all), PerPage: per, Page: at,
+		TotalPages: max(1, (len(all)+per-1)/per)}
 	return a
 }

@@ -31,7 +31,8 @@ type item struct {
 	UnitPrice int64  `json:"unit_price"`
 }
 
-// link is a payment link as it is stored; the Server's mutex guards it, and the book holds it as JSON. Amounts are rupiah.
+// link is a payment link as it is stored; the Server's mutex guards it, and the book holds it as
+// JSON. Amounts are rupiah.
 type link struct {
 	ID                             int64
 	Account, Reff, Type, Status    string
@@ -79,7 +80,8 @@ func find[T any](all []*T, meets func(*T) bool) *T {
 	return nil
 }
 
-// createLink answers POST /api/v2.0/payment-link/{account}. The caller holds s.mu, as of every endpoint.
+// createLink answers POST /api/v2.0/payment-link/{account}. The caller holds s.mu, as of every
+// endpoint.
 func (s *Server) createLink(c *call) answer {
 	a, no, found := s.account(c)
 	if !found {
@@ -119,12 +121,17 @@ func (s *Server) watch(l *link) {
 func (s *Server) readLink(c *call) *link {
 	f := c.fields
 	l := &link{
-		Reff: f.text("reff_no", true, 40), Type: f.text("payment_link_type", true, 16), Status: open,
-		MaxUsage: f.whole("max_usage", 1, 0, 1_000_000), Description: f.text("description", false, 255),
-		SuccessURL: f.url("success_redirect_url"), ExpiredURL: f.url("expired_redirect_url"),
-		ExpiresAt: f.future("expired_at", c.now.Add(24*time.Hour), c.now), CreatedAt: c.now, UpdateAt: c.now,
-		Whitelist: f.whitelist("whitelisted_payment_method"), Metadata: f.metadata("optional_metadata"),
-		CustomerName: f.text("customer_name", false, 255), CustomerEmail: f.text("customer_email", false, 255),
+		Reff: f.text("reff_no", true, 40), Type: f.text("payment_link_type", true, 16),
+		Status:      open,
+		MaxUsage:    f.whole("max_usage", 1, 0, 1_000_000),
+		Description: f.text("description", false, 255),
+		SuccessURL:  f.url("success_redirect_url"), ExpiredURL: f.url("expired_redirect_url"),
+		ExpiresAt: f.future("expired_at", c.now.Add(24*time.Hour), c.now), CreatedAt: c.now,
+		UpdateAt:      c.now,
+		Whitelist:     f.whitelist("whitelisted_payment_method"),
+		Metadata:      f.metadata("optional_metadata"),
+		CustomerName:  f.text("customer_name", false, 255),
+		CustomerEmail: f.text("customer_email", false, 255),
 		CustomerPhone: f.text("customer_phone", false, 32),
 	}
 	if strings.ContainsAny(l.Reff, " \t\r\n/\\") {
@@ -188,7 +195,8 @@ func (f *fields) items() []item {
 				one.bad(name, "field is required")
 			}
 		}
-		all = append(all, item{one.text("name", true, 255), one.whole("quantity", 0, 1, 100_000), one.whole("unit_price", 0, -maxRupiah, maxRupiah)})
+		all = append(all, item{one.text("name", true, 255), one.whole("quantity", 0, 1, 100_000),
+			one.whole("unit_price", 0, -maxRupiah, maxRupiah)})
 		for name, why := range one.errors {
 			f.errors[fmt.Sprintf("items.%d.%s", i, name)] = why
 		}
@@ -267,14 +275,21 @@ func (s *Server) payURL(l *link) string { return l.Host + s.cfg.BasePath + "/b2b
 // linkData is a link as the API shows it.
 func (s *Server) linkData(l *link, now time.Time) object {
 	out := object{
-		"id": l.ID, "reff_no": l.Reff, "title": cmp.Or(l.Description, l.Reff), "description": orNull(l.Description), "source": "api v2",
-		"payment_link_type": l.Type, "payment_url": s.payURL(l), "status": l.Status, "status_computed": l.computed(now),
-		"is_expired": l.late(now), "max_usage": l.MaxUsage, "current_usage": l.Usage, "total_amount": s.money(l.Amount),
-		"customer_pays_fee": false, "whitelisted_payment_method": echoed(l.Whitelist), "success_redirect_url": orNull(l.SuccessURL),
-		"expired_redirect_url": orNull(l.ExpiredURL), "customer_name": orNull(l.CustomerName), "customer_email": orNull(l.CustomerEmail),
-		"customer_phone": orNull(l.CustomerPhone), "optional_metadata": nil, "expired_at": iso(l.ExpiresAt),
-		"payment_date": iso(l.CreatedAt), "created_at": iso(l.CreatedAt), "updated_at": iso(l.UpdateAt),
-		"account": object{"id": l.Account, "name": s.accounts[l.Account].owner.Name},
+		"id": l.ID, "reff_no": l.Reff, "title": cmp.Or(l.Description, l.Reff),
+		"description": orNull(l.Description), "source": "api v2",
+		"payment_link_type": l.Type, "payment_url": s.payURL(l), "status": l.Status,
+		"status_computed": l.computed(now),
+		"is_expired":      l.late(now), "max_usage": l.MaxUsage, "current_usage": l.Usage,
+		"total_amount":      s.money(l.Amount),
+		"customer_pays_fee": false, "whitelisted_payment_method": echoed(l.Whitelist),
+		"success_redirect_url": orNull(l.SuccessURL),
+		"expired_redirect_url": orNull(l.ExpiredURL), "customer_name": orNull(l.CustomerName),
+		"customer_email": orNull(l.CustomerEmail),
+		"customer_phone": orNull(l.CustomerPhone), "optional_metadata": nil,
+		"expired_at":   iso(l.ExpiresAt),
+		"payment_date": iso(l.CreatedAt), "created_at": iso(l.CreatedAt),
+		"updated_at": iso(l.UpdateAt),
+		"account":    object{"id": l.Account, "name": s.accounts[l.Account].owner.Name},
 	}
 	if l.Metadata != nil {
 		out["optional_metadata"] = l.Metadata
@@ -282,7 +297,8 @@ func (s *Server) linkData(l *link, now time.Time) object {
 	if len(l.Items) > 0 {
 		var items []object
 		for _, i := range l.Items {
-			items = append(items, object{"name": i.Name, "quantity": i.Quantity, "unit_price": i.UnitPrice, "subtotal": i.Quantity * i.UnitPrice})
+			items = append(items, object{"name": i.Name, "quantity": i.Quantity,
+				"unit_price": i.UnitPrice, "subtotal": i.Quantity * i.UnitPrice})
 		}
 		out["items"] = items
 	}

@@ -15,15 +15,19 @@ type method struct {
 // methods are those that the sandbox gateway had on 2026-08-21. Never changed.
 var methods = func() []method {
 	all := []method{{Code: "QRIS", Name: "QRIS", Group: "qris"}}
-	for bank := range strings.SplitSeq("BCA BNC BNI BRI BSI CIMB DANAMON MANDIRI MAYBANK MUAMALAT OCBC PERMATA", " ") {
+	for bank := range strings.SplitSeq(
+		"BCA BNC BNI BRI BSI CIMB DANAMON MANDIRI MAYBANK MUAMALAT OCBC PERMATA", " ") {
 		all = append(all, method{Code: "VA_" + bank, Name: "VA " + bank, Group: "virtual_account"})
 	}
 	for wallet := range strings.SplitSeq("DANA GOPAY OVO SHOPEEPAY", " ") {
-		all = append(all, method{Code: "EWALLET_" + wallet, Name: "E-Wallet " + wallet, Group: "ewallet"})
+		all = append(all, method{Code: "EWALLET_" + wallet, Name: "E-Wallet " + wallet,
+			Group: "ewallet"})
 	}
 	return append(all,
-		method{Code: "ALFAMART", Name: "Alfamart (Linkqu)", Group: "retail", Echo: "RETAIL_ALFAMART_LINKQU"},
-		method{Code: "INDOMARET", Name: "Indomaret (Linkqu)", Group: "retail", Echo: "RETAIL_INDOMARET_LINKQU"},
+		method{Code: "ALFAMART", Name: "Alfamart (Linkqu)", Group: "retail",
+			Echo: "RETAIL_ALFAMART_LINKQU"},
+		method{Code: "INDOMARET", Name: "Indomaret (Linkqu)", Group: "retail",
+			Echo: "RETAIL_INDOMARET_LINKQU"},
 		method{Code: "NICEPAY_CARD", Name: "Credit Card", Group: "card"})
 }()
 
@@ -34,7 +38,8 @@ func methodOf(code string) *method {
 	return nil
 }
 
-// echoed is a whitelist as answers show it: in another order, retail under another name; null for all.
+// echoed is a whitelist as answers show it: in another order, retail under another name; null for
+// all.
 func echoed(whitelist []string) any {
 	if len(whitelist) == 0 {
 		return nil
@@ -65,7 +70,8 @@ func (s *Server) listMethods(*call) answer {
 	var all []object
 	var codes []string
 	for _, m := range methods {
-		all = append(all, object{"code": m.Code, "name": m.Name, "group": m.Group, "desc": fmt.Sprintf("Payment with %s", m.Name)})
+		all = append(all, object{"code": m.Code, "name": m.Name, "group": m.Group,
+			"desc": fmt.Sprintf("Payment with %s", m.Name)})
 		codes = append(codes, m.Code)
 	}
 	return ok(object{"payment_methods": all, "available_codes": codes})

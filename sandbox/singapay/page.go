@@ -20,7 +20,8 @@ import (
 var assets embed.FS
 
 // templates are parsed once and never changed.
-var templates = template.Must(template.New("").Funcs(template.FuncMap{"rupiah": rupiah}).ParseFS(assets, "assets/*.html"))
+var templates = template.Must(
+	template.New("").Funcs(template.FuncMap{"rupiah": rupiah}).ParseFS(assets, "assets/*.html"))
 
 // rupiah writes minor units as Indonesians do: Rp10.000.
 func rupiah(cents int64) string {
@@ -63,7 +64,8 @@ func (s *Server) serveButton(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ref := r.PathValue("ref")
-	if _, err := s.Act(ref, Action{Do: Verb(form.Get("action")), Method: form.Get("method")}); err != nil {
+	if _, err := s.Act(ref, Action{Do: Verb(form.Get("action")),
+		Method: form.Get("method")}); err != nil {
 		s.showPage(w, ref, err)
 		return
 	}
@@ -81,7 +83,8 @@ func readForm(r *http.Request) (url.Values, error) {
 func (s *Server) showPage(w http.ResponseWriter, ref string, problem error) {
 	view, found := s.view(ref)
 	if !found {
-		s.render(w, http.StatusNotFound, "message.html", object{"Base": s.cfg.BasePath, "Title": "No such payment link"})
+		s.render(w, http.StatusNotFound, "message.html",
+			object{"Base": s.cfg.BasePath, "Title": "No such payment link"})
 		return
 	}
 	status := http.StatusOK
@@ -99,7 +102,8 @@ func (s *Server) view(ref string) (linkView, bool) {
 		return linkView{}, false
 	}
 	now := s.clock.Now()
-	v := linkView{Payment: s.linkCopy(l, now), Base: s.cfg.BasePath, Methods: l.allowed(), SuccessURL: l.SuccessURL, ReturnTo: l.ExpiredURL}
+	v := linkView{Payment: s.linkCopy(l, now), Base: s.cfg.BasePath, Methods: l.allowed(),
+		SuccessURL: l.SuccessURL, ReturnTo: l.ExpiredURL}
 	for i, a := range l.Attempts {
 		if a.computed(now) == pending {
 			v.Pending = append(v.Pending, v.Attempts[i])
@@ -111,7 +115,8 @@ func (s *Server) view(ref string) (linkView, bool) {
 	return v, true
 }
 
-// serveSimulator answers GET and POST /simulator: the dashboard's form where a QRIS text is pasted, and paid.
+// serveSimulator answers GET and POST /simulator: the dashboard's form where a QRIS text is pasted,
+// and paid.
 func (s *Server) serveSimulator(w http.ResponseWriter, r *http.Request) {
 	out := object{"Base": s.cfg.BasePath}
 	status := http.StatusOK
@@ -119,7 +124,8 @@ func (s *Server) serveSimulator(w http.ResponseWriter, r *http.Request) {
 		form, err := readForm(r)
 		var p Payment
 		if err == nil {
-			p, err = s.Act(strings.TrimSpace(form.Get("qr")), Action{Do: Verb(cmp.Or(form.Get("action"), string(Pay)))})
+			p, err = s.Act(strings.TrimSpace(form.Get("qr")),
+				Action{Do: Verb(cmp.Or(form.Get("action"), string(Pay)))})
 		}
 		if out["Message"] = "Paid: " + rupiah(p.Amount); err != nil {
 			status, out["Message"] = statusOf(err), err.Error()
@@ -131,7 +137,8 @@ func (s *Server) serveSimulator(w http.ResponseWriter, r *http.Request) {
 // serveIndex lists everything for a person.
 func (s *Server) serveIndex(w http.ResponseWriter, _ *http.Request) {
 	s.render(w, http.StatusOK, "index.html", object{
-		"Base": s.cfg.BasePath, "Payments": s.Payments(), "Webhooks": s.Webhooks(), "Faults": s.Faults(), "Kinds": FaultKinds(),
+		"Base": s.cfg.BasePath, "Payments": s.Payments(), "Webhooks": s.Webhooks(),
+		"Faults": s.Faults(), "Kinds": FaultKinds(),
 	})
 }
 
@@ -159,7 +166,8 @@ func statusOf(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, ErrAction), errors.Is(err, ErrMethod):
 		return http.StatusBadRequest
-	case errors.Is(err, ErrPaid), errors.Is(err, ErrClosed), errors.Is(err, ErrNotPaid), errors.Is(err, ErrNothing):
+	case errors.Is(err, ErrPaid), errors.Is(err, ErrClosed), errors.Is(err, ErrNotPaid),
+		errors.Is(err, ErrNothing):
 		return http.StatusConflict
 	}
 	return http.StatusInternalServerError

@@ -24,9 +24,10 @@ var (
 // Verb is what somebody does with a link or a code.
 type Verb string
 
-// The verbs. Pay, Fail and Expire act on what was picked last, and pick first if nothing is pending. PayAgain needs a payment, and
-// takes no notice of max_usage. PayLate pays what was shown, however long ago. Settle and Refund stand for the gateway and its
-// dashboard. A code knows Pay, PayLate, Expire, Settle and Refund.
+// The verbs. Pay, Fail and Expire act on what was picked last, and pick first if nothing is
+// pending. PayAgain needs a payment, and takes no notice of max_usage. PayLate pays what was shown,
+// however long ago. Settle and Refund stand for the gateway and its dashboard. A code knows Pay,
+// PayLate, Expire, Settle and Refund.
 const (
 	View     Verb = "view"
 	Pick     Verb = "pick"
@@ -42,11 +43,13 @@ const (
 // Action is one thing that a customer does.
 type Action struct {
 	Do Verb
-	// Method is a code such as QRIS or VA_BRI. Default: the one picked last, or the first that is allowed.
+	// Method is a code such as QRIS or VA_BRI. Default: the one picked last, or the first that is
+	// allowed.
 	Method string
 }
 
-// Act does something with the link whose reff_no is ref, or with the newest code whose merchant_reff_no or QR text is ref.
+// Act does something with the link whose reff_no is ref, or with the newest code whose
+// merchant_reff_no or QR text is ref.
 func (s *Server) Act(ref string, a Action) (Payment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,7 +77,8 @@ func (s *Server) Act(ref string, a Action) (Payment, error) {
 }
 
 func (s *Server) actLink(l *link, a Action, now time.Time) error {
-	last := find(reversed(l.Attempts), func(t *Attempt) bool { return a.Method == "" || t.Method == a.Method })
+	last := find(reversed(l.Attempts),
+		func(t *Attempt) bool { return a.Method == "" || t.Method == a.Method })
 	switch a.Do {
 	case View:
 		s.inquireView(l, now)
@@ -143,7 +147,8 @@ func (s *Server) pick(l *link, code string, now time.Time) (*Attempt, error) {
 		return nil, ErrPaid
 	case l.computed(now) != open:
 		return nil, ErrClosed
-	case code != "" && !slices.ContainsFunc(l.allowed(), func(m method) bool { return m.Code == code }):
+	case code != "" && !slices.ContainsFunc(l.allowed(),
+		func(m method) bool { return m.Code == code }):
 		return nil, ErrMethod
 	}
 	return s.attempt(l, code, now), nil
@@ -157,8 +162,10 @@ func (s *Server) attempt(l *link, code string, now time.Time) *Attempt {
 	s.histID++
 	stamp := now.In(jakarta).Format("20060102150405.000")
 	a := &Attempt{
-		ID: s.histID, Method: m.Code, Amount: l.Amount, Status: pending, CreatedAt: now, ExpiresAt: now.Add(s.cfg.AttemptLife),
-		Reff: fmt.Sprintf("%d%d%s%s", l.ID, s.histID, strings.Replace(stamp, ".", "", 1), s.text(8, len(alphabet))),
+		ID: s.histID, Method: m.Code, Amount: l.Amount, Status: pending, CreatedAt: now,
+		ExpiresAt: now.Add(s.cfg.AttemptLife),
+		Reff: fmt.Sprintf("%d%d%s%s", l.ID, s.histID, strings.Replace(stamp, ".", "", 1),
+			s.text(8, len(alphabet))),
 	}
 	a.Value = fmt.Sprintf("8%015d", s.cfg.Rand.Uint64()%1e15)
 	switch m.Group {
@@ -246,9 +253,12 @@ type Payment struct {
 func (s *Server) linkCopy(l *link, now time.Time) Payment {
 	owner := s.accounts[l.Account].owner
 	p := Payment{
-		MerchantRef: l.Reff, ClientID: owner.ClientID, Merchant: owner.Name, Account: l.Account, Kind: "link", ID: l.ID,
-		Amount: minor(l.Amount), Currency: "IDR", URL: s.payURL(l), Status: l.Status, Computed: l.computed(now), Usage: l.Usage,
-		MaxUsage: l.MaxUsage, State: l.computed(now), CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt, Attempts: []Attempt{},
+		MerchantRef: l.Reff, ClientID: owner.ClientID, Merchant: owner.Name, Account: l.Account,
+		Kind: "link", ID: l.ID,
+		Amount: minor(l.Amount), Currency: "IDR", URL: s.payURL(l), Status: l.Status,
+		Computed: l.computed(now), Usage: l.Usage,
+		MaxUsage: l.MaxUsage, State: l.computed(now), CreatedAt: l.CreatedAt,
+		ExpiresAt: l.ExpiresAt, Attempts: []Attempt{},
 		Notes: slices.Clone(l.Notes),
 	}
 	if l.usedUp() {
@@ -265,9 +275,12 @@ func (s *Server) linkCopy(l *link, now time.Time) Payment {
 func (s *Server) codeCopy(q *code, now time.Time) Payment {
 	owner := s.accounts[q.Account].owner
 	p := Payment{
-		MerchantRef: q.MerchantReff, ClientID: owner.ClientID, Merchant: owner.Name, Account: q.Account, Kind: "qris", ID: q.ID,
-		Amount: minor(q.Amount), Currency: "IDR", QR: q.Data, Status: q.Status, Computed: q.computed(now), MaxUsage: 1,
-		State: q.computed(now), CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt, Attempts: []Attempt{}, Notes: slices.Clone(q.Notes),
+		MerchantRef: q.MerchantReff, ClientID: owner.ClientID, Merchant: owner.Name,
+		Account: q.Account, Kind: "qris", ID: q.ID,
+		Amount: minor(q.Amount), Currency: "IDR", QR: q.Data, Status: q.Status,
+		Computed: q.computed(now), MaxUsage: 1,
+		State: q.computed(now), CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt,
+		Attempts: []Attempt{}, Notes: slices.Clone(q.Notes),
 	}
 	if q.paid() {
 		p.Usage, p.State = 1, paid
@@ -290,8 +303,8 @@ func (s *Server) Payments() []Payment {
 	return all
 }
 
-// Collected returns, by reff_no or merchant_reff_no, what was really collected: the same book as sandbox.Server.Collected keeps for
-// AXS. References without a payment are left out.
+// Collected returns, by reff_no or merchant_reff_no, what was really collected: the same book as
+// sandbox.Server.Collected keeps for AXS. References without a payment are left out.
 func (s *Server) Collected() map[string]sandbox.Collected {
 	s.mu.Lock()
 	defer s.mu.Unlock()

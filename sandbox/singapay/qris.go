@@ -14,7 +14,8 @@ import (
 // maxQRIS is the largest amount of a code, rupiah.
 const maxQRIS = 10_000_000
 
-// code is a dynamic QRIS code; the Server's mutex guards it, and the book holds it as JSON. Amounts are rupiah.
+// code is a dynamic QRIS code; the Server's mutex guards it, and the book holds it as JSON. Amounts
+// are rupiah.
 type code struct {
 	ID                           int64
 	Account, Reff, MerchantReff  string
@@ -53,8 +54,10 @@ func (s *Server) createCode(c *call) answer {
 		f.bad("amount", "field is required")
 	}
 	q := &code{
-		Account: acc.id, MerchantReff: f.text("merchant_reff_no", false, 255), Status: open, CreatedAt: c.now,
-		Amount: f.whole("amount", 0, 1, maxQRIS), ExpiresAt: f.future("expired_at", time.Time{}, c.now),
+		Account: acc.id, MerchantReff: f.text("merchant_reff_no", false, 255), Status: open,
+		CreatedAt: c.now,
+		Amount:    f.whole("amount", 0, 1, maxQRIS),
+		ExpiresAt: f.future("expired_at", time.Time{}, c.now),
 	}
 	if len(f.errors) > 0 {
 		return invalid(f.errors)
@@ -70,15 +73,19 @@ func (s *Server) createCode(c *call) answer {
 	if !q.ExpiresAt.IsZero() {
 		s.queue.Add(q.ExpiresAt, job{code: q})
 	}
-	s.log.Info("QRIS code created", "merchant_reff_no", q.MerchantReff, "code_id", q.ID, "amount", q.Amount)
+	s.log.Info("QRIS code created", "merchant_reff_no", q.MerchantReff, "code_id", q.ID, "amount",
+		q.Amount)
 	return ok(codeData(q, c.now))
 }
 
 func codeData(q *code, now time.Time) object {
 	return object{
-		"id": q.ID, "reff_no": q.Reff, "merchant_reff_no": orNull(q.MerchantReff), "status": q.Status, "status_computed": q.computed(now),
-		"is_expired": q.computed(now) == expired, "qr_data": q.Data, "kind": "acquirer", "type": "mpm-dynamic", "amount": q.Amount,
-		"total_amount": q.Amount, "mdr_percentage": 0.7, "mdr_amount": float64(q.Amount*7) / 1000, "expired_at": iso(q.ExpiresAt),
+		"id": q.ID, "reff_no": q.Reff, "merchant_reff_no": orNull(q.MerchantReff),
+		"status": q.Status, "status_computed": q.computed(now),
+		"is_expired": q.computed(now) == expired, "qr_data": q.Data, "kind": "acquirer",
+		"type": "mpm-dynamic", "amount": q.Amount,
+		"total_amount": q.Amount, "mdr_percentage": 0.7, "mdr_amount": float64(q.Amount*7) / 1000,
+		"expired_at":   iso(q.ExpiresAt),
 		"payment_date": iso(q.PaidAt), "created_at": iso(q.CreatedAt),
 	}
 }
@@ -122,8 +129,11 @@ func qrText(merchant, reff string, rupiah int64) string {
 		}
 	}
 	text := tag("00", "01") + tag("01", "12") +
-		tag("26", tag("00", "ID.CO.QRIS.WWW")+tag("01", "936009990000000000")+tag("02", "SANDBOX0000001")+tag("03", "UMI")) +
-		tag("52", "5812") + tag("53", "360") + tag("54", strconv.FormatInt(rupiah, 10)) + tag("58", "ID") +
-		tag("59", cmp.Or(plain, "SANDBOX")) + tag("60", "JAKARTA") + tag("62", tag("05", reff)) + "6304"
+		tag("26", tag("00", "ID.CO.QRIS.WWW")+tag("01", "936009990000000000")+
+			tag("02", "SANDBOX0000001")+tag("03", "UMI")) +
+		tag("52", "5812") + tag("53", "360") + tag("54", strconv.FormatInt(rupiah, 10)) +
+		tag("58", "ID") +
+		tag("59", cmp.Or(plain, "SANDBOX")) + tag("60", "JAKARTA") + tag("62", tag("05", reff)) +
+		"6304"
 	return text + fmt.Sprintf("%04X", simkit.CRC16(text))
 }

@@ -23,7 +23,8 @@ import (
 // minSecret is the shortest client secret accepted, bytes.
 const minSecret = 16
 
-// Credential is one set of keys of a merchant, with the accounts that it owns and the URLs of its dashboard.
+// Credential is one set of keys of a merchant, with the accounts that it owns and the URLs of its
+// dashboard.
 type Credential struct {
 	// Name is what the customer reads. Default: the ClientID.
 	Name string
@@ -31,10 +32,11 @@ type Credential struct {
 	ClientID, APIKey string
 	// Secret signs token requests and webhooks. Required, at least 16 bytes.
 	Secret secret.Value
-	// Accounts are the account ids (ULIDs) that this credential owns. At least one, unique among all credentials.
+	// Accounts are the account ids (ULIDs) that this credential owns. At least one, unique among
+	// all credentials.
 	Accounts []string
-	// TransactionURL takes payments, InquiryURL inquiries, ExpirationURL and ProductExpirationURL the batches of what expired.
-	// "" = none are sent. A URL needs a path.
+	// TransactionURL takes payments, InquiryURL inquiries, ExpirationURL and ProductExpirationURL
+	// the batches of what expired. "" = none are sent. A URL needs a path.
 	TransactionURL, InquiryURL, ExpirationURL, ProductExpirationURL string
 }
 
@@ -50,15 +52,16 @@ const (
 // Customer is what the gateway knows about who pays.
 type Customer struct{ Name, Email, Phone string }
 
-// Config says how the gateway behaves. Only Credentials is required. The zero value of everything else is the default.
+// Config says how the gateway behaves. Only Credentials is required. The zero value of everything
+// else is the default.
 type Config struct {
 	Credentials []Credential
 	// BasePath stands before every path, for example "/singapay". Default: "".
 	BasePath string
 	// PublicURL is scheme and host of payment_url. Default: http:// and the Host of the request.
 	PublicURL string
-	// Customer fills in the page's form of every link that names nobody, and pays every code. Default: nobody, and for codes a made-up
-	// name.
+	// Customer fills in the page's form of every link that names nobody, and pays every code.
+	// Default: nobody, and for codes a made-up name.
 	Customer Customer
 	// Addresses are the registered caller addresses. Default: none, and everybody is let in.
 	Addresses []netip.Prefix
@@ -66,7 +69,8 @@ type Config struct {
 	TokenLife time.Duration
 	// ExpiresInNumber gives expires_in as a number instead of a string.
 	ExpiresInNumber bool
-	// LinkEnvelope is the envelope of /api/v2.0/payment-link (default V2), OtherEnvelope that of all other paths (default V1).
+	// LinkEnvelope is the envelope of /api/v2.0/payment-link (default V2), OtherEnvelope that of
+	// all other paths (default V1).
 	LinkEnvelope, OtherEnvelope Envelope
 	// ErrorsAs200 sends errors in the v2 envelope with HTTP 200.
 	ErrorsAs200 bool
@@ -88,8 +92,9 @@ type Config struct {
 	PlainWire bool
 	// OmitEvent leaves event and timestamp out of payment-link-transaction.
 	OmitEvent bool
-	// DocumentedNames uses the documented event names (payment_link.inquiry, transaction_expiration) instead of the measured ones,
-	// and sends an inquiry for each opening of a page too.
+	// DocumentedNames uses the documented event names (payment_link.inquiry,
+	// transaction_expiration) instead of the measured ones, and sends an inquiry for each opening
+	// of a page too.
 	DocumentedNames bool
 	// ProductExpiry sends product expiry batches.
 	ProductExpiry bool
@@ -141,19 +146,22 @@ type Server struct {
 	book     simkit.Book
 }
 
-// New checks cfg and returns a gateway whose Handler works at once; webhooks go out while Run runs. log may be nil.
+// New checks cfg and returns a gateway whose Handler works at once; webhooks go out while Run runs.
+// log may be nil.
 func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	cfg.TokenLife = cmp.Or(cfg.TokenLife, 216000*time.Second)
-	cfg.LinkEnvelope, cfg.OtherEnvelope = cmp.Or(cfg.LinkEnvelope, V2), cmp.Or(cfg.OtherEnvelope, V1)
+	cfg.LinkEnvelope, cfg.OtherEnvelope = cmp.Or(cfg.LinkEnvelope, V2),
+		cmp.Or(cfg.OtherEnvelope, V1)
 	cfg.MinAmount = cmp.Or(cfg.MinAmount, 10_000)
 	cfg.AttemptLife = cmp.Or(cfg.AttemptLife, 15*time.Minute)
 	cfg.Hash = cmp.Or(cfg.Hash, HashSorted)
 	cfg.Retries401 = cmp.Or(cfg.Retries401, 5)
 	cfg.RetryPause = cmp.Or(cfg.RetryPause, time.Minute)
-	cfg.BasePath, cfg.PublicURL = strings.TrimSuffix(cfg.BasePath, "/"), strings.TrimSuffix(cfg.PublicURL, "/")
+	cfg.BasePath, cfg.PublicURL = strings.TrimSuffix(cfg.BasePath, "/"),
+		strings.TrimSuffix(cfg.PublicURL, "/")
 	if cfg.Rand == nil {
 		var seed [32]byte
 		_, _ = crand.Read(seed[:]) // never fails
@@ -192,7 +200,8 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 // check refuses a configuration that could not work, and fills accounts.
 func (s *Server) check() error {
 	cfg := &s.cfg
-	if cfg.BasePath != "" && (cfg.BasePath[0] != '/' || strings.ContainsAny(cfg.BasePath, "{}?# ")) {
+	if cfg.BasePath != "" && (cfg.BasePath[0] != '/' ||
+		strings.ContainsAny(cfg.BasePath, "{}?# ")) {
 		return errors.New("base path must begin with / and hold no { } ? # or space")
 	}
 	for _, e := range []Envelope{cfg.LinkEnvelope, cfg.OtherEnvelope} {
@@ -203,7 +212,8 @@ func (s *Server) check() error {
 	if cfg.Hash != HashSorted && cfg.Hash != HashPHP && cfg.Hash != HashRaw {
 		return fmt.Errorf("hash %q: use sorted, php or raw", cfg.Hash)
 	}
-	if cfg.TokenLife < time.Second || cfg.AttemptLife < time.Second || cfg.RetryPause < 0 || cfg.MinAmount < 0 || cfg.Retries401 < 0 {
+	if cfg.TokenLife < time.Second || cfg.AttemptLife < time.Second || cfg.RetryPause < 0 ||
+		cfg.MinAmount < 0 || cfg.Retries401 < 0 {
 		return errors.New("a duration or amount is too small")
 	}
 	if len(cfg.Credentials) == 0 {
@@ -232,7 +242,8 @@ func (s *Server) checkCredential(c *Credential) error {
 		return fmt.Errorf("the secret has fewer than %d bytes", minSecret)
 	}
 	c.Name = cmp.Or(c.Name, c.ClientID)
-	for _, target := range []string{c.TransactionURL, c.InquiryURL, c.ExpirationURL, c.ProductExpirationURL} {
+	for _, target := range []string{c.TransactionURL, c.InquiryURL, c.ExpirationURL,
+		c.ProductExpirationURL} {
 		if target == "" {
 			continue
 		}
@@ -251,15 +262,18 @@ func (s *Server) checkCredential(c *Credential) error {
 
 func webURL(v string) bool {
 	u, err := url.Parse(v)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+		u.User == nil
 }
 
-// Format keeps fmt from printing what is inside: it would reach the secrets through unexported fields.
+// Format keeps fmt from printing what is inside: it would reach the secrets through unexported
+// fields.
 func (s *Server) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, "singapay.Server") }
 
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// text makes n random characters: 32 kinds for a ULID, all of the alphabet otherwise. The caller holds s.mu.
+// text makes n random characters: 32 kinds for a ULID, all of the alphabet otherwise. The caller
+// holds s.mu.
 func (s *Server) text(n, kinds int) string {
 	out := make([]byte, n)
 	for i := range out {

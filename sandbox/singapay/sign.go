@@ -28,8 +28,9 @@ type HashForm string
 // The forms that may be hashed.
 const (
 	HashSorted HashForm = "sorted" // keys sorted, everything else literal
-	HashPHP    HashForm = "php"    // decoded and encoded again by PHP: {} becomes [], 10000.00 becomes 10000
-	HashRaw    HashForm = "raw"    // the bytes on the wire
+	// decoded and encoded again by PHP: {} becomes [], 10000.00 becomes 10000
+	HashPHP HashForm = "php"
+	HashRaw HashForm = "raw" // the bytes on the wire
 )
 
 func macHex(key []byte, text string) string {
@@ -43,10 +44,12 @@ func tokenSignature(clientID string, key []byte, now time.Time) string {
 	return macHex(key, clientID+"_"+string(key)+"_"+now.In(jakarta).Format("20060102"))
 }
 
-// hookSignature is the X-Signature of a webhook. endpoint is the path with the query string as configured in the dashboard.
+// hookSignature is the X-Signature of a webhook. endpoint is the path with the query string as
+// configured in the dashboard.
 func hookSignature(key []byte, endpoint, token string, hashed []byte, stamp string) string {
 	sum := sha256.Sum256(hashed)
-	return macHex(key, strings.Join([]string{"POST", endpoint, token, hex.EncodeToString(sum[:]), stamp}, ":"))
+	return macHex(key, strings.Join(
+		[]string{"POST", endpoint, token, hex.EncodeToString(sum[:]), stamp}, ":"))
 }
 
 // normalise returns what is hashed for a body.
@@ -69,7 +72,8 @@ func normalise(body []byte, form HashForm) ([]byte, error) {
 	return encode(tree)
 }
 
-// encode writes JSON with slashes and non-ASCII characters as they are; Go sorts the keys of maps by bytes.
+// encode writes JSON with slashes and non-ASCII characters as they are; Go sorts the keys of maps
+// by bytes.
 func encode(v any) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
@@ -86,7 +90,9 @@ func asPHP(v any) any {
 	case map[string]any:
 		sorted := slices.Sorted(maps.Keys(v))
 		list := make([]any, 0, len(v))
-		for i, key := range sorted { // sorted as text: with more than ten keys "10" comes before "2", and PHP keeps an object
+		for i, key := range sorted {
+			// sorted as text: with more than ten keys "10" comes before "2", and PHP keeps an
+			// object
 			if key != strconv.Itoa(i) {
 				for key, value := range v {
 					v[key] = asPHP(value)

@@ -45,7 +45,8 @@ func readVectors(t *testing.T) (v vectors) {
 	if err == nil {
 		err = json.Unmarshal(text, &v)
 	}
-	if err != nil || len(v.Token.Vectors) == 0 || len(v.Small) == 0 || len(v.Webhook.Vectors) == 0 || len(v.Canonical) == 0 {
+	if err != nil || len(v.Token.Vectors) == 0 || len(v.Small) == 0 ||
+		len(v.Webhook.Vectors) == 0 || len(v.Canonical) == 0 {
 		t.Fatal("no vectors:", err)
 	}
 	return v
@@ -75,7 +76,8 @@ func TestHookSignature(t *testing.T) {
 			t.Errorf("%s: normalised to %s", v.Name, hashed)
 		}
 		token := strings.TrimPrefix(v.Headers["Authorization"], "Bearer ")
-		if got := hookSignature([]byte(v.Secret), v.Endpoint, token, hashed, v.Headers["X-Timestamp"]); got != v.Headers["X-Signature"] {
+		if got := hookSignature([]byte(v.Secret), v.Endpoint, token, hashed,
+			v.Headers["X-Timestamp"]); got != v.Headers["X-Signature"] {
 			t.Errorf("%s: %s", v.Name, got)
 		}
 	}
@@ -89,7 +91,8 @@ func TestHookSignature(t *testing.T) {
 		if err != nil || string(hashed) != v.Normalized {
 			t.Errorf("%s: %s %v", v.Body, hashed, err)
 		}
-		if got := hookSignature([]byte(v.Secret), v.Endpoint, v.Token, hashed, v.Timestamp); got != v.Want {
+		if got := hookSignature([]byte(v.Secret), v.Endpoint, v.Token, hashed,
+			v.Timestamp); got != v.Want {
 			t.Errorf("%s: %s", v.Body, got)
 		}
 	}
@@ -127,7 +130,8 @@ func TestNormalise(t *testing.T) {
 }
 
 func TestPHPEscapes(t *testing.T) {
-	if got := string(phpEscapes([]byte(`{"u":"https://é/😀"}`))); got != `{"u":"https:\/\/\u00e9\/\ud83d\ude00"}` {
+	if got := string(phpEscapes([]byte(
+		`{"u":"https://é/😀"}`))); got != `{"u":"https:\/\/\u00e9\/\ud83d\ude00"}` {
 		t.Error(got)
 	}
 }

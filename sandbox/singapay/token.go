@@ -39,14 +39,16 @@ func (s *Server) issue(c *call) answer {
 func (s *Server) issueBasic(c *call) answer {
 	owner := s.byKey(c.r.Header.Get("X-PARTNER-ID"))
 	user, password, given := c.r.BasicAuth()
-	if owner == nil || !given || user != owner.ClientID || password != string(owner.Secret.Reveal()) {
+	if owner == nil || !given || user != owner.ClientID ||
+		password != string(owner.Secret.Reveal()) {
 		return unauthorized("Unauthorized")
 	}
 	return s.grant(c, owner)
 }
 
 func (s *Server) grant(c *call, owner *Credential) answer {
-	if kind := c.fields.text("grant_type", true, 64); len(c.fields.errors) == 0 && kind != "client_credentials" {
+	if kind := c.fields.text("grant_type", true, 64); len(c.fields.errors) == 0 &&
+		kind != "client_credentials" {
 		c.fields.bad("grant_type", "selected is invalid")
 	}
 	if len(c.fields.errors) > 0 {
@@ -59,7 +61,9 @@ func (s *Server) grant(c *call, owner *Credential) answer {
 	}
 	ends := c.now.Add(s.cfg.TokenLife)
 	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
-	token := part(`{"typ":"JWT","alg":"HS256"}`) + "." + part(fmt.Sprintf(`{"iat":%d,"exp":%d}`, c.now.Unix(), ends.Unix())) + "." + s.text(43, len(alphabet))
+	token := part(`{"typ":"JWT","alg":"HS256"}`) + "." +
+		part(fmt.Sprintf(`{"iat":%d,"exp":%d}`, c.now.Unix(), ends.Unix())) + "." +
+		s.text(43, len(alphabet))
 	s.tokens[token] = grant{owner: owner, ends: ends}
 	seconds := int64(s.cfg.TokenLife / time.Second)
 	data := object{"access_token": token, "token_type": "Bearer", "expires_in": fmt.Sprint(seconds)}
@@ -99,7 +103,8 @@ func (s *Server) authorize(c *call) (answer, bool) {
 	return answer{}, true
 }
 
-// account finds the account of a path and checks that the credential owns it. The caller holds s.mu.
+// account finds the account of a path and checks that the credential owns it. The caller holds
+// s.mu.
 func (s *Server) account(c *call) (*account, answer, bool) {
 	a := s.accounts[c.r.PathValue("account")]
 	if a == nil {

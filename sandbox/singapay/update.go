@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// updateLink answers PUT /api/v2.0/payment-link/update/{id}: only the fields that are there change. What cannot change is dropped
-// without a word, like what is unknown.
+// updateLink answers PUT /api/v2.0/payment-link/update/{id}: only the fields that are there change.
+// What cannot change is dropped without a word, like what is unknown.
 func (s *Server) updateLink(c *call) answer {
 	l, no, found := s.ownLink(c)
 	if !found {
@@ -23,7 +23,8 @@ func (s *Server) updateLink(c *call) answer {
 	if f.there("description") {
 		next.Description = f.text("description", false, 255)
 	}
-	if next.MaxUsage = f.whole("max_usage", l.MaxUsage, 0, 1_000_000); next.MaxUsage != 0 && next.MaxUsage < l.Usage {
+	if next.MaxUsage = f.whole("max_usage", l.MaxUsage, 0, 1_000_000); next.MaxUsage != 0 &&
+		next.MaxUsage < l.Usage {
 		f.bad("max_usage", "must be at least the current usage")
 	}
 	next.ExpiresAt = f.future("expired_at", l.ExpiresAt, c.now)
@@ -63,7 +64,8 @@ func (s *Server) deleteLink(c *call) answer {
 		return no
 	}
 	if len(l.Attempts) > 0 {
-		return refused(http.StatusForbidden, "SP015", "Payment link has payment history and cannot be deleted")
+		return refused(http.StatusForbidden, "SP015",
+			"Payment link has payment history and cannot be deleted")
 	}
 	l.Deleted = true
 	s.keep(line{Link: l})

@@ -27,13 +27,15 @@ const (
 
 // Events lists every event.
 func Events() []Event {
-	return []Event{EventPayment, EventQRIS, EventInquiry, EventInquiryExpired, EventExpiration, EventProductExpiration, EventTest}
+	return []Event{EventPayment, EventQRIS, EventInquiry, EventInquiryExpired, EventExpiration,
+		EventProductExpiration, EventTest}
 }
 
 // wireName is the event's name in a body.
 func (s *Server) wireName(e Event) string {
 	documented := map[Event]string{
-		EventInquiry: "payment_link.inquiry", EventExpiration: "transaction_expiration", EventProductExpiration: "product_expiration",
+		EventInquiry: "payment_link.inquiry", EventExpiration: "transaction_expiration",
+		EventProductExpiration: "product_expiration",
 	}
 	if name := documented[e]; name != "" && s.cfg.DocumentedNames {
 		return name
@@ -43,19 +45,21 @@ func (s *Server) wireName(e Event) string {
 
 // Webhook is the log of one webhook. It never holds signature, token or the customer's data.
 type Webhook struct {
-	Seq         int               `json:"seq"`
-	Event       Event             `json:"event"`
-	MerchantRef string            `json:"merchantRef,omitempty"` // of the order, whatever the body says
-	ReffNo      string            `json:"reffNo,omitempty"`      // of the attempt or code
-	URL         string            `json:"-"`                     // a hook URL may be a capability: only the Go API shows it
-	Faults      []FaultKind       `json:"faults,omitempty"`
-	State       sandbox.HookState `json:"state"`
-	Tries       int               `json:"tries"`
-	HTTPStatus  int               `json:"httpStatus,omitempty"` // of the last try
-	Answer      string            `json:"answer,omitempty"`     // its body, up to 200 bytes
-	Error       string            `json:"error,omitempty"`      // why the last try got no answer
-	QueuedAt    time.Time         `json:"queuedAt"`
-	SentAt      time.Time         `json:"sentAt,omitzero"` // of the last try
+	Seq   int   `json:"seq"`
+	Event Event `json:"event"`
+	// of the order, whatever the body says
+	MerchantRef string `json:"merchantRef,omitempty"`
+	ReffNo      string `json:"reffNo,omitempty"` // of the attempt or code
+	// a hook URL may be a capability: only the Go API shows it
+	URL        string            `json:"-"`
+	Faults     []FaultKind       `json:"faults,omitempty"`
+	State      sandbox.HookState `json:"state"`
+	Tries      int               `json:"tries"`
+	HTTPStatus int               `json:"httpStatus,omitempty"` // of the last try
+	Answer     string            `json:"answer,omitempty"`     // its body, up to 200 bytes
+	Error      string            `json:"error,omitempty"`      // why the last try got no answer
+	QueuedAt   time.Time         `json:"queuedAt"`
+	SentAt     time.Time         `json:"sentAt,omitzero"` // of the last try
 
 	owner   *Credential
 	body    []byte // as on the wire, before what is done to it after signing
@@ -75,11 +79,13 @@ type announcement struct {
 	body      object
 }
 
-// announce queues the webhooks of an announcement, bent by the faults in force. The caller holds s.mu.
+// announce queues the webhooks of an announcement, bent by the faults in force. The caller holds
+// s.mu.
 func (s *Server) announce(n announcement, now time.Time) {
 	pays := n.event == EventPayment || n.event == EventQRIS
 	strikes := s.struckBy(func(f *fault) bool {
-		return !f.Kind.ofAPI() && f.strikes(n.ref, n.amount) && (f.Event == n.event || f.Event == "" && pays)
+		return !f.Kind.ofAPI() && f.strikes(n.ref, n.amount) &&
+			(f.Event == n.event || f.Event == "" && pays)
 	})
 	bendBody(n.body, strikes)
 	copies, due := 1, now
@@ -95,8 +101,10 @@ func (s *Server) announce(n announcement, now time.Time) {
 	}
 	for range copies {
 		w := &Webhook{
-			Seq: len(s.hooks) + 1, Event: n.event, MerchantRef: n.ref, ReffNo: n.reff, URL: n.url, Faults: names(strikes),
-			State: sandbox.HookQueued, QueuedAt: now, owner: n.owner, body: body, pays: pays, strikes: strikes, token: s.text(32, len(alphabet)),
+			Seq: len(s.hooks) + 1, Event: n.event, MerchantRef: n.ref, ReffNo: n.reff, URL: n.url,
+			Faults: names(strikes),
+			State:  sandbox.HookQueued, QueuedAt: now, owner: n.owner, body: body, pays: pays,
+			strikes: strikes, token: s.text(32, len(alphabet)),
 		}
 		s.hooks = append(s.hooks, w)
 		s.post(w, due)
@@ -185,7 +193,8 @@ func otherAmount(v any, claimed string) any {
 	}
 }
 
-// wire writes a body as it travels: keys in no useful order, so that nobody gets by without sorting them.
+// wire writes a body as it travels: keys in no useful order, so that nobody gets by without sorting
+// them.
 func wire(body object, php bool) []byte {
 	var out bytes.Buffer
 	writeUnsorted(&out, body)

@@ -26,13 +26,16 @@ func family(pkg string) string {
 }
 
 // adapters meet only in internal/app, and in the programs.
-var adapters = []string{"device", "offline", "relay", "ui", "sandbox", "payment/axs", "payment/singapay"}
+var adapters = []string{"device", "offline", "relay", "ui", "sandbox", "payment/axs",
+	"payment/singapay"}
 
 // product is all that is shipped, but for the programs.
-var product = append([]string{"payment", "payment/engine", "internal", "internal/app", "examples", "packaging"}, adapters...)
+var product = append([]string{"payment", "payment/engine", "internal", "internal/app", "examples",
+	"packaging"}, adapters...)
 
-// allowed lists what a room may import of this module besides itself. A room that is not listed here does not exist yet: add it
-// with its rule. test is in no list: only _test.go files, and test itself, know the proof machinery.
+// allowed lists what a room may import of this module besides itself. A room that is not listed
+// here does not exist yet: add it with its rule. test is in no list: only _test.go files, and test
+// itself, know the proof machinery.
 var allowed = map[string][]string{
 	"payment":          {},
 	"payment/engine":   {"payment"},
@@ -92,7 +95,8 @@ func violation(from, to string) string {
 		if (room == "payment" || room == "payment/engine") && strings.Contains(first, ".") {
 			return room + " imports only the standard library (and engine its domain)"
 		}
-		if from == module+"test/crashfs" && strings.Contains(first, ".") && !strings.HasPrefix(to, "github.com/hanwen/go-fuse/") {
+		if from == module+"test/crashfs" && strings.Contains(first, ".") &&
+			!strings.HasPrefix(to, "github.com/hanwen/go-fuse/") {
 			return from + " imports only the standard library and go-fuse"
 		}
 		if to == "flag" && !slices.Contains(flags, room) {
@@ -128,19 +132,32 @@ func TestRulesBite(t *testing.T) {
 		from, to string
 		ok       bool
 	}{
-		{"payment", "encoding/json", true}, {"payment", "github.com/google/uuid", false}, {"payment", module + "payment/engine", false},
+		{"payment", "encoding/json", true}, {"payment", "github.com/google/uuid", false},
+		{"payment", module + "payment/engine", false},
 		{"payment/engine", module + "payment", true}, {"payment/engine", module + "offline", false},
-		{"payment/axs", module + "payment", true}, {"payment/axs", module + "relay", false}, {"payment/axs", module + "payment/engine", false}, {"payment/singapay", module + "payment/axs", false}, {"payment/singapay", module + "payment", true},
-		{"device/jsonrpc", module + "device", true}, {"device/jsonrpc", module + "payment/engine", false},
-		{"relay/relayd", module + "relay", true}, {"relay", module + "payment", false}, {"relay/relayd", module + "payment", false},
-		{"ui", module + "device", false}, {"sandbox", module + "payment/axs", false}, {"ui", "flag", false}, {"offline", "os/signal", false},
-		{"cmd/kiosk-agent", module + "offline", true}, {"cmd/kiosk-agent", "flag", true}, {"novel", "fmt", false},
+		{"payment/axs", module + "payment", true}, {"payment/axs", module + "relay", false},
+		{"payment/axs", module + "payment/engine", false},
+		{"payment/singapay", module + "payment/axs", false},
+		{"payment/singapay", module + "payment", true},
+		{"device/jsonrpc", module + "device", true},
+		{"device/jsonrpc", module + "payment/engine", false},
+		{"relay/relayd", module + "relay", true}, {"relay", module + "payment", false},
+		{"relay/relayd", module + "payment", false},
+		{"ui", module + "device", false}, {"sandbox", module + "payment/axs", false},
+		{"ui", "flag", false}, {"offline", "os/signal", false},
+		{"cmd/kiosk-agent", module + "offline", true}, {"cmd/kiosk-agent", "flag", true},
+		{"novel", "fmt", false},
 		{"internal/app/agent", module + "offline", true}, {"internal/app/agent", "flag", false},
-		{"internal/guard", module + "internal/app/agent", false}, {"ui", module + "internal/app/agent", false},
-		{"test/crashfs", "github.com/hanwen/go-fuse/v2/fs", true}, {"test/crashfs", "golang.org/x/sys/unix", false},
-		{"offline", module + "test/crashfs", false}, {"cmd/kiosk-agent", module + "test/pipenet", false},
-		{"internal/app/demo", module + "test/browser", false}, {"test/sim", module + "payment/engine", true},
-		{"internal/app/agent", module + "cmd/kiosk-agent", false}, {"packaging/sbom", module + "relay", false},
+		{"internal/guard", module + "internal/app/agent", false},
+		{"ui", module + "internal/app/agent", false},
+		{"test/crashfs", "github.com/hanwen/go-fuse/v2/fs", true},
+		{"test/crashfs", "golang.org/x/sys/unix", false},
+		{"offline", module + "test/crashfs", false},
+		{"cmd/kiosk-agent", module + "test/pipenet", false},
+		{"internal/app/demo", module + "test/browser", false},
+		{"test/sim", module + "payment/engine", true},
+		{"internal/app/agent", module + "cmd/kiosk-agent", false},
+		{"packaging/sbom", module + "relay", false},
 	} {
 		if v := violation(module+tc.from, tc.to); (v == "") != tc.ok {
 			t.Errorf("%s → %s: %q", tc.from, tc.to, v)

@@ -21,7 +21,8 @@ var (
 	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9]*)\(`)
 )
 
-// house lists the module's own files whose names fit one of the patterns, by their path from its root.
+// house lists the module's own files whose names fit one of the patterns, by their path from its
+// root.
 func house(t *testing.T, patterns ...string) (root string, files []string) {
 	t.Helper()
 	out, err := exec.Command("go", "env", "GOMOD").Output()
@@ -39,7 +40,8 @@ func house(t *testing.T, patterns ...string) (root string, files []string) {
 			}
 			return nil
 		}
-		if slices.ContainsFunc(patterns, func(p string) bool { ok, _ := filepath.Match(p, e.Name()); return ok }) {
+		if slices.ContainsFunc(patterns,
+			func(p string) bool { ok, _ := filepath.Match(p, e.Name()); return ok }) {
 			rel, err := filepath.Rel(root, path)
 			files = append(files, rel)
 			return err
@@ -62,7 +64,8 @@ func anchors(page []byte) []string {
 	return all
 }
 
-// deadLinks are the relative links of a page that lead to no file, or to no heading of the page that they name.
+// deadLinks are the relative links of a page that lead to no file, or to no heading of the page
+// that they name.
 func deadLinks(root, page string) (dead []string, err error) {
 	text, err := os.ReadFile(filepath.Join(root, page))
 	if err != nil {
@@ -115,7 +118,8 @@ func TestLinksOfTheDocs(t *testing.T) {
 func TestDeadLinksAreFound(t *testing.T) {
 	root := t.TempDir()
 	for name, text := range map[string]string{
-		"a.md": "# One\n[b](b.md) [here](#one) [there](b.md#two-the-2nd) [far](https://x.example/y#z)\n```\n[code](none.md)\n# None\n```\n" +
+		"a.md": "# One\n[b](b.md) [here](#one) [there](b.md#two-the-2nd) " +
+			"[far](https://x.example/y#z)\n```\n[code](none.md)\n# None\n```\n" +
 			"[no file](c.md) [no heading](#two) [in code](#none) [no heading there](b.md#one)\n",
 		"b.md": "## Two, the [2nd](a.md)\n",
 	} {
@@ -124,12 +128,14 @@ func TestDeadLinksAreFound(t *testing.T) {
 		}
 	}
 	dead, err := deadLinks(root, "a.md")
-	if want := []string{"c.md", "#two", "#none", "b.md#one"}; err != nil || !slices.Equal(dead, want) {
+	if want := []string{"c.md", "#two", "#none", "b.md#one"}; err != nil ||
+		!slices.Equal(dead, want) {
 		t.Errorf("dead links: %v, %v; want %v", dead, err, want)
 	}
 }
 
-// TestProofsOfTheDocs: a test that a page calls to witness exists; `TestName…` stands for all that begin with it.
+// TestProofsOfTheDocs: a test that a page calls to witness exists; `TestName…` stands for all that
+// begin with it.
 func TestProofsOfTheDocs(t *testing.T) {
 	root, sources := house(t, "*_test.go")
 	var tests []string
@@ -152,7 +158,8 @@ func TestProofsOfTheDocs(t *testing.T) {
 		for _, m := range testName.FindAllSubmatch(text, -1) {
 			named++
 			name, all := string(m[1]), len(m[2]) > 0
-			if !slices.ContainsFunc(tests, func(f string) bool { return f == name || all && strings.HasPrefix(f, name) }) {
+			if !slices.ContainsFunc(tests,
+				func(f string) bool { return f == name || all && strings.HasPrefix(f, name) }) {
 				t.Errorf("%s names %s, which is no test", page, m[0])
 			}
 		}
@@ -173,7 +180,8 @@ func TestRoomsOfTheDocs(t *testing.T) {
 	list, _, _ := bytes.Cut(text, []byte("\n\n"))
 	for _, p := range packages(t) {
 		room := strings.TrimPrefix(p.ImportPath, module)
-		if first, _, _ := strings.Cut(room, "/"); first == "cmd" || first == "examples" || first == "packaging" || strings.HasSuffix(room, "test") {
+		if first, _, _ := strings.Cut(room, "/"); first == "cmd" || first == "examples" ||
+			first == "packaging" || strings.HasSuffix(room, "test") {
 			continue // programs, examples and texts
 		}
 		room = strings.TrimPrefix(strings.TrimPrefix(room, "internal/app/"), "internal/")

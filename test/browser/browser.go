@@ -1,4 +1,5 @@
-// Package browser looks at screens, for tests alone: a real Chromium, and Debian's decoder of QR codes in the camera's place.
+// Package browser looks at screens, for tests alone: a real Chromium, and Debian's decoder of QR
+// codes in the camera's place.
 package browser
 
 import (
@@ -17,7 +18,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// How long a test waits for something on a page, and how long a tab may live. The machine is shared: these are bounds.
+// How long a test waits for something on a page, and how long a tab may live. The machine is
+// shared: these are bounds.
 const (
 	patience = 45 * time.Second
 	lifetime = 3 * time.Minute
@@ -41,7 +43,8 @@ func start() {
 		return
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(chromium.dir),
+		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.UserDataDir(chromium.dir),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("hide-scrollbars", true), chromedp.Flag("lang", "en-SG"),
 	)
@@ -58,7 +61,8 @@ func start() {
 // Tests are those of a package: for TestMain, also where goleak runs them.
 type Tests struct{ M *testing.M }
 
-// Run runs the tests and then ends the browser, if one of them has started it. It returns the exit code.
+// Run runs the tests and then ends the browser, if one of them has started it. It returns the exit
+// code.
 func (t Tests) Run() (code int) {
 	code = t.M.Run()
 	if chromium.stop != nil {
@@ -77,7 +81,8 @@ type Tab struct {
 	ctx context.Context
 }
 
-// Open opens an empty tab of a size in CSS pixels, at ratio device pixels each. It ends with the test.
+// Open opens an empty tab of a size in CSS pixels, at ratio device pixels each. It ends with the
+// test.
 func Open(t testing.TB, width, height int64, ratio float64) *Tab {
 	t.Helper()
 	chromium.once.Do(start)
@@ -113,7 +118,8 @@ func (tb *Tab) Click(selector string) { tb.t.Helper(); tb.Do(chromedp.Click(sele
 // Until waits in the page until an expression is true.
 func (tb *Tab) Until(expression string) {
 	tb.t.Helper()
-	poll := chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(patience), chromedp.WithPollingInterval(50*time.Millisecond))
+	poll := chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(patience),
+		chromedp.WithPollingInterval(50*time.Millisecond))
 	if _, err := chromedp.Run(tb.ctx, poll); err != nil {
 		text, _ := chromedp.Run(tb.ctx, chromedp.Evaluate[string]("document.body.innerText"))
 		tb.t.Fatalf("waiting for %s: %v; the page says %q", expression, err, text)
@@ -121,7 +127,11 @@ func (tb *Tab) Until(expression string) {
 }
 
 // Text is what the page says.
-func (tb *Tab) Text() string { tb.t.Helper(); return Evaluate[string](tb, "document.body.innerText") }
+func (tb *Tab) Text() string {
+	tb.t.Helper()
+	return Evaluate[string](tb,
+		"document.body.innerText")
+}
 
 // Picture is a PNG of the page.
 func (tb *Tab) Picture() []byte {
@@ -146,7 +156,8 @@ func Evaluate[T any](tb *Tab, expression string, opts ...chromedp.EvaluateOption
 // noSymbol is zbarimg's exit code when it has looked and found nothing.
 const noSymbol = 4
 
-// Read is the text of the QR code on a picture, to the byte, as Debian's decoder reads it, which is not ours; "" when it finds none.
+// Read is the text of the QR code on a picture, to the byte, as Debian's decoder reads it, which is
+// not ours; "" when it finds none.
 func Read(t testing.TB, picture []byte) string {
 	t.Helper()
 	tool, err := exec.LookPath("zbarimg")

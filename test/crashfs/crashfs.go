@@ -16,11 +16,12 @@ import (
 type Names int
 
 const (
-	// Ordered is what ext4 and XFS do: changes of directories reach the disk in the order in which they were made, and an fsync of a
-	// file or directory that was changed itself takes everything before that change along.
+	// Ordered is what ext4 and XFS do: changes of directories reach the disk in the order in which
+	// they were made, and an fsync of a file or directory that was changed itself takes everything
+	// before that change along.
 	Ordered Names = iota
-	// OwnEntry promises less: an fsync of a file makes its own entry durable and the directories above it, one of a directory its
-	// entries; everything else is kept or lost on its own.
+	// OwnEntry promises less: an fsync of a file makes its own entry durable and the directories
+	// above it, one of a directory its entries; everything else is kept or lost on its own.
 	OwnEntry
 	// ManPage is what fsync(2) promises: only an fsync of the directory makes an entry durable.
 	ManPage
@@ -34,8 +35,9 @@ type Config struct {
 	Names Names
 	// Capacity in bytes of all contents; more are refused with ENOSPC. Default 0 = 64 GiB.
 	Capacity int64
-	// Scratch is how the names of files end that may be mapped into memory and that nothing after a crash depends on, as SQLite's -shm.
-	// What happens to them is not counted as an operation. Default: there are none.
+	// Scratch is how the names of files end that may be mapped into memory and that nothing after a
+	// crash depends on, as SQLite's -shm. What happens to them is not counted as an operation.
+	// Default: there are none.
 	Scratch string
 }
 
@@ -48,8 +50,9 @@ type File struct {
 	Data []byte      // never changed after the image was made
 }
 
-// Disk is one disk in one life: from when it is mounted to the power cut, or to when it is unmounted. Make the next one from its
-// Image. Its methods can be called when it is mounted; those that only ask, until Image, from any goroutine.
+// Disk is one disk in one life: from when it is mounted to the power cut, or to when it is
+// unmounted. Make the next one from its Image. Its methods can be called when it is mounted; those
+// that only ask, until Image, from any goroutine.
 type Disk struct {
 	cfg   Config
 	from  Image
@@ -68,8 +71,9 @@ type pipe struct {
 	io.WriteCloser
 }
 
-// Mount makes the disk visible at an empty directory, until Unmount. A process of its own serves it: a file system cannot be served by a
-// process that maps its files into memory, nor by one that may crash, without locking up both.
+// Mount makes the disk visible at an empty directory, until Unmount. A process of its own serves
+// it: a file system cannot be served by a process that maps its files into memory, nor by one that
+// may crash, without locking up both.
 func (d *Disk) Mount(dir string) error {
 	exe, err := os.Executable()
 	if err != nil {
@@ -77,7 +81,8 @@ func (d *Disk) Mount(dir string) error {
 	}
 	d.cmd = exec.Command(exe)
 	d.cmd.Env, d.cmd.Stderr = append(os.Environ(), roleVariable+"=1"), os.Stderr
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the tests; the server ends with them
+	// Ctrl-C is for the tests; the server ends with them
+	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, err := d.cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -91,8 +96,10 @@ func (d *Disk) Mount(dir string) error {
 	}
 	d.calls = rpc.NewClient(pipe{out, in})
 	if err := d.calls.Call("Disk.Mount", mountArgs{d.cfg, d.from, dir}, new(none)); err != nil {
-		return errors.Join(fmt.Errorf("crashfs: these tests cut the power of a FUSE file system, and none could be mounted: it takes "+
-			"/dev/fuse, root or the package fuse3, and a call of crashfs.Main at the start of TestMain: %w", err), d.stop())
+		return errors.Join(fmt.Errorf("crashfs: these tests cut the power of a FUSE file "+
+			"system, and none could be mounted: it takes "+
+			"/dev/fuse, root or the package fuse3, and a call of crashfs.Main at the start of "+
+			"TestMain: %w", err), d.stop())
 	}
 	d.from = nil
 	return nil
@@ -103,7 +110,8 @@ func (d *Disk) stop() error {
 	return errors.Join(d.calls.Close(), d.cmd.Wait())
 }
 
-// Unmount ends the mount. When a file is still open, the error says so and the mount is gone all the same.
+// Unmount ends the mount. When a file is still open, the error says so and the mount is gone all
+// the same.
 func (d *Disk) Unmount() error {
 	if d.end != nil {
 		return nil
@@ -129,7 +137,8 @@ func (d *Disk) Ops() (n int) {
 	return n
 }
 
-// CutAfter plans the power cut: it comes after so many more operations that change or sync something, at least one.
+// CutAfter plans the power cut: it comes after so many more operations that change or sync
+// something, at least one.
 func (d *Disk) CutAfter(ops int) { d.call("CutAfter", ops, new(none)) }
 
 // IsCut reports whether the power was cut.
@@ -141,7 +150,8 @@ func (d *Disk) IsCut() (cut bool) {
 	return cut
 }
 
-// Image is what the power cut has left. If there was none, it is cut now, or was when the disk was unmounted.
+// Image is what the power cut has left. If there was none, it is cut now, or was when the disk was
+// unmounted.
 func (d *Disk) Image() (i Image) {
 	if d.end != nil {
 		return d.end.Image
@@ -150,14 +160,15 @@ func (d *Disk) Image() (i Image) {
 	return d.image
 }
 
-// Seen is what processes see now: what is left if the power is not cut. It is for a disk that is mounted.
+// Seen is what processes see now: what is left if the power is not cut. It is for a disk that is
+// mounted.
 func (d *Disk) Seen() (i Image) {
 	d.call("Seen", none(0), &i)
 	return i
 }
 
-// Fail sets a fault beside those that are set, and returns how often it has struck so far. Writes to scratch files do not fail, since
-// the kernel makes them when it likes.
+// Fail sets a fault beside those that are set, and returns how often it has struck so far. Writes
+// to scratch files do not fail, since the kernel makes them when it likes.
 func (d *Disk) Fail(f Fault) (struck func() int) {
 	var id int
 	d.call("Fail", f, &id)

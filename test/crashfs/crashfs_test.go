@@ -86,7 +86,8 @@ func (i Image) text(name string) string {
 	return string(f.Data)
 }
 
-// TestWhatASyncPromises says for each kind of file system what must be there after a cut, whatever the seed; * is anything.
+// TestWhatASyncPromises says for each kind of file system what must be there after a cut, whatever
+// the seed; * is anything.
 func TestWhatASyncPromises(t *testing.T) {
 	for _, tc := range []struct {
 		name                         string
@@ -94,16 +95,24 @@ func TestWhatASyncPromises(t *testing.T) {
 		file                         string
 		ordered, ownEntry, onManPage string
 	}{
-		{"a new file with its directory", []string{"write a x", "fsync a", "fsync ."}, "a", "x", "x", "x"},
+		{"a new file with its directory", []string{"write a x", "fsync a", "fsync ."}, "a", "x",
+			"x", "x"},
 		{"a new file", []string{"write a x", "fsync a"}, "a", "x", "x", "*"},
 		{"a new file, synced as it is written", []string{"writesync a x"}, "a", "x", "x", "*"},
-		{"a new file in a new directory", []string{"mkdir d", "write d/a x", "fsync d/a"}, "d/a", "x", "x", "*"},
-		{"its directory only", []string{"mkdir d", "write d/a x", "fsync d/a", "fsync d"}, "d/a", "x", "x", "*"},
-		{"both directories", []string{"mkdir d", "write d/a x", "fsync d/a", "fsync d", "fsync ."}, "d/a", "x", "x", "x"},
-		{"another file later", []string{"write a x", "fsync a", "rename a b", "write c x", "fsync c"}, "b", "x", "*", "*"},
-		{"a replaced file", []string{"write a old", "fsync a", "fsync .", "write n new", "fsync n", "rename n a", "fsync ."}, "a", "new", "new", "new"},
-		{"a removed file", []string{"write a x", "fsync a", "fsync .", "rm a", "fsync ."}, "a", "-", "-", "-"},
-		{"only what was synced", []string{"write a x", "fsync a", "fsync .", "truncate a 12", "fsync a"}, "a", "x\x00", "x\x00", "x\x00"},
+		{"a new file in a new directory", []string{"mkdir d", "write d/a x", "fsync d/a"}, "d/a",
+			"x", "x", "*"},
+		{"its directory only", []string{"mkdir d", "write d/a x", "fsync d/a", "fsync d"}, "d/a",
+			"x", "x", "*"},
+		{"both directories", []string{"mkdir d", "write d/a x", "fsync d/a", "fsync d", "fsync ."},
+			"d/a", "x", "x", "x"},
+		{"another file later", []string{"write a x", "fsync a", "rename a b", "write c x",
+			"fsync c"}, "b", "x", "*", "*"},
+		{"a replaced file", []string{"write a old", "fsync a", "fsync .", "write n new", "fsync n",
+			"rename n a", "fsync ."}, "a", "new", "new", "new"},
+		{"a removed file", []string{"write a x", "fsync a", "fsync .", "rm a", "fsync ."}, "a", "-",
+			"-", "-"},
+		{"only what was synced", []string{"write a x", "fsync a", "fsync .", "truncate a 12",
+			"fsync a"}, "a", "x\x00", "x\x00", "x\x00"},
 		{"nothing", []string{"write a x"}, "a", "*", "*", "*"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -125,7 +134,8 @@ func TestWhatASyncPromises(t *testing.T) {
 	}
 }
 
-// TestTornWrite overwrites four sectors without a sync: each is old or new, and in the course of the seeds in any combination.
+// TestTornWrite overwrites four sectors without a sync: each is old or new, and in the course of
+// the seeds in any combination.
 func TestTornWrite(t *testing.T) {
 	old, fresh := bytes.Repeat([]byte("o"), 4*512), bytes.Repeat([]byte("n"), 4*512)
 	seen := map[string]bool{}
@@ -147,7 +157,8 @@ func TestTornWrite(t *testing.T) {
 	}
 }
 
-// TestCutAt: what happens after the cut reaches the processes and not the durable store, and the same seed leaves the same.
+// TestCutAt: what happens after the cut reaches the processes and not the durable store, and the
+// same seed leaves the same.
 func TestCutAt(t *testing.T) {
 	run := func(after int) (Image, bool) {
 		d, dir := mount(t, Config{Seed: 7}, nil)
@@ -162,24 +173,30 @@ func TestCutAt(t *testing.T) {
 		cut := d.IsCut()
 		return d.Image(), cut
 	}
-	for after, want := range map[int][]string{1: {"-", "", "1"}, 3: {"1"}, 4: {"1", "12"}, 5: {"12"}, 6: {"12", "123"}, 7: {"123"}} {
+	for after, want := range map[int][]string{1: {"-", "", "1"}, 3: {"1"}, 4: {"1", "12"},
+		5: {"12"}, 6: {"12", "123"}, 7: {"123"}} {
 		img, cut := run(after)
 		again, _ := run(after)
-		if got := img.text("a"); !strings.Contains(strings.Join(want, " ")+" ", got+" ") || cut == (after == 7) || again.text("a") != got {
-			t.Errorf("after %d: %q, then %q, want one of %q (cut %v)", after, got, again.text("a"), want, cut)
+		if got := img.text("a"); !strings.Contains(strings.Join(want, " ")+" ", got+" ") ||
+			cut == (after == 7) || again.text("a") != got {
+			t.Errorf("after %d: %q, then %q, want one of %q (cut %v)", after, got, again.text("a"),
+				want, cut)
 		}
 	}
 }
 
 func TestFaults(t *testing.T) {
-	d, dir := mount(t, Config{}, Image{"a": {Mode: 0o600, Data: []byte("x")}, "d": {Mode: 0o700 | os.ModeDir}, "d/b": {Mode: 0o600}})
+	d, dir := mount(t, Config{}, Image{"a": {Mode: 0o600, Data: []byte("x")},
+		"d": {Mode: 0o700 | os.ModeDir}, "d/b": {Mode: 0o600}})
 	for _, tc := range []struct {
 		op    Op
 		step  string
 		errno error
 	}{
-		{Open, "write a y", unix.EIO}, {Open, "write new y", unix.ENOSPC}, {Write, "write a y", unix.EROFS}, {Fsync, "fsync a", unix.EIO},
-		{Truncate, "truncate a 1", unix.EIO}, {Unlink, "rm a", unix.EIO}, {Rename, "rename a c", unix.EIO}, {Mkdir, "mkdir e", unix.ENOSPC},
+		{Open, "write a y", unix.EIO}, {Open, "write new y", unix.ENOSPC},
+		{Write, "write a y", unix.EROFS}, {Fsync, "fsync a", unix.EIO},
+		{Truncate, "truncate a 1", unix.EIO}, {Unlink, "rm a", unix.EIO},
+		{Rename, "rename a c", unix.EIO}, {Mkdir, "mkdir e", unix.ENOSPC},
 	} {
 		errno := tc.errno.(syscall.Errno)
 		struck := d.Fail(Fault{Op: tc.op, Nth: 1, Errno: errno})
@@ -210,7 +227,8 @@ func TestFaults(t *testing.T) {
 }
 
 func TestCapacity(t *testing.T) {
-	_, dir := mount(t, Config{Capacity: 10_000}, Image{"a": {Mode: 0o600, Data: make([]byte, 4000)}})
+	_, dir := mount(t, Config{Capacity: 10_000},
+		Image{"a": {Mode: 0o600, Data: make([]byte, 4000)}})
 	name := filepath.Join(dir, "b")
 	if err := os.WriteFile(name, make([]byte, 9000), 0o600); !errors.Is(err, unix.ENOSPC) {
 		t.Error(err)

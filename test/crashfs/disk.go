@@ -93,7 +93,8 @@ func (d *disk) newInode(name string, mode uint32, dir bool) *inode {
 	return n
 }
 
-// step counts an operation that changes something, and cuts the power before it when its time has come.
+// step counts an operation that changes something, and cuts the power before it when its time has
+// come.
 func (d *disk) step(n *inode) {
 	if n.scratch {
 		return
@@ -155,7 +156,8 @@ func (d *disk) changeContent(n *inode, c change) (written int, errno syscall.Err
 	if c.data == nil {
 		length = c.off
 	}
-	if over := d.used + length - int64(len(n.data)) - d.cfg.Capacity; over > 0 && length > int64(len(n.data)) {
+	if over := d.used + length - int64(len(n.data)) - d.cfg.Capacity; over > 0 &&
+		length > int64(len(n.data)) {
 		if over >= int64(len(c.data)) {
 			return 0, syscall.ENOSPC
 		}

@@ -15,10 +15,12 @@ type entry struct {
 	was, is uint64
 }
 
-// nameChange is what one operation does to directories; all of it reaches the disk, or nothing. A rename has two entries.
+// nameChange is what one operation does to directories; all of it reaches the disk, or nothing. A
+// rename has two entries.
 type nameChange []entry
 
-// under reports whether the change is to entries of this directory; names, whether it gives an entry to this inode.
+// under reports whether the change is to entries of this directory; names, whether it gives an
+// entry to this inode.
 func (c nameChange) under(dir uint64) bool {
 	return slices.ContainsFunc(c, func(e entry) bool { return e.dir == dir })
 }
@@ -27,14 +29,15 @@ func (c nameChange) names(id uint64) bool {
 	return slices.ContainsFunc(c, func(e entry) bool { return e.is == id })
 }
 
-// needs reports whether c cannot be on the disk without the earlier change: they are about the same name or the same file, or the
-// earlier one made the directory.
+// needs reports whether c cannot be on the disk without the earlier change: they are about the same
+// name or the same file, or the earlier one made the directory.
 func (c nameChange) needs(earlier nameChange, names Names) bool {
 	for _, e := range c {
 		for _, o := range earlier {
 			switch {
 			case e.dir == o.dir && e.name == o.name,
-				e.is != 0 && (e.is == o.is || e.is == o.was), e.was != 0 && (e.was == o.is || e.was == o.was),
+				e.is != 0 && (e.is == o.is || e.is == o.was), e.was != 0 &&
+					(e.was == o.is || e.was == o.was),
 				names == OwnEntry && o.is == e.dir:
 				return true
 			}
@@ -54,7 +57,8 @@ func (d *disk) changeNames(c nameChange) {
 			dir.names[e.name] = e.is
 		}
 	}
-	if d.image != nil || slices.ContainsFunc(c, func(e entry) bool { return d.isScratch(e.is) || d.isScratch(e.was) }) {
+	if d.image != nil || slices.ContainsFunc(c,
+		func(e entry) bool { return d.isScratch(e.is) || d.isScratch(e.was) }) {
 		return
 	}
 	d.log = append(d.log, c)
@@ -162,7 +166,8 @@ func (d *disk) seen() Image {
 func (d *disk) cutNames(f fate) {
 	var lost []nameChange
 	for _, c := range d.log {
-		if slices.ContainsFunc(lost, func(l nameChange) bool { return c.needs(l, d.cfg.Names) }) || f.first(1) == 0 {
+		if slices.ContainsFunc(lost, func(l nameChange) bool { return c.needs(l, d.cfg.Names) }) ||
+			f.first(1) == 0 {
 			lost = append(lost, c)
 		} else {
 			c.commit(d.inodes)
@@ -191,8 +196,8 @@ func (f fate) first(n int) int {
 	}
 }
 
-// content is what is left of a file: some of its truncations, in order, without what was written after a lost one; and of the
-// writes to each sector the first few.
+// content is what is left of a file: some of its truncations, in order, without what was written
+// after a lost one; and of the writes to each sector the first few.
 func (f fate) content(disk []byte, pending []change) []byte {
 	pending = f.truncations(pending)
 	writes := map[int64]int{} // to each sector

@@ -7,8 +7,8 @@ import "syscall"
 // Op is a kind of file operation; kinds can be joined with |.
 type Op int
 
-// The operations that can be made to fail. Open includes the making of a file; Look is a look-up of a name, the reading of a
-// directory or of an inode.
+// The operations that can be made to fail. Open includes the making of a file; Look is a look-up of
+// a name, the reading of a directory or of an inode.
 const (
 	Open Op = 1 << iota
 	Read

@@ -18,8 +18,8 @@ import (
 // roleVariable makes a test binary serve a disk instead of running tests.
 const roleVariable = "FORGETFS_SERVE"
 
-// Main serves a disk and exits, if this process was started for that; otherwise it returns at once. It belongs at the start of the
-// TestMain of each package whose tests mount a Disk.
+// Main serves a disk and exits, if this process was started for that; otherwise it returns at once.
+// It belongs at the start of the TestMain of each package whose tests mount a Disk.
 func Main() {
 	if os.Getenv(roleVariable) == "" {
 		return
@@ -36,7 +36,8 @@ func Main() {
 	server.ServeConn(struct {
 		io.Reader
 		io.WriteCloser
-	}{os.Stdin, os.NewFile(uintptr(out), "stdout")}) // until the tests end the disk, or have ended however they did
+	}{os.Stdin, os.NewFile(uintptr(out),
+		"stdout")}) // until the tests end the disk, or have ended however they did
 	if s.d != nil && s.d.server != nil {
 		_ = syscall.Unmount(s.d.dir, syscall.MNT_DETACH)
 	}
@@ -126,14 +127,15 @@ func (d *disk) mount(dir string) (err error) {
 	forever := time.Hour // nobody but the kernel changes anything
 	d.dir = dir
 	d.server, err = fs.Mount(dir, &node{d: d, id: rootID}, &fs.Options{
-		MountOptions: fuse.MountOptions{DirectMount: true, FsName: "crashfs", Name: "crashfs", Logger: log.New(os.Stderr, "crashfs: ", 0)},
+		MountOptions: fuse.MountOptions{DirectMount: true, FsName: "crashfs", Name: "crashfs",
+			Logger: log.New(os.Stderr, "crashfs: ", 0)},
 		EntryTimeout: &forever, RootStableAttr: &fs.StableAttr{Ino: rootID},
 	})
 	return err
 }
 
-// closing is how long an unmount waits for the last file to be closed: a process that the tests start at that moment has their files
-// for as long as it takes to become another program.
+// closing is how long an unmount waits for the last file to be closed: a process that the tests
+// start at that moment has their files for as long as it takes to become another program.
 const closing = 3 * time.Second
 
 func (d *disk) unmount() error {

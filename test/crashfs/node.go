@@ -11,7 +11,8 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// node answers the kernel for one inode. It has no PassthroughFd: with one, the kernel would go past us.
+// node answers the kernel for one inode. It has no PassthroughFd: with one, the kernel would go
+// past us.
 type node struct {
 	fs.Inode
 	d  *disk
@@ -64,7 +65,8 @@ func (in *inode) attr(out *fuse.Attr) {
 	out.SetTimes(&in.mtime, &in.mtime, &in.mtime)
 }
 
-func (n *node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+func (n *node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode,
+	syscall.Errno) {
 	in, errno := n.begin(Look)
 	defer n.d.mu.Unlock()
 	if errno != 0 {
@@ -85,7 +87,8 @@ func (n *node) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) sy
 }
 
 // Setattr truncates and changes permissions; times and owners stay as they are.
-func (n *node) Setattr(_ context.Context, _ fs.FileHandle, req *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+func (n *node) Setattr(_ context.Context, _ fs.FileHandle, req *fuse.SetAttrIn,
+	out *fuse.AttrOut) syscall.Errno {
 	op := Look
 	size, truncate := req.GetSize()
 	if truncate {
@@ -130,7 +133,8 @@ func (n *node) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, sys
 	return in.open(flags)
 }
 
-func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
+func (n *node) Create(ctx context.Context, name string, flags, mode uint32,
+	out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
 	in, errno := n.begin(Open)
 	defer n.d.mu.Unlock()
 	if errno == 0 && in.names[name] != 0 {
@@ -144,7 +148,8 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 	return n.child(ctx, made, out), h, fuseFlags, errno
 }
 
-func (n *node) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+func (n *node) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*fs.Inode,
+	syscall.Errno) {
 	in, errno := n.begin(Mkdir)
 	defer n.d.mu.Unlock()
 	if errno == 0 && in.names[name] != 0 {
@@ -163,7 +168,8 @@ func (d *disk) make(dir *inode, name string, mode uint32, isDir bool) *inode {
 	return in
 }
 
-func (n *node) Read(_ context.Context, _ fs.FileHandle, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+func (n *node) Read(_ context.Context, _ fs.FileHandle, dest []byte, off int64) (fuse.ReadResult,
+	syscall.Errno) {
 	in, errno := n.begin(Read)
 	defer n.d.mu.Unlock()
 	if errno != 0 {
@@ -175,7 +181,8 @@ func (n *node) Read(_ context.Context, _ fs.FileHandle, dest []byte, off int64) 
 	return fuse.ReadResultData(dest[:copy(dest, in.data[off:])]), 0
 }
 
-func (n *node) Write(_ context.Context, f fs.FileHandle, data []byte, off int64) (uint32, syscall.Errno) {
+func (n *node) Write(_ context.Context, f fs.FileHandle, data []byte, off int64) (uint32,
+	syscall.Errno) {
 	in, errno := n.begin(Write)
 	defer n.d.mu.Unlock()
 	if errno != 0 {
@@ -227,7 +234,8 @@ func (n *node) remove(name string) syscall.Errno {
 	return 0
 }
 
-func (n *node) Rename(_ context.Context, name string, newParent fs.InodeEmbedder, newName string, flags uint32) syscall.Errno {
+func (n *node) Rename(_ context.Context, name string, newParent fs.InodeEmbedder, newName string,
+	flags uint32) syscall.Errno {
 	in, errno := n.begin(Rename)
 	defer n.d.mu.Unlock()
 	to := n.d.inodes[newParent.(*node).id]
@@ -245,7 +253,8 @@ func (n *node) Rename(_ context.Context, name string, newParent fs.InodeEmbedder
 		return 0
 	}
 	n.d.step(moved)
-	c := nameChange{{dir: in.id, name: name, was: moved.id}, {dir: to.id, name: newName, is: moved.id}}
+	c := nameChange{{dir: in.id, name: name, was: moved.id},
+		{dir: to.id, name: newName, is: moved.id}}
 	if replaced != nil {
 		c[1].was = replaced.id
 		n.d.used -= int64(len(replaced.data))
@@ -276,6 +285,7 @@ func (n *node) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno {
 	defer n.d.mu.Unlock()
 	free := uint64(max(0, n.d.cfg.Capacity-n.d.used)) / 4096
 	out.Bsize, out.Frsize, out.NameLen = 4096, 4096, 255
-	out.Blocks, out.Bfree, out.Bavail, out.Files, out.Ffree = uint64(n.d.cfg.Capacity)/4096, free, free, 1<<20, 1<<20
+	out.Blocks, out.Bfree, out.Bavail, out.Files, out.Ffree = uint64(n.d.cfg.Capacity)/4096, free,
+		free, 1<<20, 1<<20
 	return 0
 }

@@ -27,7 +27,8 @@ func (p *Payments) Start(till string, r payment.Request, reply func(payment.Paym
 	})
 }
 
-func (p *Payments) start(till string, r payment.Request) (x *payment.Payment, fresh bool, err error) {
+func (p *Payments) start(till string, r payment.Request) (x *payment.Payment, fresh bool,
+	err error) {
 	if err := p.called("start", till, r.Reference); err != nil {
 		return nil, false, err
 	}
@@ -48,13 +49,15 @@ func (p *Payments) start(till string, r payment.Request) (x *payment.Payment, fr
 	}
 	for _, other := range p.all {
 		if !other.Final {
-			return nil, false, &payment.Error{Code: payment.CodeBusy, Op: "start", Retryable: true, Payment: new(p.copy(other))}
+			return nil, false, &payment.Error{Code: payment.CodeBusy, Op: "start", Retryable: true,
+				Payment: new(p.copy(other))}
 		}
 	}
 	return p.create(till, r), true, nil
 }
 
-// Cancel withdraws the code and makes the payment cancelled, at once or, after HoldCancel, when the test says how it ends.
+// Cancel withdraws the code and makes the payment cancelled, at once or, after HoldCancel, when the
+// test says how it ends.
 func (p *Payments) Cancel(till string, key payment.Key, reply func(payment.Payment, error)) {
 	p.do(func() {
 		err := p.called("cancel", till, key.ID+key.Reference)
@@ -74,7 +77,8 @@ func (p *Payments) Cancel(till string, key payment.Key, reply func(payment.Payme
 			x.QRPayload = ""
 			if !p.hold {
 				x.Status, x.Final = payment.StatusCancelled, true
-				x.Reason = &payment.Reason{Code: "cancelled", Message: "cancelled before a payment was seen"}
+				x.Reason = &payment.Reason{Code: "cancelled",
+					Message: "cancelled before a payment was seen"}
 			}
 		})
 	})
@@ -123,7 +127,8 @@ func (p *Payments) List(till string, q payment.ListQuery, reply func(payment.Pag
 		var page payment.Page
 		for i, x := range slices.Backward(p.all) {
 			c := p.copy(x)
-			if x.Till != till || x.CreatedAt.Before(q.Since) || q.Unacknowledged && !c.Owed || q.Before > 0 && int64(i+1) >= q.Before {
+			if x.Till != till || x.CreatedAt.Before(q.Since) || q.Unacknowledged && !c.Owed ||
+				q.Before > 0 && int64(i+1) >= q.Before {
 				continue
 			}
 			if len(page.Payments) == q.Limit {
@@ -145,7 +150,8 @@ func (p *Payments) Acknowledge(till, id string, revision int64, reply func(error
 			x, err = p.find("acknowledge", till, payment.Key{ID: id})
 		}
 		if err == nil && (!x.Final || revision > x.Revision || revision < 1) {
-			err = &payment.Error{Code: payment.CodeInvalid, Op: "acknowledge", Message: "revision is not one of a final outcome"}
+			err = &payment.Error{Code: payment.CodeInvalid, Op: "acknowledge",
+				Message: "revision is not one of a final outcome"}
 		}
 		if err == nil {
 			p.acked[id] = max(p.acked[id], revision)
@@ -166,7 +172,8 @@ func (p *Payments) Shown(till, id string, reply func(error)) {
 }
 
 // Attach registers a connection and sends the till's owed outcomes.
-func (p *Payments) Attach(till string, changed func(payment.Payment), terminal func()) (detach func()) {
+func (p *Payments) Attach(till string, changed func(payment.Payment),
+	terminal func()) (detach func()) {
 	w := &watcher{till: till, changed: changed, terminal: terminal}
 	p.do(func() {
 		p.watchers = append(p.watchers, w)
@@ -179,11 +186,15 @@ func (p *Payments) Attach(till string, changed func(payment.Payment), terminal f
 		}
 	})
 	return func() {
-		p.do(func() { p.watchers = slices.DeleteFunc(p.watchers, func(x *watcher) bool { return x == w }) })
+		p.do(func() {
+			p.watchers = slices.DeleteFunc(p.watchers,
+				func(x *watcher) bool { return x == w })
+		})
 	}
 }
 
-// Terminal is a device.Terminal that says what it is told to. The zero Terminal is a ready terminal K001.
+// Terminal is a device.Terminal that says what it is told to. The zero Terminal is a ready terminal
+// K001.
 type Terminal struct {
 	mu     sync.Mutex
 	status device.Status
@@ -203,8 +214,10 @@ func (t *Terminal) Set(s device.Status, err error) {
 // Info describes a terminal with every scheme.
 func (t *Terminal) Info(till string) device.Info {
 	return device.Info{
-		TerminalID: "K001", Till: till, Version: "test", Protocol: device.Protocol, Currency: payment.SGD,
-		AmountLimits: device.AmountLimits{Min: 1, Max: 999_999_900}, Provider: "axs", Mode: "link", AnswerWithin: 25,
+		TerminalID: "K001", Till: till, Version: "test", Protocol: device.Protocol,
+		Currency:     payment.SGD,
+		AmountLimits: device.AmountLimits{Min: 1, Max: 999_999_900}, Provider: "axs", Mode: "link",
+		AnswerWithin: 25,
 	}
 }
 
@@ -217,7 +230,8 @@ func (t *Terminal) Status(context.Context, string) (device.Status, error) {
 	}
 	return device.Status{
 		Ready: true, Relay: device.RelayStatus{Connected: true, Host: "relay.example"},
-		Display: device.DisplayStatus{Connected: true, Showing: "idle"}, Journal: device.JournalStatus{Writable: true, FreeBytes: 1 << 30},
-		Clock: device.ClockStatus{Plausible: true},
+		Display: device.DisplayStatus{Connected: true, Showing: "idle"},
+		Journal: device.JournalStatus{Writable: true, FreeBytes: 1 << 30},
+		Clock:   device.ClockStatus{Plausible: true},
 	}, nil
 }

@@ -1,9 +1,11 @@
-// Package devicetest has stand-ins for the engine behind the till API: a device.Payments that keeps its payments in memory and is
-// moved by the test, and a device.Terminal that says what it is told to.
+// Package devicetest has stand-ins for the engine behind the till API: a device.Payments that keeps
+// its payments in memory and is moved by the test, and a device.Terminal that says what it is told
+// to.
 //
-// It keeps the contract's order (replies and changes come from one goroutine, in order) and the rules that a till can see (one
-// active payment, references per till, owed outcomes until acknowledged). It decides nothing about evidence: tests say how a payment
-// ends. It is for tests only, is safe for concurrent use, and nothing survives the process.
+// It keeps the contract's order (replies and changes come from one goroutine, in order) and the
+// rules that a till can see (one active payment, references per till, owed outcomes until
+// acknowledged). It decides nothing about evidence: tests say how a payment ends. It is for tests
+// only, is safe for concurrent use, and nothing survives the process.
 package devicetest
 
 import (
@@ -19,7 +21,8 @@ import (
 
 // Payments is a device.Payments in memory. New makes it; Close ends its goroutine.
 type Payments struct {
-	ops  chan func() // bounded; a full one makes callers wait, which only a test that forgot to read can cause
+	// bounded; a full one makes callers wait, which only a test that forgot to read can cause
+	ops  chan func()
 	quit chan struct{}
 	done chan struct{}
 	once sync.Once
@@ -43,8 +46,10 @@ type watcher struct {
 // New starts an empty Payments.
 func New() *Payments {
 	p := &Payments{
-		ops: make(chan func(), 4096), quit: make(chan struct{}), done: make(chan struct{}), acked: make(map[string]int64),
-		cancelled: make(map[string][]func(payment.Payment, error)), failures: make(map[string]error),
+		ops: make(chan func(), 4096), quit: make(chan struct{}), done: make(chan struct{}),
+		acked:     make(map[string]int64),
+		cancelled: make(map[string][]func(payment.Payment, error)),
+		failures:  make(map[string]error),
 	}
 	go p.loop()
 	return p
@@ -85,12 +90,14 @@ func (p *Payments) sync(op func()) {
 	}
 }
 
-// Fail makes every later call of this method ("start", "cancel", "get", "last", "list", "acknowledge", "shown") fail; nil ends that.
+// Fail makes every later call of this method ("start", "cancel", "get", "last", "list",
+// "acknowledge", "shown") fail; nil ends that.
 func (p *Payments) Fail(method string, err error) {
 	p.sync(func() { p.failures[method] = err })
 }
 
-// HoldCancel makes cancels wait until the test calls Finish, as the evidence rule makes them wait for the gateway.
+// HoldCancel makes cancels wait until the test calls Finish, as the evidence rule makes them wait
+// for the gateway.
 func (p *Payments) HoldCancel(hold bool) { p.sync(func() { p.hold = hold }) }
 
 // Calls are the calls so far, in order, such as "start till-1 R1".
@@ -115,12 +122,14 @@ func (p *Payments) Payment(id string) (out payment.Payment) {
 	return out
 }
 
-// Finish gives a payment its final status (or corrects it), tells everybody, and answers held cancels.
+// Finish gives a payment its final status (or corrects it), tells everybody, and answers held
+// cancels.
 func (p *Payments) Finish(id string, status payment.Status, flags ...payment.Flag) {
 	p.Change(id, func(x *payment.Payment) {
 		x.Status, x.Final, x.Flags, x.QRPayload = status, status.Final(), flags, ""
 		if status == payment.StatusApproved {
-			x.ProviderRef, x.Scheme, x.ResponseCode, x.PaidAt = "T"+x.ID, "PAYNOW", "00", x.CreatedAt.Add(time.Minute)
+			x.ProviderRef, x.Scheme, x.ResponseCode, x.PaidAt = "T"+x.ID, "PAYNOW", "00",
+				x.CreatedAt.Add(time.Minute)
 		}
 	})
 }
@@ -184,7 +193,8 @@ func (p *Payments) find(op, till string, key payment.Key) (*payment.Payment, err
 		switch {
 		case key.ID != "" && x.ID == key.ID && x.Till != till && op != "get":
 			return nil, refuse(op, payment.CodeNotOwner, p.copy(x))
-		case x.Till == till && (key.ID != "" && x.ID == key.ID || key.ID == "" && x.Reference == key.Reference):
+		case x.Till == till && (key.ID != "" && x.ID == key.ID || key.ID == "" &&
+			x.Reference == key.Reference):
 			return x, nil
 		}
 	}
@@ -192,7 +202,8 @@ func (p *Payments) find(op, till string, key payment.Key) (*payment.Payment, err
 }
 
 func refuse(op string, code payment.Code, about payment.Payment) error {
-	return &payment.Error{Code: code, Op: op, Message: strings.ReplaceAll(string(code), "_", " "), Payment: &about}
+	return &payment.Error{Code: code, Op: op, Message: strings.ReplaceAll(string(code), "_", " "),
+		Payment: &about}
 }
 
 // called notes a call and returns the failure that the test asked for.
@@ -213,8 +224,10 @@ func (p *Payments) create(till string, r payment.Request) *payment.Payment {
 	}
 	at := epoch.Add(time.Duration(n) * time.Second)
 	x := &payment.Payment{
-		ID: fmt.Sprintf("01JBXV%020d", n+1), Till: till, Reference: r.Reference, Money: r.Money, Status: payment.StatusAwaiting,
-		Revision: 2, Provider: "axs", CreatedAt: at, DeadlineAt: at.Add(r.Timeout), LastSeq: int64(n + 1),
+		ID: fmt.Sprintf("01JBXV%020d", n+1), Till: till, Reference: r.Reference, Money: r.Money,
+		Status:   payment.StatusAwaiting,
+		Revision: 2, Provider: "axs", CreatedAt: at, DeadlineAt: at.Add(r.Timeout),
+		LastSeq:     int64(n + 1),
 		Description: r.Description, Schemes: r.Schemes,
 	}
 	x.MerchantRef = "K001TEST-" + x.ID

@@ -68,7 +68,8 @@ func (x *till) start(reference string, amount int64) device.Payment {
 	x.t.Helper()
 	var p device.Payment
 	x.do("payment.start", object{"reference": reference, "amount": amount}, &p)
-	if p.Status != payment.StatusAwaiting || p.QRPayload == "" || p.Amount != amount || p.Reference != reference {
+	if p.Status != payment.StatusAwaiting || p.QRPayload == "" || p.Amount != amount ||
+		p.Reference != reference {
 		x.t.Fatalf("payment.start: %+v", p)
 	}
 	return p
@@ -91,7 +92,8 @@ func (x *till) hear(what, id string, want func(device.Payment) bool) device.Paym
 		select {
 		case p, ok := <-x.Changes():
 			if !ok {
-				x.t.Fatalf("waiting for %s: the connection is gone; heard %s", what, statuses(x.heard))
+				x.t.Fatalf("waiting for %s: the connection is gone; heard %s", what,
+					statuses(x.heard))
 			}
 			x.heard = append(x.heard, p)
 			if p.ID == id && want(p) {
@@ -125,8 +127,8 @@ func (x *till) acknowledge(p device.Payment) {
 	x.do("payment.acknowledge", object{"id": p.ID, "revision": p.Revision}, nil)
 }
 
-// owed is what the agent has told this connection so far, without waiting: one call there and back is behind all that was due on
-// connecting, because the agent answers in order.
+// owed is what the agent has told this connection so far, without waiting: one call there and back
+// is behind all that was due on connecting, because the agent answers in order.
 func (x *till) owed() []device.Payment {
 	x.t.Helper()
 	var page struct {
@@ -140,7 +142,8 @@ func (x *till) owed() []device.Payment {
 			continue
 		default:
 		}
-		finals := slices.DeleteFunc(slices.Clone(x.heard), func(p device.Payment) bool { return !p.Final })
+		finals := slices.DeleteFunc(slices.Clone(x.heard),
+			func(p device.Payment) bool { return !p.Final })
 		return append(finals, page.Payments...)
 	}
 }
@@ -197,7 +200,8 @@ func scan(t testing.TB, link string) *phone {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &phone{t: t, link: link, client: &http.Client{Jar: jar, Timeout: patience, Transport: &http.Transport{}}}
+	p := &phone{t: t, link: link, client: &http.Client{Jar: jar, Timeout: patience,
+		Transport: &http.Transport{}}}
 	t.Cleanup(p.client.CloseIdleConnections)
 	if status, page := p.fetch(http.MethodGet, link, nil); status != http.StatusOK {
 		t.Fatalf("the checkout page answers %d: %.600s", status, page)
@@ -275,7 +279,8 @@ func (d *display) saw(s displayclient.Screen) {
 	}
 }
 
-// shows waits for a screen of this kind, and payment if one is named, after those that were waited for before.
+// shows waits for a screen of this kind, and payment if one is named, after those that were waited
+// for before.
 func (d *display) shows(kind, payment string) displayclient.Screen {
 	d.t.Helper()
 	limit := time.NewTimer(patience)
@@ -300,7 +305,8 @@ func (d *display) shows(kind, payment string) displayclient.Screen {
 }
 
 // fetch makes one request and reads the whole answer.
-func fetch(t testing.TB, client *http.Client, method, target string, form url.Values) (status int, body string) {
+func fetch(t testing.TB, client *http.Client, method, target string, form url.Values) (status int,
+	body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(soon(t), method, target, formBody(form))
 	if err != nil {

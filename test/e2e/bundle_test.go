@@ -45,12 +45,13 @@ func unpack(t testing.TB, file string) map[string]string {
 	}
 }
 
-// TestNoSecretInBundle plays sales that go well and sales that do not, spoils the log and the configuration's comments with every
-// secret, and reads every byte of the support bundle.
+// TestNoSecretInBundle plays sales that go well and sales that do not, spoils the log and the
+// configuration's comments with every secret, and reads every byte of the support bundle.
 func TestNoSecretInBundle(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.write("config.toml", readText(t, w.config())+"# the old secret was "+string(w.secret.Reveal())+"\n")
+	w.write("config.toml", readText(t, w.config())+"# the old secret was "+
+		string(w.secret.Reveal())+"\n")
 	w.showScreen()
 	w.startAgent("")
 	x := w.connect()
@@ -62,19 +63,23 @@ func TestNoSecretInBundle(t *testing.T) {
 	for _, p := range sold {
 		canaries = append(canaries, linkCanaries(t, p)...)
 	}
-	canaries = append(canaries, canary{"a till's reference", []string{"OPEN-REFERENCE", "MISMATCH", "FORGED"}})
+	canaries = append(canaries, canary{"a till's reference",
+		[]string{"OPEN-REFERENCE", "MISMATCH", "FORGED"}})
 
 	log := w.agentLog.String() + strings.Repeat("an old line\n", 10)
 	for i, secret := range []string{
-		string(w.secret.Reveal()), readFile(t, w.dir, "relay.token"), string(w.tillToken.Reveal()), w.hookURL, open.QRPayload,
-		"Authorization: Bearer " + readFile(t, w.dir, "admin.token"), "http://screen/?token=" + string(w.displayToken.Reveal()),
+		string(w.secret.Reveal()), readFile(t, w.dir, "relay.token"), string(w.tillToken.Reveal()),
+		w.hookURL, open.QRPayload,
+		"Authorization: Bearer " + readFile(t, w.dir, "admin.token"),
+		"http://screen/?token=" + string(w.displayToken.Reveal()),
 	} {
 		log += fmt.Sprintf("line %d: error=%q %s\n", i, secret, secret)
 	}
 	log += "the newest line\n"
 	w.write("agent.log", log)
 	file := filepath.Join(w.dir, "kiosk.tar.gz")
-	said := w.command(0, "support-bundle", file, "--log", filepath.Join(w.dir, "agent.log"), "--lines", "500")
+	said := w.command(0, "support-bundle", file, "--log", filepath.Join(w.dir, "agent.log"),
+		"--lines", "500")
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the bundle: %v, %v", info.Mode(), err)
 	}
@@ -100,12 +105,16 @@ func TestNoSecretInBundle(t *testing.T) {
 	}
 	w.command(1, "support-bundle", file) // it replaces nothing
 	w.agent.stop()
-	broken := strings.Replace(readText(t, w.config()), `id = "WORLD-1"`, `id = "WORLD-1"`+"\nsecret = "+fmt.Sprintf("%q", w.secret.Reveal()), 1)
+	broken := strings.Replace(readText(t, w.config()), `id = "WORLD-1"`,
+		`id = "WORLD-1"`+"\nsecret = "+fmt.Sprintf("%q", w.secret.Reveal()), 1)
 	w.write("config.toml", broken)
 	file = filepath.Join(w.dir, "broken.tar.gz")
 	w.command(0, "support-bundle", file)
 	nowhere(t, unpack(t, file), canaries)
-	if !slices.ContainsFunc(sold, func(p device.Payment) bool { return strings.Contains(log, p.QRPayload) }) {
+	if !slices.ContainsFunc(sold, func(
+		p device.Payment) bool {
+		return strings.Contains(log, p.QRPayload)
+	}) {
 		t.Error("the log holds no link: this test looks at the wrong thing")
 	}
 }

@@ -25,13 +25,16 @@ type canary struct {
 	forms []string
 }
 
-// newCanary spells a secret as it might leak: plain, a good part of it, in hex, and in base64 wherever it begins in what is encoded.
+// newCanary spells a secret as it might leak: plain, a good part of it, in hex, and in base64
+// wherever it begins in what is encoded.
 func newCanary(name, value string) canary {
-	c := canary{name, []string{value, url.QueryEscape(value), hex.EncodeToString([]byte(value)), strings.ToUpper(hex.EncodeToString([]byte(value)))}}
+	c := canary{name, []string{value, url.QueryEscape(value), hex.EncodeToString([]byte(value)),
+		strings.ToUpper(hex.EncodeToString([]byte(value)))}}
 	for offset := range 3 {
 		for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 			text := enc.EncodeToString(append(make([]byte, offset), value...))
-			c.forms = append(c.forms, text[4:len(text)-4]) // without the groups that hold its neighbours
+			// without the groups that hold its neighbours
+			c.forms = append(c.forms, text[4:len(text)-4])
 		}
 	}
 	return c
@@ -63,7 +66,8 @@ func nowhere(t *testing.T, texts map[string]string, canaries []canary) {
 		for _, c := range canaries {
 			if form := c.in(text); form != "" {
 				at := strings.Index(text, form)
-				t.Errorf("%s contains the %s: …%s…", name, c.name, text[max(0, at-80):min(len(text), at+len(form)+40)])
+				t.Errorf("%s contains the %s: …%s…", name, c.name,
+					text[max(0, at-80):min(len(text), at+len(form)+40)])
 			}
 		}
 	}
@@ -75,14 +79,17 @@ func TestCanariesAreFound(t *testing.T) {
 	value := string(secret.Generate().Reveal())
 	c := newCanary("secret", value).partly()
 	for _, leak := range []string{
-		"Bearer " + value, hex.EncodeToString([]byte("x" + value)), base64.StdEncoding.EncodeToString([]byte(value)), "key=" + value[:15],
-		base64.URLEncoding.EncodeToString([]byte("a" + value + "b")), base64.StdEncoding.EncodeToString([]byte("ab" + value)),
+		"Bearer " + value, hex.EncodeToString([]byte("x" + value)),
+		base64.StdEncoding.EncodeToString([]byte(value)), "key=" + value[:15],
+		base64.URLEncoding.EncodeToString([]byte("a" + value + "b")),
+		base64.StdEncoding.EncodeToString([]byte("ab" + value)),
 	} {
 		if c.in(leak) == "" {
 			t.Errorf("a leak goes unseen: %s of %s", leak, value)
 		}
 	}
-	if form := newCanary("secret", string(secret.Generate().Reveal())).partly().in(value); form != "" {
+	if form := newCanary("secret",
+		string(secret.Generate().Reveal())).partly().in(value); form != "" {
 		t.Errorf("another secret is taken for it: %s", form)
 	}
 }
@@ -116,7 +123,8 @@ func linkCanaries(t *testing.T, p device.Payment) (cs []canary) {
 	return cs
 }
 
-// command runs kiosk-agent and returns everything that it prints; its exit code must be the one given.
+// command runs kiosk-agent and returns everything that it prints; its exit code must be the one
+// given.
 func (w *world) command(code int, args ...string) string {
 	w.t.Helper()
 	cmd := exec.Command(program(w.t, "kiosk-agent"), append(args, "--config", w.config())...)
@@ -127,7 +135,8 @@ func (w *world) command(code int, args ...string) string {
 	return string(out)
 }
 
-// TestNoSecretAnywhere plays sales that go well and sales that do not, and then reads everything that anybody can read.
+// TestNoSecretAnywhere plays sales that go well and sales that do not, and then reads everything
+// that anybody can read.
 func TestNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -169,7 +178,8 @@ func (w *world) play(x *till) (sold []device.Payment) {
 	pay(w.t, take("GOOD").QRPayload)
 	x.acknowledge(x.approved(sold[0].ID))
 	p := take("FORGED")
-	for _, kind := range []sandbox.FaultKind{sandbox.FaultForged, sandbox.FaultLinkEcho, sandbox.FaultGarbage} {
+	for _, kind := range []sandbox.FaultKind{sandbox.FaultForged, sandbox.FaultLinkEcho,
+		sandbox.FaultGarbage} {
 		w.fault(sandbox.Fault{Kind: kind, MerchantRef: p.MerchantRef, Times: 1})
 		scan(w.t, p.QRPayload).press("decline", "VISA")
 	}
@@ -185,12 +195,16 @@ func (w *world) play(x *till) (sold []device.Payment) {
 	w.fault(sandbox.Fault{Kind: sandbox.FaultWrongAmount, MerchantRef: p.MerchantRef})
 	pay(w.t, p.QRPayload)
 	x.acknowledge(x.outcome(p.ID))
-	x.refused(device.CodeAmountInvalid, "amount_invalid", "payment.start", object{"reference": "R", "amount": 0})
-	x.refused(device.CodeReference, "reference_reused", "payment.start", object{"reference": "GOOD", "amount": 1234})
-	x.refused(device.CodeInvalidParams, "invalid", "payment.start", object{"token": string(w.tillToken.Reveal())})
+	x.refused(device.CodeAmountInvalid, "amount_invalid", "payment.start",
+		object{"reference": "R", "amount": 0})
+	x.refused(device.CodeReference, "reference_reused", "payment.start",
+		object{"reference": "GOOD", "amount": 1234})
+	x.refused(device.CodeInvalidParams, "invalid", "payment.start",
+		object{"token": string(w.tillToken.Reveal())})
 	wrong := "x" + string(w.tillToken.Reveal())
 	handshake(w.test(), "http://"+w.till+"/v1/till", wrong, "", "", "kiosk-till.v1")
-	handshake(w.test(), "http://"+w.screen+"/ws", "x"+string(w.displayToken.Reveal()), "", "", "kiosk-display.v1")
+	handshake(w.test(), "http://"+w.screen+"/ws", "x"+string(w.displayToken.Reveal()), "", "",
+		"kiosk-display.v1")
 	w.relay.kill() // canaries fail while it is away
 	x.awaitReason("relay_down")
 	w.startRelay()
@@ -220,14 +234,16 @@ func (w *world) readAll(sold []device.Payment) map[string]string {
 	get := func(name, target string) {
 		_, texts[name] = fetch(w.t, client, http.MethodGet, target, nil)
 	}
-	get("the display page", "http://"+w.screen+"/?token="+url.QueryEscape(string(w.displayToken.Reveal())))
+	get("the display page", "http://"+w.screen+"/?token="+
+		url.QueryEscape(string(w.displayToken.Reveal())))
 	get("the display's script", "http://"+w.screen+"/assets/main.js")
 	get("the display's style", "http://"+w.screen+"/assets/display.css")
 	get("the agent's metrics", "http://"+w.metrics+"/metrics")
 	get("the status page", "http://"+w.metrics+"/")
 	get("the relay's metrics", "http://"+w.relayAdmin+"/metrics")
 	get("an unknown route's answer", strings.Replace(w.hookURL, "/hook/", "/hook/x", 1))
-	get("an answer to a wrong display token", "http://"+w.screen+"/?token=x"+string(w.displayToken.Reveal()))
+	get("an answer to a wrong display token",
+		"http://"+w.screen+"/?token=x"+string(w.displayToken.Reveal()))
 	texts["check-config"] = w.command(0, "check-config")
 	texts["status"] = w.command(0, "status")
 	texts["journal list"] = w.command(0, "journal", "list")
@@ -236,7 +252,8 @@ func (w *world) readAll(sold []device.Payment) map[string]string {
 	texts["journal export, jsonl"] = w.command(0, "journal", "export", "--format", "jsonl")
 	for _, p := range sold {
 		texts["journal show "+p.Reference] = w.command(0, "journal", "show", p.ID)
-		for _, name := range []string{"journal list", "journal export, csv", "journal export, jsonl"} {
+		for _, name := range []string{"journal list", "journal export, csv",
+			"journal export, jsonl"} {
 			if !strings.Contains(texts[name], p.ID) {
 				w.t.Errorf("%s does not know %s", name, p.ID)
 			}
@@ -247,7 +264,8 @@ func (w *world) readAll(sold []device.Payment) map[string]string {
 	return texts
 }
 
-// mistakes are the errors of an installer who puts secrets where they do not belong, or the wrong ones.
+// mistakes are the errors of an installer who puts secrets where they do not belong, or the wrong
+// ones.
 func (w *world) mistakes() map[string]string {
 	w.t.Helper()
 	good := readText(w.t, w.config())
@@ -262,13 +280,17 @@ func (w *world) mistakes() map[string]string {
 		texts[name+", check-config"] = w.command(1, "check-config")
 		texts[name+", run"] = w.outOfService()
 	}
-	file := func(name string) string { return fmt.Sprintf("%q", "file:"+filepath.Join(w.dir, name)) }
+	file := func(name string) string {
+		return fmt.Sprintf("%q", "file:"+filepath.Join(w.dir, name))
+	}
 	spoil("the secret itself", file("axs.secret"), fmt.Sprintf("%q", axs))
 	spoil("the token itself", file("relay.token"), fmt.Sprintf("%q", token))
 	spoil("the secret without quotes", file("axs.secret"), axs)
 	spoil("the secret with one quote", file("axs.secret"), `"`+axs)
-	spoil("the secret as a path", file("axs.secret"), fmt.Sprintf("%q", "file:"+w.dir+"/none.secret"))
-	spoil("the secret as another key's value", `id = "WORLD-1"`, `id = "WORLD-1"`+"\nsecret = "+fmt.Sprintf("%q", axs))
+	spoil("the secret as a path", file("axs.secret"),
+		fmt.Sprintf("%q", "file:"+w.dir+"/none.secret"))
+	spoil("the secret as another key's value", `id = "WORLD-1"`,
+		`id = "WORLD-1"`+"\nsecret = "+fmt.Sprintf("%q", axs))
 	w.write("config.toml", good)
 	w.write("axs.secret", axs[:15]+"\n")
 	texts["a short secret, check-config"] = w.command(1, "check-config")
@@ -294,12 +316,14 @@ func TestNoSecretInDebugLogs(t *testing.T) {
 	s.hook("form jwe", good)
 	x.acknowledge(x.approved(p.ID))
 	token := string(s.h.TillToken.Reveal())
-	handshake(t, strings.Replace(s.h.Agent.TillURL(), "ws://", "http://", 1), "x"+token, "", "", "kiosk-till.v1")
+	handshake(t, strings.Replace(s.h.Agent.TillURL(), "ws://", "http://", 1), "x"+token, "", "",
+		"kiosk-till.v1")
 	handshake(t, s.h.Agent.DisplayURL()+"ws", token, "", "", "kiosk-display.v1")
 	x.refused(device.CodeNotFound, "not_found", "payment.get", object{"reference": token[:40]})
 	route := s.hookURL()[strings.LastIndexByte(s.hookURL(), '/')+1:]
 	canaries := slices.Concat([]canary{
-		newCanary("AXS secret", s.axsSecret()).partly(), newCanary("till token", token).partly(), newCanary("hook route", route),
+		newCanary("AXS secret", s.axsSecret()).partly(), newCanary("till token", token).partly(),
+		newCanary("hook route", route),
 		newCanary("display token", string(s.h.Agent.DisplayToken().Reveal())).partly(),
 		newCanary("relay token", readFile(t, s.dir, "relay.token")).partly(),
 		{"a webhook's token", []string{strings.Split(good, ".")[3][:20]}},

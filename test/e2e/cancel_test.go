@@ -35,7 +35,8 @@ func (x *till) cancelling(id string) (answer func() device.Payment) {
 
 var unconfirmed = []payment.Flag{payment.FlagUnconfirmed}
 
-// TestCancel: the code is withdrawn at once, the answer comes within answer_within and says that no query confirmed it.
+// TestCancel: the code is withdrawn at once, the answer comes within answer_within and says that no
+// query confirmed it.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	s, x := open(t)
@@ -62,7 +63,8 @@ func TestCancel(t *testing.T) {
 	heard := x.outcome(p.ID)
 	checkOutcome(t, "the change", heard, payment.StatusCancelled, unconfirmed, "cancelled")
 	x.acknowledge(heard)
-	checkOrder(t, s.facts(p.ID), payment.KindCancelRequested, payment.KindWithdrawn, payment.KindPathProved, payment.KindOffered, payment.KindAcknowledged)
+	checkOrder(t, s.facts(p.ID), payment.KindCancelRequested, payment.KindWithdrawn,
+		payment.KindPathProved, payment.KindOffered, payment.KindAcknowledged)
 }
 
 // checkOrder checks that the facts contain these kinds in this order.
@@ -79,7 +81,8 @@ func checkOrder(t *testing.T, facts []payment.Fact, want ...payment.Kind) {
 	}
 }
 
-// TestCancelLosesToPayment: the customer pays while the cancel settles; the till that cancelled hears approved.
+// TestCancelLosesToPayment: the customer pays while the cancel settles; the till that cancelled
+// hears approved.
 func TestCancelLosesToPayment(t *testing.T) {
 	t.Parallel()
 	s, x := open(t)
@@ -96,7 +99,8 @@ func TestCancelLosesToPayment(t *testing.T) {
 	s.till().owedNothing()
 }
 
-// TestPaidAfterCancelled: the customer pays when the till has stored "cancelled". The correction is owed like the answer itself.
+// TestPaidAfterCancelled: the customer pays when the till has stored "cancelled". The correction is
+// owed like the answer itself.
 func TestPaidAfterCancelled(t *testing.T) {
 	t.Parallel()
 	s, x := open(t)
@@ -111,15 +115,19 @@ func TestPaidAfterCancelled(t *testing.T) {
 	customer.press("pay", "PAYNOW")
 	isLate := func(p device.Payment) bool { return p.Status == payment.StatusApproved }
 	late := x.hear("the correction", p.ID, isLate)
-	checkOutcome(t, "the correction", late, payment.StatusApproved, []payment.Flag{payment.FlagLate}, "")
+	checkOutcome(t, "the correction", late, payment.StatusApproved,
+		[]payment.Flag{payment.FlagLate}, "")
 	if late.Revision <= cancelled.Revision || late.Acknowledged || late.ProviderRef == "" {
 		t.Errorf("the correction is %+v", late)
 	}
 	again := s.till()
-	if owed := again.owed(); len(owed) != 2 || !isLate(owed[0]) || owed[0].Revision != late.Revision { // told, and listed
+	if owed := again.owed(); len(owed) != 2 || !isLate(owed[0]) ||
+		owed[0].Revision != late.Revision {
+		// told, and listed
 		t.Errorf("owed on the next connection: %s", statuses(owed))
 	}
-	x.do("payment.acknowledge", object{"id": p.ID, "revision": cancelled.Revision}, nil) // the old one again
+	// the old one again
+	x.do("payment.acknowledge", object{"id": p.ID, "revision": cancelled.Revision}, nil)
 	if now := x.get(p.ID); now.Acknowledged {
 		t.Error("acknowledging the old revision covers the new one")
 	}
@@ -127,7 +135,8 @@ func TestPaidAfterCancelled(t *testing.T) {
 	s.till().owedNothing()
 }
 
-// TestPaidTwice: a card, and then the code that was shown before it: one approved payment, flagged, and told again.
+// TestPaidTwice: a card, and then the code that was shown before it: one approved payment, flagged,
+// and told again.
 func TestPaidTwice(t *testing.T) {
 	t.Parallel()
 	s, x := open(t)
@@ -135,11 +144,14 @@ func TestPaidTwice(t *testing.T) {
 	s.until(p.ID, payment.KindShown)
 	scan(t, p.QRPayload).press("pay", "VISA")
 	x.acknowledge(x.approved(p.ID))
-	if _, err := s.h.Sandbox.Act(p.MerchantRef, sandbox.Action{Do: sandbox.PayAgain, Scheme: sandbox.PayNow}); err != nil {
+	if _, err := s.h.Sandbox.Act(p.MerchantRef,
+		sandbox.Action{Do: sandbox.PayAgain, Scheme: sandbox.PayNow}); err != nil {
 		t.Fatal(err)
 	}
-	twice := x.hear("the second payment", p.ID, func(p device.Payment) bool { return len(p.Flags) > 0 })
-	checkOutcome(t, "twice", twice, payment.StatusApproved, []payment.Flag{payment.FlagDuplicate}, "")
+	twice := x.hear("the second payment", p.ID,
+		func(p device.Payment) bool { return len(p.Flags) > 0 })
+	checkOutcome(t, "twice", twice, payment.StatusApproved, []payment.Flag{payment.FlagDuplicate},
+		"")
 	x.acknowledge(twice)
 	s.till().owedNothing()
 }
@@ -152,8 +164,10 @@ func TestDeadline(t *testing.T) {
 	x.do("payment.start", object{"reference": "DEADLINE", "amount": 300, "timeout_s": 30}, &p)
 	s.until(p.ID, payment.KindShown)
 	scan(t, p.QRPayload).press("decline", "VISA") // an attempt ends nothing
-	attempt := x.hear("the attempt", p.ID, func(p device.Payment) bool { return len(p.Attempts) == 1 })
-	if attempt.Final || attempt.Attempts[0].Status != "declined" || attempt.QRPayload != p.QRPayload {
+	attempt := x.hear("the attempt", p.ID,
+		func(p device.Payment) bool { return len(p.Attempts) == 1 })
+	if attempt.Final || attempt.Attempts[0].Status != "declined" ||
+		attempt.QRPayload != p.QRPayload {
 		t.Errorf("after an attempt: %+v", attempt)
 	}
 	next := x.outcome(p.ID)
@@ -162,7 +176,8 @@ func TestDeadline(t *testing.T) {
 		t.Errorf("ended %s before the deadline", early)
 	}
 	x.acknowledge(next)
-	checkOrder(t, s.facts(p.ID), payment.KindShown, payment.KindNotified, payment.KindDeadlinePassed, payment.KindWithdrawn, payment.KindPathProved)
+	checkOrder(t, s.facts(p.ID), payment.KindShown, payment.KindNotified,
+		payment.KindDeadlinePassed, payment.KindWithdrawn, payment.KindPathProved)
 }
 
 // TestExpired is a deadline without any attempt.

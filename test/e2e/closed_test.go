@@ -34,7 +34,8 @@ func (w *world) watched(path string) (status int, body string) {
 	return resp.StatusCode, text.String()
 }
 
-// closed waits until the agent is out of service for this reason, and says what its status page says. The process is alive and well.
+// closed waits until the agent is out of service for this reason, and says what its status page
+// says. The process is alive and well.
 func (w *world) closed(code string, words ...string) (page string) {
 	w.t.Helper()
 	eventually(w.t, "the agent is out of service: "+code, func() error {
@@ -53,7 +54,8 @@ func (w *world) closed(code string, words ...string) (page string) {
 		w.t.Errorf("healthz: %d %s", status, body)
 	}
 	status, page := w.watched("/")
-	if status != http.StatusOK || !strings.Contains(page, "out of service") || !strings.Contains(page, code) {
+	if status != http.StatusOK || !strings.Contains(page, "out of service") ||
+		!strings.Contains(page, code) {
 		w.t.Errorf("the status page: %d\n%s", status, page)
 	}
 	return page
@@ -135,21 +137,24 @@ func (r *rig) sellsAgain(old device.Payment) {
 	r.until(p.ID, payment.KindShown)
 	pay(r.t, p.QRPayload)
 	x.acknowledge(x.approved(p.ID))
-	if status, page := r.watched("/"); status != http.StatusOK || !strings.Contains(page, "<h1>ready</h1>") {
+	if status, page := r.watched("/"); status != http.StatusOK ||
+		!strings.Contains(page, "<h1>ready</h1>") {
 		r.t.Errorf("the status page: %d\n%s", status, page)
 	}
 	r.agent.stop()
 }
 
-// TestClosedByATypingError: the configuration that passed last says where the screen and the tills are. All of them hear what is wrong,
-// with the line of the mistake, and how the sales before went; and when it is mended, sales go on by themselves.
+// TestClosedByATypingError: the configuration that passed last says where the screen and the tills
+// are. All of them hear what is wrong, with the line of the mistake, and how the sales before went;
+// and when it is mended, sales go on by themselves.
 func TestClosedByATypingError(t *testing.T) {
 	t.Parallel()
 	r, f, old := soldOnce(t)
 	good := readText(t, r.config())
 	bad := strings.Replace(good, "merchant_name", "merchant_nane", 1)
 	r.write("config.toml", bad)
-	line := fmt.Sprintf("config.toml:%d: display.merchant_nane: no such key", 1+strings.Count(bad[:strings.Index(bad, "merchant_nane")], "\n"))
+	line := fmt.Sprintf("config.toml:%d: display.merchant_nane: no such key",
+		1+strings.Count(bad[:strings.Index(bad, "merchant_nane")], "\n"))
 	r.startAgent("")
 	r.closed("config_invalid", line, "docs/CONFIGURATION.md")
 	eventually(t, "the screen is out of service", func() error {
@@ -173,8 +178,8 @@ func TestClosedByATypingError(t *testing.T) {
 	}
 }
 
-// TestClosedWithoutItsSecret: a sale was under way when the secret went. The till is answered in time; the customer's payment, made
-// meanwhile, is told when the secret is back.
+// TestClosedWithoutItsSecret: a sale was under way when the secret went. The till is answered in
+// time; the customer's payment, made meanwhile, is told when the secret is back.
 func TestClosedWithoutItsSecret(t *testing.T) {
 	t.Parallel()
 	r, _, old := soldOnce(t)
@@ -184,7 +189,8 @@ func TestClosedWithoutItsSecret(t *testing.T) {
 	p := x.start("MEANWHILE", 700)
 	r.until(p.ID, payment.KindShown)
 	r.agent.kill()
-	if err := os.Rename(filepath.Join(r.dir, "axs.secret"), filepath.Join(r.dir, "gone")); err != nil {
+	if err := os.Rename(filepath.Join(r.dir, "axs.secret"),
+		filepath.Join(r.dir, "gone")); err != nil {
 		t.Fatal(err)
 	}
 	r.startAgent("")
@@ -192,7 +198,8 @@ func TestClosedWithoutItsSecret(t *testing.T) {
 	r.screen.shows("checking", p.ID)
 	pay(t, p.QRPayload)
 	x = r.connect()
-	x.refused(device.CodeBusy, "busy", "payment.start", object{"reference": "CLOSED", "amount": 100})
+	x.refused(device.CodeBusy, "busy", "payment.start",
+		object{"reference": "CLOSED", "amount": 100})
 	told := x.outcome(p.ID)
 	checkOutcome(t, "nobody could know", told, payment.StatusUnknown, nil, "no_answer")
 	refusedAs(x, device.CodeNotReady, "not_ready", "secret_invalid", "axs.secret")
@@ -219,7 +226,8 @@ func TestClosedWithoutItsSecret(t *testing.T) {
 	r.sellsAgain(old)
 }
 
-// TestClosedWithoutItsJournal: nothing is known then, and nothing is touched. With the file back, sales go on.
+// TestClosedWithoutItsJournal: nothing is known then, and nothing is touched. With the file back,
+// sales go on.
 func TestClosedWithoutItsJournal(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -263,9 +271,12 @@ func TestClosedWithoutItsJournal(t *testing.T) {
 				return nil
 			})
 			x := r.connect()
-			refusedAs(x, device.CodeJournalUnavailable, "journal_unavailable", "journal_unavailable", "journal")
-			x.refused(device.CodeJournalUnavailable, "journal_unavailable", "payment.get", object{"id": old.ID})
-			if ready, reasons := x.status(); ready || len(reasons) != 1 || reasons[0].Code != "journal_unavailable" {
+			refusedAs(x, device.CodeJournalUnavailable, "journal_unavailable",
+				"journal_unavailable", "journal")
+			x.refused(device.CodeJournalUnavailable, "journal_unavailable", "payment.get",
+				object{"id": old.ID})
+			if ready, reasons := x.status(); ready || len(reasons) != 1 ||
+				reasons[0].Code != "journal_unavailable" {
 				t.Errorf("status: %v %+v", ready, reasons)
 			}
 			if got := f.heard(f.sell("Q1", 100), ecrtill.NotPaid); got.Code != "XX" {
@@ -281,18 +292,20 @@ func TestClosedWithoutItsJournal(t *testing.T) {
 	}
 }
 
-// TestClosedAtTheFirstStart: nothing has ever passed, so that there are no tills; the screen says that it is out of service to whoever
-// looks, for its token is not known.
+// TestClosedAtTheFirstStart: nothing has ever passed, so that there are no tills; the screen says
+// that it is out of service to whoever looks, for its token is not known.
 func TestClosedAtTheFirstStart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	good := readText(t, w.config())
 	w.write("config.toml", good[strings.Index(good, "[payment]"):])
-	w.agent = startProcess(t, w.agentLog, nil, "kiosk-agent", "run", "--config", w.config(), "--state", w.dir, "--spare-display", w.screen,
+	w.agent = startProcess(t, w.agentLog, nil, "kiosk-agent", "run", "--config", w.config(),
+		"--state", w.dir, "--spare-display", w.screen,
 		"--spare-metrics", w.metrics)
 	w.closed("config_invalid", "config.toml: terminal.id: is required")
 	screen := startDisplay(t, "http://"+w.screen+"/", secret.Generate(), wholeBox)
-	if s := screen.shows("out_of_service", ""); s.Reason != "config_invalid" && s.Reason != "starting" {
+	if s := screen.shows("out_of_service", ""); s.Reason != "config_invalid" &&
+		s.Reason != "starting" {
 		t.Errorf("the screen: %+v", s)
 	}
 	w.write("config.toml", good)
@@ -301,8 +314,9 @@ func TestClosedAtTheFirstStart(t *testing.T) {
 	w.agent.stop()
 }
 
-// TestClosedWithoutAFile: a file that the configuration names is gone, or not what it must be. Whatever can still be had is there: the
-// screen always, the tills unless they could not be known or would hear us in the clear.
+// TestClosedWithoutAFile: a file that the configuration names is gone, or not what it must be.
+// Whatever can still be had is there: the screen always, the tills unless they could not be known
+// or would hear us in the clear.
 func TestClosedWithoutAFile(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -313,17 +327,24 @@ func TestClosedWithoutAFile(t *testing.T) {
 		code, word string
 		tills      bool
 	}{
-		"a logo":              {"[display]", `logo = "%s"`, "logo.svg", `<svg xmlns="http://www.w3.org/2000/svg"/>`, 0, "config_invalid", "display.logo: cannot be read", true},
-		"a logo of no kind":   {"[display]", `logo = "%s"`, "logo.svg", `<svg xmlns="http://www.w3.org/2000/svg"/>`, 0o600, "config_invalid", "logo is neither", true},
-		"the display's token": {"[display]", "", "display.token", "", 0o644, "secret_invalid", "display.token: secret file", true},
-		"the till's token":    {"[display]", "", "till.token", "", 0, "secret_invalid", "token of till-1", false},
+		"a logo": {"[display]", `logo = "%s"`, "logo.svg",
+			`<svg xmlns="http://www.w3.org/2000/svg"/>`, 0, "config_invalid",
+			"display.logo: cannot be read", true},
+		"a logo of no kind": {"[display]", `logo = "%s"`, "logo.svg",
+			`<svg xmlns="http://www.w3.org/2000/svg"/>`, 0o600, "config_invalid", "logo is neither",
+			true},
+		"the display's token": {"[display]", "", "display.token", "", 0o644, "secret_invalid",
+			"display.token: secret file", true},
+		"the till's token": {"[display]", "", "till.token", "", 0, "secret_invalid",
+			"token of till-1", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			path := filepath.Join(w.dir, tc.file)
 			if tc.value != "" {
-				w.write("config.toml", strings.Replace(readText(t, w.config()), tc.key, tc.key+"\n"+fmt.Sprintf(tc.value, path), 1))
+				w.write("config.toml", strings.Replace(readText(t, w.config()), tc.key,
+					tc.key+"\n"+fmt.Sprintf(tc.value, path), 1))
 			}
 			right := tc.text
 			if right == "" {
@@ -333,7 +354,8 @@ func TestClosedWithoutAFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			if tc.mode != 0 {
-				if err := os.WriteFile(path, []byte("neither a picture nor a token\n"), tc.mode); err != nil {
+				if err := os.WriteFile(path, []byte("neither a picture nor a token\n"),
+					tc.mode); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -348,7 +370,9 @@ func TestClosedWithoutAFile(t *testing.T) {
 			})
 			if tc.tills {
 				refusedAs(w.connect(), device.CodeNotReady, "not_ready", tc.code, tc.word)
-			} else if status := handshake(t, "http://"+w.till+"/v1/till", string(w.tillToken.Reveal()), "", "", "kiosk-till.v1"); status != http.StatusUnauthorized {
+			} else if status := handshake(t, "http://"+w.till+"/v1/till",
+				string(w.tillToken.Reveal()), "", "",
+				"kiosk-till.v1"); status != http.StatusUnauthorized {
 				t.Errorf("a till whose token is gone: %d", status)
 			}
 			w.write(tc.file, right)
@@ -363,7 +387,8 @@ func TestClosedWithoutAFile(t *testing.T) {
 	}
 }
 
-// TestSecondAgentEnds: where another agent works, and where the screen's or the tills' address is taken, there is nothing to serve.
+// TestSecondAgentEnds: where another agent works, and where the screen's or the tills' address is
+// taken, there is nothing to serve.
 func TestSecondAgentEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -41,7 +41,8 @@ func (x *till) asks(reference string, amount int64) (p device.Payment) {
 
 func TestCodeSale(t *testing.T) {
 	t.Parallel()
-	for asked, named := range map[string]string{"": "PayNow", "alipay": "Alipay", "wechatpay": "WeChat Pay"} {
+	for asked, named := range map[string]string{"": "PayNow", "alipay": "Alipay",
+		"wechatpay": "WeChat Pay"} {
 		t.Run(named, func(t *testing.T) {
 			t.Parallel()
 			s, x := open(t, withCodes)
@@ -56,7 +57,8 @@ func TestCodeSale(t *testing.T) {
 				t.Errorf("the display shows the code for %v", screen.Schemes)
 			}
 			s.until(p.ID, payment.KindShown)
-			if paid := scanned(t, s.h.Sandbox, p.QRPayload, sandbox.Pay); paid.MerchantRef != p.MerchantRef || paid.Amount != 1023 {
+			if paid := scanned(t, s.h.Sandbox, p.QRPayload,
+				sandbox.Pay); paid.MerchantRef != p.MerchantRef || paid.Amount != 1023 {
 				t.Errorf("the customer paid %+v", paid)
 			}
 			done := x.approved(p.ID)
@@ -69,7 +71,8 @@ func TestCodeSale(t *testing.T) {
 					t.Errorf("the log has %.20q", hidden)
 				}
 			}
-			checkOrder(t, s.facts(p.ID), payment.KindRequested, payment.KindMintSent, payment.KindMinted, payment.KindShown, payment.KindNotified)
+			checkOrder(t, s.facts(p.ID), payment.KindRequested, payment.KindMintSent,
+				payment.KindMinted, payment.KindShown, payment.KindNotified)
 		})
 	}
 }
@@ -90,22 +93,27 @@ func TestCodeOnARealScreen(t *testing.T) {
 				wallet, other = other, wallet
 			}
 			var p device.Payment
-			x.do("payment.start", object{"reference": "CODE", "amount": 1023, "schemes": []string{strings.ToLower(wallet)}}, &p)
+			x.do("payment.start", object{"reference": "CODE", "amount": 1023,
+				"schemes": []string{strings.ToLower(wallet)}}, &p)
 			s.until(p.ID, payment.KindShown)
 			screen.Until(`document.querySelector('#paper svg') !== null`)
 			made, err := s.h.Sandbox.Payment(p.MerchantRef)
 			if err != nil || made.QRString == "" {
 				t.Fatal(made, err)
 			}
-			if read := browser.Read(t, screen.Picture()); read != made.QRString || read != p.QRPayload {
+			if read := browser.Read(t, screen.Picture()); read != made.QRString ||
+				read != p.QRPayload {
 				t.Fatalf("the camera reads %q, the gateway made %q", read, made.QRString)
 			}
-			if text := screen.Text(); !strings.Contains(text, "10.23") || !strings.Contains(text, wallet) || strings.Contains(text, other) || !strings.Contains(text, "wallet app") {
+			if text := screen.Text(); !strings.Contains(text, "10.23") ||
+				!strings.Contains(text, wallet) || strings.Contains(text, other) ||
+				!strings.Contains(text, "wallet app") {
 				t.Errorf("the screen says %q", text)
 			}
 			scanned(t, s.h.Sandbox, p.QRPayload, sandbox.Pay)
 			x.acknowledge(x.approved(p.ID))
-			screen.Until(`document.querySelector('#notice').dataset.kind === 'approved' && !document.querySelector('#notice').classList.contains('off')`)
+			screen.Until(`document.querySelector('#notice').dataset.kind === 'approved' && ` +
+				`!document.querySelector('#notice').classList.contains('off')`)
 		})
 	}
 }
@@ -116,7 +124,8 @@ func withWallets(o *demo.Options) {
 	o.Schemes = []string{"paynow", "alipay", "wechatpay"}
 }
 
-// TestTheCustomerChoosesTheWallet: on a real screen, by a touch; a screen that cannot be touched, and a till that names one, are not asked.
+// TestTheCustomerChoosesTheWallet: on a real screen, by a touch; a screen that cannot be touched,
+// and a till that names one, are not asked.
 func TestTheCustomerChoosesTheWallet(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, withWallets)
@@ -133,20 +142,24 @@ func TestTheCustomerChoosesTheWallet(t *testing.T) {
 		t.Errorf("the gateway was asked before anybody chose: %+v", all)
 	}
 	screen.Click(`button[data-brand="Alipay"]`)
-	made := x.hear("awaiting", p.ID, func(p device.Payment) bool { return p.Status == payment.StatusAwaiting })
+	made := x.hear("awaiting", p.ID,
+		func(p device.Payment) bool { return p.Status == payment.StatusAwaiting })
 	s.until(p.ID, payment.KindShown)
 	screen.Until(`document.querySelector('#paper svg') !== null`)
 	if read := browser.Read(t, screen.Picture()); read != made.QRPayload || read == "" {
 		t.Errorf("the camera reads %q, the till was told %q", read, made.QRPayload)
 	}
-	if text := screen.Text(); !strings.Contains(text, "Alipay") || strings.Contains(text, "PayNow") {
+	if text := screen.Text(); !strings.Contains(text, "Alipay") ||
+		strings.Contains(text, "PayNow") {
 		t.Errorf("the screen says %q", text)
 	}
-	if paid := scanned(t, s.h.Sandbox, made.QRPayload, sandbox.Pay); paid.MerchantRef != p.MerchantRef {
+	if paid := scanned(t, s.h.Sandbox, made.QRPayload,
+		sandbox.Pay); paid.MerchantRef != p.MerchantRef {
 		t.Errorf("the customer paid %+v", paid)
 	}
 	x.acknowledge(x.approved(p.ID))
-	checkOrder(t, s.facts(p.ID), payment.KindRequested, payment.KindMintSent, payment.KindMinted, payment.KindShown, payment.KindNotified)
+	checkOrder(t, s.facts(p.ID), payment.KindRequested, payment.KindMintSent, payment.KindMinted,
+		payment.KindShown, payment.KindNotified)
 
 	p = x.asks("CHANGED HER MIND", 500)
 	screen.Until(`document.querySelectorAll('#choices button').length === 3`)
@@ -155,7 +168,8 @@ func TestTheCustomerChoosesTheWallet(t *testing.T) {
 	if all := s.h.Sandbox.Payments(); len(all) != 1 {
 		t.Errorf("the gateway knows of %+v", all)
 	}
-	x.do("payment.start", object{"reference": "NAMED", "amount": 500, "schemes": []string{"wechatpay"}}, &p)
+	x.do("payment.start", object{"reference": "NAMED", "amount": 500,
+		"schemes": []string{"wechatpay"}}, &p)
 	if p.Status != payment.StatusAwaiting {
 		t.Errorf("a till that names the wallet hears %+v", p)
 	}
@@ -164,9 +178,10 @@ func TestTheCustomerChoosesTheWallet(t *testing.T) {
 func TestADisplayWithoutTouch(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, withWallets, func(o *demo.Options) { o.NoTouch = true })
-	s.display = openDisplay(t, s.h.Agent.DisplayURL(), s.h.Agent.DisplayToken(), displayclient.Options{
-		Choose: func(displayclient.Screen) string { return "alipay" },
-	})
+	s.display = openDisplay(t, s.h.Agent.DisplayURL(), s.h.Agent.DisplayToken(),
+		displayclient.Options{
+			Choose: func(displayclient.Screen) string { return "alipay" },
+		})
 	x := s.till()
 	x.ready()
 	p := x.start("FIRST", 500)
@@ -175,10 +190,12 @@ func TestADisplayWithoutTouch(t *testing.T) {
 	}
 }
 
-// TestALostCodeIsNeverMadeAgain: a code was made, and its answer says nothing. One question, and the sale has ended.
+// TestALostCodeIsNeverMadeAgain: a code was made, and its answer says nothing. One question, and
+// the sale has ended.
 func TestALostCodeIsNeverMadeAgain(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []sandbox.FaultKind{sandbox.FaultQRNonsense, sandbox.FaultQROtherRef, sandbox.FaultQR500} {
+	for _, kind := range []sandbox.FaultKind{sandbox.FaultQRNonsense, sandbox.FaultQROtherRef,
+		sandbox.FaultQR500} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			s, x := open(t, withCodes, func(o *demo.Options) {
@@ -194,7 +211,8 @@ func TestALostCodeIsNeverMadeAgain(t *testing.T) {
 			if all := s.h.Sandbox.Payments(); len(all) != made {
 				t.Errorf("the gateway knows of %+v", all)
 			}
-			if got := kinds(s.facts(p.ID)); count(s.facts(p.ID), payment.KindMintSent) != 1 || count(s.facts(p.ID), payment.KindMinted) != 0 {
+			if got := kinds(s.facts(p.ID)); count(s.facts(p.ID), payment.KindMintSent) != 1 ||
+				count(s.facts(p.ID), payment.KindMinted) != 0 {
 				t.Errorf("%v", got)
 			}
 			x.start("NEXT", 500) // the till goes on
@@ -214,7 +232,8 @@ func TestALinkWhereNoGatewayIs(t *testing.T) {
 	x.acknowledge(x.approved(p.ID))
 
 	_, x = open(t, withCodes, func(o *demo.Options) { o.NoGateway = true })
-	checkOutcome(t, "no link allowed", x.asks("NONE", 700), payment.StatusCancelled, nil, "mint_failed")
+	checkOutcome(t, "no link allowed", x.asks("NONE", 700), payment.StatusCancelled, nil,
+		"mint_failed")
 }
 
 // TestAnExpiredCodeEndsTheSale: a code has one attempt.
@@ -231,12 +250,15 @@ func TestAnExpiredCodeEndsTheSale(t *testing.T) {
 // withCodes changes the agent's configuration to codes that the gateway makes.
 func (w *world) withCodes() {
 	w.t.Helper()
-	w.write("config.toml", strings.NewReplacer("[payment]\n", "[payment]\nmode = \"qr\"\n", "[axs]\n",
-		fmt.Sprintf("[axs]\nqr_url = \"%s/api/hpp/v1/qrcode\"\nquery_url = \"%s/api/hpp/v2/transaction\"\n", w.sandboxURL, w.sandboxURL)).Replace(readText(w.t, w.config())))
+	w.write("config.toml", strings.NewReplacer("[payment]\n", "[payment]\nmode = \"qr\"\n",
+		"[axs]\n",
+		fmt.Sprintf("[axs]\nqr_url = \"%s/api/hpp/v1/qrcode\"\nquery_url = "+
+			"\"%s/api/hpp/v2/transaction\"\n", w.sandboxURL, w.sandboxURL)).Replace(
+		readText(w.t, w.config())))
 }
 
-// TestCodeOnALine: a till on a line asks for any wallet and gets the terminal's first; a card has no code; a code that does not come is a
-// sale that was not paid, and the line goes on.
+// TestCodeOnALine: a till on a line asks for any wallet and gets the terminal's first; a card has
+// no code; a code that does not come is a sale that was not paid, and the line goes on.
 func TestCodeOnALine(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, lineOptions{noAgent: true})
@@ -256,11 +278,13 @@ func TestCodeOnALine(t *testing.T) {
 	if got := <-f.sell("C1", 1023); got.Verdict != ecrtill.NotPaid || len(r.payments()) != 1 {
 		t.Errorf("a card's code: %s, %d payments", got.Verdict, len(r.payments()))
 	}
-	if _, err := r.sandbox.AddFault(sandbox.Fault{Kind: sandbox.FaultQRNonsense, Times: 1}); err != nil {
+	if _, err := r.sandbox.AddFault(
+		sandbox.Fault{Kind: sandbox.FaultQRNonsense, Times: 1}); err != nil {
 		t.Fatal(err)
 	}
 	f.heard(f.sell("Q1", 700), ecrtill.NotPaid)
-	if all := r.payments(); all[len(all)-1].Reason == nil || all[len(all)-1].Reason.Code != "mint_failed" {
+	if all := r.payments(); all[len(all)-1].Reason == nil ||
+		all[len(all)-1].Reason.Code != "mint_failed" {
 		t.Errorf("%+v", all[len(all)-1])
 	}
 	sale = f.sell("Q1", 800)
@@ -269,7 +293,8 @@ func TestCodeOnALine(t *testing.T) {
 	f.heard(sale, ecrtill.Approved)
 }
 
-// TestKilledWhileMinting: whether or not the request left, the next process asks once what became of it, and never mints again.
+// TestKilledWhileMinting: whether or not the request left, the next process asks once what became
+// of it, and never mints again.
 func TestKilledWhileMinting(t *testing.T) {
 	t.Parallel()
 	for _, left := range []bool{false, true} {
@@ -279,7 +304,9 @@ func TestKilledWhileMinting(t *testing.T) {
 			w.withCodes()
 			w.showScreen()
 			if left {
-				if _, err := w.sandbox.AddFault(sandbox.Fault{Kind: sandbox.FaultQRTimeout, Delay: sandbox.Duration(time.Hour)}); err != nil {
+				if _, err := w.sandbox.AddFault(
+					sandbox.Fault{Kind: sandbox.FaultQRTimeout,
+						Delay: sandbox.Duration(time.Hour)}); err != nil {
 					t.Fatal(err)
 				}
 				w.startAgent("")
@@ -288,7 +315,11 @@ func TestKilledWhileMinting(t *testing.T) {
 			}
 			x := w.connect()
 			x.ready()
-			go func() { _ = x.Call(t.Context(), "payment.start", object{"reference": "STEP", "amount": 1700}, nil) }() // lost with the agent
+			// lost with the agent
+			go func() {
+				_ = x.Call(t.Context(), "payment.start",
+					object{"reference": "STEP", "amount": 1700}, nil)
+			}()
 			if left {
 				eventually(t, "the gateway makes the code", func() error {
 					if n := len(w.sandbox.Payments()); n != 1 {

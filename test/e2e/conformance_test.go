@@ -10,7 +10,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// provider is a gateway as the conformance suite sees it: how to open a house with it, and its customer.
+// provider is a gateway as the conformance suite sees it: how to open a house with it, and its
+// customer.
 type provider struct {
 	name     string
 	open     func(*demo.Options)
@@ -65,7 +66,8 @@ var scenarios = []struct {
 		s.scan(s.p)
 		s.pay(s.p)
 		done := s.till.approved(s.p.ID)
-		if done.ProviderRef == "" || done.PaidAt.IsZero() || done.Amount != s.amount || done.QRPayload != "" {
+		if done.ProviderRef == "" || done.PaidAt.IsZero() || done.Amount != s.amount ||
+			done.QRPayload != "" {
 			s.t.Errorf("the till heard %+v", done)
 		}
 		s.end(done)
@@ -74,7 +76,8 @@ var scenarios = []struct {
 		s.scan(s.p)
 		s.fail(s.p)
 		var done device.Payment
-		if s.failed == payment.StatusExpired { // a code has one attempt: its end is the sale's, as soon as it is told
+		if s.failed == payment.StatusExpired {
+			// a code has one attempt: its end is the sale's, as soon as it is told
 			done = s.till.outcome(s.p.ID)
 		} else {
 			done = s.till.cancelling(s.p.ID)()
@@ -85,13 +88,15 @@ var scenarios = []struct {
 	{"expired", func(s *sale) {
 		done := s.till.outcome(s.p.ID)
 		checkOutcome(s.t, "nobody paid", done, payment.StatusExpired, nil, "")
-		checkOrder(s.t, s.facts(s.p.ID), payment.KindDeadlinePassed, payment.KindWithdrawn, payment.KindOffered)
+		checkOrder(s.t, s.facts(s.p.ID), payment.KindDeadlinePassed, payment.KindWithdrawn,
+			payment.KindOffered)
 		s.end(done)
 	}},
 	{"cancelled", func(s *sale) {
 		done := s.till.cancelling(s.p.ID)()
 		checkOutcome(s.t, "cancelled", done, payment.StatusCancelled, nil, "cancelled")
-		checkOrder(s.t, s.facts(s.p.ID), payment.KindCancelRequested, payment.KindWithdrawn, payment.KindQueryEmpty, payment.KindQueryEmpty)
+		checkOrder(s.t, s.facts(s.p.ID), payment.KindCancelRequested, payment.KindWithdrawn,
+			payment.KindQueryEmpty, payment.KindQueryEmpty)
 		s.end(done)
 	}},
 	{"late", func(s *sale) {
@@ -100,8 +105,10 @@ var scenarios = []struct {
 		checkOutcome(s.t, "cancelled", done, payment.StatusCancelled, nil, "cancelled")
 		s.till.acknowledge(done)
 		s.pay(s.p)
-		late := s.till.hear("the correction", s.p.ID, func(p device.Payment) bool { return p.Status == payment.StatusApproved })
-		checkOutcome(s.t, "paid late", late, payment.StatusApproved, []payment.Flag{payment.FlagLate}, "")
+		late := s.till.hear("the correction", s.p.ID,
+			func(p device.Payment) bool { return p.Status == payment.StatusApproved })
+		checkOutcome(s.t, "paid late", late, payment.StatusApproved,
+			[]payment.Flag{payment.FlagLate}, "")
 		s.end(late)
 	}},
 	{"duplicate", func(s *sale) {
@@ -112,8 +119,10 @@ var scenarios = []struct {
 		s.till.acknowledge(done)
 		if !s.once {
 			s.again(s.p)
-			done = s.till.hear("the second payment", s.p.ID, func(p device.Payment) bool { return len(p.Flags) > 0 })
-			checkOutcome(s.t, "paid twice", done, payment.StatusApproved, []payment.Flag{payment.FlagDuplicate}, "")
+			done = s.till.hear("the second payment", s.p.ID,
+				func(p device.Payment) bool { return len(p.Flags) > 0 })
+			checkOutcome(s.t, "paid twice", done, payment.StatusApproved,
+				[]payment.Flag{payment.FlagDuplicate}, "")
 			s.till.acknowledge(done)
 		}
 		s.end(done)
@@ -123,7 +132,8 @@ var scenarios = []struct {
 		s.scan(s.p)
 		s.pay(s.p)
 		done := s.till.outcome(s.p.ID)
-		checkOutcome(s.t, "less was paid", done, payment.StatusUnknown, []payment.Flag{payment.FlagAmountMismatch}, "amount_mismatch")
+		checkOutcome(s.t, "less was paid", done, payment.StatusUnknown,
+			[]payment.Flag{payment.FlagAmountMismatch}, "amount_mismatch")
 	}},
 	{"lost webhook", func(s *sale) {
 		s.happens(webhookLost, s.p)
@@ -147,7 +157,8 @@ var scenarios = []struct {
 		s.display.shows("pay", s.p.ID)
 		var again device.Payment
 		s.till.do("payment.start", object{"reference": s.p.Reference, "amount": s.amount}, &again)
-		if again.ID != s.p.ID || again.QRPayload != s.p.QRPayload || again.Status != payment.StatusAwaiting {
+		if again.ID != s.p.ID || again.QRPayload != s.p.QRPayload ||
+			again.Status != payment.StatusAwaiting {
 			s.t.Errorf("after the restart: %+v", again)
 		}
 		s.scan(s.p)
@@ -156,7 +167,8 @@ var scenarios = []struct {
 	}},
 }
 
-// end acknowledges what the till heard; then nothing is owed, and the till's word agrees with the gateway's book.
+// end acknowledges what the till heard; then nothing is owed, and the till's word agrees with the
+// gateway's book.
 func (s *sale) end(done device.Payment) {
 	s.t.Helper()
 	s.till.acknowledge(done)
@@ -173,7 +185,8 @@ func (s *sale) end(done device.Payment) {
 		want *= 2
 	}
 	if collected != want {
-		s.t.Errorf("the till heard %s %v, the gateway collected %d", done.Status, done.Flags, collected)
+		s.t.Errorf("the till heard %s %v, the gateway collected %d", done.Status, done.Flags,
+			collected)
 	}
 }
 
@@ -185,7 +198,8 @@ func (s *stage) collected(p device.Payment) int64 {
 	return s.h.Sandbox.Collected()[p.MerchantRef].Paid
 }
 
-// TestConformance: every gateway keeps the same promises, in its simulator. The houses wait more than they work: all run at once.
+// TestConformance: every gateway keeps the same promises, in its simulator. The houses wait more
+// than they work: all run at once.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	var all sync.WaitGroup
@@ -193,7 +207,10 @@ func TestConformance(t *testing.T) {
 		for _, scenario := range scenarios {
 			all.Go(func() {
 				t.Run(g.name+"/"+scenario.name, func(t *testing.T) {
-					st, x := open(t, g.open, func(o *demo.Options) { o.Remember, o.SandboxListen = true, freeAddr(t) })
+					st, x := open(t, g.open, func(o *demo.Options) {
+						o.Remember,
+							o.SandboxListen = true, freeAddr(t)
+					})
 					s := &sale{t: t, provider: g, customer: g.customer(st), stage: st, till: x}
 					question := object{"reference": "SALE", "amount": g.amount}
 					if scenario.name == "expired" {

@@ -41,7 +41,8 @@ func (c ofAXS) fail(p device.Payment) {
 }
 
 func (c ofAXS) happens(m misfortune, p device.Payment) {
-	if _, err := c.s.h.Sandbox.AddFault(sandbox.Fault{Kind: sandbox.FaultKind(m), MerchantRef: p.MerchantRef}); err != nil {
+	if _, err := c.s.h.Sandbox.AddFault(
+		sandbox.Fault{Kind: sandbox.FaultKind(m), MerchantRef: p.MerchantRef}); err != nil {
 		c.s.t.Fatal(err)
 	}
 }
@@ -58,7 +59,8 @@ func (c ofSingaPay) act(p device.Payment, do singapay.Verb) {
 	}
 }
 
-// scan picks QRIS on the page: what is shown to the customer then stays payable, whatever becomes of the link.
+// scan picks QRIS on the page: what is shown to the customer then stays payable, whatever becomes
+// of the link.
 func (c ofSingaPay) scan(p device.Payment) {
 	if c.s.options.Mode != "qr" {
 		scan(c.s.t, p.QRPayload).button("pick", "QRIS")
@@ -77,7 +79,8 @@ func (c ofSingaPay) fail(p device.Payment) {
 }
 
 func (c ofSingaPay) happens(m misfortune, p device.Payment) {
-	if _, err := c.s.h.SingaPay.AddFault(singapay.Fault{Kind: singapay.FaultKind(m), MerchantRef: p.MerchantRef}); err != nil {
+	if _, err := c.s.h.SingaPay.AddFault(
+		singapay.Fault{Kind: singapay.FaultKind(m), MerchantRef: p.MerchantRef}); err != nil {
 		c.s.t.Fatal(err)
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"kiosk-agent/internal/app/doctor"
 )
 
-// diagnosis runs kiosk-agent doctor --json, which must exit with code, and returns what was found by check.
+// diagnosis runs kiosk-agent doctor --json, which must exit with code, and returns what was found
+// by check.
 func (w *world) diagnosis(code int) map[string][]doctor.Finding {
 	w.t.Helper()
 	var r doctor.Report
@@ -28,8 +29,10 @@ func (w *world) diagnosis(code int) map[string][]doctor.Finding {
 	return found
 }
 
-// finds wants one of the check's findings to have this state and this text in what was found or is to be done.
-func finds(t testing.TB, found map[string][]doctor.Finding, check string, state doctor.State, text string) {
+// finds wants one of the check's findings to have this state and this text in what was found or is
+// to be done.
+func finds(t testing.TB, found map[string][]doctor.Finding, check string, state doctor.State,
+	text string) {
 	t.Helper()
 	for _, f := range found[check] {
 		if f.State == state && (strings.Contains(f.Found, text) || strings.Contains(f.Do, text)) {
@@ -39,8 +42,8 @@ func finds(t testing.TB, found map[string][]doctor.Finding, check string, state 
 	t.Errorf("%s: no %s finding with %q in %+v", check, state, text, found[check])
 }
 
-// TestDoctor looks at a kiosk that sells, at one that is stopped, and at what can be wrong with it. It leaves no trace in the journal
-// and at the gateway.
+// TestDoctor looks at a kiosk that sells, at one that is stopped, and at what can be wrong with it.
+// It leaves no trace in the journal and at the gateway.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -17,11 +17,14 @@ import (
 )
 
 var (
-	idleFor     = flag.Duration("idle", 0, "how long BenchmarkIdle watches; 0: not at all (make bench-idle)")
-	idlePublish = flag.Bool("publish", false, "BenchmarkIdle writes its table to docs/BENCHMARKS.md")
+	idleFor = flag.Duration("idle", 0,
+		"how long BenchmarkIdle watches; 0: not at all (make bench-idle)")
+	idlePublish = flag.Bool("publish", false,
+		"BenchmarkIdle writes its table to docs/BENCHMARKS.md")
 )
 
-// idleWarmUp is how long the programs run, after everything has connected, before they are watched: one canary's time.
+// idleWarmUp is how long the programs run, after everything has connected, before they are watched:
+// one canary's time.
 const idleWarmUp = 20 * time.Second
 
 // idleRows are the programs that BenchmarkIdle watches, side by side in the same time.
@@ -43,11 +46,12 @@ var idleColumns = []struct{ unit, title, format string }{
 	{"log-lines/h", "log lines/h", "%.0f"},
 }
 
-// idleWindows are the windows of this run of the test binary, one for each -count: the published numbers are their medians.
+// idleWindows are the windows of this run of the test binary, one for each -count: the published
+// numbers are their medians.
 var idleWindows [][][]float64 // window, row, column
 
-// BenchmarkIdle measures what kiosk-agent costs while nobody buys anything: the real program with the timers of production, beside a
-// program that does nothing.
+// BenchmarkIdle measures what kiosk-agent costs while nobody buys anything: the real program with
+// the timers of production, beside a program that does nothing.
 func BenchmarkIdle(b *testing.B) {
 	if *idleFor <= 0 {
 		b.Skip("it takes its time: make bench-idle")
@@ -96,7 +100,8 @@ type watched struct {
 	metrics string // its metrics page; "" = it has none
 }
 
-// letRun waits for as long as the programs are to be left alone, or until one of them has ended: then there is nothing to measure.
+// letRun waits for as long as the programs are to be left alone, or until one of them has ended:
+// then there is nothing to measure.
 func letRun(b *testing.B, programs []watched, d time.Duration) {
 	b.Helper()
 	over := time.NewTimer(d)
@@ -112,8 +117,8 @@ func letRun(b *testing.B, programs []watched, d time.Duration) {
 	}
 }
 
-// startIdle starts the programs of idleRows, in that order, and waits until they have connected to what they connect to. The till is the
-// served agent's.
+// startIdle starts the programs of idleRows, in that order, and waits until they have connected to
+// what they connect to. The till is the served agent's.
 func startIdle(b *testing.B) ([]watched, *till) {
 	b.Helper()
 	bare := launch(b, &record{}, nil, bareProgram(b))
@@ -133,7 +138,8 @@ func startIdle(b *testing.B) ([]watched, *till) {
 	counter := served.connect()
 	counter.ready()
 	return []watched{
-		{process: bare}, {alone.agent, alone.dir, alone.metrics}, {served.agent, served.dir, served.metrics},
+		{process: bare}, {alone.agent, alone.dir, alone.metrics},
+		{served.agent, served.dir, served.metrics},
 	}, counter
 }
 
@@ -145,19 +151,23 @@ func countsWrites(b *testing.B, dir string) {
 		b.Fatal(err)
 	}
 	if t := int64(fs.Type); t == unix.TMPFS_MAGIC || t == unix.RAMFS_MAGIC {
-		b.Fatalf("%s is in memory, where disk writes are not counted: set TMPDIR to a directory on a disk", dir)
+		b.Fatalf("%s is in memory, where disk writes are not counted: set TMPDIR to a "+
+			"directory on a disk", dir)
 	}
 }
 
 // usage is what the kernel has counted for a process since its start, and what it holds now.
 type usage struct {
-	at       time.Time
-	rss, own int64                   // bytes; its own: anonymous memory, of no file (what is dirty may be a program that was just linked)
-	cpu      map[string]int64        // ns, by thread
-	wakes    map[string]int64        // voluntary context switches, by thread: each of them began a sleep
-	written  int64                   // bytes that went to a disk, or will
-	files    map[string]fileIdentity // those of its directory
-	log      int                     // bytes of its log
+	at time.Time
+	// bytes; its own: anonymous memory, of no file (what is dirty may be a program that was just
+	// linked)
+	rss, own int64
+	cpu      map[string]int64 // ns, by thread
+	// voluntary context switches, by thread: each of them began a sleep
+	wakes   map[string]int64
+	written int64                   // bytes that went to a disk, or will
+	files   map[string]fileIdentity // those of its directory
+	log     int                     // bytes of its log
 }
 
 type fileIdentity struct {
@@ -168,7 +178,8 @@ type fileIdentity struct {
 func (w watched) usage(b *testing.B) usage {
 	b.Helper()
 	proc := fmt.Sprintf("/proc/%d/", w.cmd.Process.Pid)
-	u := usage{at: time.Now(), cpu: make(map[string]int64), wakes: make(map[string]int64), log: len(w.log.String())}
+	u := usage{at: time.Now(), cpu: make(map[string]int64), wakes: make(map[string]int64),
+		log: len(w.log.String())}
 	memory := procFields(b, proc+"smaps_rollup")
 	u.rss, u.own = memory["Rss"]<<10, memory["Anonymous"]<<10
 	u.written = procFields(b, proc+"io")["write_bytes"]
@@ -221,13 +232,16 @@ func (w watched) reading(b *testing.B, before, after usage) []float64 {
 	perHour := func(n int64) float64 { return float64(n) / after.at.Sub(before.at).Hours() }
 	const mib = 1 << 20
 	return []float64{
-		float64(after.rss) / mib, float64(after.own) / mib, float64(len(after.cpu)), w.goroutines(b),
-		perHour(since(b, before.cpu, after.cpu)) / 1e9, perHour(since(b, before.wakes, after.wakes)),
+		float64(after.rss) / mib, float64(after.own) / mib, float64(len(after.cpu)),
+		w.goroutines(b),
+		perHour(since(b, before.cpu, after.cpu)) / 1e9,
+		perHour(since(b, before.wakes, after.wakes)),
 		perHour(after.written - before.written), perHour(int64(strings.Count(said, "\n"))),
 	}
 }
 
-// since sums what threads have added. A thread that ended takes its numbers with it; Go's runtime ends none by itself.
+// since sums what threads have added. A thread that ended takes its numbers with it; Go's runtime
+// ends none by itself.
 func since(b *testing.B, before, after map[string]int64) (sum int64) {
 	b.Helper()
 	for thread, n := range before {
@@ -242,7 +256,8 @@ func since(b *testing.B, before, after map[string]int64) (sum int64) {
 	return sum
 }
 
-// goroutines asks the metrics page, which is work: so it comes after everything else. 0 where there is no page.
+// goroutines asks the metrics page, which is work: so it comes after everything else. 0 where there
+// is no page.
 func (w watched) goroutines(b *testing.B) float64 {
 	b.Helper()
 	if w.metrics == "" {
@@ -320,9 +335,12 @@ const (
 func publishIdle(b *testing.B, table string) {
 	b.Helper()
 	before, _, after := idleSection(b)
-	of := fmt.Sprintf("`make bench-idle IDLE=%s COUNT=%d`, recorded run of %s, %s, %s/%s, %d cores; medians of %d:\n\n",
-		*idleFor, len(idleWindows), time.Now().Format("January 2006"), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), len(idleWindows))
-	if err := os.WriteFile(idleFile, []byte(before+idleBegin+of+table+idleEnd+after), 0o644); err != nil {
+	of := fmt.Sprintf("`make bench-idle IDLE=%s COUNT=%d`, recorded run of %s, %s, %s/%s, %d "+
+		"cores; medians of %d:\n\n",
+		*idleFor, len(idleWindows), time.Now().Format("January 2006"), runtime.Version(),
+		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), len(idleWindows))
+	if err := os.WriteFile(idleFile, []byte(before+idleBegin+of+table+idleEnd+after),
+		0o644); err != nil {
 		b.Fatal(err)
 	}
 }

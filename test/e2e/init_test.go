@@ -14,13 +14,14 @@ import (
 	"kiosk-agent/relay/relayd"
 )
 
-// TestInit makes a kiosk from a fleet's file and a code of the relay. What is left to do is done; then it sells. test/packages has it
-// with the package's configuration and the secret in a file.
+// TestInit makes a kiosk from a fleet's file and a code of the relay. What is left to do is done;
+// then it sells. test/packages has it with the package's configuration and the secret in a file.
 func TestInit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var code relayd.TerminalEnrolment
-	out, err := exec.Command(program(t, "kiosk-relay"), "terminal", "code", "WORLD-1", "--json", "--config", filepath.Join(w.dir, "relay.toml")).Output()
+	out, err := exec.Command(program(t, "kiosk-relay"), "terminal", "code", "WORLD-1", "--json",
+		"--config", filepath.Join(w.dir, "relay.toml")).Output()
 	if err == nil {
 		err = json.Unmarshal(out, &code)
 	}
@@ -50,7 +51,8 @@ code = %q
 	w.dir = filepath.Join(w.dir, "new")
 	args := []string{"init", "--fleet", fleet, "--id", "WORLD-1", "--dir", w.dir, "--state", w.dir}
 	said, err := exec.Command(program(t, "kiosk-agent"), args...).CombinedOutput()
-	if err != nil || !strings.Contains(string(said), "kiosk-agent secret set axs --config "+w.config()) {
+	if err != nil || !strings.Contains(string(said),
+		"kiosk-agent secret set axs --config "+w.config()) {
 		t.Fatalf("init: %v\n%s", err, said)
 	}
 	if text := w.command(1, "check-config"); !strings.Contains(text, "axs.secret: ") {
@@ -64,7 +66,8 @@ code = %q
 	if text := w.command(0, "check-config"); !strings.Contains(text, "ok (terminal WORLD-1") {
 		t.Errorf("check-config:\n%s", text)
 	}
-	for name, to := range map[string]*secret.Value{"till.token": &w.tillToken, "display.token": &w.displayToken} {
+	for name, to := range map[string]*secret.Value{"till.token": &w.tillToken,
+		"display.token": &w.displayToken} {
 		if *to, err = secret.ReadFile(filepath.Join(w.dir, name)); err != nil {
 			t.Fatal(err)
 		}

@@ -7,7 +7,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// never checks, over another restart, that an acknowledged outcome is told to nobody again, and that the journal is whole.
+// never checks, over another restart, that an acknowledged outcome is told to nobody again, and
+// that the journal is whole.
 func (w *world) never(id string) {
 	w.t.Helper()
 	w.agent.kill()
@@ -22,7 +23,8 @@ func (w *world) never(id string) {
 	w.verify()
 }
 
-// TestKillWhileAwaiting: the next process shows the same code, and the till that comes back hears approved.
+// TestKillWhileAwaiting: the next process shows the same code, and the till that comes back hears
+// approved.
 func TestKillWhileAwaiting(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -40,7 +42,8 @@ func TestKillWhileAwaiting(t *testing.T) {
 	x = w.connect()
 	var again device.Payment
 	x.do("payment.start", object{"reference": "AWAITING", "amount": 1500}, &again)
-	if again.ID != p.ID || again.QRPayload != p.QRPayload || again.Status != payment.StatusAwaiting {
+	if again.ID != p.ID || again.QRPayload != p.QRPayload ||
+		again.Status != payment.StatusAwaiting {
 		t.Errorf("after the restart: %+v", again)
 	}
 	pay(t, p.QRPayload)
@@ -48,7 +51,8 @@ func TestKillWhileAwaiting(t *testing.T) {
 	w.never(p.ID)
 }
 
-// TestKillBeforeTheWebhook: the customer pays while the agent is dead; the relay has answered 200 for it.
+// TestKillBeforeTheWebhook: the customer pays while the agent is dead; the relay has answered 200
+// for it.
 func TestKillBeforeTheWebhook(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -73,14 +77,16 @@ func TestKillBeforeTheWebhook(t *testing.T) {
 
 // crash is one place at which the agent kills itself, and how a sale gets there.
 type crash struct {
-	after  payment.Kind
-	reach  func(w *world, x *till) (paid bool) // provokes the crash; paid: the customer has paid by then
-	cancel bool                                // the till has asked to cancel
+	after payment.Kind
+	// provokes the crash; paid: the customer has paid by then
+	reach  func(w *world, x *till) (paid bool)
+	cancel bool // the till has asked to cancel
 }
 
 // begin starts the sale; the answer may be lost with the agent.
 func (w *world) begin(x *till) {
-	_ = x.Call(soon(w.t), "payment.start", object{"reference": "STEP", "amount": 1700}, nil) // its answer may be lost
+	// its answer may be lost
+	_ = x.Call(soon(w.t), "payment.start", object{"reference": "STEP", "amount": 1700}, nil)
 }
 
 func (w *world) beginAndCancel(x *till) bool {
@@ -101,7 +107,8 @@ func crashes() []crash {
 	begin := func(w *world, x *till) bool { w.begin(x); return false }
 	return []crash{
 		{payment.KindRequested, begin, false},
-		{payment.KindMinted, begin, false}, // one commit with requested; the place after it is another
+		// one commit with requested; the place after it is another
+		{payment.KindMinted, begin, false},
 		{payment.KindShown, begin, false},
 		{payment.KindNotified, (*world).beginAndPay, false},
 		{payment.KindOffered, (*world).beginAndPay, false},
@@ -110,7 +117,9 @@ func crashes() []crash {
 			w.until(p.ID, payment.KindShown)
 			pay(w.t, p.QRPayload)
 			done := x.approved(p.ID)
-			_ = x.Call(soon(w.t), "payment.acknowledge", object{"id": p.ID, "revision": done.Revision}, nil) // lost with the agent
+			// lost with the agent
+			_ = x.Call(soon(w.t), "payment.acknowledge",
+				object{"id": p.ID, "revision": done.Revision}, nil)
 			return true
 		}, false},
 		{payment.KindCancelRequested, (*world).beginAndCancel, true},
@@ -119,8 +128,9 @@ func crashes() []crash {
 	}
 }
 
-// TestKillAtEachStep: the agent kills itself right after each commit of a sale. Whatever the till had heard by then, it hears the
-// truth from the next process, acknowledges, and is never told again.
+// TestKillAtEachStep: the agent kills itself right after each commit of a sale. Whatever the till
+// had heard by then, it hears the truth from the next process, acknowledges, and is never told
+// again.
 func TestKillAtEachStep(t *testing.T) {
 	t.Parallel()
 	for _, c := range crashes() {
@@ -154,7 +164,8 @@ func TestKillAtEachStep(t *testing.T) {
 			}
 			done := x.outcome(p.ID)
 			if c.cancel {
-				checkOutcome(t, "cancelled", done, payment.StatusCancelled, unconfirmed, "cancelled")
+				checkOutcome(t, "cancelled", done, payment.StatusCancelled, unconfirmed,
+					"cancelled")
 			} else {
 				checkOutcome(t, "paid", done, payment.StatusApproved, nil, "")
 				if n := count(w.facts(p.ID), payment.KindNotified); n != 1 {
@@ -167,7 +178,8 @@ func TestKillAtEachStep(t *testing.T) {
 	}
 }
 
-// TestPaidBetweenCancelAndRestart: the till cancels, the agent dies, the customer pays: the till hears approved.
+// TestPaidBetweenCancelAndRestart: the till cancels, the agent dies, the customer pays: the till
+// hears approved.
 func TestPaidBetweenCancelAndRestart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

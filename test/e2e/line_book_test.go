@@ -47,7 +47,8 @@ func (s *soak) settle() {
 	})
 }
 
-// compare holds the till's book, the journal and the gateway's collections against each other, sale by sale and in sum.
+// compare holds the till's book, the journal and the gateway's collections against each other, sale
+// by sale and in sum.
 func (s *soak) compare() (verdict string) {
 	s.t.Helper()
 	var journal, owed, doubtful int64
@@ -73,7 +74,8 @@ func (s *soak) compare() (verdict string) {
 			why = "another number"
 		}
 		if why != "" {
-			s.t.Errorf("sale %d, ECN %s: %s: book %+v, journal %s %s %s owed %t", i+1, e.ECN, why, e, p.ID, p.Status, p.Money, p.Owed)
+			s.t.Errorf("sale %d, ECN %s: %s: book %+v, journal %s %s %s owed %t", i+1, e.ECN, why,
+				e, p.ID, p.Status, p.Money, p.Owed)
 		}
 		if e.Verdict != ecrtill.Approved && p.Status == payment.StatusApproved {
 			owed += p.Money.Amount
@@ -88,7 +90,8 @@ func (s *soak) compare() (verdict string) {
 	sales, book := s.f.Book().Approved()
 	gateway, _ := s.collected()
 	if book+owed != journal || journal != gateway {
-		s.t.Errorf("sums: book %d + owed %d, journal %d, gateway %d cents", book, owed, journal, gateway)
+		s.t.Errorf("sums: book %d + owed %d, journal %d, gateway %d cents", book, owed, journal,
+			gateway)
 	}
 	for _, stray := range s.f.Book().Strays() {
 		s.strays[stray.Why]++
@@ -97,12 +100,13 @@ func (s *soak) compare() (verdict string) {
 	if s.t.Failed() {
 		verdict = "DIFFERENT"
 	}
-	return fmt.Sprintf("book and journal are %s: %d sales, %d cents, owed %d cents, %d doubtful, strays %v",
+	return fmt.Sprintf(
+		"book and journal are %s: %d sales, %d cents, owed %d cents, %d doubtful, strays %v",
 		verdict, sales, book, owed, doubtful, sorted(s.strays))
 }
 
-// disagree says what is wrong between the till's belief and the journal, or "". A till that cannot tell its sales apart may have
-// acknowledged an outcome that it did not dare to book.
+// disagree says what is wrong between the till's belief and the journal, or "". A till that cannot
+// tell its sales apart may have acknowledged an outcome that it did not dare to book.
 func disagree(e ecrtill.Entry, p payment.Payment, exists, cannotTell bool) string {
 	paid := exists && p.Status == payment.StatusApproved
 	switch e.Verdict {
@@ -131,10 +135,12 @@ func disagree(e ecrtill.Entry, p payment.Payment, exists, cannotTell bool) strin
 	return ""
 }
 
-// TestSoakDisagrees: the soak's verdict fails for every way in which a book and a journal can differ.
+// TestSoakDisagrees: the soak's verdict fails for every way in which a book and a journal can
+// differ.
 func TestSoakDisagrees(t *testing.T) {
 	t.Parallel()
-	approved := payment.Payment{Status: payment.StatusApproved, Money: payment.Money{Amount: 100}, ProviderRef: "1"}
+	approved := payment.Payment{Status: payment.StatusApproved, Money: payment.Money{Amount: 100},
+		ProviderRef: "1"}
 	owed := approved
 	owed.Owed = true
 	declined := payment.Payment{Status: payment.StatusDeclined, Money: payment.Money{Amount: 100}}
@@ -151,13 +157,20 @@ func TestSoakDisagrees(t *testing.T) {
 		exists bool
 		agree  bool
 	}{
-		{entry(ecrtill.Approved), approved, true, true}, {entry(ecrtill.Approved), declined, true, false},
-		{entry(ecrtill.Approved), payment.Payment{}, false, false}, {another, approved, true, false}, {stranger, approved, true, false},
-		{entry(ecrtill.NotPaid), declined, true, true}, {entry(ecrtill.NotPaid), payment.Payment{}, false, true},
-		{entry(ecrtill.NotPaid), approved, true, false}, {entry(ecrtill.NotPaid), owed, true, false},
-		{entry(ecrtill.NotStarted), payment.Payment{}, false, true}, {entry(ecrtill.NotStarted), declined, true, false},
-		{entry(ecrtill.Uncertain), owed, true, true}, {entry(ecrtill.Uncertain), approved, true, false},
-		{entry(ecrtill.Uncertain), declined, true, true}, {entry(ecrtill.Forgotten), approved, true, false},
+		{entry(ecrtill.Approved), approved, true, true},
+		{entry(ecrtill.Approved), declined, true, false},
+		{entry(ecrtill.Approved), payment.Payment{}, false, false},
+		{another, approved, true, false}, {stranger, approved, true, false},
+		{entry(ecrtill.NotPaid), declined, true, true},
+		{entry(ecrtill.NotPaid), payment.Payment{}, false, true},
+		{entry(ecrtill.NotPaid), approved, true, false},
+		{entry(ecrtill.NotPaid), owed, true, false},
+		{entry(ecrtill.NotStarted), payment.Payment{}, false, true},
+		{entry(ecrtill.NotStarted), declined, true, false},
+		{entry(ecrtill.Uncertain), owed, true, true},
+		{entry(ecrtill.Uncertain), approved, true, false},
+		{entry(ecrtill.Uncertain), declined, true, true},
+		{entry(ecrtill.Forgotten), approved, true, false},
 		{entry(ecrtill.Open), declined, true, false},
 	} {
 		if why := disagree(tc.e, tc.p, tc.exists, false); (why == "") != tc.agree {
@@ -165,7 +178,8 @@ func TestSoakDisagrees(t *testing.T) {
 		}
 		invented := tc.e.Verdict == ecrtill.Approved && !tc.agree
 		if invented && disagree(tc.e, tc.p, tc.exists, true) == "" {
-			t.Errorf("%+v with %+v: an approval is invented by a till that cannot tell, too", tc.e, tc.p)
+			t.Errorf("%+v with %+v: an approval is invented by a till that cannot tell, too", tc.e,
+				tc.p)
 		}
 	}
 }

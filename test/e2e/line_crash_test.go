@@ -8,11 +8,13 @@ import (
 	"kiosk-agent/test/ecrtill"
 )
 
-// once checks that exactly one sale of 10.23 came to be and was paid, and that the journal is whole.
+// once checks that exactly one sale of 10.23 came to be and was paid, and that the journal is
+// whole.
 func (r *rig) once(f *foreign) {
 	r.t.Helper()
 	cents, n := r.collected()
-	if all := r.payments(); n != 1 || cents != 1023 || len(all) != 1 || all[0].Status != payment.StatusApproved {
+	if all := r.payments(); n != 1 || cents != 1023 || len(all) != 1 ||
+		all[0].Status != payment.StatusApproved {
 		r.t.Errorf("the gateway collected %d cents in %d payments; the journal: %+v", cents, n, all)
 	}
 	if n, cents := f.Book().Approved(); n != 1 || cents != 1023 {
@@ -25,10 +27,12 @@ func (r *rig) once(f *foreign) {
 	r.verify()
 }
 
-// TestLineKilledMidSale: kill -9 while the code is on the screen; the customer pays before or after the restart.
+// TestLineKilledMidSale: kill -9 while the code is on the screen; the customer pays before or after
+// the restart.
 func TestLineKilledMidSale(t *testing.T) {
 	t.Parallel()
-	for name, paidWhileDead := range map[string]bool{"paid while dead": true, "paid after the restart": false} {
+	for name, paidWhileDead := range map[string]bool{"paid while dead": true,
+		"paid after the restart": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, lineOptions{})
@@ -51,12 +55,14 @@ func TestLineKilledMidSale(t *testing.T) {
 	}
 }
 
-// TestLineKilledAtEachStep: the agent kills itself right after a commit of a paid sale. The till hears the truth from the next
-// process: by the response that is still due, or by asking for the last result.
+// TestLineKilledAtEachStep: the agent kills itself right after a commit of a paid sale. The till
+// hears the truth from the next process: by the response that is still due, or by asking for the
+// last result.
 func TestLineKilledAtEachStep(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []payment.Kind{
-		payment.KindRequested, payment.KindMinted, payment.KindShown, payment.KindNotified, payment.KindOffered, payment.KindAcknowledged,
+		payment.KindRequested, payment.KindMinted, payment.KindShown, payment.KindNotified,
+		payment.KindOffered, payment.KindAcknowledged,
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +71,8 @@ func TestLineKilledAtEachStep(t *testing.T) {
 			r.ready(lineOptions{})
 			f := r.turnOn(ecrtill.Config{Timers: impatient()})
 			sale := f.sell("Q1", 1023)
-			reached := kind == payment.KindRequested || kind == payment.KindMinted || kind == payment.KindShown
+			reached := kind == payment.KindRequested || kind == payment.KindMinted ||
+				kind == payment.KindShown
 			if !reached {
 				p := r.begun()
 				pay(t, p.QRPayload)
@@ -86,8 +93,8 @@ func TestLineKilledAtEachStep(t *testing.T) {
 	}
 }
 
-// TestLineOldApproval: a till sells the same amount again. Whatever was lost before, the first sale's approval is not given for the
-// second.
+// TestLineOldApproval: a till sells the same amount again. Whatever was lost before, the first
+// sale's approval is not given for the second.
 func TestLineOldApproval(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]ecrtill.Config{
@@ -133,14 +140,16 @@ func TestLineOldApproval(t *testing.T) {
 	for name, tc := range map[string]struct {
 		noLast, rested bool
 	}{
-		"a till without numbers: the first's ACK is lost":               {noLast: true},
-		"a till without numbers: the first's ACK is lost, and 56":       {},
-		"a till without numbers never acknowledges three transmissions": {noLast: true, rested: true},
+		"a till without numbers: the first's ACK is lost":         {noLast: true},
+		"a till without numbers: the first's ACK is lost, and 56": {},
+		"a till without numbers never acknowledges three transmissions": {noLast: true,
+			rested: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, lineOptions{})
-			f := r.turnOn(ecrtill.Config{ECN: ecrtill.Constant, Naive: true, NoLastResult: tc.noLast, Timers: impatient()})
+			f := r.turnOn(ecrtill.Config{ECN: ecrtill.Constant, Naive: true,
+				NoLastResult: tc.noLast, Timers: impatient()})
 			f.misbehave(ecrtill.Misbehaviour{NeverACK: true})
 			sale := f.sell("Q1", 1023)
 			p := r.begun()
@@ -165,8 +174,10 @@ func (r *rig) oneOfTwo(f *foreign) {
 	r.t.Helper()
 	cents, n := r.collected()
 	sales, book := f.Book().Approved()
-	if n != 1 || sales != 1 || book != cents || len(r.payments()) != 1 || len(f.Book().Entries()) != 2 {
-		r.t.Errorf("the gateway collected %d cents in %d payments, the till believes in %d of %d cents\n%s", cents, n, sales, book, f.line())
+	if n != 1 || sales != 1 || book != cents || len(r.payments()) != 1 ||
+		len(f.Book().Entries()) != 2 {
+		r.t.Errorf("the gateway collected %d cents in %d payments, the till believes in %d of "+
+			"%d cents\n%s", cents, n, sales, book, f.line())
 	}
 }
 

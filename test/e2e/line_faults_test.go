@@ -23,14 +23,16 @@ func (w *world) collected() (cents int64, payments int) {
 	return cents, payments
 }
 
-// impatient is a till that waits less long for a response that was lost for good, so that the test ends.
+// impatient is a till that waits less long for a response that was lost for good, so that the test
+// ends.
 func impatient() ecrtill.Timers {
 	timers := ecrtill.DefaultTimers()
 	timers.Response = 12 * time.Second
 	return timers
 }
 
-// TestLineFaults: one sale of 10.23 under each fault of the till's end of the line: it is paid once and the till knows.
+// TestLineFaults: one sale of 10.23 under each fault of the till's end of the line: it is paid once
+// and the till knows.
 func TestLineFaults(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, lineOptions{})
@@ -40,8 +42,10 @@ func TestLineFaults(t *testing.T) {
 		m    ecrtill.Misbehaviour
 	}{
 		{"split into single bytes", ecrtill.Misbehaviour{Split: true}},
-		{"noise before each frame", ecrtill.Misbehaviour{Noise: []byte{0xff, 0x03, 0x06, 0x15, 0x1c, 0x00}}},
-		{"a frame that begins before the frame", ecrtill.Misbehaviour{Transmit: ecrtill.Before(1, []byte{0x02})}},
+		{"noise before each frame", ecrtill.Misbehaviour{
+			Noise: []byte{0xff, 0x03, 0x06, 0x15, 0x1c, 0x00}}},
+		{"a frame that begins before the frame",
+			ecrtill.Misbehaviour{Transmit: ecrtill.Before(1, []byte{0x02})}},
 		{"the first frame is cut", ecrtill.Misbehaviour{Transmit: ecrtill.Cut(1, 20)}},
 		{"two frames are cut", ecrtill.Misbehaviour{Transmit: ecrtill.Cut(2, last)}},
 		{"wrong LRC twice", ecrtill.Misbehaviour{Transmit: ecrtill.Garble(2, last, 1)}},
@@ -67,10 +71,13 @@ func TestLineFaults(t *testing.T) {
 		pay(t, p.QRPayload)
 		got := <-sale
 		if got.Verdict != ecrtill.Approved {
-			t.Errorf("%s: the till believes %s (%s, %v)\n%s", tc.name, got.Verdict, got.Code, got.err, f.line())
+			t.Errorf("%s: the till believes %s (%s, %v)\n%s", tc.name, got.Verdict, got.Code,
+				got.err, f.line())
 		}
-		if cents, n := r.collected(); n != i+1 || cents != int64(i+1)*1023 || len(r.payments()) != i+1 {
-			t.Fatalf("%s: %d payments of %d cents for %d sales; the journal has %d", tc.name, n, cents, i+1, len(r.payments()))
+		if cents, n := r.collected(); n != i+1 || cents != int64(i+1)*1023 ||
+			len(r.payments()) != i+1 {
+			t.Fatalf("%s: %d payments of %d cents for %d sales; the journal has %d", tc.name, n,
+				cents, i+1, len(r.payments()))
 		}
 		r.bookOf(f, ecrtill.Approved, payment.StatusApproved)
 		r.rested(f, tc.m.NeverACK)
@@ -78,7 +85,8 @@ func TestLineFaults(t *testing.T) {
 	}
 }
 
-// rested waits until the terminal has nothing more to say about the newest sale, so that the next till finds a quiet line.
+// rested waits until the terminal has nothing more to say about the newest sale, so that the next
+// till finds a quiet line.
 func (r *rig) rested(f *foreign, never bool) {
 	r.t.Helper()
 	f.misbehave(ecrtill.Misbehaviour{NeverACK: never})
@@ -100,7 +108,8 @@ func requestFrame(t testing.TB) []byte {
 	return b
 }
 
-// TestLineNothingArrives: three transmissions with a wrong LRC start nothing, and the till learns that from the last result.
+// TestLineNothingArrives: three transmissions with a wrong LRC start nothing, and the till learns
+// that from the last result.
 func TestLineNothingArrives(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, lineOptions{})
@@ -140,8 +149,8 @@ func TestLineGlued(t *testing.T) {
 	r.bookOf(f, ecrtill.Approved, payment.StatusApproved)
 }
 
-// TestLineEveryBitFlip: no flipped bit of a sale's frame starts a sale; each is NAKed or ignored. The frames follow each other after a
-// gap, as a till's would, and the line still works afterwards.
+// TestLineEveryBitFlip: no flipped bit of a sale's frame starts a sale; each is NAKed or ignored.
+// The frames follow each other after a gap, as a till's would, and the line still works afterwards.
 func TestLineEveryBitFlip(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, lineOptions{})
@@ -150,7 +159,8 @@ func TestLineEveryBitFlip(t *testing.T) {
 	gap := time.NewTicker(600 * time.Millisecond)
 	defer gap.Stop()
 	for at := range good {
-		bit := at % 8 // every byte, and every bit of many; device/ecr has its own test of all of them
+		// every byte, and every bit of many; device/ecr has its own test of all of them
+		bit := at % 8
 		b := append([]byte(nil), good...)
 		b[at] ^= 1 << bit
 		if err := f.Send(soon(t), b); err != nil {
@@ -165,10 +175,12 @@ func TestLineEveryBitFlip(t *testing.T) {
 	matches(t, "paycube-qr-approved", got)
 }
 
-// TestLineTillReboots: the till forgets a sale that waits; the last result tells it what became of it, and nothing is paid twice.
+// TestLineTillReboots: the till forgets a sale that waits; the last result tells it what became of
+// it, and nothing is paid twice.
 func TestLineTillReboots(t *testing.T) {
 	t.Parallel()
-	for _, policy := range []ecrtill.Policy{ecrtill.Counting, ecrtill.Constant, ecrtill.Restarting} {
+	for _, policy := range []ecrtill.Policy{ecrtill.Counting, ecrtill.Constant,
+		ecrtill.Restarting} {
 		t.Run(string(policy), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, lineOptions{})
@@ -185,14 +197,17 @@ func TestLineTillReboots(t *testing.T) {
 				t.Errorf("the last result says %s %d while the sale runs", last.Code, last.Amount)
 			}
 			pay(t, p.QRPayload)
-			r.settled(p.ID) // the line was there, so the response was acknowledged, by a till that no longer knew why
+			// the line was there, so the response was acknowledged, by a till that no longer knew
+			// why
+			r.settled(p.ID)
 			last := f.ask("56")
 			sameReference(t, last, r.payment(p.ID))
 			if !f.Book().Reconcile(last) {
 				t.Errorf("the last result %+v settles nothing", last)
 			}
 			if n, cents := f.Book().Approved(); n != 1 || cents != 1023 || len(r.payments()) != 1 {
-				t.Errorf("book: %d sales of %d cents; journal: %d payments", n, cents, len(r.payments()))
+				t.Errorf("book: %d sales of %d cents; journal: %d payments", n, cents,
+					len(r.payments()))
 			}
 		})
 	}

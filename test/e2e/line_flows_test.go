@@ -55,7 +55,8 @@ func (r *rig) failed(p payment.Payment) {
 	scan(r.t, p.QRPayload).press("decline", "VISA")
 }
 
-// bookOf checks that the till's book and the journal tell the same of the line's newest sale, and that nothing strayed.
+// bookOf checks that the till's book and the journal tell the same of the line's newest sale, and
+// that nothing strayed.
 func (r *rig) bookOf(f *foreign, want ecrtill.Verdict, status payment.Status) {
 	r.t.Helper()
 	entries, all := f.Book().Entries(), r.payments()
@@ -95,7 +96,8 @@ func TestLineAnswersWithoutSale(t *testing.T) {
 	}
 }
 
-// lineSales is status, approved, last result and a cancel that comes too late, over the line that port is the till's end of.
+// lineSales is status, approved, last result and a cancel that comes too late, over the line that
+// port is the till's end of.
 func lineSales(t *testing.T, r *rig, port ecrtill.Port) {
 	t.Helper()
 	f := turnOn(t, ecrtill.Config{}, port)
@@ -107,7 +109,8 @@ func lineSales(t *testing.T, r *rig, port ecrtill.Port) {
 	r.bookOf(f, ecrtill.Approved, payment.StatusApproved)
 	f.plug(nil)
 
-	f = turnOn(t, ecrtill.Config{}, port) // the same number again: acknowledged, so it is a new sale
+	// the same number again: acknowledged, so it is a new sale
+	f = turnOn(t, ecrtill.Config{}, port)
 	got, _ = r.paid(f, "C1")
 	matches(t, "paycube-card-approved", got)
 	f.plug(nil)
@@ -131,7 +134,8 @@ func TestLineSales(t *testing.T) {
 	lineSales(t, r, r.master)
 }
 
-// TestLineCancelTooLate: the till cancels while the customer pays: the sale is approved, and only then the cancel is refused.
+// TestLineCancelTooLate: the till cancels while the customer pays: the sale is approved, and only
+// then the cancel is refused.
 func TestLineCancelTooLate(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, lineOptions{})
@@ -163,13 +167,15 @@ func TestLineSalesOverSocat(t *testing.T) {
 	lineSales(t, r, port)
 }
 
-// TestLineDuringSale: status, last result and cancel while a sale runs. The sale's own response goes before the cancel's. No query is
-// there to confirm that nobody paid: the till is told that it is uncertain, and no cancel is claimed.
+// TestLineDuringSale: status, last result and cancel while a sale runs. The sale's own response
+// goes before the cancel's. No query is there to confirm that nobody paid: the till is told that it
+// is uncertain, and no cancel is claimed.
 func TestLineDuringSale(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, lineOptions{})
 	for _, tc := range []struct{ golden, function string }{
-		{"paycube-status-during-sale", "A1"}, {"paycube-last-running", "56"}, {"paycube-cancel-too-late", "A5"},
+		{"paycube-status-during-sale", "A1"}, {"paycube-last-running", "56"},
+		{"paycube-cancel-too-late", "A5"},
 	} {
 		f := r.turnOn(ecrtill.Config{NoLastResult: true})
 		sale := f.sell("Q1", 1023)
@@ -190,7 +196,8 @@ func TestLineDuringSale(t *testing.T) {
 	}
 }
 
-// TestLineBusy: another sale while one runs is refused and changes nothing about the first, whose outcome the till learns.
+// TestLineBusy: another sale while one runs is refused and changes nothing about the first, whose
+// outcome the till learns.
 func TestLineBusy(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -225,7 +232,8 @@ func TestLineBusy(t *testing.T) {
 
 // netsTill is a till of the second dialect that sends a reference of its own.
 func netsTill() ecrtill.Config {
-	return ecrtill.Config{Dialect: ecrtill.Nets(), Reference: func(string) string { return "INV-1" }}
+	return ecrtill.Config{Dialect: ecrtill.Nets(),
+		Reference: func(string) string { return "INV-1" }}
 }
 
 // inOrder checks in which order the newest responses to two functions came.
@@ -265,8 +273,10 @@ func TestLineExpired(t *testing.T) {
 func TestLineDeclined(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, lineOptions{noAgent: true})
-	r.write("wide.toml", "base = \"paycube\"\nname = \"wide\"\n[functions]\nQ1 = { kind = \"sale\", schemes = [] }\n")
-	r.replaceInConfig(`dialect = "paycube"`, fmt.Sprintf("dialect = %q", filepath.Join(r.dir, "wide.toml")))
+	r.write("wide.toml", "base = \"paycube\"\nname = \"wide\"\n[functions]\nQ1 = { kind = "+
+		"\"sale\", schemes = [] }\n")
+	r.replaceInConfig(`dialect = "paycube"`,
+		fmt.Sprintf("dialect = %q", filepath.Join(r.dir, "wide.toml")))
 	r.startAgent("")
 	r.ready(lineOptions{})
 	f := r.turnOn(ecrtill.Config{})
@@ -278,7 +288,8 @@ func TestLineDeclined(t *testing.T) {
 	r.bookOf(f, ecrtill.NotPaid, payment.StatusDeclined)
 }
 
-// TestLineUnknown: the gateway reports another amount: the till is told TO, also as the last result, and staff have it.
+// TestLineUnknown: the gateway reports another amount: the till is told TO, also as the last
+// result, and staff have it.
 func TestLineUnknown(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, lineOptions{})
@@ -302,15 +313,18 @@ func TestLineUnknown(t *testing.T) {
 	}
 }
 
-// TestLineNotReady: no display, then no way to hear the answer: nothing starts, and the codes differ.
+// TestLineNotReady: no display, then no way to hear the answer: nothing starts, and the codes
+// differ.
 func TestLineNotReady(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, lineOptions{noShow: true})
 	r.ws.awaitReason("no_display")
 	ask := func(status, refused string) {
 		for name, question := range map[string]func(f *foreign) ecrtill.Result{
-			status:  func(f *foreign) ecrtill.Result { return f.ask("A1") },
-			refused: func(f *foreign) ecrtill.Result { return f.heard(f.sell("Q1", 1023), ecrtill.NotPaid) },
+			status: func(f *foreign) ecrtill.Result { return f.ask("A1") },
+			refused: func(f *foreign) ecrtill.Result {
+				return f.heard(f.sell("Q1", 1023), ecrtill.NotPaid)
+			},
 		} {
 			f := r.turnOn(ecrtill.Config{})
 			matches(t, name, question(f))
@@ -346,14 +360,16 @@ func TestLineNets(t *testing.T) {
 		"nets-settlement":   func(f *foreign) ecrtill.Result { return f.ask("81") },
 		"nets-bad-function": func(f *foreign) ecrtill.Result { return f.ask("Z9") },
 		"nets-bad-field": func(f *foreign) ecrtill.Result {
-			return f.ask("30", ecrtill.Field{Code: "T2", Data: "04"}, ecrtill.Field{Code: "HD", Data: "INV-1"})
+			return f.ask("30", ecrtill.Field{Code: "T2", Data: "04"},
+				ecrtill.Field{Code: "HD", Data: "INV-1"})
 		},
 	} {
 		f := r.turnOn(cfg)
 		matches(t, name, question(f))
 		f.plug(nil)
 	}
-	for _, tc := range []struct{ function, golden string }{{"30", "nets-qr-approved"}, {"I0", "nets-card-approved"}} {
+	for _, tc := range []struct{ function, golden string }{{"30", "nets-qr-approved"},
+		{"I0", "nets-card-approved"}} {
 		f := r.turnOn(cfg)
 		got, _ := r.paid(f, tc.function)
 		matches(t, tc.golden, got)

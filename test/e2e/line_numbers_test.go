@@ -8,8 +8,8 @@ import (
 	"kiosk-agent/test/ecrtill"
 )
 
-// TestLineSoakOtherNumbers: the soak with tills whose numbers do not tell their sales apart. They may be left uncertain of a sale that was
-// paid; they never believe in one that was not.
+// TestLineSoakOtherNumbers: the soak with tills whose numbers do not tell their sales apart. They
+// may be left uncertain of a sale that was paid; they never believe in one that was not.
 func TestLineSoakOtherNumbers(t *testing.T) {
 	t.Parallel()
 	sales, seed := soakSize(t)
@@ -25,8 +25,9 @@ func TestLineSoakOtherNumbers(t *testing.T) {
 	}
 }
 
-// ambiguous makes a plan one that matters where numbers do not tell: few amounts, ACKs and responses that are lost, tills that restart.
-// A till that takes anything for its newest request's answer does not cancel: it would take the cancel's for the sale's.
+// ambiguous makes a plan one that matters where numbers do not tell: few amounts, ACKs and
+// responses that are lost, tills that restart. A till that takes anything for its newest request's
+// answer does not cancel: it would take the cancel's for the sale's.
 func (s *soak) ambiguous(p *plan) {
 	p.cents, p.function = []int64{100, 500}[s.rng.IntN(2)], "Q1"
 	if p.customer != "pay" && s.cfg.Naive {
@@ -44,7 +45,8 @@ func (s *soak) ambiguous(p *plan) {
 		p.fault = "responses lost"
 	case 3:
 		names := slices.Sorted(maps.Keys(lineFaults))
-		names = slices.DeleteFunc(names, func(n string) bool { return n == "killed" || n == "killed late" || n == "unplugged" })
+		names = slices.DeleteFunc(names,
+			func(n string) bool { return n == "killed" || n == "killed late" || n == "unplugged" })
 		p.fault = names[s.rng.IntN(len(names))]
 	}
 	if p.fault == "no ACK" { // the next customer buys the same
@@ -54,5 +56,6 @@ func (s *soak) ambiguous(p *plan) {
 	}
 }
 
-// silent reports whether the till says nothing between this sale and the next: a question would have its answer acknowledged.
+// silent reports whether the till says nothing between this sale and the next: a question would
+// have its answer acknowledged.
 func (s *soak) silent(p plan) bool { return s.cfg.ECN != "" && p.fault == "no ACK" }

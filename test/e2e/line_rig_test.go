@@ -20,7 +20,8 @@ import (
 // lineTill is the name of the till on the line.
 const lineTill = "line-1"
 
-// rig is a world whose agent has a till on a line: a pty, and at its other end a till that was written from the document alone.
+// rig is a world whose agent has a till on a line: a pty, and at its other end a till that was
+// written from the document alone.
 type rig struct {
 	*world
 	screen *display
@@ -79,8 +80,11 @@ func (r *rig) configureLine(o lineOptions) {
 		text = strings.Replace(text, old, new, 1)
 	}
 	replace(`id = "WORLD-1"`, `id = "KIOSK001"`)
-	replace("[payment]\n", fmt.Sprintf("[payment]\ntimeout = %q\nafter_declined = \"finish\"\nanswer_within = \"10s\"\n", or(o.timeout, "30s")))
-	text += fmt.Sprintf("[[till.serial]]\nname = %q\ndevice = %q\ndialect = %q\n", lineTill, r.device, or(o.dialect, "paycube"))
+	replace("[payment]\n", fmt.Sprintf(
+		"[payment]\ntimeout = %q\nafter_declined = \"finish\"\nanswer_within = \"10s\"\n",
+		or(o.timeout, "30s")))
+	text += fmt.Sprintf("[[till.serial]]\nname = %q\ndevice = %q\ndialect = %q\n", lineTill,
+		r.device, or(o.dialect, "paycube"))
 	r.write("config.toml", text)
 }
 
@@ -91,7 +95,8 @@ func or(s, def string) string {
 	return s
 }
 
-// putCable makes a fresh pty under the device's stable name, as udev does for an adapter that is plugged in.
+// putCable makes a fresh pty under the device's stable name, as udev does for an adapter that is
+// plugged in.
 func (r *rig) putCable() {
 	r.t.Helper()
 	var err error
@@ -214,7 +219,8 @@ func (f *foreign) heard(sale <-chan told, want ecrtill.Verdict) ecrtill.Result {
 	f.t.Helper()
 	got := <-sale
 	if got.Verdict != want {
-		f.t.Fatalf("the till believes %s (code %s %q, %v), want %s", got.Verdict, got.Code, got.Text, got.err, want)
+		f.t.Fatalf("the till believes %s (code %s %q, %v), want %s", got.Verdict, got.Code,
+			got.Text, got.err, want)
 	}
 	return got.Result
 }
@@ -222,7 +228,8 @@ func (f *foreign) heard(sale <-chan told, want ecrtill.Verdict) ecrtill.Result {
 // matches compares a response with the golden frame of that name.
 func matches(t testing.TB, name string, r ecrtill.Result) {
 	t.Helper()
-	g, err := ecrtill.ParseGolden(readText(t, filepath.Join("..", "ecrtill", "testdata", name+".hex")))
+	g, err := ecrtill.ParseGolden(
+		readText(t, filepath.Join("..", "ecrtill", "testdata", name+".hex")))
 	if err == nil {
 		err = g.Match(r.Raw)
 	}
@@ -236,9 +243,13 @@ func (r *rig) begun() payment.Payment {
 	r.t.Helper()
 	var p payment.Payment
 	eventually(r.t, "a new payment is shown", func() (err error) {
-		id, err := look(r.t, r.dir, func(j *offline.Reader) (string, error) { return j.Newest(lineTill) })
+		id, err := look(r.t, r.dir, func(j *offline.Reader) (string,
+			error) {
+			return j.Newest(lineTill)
+		})
 		if err != nil || id == r.last {
-			return fmt.Errorf("the newest is %q, %w", id, errors.Join(err, errors.New("no new one")))
+			return fmt.Errorf("the newest is %q, %w", id,
+				errors.Join(err, errors.New("no new one")))
 		}
 		if p = r.payment(id); !p.Shown {
 			return fmt.Errorf("it is %s", p.Status)
@@ -316,7 +327,8 @@ func (r *rig) socat() *os.File {
 	r.t.Helper()
 	tillEnd := filepath.Join(r.dir, "till-end")
 	ctx, stop := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, "socat", "pty,raw,echo=0,link="+tillEnd, "pty,raw,echo=0,link="+r.device)
+	cmd := exec.CommandContext(ctx, "socat", "pty,raw,echo=0,link="+tillEnd,
+		"pty,raw,echo=0,link="+r.device)
 	cmd.Stderr = r.otherLog
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)

@@ -25,7 +25,8 @@ var (
 	soakSeed  = flag.Uint64("soakseed", 0, "seed of TestLineSoak; 0: a new one")
 )
 
-// faster is by how much the soak divides the dialect's timers, on both ends of the line. The payment's own times are real.
+// faster is by how much the soak divides the dialect's timers, on both ends of the line. The
+// payment's own times are real.
 const faster = 50
 
 // plan is what is to happen with one sale.
@@ -50,8 +51,9 @@ type soak struct {
 	next     *plan    // of the next sale, where the one before says so
 }
 
-// TestLineSoak: many sales in a row over a pty, with faults from a printed seed. 10 000 of them need -timeout 2h. At the end the till's own book equals the journal, and
-// the gateway collected exactly what the two say.
+// TestLineSoak: many sales in a row over a pty, with faults from a printed seed. 10 000 of them
+// need -timeout 2h. At the end the till's own book equals the journal, and the gateway collected
+// exactly what the two say.
 func TestLineSoak(t *testing.T) {
 	t.Parallel()
 	sales, seed := soakSize(t)
@@ -74,7 +76,8 @@ func newSoak(t *testing.T, cfg ecrtill.Config, seed uint64) *soak {
 // run makes the sales and compares.
 func (s *soak) run(sales int, seed uint64) {
 	s.t.Helper()
-	s.t.Logf("soak: seed %d, %d sales, dialect timers divided by %d on both ends", seed, sales, faster)
+	s.t.Logf("soak: seed %d, %d sales, dialect timers divided by %d on both ends", seed, sales,
+		faster)
 	began := time.Now()
 	for i := range sales {
 		s.sale(i)
@@ -100,7 +103,8 @@ quiet = "%dms"
 repeat_window = "%dms"
 repeat_window_new_ecn = "%dms"
 `, 2000/faster, 500/faster, 2000/faster, 10_000/faster, 120_000/faster))
-	r.replaceInConfig(`dialect = "paycube"`, fmt.Sprintf("dialect = %q", filepath.Join(r.dir, "soak.toml")))
+	r.replaceInConfig(`dialect = "paycube"`,
+		fmt.Sprintf("dialect = %q", filepath.Join(r.dir, "soak.toml")))
 	return ecrtill.DefaultTimers().Divide(faster)
 }
 
@@ -146,7 +150,9 @@ var lineFaults = map[string]func(at int) ecrtill.Misbehaviour{
 	"cut": func(at int) ecrtill.Misbehaviour {
 		return ecrtill.Misbehaviour{Transmit: ecrtill.Cut(1, at)}
 	},
-	"request twice": func(int) ecrtill.Misbehaviour { return ecrtill.Misbehaviour{Transmit: ecrtill.Repeat(1)} },
+	"request twice": func(int) ecrtill.Misbehaviour {
+		return ecrtill.Misbehaviour{Transmit: ecrtill.Repeat(1)}
+	},
 	"noise": func(at int) ecrtill.Misbehaviour {
 		return ecrtill.Misbehaviour{Noise: []byte{0x15, byte(at), 0x06, 0xff}}
 	},
@@ -163,8 +169,12 @@ var lineFaults = map[string]func(at int) ecrtill.Misbehaviour{
 	"responses lost": func(int) ecrtill.Misbehaviour {
 		return ecrtill.Misbehaviour{Hear: ecrtill.Deaf(3, ecrtill.Frame)}
 	},
-	"response damaged":  func(int) ecrtill.Misbehaviour { return ecrtill.Misbehaviour{Hear: ecrtill.Spoil(1)} },
-	"responses damaged": func(int) ecrtill.Misbehaviour { return ecrtill.Misbehaviour{Hear: ecrtill.Spoil(3)} },
+	"response damaged": func(int) ecrtill.Misbehaviour {
+		return ecrtill.Misbehaviour{Hear: ecrtill.Spoil(1)}
+	},
+	"responses damaged": func(int) ecrtill.Misbehaviour {
+		return ecrtill.Misbehaviour{Hear: ecrtill.Spoil(3)}
+	},
 	"ACK late": func(at int) ecrtill.Misbehaviour {
 		return ecrtill.Misbehaviour{LateACK: time.Duration(at) * time.Millisecond}
 	},
@@ -178,9 +188,11 @@ var lineFaults = map[string]func(at int) ecrtill.Misbehaviour{
 	"killed late": func(int) ecrtill.Misbehaviour { return ecrtill.Misbehaviour{} },
 }
 
-// draw decides what happens with the next sale. A killed agent takes seconds to be ready again, a cancel its settle time: both are rare.
+// draw decides what happens with the next sale. A killed agent takes seconds to be ready again, a
+// cancel its settle time: both are rare.
 func (s *soak) draw() plan {
-	p := plan{customer: "pay", function: []string{"Q1", "Q1", "C1"}[s.rng.IntN(3)], cents: []int64{100, 500, 1023, 1 + s.rng.Int64N(100_000)}[s.rng.IntN(4)]}
+	p := plan{customer: "pay", function: []string{"Q1", "Q1", "C1"}[s.rng.IntN(3)],
+		cents: []int64{100, 500, 1023, 1 + s.rng.Int64N(100_000)}[s.rng.IntN(4)]}
 	switch n := s.rng.IntN(100); {
 	case n < 12:
 		p.customer, p.function = "decline", "C1" // only a card is declined
@@ -196,7 +208,8 @@ func (s *soak) draw() plan {
 	}
 	names := slices.Sorted(maps.Keys(lineFaults))
 	p.fault = names[s.rng.IntN(len(names))]
-	if (p.fault == "killed" || p.fault == "killed late" || p.fault == "unplugged") && s.rng.IntN(5) > 0 {
+	if (p.fault == "killed" || p.fault == "killed late" || p.fault == "unplugged") &&
+		s.rng.IntN(5) > 0 {
 		p.fault = "polled"
 	}
 	return p
@@ -255,7 +268,8 @@ func (s *soak) beginning(sale <-chan told) (*told, payment.Payment) {
 		select {
 		case got := <-sale:
 			if p, ok := s.fresh(); ok {
-				s.t.Fatalf("the till believes %s (%s, %v) while %s runs\n%s", got.Verdict, got.Code, got.err, p.ID, s.f.line())
+				s.t.Fatalf("the till believes %s (%s, %v) while %s runs\n%s", got.Verdict, got.Code,
+					got.err, p.ID, s.f.line())
 			}
 			return &got, payment.Payment{}
 		case <-tick.C:
@@ -316,7 +330,8 @@ func (s *soak) customer(plan plan, p payment.Payment) {
 	case "pay":
 		_, err = s.sandbox.Act(p.MerchantRef, sandbox.Action{Do: sandbox.Pay})
 	case "decline":
-		_, err = s.sandbox.Act(p.MerchantRef, sandbox.Action{Do: sandbox.Decline, Scheme: sandbox.Visa})
+		_, err = s.sandbox.Act(p.MerchantRef,
+			sandbox.Action{Do: sandbox.Decline, Scheme: sandbox.Visa})
 	case "none":
 		_, _ = s.f.Cancel(soon(s.t)) // its answer may be lost; the sale's own tells
 	}
@@ -340,7 +355,8 @@ func (s *soak) ending(plan plan, sale <-chan told) *told {
 	}
 }
 
-// reconcile asks for the last result until it is an outcome, as a till that starts does, and writes it into the book.
+// reconcile asks for the last result until it is an outcome, as a till that starts does, and writes
+// it into the book.
 func (s *soak) reconcile(p payment.Payment) {
 	s.t.Helper()
 	eventually(s.t, "the last result after a reboot", func() error {

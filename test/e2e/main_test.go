@@ -15,7 +15,8 @@ import (
 	"kiosk-agent/test/browser"
 )
 
-// patience is how long a test waits for something that must happen. The machine may be busy: it is a bound, not an expectation.
+// patience is how long a test waits for something that must happen. The machine may be busy: it is
+// a bound, not an expectation.
 const patience = 45 * time.Second
 
 // bins is where the programs are built, once and only when a test needs them.
@@ -49,14 +50,16 @@ var buildPrograms = sync.OnceValue(func() (err error) {
 	if bins, err = os.MkdirTemp("", "e2e-bin-"); err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-o", bins+string(filepath.Separator), "kiosk-agent/cmd/kiosk-agent", "kiosk-agent/cmd/kiosk-relay")
+	cmd := exec.Command("go", "build", "-o", bins+string(filepath.Separator),
+		"kiosk-agent/cmd/kiosk-agent", "kiosk-agent/cmd/kiosk-relay")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return nil
 })
 
-// tempDir is a directory with a short name: a Unix socket's path may have 107 bytes, and t.TempDir holds the test's name.
+// tempDir is a directory with a short name: a Unix socket's path may have 107 bytes, and t.TempDir
+// holds the test's name.
 func tempDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "e2e-")
@@ -73,8 +76,8 @@ func tempDir(t testing.TB) string {
 
 var lastPort atomic.Int64
 
-// freeAddr is an address of this machine that stays the same over restarts of whoever listens there. Its port lies below those
-// that the kernel gives out by itself.
+// freeAddr is an address of this machine that stays the same over restarts of whoever listens
+// there. Its port lies below those that the kernel gives out by itself.
 func freeAddr(t testing.TB) string {
 	t.Helper()
 	for range 500 {

@@ -23,8 +23,8 @@ import (
 	simulated "kiosk-agent/sandbox/singapay"
 )
 
-// chain is a merchant with several kiosks and one webhook URL at SingaPay, as its dashboard has it: one relay, and an agent of its own
-// on each kiosk, all of them processes.
+// chain is a merchant with several kiosks and one webhook URL at SingaPay, as its dashboard has it:
+// one relay, and an agent of its own on each kiosk, all of them processes.
 type chain struct {
 	*world // the relay
 	singa  *simulated.Server
@@ -43,7 +43,8 @@ func newChain(t *testing.T, kiosks int) *chain {
 	key := c.newSecret("singapay.secret")
 	var err error
 	c.singa, err = simulated.New(simulated.Config{Credentials: []simulated.Credential{{
-		Name: merchantName, ClientID: demo.ClientID, APIKey: demo.APIKey, Secret: key, Accounts: []string{demo.AccountID},
+		Name: merchantName, ClientID: demo.ClientID, APIKey: demo.APIKey, Secret: key,
+		Accounts:       []string{demo.AccountID},
 		TransactionURL: c.hookURL, InquiryURL: c.hookURL, ExpirationURL: c.hookURL,
 	}}}, slog.New(slog.NewTextHandler(c.otherLog, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
@@ -71,7 +72,8 @@ func (c *chain) runSingaPay() {
 	go func() { done <- c.singa.Run(ctx) }()
 	c.t.Cleanup(func() {
 		stop()
-		if err := errors.Join(srv.Close(), <-done, <-done); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := errors.Join(srv.Close(), <-done, <-done); err != nil &&
+			!errors.Is(err, http.ErrServerClosed) {
 			c.t.Error(err)
 		}
 	})
@@ -80,7 +82,8 @@ func (c *chain) runSingaPay() {
 // relayCommand runs kiosk-relay and reads what it answers.
 func (c *chain) relayCommand(answer any, args ...string) {
 	c.t.Helper()
-	cmd := exec.Command(program(c.t, "kiosk-relay"), append(args, "--json", "--config", filepath.Join(c.dir, "relay.toml"))...)
+	cmd := exec.Command(program(c.t, "kiosk-relay"),
+		append(args, "--json", "--config", filepath.Join(c.dir, "relay.toml"))...)
 	cmd.Stderr = c.otherLog
 	out, err := cmd.Output()
 	if err == nil {
@@ -95,7 +98,8 @@ func (c *chain) relayCommand(answer any, args ...string) {
 func (c *chain) addKiosk(id string) {
 	c.t.Helper()
 	k := &world{
-		t: c.t, dir: tempDir(c.t), till: freeAddr(c.t), screen: freeAddr(c.t), metrics: freeAddr(c.t), hookURL: c.hookURL,
+		t: c.t, dir: tempDir(c.t), till: freeAddr(c.t), screen: freeAddr(c.t),
+		metrics: freeAddr(c.t), hookURL: c.hookURL,
 		agentLog: &record{}, relayLog: c.relayLog, otherLog: c.otherLog,
 	}
 	k.tillToken, k.displayToken = k.newSecret("till.token"), k.newSecret("display.token")
@@ -117,7 +121,8 @@ client_id = %q
 client_secret = "file:%s/singapay.secret"
 api_key = %q
 account_id = %q
-%s`, id, c.url, demo.ClientID, c.dir, demo.APIKey, demo.AccountID, agentTables(k.dir, c.relayPublic, c.hookURL, k.till, k.screen, k.metrics)))
+%s`, id, c.url, demo.ClientID, c.dir, demo.APIKey, demo.AccountID,
+		agentTables(k.dir, c.relayPublic, c.hookURL, k.till, k.screen, k.metrics)))
 	c.kiosks = append(c.kiosks, k)
 	c.t.Cleanup(func() {
 		if k.agent != nil {
@@ -130,7 +135,8 @@ account_id = %q
 	})
 }
 
-// opens starts every kiosk; each is ready only when its own canary has come back on the merchant's route.
+// opens starts every kiosk; each is ready only when its own canary has come back on the merchant's
+// route.
 func (c *chain) opens() (tills []*till) {
 	c.t.Helper()
 	for _, k := range c.kiosks {
@@ -159,17 +165,21 @@ func (c *chain) pay(ref string) {
 	}
 }
 
-// webShop is another system of the same merchant: it sells with the same credential, and so its webhooks come to the kiosks, too.
+// webShop is another system of the same merchant: it sells with the same credential, and so its
+// webhooks come to the kiosks, too.
 func (c *chain) webShop(ref string) {
 	c.t.Helper()
 	g, err := singapay.New(singapay.Config{
-		BaseURL: c.url, ClientID: demo.ClientID, ClientSecret: c.newSecret("singapay.secret"), APIKey: demo.APIKey,
-		AccountID: demo.AccountID, WebhookPath: "/elsewhere", Mode: singapay.ModeQR, MaxAmount: 100_000_000, Now: time.Now,
+		BaseURL: c.url, ClientID: demo.ClientID, ClientSecret: c.newSecret("singapay.secret"),
+		APIKey:    demo.APIKey,
+		AccountID: demo.AccountID, WebhookPath: "/elsewhere", Mode: singapay.ModeQR,
+		MaxAmount: 100_000_000, Now: time.Now,
 	})
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	a := g.Mint(soon(c.t), payment.MintRequest{MerchantRef: ref, Money: payment.Money{Amount: 1_500_000, Currency: payment.IDR}, Timeout: time.Minute})
+	a := g.Mint(soon(c.t), payment.MintRequest{MerchantRef: ref,
+		Money: payment.Money{Amount: 1_500_000, Currency: payment.IDR}, Timeout: time.Minute})
 	if a.Failure != "" {
 		c.t.Fatal(a.Failure)
 	}
@@ -206,8 +216,9 @@ func (c *chain) booked(sold [][]device.Payment, parked int) {
 	}
 }
 
-// TestOneWebhookURL: three kiosks of one merchant sell at the same time, and every webhook reaches all three. Each approves what is its
-// own and passes over the rest: its neighbours' payments, the web shop's, a stranger's post. The one that was down catches up.
+// TestOneWebhookURL: three kiosks of one merchant sell at the same time, and every webhook reaches
+// all three. Each approves what is its own and passes over the rest: its neighbours' payments, the
+// web shop's, a stranger's post. The one that was down catches up.
 func TestOneWebhookURL(t *testing.T) {
 	t.Parallel()
 	c := newChain(t, 3)
@@ -217,8 +228,10 @@ func TestOneWebhookURL(t *testing.T) {
 	const rounds = 3
 	for round := range rounds {
 		var selling sync.WaitGroup
-		for i, x := range tills { // what each till asks is asked here; what customers and webhooks do overlaps
-			p := x.start(fmt.Sprintf("SALE-%d", round), int64(1_500_000+100_000*i)) // amounts differ: no approval can be another's
+		for i, x := range tills {
+			// what each till asks is asked here; what customers and webhooks do overlaps
+			// amounts differ: no approval can be another's
+			p := x.start(fmt.Sprintf("SALE-%d", round), int64(1_500_000+100_000*i))
 			c.kiosks[i].until(p.ID, payment.KindShown)
 			sold[i] = append(sold[i], p)
 		}
@@ -240,7 +253,8 @@ func TestOneWebhookURL(t *testing.T) {
 	c.webShop("WEBSHOP-2026-000017")
 	client := &http.Client{}
 	t.Cleanup(client.CloseIdleConnections)
-	if resp, err := client.Post(c.hookURL, "application/json", strings.NewReader(`{"status":"paid"}`)); err != nil || resp.StatusCode != http.StatusOK {
+	if resp, err := client.Post(c.hookURL, "application/json",
+		strings.NewReader(`{"status":"paid"}`)); err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("the relay answers %v %v", resp, err)
 	} else if err := resp.Body.Close(); err != nil {
 		t.Fatal(err)
@@ -268,7 +282,8 @@ func TestOneWebhookURL(t *testing.T) {
 	x.ready() // a canary of the new process has come back
 
 	for _, k := range c.kiosks {
-		eventually(t, "the stranger's post is parked", func() error { return lacks(readJournal(t, k.dir), payment.KindParked) })
+		eventually(t, "the stranger's post is parked",
+			func() error { return lacks(readJournal(t, k.dir), payment.KindParked) })
 		k.agent.stop()
 	}
 	c.booked(sold, 1)

@@ -20,7 +20,8 @@ import (
 	"kiosk-agent/internal/app/demo"
 )
 
-// node is the JOSE peer of payment/axs: node with its own jose library. One process serves all tests; it ends with this one.
+// node is the JOSE peer of payment/axs: node with its own jose library. One process serves all
+// tests; it ends with this one.
 type node struct {
 	mu     sync.Mutex
 	in     io.Writer
@@ -66,7 +67,8 @@ func askNode(t testing.TB, request object) nodeAnswer {
 		t.Fatalf("node refuses %v: %s", request["op"], a.Error)
 	}
 	if err != nil {
-		t.Fatalf("no JOSE peer: %v\nThe tests need node and its jose module: npm ci --prefix payment/axs/testdata/node", err)
+		t.Fatalf("no JOSE peer: %v\nThe tests need node and its jose module: npm ci --prefix "+
+			"payment/axs/testdata/node", err)
 	}
 	return a
 }
@@ -95,11 +97,14 @@ func (n *node) exchange(request object) (a nodeAnswer, err error) {
 	return a, err
 }
 
-// statement is what the gateway says about a payment, as protocols/axs.md writes it. Changes replace members; nil removes one.
+// statement is what the gateway says about a payment, as protocols/axs.md writes it. Changes
+// replace members; nil removes one.
 func statement(p device.Payment, changes object) string {
 	claims := object{
-		"amount": fmt.Sprintf("%d.%02d", p.Amount/100, p.Amount%100), "currency": "SGD", "transactionRef": "1428191406936641536",
-		"merchantRef": p.MerchantRef, "status": "SUCCESS", "responseCode": "00", "paymentScheme": "VISA",
+		"amount": fmt.Sprintf("%d.%02d", p.Amount/100, p.Amount%100), "currency": "SGD",
+		"transactionRef": "1428191406936641536",
+		"merchantRef":    p.MerchantRef, "status": "SUCCESS", "responseCode": "00",
+		"paymentScheme":   "VISA",
 		"paymentDateTime": "2026-11-16T01:22:46.010508Z",
 	}
 	for k, v := range changes {
@@ -153,19 +158,22 @@ func (s *stage) hook(form, token string) {
 		s.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK || string(text) != "OK" {
+	if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK ||
+		string(text) != "OK" {
 		s.t.Fatalf("the relay answers %s %q, %v", resp.Status, text, err)
 	}
 }
 
-// checkLink opens a link with node's jose: what travels is exactly what protocols/axs.md says, header and payload.
+// checkLink opens a link with node's jose: what travels is exactly what protocols/axs.md says,
+// header and payload.
 func checkLink(t testing.TB, s *stage, p device.Payment, link string) {
 	t.Helper()
 	u, err := url.Parse(link)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := s.h.SandboxURL + "/hpp/checkout/" + demo.LinkID; u.Scheme+"://"+u.Host+u.Path != want || len(u.Query()) != 1 {
+	if want := s.h.SandboxURL + "/hpp/checkout/" + demo.LinkID; u.Scheme+"://"+u.Host+
+		u.Path != want || len(u.Query()) != 1 {
 		t.Errorf("the link is %s, want %s?data=…", link, want)
 	}
 	a := askNode(t, object{"op": "open", "secret": s.axsSecret(), "token": u.Query().Get("data")})
@@ -179,13 +187,15 @@ func checkLink(t testing.TB, s *stage, p device.Payment, link string) {
 	if raw, err := base64.RawURLEncoding.DecodeString(salt); err != nil || len(raw) != 16 {
 		t.Errorf("p2s %q is not 16 bytes: %v", salt, err)
 	}
-	wantHeader := object{"alg": "PBES2-HS512+A256KW", "enc": "A256GCM", "p2c": 1000.0, "p2s": salt, "kid": demo.ClientID}
+	wantHeader := object{"alg": "PBES2-HS512+A256KW", "enc": "A256GCM", "p2c": 1000.0, "p2s": salt,
+		"kid": demo.ClientID}
 	if d := cmp.Diff(wantHeader, header); d != "" {
 		t.Errorf("header: %s", d)
 	}
 	wantPayload := object{
-		"clientId": demo.ClientID, "amount": fmt.Sprint(p.Amount), "currency": "SGD", "merchantRef": p.MerchantRef,
-		"terminalId": demo.Terminal, "webhookUrl": s.hookURL(), "expiry": 210.0,
+		"clientId": demo.ClientID, "amount": fmt.Sprint(p.Amount), "currency": "SGD",
+		"merchantRef": p.MerchantRef,
+		"terminalId":  demo.Terminal, "webhookUrl": s.hookURL(), "expiry": 210.0,
 	}
 	if d := cmp.Diff(wantPayload, payload); d != "" {
 		t.Errorf("payload: %s", d)

@@ -18,7 +18,8 @@ import (
 	"kiosk-agent/test/browser"
 )
 
-// hostilePage sends everything that a page may send without asking anybody: posts in mode no-cors, of text and of bytes, and a WebSocket.
+// hostilePage sends everything that a page may send without asking anybody: posts in mode no-cors,
+// of text and of bytes, and a WebSocket.
 const hostilePage = `<!doctype html><title>working</title><script>
 const plan = %s;
 const bytes = (hex) => Uint8Array.from(hex.match(/../g), (h) => parseInt(h, 16));
@@ -38,16 +39,19 @@ type post struct {
 	Text string `json:"text,omitempty"`
 }
 
-// TestPageOfAStranger: a page in a real browser that posts to the local ports starts, cancels and acknowledges nothing.
+// TestPageOfAStranger: a page in a real browser that posts to the local ports starts, cancels and
+// acknowledges nothing.
 func TestPageOfAStranger(t *testing.T) {
 	ecrAddr, jsonAddr := freeAddr(t), freeAddr(t)
 	s, x := open(t, func(o *demo.Options) {
 		token := filepath.Join(o.Dir, "line.token")
-		if err := os.WriteFile(token, []byte("a-token-that-the-page-does-not-know-1234\n"), 0o600); err != nil {
+		if err := os.WriteFile(token, []byte("a-token-that-the-page-does-not-know-1234\n"),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		o.Extra = fmt.Sprintf("\n[[till.serial]]\nname = \"ecr\"\ndevice = \"tcp-listen:%s\"\n"+
-			"[[till.serial]]\nname = \"json\"\ndevice = \"tcp-listen:%s\"\nprotocol = \"jsonrpc\"\ntoken = \"file:%s\"\n", ecrAddr, jsonAddr, token)
+			"[[till.serial]]\nname = \"json\"\ndevice = \"tcp-listen:%s\"\nprotocol = "+
+			"\"jsonrpc\"\ntoken = \"file:%s\"\n", ecrAddr, jsonAddr, token)
 	})
 	paid := x.start("R1", 1023)
 	pay(t, paid.QRPayload)
@@ -56,7 +60,8 @@ func TestPageOfAStranger(t *testing.T) {
 	s.until(waiting.ID, payment.KindShown)
 	before := kinds(s.journal())
 
-	plan := map[string]any{"posts": hostilePosts(s, ecrAddr, jsonAddr, paid.ID, paid.Revision, waiting.ID), "socket": s.h.Agent.TillURL()}
+	plan := map[string]any{"posts": hostilePosts(s, ecrAddr, jsonAddr, paid.ID, paid.Revision,
+		waiting.ID), "socket": s.h.Agent.TillURL()}
 	script, err := json.Marshal(plan)
 	if err != nil {
 		t.Fatal(err)
@@ -91,11 +96,15 @@ func TestPageOfAStranger(t *testing.T) {
 func hostilePosts(s *stage, ecrAddr, jsonAddr, paid string, revision int64, waiting string) []post {
 	sale := "02003532353132313030393134303151313031301c343000123030303030303030313032331c0379"
 	cancel := "02001832353132313030393134303141353031301c034a"
-	calls := fmt.Sprintf("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"payment.start\",\"params\":{\"reference\":\"X\",\"amount\":1}}\n"+
+	calls := fmt.Sprintf("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"payment.start\","+
+		"\"params\":{\"reference\":\"X\",\"amount\":1}}\n"+
 		"{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"payment.cancel\",\"params\":{\"id\":%q}}\n"+
-		"{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"payment.acknowledge\",\"params\":{\"id\":%q,\"revision\":%d}}\n", waiting, paid, revision)
-	posts := []post{{URL: "http://" + ecrAddr + "/", Hex: sale}, {URL: "http://" + ecrAddr + "/", Hex: cancel}}
-	for _, url := range []string{"http://" + jsonAddr + "/", "http" + strings.TrimPrefix(s.h.Agent.TillURL(), "ws"), s.h.Agent.DisplayURL() + "ws"} {
+		"{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"payment.acknowledge\","+
+		"\"params\":{\"id\":%q,\"revision\":%d}}\n", waiting, paid, revision)
+	posts := []post{{URL: "http://" + ecrAddr + "/", Hex: sale},
+		{URL: "http://" + ecrAddr + "/", Hex: cancel}}
+	for _, url := range []string{"http://" + jsonAddr + "/",
+		"http" + strings.TrimPrefix(s.h.Agent.TillURL(), "ws"), s.h.Agent.DisplayURL() + "ws"} {
 		posts = append(posts, post{URL: url, Text: calls})
 	}
 	return posts
@@ -114,7 +123,8 @@ func counted(t *testing.T, s *stage, till string) bool {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, "kiosk_line_refused_total{") && strings.Contains(line, `till="`+till+`"`) && !strings.HasSuffix(line, " 0\n") {
+		if strings.HasPrefix(line, "kiosk_line_refused_total{") &&
+			strings.Contains(line, `till="`+till+`"`) && !strings.HasSuffix(line, " 0\n") {
 			return true
 		}
 	}

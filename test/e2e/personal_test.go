@@ -16,12 +16,14 @@ import (
 )
 
 // siti pays. Gateways tell all of this to merchants, and no merchant has asked for it.
-var siti = singapay.Customer{Name: "Siti Canariawati Kusumaningrum", Email: "siti.canariawati@customers.example", Phone: "081298765432109"}
+var siti = singapay.Customer{Name: "Siti Canariawati Kusumaningrum",
+	Email: "siti.canariawati@customers.example", Phone: "081298765432109"}
 
 const sitisCard = "4111119876543210"
 
-// TestNoCustomerAnywhere: who pays is in the gateway's notifications and answers, and in the deliveries that did not open, which are
-// kept whole. It is in nothing that an operator, a tool or a stranger reads.
+// TestNoCustomerAnywhere: who pays is in the gateway's notifications and answers, and in the
+// deliveries that did not open, which are kept whole. It is in nothing that an operator, a tool or
+// a stranger reads.
 func TestNoCustomerAnywhere(t *testing.T) {
 	t.Parallel()
 	named := func(o *demo.Options) { o.Customer = siti }
@@ -48,7 +50,8 @@ func TestNoCustomerAnywhere(t *testing.T) {
 				kept = kept || bytes.Contains(d.Envelope.Body, []byte(siti.Name))
 				for _, header := range []string{"Authorization", "X-Signature"} {
 					for _, value := range d.Envelope.Headers[header] {
-						canaries = append(canaries, newCanary("a delivery's "+header, strings.TrimPrefix(value, "Bearer ")).partly())
+						canaries = append(canaries, newCanary("a delivery's "+header,
+							strings.TrimPrefix(value, "Bearer ")).partly())
 					}
 				}
 			}
@@ -64,13 +67,16 @@ func TestNoCustomerAnywhere(t *testing.T) {
 func (s *stage) canaries() []canary {
 	s.t.Helper()
 	all := []canary{
-		newCanary("customer's name", siti.Name).partly(), newCanary("customer's address", siti.Email).partly(),
-		newCanary("customer's phone", siti.Phone).partly(), newCanary("customer's card", sitisCard).partly(),
+		newCanary("customer's name", siti.Name).partly(),
+		newCanary("customer's address", siti.Email).partly(),
+		newCanary("customer's phone", siti.Phone).partly(),
+		newCanary("customer's card", sitisCard).partly(),
 	}
 	if s.h.SingaPay == nil {
 		return append(all, newCanary("AXS secret", s.axsSecret()).partly())
 	}
-	all = append(all, newCanary("client secret", readFile(s.t, s.dir, "singapay.secret")).partly(), canary{"access token", []string{"eyJ0eXAi"}})
+	all = append(all, newCanary("client secret", readFile(s.t, s.dir, "singapay.secret")).partly(),
+		canary{"access token", []string{"eyJ0eXAi"}})
 	for _, p := range s.h.SingaPay.Payments() {
 		for _, a := range p.Attempts {
 			if strings.HasPrefix(a.Method, "VA_") {
@@ -81,7 +87,8 @@ func (s *stage) canaries() []canary {
 	return all
 }
 
-// sellToSiti sells until every way has been taken on which SingaPay's word reaches the agent, and every one that does not open.
+// sellToSiti sells until every way has been taken on which SingaPay's word reaches the agent, and
+// every one that does not open.
 func (s *stage) sellToSiti(x *till) (sold []device.Payment) {
 	s.t.Helper()
 	sell := func(reference string, faults ...singapay.FaultKind) device.Payment {
@@ -94,14 +101,16 @@ func (s *stage) sellToSiti(x *till) (sold []device.Payment) {
 		if s.options.Mode != "qr" {
 			scan(s.t, p.QRPayload).button("pick", "VA_BRI") // an inquiry
 		}
-		if _, err := s.h.SingaPay.Act(p.MerchantRef, singapay.Action{Do: singapay.Pay}); err != nil {
+		if _, err := s.h.SingaPay.Act(p.MerchantRef,
+			singapay.Action{Do: singapay.Pay}); err != nil {
 			s.t.Fatal(err)
 		}
 		sold = append(sold, p)
 		return p
 	}
 	x.acknowledge(x.approved(sell("GOOD").ID))
-	x.acknowledge(x.approved(sell("STALE", singapay.FaultStale).ID)) // SingaPay is asked, and says paid
+	// SingaPay is asked, and says paid
+	x.acknowledge(x.approved(sell("STALE", singapay.FaultStale).ID))
 	for _, kind := range []singapay.FaultKind{singapay.FaultForged, singapay.FaultLost} {
 		p := sell(strings.ToUpper(string(kind)), kind)
 		done := x.cancelling(p.ID)() // the question finds the payment
@@ -110,7 +119,8 @@ func (s *stage) sellToSiti(x *till) (sold []device.Payment) {
 	}
 	parked := 1
 	for _, kind := range []singapay.FaultKind{
-		singapay.FaultUnsigned, singapay.FaultTampered, singapay.FaultWrongSecret, singapay.FaultWrongEndpoint, singapay.FaultTruncated,
+		singapay.FaultUnsigned, singapay.FaultTampered, singapay.FaultWrongSecret,
+		singapay.FaultWrongEndpoint, singapay.FaultTruncated,
 	} {
 		p := sell(strings.ToUpper(string(kind)), kind)
 		parked++
@@ -118,7 +128,9 @@ func (s *stage) sellToSiti(x *till) (sold []device.Payment) {
 		x.acknowledge(x.cancelling(p.ID)())
 	}
 	p := x.start("GARBAGE", 1_500_000)
-	s.faultOfSingaPay(singapay.Fault{Kind: singapay.FaultGarbage, Value: fmt.Sprintf(`{"event":"new","who":"%s %s %s"}`, siti.Name, siti.Email, siti.Phone), Times: 1})
+	s.faultOfSingaPay(singapay.Fault{Kind: singapay.FaultGarbage,
+		Value: fmt.Sprintf(`{"event":"new","who":"%s %s %s"}`, siti.Name, siti.Email, siti.Phone),
+		Times: 1})
 	if _, err := s.h.SingaPay.Act(p.MerchantRef, singapay.Action{Do: singapay.Pay}); err != nil {
 		s.t.Fatal(err)
 	}
@@ -151,15 +163,19 @@ func (s *stage) parked(n int) {
 	})
 }
 
-// sellToSitiByAXS lets AXS say more than it has announced: in what it seals, and beside what does not open.
+// sellToSitiByAXS lets AXS say more than it has announced: in what it seals, and beside what does
+// not open.
 func (s *stage) sellToSitiByAXS(x *till) []device.Payment {
 	s.t.Helper()
 	p := x.start("GOOD", 1234)
 	s.until(p.ID, payment.KindShown)
-	who := object{"customerName": siti.Name, "email": siti.Email, "phone": siti.Phone, "cardNumber": sitisCard}
+	who := object{"customerName": siti.Name, "email": siti.Email, "phone": siti.Phone,
+		"cardNumber": sitisCard}
 	good := s.mintByNode(statement(p, who), nil)
-	form := fmt.Sprintf(`{"data":%q,"customer":{"name":%q,"email":%q,"phone":%q,"card":%q}}`, good[:len(good)-7], siti.Name, siti.Email, siti.Phone, sitisCard)
-	resp, err := http.Post(s.hookURL()+"?name="+strings.ReplaceAll(siti.Name, " ", "+"), "application/json", strings.NewReader(form))
+	form := fmt.Sprintf(`{"data":%q,"customer":{"name":%q,"email":%q,"phone":%q,"card":%q}}`,
+		good[:len(good)-7], siti.Name, siti.Email, siti.Phone, sitisCard)
+	resp, err := http.Post(s.hookURL()+"?name="+strings.ReplaceAll(siti.Name, " ", "+"),
+		"application/json", strings.NewReader(form))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -177,14 +193,16 @@ func (s *stage) readAll(sold []device.Payment) map[string]string {
 	s.t.Cleanup(client.CloseIdleConnections)
 	texts := make(map[string]string)
 	for name, target := range map[string]string{
-		"the status page": s.h.Agent.MetricsURL() + "/", "the metrics": s.h.Agent.MetricsURL() + "/metrics",
+		"the status page":  s.h.Agent.MetricsURL() + "/",
+		"the metrics":      s.h.Agent.MetricsURL() + "/metrics",
 		"the display page": s.h.Agent.DisplayLogin(),
 	} {
 		_, texts[name] = fetch(s.t, client, http.MethodGet, target, nil)
 	}
 	command := func(args ...string) string {
 		s.t.Helper()
-		out, err := exec.Command(program(s.t, "kiosk-agent"), append(args, "--config", s.h.ConfigPath)...).CombinedOutput()
+		out, err := exec.Command(program(s.t, "kiosk-agent"),
+			append(args, "--config", s.h.ConfigPath)...).CombinedOutput()
 		if err != nil {
 			s.t.Errorf("kiosk-agent %v: %v\n%s", args, err, out)
 		}

@@ -13,7 +13,8 @@ import (
 func refusedFor(t *testing.T, x *till, dir, reason string) {
 	t.Helper()
 	before := len(readJournal(t, dir))
-	e := x.refused(device.CodeNotReady, "not_ready", "payment.start", object{"reference": "REFUSED", "amount": 100})
+	e := x.refused(device.CodeNotReady, "not_ready", "payment.start",
+		object{"reference": "REFUSED", "amount": 100})
 	var codes []string
 	for _, r := range e.Data.Reasons {
 		codes = append(codes, r.Code)
@@ -24,7 +25,8 @@ func refusedFor(t *testing.T, x *till, dir, reason string) {
 	if !slices.Contains(codes, reason) {
 		t.Errorf("refused for %v, want %s", codes, reason)
 	}
-	if after := readJournal(t, dir); len(after) != before || count(after, payment.KindRequested) != 0 {
+	if after := readJournal(t, dir); len(after) != before ||
+		count(after, payment.KindRequested) != 0 {
 		t.Errorf("a refused sale left facts: %v", kinds(after))
 	}
 	x.refused(device.CodeNotFound, "not_found", "payment.get", object{"reference": "REFUSED"})
@@ -71,8 +73,8 @@ func TestDisplayTooSmall(t *testing.T) {
 	s.until(p.ID, payment.KindShown)
 }
 
-// TestDisplayThatStaysSilent: a display that is told to show the code and never says that it does: display_lost, and nothing payable
-// is left standing.
+// TestDisplayThatStaysSilent: a display that is told to show the code and never says that it does:
+// display_lost, and nothing payable is left standing.
 func TestDisplayThatStaysSilent(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -82,7 +84,8 @@ func TestDisplayThatStaysSilent(t *testing.T) {
 	p := x.start("MUTE", 100)
 	done := x.outcome(p.ID)
 	checkOutcome(t, "nobody showed it", done, payment.StatusCancelled, unconfirmed, "display_lost")
-	checkOrder(t, s.facts(p.ID), payment.KindMinted, payment.KindDisplayLost, payment.KindWithdrawn, payment.KindPathProved)
+	checkOrder(t, s.facts(p.ID), payment.KindMinted, payment.KindDisplayLost, payment.KindWithdrawn,
+		payment.KindPathProved)
 	x.acknowledge(done)
 	mute()
 }

@@ -15,8 +15,8 @@ import (
 // journalFiles are the files that are the journal.
 var journalFiles = []string{"journal.db", "journal.db-wal", "journal.db.id"}
 
-// keepJournal copies the journal of an agent that does not run; useJournal puts the copy back, and with name "" leaves nothing: the disk
-// was replaced.
+// keepJournal copies the journal of an agent that does not run; useJournal puts the copy back, and
+// with name "" leaves nothing: the disk was replaced.
 func (w *world) keepJournal(name string) {
 	w.t.Helper()
 	if err := os.MkdirAll(filepath.Join(w.dir, name), 0o700); err != nil {
@@ -58,8 +58,9 @@ func (w *world) useJournal(name string) {
 	}
 }
 
-// TestRecover: the journal is older than what the relay remembers of it. The terminal sells nothing until staff have said why; the relay's
-// backlog brings the lost payment back as unmatched, and staff resolve it.
+// TestRecover: the journal is older than what the relay remembers of it. The terminal sells nothing
+// until staff have said why; the relay's backlog brings the lost payment back as unmatched, and
+// staff resolve it.
 func TestRecover(t *testing.T) {
 	t.Parallel()
 	for name, copied := range map[string]string{"restored from a backup": "backup", "lost": ""} {
@@ -83,13 +84,16 @@ func TestRecover(t *testing.T) {
 			w.startAgent("")
 			x = w.connect()
 			x.awaitReason("journal_rollback")
-			x.refused(device.CodeNotReady, "not_ready", "payment.start", object{"reference": "NO", "amount": 100})
+			x.refused(device.CodeNotReady, "not_ready", "payment.start",
+				object{"reference": "NO", "amount": 100})
 			if said := w.command(1, "recover"); !strings.Contains(said, "--reason") {
 				t.Errorf("recover without a reason says:\n%s", said)
 			}
-			eventually(t, "the lost payment is on the worklist", func() error { return lacks(readJournal(t, w.dir), payment.KindUnmatched) })
+			eventually(t, "the lost payment is on the worklist",
+				func() error { return lacks(readJournal(t, w.dir), payment.KindUnmatched) })
 			said := w.command(0, "recover", "--reason", "the disk was replaced", "--by", "ann")
-			if !strings.Contains(said, "What cannot be known here") || !strings.Contains(said, "kiosk-agent worklist") {
+			if !strings.Contains(said, "What cannot be known here") ||
+				!strings.Contains(said, "kiosk-agent worklist") {
 				t.Errorf("recover says:\n%s", said)
 			}
 			x.ready()
@@ -99,7 +103,8 @@ func TestRecover(t *testing.T) {
 			}
 			for _, f := range readJournal(t, w.dir) {
 				if u, ok := f.Data.(payment.Unmatched); ok {
-					w.command(0, "resolve", "#"+strconv.FormatInt(f.Seq, 10), "approved", "--reason", "found "+u.Record.MerchantRef+" in the till's book")
+					w.command(0, "resolve", "#"+strconv.FormatInt(f.Seq, 10), "approved",
+						"--reason", "found "+u.Record.MerchantRef+" in the till's book")
 				}
 			}
 			if work := w.command(0, "worklist"); strings.Contains(work, lost.MerchantRef) {
@@ -115,7 +120,8 @@ func TestRecover(t *testing.T) {
 	}
 }
 
-// TestResolve: an outcome that nobody knows is found out by staff, and contradicted by the gateway later.
+// TestResolve: an outcome that nobody knows is found out by staff, and contradicted by the gateway
+// later.
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -125,12 +131,14 @@ func TestResolve(t *testing.T) {
 	x.ready()
 	p := x.start("R1", 1000)
 	w.until(p.ID, payment.KindShown)
-	if said := w.command(1, "resolve", p.ID, "not-paid", "--reason", "x"); !strings.Contains(said, "may still be paid") {
+	if said := w.command(1, "resolve", p.ID, "not-paid", "--reason", "x"); !strings.Contains(said,
+		"may still be paid") {
 		t.Errorf("resolve of a running payment says:\n%s", said)
 	}
 	x.cancelling(p.ID)()
 	x.acknowledge(x.outcome(p.ID))
-	said := w.command(0, "resolve", p.ID, "not-paid", "--reason", "not in the portal", "--by", "ann")
+	said := w.command(0, "resolve", p.ID, "not-paid", "--reason", "not in the portal", "--by",
+		"ann")
 	if !strings.Contains(said, "resolved as not-paid by ann (") {
 		t.Errorf("resolve says:\n%s", said)
 	}
@@ -141,11 +149,13 @@ func TestResolve(t *testing.T) {
 		return nil
 	})
 	pay(t, p.QRPayload) // the page is still open on the phone
-	late := x.hear("approved after all", p.ID, func(p device.Payment) bool { return p.Status == payment.StatusApproved })
+	late := x.hear("approved after all", p.ID,
+		func(p device.Payment) bool { return p.Status == payment.StatusApproved })
 	if !late.Resolution.Contradicted {
 		t.Errorf("resolution %+v", late.Resolution)
 	}
-	if work := w.command(0, "worklist"); !strings.Contains(work, p.ID) || !strings.Contains(work, "said otherwise") {
+	if work := w.command(0, "worklist"); !strings.Contains(work, p.ID) ||
+		!strings.Contains(work, "said otherwise") {
 		t.Errorf("the worklist says:\n%s", work)
 	}
 	w.command(0, "resolve", p.ID, "approved", "--reason", "booked by hand")

@@ -13,14 +13,16 @@ import (
 	"kiosk-agent/relay"
 )
 
-// TestKillRelayAfter200: the relay has answered 200 and dies; nobody else has the notification. It still arrives.
+// TestKillRelayAfter200: the relay has answered 200 and dies; nobody else has the notification. It
+// still arrives.
 func TestKillRelayAfter200(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.showScreen()
 	w.startAgent("")
 	x := w.connect()
-	for i, alone := range []bool{false, false, true} { // alone: the agent is dead meanwhile, the relay's disk is all there is
+	for i, alone := range []bool{false, false, true} {
+		// alone: the agent is dead meanwhile, the relay's disk is all there is
 		x.ready()
 		p := x.start(fmt.Sprintf("RELAY-%d", i), int64(2000+i))
 		w.until(p.ID, payment.KindShown)
@@ -116,7 +118,8 @@ func (w *world) gap(reason string, before []string) {
 	})
 }
 
-// othersNews fills the relay with genuine notifications that are another terminal's: the agent passes them over.
+// othersNews fills the relay with genuine notifications that are another terminal's: the agent
+// passes them over.
 func (w *world) othersNews(n int) {
 	w.t.Helper()
 	client := &http.Client{}
@@ -124,37 +127,43 @@ func (w *world) othersNews(n int) {
 	for i := range n {
 		of := device.Payment{MerchantRef: fmt.Sprintf("ELSEWHER-%026d", i), Amount: 100}
 		token := mintByNode(w.t, string(w.secret.Reveal()), "world-client", statement(of, nil), nil)
-		if status, text := fetch(w.t, client, http.MethodPost, w.hookURL, url.Values{"data": {token}}); status != http.StatusOK {
+		if status, text := fetch(w.t, client, http.MethodPost, w.hookURL,
+			url.Values{"data": {token}}); status != http.StatusOK {
 			w.t.Fatalf("the relay answers %d %s", status, text)
 		}
 	}
 }
 
-// replayed checks that a replay has added nothing to payments that were over: no second statement, no flag, nothing owed.
+// replayed checks that a replay has added nothing to payments that were over: no second statement,
+// no flag, nothing owed.
 func (w *world) replayed(x *till, done ...device.Payment) {
 	w.t.Helper()
 	for _, p := range done {
 		if n := count(w.facts(p.ID), payment.KindNotified); n != 1 {
 			w.t.Errorf("%s: %d statements of the gateway in the journal", p.Reference, n)
 		}
-		if now := x.get(p.ID); len(now.Flags) > 0 || now.Status != payment.StatusApproved || !now.Acknowledged || now.Revision != p.Revision {
+		if now := x.get(p.ID); len(now.Flags) > 0 || now.Status != payment.StatusApproved ||
+			!now.Acknowledged || now.Revision != p.Revision {
 			w.t.Errorf("%s changed: %+v", p.Reference, now)
 		}
 	}
-	if n := count(readJournal(w.t, w.dir), payment.KindUnmatched) + count(readJournal(w.t, w.dir), payment.KindParked); n > 0 {
+	if n := count(readJournal(w.t, w.dir), payment.KindUnmatched) +
+		count(readJournal(w.t, w.dir), payment.KindParked); n > 0 {
 		w.t.Errorf("%d deliveries unmatched or parked", n)
 	}
 }
 
-// TestRelayStoreRestored: the relay comes back with an older copy of its store, whose numbers go on where the copy ended. What was
-// paid meanwhile stands at a number that the agent has passed already; it is approved all the same.
+// TestRelayStoreRestored: the relay comes back with an older copy of its store, whose numbers go on
+// where the copy ended. What was paid meanwhile stands at a number that the agent has passed
+// already; it is approved all the same.
 func TestRelayStoreRestored(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name  string
 		flags []string
 		gap   string
-	}{{"silently", nil, relay.GapIDMismatch}, {"as documented", []string{"--restored"}, relay.GapEpochChanged}} {
+	}{{"silently", nil, relay.GapIDMismatch},
+		{"as documented", []string{"--restored"}, relay.GapEpochChanged}} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -195,8 +204,8 @@ func TestRelayStoreRestored(t *testing.T) {
 	}
 }
 
-// TestRelayHooksLost: the relay's stream of hooks is gone, its terminals are not: numbers begin again at 1, under another epoch. The
-// agent stays connected over it, as far as it can.
+// TestRelayHooksLost: the relay's stream of hooks is gone, its terminals are not: numbers begin
+// again at 1, under another epoch. The agent stays connected over it, as far as it can.
 func TestRelayHooksLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -227,7 +236,8 @@ func TestRelayHooksLost(t *testing.T) {
 	w.sale(x, "AFTER", 400)
 }
 
-// TestRelayStoreDeleted: everything is gone, the terminal too. It is added again, and the agent gets the new token and hook URL.
+// TestRelayStoreDeleted: everything is gone, the terminal too. It is added again, and the agent
+// gets the new token and hook URL.
 func TestRelayStoreDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

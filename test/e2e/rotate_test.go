@@ -16,7 +16,8 @@ import (
 // set runs kiosk-agent secret set with the secret on its standard input.
 func (w *world) set(value string, args ...string) string {
 	w.t.Helper()
-	cmd := exec.Command(program(w.t, "kiosk-agent"), append(append([]string{"secret", "set"}, args...), "--config", w.config())...)
+	cmd := exec.Command(program(w.t, "kiosk-agent"),
+		append(append([]string{"secret", "set"}, args...), "--config", w.config())...)
 	cmd.Stdin = strings.NewReader(value + "\n")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -25,12 +26,14 @@ func (w *world) set(value string, args ...string) string {
 	return string(out)
 }
 
-// TestRotationWithAPaymentInFlight: a customer has the old secret's code before him while the secret is rotated here. He pays it, the
-// gateway still speaks with the old secret, and the sale is approved. Then the gateway changes too, and the next sale is approved.
+// TestRotationWithAPaymentInFlight: a customer has the old secret's code before him while the
+// secret is rotated here. He pays it, the gateway still speaks with the old secret, and the sale is
+// approved. Then the gateway changes too, and the next sale is approved.
 func TestRotationWithAPaymentInFlight(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.write("config.toml", strings.Replace(readText(t, w.config()), "[relay]", `previous_secret = "file:`+w.dir+`/axs.previous"`+"\n[relay]", 1))
+	w.write("config.toml", strings.Replace(readText(t, w.config()), "[relay]",
+		`previous_secret = "file:`+w.dir+`/axs.previous"`+"\n[relay]", 1))
 	w.write("axs.previous", string(secret.Generate().Reveal())+"\n")
 	w.showScreen()
 	w.startAgent("")
@@ -38,17 +41,22 @@ func TestRotationWithAPaymentInFlight(t *testing.T) {
 	x.ready()
 	p := x.start("ROTATE", 1900)
 	w.until(p.ID, payment.KindShown)
-	if page := w.page(); !strings.Contains(page, "\nkiosk_payments_open 1\n") || !strings.Contains(page, "\nkiosk_ready 1\n") {
+	if page := w.page(); !strings.Contains(page, "\nkiosk_payments_open 1\n") ||
+		!strings.Contains(page, "\nkiosk_ready 1\n") {
 		t.Errorf("the metrics of a kiosk with a payment in flight:\n%s", page)
 	}
 
 	old, fresh := w.secret, secret.Generate()
 	said := w.set(string(fresh.Reveal()), "axs", "--rotate")
-	nowhere(t, map[string]string{"secret set": said}, []canary{newCanary("old secret", string(old.Reveal())), newCanary("new secret", string(fresh.Reveal()))})
-	if readFile(t, w.dir, "axs.previous") != string(old.Reveal()) || readFile(t, w.dir, "axs.secret") != string(fresh.Reveal()) {
+	nowhere(t, map[string]string{"secret set": said},
+		[]canary{newCanary("old secret", string(old.Reveal())),
+			newCanary("new secret", string(fresh.Reveal()))})
+	if readFile(t, w.dir, "axs.previous") != string(old.Reveal()) ||
+		readFile(t, w.dir, "axs.secret") != string(fresh.Reveal()) {
 		t.Error("the secrets are not where they belong")
 	}
-	if info, err := os.Stat(filepath.Join(w.dir, "axs.previous")); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(filepath.Join(w.dir, "axs.previous")); err != nil ||
+		info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	w.agent.stop()

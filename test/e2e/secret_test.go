@@ -7,8 +7,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// TestWrongSecretCorrected: the agent is started with a wrong secret while a payment is open. Its notification does not open; it is
-// kept, and opens once the file is right again.
+// TestWrongSecretCorrected: the agent is started with a wrong secret while a payment is open. Its
+// notification does not open; it is kept, and opens once the file is right again.
 func TestWrongSecretCorrected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -25,7 +25,8 @@ func TestWrongSecretCorrected(t *testing.T) {
 	x = w.connect()
 	pay(t, p.QRPayload)
 	w.delivered()
-	eventually(t, "the delivery is parked", func() error { return lacks(readJournal(t, w.dir), payment.KindParked) })
+	eventually(t, "the delivery is parked",
+		func() error { return lacks(readJournal(t, w.dir), payment.KindParked) })
 	if now := x.get(p.ID); now.Status != payment.StatusAwaiting || now.Final {
 		t.Errorf("with a wrong secret: %+v", now)
 	}

@@ -22,39 +22,47 @@ func withQRIS(o *demo.Options) { o.Provider, o.Mode = demo.SingaPay, "qr" }
 // button uses a button of SingaPay's page.
 func (p *phone) button(action, method string) {
 	p.t.Helper()
-	if status, page := p.fetch(http.MethodPost, p.link+"/act", url.Values{"action": {action}, "method": {method}}); status != http.StatusOK {
+	if status, page := p.fetch(http.MethodPost, p.link+"/act",
+		url.Values{"action": {action}, "method": {method}}); status != http.StatusOK {
 		p.t.Fatalf("the button %s answers %d: %.600s", action, status, page)
 	}
 }
 
-// TestSingaPaySale: IDR 15 000.00, from the till's question to its acknowledgement; the webhook alone tells of the payment.
+// TestSingaPaySale: IDR 15 000.00, from the till's question to its acknowledgement; the webhook
+// alone tells of the payment.
 func TestSingaPaySale(t *testing.T) {
 	t.Parallel()
 	const amount = 1_500_000
-	for mode, change := range map[string]func(*demo.Options){"link": withSingaPay, "qris": withQRIS} {
+	for mode, change := range map[string]func(*demo.Options){"link": withSingaPay,
+		"qris": withQRIS} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			s, x := open(t, change)
 			p := x.start("SALE", amount)
-			if screen := s.display.shows("pay", p.ID); !strings.Contains(screen.Amount, "15,000") && !strings.Contains(screen.Amount, "15000") {
+			if screen := s.display.shows("pay", p.ID); !strings.Contains(screen.Amount, "15,000") &&
+				!strings.Contains(screen.Amount, "15000") {
 				t.Errorf("the display shows %+v", screen)
 			}
 			s.until(p.ID, payment.KindShown)
 			if mode == "link" {
 				scan(t, p.QRPayload).button("pay", "QRIS")
-			} else if _, err := s.h.SingaPay.Act(p.QRPayload, singapay.Action{Do: singapay.Pay}); err != nil {
+			} else if _, err := s.h.SingaPay.Act(p.QRPayload,
+				singapay.Action{Do: singapay.Pay}); err != nil {
 				t.Fatal(err)
 			}
 			done := x.approved(p.ID)
-			if done.Currency != payment.IDR || done.Amount != amount || done.ProviderRef == "" || done.QRPayload != "" {
+			if done.Currency != payment.IDR || done.Amount != amount || done.ProviderRef == "" ||
+				done.QRPayload != "" {
 				t.Errorf("the till heard %+v", done)
 			}
 			x.acknowledge(done)
 			s.display.shows("approved", p.ID)
-			if got := s.h.SingaPay.Collected()[p.MerchantRef]; got.Paid != amount || got.Currency != "IDR" {
+			if got := s.h.SingaPay.Collected()[p.MerchantRef]; got.Paid != amount ||
+				got.Currency != "IDR" {
 				t.Errorf("SingaPay has collected %+v", got)
 			}
-			checkOrder(t, s.facts(p.ID), payment.KindRequested, payment.KindMintSent, payment.KindMinted, payment.KindShown, payment.KindNotified,
+			checkOrder(t, s.facts(p.ID), payment.KindRequested, payment.KindMintSent,
+				payment.KindMinted, payment.KindShown, payment.KindNotified,
 				payment.KindOffered, payment.KindAcknowledged)
 			s.till().owedNothing()
 			for _, hidden := range []string{readFile(t, s.dir, "singapay.secret"), "eyJ"} {
@@ -66,11 +74,13 @@ func TestSingaPaySale(t *testing.T) {
 	}
 }
 
-// TestSingaPayAmounts: SingaPay takes whole rupiah, for a link ten thousand of them or more. Another amount is refused before anything is begun, in
-// words that a cashier understands, and its reference can be used again.
+// TestSingaPayAmounts: SingaPay takes whole rupiah, for a link ten thousand of them or more.
+// Another amount is refused before anything is begun, in words that a cashier understands, and its
+// reference can be used again.
 func TestSingaPayAmounts(t *testing.T) {
 	t.Parallel()
-	for mode, change := range map[string]func(*demo.Options){"link": withSingaPay, "qris": withQRIS} {
+	for mode, change := range map[string]func(*demo.Options){"link": withSingaPay,
+		"qris": withQRIS} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			s, x := open(t, change)
@@ -80,7 +90,9 @@ func TestSingaPayAmounts(t *testing.T) {
 			}{
 				{object{"amount": 1_500_001}, "the amount is not whole rupiah"},
 				{object{"amount": 1_500_050}, "the amount is not whole rupiah"},
-				{object{"amount": map[string]int{"link": 999_900, "qris": 99}[mode]}, map[string]string{"link": "the amount is below SingaPay's minimum of IDR 10000", "qris": "the amount is not whole rupiah"}[mode]},
+				{object{"amount": map[string]int{"link": 999_900, "qris": 99}[mode]},
+					map[string]string{"link": "the amount is below SingaPay's minimum of IDR 10000",
+						"qris": "the amount is not whole rupiah"}[mode]},
 				{object{"amount": 1_500_000, "currency": "SGD"}, "is not this terminal's"},
 			} {
 				tc.ask["reference"] = "ROUND"
@@ -89,7 +101,8 @@ func TestSingaPayAmounts(t *testing.T) {
 					t.Errorf("%v: %v, hint %q", tc.ask, e, e.Data.Hint)
 				}
 			}
-			if n := count(s.journal(), payment.KindRequested) + len(s.h.SingaPay.Payments()); n != 0 {
+			if n := count(s.journal(), payment.KindRequested) +
+				len(s.h.SingaPay.Payments()); n != 0 {
 				t.Errorf("%d payments were begun", n)
 			}
 			x.start("ROUND", map[string]int64{"link": 1_500_100, "qris": 10_000}[mode])
@@ -97,8 +110,9 @@ func TestSingaPayAmounts(t *testing.T) {
 	}
 }
 
-// TestSingaPayOneURL: SingaPay has one notification URL for all kiosks of a credential, so that each hears of the others' payments too.
-// They are authentic, and none of its business: nothing of them is kept.
+// TestSingaPayOneURL: SingaPay has one notification URL for all kiosks of a credential, so that
+// each hears of the others' payments too. They are authentic, and none of its business: nothing of
+// them is kept.
 func TestSingaPayOneURL(t *testing.T) {
 	t.Parallel()
 	s, x := open(t, withSingaPay, func(o *demo.Options) { o.Merchant = "Kopi & Toast" })
@@ -108,7 +122,8 @@ func TestSingaPayOneURL(t *testing.T) {
 	s.faultOfSingaPay(singapay.Fault{Kind: singapay.FaultUnknownRef, Value: others, Times: 1})
 	scan(t, p.QRPayload).button("pay", "QRIS")
 	eventually(t, "the other kiosk's notification is read", func() error {
-		if !strings.Contains(s.log.String(), "a verified record of another terminal was passed over") {
+		if !strings.Contains(s.log.String(),
+			"a verified record of another terminal was passed over") {
 			return errors.New("nothing is logged")
 		}
 		return nil
@@ -133,10 +148,12 @@ func TestSingaPayOneURL(t *testing.T) {
 	}
 }
 
-// TestSingaPayOnARealScreen: what the camera reads is what SingaPay made, to the byte, and it is paid.
+// TestSingaPayOnARealScreen: what the camera reads is what SingaPay made, to the byte, and it is
+// paid.
 func TestSingaPayOnARealScreen(t *testing.T) {
 	t.Parallel()
-	for mode, change := range map[string]func(*demo.Options){"link": withSingaPay, "qris": withQRIS} {
+	for mode, change := range map[string]func(*demo.Options){"link": withSingaPay,
+		"qris": withQRIS} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, change)
@@ -151,16 +168,19 @@ func TestSingaPayOnARealScreen(t *testing.T) {
 			if len(made) != 1 || made[0].MerchantRef != p.MerchantRef {
 				t.Fatalf("SingaPay has made %+v", made)
 			}
-			if read := browser.Read(t, screen.Picture()); read != made[0].URL+made[0].QR || read != p.QRPayload {
+			if read := browser.Read(t, screen.Picture()); read != made[0].URL+made[0].QR ||
+				read != p.QRPayload {
 				t.Fatalf("the camera reads %q, SingaPay made %q", read, made[0].URL+made[0].QR)
 			}
-			if text := screen.Text(); !strings.Contains(text, "15,000") && !strings.Contains(text, "15000") {
+			if text := screen.Text(); !strings.Contains(text, "15,000") &&
+				!strings.Contains(text, "15000") {
 				t.Errorf("the screen says %q", text)
 			}
 			singaCustomer(s).scan(p)
 			singaCustomer(s).pay(p)
 			x.acknowledge(x.approved(p.ID))
-			screen.Until(`document.querySelector('#notice').dataset.kind === 'approved' && !document.querySelector('#notice').classList.contains('off')`)
+			screen.Until(`document.querySelector('#notice').dataset.kind === 'approved' && ` +
+				`!document.querySelector('#notice').classList.contains('off')`)
 		})
 	}
 }

@@ -137,7 +137,11 @@ func readJournal(t testing.TB, dir string) []payment.Fact {
 	}
 	defer r.Close()
 	var all []payment.Fact
-	if err := r.Each(1, func(f payment.Fact, _ string) error { all = append(all, f); return nil }); err != nil {
+	if err := r.Each(1, func(f payment.Fact,
+		_ string) error {
+		all = append(all, f)
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return all

@@ -13,11 +13,13 @@ import (
 	"kiosk-agent/payment"
 )
 
-// eavesdrop records every message, as it travels, that a connection of this till is sent. It makes no calls.
+// eavesdrop records every message, as it travels, that a connection of this till is sent. It makes
+// no calls.
 func eavesdrop(t testing.TB, address string, token secret.Value) *record {
 	t.Helper()
 	d := websocket.Dialer{Subprotocols: []string{"kiosk-till.v1"}}
-	conn, resp, err := d.DialContext(t.Context(), address, map[string][]string{"Authorization": {"Bearer " + string(token.Reveal())}})
+	conn, resp, err := d.DialContext(t.Context(), address,
+		map[string][]string{"Authorization": {"Bearer " + string(token.Reveal())}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,8 +39,8 @@ func eavesdrop(t testing.TB, address string, token secret.Value) *record {
 	return r
 }
 
-// TestTwoTillsOneReference: each till gets a payment of its own under the same reference, hears its own answer, and learns nothing
-// about the other's sale.
+// TestTwoTillsOneReference: each till gets a payment of its own under the same reference, hears its
+// own answer, and learns nothing about the other's sale.
 func TestTwoTillsOneReference(t *testing.T) {
 	t.Parallel()
 	s, one := open(t, func(o *demo.Options) { o.Tills = []string{"front", "bar"} })
@@ -47,19 +49,24 @@ func TestTwoTillsOneReference(t *testing.T) {
 
 	a := one.start("RECEIPT-7", 4321)
 	s.until(a.ID, payment.KindShown)
-	busy := two.refused(device.CodeBusy, "busy", "payment.start", object{"reference": "RECEIPT-7", "amount": 111})
-	if p := busy.Data.Payment; p == nil || p.ID != a.ID || p.Amount != 0 || p.Reference != "" || p.QRPayload != "" || p.MerchantRef != "" {
+	busy := two.refused(device.CodeBusy, "busy", "payment.start",
+		object{"reference": "RECEIPT-7", "amount": 111})
+	if p := busy.Data.Payment; p == nil || p.ID != a.ID || p.Amount != 0 || p.Reference != "" ||
+		p.QRPayload != "" || p.MerchantRef != "" {
 		t.Errorf("busy tells a stranger %+v", p)
 	}
-	own := one.refused(device.CodeBusy, "busy", "payment.start", object{"reference": "RECEIPT-8", "amount": 111})
-	if p := own.Data.Payment; p == nil || p.ID != a.ID || p.Amount != 4321 || p.Reference != "RECEIPT-7" {
+	own := one.refused(device.CodeBusy, "busy", "payment.start",
+		object{"reference": "RECEIPT-8", "amount": 111})
+	if p := own.Data.Payment; p == nil || p.ID != a.ID || p.Amount != 4321 ||
+		p.Reference != "RECEIPT-7" {
 		t.Errorf("busy tells the owner %+v", p)
 	}
 	two.refused(device.CodeNotOwner, "not_owner", "payment.cancel", object{"id": a.ID})
 	pay(t, a.QRPayload)
 	doneA := one.approved(a.ID)
 	two.hear("the other till's change", a.ID, func(p device.Payment) bool { return p.Final })
-	two.refused(device.CodeNotOwner, "not_owner", "payment.acknowledge", object{"id": a.ID, "revision": doneA.Revision})
+	two.refused(device.CodeNotOwner, "not_owner", "payment.acknowledge",
+		object{"id": a.ID, "revision": doneA.Revision})
 	if p := one.get(a.ID); p.Acknowledged {
 		t.Error("another till's acknowledge counted")
 	}
@@ -74,10 +81,12 @@ func TestTwoTillsOneReference(t *testing.T) {
 
 	lookUps(t, one, a, b)
 	lookUps(t, two, b, a)
-	one.refused(device.CodeNotOwner, "not_owner", "payment.acknowledge", object{"id": b.ID, "revision": doneB.Revision})
+	one.refused(device.CodeNotOwner, "not_owner", "payment.acknowledge",
+		object{"id": b.ID, "revision": doneB.Revision})
 	one.acknowledge(doneA)
 	two.acknowledge(doneB)
-	if n := count(s.facts(a.ID), payment.KindAcknowledged) + count(s.facts(b.ID), payment.KindAcknowledged); n != 2 {
+	if n := count(s.facts(a.ID), payment.KindAcknowledged) +
+		count(s.facts(b.ID), payment.KindAcknowledged); n != 2 {
 		t.Errorf("%d acknowledgements in the journal", n)
 	}
 	s.till("front").owedNothing()
@@ -92,7 +101,8 @@ func lookUps(t *testing.T, x *till, own, other device.Payment) {
 	if x.do("payment.last", nil, &p); p.ID != own.ID {
 		t.Errorf("last is %s, want %s", p.ID, own.ID)
 	}
-	if x.do("payment.get", object{"reference": own.Reference}, &p); p.ID != own.ID || p.Amount != own.Amount {
+	if x.do("payment.get", object{"reference": own.Reference}, &p); p.ID != own.ID ||
+		p.Amount != own.Amount {
 		t.Errorf("get by reference is %+v", p)
 	}
 	x.refused(device.CodeNotFound, "not_found", "payment.get", object{"id": other.ID})
@@ -111,7 +121,8 @@ func leaksNothing(t *testing.T, frames string, p device.Payment) {
 			continue
 		}
 		seen++
-		for _, private := range []string{"4321", p.MerchantRef, p.QRPayload, "RECEIPT-8", "provider_ref", "qr_payload"} {
+		for _, private := range []string{"4321", p.MerchantRef, p.QRPayload, "RECEIPT-8",
+			"provider_ref", "qr_payload"} {
 			if strings.Contains(line, private) {
 				t.Errorf("the other till was told %.40q: %s", private, line)
 			}

@@ -17,8 +17,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// counter is a JSON-RPC till at which one customer follows the other. It comes back whenever the agent does, and its book outlives
-// everything: it is what the judge compares.
+// counter is a JSON-RPC till at which one customer follows the other. It comes back whenever the
+// agent does, and its book outlives everything: it is what the judge compares.
 type counter struct {
 	name, url string
 	token     secret.Value
@@ -44,8 +44,11 @@ type belief struct {
 
 func newCounter(name, url string, token secret.Value, p *public, b *bank, seed uint64) *counter {
 	return &counter{
-		name: name, url: url, token: token, public: p, bank: b, rng: rand.New(rand.NewPCG(seed, uint64(name[len(name)-1]))),
-		crashes: rand.New(rand.NewPCG(seed+1, uint64(name[len(name)-1]))), guests: new(errgroup.Group), book: map[string]*belief{}, asked: map[string]int64{}, news: make(chan struct{}),
+		name: name, url: url, token: token, public: p, bank: b,
+		rng:     rand.New(rand.NewPCG(seed, uint64(name[len(name)-1]))),
+		crashes: rand.New(rand.NewPCG(seed+1, uint64(name[len(name)-1]))),
+		guests:  new(errgroup.Group), book: map[string]*belief{}, asked: map[string]int64{},
+		news: make(chan struct{}),
 	}
 }
 
@@ -60,7 +63,8 @@ func (x *counter) change(f func()) {
 
 // until waits until ready has what it wants; it is asked at each change.
 func (x *counter) until(ctx context.Context, what string, ready func() bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, tortureStuck, fmt.Errorf("%s: waiting for %s for %s", x.name, what, tortureStuck))
+	ctx, cancel := context.WithTimeoutCause(ctx, tortureStuck,
+		fmt.Errorf("%s: waiting for %s for %s", x.name, what, tortureStuck))
 	defer cancel()
 	for {
 		x.mu.Lock()
@@ -116,16 +120,20 @@ func (x *counter) hear(p device.Payment) {
 		b := x.book[p.ID]
 		switch {
 		case x.asked[p.Reference] == 0:
-			x.wrong = append(x.wrong, fmt.Sprintf("%s was told of %s %s, which it never asked for", x.name, p.ID, p.Reference))
+			x.wrong = append(x.wrong, fmt.Sprintf("%s was told of %s %s, which it never asked for",
+				x.name, p.ID, p.Reference))
 		case x.asked[p.Reference] != p.Amount:
-			x.wrong = append(x.wrong, fmt.Sprintf("%s asked for %d and was told of %d: %s", x.name, x.asked[p.Reference], p.Amount, p.ID))
+			x.wrong = append(x.wrong, fmt.Sprintf("%s asked for %d and was told of %d: %s", x.name,
+				x.asked[p.Reference], p.Amount, p.ID))
 		case b == nil:
 			x.book[p.ID] = &belief{Payment: p}
 		case p.Revision < b.Revision:
 		case p.Revision == b.Revision && (p.Status != b.Status || !slices.Equal(p.Flags, b.Flags)):
-			x.wrong = append(x.wrong, fmt.Sprintf("%s heard revision %d of %s as %s and as %s", x.name, p.Revision, p.ID, b.Status, p.Status))
+			x.wrong = append(x.wrong, fmt.Sprintf("%s heard revision %d of %s as %s and as %s",
+				x.name, p.Revision, p.ID, b.Status, p.Status))
 		case b.Status == payment.StatusApproved && p.Status != payment.StatusApproved:
-			x.wrong = append(x.wrong, fmt.Sprintf("%s: %s was approved and is %s", x.name, p.ID, p.Status))
+			x.wrong = append(x.wrong, fmt.Sprintf("%s: %s was approved and is %s", x.name, p.ID,
+				p.Status))
 		default:
 			b.Payment = p
 		}
@@ -153,9 +161,14 @@ func (x *counter) acknowledge(ctx context.Context, c *tillclient.Client) {
 		case err != nil: // nothing for a long time
 			continue
 		}
-		err = c.Call(ctx, "payment.acknowledge", object{"id": due.ID, "revision": due.Revision}, nil)
-		if e, refused := errors.AsType[*tillclient.Error](err); refused && e.Data.Kind != "journal_unavailable" {
-			x.change(func() { x.wrong = append(x.wrong, fmt.Sprintf("%s may not acknowledge %s: %v", x.name, due.ID, e)) })
+		err = c.Call(ctx, "payment.acknowledge", object{"id": due.ID, "revision": due.Revision},
+			nil)
+		if e, refused := errors.AsType[*tillclient.Error](err); refused &&
+			e.Data.Kind != "journal_unavailable" {
+			x.change(func() {
+				x.wrong = append(x.wrong,
+					fmt.Sprintf("%s may not acknowledge %s: %v", x.name, due.ID, e))
+			})
 			return
 		}
 		if err != nil {
@@ -169,24 +182,29 @@ func (x *counter) acknowledge(ctx context.Context, c *tillclient.Client) {
 func (x *counter) call(ctx context.Context, method string, params, result any) error {
 	for {
 		var c *tillclient.Client
-		if err := x.until(ctx, "the agent", func() bool { c = x.client; return c != nil }); err != nil {
+		if err := x.until(ctx, "the agent",
+			func() bool { c = x.client; return c != nil }); err != nil {
 			return err
 		}
 		err := x.callOn(ctx, c, method, params, result)
-		if _, answered := errors.AsType[*tillclient.Error](err); err == nil || answered || ctx.Err() != nil {
+		if _, answered := errors.AsType[*tillclient.Error](err); err == nil || answered ||
+			ctx.Err() != nil {
 			return err
 		}
 		if _, hangs := errors.AsType[*stuck](err); hangs {
 			return err
 		}
-		if err := x.until(ctx, "the connection's end", func() bool { return x.client != c }); err != nil {
+		if err := x.until(ctx, "the connection's end",
+			func() bool { return x.client != c }); err != nil {
 			return err
 		}
 	}
 }
 
-func (x *counter) callOn(ctx context.Context, c *tillclient.Client, method string, params, result any) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, tortureStuck, fmt.Errorf("%s: no answer to %s for %s", x.name, method, tortureStuck))
+func (x *counter) callOn(ctx context.Context, c *tillclient.Client, method string, params,
+	result any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, tortureStuck,
+		fmt.Errorf("%s: no answer to %s for %s", x.name, method, tortureStuck))
 	defer cancel()
 	if err := c.Call(ctx, method, params, result); !errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -223,14 +241,18 @@ func (x *counter) sell(ctx context.Context, closed <-chan struct{}) (sales int, 
 	}
 }
 
-// sale is one sale, to the outcome in the till's book. started is false when the till was closed before the agent took it.
-func (x *counter) sale(ctx context.Context, reference string, v visit, closed <-chan struct{}) (started bool, err error) {
+// sale is one sale, to the outcome in the till's book. started is false when the till was closed
+// before the agent took it.
+func (x *counter) sale(ctx context.Context, reference string, v visit,
+	closed <-chan struct{}) (started bool, err error) {
 	p, err := x.start(ctx, reference, v.cents, closed)
 	if err != nil || p == nil {
 		return false, err
 	}
 	told := make(chan struct{})
-	h := hearing{told: told, cancel: func(ctx context.Context) error { return x.cancel(ctx, reference) }}
+	h := hearing{told: told, cancel: func(ctx context.Context) error {
+		return x.cancel(ctx, reference)
+	}}
 	if link := p.QRPayload; link != "" {
 		x.guests.Go(func() error { return v.play(ctx, x.bank, link, p.MerchantRef, h) })
 	}
@@ -241,7 +263,8 @@ func (x *counter) sale(ctx context.Context, reference string, v visit, closed <-
 }
 
 // start asks until the agent takes the sale, or has taken it before.
-func (x *counter) start(ctx context.Context, reference string, cents int64, closed <-chan struct{}) (*device.Payment, error) {
+func (x *counter) start(ctx context.Context, reference string, cents int64,
+	closed <-chan struct{}) (*device.Payment, error) {
 	for {
 		var p device.Payment
 		err := x.call(ctx, "payment.start", object{"reference": reference, "amount": cents}, &p)

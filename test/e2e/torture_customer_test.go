@@ -17,18 +17,20 @@ import (
 type conduct string
 
 const (
-	pays          conduct = "pays"
-	paysTwice     conduct = "pays twice"
-	declined      conduct = "is declined"
-	declinedPays  conduct = "is declined, then pays"
-	walksAway     conduct = "walks away" // the till cancels
-	races         conduct = "pays while the till cancels"
-	paysLate      conduct = "pays after the cancel" // that is: once the till was told
-	staysAway     conduct = "does nothing"          // the deadline ends it
-	paysTooLate   conduct = "pays after the deadline"
-	undecidable   conduct = "walks away while the query is out of order"
-	paysUnnoticed conduct = "pays, and no webhook says so"      // the till loses patience and cancels
-	forgotten     conduct = "pays at a till that has forgotten" // a till on the line: it reboots, and sells again at once
+	pays         conduct = "pays"
+	paysTwice    conduct = "pays twice"
+	declined     conduct = "is declined"
+	declinedPays conduct = "is declined, then pays"
+	walksAway    conduct = "walks away" // the till cancels
+	races        conduct = "pays while the till cancels"
+	paysLate     conduct = "pays after the cancel" // that is: once the till was told
+	staysAway    conduct = "does nothing"          // the deadline ends it
+	paysTooLate  conduct = "pays after the deadline"
+	undecidable  conduct = "walks away while the query is out of order"
+	// the till loses patience and cancels
+	paysUnnoticed conduct = "pays, and no webhook says so"
+	// a till on the line: it reboots, and sells again at once
+	forgotten conduct = "pays at a till that has forgotten"
 )
 
 // conducts says how many of a thousand customers behave so.
@@ -36,7 +38,8 @@ var conducts = []struct {
 	conduct
 	permille int
 }{
-	{pays, 420}, {paysTwice, 50}, {declined, 70}, {declinedPays, 70}, {walksAway, 90}, {races, 120}, {paysLate, 90}, {staysAway, 2},
+	{pays, 420}, {paysTwice, 50}, {declined, 70}, {declinedPays, 70}, {walksAway, 90}, {races, 120},
+	{paysLate, 90}, {staysAway, 2},
 	{paysTooLate, 3}, {undecidable, 5}, {paysUnnoticed, 60}, {forgotten, 20},
 }
 
@@ -58,7 +61,8 @@ type wish struct {
 // drawVisit decides about the next customer.
 func drawVisit(rng *rand.Rand, w wish) visit {
 	v := visit{
-		conduct: w.conduct, cents: 1 + rng.Int64N(90_000), think: time.Duration(rng.IntN(300)) * time.Millisecond,
+		conduct: w.conduct, cents: 1 + rng.Int64N(90_000),
+		think:    time.Duration(rng.IntN(300)) * time.Millisecond,
 		patience: time.Duration(1+rng.IntN(3)) * time.Second,
 	}
 	if n := rng.IntN(1000); w.conduct == "" {
@@ -86,14 +90,21 @@ func drawVisit(rng *rand.Rand, w wish) visit {
 func drawFaults(rng *rand.Rand) []sandbox.Fault {
 	short := sandbox.Duration(time.Duration(100+rng.IntN(4000)) * time.Millisecond)
 	hooks := []sandbox.Fault{
-		{Kind: sandbox.FaultDuplicate, Count: 3}, {Kind: sandbox.FaultDuplicate, Count: 2}, {Kind: sandbox.FaultDelay, Delay: short},
-		{Kind: sandbox.FaultDelay, Delay: short}, {Kind: sandbox.FaultOutOfOrder}, {Kind: sandbox.FaultLost}, {Kind: sandbox.FaultForged},
-		{Kind: sandbox.FaultWrongAmount}, {Kind: sandbox.FaultWrongCurrency}, {Kind: sandbox.FaultUnknownRef}, {Kind: sandbox.FaultGarbage},
-		{Kind: sandbox.FaultTruncated}, {Kind: sandbox.FaultLinkEcho}, {Kind: sandbox.FaultWrongStatus}, {Kind: sandbox.FaultSuccessCode05},
+		{Kind: sandbox.FaultDuplicate, Count: 3}, {Kind: sandbox.FaultDuplicate, Count: 2},
+		{Kind: sandbox.FaultDelay, Delay: short},
+		{Kind: sandbox.FaultDelay, Delay: short}, {Kind: sandbox.FaultOutOfOrder},
+		{Kind: sandbox.FaultLost}, {Kind: sandbox.FaultForged},
+		{Kind: sandbox.FaultWrongAmount}, {Kind: sandbox.FaultWrongCurrency},
+		{Kind: sandbox.FaultUnknownRef}, {Kind: sandbox.FaultGarbage},
+		{Kind: sandbox.FaultTruncated}, {Kind: sandbox.FaultLinkEcho},
+		{Kind: sandbox.FaultWrongStatus}, {Kind: sandbox.FaultSuccessCode05},
 	}
 	queries := []sandbox.Fault{
-		{Kind: sandbox.FaultQuery500, Times: 2}, {Kind: sandbox.FaultQueryTimeout, Times: 1, Delay: short}, {Kind: sandbox.FaultQueryNonsense, Times: 1},
-		{Kind: sandbox.FaultQuery404, Times: 2}, {Kind: sandbox.FaultQueryEmpty, Times: 2}, {Kind: sandbox.FaultQueryAmount, Times: 1},
+		{Kind: sandbox.FaultQuery500, Times: 2},
+		{Kind: sandbox.FaultQueryTimeout, Times: 1, Delay: short},
+		{Kind: sandbox.FaultQueryNonsense, Times: 1},
+		{Kind: sandbox.FaultQuery404, Times: 2}, {Kind: sandbox.FaultQueryEmpty, Times: 2},
+		{Kind: sandbox.FaultQueryAmount, Times: 1},
 		{Kind: sandbox.FaultQueryOtherRef, Times: 1},
 	}
 	var chosen []sandbox.Fault
@@ -112,7 +123,8 @@ type hearing struct {
 	told   <-chan struct{}             // closed when the till was told how the sale ended
 }
 
-// play is one customer from the code on the screen to the door; it ends with the sale or after it. link may be scanned before it is shown.
+// play is one customer from the code on the screen to the door; it ends with the sale or after it.
+// link may be scanned before it is shown.
 func (v visit) play(ctx context.Context, b *bank, link, merchantRef string, h hearing) error {
 	for _, f := range v.faults {
 		f.MerchantRef = merchantRef
@@ -175,7 +187,8 @@ func (v visit) play(ctx context.Context, b *bank, link, merchantRef string, h he
 	return fmt.Errorf("no such customer: %q", v.conduct)
 }
 
-// attempt presses a button; where the link takes no cards, a wallet's code lapses instead of a card being declined.
+// attempt presses a button; where the link takes no cards, a wallet's code lapses instead of a card
+// being declined.
 func (b *bank) attempt(ctx context.Context, merchantRef string, do sandbox.Verb) error {
 	err := b.act(ctx, merchantRef, do)
 	if r, ok := errors.AsType[*refusal](err); ok && r.status == 400 && do == sandbox.Decline {
@@ -207,7 +220,8 @@ func pause(ctx context.Context, d time.Duration, event <-chan struct{}) error {
 	}
 }
 
-// public is the flow of customers: it draws visits, and sends the ones that a step of the torture asks for.
+// public is the flow of customers: it draws visits, and sends the ones that a step of the torture
+// asks for.
 type public struct {
 	mu     sync.Mutex
 	wished wish
@@ -217,7 +231,8 @@ type public struct {
 }
 
 func newPublic() *public {
-	return &public{served: map[string]bool{}, tally: map[conduct]int{}, struck: map[sandbox.FaultKind]int{}}
+	return &public{served: map[string]bool{}, tally: map[conduct]int{},
+		struck: map[sandbox.FaultKind]int{}}
 }
 
 // wish makes the next customer of each till behave so.

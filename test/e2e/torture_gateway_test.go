@@ -19,7 +19,8 @@ import (
 	"kiosk-agent/sandbox"
 )
 
-// sandboxEnv makes this test binary be the simulated gateway instead: a process of its own, with its book in a file, to be killed.
+// sandboxEnv makes this test binary be the simulated gateway instead: a process of its own, with
+// its book in a file, to be killed.
 const sandboxEnv = "HOUSE_SANDBOX"
 
 // sandboxJob is what the environment says.
@@ -42,8 +43,10 @@ func (job sandboxJob) serve() error {
 		return err
 	}
 	s, err := sandbox.New(sandbox.Config{
-		Merchants: []sandbox.Merchant{worldMerchant(key)}, Book: job.Book, Outcomes: map[int64]sandbox.Outcome{},
-		Retry: slices.Repeat([]time.Duration{200 * time.Millisecond, time.Second}, 1000), // it does not give up: the relay may be dead, or say 429
+		Merchants: []sandbox.Merchant{worldMerchant(key)}, Book: job.Book,
+		Outcomes: map[int64]sandbox.Outcome{},
+		// it does not give up: the relay may be dead, or say 429
+		Retry: slices.Repeat([]time.Duration{200 * time.Millisecond, time.Second}, 1000),
 	}, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err
@@ -75,7 +78,8 @@ func (w *world) startGateway() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	job, err := json.Marshal(sandboxJob{w.sandboxURL[len("http://"):], filepath.Join(w.dir, "axs.secret"), w.gatewayBook()})
+	job, err := json.Marshal(sandboxJob{w.sandboxURL[len("http://"):],
+		filepath.Join(w.dir, "axs.secret"), w.gatewayBook()})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -88,7 +92,8 @@ func (w *world) startGateway() {
 // toldHook is a webhook that was answered 2xx.
 type toldHook struct{ TransactionRef, Status string }
 
-// toldHooks are the webhooks that said what is true and were answered 2xx: from then on nobody else has them.
+// toldHooks are the webhooks that said what is true and were answered 2xx: from then on nobody else
+// has them.
 func (w *world) toldHooks() map[toldHook]bool {
 	w.t.Helper()
 	text, err := os.ReadFile(w.gatewayBook())
@@ -103,7 +108,9 @@ func (w *world) toldHooks() map[toldHook]bool {
 				Faults []sandbox.FaultKind
 			}
 		}
-		if json.Unmarshal(line, &l) == nil && l.Told != nil && !slices.ContainsFunc(l.Told.Faults, bends) { // the newest line may be half written
+		if json.Unmarshal(line, &l) == nil && l.Told != nil &&
+			!slices.ContainsFunc(l.Told.Faults, bends) {
+			// the newest line may be half written
 			all[l.Told.toldHook] = true
 		}
 	}
@@ -115,7 +122,8 @@ func bends(k sandbox.FaultKind) bool {
 	return k != sandbox.FaultDuplicate && k != sandbox.FaultDelay && k != sandbox.FaultOutOfOrder
 }
 
-// redeliver makes the gateway forget what it has delivered, and starts it again: every webhook that there ever was goes out once more.
+// redeliver makes the gateway forget what it has delivered, and starts it again: every webhook that
+// there ever was goes out once more.
 func (w *world) redeliver() {
 	w.t.Helper()
 	w.gateway.kill()
@@ -135,7 +143,8 @@ func (w *world) redeliver() {
 	w.startGateway()
 }
 
-// bank is the gateway's address as customers and the judge use it: they try again while its process is dead.
+// bank is the gateway's address as customers and the judge use it: they try again while its process
+// is dead.
 type bank struct{ url string }
 
 // refusal is an answer of the gateway other than 2xx.
@@ -157,9 +166,11 @@ func (b *bank) open(ctx context.Context, link string) error {
 	return b.call(ctx, http.MethodGet, link, nil, nil)
 }
 
-// act presses a button. That the payment was paid already is no error: the answer to an earlier press may have been lost.
+// act presses a button. That the payment was paid already is no error: the answer to an earlier
+// press may have been lost.
 func (b *bank) act(ctx context.Context, merchantRef string, do sandbox.Verb) error {
-	err := b.call(ctx, http.MethodPost, b.url+"/sandbox/act", map[string]any{"merchantRef": merchantRef, "action": do}, nil)
+	err := b.call(ctx, http.MethodPost, b.url+"/sandbox/act",
+		map[string]any{"merchantRef": merchantRef, "action": do}, nil)
 	if r, ok := errors.AsType[*refusal](err); ok && r.status == http.StatusConflict {
 		return nil
 	}

@@ -20,8 +20,9 @@ import (
 // settleWithin bounds how long everything may take to come to rest after the last kill.
 const settleWithin = 10 * time.Minute
 
-// settle waits until nothing is on its way any more. The gateway stops misbehaving and delivers what is still due. Then it tells everything
-// once more, as a gateway does whose support was called: now every outcome must be the true one.
+// settle waits until nothing is on its way any more. The gateway stops misbehaving and delivers
+// what is still due. Then it tells everything once more, as a gateway does whose support was
+// called: now every outcome must be the true one.
 func (x *torture) settle() {
 	x.t.Helper()
 	x.gateway.kill()
@@ -47,7 +48,8 @@ func (x *torture) settle() {
 		return err
 	})
 	for _, args := range [][]string{{"journal", "verify"}, {"journal", "verify", "--relay"}} {
-		out, err := exec.Command(program(x.t, "kiosk-agent"), append(args, "--config", x.config())...).CombinedOutput()
+		out, err := exec.Command(program(x.t, "kiosk-agent"),
+			append(args, "--config", x.config())...).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "ok: nothing is altered") {
 			x.t.Errorf("%v: %v\n%s", args, err, out)
 		}
@@ -63,7 +65,8 @@ func (x *torture) delivered() {
 		if err := x.bank.get(soon(x.t), "/sandbox/webhooks", &hooks); err != nil {
 			return err
 		}
-		waiting := len(slices.DeleteFunc(hooks, func(h sandbox.Webhook) bool { return h.State == sandbox.HookDelivered }))
+		waiting := len(slices.DeleteFunc(hooks,
+			func(h sandbox.Webhook) bool { return h.State == sandbox.HookDelivered }))
 		if waiting > 0 {
 			return fmt.Errorf("%d are not", waiting)
 		}
@@ -71,7 +74,8 @@ func (x *torture) delivered() {
 	})
 }
 
-// lost says which webhook was answered 200 and is not in the journal; those that went with a replaced store are not counted.
+// lost says which webhook was answered 200 and is not in the journal; those that went with a
+// replaced store are not counted.
 func (x *torture) lost() error {
 	s := &scene{}
 	if err := s.readJournal(filepath.Join(x.dir, "journal.db")); err != nil {
@@ -103,9 +107,11 @@ type scene struct {
 
 func (x *torture) collectScene() (*scene, error) {
 	s := &scene{
-		counters: map[string]map[string]belief{}, asked: map[string]map[string]int64{}, line: x.lane.f.Book().Entries(),
+		counters: map[string]map[string]belief{}, asked: map[string]map[string]int64{},
+		line: x.lane.f.Book().Entries(),
 		bent: x.public.scripted(sandbox.FaultUnknownRef, sandbox.FaultQueryOtherRef),
-		junk: x.public.scripted(sandbox.FaultForged, sandbox.FaultGarbage, sandbox.FaultTruncated, sandbox.FaultLinkEcho, sandbox.FaultWrongAmount,
+		junk: x.public.scripted(sandbox.FaultForged, sandbox.FaultGarbage, sandbox.FaultTruncated,
+			sandbox.FaultLinkEcho, sandbox.FaultWrongAmount,
 			sandbox.FaultWrongCurrency, sandbox.FaultWrongStatus, sandbox.FaultSuccessCode05),
 	}
 	for _, c := range x.counters {
@@ -119,7 +125,8 @@ func (x *torture) collectScene() (*scene, error) {
 		})
 	}
 	var opened []sandbox.Payment
-	if err := errors.Join(x.bank.get(soon(x.t), "/sandbox/collected", &s.collected), x.bank.get(soon(x.t), "/sandbox/payments", &opened)); err != nil {
+	if err := errors.Join(x.bank.get(soon(x.t), "/sandbox/collected", &s.collected),
+		x.bank.get(soon(x.t), "/sandbox/payments", &opened)); err != nil {
 		return nil, err
 	}
 	for _, p := range opened {
@@ -170,13 +177,15 @@ func (s *scene) unrest() error {
 		case s.collected[p.MerchantRef].Payments > 0 && p.Status != payment.StatusApproved:
 			return fmt.Errorf("%s is paid and %s", p.ID, p.Status)
 		case jsonTill && (!p.Acknowledged || b[p.ID].acked < p.Revision):
-			return fmt.Errorf("%s is %s, revision %d, and %s has acknowledged %d", p.ID, p.Status, p.Revision, p.Till, b[p.ID].acked)
+			return fmt.Errorf("%s is %s, revision %d, and %s has acknowledged %d", p.ID, p.Status,
+				p.Revision, p.Till, b[p.ID].acked)
 		}
 	}
 	return nil
 }
 
-// judge compares the books. It returns what it has seen, its verdict last; everything that is wrong fails the test.
+// judge compares the books. It returns what it has seen, its verdict last; everything that is wrong
+// fails the test.
 func (x *torture) judge() string {
 	x.t.Helper()
 	s, err := x.collectScene()
@@ -201,7 +210,8 @@ func (x *torture) judge() string {
 	if len(wrong) > 0 || x.t.Failed() {
 		verdict = fmt.Sprintf("the books are DIFFERENT: %d differences", len(wrong))
 	}
-	return fmt.Sprintf("customers %v, faults %v\n%s\ntorture: %s", x.public.tally, x.public.struck, s.sums(), verdict)
+	return fmt.Sprintf("customers %v, faults %v\n%s\ntorture: %s", x.public.tally, x.public.struck,
+		s.sums(), verdict)
 }
 
 // sums is the scene in numbers.
@@ -235,6 +245,7 @@ func (s *scene) sums() string {
 	for _, f := range s.entries {
 		tasks[string(f.Kind())]++
 	}
-	return fmt.Sprintf("journal: %d payments %v, %d cents; gateway: %d cents (with second payments); tills: %d cents; worklist %v",
+	return fmt.Sprintf("journal: %d payments %v, %d cents; gateway: %d cents (with second "+
+		"payments); tills: %d cents; worklist %v",
 		len(s.payments), sorted(statuses), journal, gateway, tills, sorted(tasks))
 }

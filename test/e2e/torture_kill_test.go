@@ -13,9 +13,10 @@ import (
 	"kiosk-agent/sandbox"
 )
 
-// step is a fact after which the agent kills itself, and what makes that fact come about. Not here are: mint_sent and mint_failed (only
-// remote mints make them, and crashes right after requested, which a local mint never separates from minted), opened (no gateway says
-// it), recovered (no journal is lost here), clock_offset (one machine has one clock).
+// step is a fact after which the agent kills itself, and what makes that fact come about. Not here
+// are: mint_sent and mint_failed (only remote mints make them, and crashes right after requested,
+// which a local mint never separates from minted), opened (no gateway says it), recovered (no
+// journal is lost here), clock_offset (one machine has one clock).
 type step struct {
 	kind    payment.Kind
 	wish    wish
@@ -27,17 +28,22 @@ type step struct {
 }
 
 var steps = []step{
-	{kind: payment.KindQueryProved, wish: wish{conduct: paysUnnoticed}, rare: 24}, // of a long run's first life: it comes once
-	{kind: payment.KindRequested}, {kind: payment.KindMinted}, {kind: payment.KindShown}, {kind: payment.KindNotified},
+	// of a long run's first life: it comes once
+	{kind: payment.KindQueryProved, wish: wish{conduct: paysUnnoticed}, rare: 24},
+	{kind: payment.KindRequested}, {kind: payment.KindMinted}, {kind: payment.KindShown},
+	{kind: payment.KindNotified},
 	{kind: payment.KindOffered}, {kind: payment.KindAcknowledged},
-	{kind: payment.KindCancelRequested, wish: wish{conduct: walksAway}}, {kind: payment.KindWithdrawn, wish: wish{conduct: walksAway}},
+	{kind: payment.KindCancelRequested, wish: wish{conduct: walksAway}},
+	{kind: payment.KindWithdrawn, wish: wish{conduct: walksAway}},
 	{kind: payment.KindQueryEmpty, wish: wish{conduct: walksAway}},
 	{kind: payment.KindQueryFailed, wish: wish{conduct: undecidable}, rare: 2},
 	{kind: payment.KindPathProved, wish: wish{conduct: walksAway}, noQuery: true, rare: 2},
 	{kind: payment.KindResolved, staff: true, rare: 3},
 	{kind: payment.KindSuperseded, wish: wish{conduct: forgotten}, rare: 3},
-	{kind: payment.KindUnmatched, wish: wish{pays, sandbox.FaultUnknownRef}, rare: 2}, {kind: payment.KindParked, wish: wish{pays, sandbox.FaultForged}, rare: 2},
-	{kind: payment.KindGap, restore: true, rare: 8}, {kind: payment.KindDisplayLost, wish: wish{conduct: staysAway}, blind: true, rare: 8},
+	{kind: payment.KindUnmatched, wish: wish{pays, sandbox.FaultUnknownRef}, rare: 2},
+	{kind: payment.KindParked, wish: wish{pays, sandbox.FaultForged}, rare: 2},
+	{kind: payment.KindGap, restore: true, rare: 8},
+	{kind: payment.KindDisplayLost, wish: wish{conduct: staysAway}, blind: true, rare: 8},
 	{kind: payment.KindUndecided, wish: wish{conduct: undecidable}, rare: 16},
 	{kind: payment.KindDeadlinePassed, wish: wish{conduct: staysAway}, rare: 24},
 }
@@ -82,7 +88,8 @@ func (x *torture) execute(kills int, broken <-chan error) {
 	x.startAgent("")
 }
 
-// staff resolves something off the worklist, in the life that ends with that; the function that it returns waits until they have left.
+// staff resolves something off the worklist, in the life that ends with that; the function that it
+// returns waits until they have left.
 func (x *torture) staff(s step) (left func()) {
 	x.t.Helper()
 	if !s.staff {
@@ -96,7 +103,8 @@ func (x *torture) staff(s step) (left func()) {
 		for ctx.Err() == nil {
 			if name := x.work(); name != "" {
 				// Refused, or not answered any more: the agent dies of it.
-				_ = exec.CommandContext(ctx, command, "resolve", name, "not-paid", "--reason", "torture", "--config", x.config()).Run()
+				_ = exec.CommandContext(ctx, command, "resolve", name, "not-paid", "--reason",
+					"torture", "--config", x.config()).Run()
 			}
 			_ = pause(ctx, 200*time.Millisecond, nil) // its end is the loop's
 		}
@@ -143,7 +151,8 @@ func (x *torture) nextStep(kills int) step {
 	return best
 }
 
-// configure writes the configuration of the next life: customers may come back after a decline in one and not in the other.
+// configure writes the configuration of the next life: customers may come back after a decline in
+// one and not in the other.
 func (x *torture) configure(whole string, s step) {
 	x.t.Helper()
 	if s.noQuery {

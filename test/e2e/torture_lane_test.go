@@ -23,11 +23,13 @@ type lane struct {
 	bank   *bank
 	rng    *rand.Rand
 	guests *errgroup.Group
-	reader *offline.Reader // the customer reads the code from the screen, which is as good as from the journal
+	// the customer reads the code from the screen, which is as good as from the journal
+	reader *offline.Reader
 }
 
 func newLane(f *foreign, dir string, p *public, b *bank, seed uint64) *lane {
-	return &lane{f: f, dir: dir, public: p, bank: b, rng: rand.New(rand.NewPCG(seed, 'L')), guests: new(errgroup.Group)}
+	return &lane{f: f, dir: dir, public: p, bank: b, rng: rand.New(rand.NewPCG(seed, 'L')),
+		guests: new(errgroup.Group)}
 }
 
 // sell serves customers until closed.
@@ -48,7 +50,8 @@ func (l *lane) sell(ctx context.Context, closed <-chan struct{}) (sales int, err
 		}
 		v := l.public.next(lineTill, l.rng)
 		if err := l.sale(ctx, v); err != nil {
-			return sales, fmt.Errorf("%s, customer %q: %w\n%s", lineTill, v.conduct, err, l.f.line())
+			return sales, fmt.Errorf("%s, customer %q: %w\n%s", lineTill, v.conduct, err,
+				l.f.line())
 		}
 		sales++
 		if err := pause(ctx, time.Duration(l.rng.IntN(150))*time.Millisecond, nil); err != nil {
@@ -94,7 +97,8 @@ func (l *lane) sale(ctx context.Context, v visit) error {
 	}
 	if got == nil {
 		h := hearing{told: told, cancel: func(ctx context.Context) error {
-			_, _ = l.f.Cancel(ctx) // its answer may be lost, and it may be too late; the sale's own answer tells
+			// its answer may be lost, and it may be too late; the sale's own answer tells
+			_, _ = l.f.Cancel(ctx)
 			return ctx.Err()
 		}}
 		l.guests.Go(func() error { return v.play(ctx, l.bank, p.QRPayload, p.MerchantRef, h) })
@@ -115,8 +119,9 @@ func (l *lane) sale(ctx context.Context, v visit) error {
 	return nil
 }
 
-// forget makes the till reboot in the middle of a sale and sell again at once, before its customer pays: it may not be told unasked how
-// the first sale ended. Then it asks for the last result, as a till does that has rebooted.
+// forget makes the till reboot in the middle of a sale and sell again at once, before its customer
+// pays: it may not be told unasked how the first sale ended. Then it asks for the last result, as a
+// till does that has rebooted.
 func (l *lane) forget(ctx context.Context, v visit, p payment.Payment, answer <-chan told) error {
 	if err := l.f.Reboot(ctx); err != nil {
 		return err
@@ -124,7 +129,12 @@ func (l *lane) forget(ctx context.Context, v visit, p payment.Payment, answer <-
 	<-answer
 	<-l.f.sell("Q1", v.cents+1)
 	told := make(chan struct{})
-	h := hearing{told: told, cancel: func(ctx context.Context) error { _, _ = l.f.Cancel(ctx); return ctx.Err() }} // as in sale
+	// as in sale
+	h := hearing{told: told, cancel: func(ctx context.Context) error {
+		_,
+			_ = l.f.Cancel(ctx)
+		return ctx.Err()
+	}}
 	l.guests.Go(func() error { return v.play(ctx, l.bank, p.QRPayload, p.MerchantRef, h) })
 	defer close(told)
 	for end := time.Now().Add(tortureStuck); ; {
@@ -159,7 +169,8 @@ func (l *lane) manners() ecrtill.Misbehaviour {
 	}
 }
 
-// beginning waits until the code of the sale that was asked for last can be scanned, or the till has its answer without one.
+// beginning waits until the code of the sale that was asked for last can be scanned, or the till
+// has its answer without one.
 func (l *lane) beginning(ctx context.Context, answer <-chan told) (payment.Payment, *told, error) {
 	for {
 		if p, ok, err := l.running(); err != nil || ok {
@@ -192,10 +203,12 @@ func (l *lane) running() (p payment.Payment, ok bool, err error) {
 		return p, false, err
 	}
 	p, ok, err = l.reader.Payment(id)
-	return p, ok && p.Status == payment.StatusAwaiting && p.Line != nil && p.Line.ECN == entries[len(entries)-1].ECN, err
+	return p, ok && p.Status == payment.StatusAwaiting && p.Line != nil &&
+		p.Line.ECN == entries[len(entries)-1].ECN, err
 }
 
-// reconcile asks for the last result until it is an outcome, as a till does that was left in doubt, and writes it into the book.
+// reconcile asks for the last result until it is an outcome, as a till does that was left in doubt,
+// and writes it into the book.
 func (l *lane) reconcile(ctx context.Context) error {
 	end := time.Now().Add(tortureStuck)
 	for {

@@ -33,8 +33,9 @@ var tortureVerdict string
 // tortureStuck is how long nothing may take: no kill and no fault makes anybody wait that long.
 const tortureStuck = 4 * time.Minute
 
-// torture is one run: agent, relay and gateway are processes that are killed with -9 while three tills sell. The seed decides about
-// customers, faults, victims and moments; the machine's scheduling, which it does not decide, does the rest.
+// torture is one run: agent, relay and gateway are processes that are killed with -9 while three
+// tills sell. The seed decides about customers, faults, victims and moments; the machine's
+// scheduling, which it does not decide, does the rest.
 type torture struct {
 	*rig
 	rng      *rand.Rand
@@ -64,7 +65,8 @@ func TestTorture(t *testing.T) {
 	began := time.Now()
 	sales := x.run(kills)
 	found := x.judge()
-	verdict := fmt.Sprintf("torture: seed %d, %s, %d sales in %s\n%s", seed, &x.toll, sales, time.Since(began).Round(time.Second), found)
+	verdict := fmt.Sprintf("torture: seed %d, %s, %d sales in %s\n%s", seed, &x.toll, sales,
+		time.Since(began).Round(time.Second), found)
 	if *tortureKills > 0 {
 		tortureVerdict = verdict
 	} else {
@@ -76,15 +78,20 @@ func newTorture(t *testing.T, seed uint64) *torture {
 	t.Helper()
 	r := newRig(t, lineOptions{noAgent: true, noShow: true, gateway: (*world).killableGateway})
 	r.newSecret("till-2.token")
-	r.replaceInConfig(`token = "file:`+r.dir+`/till.token"}`, fmt.Sprintf(`token = "file:%[1]s/till.token"}, {name = "till-2", token = "file:%[1]s/till-2.token"}`, r.dir))
+	r.replaceInConfig(`token = "file:`+r.dir+`/till.token"}`,
+		fmt.Sprintf(`token = "file:%[1]s/till.token"}, {name = "till-2", token = `+
+			`"file:%[1]s/till-2.token"}`, r.dir))
 	r.replaceInConfig("[axs]\n", "[axs]\nquery_url = \""+r.sandboxURL+"/api/hpp/v2/transaction\"\n")
 	timers := r.hurryLine()
 	x := &torture{
-		rig: r, rng: rand.New(rand.NewPCG(seed, 'X')), public: newPublic(), bank: &bank{url: r.sandboxURL},
-		gone: map[toldHook]bool{}, toll: toll{steps: map[payment.Kind]int{}, missed: map[payment.Kind]int{}},
+		rig: r, rng: rand.New(rand.NewPCG(seed, 'X')), public: newPublic(),
+		bank: &bank{url: r.sandboxURL},
+		gone: map[toldHook]bool{}, toll: toll{steps: map[payment.Kind]int{},
+			missed: map[payment.Kind]int{}},
 	}
 	for name, token := range map[string]string{"till-1": "till.token", "till-2": "till-2.token"} {
-		x.counters = append(x.counters, newCounter(name, "ws://"+r.till+"/v1/till", r.newSecret(token), x.public, x.bank, seed))
+		x.counters = append(x.counters,
+			newCounter(name, "ws://"+r.till+"/v1/till", r.newSecret(token), x.public, x.bank, seed))
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -145,14 +152,16 @@ func (x *torture) run(kills int) (sales int) {
 
 // show is the customer display.
 func (x *torture) show(ctx context.Context) error {
-	return displayclient.Run(ctx, "http://"+x.world.screen+"/", x.displayToken, displayclient.Options{BoxPx: wholeBox, Seen: func(s displayclient.Screen) {
-		if s.Kind == "pay" {
-			x.eyes.see(ctx)
-		}
-	}})
+	return displayclient.Run(ctx, "http://"+x.world.screen+"/", x.displayToken,
+		displayclient.Options{BoxPx: wholeBox, Seen: func(s displayclient.Screen) {
+			if s.Kind == "pay" {
+				x.eyes.see(ctx)
+			}
+		}})
 }
 
-// eyes are the display's: while they are shut it confirms no code and then nothing any more, as one whose browser hangs.
+// eyes are the display's: while they are shut it confirms no code and then nothing any more, as one
+// whose browser hangs.
 type eyes struct {
 	mu   sync.Mutex
 	shut chan struct{} // nil while they are open, closed when they open
@@ -186,8 +195,9 @@ func (e *eyes) see(ctx context.Context) {
 // toll counts what was killed.
 type toll struct {
 	agent, relay, gateway int
-	steps                 map[payment.Kind]int // of the agent's: by its own hand, after a fact of this kind
-	missed                map[payment.Kind]int // lives in which the step did not come
+	// of the agent's: by its own hand, after a fact of this kind
+	steps  map[payment.Kind]int
+	missed map[payment.Kind]int // lives in which the step did not come
 }
 
 func (k *toll) kills() int { return k.agent + k.relay + k.gateway }
@@ -220,7 +230,8 @@ func (x *torture) backUpStore() {
 	}
 }
 
-// restoreStore replaces the relay's store by the copy; everything is down. What the agent had not read is gone.
+// restoreStore replaces the relay's store by the copy; everything is down. What the agent had not
+// read is gone.
 func (x *torture) restoreStore() {
 	x.t.Helper()
 	s := &scene{}
@@ -232,7 +243,8 @@ func (x *torture) restoreStore() {
 			x.gone[h] = true
 		}
 	}
-	if err := errors.Join(os.RemoveAll(x.dir+"/store"), os.CopyFS(x.dir+"/store", os.DirFS(x.dir+"/store.backup"))); err != nil {
+	if err := errors.Join(os.RemoveAll(x.dir+"/store"),
+		os.CopyFS(x.dir+"/store", os.DirFS(x.dir+"/store.backup"))); err != nil {
 		x.t.Fatal(err)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// TestNodesWebhooksApprove sends what another JOSE library seals, in every form in which AXS may carry it, to the relay's public
-// address: each ends in approved at the till.
+// TestNodesWebhooksApprove sends what another JOSE library seals, in every form in which AXS may
+// carry it, to the relay's public address: each ends in approved at the till.
 func TestNodesWebhooksApprove(t *testing.T) {
 	t.Parallel()
 	s, x := open(t)
@@ -24,9 +24,11 @@ func TestNodesWebhooksApprove(t *testing.T) {
 	}
 	for i, form := range forms {
 		p := x.start(fmt.Sprintf("FORM-%d", i), int64(1000+i))
-		s.hook(form, s.mintByNode(statement(p, object{"transactionRef": fmt.Sprint(1428191406936641536 + i)}), nil))
+		s.hook(form, s.mintByNode(statement(p,
+			object{"transactionRef": fmt.Sprint(1428191406936641536 + i)}), nil))
 		done := x.approved(p.ID)
-		if done.Scheme != "VISA" || done.ResponseCode != "00" || done.ProviderRef != fmt.Sprint(1428191406936641536+i) {
+		if done.Scheme != "VISA" || done.ResponseCode != "00" ||
+			done.ProviderRef != fmt.Sprint(1428191406936641536+i) {
 			t.Errorf("%s: %+v", form, done)
 		}
 		x.acknowledge(done)
@@ -72,8 +74,8 @@ func badTokens(s *stage, link, good string, statement string) []badToken {
 	return bad
 }
 
-// TestBadTokensChangeNothing: each is answered 200 by the relay, parked by the agent, and leaves the payment as it was. The good one
-// still approves afterwards.
+// TestBadTokensChangeNothing: each is answered 200 by the relay, parked by the agent, and leaves
+// the payment as it was. The good one still approves afterwards.
 func TestBadTokensChangeNothing(t *testing.T) {
 	t.Parallel()
 	s, x := open(t)
@@ -98,21 +100,24 @@ func TestBadTokensChangeNothing(t *testing.T) {
 		if d := cmp.Diff(facts, s.facts(p.ID)); d != "" {
 			t.Errorf("%s changed the payment: %s", b.name, d)
 		}
-		if now := x.get(p.ID); now.Status != payment.StatusAwaiting || now.Revision != p.Revision || now.QRPayload != p.QRPayload {
+		if now := x.get(p.ID); now.Status != payment.StatusAwaiting || now.Revision != p.Revision ||
+			now.QRPayload != p.QRPayload {
 			t.Errorf("%s: the till sees %+v", b.name, now)
 		}
 	}
 	s.hook("form data", good)
 	x.acknowledge(x.approved(p.ID))
 	for _, f := range s.journal() {
-		if d, ok := f.Data.(payment.Parked); ok && (d.Cut || d.Reason == "" || d.Envelope.Method == "" || d.Delivery == "") {
+		if d, ok := f.Data.(payment.Parked); ok &&
+			(d.Cut || d.Reason == "" || d.Envelope.Method == "" || d.Delivery == "") {
 			t.Errorf("parked without what is needed to try again: %+v", d)
 		}
 	}
 }
 
-// TestWordsWithoutSeal: nothing that anybody can say without the secret approves: query parameters, JSON and forms on the hook, nor
-// the customer's return to successUrl, which here is the agent's own hook and display, the worst place that it could be.
+// TestWordsWithoutSeal: nothing that anybody can say without the secret approves: query parameters,
+// JSON and forms on the hook, nor the customer's return to successUrl, which here is the agent's
+// own hook and display, the worst place that it could be.
 func TestWordsWithoutSeal(t *testing.T) {
 	t.Parallel()
 	s, x := open(t)
@@ -120,7 +125,8 @@ func TestWordsWithoutSeal(t *testing.T) {
 	s.until(p.ID, payment.KindShown)
 	facts := s.facts(p.ID)
 	says := url.Values{
-		"status": {"SUCCESS"}, "responseCode": {"00"}, "merchantRef": {p.MerchantRef}, "amount": {"9.99"}, "currency": {"SGD"},
+		"status": {"SUCCESS"}, "responseCode": {"00"}, "merchantRef": {p.MerchantRef},
+		"amount": {"9.99"}, "currency": {"SGD"},
 		"transactionRef": {"1428191406936641536"}, "paymentScheme": {"VISA"},
 	}
 	client := &http.Client{}
@@ -135,7 +141,8 @@ func TestWordsWithoutSeal(t *testing.T) {
 		{http.MethodPost, s.hookURL(), says},
 		{http.MethodPost, s.hookURL() + "?data=" + url.QueryEscape(statement(p, nil)), nil},
 	} {
-		if status, text := fetch(t, client, request.method, request.target, request.form); status != http.StatusOK {
+		if status, text := fetch(t, client, request.method, request.target,
+			request.form); status != http.StatusOK {
 			t.Fatalf("the relay answers %d %s", status, text)
 		}
 		parked++
@@ -146,7 +153,8 @@ func TestWordsWithoutSeal(t *testing.T) {
 		}
 		return nil
 	})
-	for _, base := range []string{s.h.Agent.DisplayURL(), s.h.Agent.MetricsURL() + "/", strings.Replace(s.h.Agent.TillURL(), "ws://", "http://", 1)} {
+	for _, base := range []string{s.h.Agent.DisplayURL(), s.h.Agent.MetricsURL() + "/",
+		strings.Replace(s.h.Agent.TillURL(), "ws://", "http://", 1)} {
 		fetch(t, client, http.MethodGet, base+"?"+says.Encode(), nil) // whatever the answer
 	}
 	if d := cmp.Diff(facts, s.facts(p.ID)); d != "" {

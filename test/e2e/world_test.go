@@ -52,7 +52,8 @@ func launch(t testing.TB, log *record, env []string, path string, args ...string
 // kill is what a power cut is to a program: kill -9.
 func (p *process) kill() {
 	p.t.Helper()
-	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) { // it may have killed itself just now
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		// it may have killed itself just now
 		p.t.Fatalf("%s: %v\n%s", p.cmd.Path, err, p.log.tail())
 	}
 	p.crashed()
@@ -63,8 +64,10 @@ func (p *process) crashed() {
 	p.t.Helper()
 	select {
 	case <-p.ended:
-		if st, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || st.Signal() != syscall.SIGKILL {
-			p.t.Fatalf("%s ended with %s instead of kill -9\n%s", p.cmd.Path, p.cmd.ProcessState, p.log.tail())
+		if st, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok ||
+			st.Signal() != syscall.SIGKILL {
+			p.t.Fatalf("%s ended with %s instead of kill -9\n%s", p.cmd.Path, p.cmd.ProcessState,
+				p.log.tail())
 		}
 	case <-time.After(patience):
 		p.t.Fatalf("%s still runs\n%s", p.cmd.Path, p.log.tail())
@@ -87,8 +90,8 @@ func (p *process) stop() {
 	}
 }
 
-// world is a kiosk, its relay and the simulated gateway: the programs are real processes with real files, to be killed at will, each
-// at an address that it keeps.
+// world is a kiosk, its relay and the simulated gateway: the programs are real processes with real
+// files, to be killed at will, each at an address that it keeps.
 type world struct {
 	t                            testing.TB
 	dir                          string
@@ -103,7 +106,8 @@ type world struct {
 	tillToken, displayToken      secret.Value
 }
 
-// newWorld starts the relay and the gateway and writes the agent's files. The agent is started by the test.
+// newWorld starts the relay and the gateway and writes the agent's files. The agent is started by
+// the test.
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	return newWorldWith(t, (*world).runSandbox)
@@ -112,10 +116,12 @@ func newWorld(t testing.TB) *world {
 func newWorldWith(t testing.TB, startGateway func(*world)) *world {
 	t.Helper()
 	w := &world{
-		t: t, dir: tempDir(t), till: freeAddr(t), screen: freeAddr(t), metrics: freeAddr(t), relayPublic: freeAddr(t), relayAdmin: freeAddr(t),
+		t: t, dir: tempDir(t), till: freeAddr(t), screen: freeAddr(t), metrics: freeAddr(t),
+		relayPublic: freeAddr(t), relayAdmin: freeAddr(t),
 		agentLog: &record{}, relayLog: &record{}, otherLog: &record{},
 	}
-	w.tillToken, w.displayToken, w.secret = w.newSecret("till.token"), w.newSecret("display.token"), w.newSecret("axs.secret")
+	w.tillToken, w.displayToken, w.secret = w.newSecret("till.token"), w.newSecret("display.token"),
+		w.newSecret("axs.secret")
 	startGateway(w)
 	w.write("relay.toml", fmt.Sprintf(`
 [public]
@@ -135,7 +141,8 @@ max_bytes = "64MiB"
 			}
 		}
 		if t.Failed() {
-			t.Logf("end of the agent's log:\n%s\nend of the relay's log:\n%s", w.agentLog.tail(), w.relayLog.tail())
+			t.Logf("end of the agent's log:\n%s\nend of the relay's log:\n%s", w.agentLog.tail(),
+				w.relayLog.tail())
 		}
 	})
 	w.startRelay()
@@ -171,7 +178,8 @@ func (w *world) runSandbox() {
 		w.t.Fatal(err)
 	}
 	w.sandboxURL = "http://" + ln.Addr().String()
-	w.sandbox, err = sandbox.New(sandbox.Config{Merchants: []sandbox.Merchant{worldMerchant(w.secret)}},
+	w.sandbox, err = sandbox.New(sandbox.Config{
+		Merchants: []sandbox.Merchant{worldMerchant(w.secret)}},
 		slog.New(slog.NewTextHandler(w.otherLog, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		w.t.Fatal(err)
@@ -212,7 +220,8 @@ func (w *world) startRelay(flags ...string) {
 // enrol adds the terminal to the relay, and writes what it gave into the agent's files.
 func (w *world) enrol() {
 	w.t.Helper()
-	cmd := exec.Command(program(w.t, "kiosk-relay"), "terminal", "add", "WORLD-1", "--json", "--config", filepath.Join(w.dir, "relay.toml"))
+	cmd := exec.Command(program(w.t, "kiosk-relay"), "terminal", "add", "WORLD-1", "--json",
+		"--config", filepath.Join(w.dir, "relay.toml"))
 	cmd.Stderr = w.otherLog
 	out, err := cmd.Output()
 	var given relayd.TerminalSecrets
@@ -233,10 +242,12 @@ settle = "1s"
 payment_link = "%s/hpp/checkout/world-link"
 client_id = "world-client"
 secret = "file:%s/axs.secret"
-%s`, w.sandboxURL, w.dir, agentTables(w.dir, w.relayPublic, w.hookURL, w.till, w.screen, w.metrics)))
+%s`, w.sandboxURL, w.dir, agentTables(w.dir, w.relayPublic, w.hookURL, w.till, w.screen,
+		w.metrics)))
 }
 
-// agentTables are the tables of an agent's configuration that are the same for every gateway: where it keeps its files, and its addresses.
+// agentTables are the tables of an agent's configuration that are the same for every gateway: where
+// it keeps its files, and its addresses.
 func agentTables(dir, relay, hookURL, till, screen, metrics string) string {
 	return fmt.Sprintf(`[relay]
 url = "ws://%s"
@@ -260,7 +271,8 @@ socket = "%s/admin.sock"
 
 func (w *world) config() string { return filepath.Join(w.dir, "config.toml") }
 
-// startAgent starts the agent; crashAfter, when not "", makes it kill itself after a fact of this kind.
+// startAgent starts the agent; crashAfter, when not "", makes it kill itself after a fact of this
+// kind.
 func (w *world) startAgent(crashAfter payment.Kind) {
 	w.t.Helper()
 	env := []string{"STATE_DIRECTORY=" + w.dir} // as systemd says it
@@ -314,7 +326,8 @@ func (w *world) delivered() {
 // verify runs kiosk-agent journal verify, which must find nothing.
 func (w *world) verify() {
 	w.t.Helper()
-	out, err := exec.Command(program(w.t, "kiosk-agent"), "journal", "verify", "--config", w.config()).CombinedOutput()
+	out, err := exec.Command(program(w.t, "kiosk-agent"), "journal", "verify", "--config",
+		w.config()).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "ok: nothing is altered") {
 		w.t.Errorf("journal verify: %v\n%s", err, out)
 	}

@@ -25,7 +25,8 @@ type Stray struct {
 	Raw     []byte
 }
 
-// Book is what the till believes happened, sale by sale, oldest first. It outlives the till's memory: an auditor keeps it.
+// Book is what the till believes happened, sale by sale, oldest first. It outlives the till's
+// memory: an auditor keeps it.
 type Book struct {
 	mu         sync.Mutex
 	entries    []*Entry
@@ -90,14 +91,18 @@ func (b *Book) get(e *Entry) Entry {
 }
 
 func (b *Book) stray(why string, m Message, raw []byte) {
-	b.change(func() { b.strays = append(b.strays, Stray{Why: why, Message: m, Raw: bytes.Clone(raw)}) })
+	b.change(func() {
+		b.strays = append(b.strays,
+			Stray{Why: why, Message: m, Raw: bytes.Clone(raw)})
+	})
 }
 
 // booked reports whether an approval with this reference stands in the book already.
 func (b *Book) booked(reference string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return reference != "" && slices.ContainsFunc(b.entries, func(e *Entry) bool { return e.Verdict == Approved && e.Reference == reference })
+	return reference != "" && slices.ContainsFunc(b.entries,
+		func(e *Entry) bool { return e.Verdict == Approved && e.Reference == reference })
 }
 
 // decide enters an answer to the sale e. A verdict that stands is never changed.
@@ -122,8 +127,8 @@ func (b *Book) end(e *Entry, v Verdict) {
 	})
 }
 
-// Reconcile settles the newest sale that is forgotten or uncertain and that r names by number and amount, as staff do with the last
-// result's slip. It reports whether there was one.
+// Reconcile settles the newest sale that is forgotten or uncertain and that r names by number and
+// amount, as staff do with the last result's slip. It reports whether there was one.
 func (b *Book) Reconcile(r Result) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestNeverAcknowledged: three transmissions and no fourth. A till whose number never changes then believes no last result: it cannot
-// know whose it is.
+// TestNeverAcknowledged: three transmissions and no fourth. A till whose number never changes then
+// believes no last result: it cannot know whose it is.
 func TestNeverAcknowledged(t *testing.T) {
 	onLine(t, Config{ECN: Constant}, func(t *testing.T, till *Till, term *terminal) {
 		sale := sell(t, till, 100)
@@ -30,7 +30,8 @@ func TestNeverAcknowledged(t *testing.T) {
 	})
 }
 
-// TestRepeatedResponseIsNoAnswer: the first response comes again while the next request, with the same number, waits for its ACK.
+// TestRepeatedResponseIsNoAnswer: the first response comes again while the next request, with the
+// same number, waits for its ACK.
 func TestRepeatedResponseIsNoAnswer(t *testing.T) {
 	onLine(t, Config{ECN: Constant}, func(t *testing.T, till *Till, term *terminal) {
 		sale := sell(t, till, 100)
@@ -49,7 +50,8 @@ func TestRepeatedResponseIsNoAnswer(t *testing.T) {
 	})
 }
 
-// TestWrongLengthSwallowsTheRest: what follows a wrong length is no ACK and no frame until the line was silent.
+// TestWrongLengthSwallowsTheRest: what follows a wrong length is no ACK and no frame until the line
+// was silent.
 func TestWrongLengthSwallowsTheRest(t *testing.T) {
 	for _, length := range [][]byte{{0x0a, 0x18}, {0x00, 0x17}, {0x99, 0x99}} {
 		var p Parser

@@ -146,7 +146,8 @@ func Request(ecn, function string, fields ...Field) Message {
 	return Message{ECN: ecn, Function: function, Code: Version, Fields: fields}
 }
 
-// Sale is the request for a sale with this function in this dialect. reference is the till's own (HD), sent where it is not "".
+// Sale is the request for a sale with this function in this dialect. reference is the till's own
+// (HD), sent where it is not "".
 func (d Dialect) Sale(ecn, function string, cents int64, reference string) Message {
 	var fields []Field
 	if t2 := d.Purchase[function]; t2 != "" {
@@ -175,7 +176,8 @@ type Result struct {
 }
 
 func (d Dialect) read(m Message, raw []byte) Result {
-	r := Result{Verdict: d.Codes[m.Code], Code: m.Code, ECN: m.ECN, Function: m.Function, Amount: -1, Message: m, Raw: raw}
+	r := Result{Verdict: d.Codes[m.Code], Code: m.Code, ECN: m.ECN, Function: m.Function,
+		Amount: -1, Message: m, Raw: raw}
 	if r.Verdict == "" {
 		r.Verdict = Uncertain // a code that nobody knows
 	}

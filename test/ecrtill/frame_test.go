@@ -35,7 +35,8 @@ func TestDocumentExamples(t *testing.T) {
 	}{
 		{"A1", "02 0018 323531323130303931343031 4131 3031 30 1c 03 4e", Request(exampleECN, "A1")},
 		{
-			"C1 of 10.23", "02 0035 323531323130303931343031 4331 3031 30 1c 3430 0012 303030303030303031303233 1c 03 6b",
+			"C1 of 10.23", "02 0035 323531323130303931343031 4331 3031 30 1c 3430 0012 " +
+				"303030303030303031303233 1c 03 6b",
 			Paycube().Sale(exampleECN, "C1", 1023, ""),
 		},
 	} {
@@ -44,7 +45,8 @@ func TestDocumentExamples(t *testing.T) {
 			t.Errorf("%s: encoded\n% x, the document says\n% x", tc.name, got, want)
 		}
 		back, err := Decode(want)
-		if err != nil || !bytes.Equal(encode(t, back), want) || back.Function != tc.message.Function || len(back.Fields) != len(tc.message.Fields) {
+		if err != nil || !bytes.Equal(encode(t, back), want) ||
+			back.Function != tc.message.Function || len(back.Fields) != len(tc.message.Fields) {
 			t.Errorf("%s: decoded %+v, %v", tc.name, back, err)
 		}
 	}
@@ -65,7 +67,8 @@ func parse(p *Parser, b []byte) (events []Event) {
 
 // awkward is a response whose field data and check byte equal control bytes.
 func awkward() Message {
-	m := Message{ECN: exampleECN, Function: "Q1", Code: "00", Fields: []Field{{"40", "000000001023"}, {"ZZ", "\x02\x03\x06\x15\x1c\x02"}, {"EM", ""}}}
+	m := Message{ECN: exampleECN, Function: "Q1", Code: "00",
+		Fields: []Field{{"40", "000000001023"}, {"ZZ", "\x02\x03\x06\x15\x1c\x02"}, {"EM", ""}}}
 	for c := byte(0); ; c++ {
 		m.Fields[2].Data = string([]byte{c})
 		if b, err := m.Encode(); err != nil || b[len(b)-1] == stx {
@@ -153,8 +156,10 @@ func rebuilt(t *testing.T, fields string) []byte {
 
 func TestEncodeRefuses(t *testing.T) {
 	for _, m := range []Message{
-		{ECN: "1", Function: "A1", Code: "01"}, {ECN: exampleECN, Function: "A", Code: "01"}, {ECN: exampleECN, Function: "A1", Code: "1"},
-		Request(exampleECN, "A1", Field{"4", ""}), Request(exampleECN, "A1", Field{"40", strings.Repeat("x", 10_000)}),
+		{ECN: "1", Function: "A1", Code: "01"}, {ECN: exampleECN, Function: "A", Code: "01"},
+		{ECN: exampleECN, Function: "A1", Code: "1"},
+		Request(exampleECN, "A1", Field{"4", ""}),
+		Request(exampleECN, "A1", Field{"40", strings.Repeat("x", 10_000)}),
 		Request(exampleECN, "A1", Field{"40", strings.Repeat("x", 9_990)}),
 	} {
 		if b, err := m.Encode(); err == nil {
@@ -163,13 +168,15 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
-// FuzzParser: whatever arrives, what parses encodes to the same bytes, and after a gap the next good frame is heard.
+// FuzzParser: whatever arrives, what parses encodes to the same bytes, and after a gap the next
+// good frame is heard.
 func FuzzParser(f *testing.F) {
 	good, err := awkward().Encode()
 	if err != nil {
 		f.Fatal(err)
 	}
-	seeds := [][]byte{good, good[:9], append([]byte{ack}, good...), {stx, 0x99, 0x99}, {stx, 0, 0, etx, etx}, bytes.Repeat([]byte{stx}, 40)}
+	seeds := [][]byte{good, good[:9], append([]byte{ack}, good...), {stx, 0x99, 0x99},
+		{stx, 0, 0, etx, etx}, bytes.Repeat([]byte{stx}, 40)}
 	for _, s := range seeds {
 		f.Add(s)
 	}

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Golden is an expected frame: bytes, and places where any byte may stand. Its text form is hex in any grouping, ?? for any byte,
-// ??*40 for forty of them, LRC for the check byte of what really stands before it, and comments from # to the end of the line.
+// Golden is an expected frame: bytes, and places where any byte may stand. Its text form is hex in
+// any grouping, ?? for any byte, ??*40 for forty of them, LRC for the check byte of what really
+// stands before it, and comments from # to the end of the line.
 type Golden struct {
 	bytes []byte
 	any   []bool
@@ -67,15 +68,18 @@ func (g *Golden) put(b byte, wild bool) {
 // Match compares a frame byte for byte. The error shows both.
 func (g Golden) Match(frame []byte) error {
 	if len(frame) != len(g.bytes) {
-		return fmt.Errorf("%d bytes, want %d\n got %s\nwant %s", len(frame), len(g.bytes), hexes(frame, nil), g)
+		return fmt.Errorf("%d bytes, want %d\n got %s\nwant %s", len(frame), len(g.bytes),
+			hexes(frame, nil), g)
 	}
 	for i, b := range frame {
 		if !g.any[i] && b != g.bytes[i] {
-			return fmt.Errorf("byte %d is %02x, want %02x\n got %s\nwant %s", i, b, g.bytes[i], hexes(frame, nil), g)
+			return fmt.Errorf("byte %d is %02x, want %02x\n got %s\nwant %s", i, b, g.bytes[i],
+				hexes(frame, nil), g)
 		}
 	}
 	if g.lrc >= 0 && frame[g.lrc] != LRC(frame[:g.lrc]) {
-		return fmt.Errorf("the LRC is %02x, want %02x\n got %s", frame[g.lrc], LRC(frame[:g.lrc]), hexes(frame, nil))
+		return fmt.Errorf("the LRC is %02x, want %02x\n got %s", frame[g.lrc], LRC(frame[:g.lrc]),
+			hexes(frame, nil))
 	}
 	return nil
 }

@@ -38,9 +38,10 @@ var (
 	clock      = part{"04", "", 6, "HHMMSS, Singapore"}
 	terminalID = part{"16", goldenTerminal, 0, "terminal id"}
 	amount     = part{"40", "000000001023", 0, "10.23"}
-	tail12     = part{"D3", "", 12, "the tail of transactionRef: compared with the gateway's by the test"}
-	whole19    = part{"A1", "", 19, "transactionRef: compared with the gateway's by the test"}
-	echoHD     = part{"HD", goldenHD, 0, "the till's own reference"}
+	tail12     = part{"D3", "", 12,
+		"the tail of transactionRef: compared with the gateway's by the test"}
+	whole19 = part{"A1", "", 19, "transactionRef: compared with the gateway's by the test"}
+	echoHD  = part{"HD", goldenHD, 0, "the till's own reference"}
 )
 
 func head(ecn, function, code string) Message {
@@ -61,28 +62,40 @@ func goldens() []golden {
 	paid := []part{text, date, clock, terminalID, amount, tail12, whole19}
 	all := []golden{
 		{"status-ready", "A1, ready", head(exampleECN, "A1", "00"), nil},
-		{"status-not-ready", "A1, for example without a display", head(exampleECN, "A1", "E2"), nil},
-		{"status-path-down", "A1, the confirmation path has not proved itself", head(exampleECN, "A1", "E3"), nil},
+		{"status-not-ready", "A1, for example without a display", head(exampleECN, "A1", "E2"),
+			nil},
+		{"status-path-down", "A1, the confirmation path has not proved itself",
+			head(exampleECN, "A1", "E3"), nil},
 		{"status-during-sale", "A1 while a sale runs", head(secondECN, "A1", "E6"), nil},
 		{"qr-approved", "Q1 of 10.23", head(exampleECN, "Q1", "00"), paid},
-		{"qr-declined", "Q1 of 10.23, the last word is DECLINED", head(exampleECN, "Q1", "51"), asked},
+		{"qr-declined", "Q1 of 10.23, the last word is DECLINED", head(exampleECN, "Q1", "51"),
+			asked},
 		{"qr-expired", "Q1 of 10.23, nobody paid", head(exampleECN, "Q1", "51"), asked},
-		{"card-declined", "C1 of 10.23, the last word is DECLINED", head(exampleECN, "C1", "51"), asked},
-		{"qr-cancelled", "Q1 of 10.23, ended by A5; a query found no payment", head(exampleECN, "Q1", "51"), asked},
-		{"qr-unknown", "Q1 of 10.23, the truth cannot be read; also any negative outcome that no query confirmed", head(exampleECN, "Q1", "TO"), asked},
-		{"cancel-done", "A5 that ended the sale; follows qr-cancelled", head(secondECN, "A5", "00"), nil},
+		{"card-declined", "C1 of 10.23, the last word is DECLINED", head(exampleECN, "C1", "51"),
+			asked},
+		{"qr-cancelled", "Q1 of 10.23, ended by A5; a query found no payment",
+			head(exampleECN, "Q1", "51"), asked},
+		{"qr-unknown", "Q1 of 10.23, the truth cannot be read; also any negative outcome that " +
+			"no query confirmed", head(exampleECN, "Q1", "TO"), asked},
+		{"cancel-done", "A5 that ended the sale; follows qr-cancelled", head(secondECN, "A5", "00"),
+			nil},
 		{"cancel-idle", "A5 when nothing runs", head(exampleECN, "A5", "00"), nil},
-		{"cancel-too-late", "A5 when the customer has paid, or when it is not known; follows the sale's own response", head(secondECN, "A5", "E6"), nil},
+		{"cancel-too-late", "A5 when the customer has paid, or when it is not known; follows " +
+			"the sale's own response", head(secondECN, "A5", "E6"), nil},
 		{"card-approved", "C1 of 10.23", head(exampleECN, "C1", "00"), paid},
-		{"void-refused", "C2: the document gives no code; XX, other error, is what the product chose (ecr blueprint)", head(exampleECN, "C2", "XX"), plain},
+		{"void-refused", "C2: the document gives no code; XX, other error, is what the product " +
+			"chose (ecr blueprint)", head(exampleECN, "C2", "XX"), plain},
 		{"busy", "Q1 of 5.00 while 10.23 is awaited", head(secondECN, "Q1", "E6"), plain},
-		{"last-running", "56 while Q1 of 10.23 runs: the sale's own ECN", head(exampleECN, "56", "E6"), asked},
+		{"last-running", "56 while Q1 of 10.23 runs: the sale's own ECN",
+			head(exampleECN, "56", "E6"), asked},
 		{"last-approved", "56 after Q1 of 10.23 was approved", head(exampleECN, "56", "00"), paid},
 		{"last-declined", "56 after C1 of 10.23 was declined", head(exampleECN, "56", "51"), asked},
 		{"bad-field", "Q1 with amount 0", head(exampleECN, "Q1", "02"), plain},
 		{"bad-function", "a function that is not there", head(exampleECN, "Z9", "01"), plain},
-		{"path-down", "Q1 of 10.23, the confirmation path has not proved itself: nothing was started, so there is no amount", head(exampleECN, "Q1", "E3"), plain},
-		{"not-ready", "Q1 of 10.23, for example without a display", head(exampleECN, "Q1", "E2"), plain},
+		{"path-down", "Q1 of 10.23, the confirmation path has not proved itself: nothing was " +
+			"started, so there is no amount", head(exampleECN, "Q1", "E3"), plain},
+		{"not-ready", "Q1 of 10.23, for example without a display", head(exampleECN, "Q1", "E2"),
+			plain},
 	}
 	for i := range all {
 		all[i].name = "paycube-" + all[i].name
@@ -95,7 +108,8 @@ func goldens() []golden {
 		{"paycube-request-cancel", "A5", Request(exampleECN, "A5")},
 		{"paycube-request-last", "56", Request(exampleECN, "56")},
 		{"paycube-request-void", "C2: no field is documented", Request(exampleECN, "C2")},
-		{"paycube-request-card", "C1 of 10.23: the document's example", Paycube().Sale(exampleECN, "C1", 1023, "")},
+		{"paycube-request-card", "C1 of 10.23: the document's example",
+			Paycube().Sale(exampleECN, "C1", 1023, "")},
 		{"paycube-request-qr", "Q1 of 10.23", Paycube().Sale(exampleECN, "Q1", 1023, "")},
 		{"nets-request-status", "55", Request(exampleECN, "55")},
 		{"nets-request-logon", "80", Request(exampleECN, "80")},
@@ -117,25 +131,32 @@ func netsGoldens() []golden {
 	asked := []part{text, merchant, date, clock, terminalID, amount, message, echoHD}
 	missing := []part{text, merchant, date, clock, terminalID, message, echoHD}
 	paid := []part{
-		text, merchant, date, clock, terminalID, {"65", "", 6, "STAN"}, {"01", "", 6, "approval code"}, tail12,
-		{"L7", "", 20, "the scheme"}, amount, message, {"HC", "00", 0, "host response code"}, echoHD,
+		text, merchant, date, clock, terminalID, {"65", "", 6, "STAN"},
+		{"01", "", 6, "approval code"}, tail12,
+		{"L7", "", 20, "the scheme"}, amount, message, {"HC", "00", 0, "host response code"},
+		echoHD,
 	}
 	all := []golden{
 		{"status-ready", "55, ready", head(exampleECN, "55", "00"), nil},
-		{"status-not-ready", "55, not ready or the path is down", head(exampleECN, "55", "HS"), nil},
+		{"status-not-ready", "55, not ready or the path is down", head(exampleECN, "55", "HS"),
+			nil},
 		{"logon", "80", head(exampleECN, "80", "00"), nil},
 		{"settlement", "81: no totals", head(exampleECN, "81", "00"), nil},
 		{"qr-approved", "30 of 10.23", head(exampleECN, "30", "00"), paid},
 		{"card-declined", "I0 of 10.23", head(exampleECN, "I0", "51"),
-			[]part{text, merchant, date, clock, terminalID, amount, message, {"HC", "05", 0, "host response code"}, echoHD}},
-		{"qr-expired", "30 of 10.23: expired, or cancelled by staff", head(exampleECN, "30", "US"), asked},
+			[]part{text, merchant, date, clock, terminalID, amount, message,
+				{"HC", "05", 0, "host response code"}, echoHD}},
+		{"qr-expired", "30 of 10.23: expired, or cancelled by staff", head(exampleECN, "30", "US"),
+			asked},
 		{"qr-unknown", "30 of 10.23", head(exampleECN, "30", "TO"), asked},
 		{"card-approved", "I0 of 10.23", head(exampleECN, "I0", "00"), paid},
-		{"busy", "30 of 5.00 while another sale is awaited: HS is the default of a setting", head(secondECN, "30", "HS"),
+		{"busy", "30 of 5.00 while another sale is awaited: HS is the default of a setting",
+			head(secondECN, "30", "HS"),
 			missing},
 		{"last-approved", "56 after 30 of 10.23 was approved", head(exampleECN, "56", "00"), paid},
 		{"bad-field", "30 without an amount", head(exampleECN, "30", "20"), missing},
-		{"bad-function", "a function that is not there", head(exampleECN, "Z9", "01"), []part{text}},
+		{"bad-function", "a function that is not there", head(exampleECN, "Z9", "01"),
+			[]part{text}},
 	}
 	for i := range all {
 		all[i].name = "nets-" + all[i].name
@@ -143,7 +164,8 @@ func netsGoldens() []golden {
 	return all
 }
 
-// frame is the golden as the encoder makes it, with '?' for every free byte, and whether there are free bytes.
+// frame is the golden as the encoder makes it, with '?' for every free byte, and whether there are
+// free bytes.
 func (g golden) frame(t *testing.T) (frame []byte, free bool) {
 	m := g.head
 	for _, p := range g.parts {

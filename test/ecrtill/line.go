@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Port is one end of a cable: a pty's master, a TCP connection, net.Pipe. A read must end when its deadline passes.
+// Port is one end of a cable: a pty's master, a TCP connection, net.Pipe. A read must end when its
+// deadline passes.
 type Port interface {
 	io.ReadWriter
 	SetReadDeadline(time.Time) error
@@ -83,7 +84,9 @@ func (t *Till) startCable(p Port) *cable {
 				}
 			}
 			if err != nil {
-				return // pulled, or the other end is gone: a till hears nothing more until it is plugged again
+				// pulled, or the other end is gone: a till hears nothing more until it is plugged
+				// again
+				return
 			}
 		}
 	}()
@@ -95,7 +98,8 @@ func (c *cable) pull() {
 		return
 	}
 	close(c.pulled)
-	_ = c.port.SetReadDeadline(time.Unix(1, 0)) // a port that is closed already ends its reader itself
+	// a port that is closed already ends its reader itself
+	_ = c.port.SetReadDeadline(time.Unix(1, 0))
 	<-c.ended
 }
 

@@ -5,17 +5,20 @@ import (
 	"time"
 )
 
-// Misbehaviour is how a till, or its cable, departs from the document. The zero value is a well-made till on a good cable.
+// Misbehaviour is how a till, or its cable, departs from the document. The zero value is a
+// well-made till on a good cable.
 type Misbehaviour struct {
 	NeverACK bool          // of responses
 	LateACK  time.Duration // how much later than at once
 	TwiceACK bool
 	GlueACK  bool // the ACK of a response leaves in one write with the next request, and not before
 
-	Split    bool                                 // one write for each byte
-	Noise    []byte                               // before each frame
-	Transmit func(try int, frame []byte) []byte   // what leaves instead of a frame; try counts from 1
-	Hear     func(e Event) (heard Event, ok bool) // what the cable makes of what arrives; ok = false: nothing arrived
+	Split bool   // one write for each byte
+	Noise []byte // before each frame
+	// what leaves instead of a frame; try counts from 1
+	Transmit func(try int, frame []byte) []byte
+	// what the cable makes of what arrives; ok = false: nothing arrived
+	Hear func(e Event) (heard Event, ok bool)
 }
 
 // Garble flips the bits of mask in byte at, in the first n transmissions of each frame.
@@ -25,7 +28,10 @@ func Garble(n, at int, mask byte) func(int, []byte) []byte {
 
 // Lose removes one byte in the first n transmissions of each frame.
 func Lose(n, at int) func(int, []byte) []byte {
-	return first(n, func(frame []byte) []byte { at := at % len(frame); return append(frame[:at], frame[at+1:]...) })
+	return first(n, func(frame []byte) []byte {
+		at := at % len(frame)
+		return append(frame[:at], frame[at+1:]...)
+	})
 }
 
 // Double sends one byte twice in the first n transmissions of each frame.
@@ -36,7 +42,8 @@ func Double(n, at int) func(int, []byte) []byte {
 	})
 }
 
-// Cut sends only the frame's beginning and then nothing, in the first n transmissions of each frame.
+// Cut sends only the frame's beginning and then nothing, in the first n transmissions of each
+// frame.
 func Cut(n, at int) func(int, []byte) []byte {
 	return first(n, func(frame []byte) []byte { return frame[:at%len(frame)] })
 }

@@ -23,7 +23,8 @@ type Event struct {
 // maxFrame bounds what the till collects; the longest response of the document has about 350 bytes.
 const maxFrame = 2048
 
-// Parser reads bytes as they come, by length. The zero Parser is ready. It keeps at most maxFrame bytes.
+// Parser reads bytes as they come, by length. The zero Parser is ready. It keeps at most maxFrame
+// bytes.
 type Parser struct {
 	buf  []byte
 	need int   // length of the whole frame once it is known
@@ -75,8 +76,9 @@ func (p *Parser) between(b byte) (Event, bool) {
 	}
 }
 
-// Gap tells the parser that the line has been silent for longer than a frame may pause. A frame with a wrong length is Bad only
-// now, so that its other bytes are not taken for something else; a frame that merely stopped is dropped without a word.
+// Gap tells the parser that the line has been silent for longer than a frame may pause. A frame
+// with a wrong length is Bad only now, so that its other bytes are not taken for something else; a
+// frame that merely stopped is dropped without a word.
 func (p *Parser) Gap() (e Event, ok bool) {
 	raw, err := p.buf, p.lost
 	p.reset()

@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenLine makes a pty pair that carries bytes as they are from its first one on. The till's end obeys read deadlines, as a Port must.
-// The terminal's end is for its name, and to keep the line up while nobody else has it open. Both are the caller's to close.
+// OpenLine makes a pty pair that carries bytes as they are from its first one on. The till's end
+// obeys read deadlines, as a Port must. The terminal's end is for its name, and to keep the line up
+// while nobody else has it open. Both are the caller's to close.
 func OpenLine() (tillEnd, terminalEnd *os.File, err error) {
 	master, slave, err := pty.Open()
 	if err != nil {
@@ -33,7 +34,8 @@ func OpenLine() (tillEnd, terminalEnd *os.File, err error) {
 	return tillEnd, slave, nil
 }
 
-// Unblocked is a duplicate of a terminal device that obeys deadlines: Go opens such devices for blocking reads, which nothing ends.
+// Unblocked is a duplicate of a terminal device that obeys deadlines: Go opens such devices for
+// blocking reads, which nothing ends.
 func Unblocked(f *os.File) (*os.File, error) {
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {

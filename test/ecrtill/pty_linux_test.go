@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestOverPty: the till works over a real pty, survives its hang-up and goes on when it is plugged again.
+// TestOverPty: the till works over a real pty, survives its hang-up and goes on when it is plugged
+// again.
 func TestOverPty(t *testing.T) {
 	till := New(Config{Dialect: Paycube(), Timers: DefaultTimers().Divide(20)})
 	ctx, off := context.WithCancel(t.Context())

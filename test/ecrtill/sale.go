@@ -7,7 +7,10 @@ import (
 )
 
 // Status asks how the terminal is.
-func (t *Till) Status(ctx context.Context) (Result, error) { return t.Ask(ctx, t.cfg.Dialect.Status) }
+func (t *Till) Status(ctx context.Context) (Result,
+	error) {
+	return t.Ask(ctx, t.cfg.Dialect.Status)
+}
 
 // Cancel asks to cancel what runs. It may be called while Sale waits, which then returns first.
 func (t *Till) Cancel(ctx context.Context) (Result, error) {
@@ -17,13 +20,15 @@ func (t *Till) Cancel(ctx context.Context) (Result, error) {
 	return t.Ask(ctx, t.cfg.Dialect.Cancel)
 }
 
-// LastResult asks how the terminal's newest sale on this line ended. It changes nothing in the Book.
+// LastResult asks how the terminal's newest sale on this line ended. It changes nothing in the
+// Book.
 func (t *Till) LastResult(ctx context.Context) (Result, error) {
 	return t.Ask(ctx, t.cfg.Dialect.LastResult)
 }
 
-// Sale asks for a sale in cents and waits until the till believes something about it, which is also in the Book. When the answer is
-// uncertain or none, the till asks for the last result. The error says why an answer is missing; the Result's Verdict counts.
+// Sale asks for a sale in cents and waits until the till believes something about it, which is also
+// in the Book. When the answer is uncertain or none, the till asks for the last result. The error
+// says why an answer is missing; the Result's Verdict counts.
 func (t *Till) Sale(ctx context.Context, function string, cents int64) (Result, error) {
 	var e *Entry
 	r, err := t.ask(ctx, func(ecn string) (Message, *Entry) {
@@ -95,8 +100,9 @@ func (t *Till) bookEnd(e *Entry, err error) {
 	t.book.end(e, Uncertain)
 }
 
-// own reports whether the last result r is about this sale. A number that counts says so by itself. A constant one says nothing: then
-// the terminal must have acknowledged the request, the amount must be the same and an approval must not stand in the book already.
+// own reports whether the last result r is about this sale. A number that counts says so by itself.
+// A constant one says nothing: then the terminal must have acknowledged the request, the amount
+// must be the same and an approval must not stand in the book already.
 func (t *Till) own(sale Entry, r Result) bool {
 	if r.Amount >= 0 && r.Amount != sale.Amount {
 		return false
@@ -107,8 +113,9 @@ func (t *Till) own(sale Entry, r Result) bool {
 	return r.ECN == sale.ECN && !(r.Verdict == Approved && t.book.booked(r.Reference))
 }
 
-// another reports whether the last result r shows that the sale never began: the newest sale has another number, or there is none.
-// An answer under the question's own number that is not a plain refusal shows nothing.
+// another reports whether the last result r shows that the sale never began: the newest sale has
+// another number, or there is none. An answer under the question's own number that is not a plain
+// refusal shows nothing.
 func (t *Till) another(sale Entry, r Result) bool {
 	if t.cfg.ECN == Constant || r.ECN == sale.ECN {
 		return false

@@ -109,8 +109,8 @@ func (t *Till) again() {
 	t.finish(r, answer{err: ErrNoACK})
 }
 
-// free ends the transmission of the frame that is out. After a frame that was sent more than once a late ACK may still come: the
-// line stays quiet for one ACK timer.
+// free ends the transmission of the frame that is out. After a frame that was sent more than once a
+// late ACK may still come: the line stays quiet for one ACK timer.
 func (t *Till) free() {
 	if t.out.tries > 1 {
 		t.quiet = time.Now().Add(t.cfg.Timers.ACK)
@@ -129,7 +129,8 @@ func (t *Till) acknowledged() {
 	t.pump()
 }
 
-// response takes a good frame: the answer to a request, something that was taken already, or a stray.
+// response takes a good frame: the answer to a request, something that was taken already, or a
+// stray.
 func (t *Till) response(e Event) {
 	result := t.cfg.Dialect.read(e.Message, e.Raw)
 	repeated := bytes.Equal(e.Raw, t.taken)
@@ -152,7 +153,8 @@ func (t *Till) response(e Event) {
 	}
 }
 
-// unbelievable says why an approval cannot be for the sale r, or "". A naive till believes everything.
+// unbelievable says why an approval cannot be for the sale r, or "". A naive till believes
+// everything.
 func (t *Till) unbelievable(r *request, result Result) string {
 	switch {
 	case r == nil || r.entry == nil || t.cfg.Naive || result.Verdict != Approved:
@@ -165,11 +167,13 @@ func (t *Till) unbelievable(r *request, result Result) string {
 	return ""
 }
 
-// match is the request that a response answers. The last result carries the number of the sale that it is about.
+// match is the request that a response answers. The last result carries the number of the sale that
+// it is about.
 func (t *Till) match(m Message, repeated bool) *request {
 	all := t.waiting
 	if t.out != nil && !repeated {
-		all = append(append([]*request(nil), all...), t.out) // a repeated frame is no answer to what was not acknowledged
+		// a repeated frame is no answer to what was not acknowledged
+		all = append(append([]*request(nil), all...), t.out)
 	}
 	if t.cfg.Naive {
 		if len(all) == 0 {
@@ -178,7 +182,8 @@ func (t *Till) match(m Message, repeated bool) *request {
 		return all[len(all)-1]
 	}
 	for _, r := range all {
-		if r.message.Function == m.Function && (r.message.ECN == m.ECN || m.Function == t.cfg.Dialect.LastResult) {
+		if r.message.Function == m.Function &&
+			(r.message.ECN == m.ECN || m.Function == t.cfg.Dialect.LastResult) {
 			return r
 		}
 	}

@@ -25,7 +25,8 @@ func onLine(t *testing.T, cfg Config, test func(t *testing.T, till *Till, term *
 	}
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
-		term := &terminal{t: t, conn: theirs, events: make(chan Event, 100), ended: make(chan struct{})}
+		term := &terminal{t: t, conn: theirs, events: make(chan Event, 100),
+			ended: make(chan struct{})}
 		go term.read()
 		till := New(cfg)
 		ctx, off := context.WithCancel(t.Context())
@@ -133,7 +134,10 @@ func later(f func() (Result, error)) <-chan outcome {
 }
 
 func sell(t *testing.T, till *Till, cents int64) <-chan outcome {
-	return later(func() (Result, error) { return till.Sale(t.Context(), till.cfg.Dialect.QR, cents) })
+	return later(func() (Result, error) {
+		return till.Sale(t.Context(), till.cfg.Dialect.QR,
+			cents)
+	})
 }
 
 // believes checks what the till's call returned and the newest sale in its book.
@@ -141,7 +145,8 @@ func believes(t *testing.T, till *Till, got outcome, want Verdict, strays int) {
 	t.Helper()
 	all := till.Book().Entries()
 	if e := all[len(all)-1]; got.Verdict != want || e.Verdict != want {
-		t.Errorf("the till believes %s (%s, %v) and its book %+v, want %s", got.Verdict, got.Code, got.err, e, want)
+		t.Errorf("the till believes %s (%s, %v) and its book %+v, want %s", got.Verdict, got.Code,
+			got.err, e, want)
 	}
 	if n := till.Book().Strays(); len(n) != strays {
 		t.Errorf("strays: %+v, want %d", n, strays)
@@ -154,7 +159,8 @@ func TestSaleApproved(t *testing.T) {
 	onLine(t, Config{}, func(t *testing.T, till *Till, term *terminal) {
 		sale := sell(t, till, 1023)
 		req := term.request("Q1")
-		if want := Paycube().Sale(exampleECN, "Q1", 1023, ""); !bytes.Equal(encode(t, req), encode(t, want)) {
+		if want := Paycube().Sale(exampleECN, "Q1", 1023, ""); !bytes.Equal(encode(t, req),
+			encode(t, want)) {
 			t.Errorf("%+v", req)
 		}
 		term.silent(200 * time.Second)
@@ -197,7 +203,8 @@ func TestThreeTransmissionsThenLastResult(t *testing.T) {
 		began := time.Now()
 		first := term.want(Frame)
 		for n := 1; n < transmissions; n++ {
-			if again := term.want(Frame); !bytes.Equal(again.Raw, first.Raw) || time.Since(began) != time.Duration(n)*2*time.Second {
+			if again := term.want(Frame); !bytes.Equal(again.Raw, first.Raw) ||
+				time.Since(began) != time.Duration(n)*2*time.Second {
 				t.Errorf("after %s: % x", time.Since(began), again.Raw)
 			}
 		}

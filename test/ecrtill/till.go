@@ -14,9 +14,11 @@ type Config struct {
 	ECN      Policy // default: Counting
 	FirstECN int64  // default: 251210091401
 	Timers   Timers // default: DefaultTimers
-	// Naive takes any response for the answer to what was asked last, whatever its ECN and function, as simple tills do.
+	// Naive takes any response for the answer to what was asked last, whatever its ECN and
+	// function, as simple tills do.
 	Naive bool
-	// NoLastResult leaves an uncertain sale uncertain; otherwise the till asks for the last result, as the document says.
+	// NoLastResult leaves an uncertain sale uncertain; otherwise the till asks for the last result,
+	// as the document says.
 	NoLastResult bool
 	// Reference makes field HD of a sale's request from its ECN; nil: no such field.
 	Reference func(ecn string) string
@@ -85,13 +87,15 @@ func New(cfg Config) *Till {
 		cfg.Timers = DefaultTimers()
 	}
 	// 64 chunks may wait to be read; more wait in the port.
-	return &Till{cfg: cfg, book: new(Book), number: cfg.FirstECN, bytes: make(chan chunk, 64), calls: make(chan func()), off: make(chan struct{})}
+	return &Till{cfg: cfg, book: new(Book), number: cfg.FirstECN, bytes: make(chan chunk, 64),
+		calls: make(chan func()), off: make(chan struct{})}
 }
 
 // Book is what the till believes.
 func (t *Till) Book() *Book { return t.book }
 
-// Run is the till's power: it works until ctx ends and returns once its readers have ended. It must run once.
+// Run is the till's power: it works until ctx ends and returns once its readers have ended. It must
+// run once.
 func (t *Till) Run(ctx context.Context) error {
 	defer close(t.off)
 	defer func() { t.cable.pull() }()
@@ -130,7 +134,8 @@ func (t *Till) do(ctx context.Context, f func()) error {
 	}
 }
 
-// Plug connects a cable, in place of the one before; nil pulls it. The port stays the caller's to close.
+// Plug connects a cable, in place of the one before; nil pulls it. The port stays the caller's to
+// close.
 func (t *Till) Plug(ctx context.Context, p Port) error {
 	return t.do(ctx, func() {
 		t.cable.pull()
@@ -150,7 +155,8 @@ func (t *Till) Misbehave(ctx context.Context, m Misbehaviour) error {
 // Send puts bytes on the line that are no request of the till.
 func (t *Till) Send(ctx context.Context, b []byte) error { return t.do(ctx, func() { t.put(b) }) }
 
-// Reboot makes the till forget everything that it was doing. Sales that were open are Forgotten in the Book.
+// Reboot makes the till forget everything that it was doing. Sales that were open are Forgotten in
+// the Book.
 func (t *Till) Reboot(ctx context.Context) error {
 	return t.do(ctx, func() {
 		t.forget(ErrRebooted, Forgotten)
@@ -176,9 +182,13 @@ func (t *Till) forget(err error, v Verdict) {
 	}
 }
 
-// Ask sends any function with any fields and waits for its response. Most errors are the ones above.
+// Ask sends any function with any fields and waits for its response. Most errors are the ones
+// above.
 func (t *Till) Ask(ctx context.Context, function string, fields ...Field) (Result, error) {
-	return t.ask(ctx, func(ecn string) (Message, *Entry) { return Request(ecn, function, fields...), nil })
+	return t.ask(ctx, func(ecn string) (Message, *Entry) {
+		return Request(ecn, function, fields...),
+			nil
+	})
 }
 
 func (t *Till) ask(ctx context.Context, build func(ecn string) (Message, *Entry)) (Result, error) {
@@ -198,7 +208,8 @@ func (t *Till) ask(ctx context.Context, build func(ecn string) (Message, *Entry)
 	case a := <-r.done:
 		return a.result, a.err
 	case <-ctx.Done():
-		return Result{}, errors.Join(ctx.Err(), t.do(context.WithoutCancel(ctx), func() { t.drop(r) }))
+		return Result{}, errors.Join(ctx.Err(),
+			t.do(context.WithoutCancel(ctx), func() { t.drop(r) }))
 	}
 }
 

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// TestLastResultRules: what a till may conclude from the last result, by how it numbers its requests.
+// TestLastResultRules: what a till may conclude from the last result, by how it numbers its
+// requests.
 func TestLastResultRules(t *testing.T) {
 	other := func(m Message) Message { m.ECN = "000000000042"; return m }
 	same := func(m Message) Message { return m }
@@ -54,8 +55,8 @@ func TestLastResultRules(t *testing.T) {
 	}
 }
 
-// TestOldApproval: an approval that is booked, of another amount or of another number is acknowledged and never believed; a naive
-// till believes it.
+// TestOldApproval: an approval that is booked, of another amount or of another number is
+// acknowledged and never believed; a naive till believes it.
 func TestOldApproval(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -65,8 +66,12 @@ func TestOldApproval(t *testing.T) {
 		strays int
 	}{
 		{"booked", Config{ECN: Constant}, func(m *Message) {}, NotPaid, 1},
-		{"another amount", Config{ECN: Constant}, func(m *Message) { m.Fields = []Field{Amount(1), ref("2")} }, NotPaid, 1},
-		{"another number", Config{}, func(m *Message) { m.ECN, m.Fields = exampleECN, []Field{Amount(100), ref("2")} }, NotPaid, 1},
+		{"another amount", Config{ECN: Constant},
+			func(m *Message) { m.Fields = []Field{Amount(1), ref("2")} }, NotPaid, 1},
+		{"another number", Config{}, func(m *Message) {
+			m.ECN, m.Fields = exampleECN,
+				[]Field{Amount(100), ref("2")}
+		}, NotPaid, 1},
 		{"naive", Config{Naive: true}, func(m *Message) { m.ECN = "000000000042" }, Approved, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -148,7 +153,8 @@ func TestRebootForgets(t *testing.T) {
 }
 
 // misbehaved starts a sale of a till that misbehaves.
-func misbehaved(t *testing.T, m Misbehaviour, test func(t *testing.T, till *Till, term *terminal, sale <-chan outcome)) {
+func misbehaved(t *testing.T, m Misbehaviour,
+	test func(t *testing.T, till *Till, term *terminal, sale <-chan outcome)) {
 	t.Helper()
 	onLine(t, Config{}, func(t *testing.T, till *Till, term *terminal) {
 		if err := till.Misbehave(t.Context(), m); err != nil {
@@ -159,25 +165,30 @@ func misbehaved(t *testing.T, m Misbehaviour, test func(t *testing.T, till *Till
 }
 
 func TestMisbehavingACKs(t *testing.T) {
-	answered := func(after func(term *terminal)) func(*testing.T, *Till, *terminal, <-chan outcome) {
+	answered := func(after func(term *terminal)) func(*testing.T, *Till, *terminal,
+		<-chan outcome) {
 		return func(t *testing.T, till *Till, term *terminal, sale <-chan outcome) {
 			term.respond(term.request("Q1"), "00", Amount(100))
 			after(term)
 			believes(t, till, <-sale, Approved, 0)
 		}
 	}
-	misbehaved(t, Misbehaviour{NeverACK: true}, answered(func(x *terminal) { x.silent(time.Minute) }))
-	misbehaved(t, Misbehaviour{TwiceACK: true}, answered(func(x *terminal) { x.want(ACK); x.want(ACK); x.silent(time.Minute) }))
-	misbehaved(t, Misbehaviour{LateACK: 3 * time.Second}, answered(func(x *terminal) { x.silent(3*time.Second - 1); x.want(ACK) }))
-	misbehaved(t, Misbehaviour{GlueACK: true}, func(t *testing.T, till *Till, term *terminal, sale <-chan outcome) {
-		term.respond(term.request("Q1"), "00", Amount(100))
-		term.silent(time.Minute)
-		believes(t, till, <-sale, Approved, 0)
-		sale = sell(t, till, 200)
-		term.want(ACK)
-		term.respond(term.request("Q1"), "51", Amount(200))
-		believes(t, till, <-sale, NotPaid, 0)
-	})
+	misbehaved(t, Misbehaviour{NeverACK: true},
+		answered(func(x *terminal) { x.silent(time.Minute) }))
+	misbehaved(t, Misbehaviour{TwiceACK: true},
+		answered(func(x *terminal) { x.want(ACK); x.want(ACK); x.silent(time.Minute) }))
+	misbehaved(t, Misbehaviour{LateACK: 3 * time.Second},
+		answered(func(x *terminal) { x.silent(3*time.Second - 1); x.want(ACK) }))
+	misbehaved(t, Misbehaviour{GlueACK: true},
+		func(t *testing.T, till *Till, term *terminal, sale <-chan outcome) {
+			term.respond(term.request("Q1"), "00", Amount(100))
+			term.silent(time.Minute)
+			believes(t, till, <-sale, Approved, 0)
+			sale = sell(t, till, 200)
+			term.want(ACK)
+			term.respond(term.request("Q1"), "51", Amount(200))
+			believes(t, till, <-sale, NotPaid, 0)
+		})
 }
 
 func TestMisbehavingFrames(t *testing.T) {
@@ -206,48 +217,53 @@ func TestMisbehavingFrames(t *testing.T) {
 		})
 	}
 	for _, spoil := range []func(int, []byte) []byte{Cut(3, 9), Lose(1, 0)} {
-		misbehaved(t, Misbehaviour{Transmit: spoil}, func(t *testing.T, till *Till, _ *terminal, sale <-chan outcome) {
-			if err := till.Plug(t.Context(), nil); err != nil { // nobody answers at all
-				t.Error(err)
-			}
-			got := <-sale
-			if !errors.Is(got.err, ErrNoACK) {
-				t.Error(got.err)
-			}
-			believes(t, till, got, Uncertain, 0)
-		})
+		misbehaved(t, Misbehaviour{Transmit: spoil},
+			func(t *testing.T, till *Till, _ *terminal, sale <-chan outcome) {
+				if err := till.Plug(t.Context(), nil); err != nil { // nobody answers at all
+					t.Error(err)
+				}
+				got := <-sale
+				if !errors.Is(got.err, ErrNoACK) {
+					t.Error(got.err)
+				}
+				believes(t, till, got, Uncertain, 0)
+			})
 	}
 }
 
 func TestHear(t *testing.T) {
-	misbehaved(t, Misbehaviour{Hear: Deaf(1, ACK)}, func(t *testing.T, till *Till, term *terminal, sale <-chan outcome) {
-		term.request("Q1")
-		term.respond(term.request("Q1"), "51")
-		term.want(ACK)
-		believes(t, till, <-sale, NotPaid, 0)
-	})
-	misbehaved(t, Misbehaviour{Hear: Spoil(1)}, func(t *testing.T, till *Till, term *terminal, sale <-chan outcome) {
-		req := term.request("Q1")
-		term.respond(req, "51")
-		term.want(NAK)
-		term.respond(req, "51")
-		term.want(ACK)
-		believes(t, till, <-sale, NotPaid, 0)
-	})
+	misbehaved(t, Misbehaviour{Hear: Deaf(1, ACK)},
+		func(t *testing.T, till *Till, term *terminal, sale <-chan outcome) {
+			term.request("Q1")
+			term.respond(term.request("Q1"), "51")
+			term.want(ACK)
+			believes(t, till, <-sale, NotPaid, 0)
+		})
+	misbehaved(t, Misbehaviour{Hear: Spoil(1)},
+		func(t *testing.T, till *Till, term *terminal, sale <-chan outcome) {
+			req := term.request("Q1")
+			term.respond(req, "51")
+			term.want(NAK)
+			term.respond(req, "51")
+			term.want(ACK)
+			believes(t, till, <-sale, NotPaid, 0)
+		})
 }
 
 func TestNetsSale(t *testing.T) {
-	onLine(t, Config{Dialect: Nets(), Reference: func(ecn string) string { return "R" + ecn }}, func(t *testing.T, till *Till, term *terminal) {
-		sale := sell(t, till, 250)
-		req := term.request("30")
-		if len(req.Fields) != 3 || req.Fields[0] != (Field{"T2", "04"}) || req.Fields[1] != Amount(250) || req.Fields[2] != (Field{"HD", "R" + exampleECN}) {
-			t.Errorf("%+v", req.Fields)
-		}
-		term.respond(req, "US")
-		term.want(ACK)
-		believes(t, till, <-sale, NotPaid, 0)
-		if _, err := till.Cancel(t.Context()); !errors.Is(err, ErrNoFunction) {
-			t.Error(err)
-		}
-	})
+	onLine(t, Config{Dialect: Nets(), Reference: func(ecn string) string { return "R" + ecn }},
+		func(t *testing.T, till *Till, term *terminal) {
+			sale := sell(t, till, 250)
+			req := term.request("30")
+			if len(req.Fields) != 3 || req.Fields[0] != (Field{"T2", "04"}) ||
+				req.Fields[1] != Amount(250) || req.Fields[2] != (Field{"HD", "R" + exampleECN}) {
+				t.Errorf("%+v", req.Fields)
+			}
+			term.respond(req, "US")
+			term.want(ACK)
+			believes(t, till, <-sale, NotPaid, 0)
+			if _, err := till.Cancel(t.Context()); !errors.Is(err, ErrNoFunction) {
+				t.Error(err)
+			}
+		})
 }

@@ -1,7 +1,8 @@
-// Package metricspage writes down which metrics a program has, for golden files: dashboards and alerts are built on their names, types,
-// labels and help.
+// Package metricspage writes down which metrics a program has, for golden files: dashboards and
+// alerts are built on their names, types, labels and help.
 //
-// It reads a registry and changes nothing but, where it is told to, the golden file; it is for tests alone.
+// It reads a registry and changes nothing but, where it is told to, the golden file; it is for
+// tests alone.
 package metricspage
 
 import (
@@ -17,10 +18,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-var descText = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: "((?:[^"\\]|\\.)*)"(?:, unit: "[^"]*")?, constLabels: \{(.*?)\}, variableLabels: \{(.*?)\}`)
+var descText = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: "((?:[^"\\]|\\.)*)"(?:, ` +
+	`unit: "[^"]*")?, constLabels: \{(.*?)\}, variableLabels: \{(.*?)\}`)
 
-// List is every metric whose name has the prefix, by name, two lines each: name, type and labels; help. The error names a metric whose
-// name ends in _total and that is no counter, or the reverse.
+// List is every metric whose name has the prefix, by name, two lines each: name, type and labels;
+// help. The error names a metric whose name ends in _total and that is no counter, or the reverse.
 func List(reg *prometheus.Registry, prefix string) (string, error) {
 	families, err := reg.Gather()
 	if err != nil {
@@ -56,7 +58,8 @@ func List(reg *prometheus.Registry, prefix string) (string, error) {
 	return strings.Join(slices.Sorted(maps.Keys(lines)), ""), err
 }
 
-// Compare fails the test where page is not what the golden file holds; with update, the file is written first.
+// Compare fails the test where page is not what the golden file holds; with update, the file is
+// written first.
 func Compare(t *testing.T, page, golden string, update bool) {
 	t.Helper()
 	if update {

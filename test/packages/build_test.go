@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// debsEnv names the packages to the second half of a test, which has a network of its own: the first half builds, and needs the world's.
+// debsEnv names the packages to the second half of a test, which has a network of its own: the
+// first half builds, and needs the world's.
 const debsEnv = "KIOSK_PACKAGES_TEST"
 
 // The versions that are built. Those that fail have another program in the package.
@@ -33,7 +34,8 @@ exec /usr/lib/kiosk-agent/kept/1.1.0/kiosk-agent "$@"
 `,
 }
 
-// alone runs the test again with the packages, as the only user of a new network, and reports whether that has been done already.
+// alone runs the test again with the packages, as the only user of a new network, and reports
+// whether that has been done already.
 func alone(t *testing.T, archs ...string) (debs string, inside bool) {
 	t.Helper()
 	if !*real {
@@ -57,7 +59,8 @@ func alone(t *testing.T, archs ...string) (debs string, inside bool) {
 		}
 		cleanRoot(t)
 	}
-	args := []string{"--net", "--mount", "--propagation", "private", "sh", "-c", `ip link set lo up && exec "$0" "$@"`,
+	args := []string{"--net", "--mount", "--propagation", "private", "sh", "-c",
+		`ip link set lo up && exec "$0" "$@"`,
 		os.Args[0], "-packages", "-test.v", "-test.timeout=30m", "-test.run=^" + t.Name() + "$"}
 	cmd := exec.Command("unshare", args...)
 	cmd.Env = append(os.Environ(), debsEnv+"="+debs)
@@ -70,7 +73,8 @@ func alone(t *testing.T, archs ...string) (debs string, inside bool) {
 
 func build(t *testing.T, tree, out, version string, env []string, archs ...string) {
 	t.Helper()
-	cmd := exec.Command("nice", append([]string{filepath.Join(tree, "packaging/build")}, archs...)...)
+	cmd := exec.Command("nice", append([]string{filepath.Join(tree, "packaging/build")},
+		archs...)...)
 	cmd.Env = append(os.Environ(), append(env, "VERSION="+version, "OUT="+out)...)
 	if b, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("packaging/build: %v\n%s", err, b)
@@ -101,7 +105,8 @@ func TestLintian(t *testing.T) {
 	if err != nil || len(files) != 3 {
 		t.Fatal(files, err)
 	}
-	out, err := exec.Command("lintian", append([]string{"--fail-on", "error", "--allow-root"}, files...)...).CombinedOutput()
+	out, err := exec.Command("lintian",
+		append([]string{"--fail-on", "error", "--allow-root"}, files...)...).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -115,14 +120,18 @@ func TestReproducible(t *testing.T) {
 	}
 	one, two, tree := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "elsewhere")
 	build(t, top, one, first, nil, "amd64")
-	if b, err := exec.Command("sh", "-c", "mkdir "+tree+" && cd "+top+" && git ls-files -z -co --exclude-standard | cpio --quiet -0pdm "+tree).CombinedOutput(); err != nil {
+	if b, err := exec.Command("sh", "-c",
+		"mkdir "+tree+" && cd "+top+
+			" && git ls-files -z -co --exclude-standard | cpio --quiet -0pdm "+
+			tree).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, b)
 	}
 	epoch, err := exec.Command("git", "-C", top, "log", "-1", "--format=%ct").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	build(t, tree, two, first, []string{"GOCACHE=" + t.TempDir(), "SOURCE_DATE_EPOCH=" + strings.TrimSpace(string(epoch))}, "amd64")
+	build(t, tree, two, first, []string{"GOCACHE=" + t.TempDir(),
+		"SOURCE_DATE_EPOCH=" + strings.TrimSpace(string(epoch))}, "amd64")
 	files, err := os.ReadDir(one)
 	if err != nil {
 		t.Fatal(err)

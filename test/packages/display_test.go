@@ -20,13 +20,15 @@ import (
 // nobody is the user of the display: cage refuses root.
 const nobody = 65534
 
-// TestDisplay shows the agent's page as kiosk-agent-display does, on a screen that is not there: cage, Chromium and the script are real.
+// TestDisplay shows the agent's page as kiosk-agent-display does, on a screen that is not there:
+// cage, Chromium and the script are real.
 func TestDisplay(t *testing.T) {
 	if _, inside := alone(t); !inside {
 		return
 	}
 	h, err := demo.Open(t.Context(), demo.Options{
-		Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler), Version: "packages", MerchantName: "Kopi",
+		Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler), Version: "packages",
+		MerchantName:  "Kopi",
 		DisplayListen: "127.0.0.1:7655", MetricsListen: "127.0.0.1:7656",
 	})
 	if err != nil {
@@ -60,7 +62,8 @@ func TestDisplay(t *testing.T) {
 		if err == nil && bytes.Contains(line, token) {
 			t.Error("the token is on a command line")
 		}
-		if bytes.Contains(line, []byte("--type=renderer")) && syscall.Kill(pid, syscall.SIGKILL) == nil {
+		if bytes.Contains(line, []byte("--type=renderer")) &&
+			syscall.Kill(pid, syscall.SIGKILL) == nil {
 			pages++
 		}
 	}
@@ -83,7 +86,8 @@ func startScreen(t *testing.T, token string) (pid int, ended <-chan error) {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	for name, text := range map[string]string{"cred/display.token": token + "\n", "run/none": ""} {
 		path := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700),
+			os.WriteFile(path, []byte(text), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,17 +98,23 @@ func startScreen(t *testing.T, token string) (pid int, ended <-chan error) {
 	if err := os.WriteFile(dir+"/start", script, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("chown", "-R", strconv.Itoa(nobody), dir).CombinedOutput(); err != nil {
+	if out, err := exec.Command("chown", "-R", strconv.Itoa(nobody),
+		dir).CombinedOutput(); err != nil {
 		t.Fatalf("%s", out)
 	}
 	cmd := exec.Command("cage", "-d", "--", dir+"/start")
 	cmd.Dir = dir
 	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "XDG_CONFIG_HOME=" + dir + "/config", "XDG_CACHE_HOME=" + dir + "/cache",
-		"RUNTIME_DIRECTORY=" + dir + "/run", "CREDENTIALS_DIRECTORY=" + dir + "/cred", "KIOSK_MISSES=4",
-		"WLR_BACKENDS=headless", "WLR_RENDERER=pixman", "WLR_LIBINPUT_NO_DEVICES=1", "CHROMIUM_FLAGS=--no-sandbox --disable-gpu",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir,
+		"XDG_CONFIG_HOME=" + dir + "/config", "XDG_CACHE_HOME=" + dir + "/cache",
+		"RUNTIME_DIRECTORY=" + dir + "/run", "CREDENTIALS_DIRECTORY=" + dir + "/cred",
+		"KIOSK_MISSES=4",
+		"WLR_BACKENDS=headless", "WLR_RENDERER=pixman", "WLR_LIBINPUT_NO_DEVICES=1",
+		"CHROMIUM_FLAGS=--no-sandbox --disable-gpu",
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, Setpgid: true,
+		Pdeathsig: syscall.SIGKILL}
 	log := &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {

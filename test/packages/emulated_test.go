@@ -15,7 +15,8 @@ import (
 	"kiosk-agent/internal/secret"
 )
 
-// TestEmulated runs the programs of the other architectures' packages, one instruction at a time, for one sale.
+// TestEmulated runs the programs of the other architectures' packages, one instruction at a time,
+// for one sale.
 func TestEmulated(t *testing.T) {
 	debs, inside := alone(t, "arm64", "armhf")
 	if !inside {
@@ -23,12 +24,15 @@ func TestEmulated(t *testing.T) {
 	}
 	s := newStage(t)
 	for arch, qemu := range map[string][]string{
-		"arm64": {"qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"}, "armhf": {"qemu-arm-static", "-L", "/usr/arm-linux-gnueabihf"},
+		"arm64": {"qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"},
+		"armhf": {"qemu-arm-static", "-L", "/usr/arm-linux-gnueabihf"},
 	} {
 		t.Run(arch, func(t *testing.T) {
 			dir := t.TempDir()
 			for _, p := range []string{"kiosk-agent", "kiosk-relay"} {
-				if b, err := exec.Command("dpkg-deb", "-x", fmt.Sprintf("%s/%s_%s_%s.deb", debs, p, first, arch), dir).CombinedOutput(); err != nil {
+				if b, err := exec.Command("dpkg-deb", "-x",
+					fmt.Sprintf("%s/%s_%s_%s.deb", debs, p, first, arch),
+					dir).CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, b)
 				}
 			}
@@ -53,7 +57,8 @@ func (e emulated) command(program string, args ...string) *exec.Cmd {
 	if program == "kiosk-agent" { // the link leads out of here
 		path = filepath.Join(e.dir, "usr/lib/kiosk-agent/versions", first, program)
 	}
-	cmd := exec.Command(e.qemu[0], append(append(e.qemu[1:len(e.qemu):len(e.qemu)], path), args...)...)
+	cmd := exec.Command(e.qemu[0],
+		append(append(e.qemu[1:len(e.qemu):len(e.qemu)], path), args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
 }
@@ -100,24 +105,30 @@ func (e emulated) write(t *testing.T, name, text string) string {
 
 func (e emulated) sell(t *testing.T, s *stage, arch string) {
 	t.Helper()
-	relay := e.write(t, "relay.toml", fmt.Sprintf("public_url = \"\"\n[admin]\ntoken = \"file:%s/admin.token\"\n[store]\ndir = \"%s/store\"\n", e.dir, e.dir))
+	relay := e.write(t, "relay.toml", fmt.Sprintf("public_url = \"\"\n[admin]\ntoken = "+
+		"\"file:%s/admin.token\"\n[store]\ndir = \"%s/store\"\n", e.dir, e.dir))
 	e.daemon(t, "kiosk-relay", "serve", "--config", relay)
 	var cred struct {
 		Token   string `json:"token"`
 		HookURL string `json:"hook_url"`
 	}
 	eventually(t, "the relay adds a terminal", func(context.Context) error {
-		out, err := e.command("kiosk-relay", "terminal", "add", terminal, "--json", "--config", relay).Output()
+		out, err := e.command("kiosk-relay", "terminal", "add", terminal, "--json", "--config",
+			relay).Output()
 		if err != nil {
 			return err
 		}
 		return json.Unmarshal(out, &cred)
 	})
 	text := filled(read(t, "packaging/agent/config.toml"))
-	text = strings.Replace(text, "http://"+relayAddr+"/hook/AAAAAAAAAAAAAAAAAAAAAA", cred.HookURL, 1)
+	text = strings.Replace(text, "http://"+relayAddr+"/hook/AAAAAAAAAAAAAAAAAAAAAA", cred.HookURL,
+		1)
 	text = strings.ReplaceAll(text, "/etc/kiosk-agent/", e.dir+"/")
-	text = strings.Replace(text, "[display]\n", "[display]\ntoken = \"file:"+e.dir+"/display.token\"\n", 1)
-	text += fmt.Sprintf("\n[journal]\npath = \"%s/journal.db\"\n[admin]\nsocket = \"%s/admin.sock\"\n", e.dir, e.dir)
+	text = strings.Replace(text, "[display]\n",
+		"[display]\ntoken = \"file:"+e.dir+"/display.token\"\n", 1)
+	text += fmt.Sprintf(
+		"\n[journal]\npath = \"%s/journal.db\"\n[admin]\nsocket = \"%s/admin.sock\"\n", e.dir,
+		e.dir)
 	e.write(t, "axs.secret", string(s.axsSecret.Reveal()))
 	e.write(t, "till.token", string(s.tillToken.Reveal()))
 	e.write(t, "relay.token", cred.Token)

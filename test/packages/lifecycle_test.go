@@ -19,8 +19,9 @@ import (
 
 const agentUnit = "kiosk-agent.service"
 
-// TestPackages is the life of a kiosk: installed, made by one command, selling, upgraded in the middle of a payment, saved from two upgrades that
-// fail, rebooted, removed, installed again, purged.
+// TestPackages is the life of a kiosk: installed, made by one command, selling, upgraded in the
+// middle of a payment, saved from two upgrades that fail, rebooted, removed, installed again,
+// purged.
 func TestPackages(t *testing.T) {
 	debs, inside := alone(t, "amd64")
 	if !inside {
@@ -33,7 +34,8 @@ func TestPackages(t *testing.T) {
 
 	m.install(t, "kiosk-relay", first)
 	m.install(t, "kiosk-agent", first)
-	// Chromium and cage are not in the root: their package is unpacked and its scripts run in spite of that.
+	// Chromium and cage are not in the root: their package is unpacked and its scripts run in spite
+	// of that.
 	m.install(t, "kiosk-agent-display", first, "--force-depends")
 	isInstalled(t, m)
 
@@ -58,7 +60,8 @@ func TestPackages(t *testing.T) {
 	_ = till.Close()
 	till = s.dial(t)
 	var same device.Payment
-	if err := till.Call(t.Context(), "payment.get", map[string]any{"id": p.ID}, &same); err != nil || same.Status != payment.StatusAwaiting {
+	if err := till.Call(t.Context(), "payment.get", map[string]any{"id": p.ID},
+		&same); err != nil || same.Status != payment.StatusAwaiting {
 		t.Fatalf("after the upgrade the payment is %s (%v)", same.Status, err)
 	}
 	pay(t, p.QRPayload)
@@ -83,10 +86,13 @@ func unpack(t *testing.T, m *machine, debs string) {
 	if err := os.Mkdir(m.root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if b, err := exec.Command("tar", "-C", m.root, "--numeric-owner", "-xpf", rootArchive).CombinedOutput(); err != nil {
+	if b, err := exec.Command("tar", "-C", m.root, "--numeric-owner", "-xpf",
+		rootArchive).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, b)
 	}
-	if b, err := exec.Command("sh", "-c", "mkdir "+m.root+"/debs && cp "+debs+"/*.deb "+m.root+"/debs/").CombinedOutput(); err != nil {
+	if b, err := exec.Command("sh", "-c",
+		"mkdir "+m.root+"/debs && cp "+debs+"/*.deb "+m.root+
+			"/debs/").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, b)
 	}
 }
@@ -94,7 +100,8 @@ func unpack(t *testing.T, m *machine, debs string) {
 func isInstalled(t *testing.T, m *machine) {
 	t.Helper()
 	for user, groups := range map[string]string{
-		"kiosk-agent": "kiosk-agent", "kiosk-relay": "kiosk-relay", "kiosk-display": "kiosk-display input render video",
+		"kiosk-agent": "kiosk-agent", "kiosk-relay": "kiosk-relay",
+		"kiosk-display": "kiosk-display input render video",
 	} {
 		got := strings.Fields(m.run(t, "id", "-nG", user))
 		for _, g := range strings.Fields(groups) {
@@ -105,23 +112,31 @@ func isInstalled(t *testing.T, m *machine) {
 		if len(got) != len(strings.Fields(groups)) {
 			t.Errorf("%s is in %v", user, got)
 		}
-		if shell := m.run(t, "getent", "passwd", user); !strings.HasSuffix(shell, "/usr/sbin/nologin") {
+		if shell := m.run(t, "getent", "passwd", user); !strings.HasSuffix(shell,
+			"/usr/sbin/nologin") {
 			t.Error(shell)
 		}
 	}
-	for _, name := range []string{"kiosk-agent/examples/alerts.yml", "kiosk-agent/examples/grafana.json", "kiosk-relay/examples/alerts.yml"} {
+	for _, name := range []string{"kiosk-agent/examples/alerts.yml",
+		"kiosk-agent/examples/grafana.json", "kiosk-relay/examples/alerts.yml"} {
 		if !m.has("/usr/share/doc/" + name) {
 			t.Error(name, "is not there")
 		}
 	}
 	m.modes(t, map[string]string{
-		"/etc/kiosk-agent": "750 root:kiosk-agent", "/etc/kiosk-agent/config.toml": "640 root:kiosk-agent",
-		"/etc/kiosk-relay": "750 root:kiosk-relay", "/etc/kiosk-relay/config.toml": "640 root:kiosk-relay",
-		"/var/lib/kiosk-agent": "700 kiosk-agent:kiosk-agent", "/var/lib/kiosk-relay": "700 kiosk-relay:kiosk-relay",
-		"/var/backups/kiosk-agent": "700 kiosk-agent:kiosk-agent", "/run/kiosk-agent": "750 kiosk-agent:kiosk-agent",
-		"/usr/lib/kiosk-agent/versions/" + first + "/kiosk-agent": "755 root:root", "/var/lib/kiosk-agent-upgrade": "755 root:root",
+		"/etc/kiosk-agent":             "750 root:kiosk-agent",
+		"/etc/kiosk-agent/config.toml": "640 root:kiosk-agent",
+		"/etc/kiosk-relay":             "750 root:kiosk-relay",
+		"/etc/kiosk-relay/config.toml": "640 root:kiosk-relay",
+		"/var/lib/kiosk-agent":         "700 kiosk-agent:kiosk-agent",
+		"/var/lib/kiosk-relay":         "700 kiosk-relay:kiosk-relay",
+		"/var/backups/kiosk-agent":     "700 kiosk-agent:kiosk-agent",
+		"/run/kiosk-agent":             "750 kiosk-agent:kiosk-agent",
+		"/usr/lib/kiosk-agent/versions/" + first + "/kiosk-agent": "755 root:root",
+		"/var/lib/kiosk-agent-upgrade":                            "755 root:root",
 	})
-	for _, unit := range []string{agentUnit, "kiosk-relay.service", "kiosk-agent-backup.timer", "kiosk-agent-display.service"} {
+	for _, unit := range []string{agentUnit, "kiosk-relay.service", "kiosk-agent-backup.timer",
+		"kiosk-agent-display.service"} {
 		if got, _ := m.try("systemctl", "is-enabled", unit); strings.TrimSpace(got) != "enabled" {
 			t.Error(unit, "is", got)
 		}
@@ -133,18 +148,21 @@ func isInstalled(t *testing.T, m *machine) {
 	}
 	status(t, m, "is required")
 	// A file that every kiosk changes must not be dpkg's: it would ask what to do with it.
-	if files := m.run(t, "dpkg-query", "-W", "-f=${Conffiles}", "kiosk-agent", "kiosk-relay"); files != "" {
+	if files := m.run(t, "dpkg-query", "-W", "-f=${Conffiles}", "kiosk-agent",
+		"kiosk-relay"); files != "" {
 		t.Error("conffiles:", files)
 	}
 	for _, unit := range []string{agentUnit, "kiosk-relay.service", "kiosk-agent-backup.service"} {
-		t.Log(lastLine([]byte(m.run(t, "systemd-analyze", "security", "--threshold="+exposed, unit))))
+		t.Log(lastLine([]byte(m.run(t, "systemd-analyze", "security", "--threshold="+exposed,
+			unit))))
 	}
 	for _, p := range []string{"kiosk-agent", "kiosk-relay"} {
 		if got := m.run(t, p, "version"); got != p+" "+first {
 			t.Error(got)
 		}
 	}
-	m.run(t, "systemd-analyze", "verify", "--man=no", agentUnit, "kiosk-relay.service", "kiosk-agent-backup.service", "kiosk-agent-backup.timer")
+	m.run(t, "systemd-analyze", "verify", "--man=no", agentUnit, "kiosk-relay.service",
+		"kiosk-agent-backup.service", "kiosk-agent-backup.timer")
 }
 
 // status waits until systemctl status says so.
@@ -158,17 +176,21 @@ func status(t *testing.T, m *machine, want string) {
 	})
 }
 
-// configure does what INSTALL.md says: a code of the relay's, a fleet's file with the secret beside it, and one command.
+// configure does what INSTALL.md says: a code of the relay's, a fleet's file with the secret beside
+// it, and one command.
 func configure(t *testing.T, m *machine, s *stage) {
 	t.Helper()
-	relay := strings.Replace(m.read(t, "/etc/kiosk-relay/config.toml"), `public_url = "https://relay.example.com"`, `public_url = "http://`+relayAddr+`"`, 1)
-	if err := os.WriteFile(m.root+"/etc/kiosk-relay/config.toml", []byte(relay), 0o640); err != nil {
+	relay := strings.Replace(m.read(t, "/etc/kiosk-relay/config.toml"),
+		`public_url = "https://relay.example.com"`, `public_url = "http://`+relayAddr+`"`, 1)
+	if err := os.WriteFile(m.root+"/etc/kiosk-relay/config.toml", []byte(relay),
+		0o640); err != nil {
 		t.Fatal(err)
 	}
 	m.run(t, "systemctl", "restart", "kiosk-relay")
 	m.run(t, "kiosk-relay", "terminal", "add", terminal)
 	var enrolment struct{ Code string }
-	if out := m.run(t, "kiosk-relay", "terminal", "code", terminal, "--json"); json.Unmarshal([]byte(out), &enrolment) != nil || enrolment.Code == "" {
+	if out := m.run(t, "kiosk-relay", "terminal", "code", terminal,
+		"--json"); json.Unmarshal([]byte(out), &enrolment) != nil || enrolment.Code == "" {
 		t.Fatal(out)
 	}
 	m.write(t, "/root/fleet/axs.secret", string(s.axsSecret.Reveal())+"\n")
@@ -182,21 +204,26 @@ query_url = "%s/api/hpp/v2/transaction"
 [display]
 merchant_name = "Kopi"
 `, relayAddr, gatewayURL, linkID, clientID, gatewayURL))
-	out := m.run(t, "kiosk-agent", "init", "--fleet", "/root/fleet/fleet.toml", "--code", enrolment.Code)
-	for _, want := range []string{terminal + " is enrolled", "/etc/kiosk-agent/config.toml: ok", "systemctl restart kiosk-agent", "kiosk-agent doctor"} {
+	out := m.run(t, "kiosk-agent", "init", "--fleet", "/root/fleet/fleet.toml", "--code",
+		enrolment.Code)
+	for _, want := range []string{terminal + " is enrolled", "/etc/kiosk-agent/config.toml: ok",
+		"systemctl restart kiosk-agent", "kiosk-agent doctor"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("init does not say %q:\n%s", want, out)
 		}
 	}
 	m.modes(t, map[string]string{
-		"/etc/kiosk-agent": "750 root:kiosk-agent", "/etc/kiosk-agent/config.toml": "640 root:kiosk-agent",
-		"/etc/kiosk-agent/axs.secret": "600 kiosk-agent:kiosk-agent", "/etc/kiosk-agent/relay.token": "600 kiosk-agent:kiosk-agent",
-		"/etc/kiosk-agent/till.token": "600 kiosk-agent:kiosk-agent",
+		"/etc/kiosk-agent":             "750 root:kiosk-agent",
+		"/etc/kiosk-agent/config.toml": "640 root:kiosk-agent",
+		"/etc/kiosk-agent/axs.secret":  "600 kiosk-agent:kiosk-agent",
+		"/etc/kiosk-agent/relay.token": "600 kiosk-agent:kiosk-agent",
+		"/etc/kiosk-agent/till.token":  "600 kiosk-agent:kiosk-agent",
 	})
 	m.run(t, "kiosk-agent", "check-config")
 	m.run(t, "systemctl", "restart", "kiosk-agent")
 	s.tillToken = secret.New([]byte(strings.TrimSpace(m.read(t, "/etc/kiosk-agent/till.token"))))
-	if out, err := m.try("kiosk-agent", "init", "--fleet", "/root/fleet/fleet.toml", "--code", enrolment.Code); err == nil || !strings.Contains(out, "--force") {
+	if out, err := m.try("kiosk-agent", "init", "--fleet", "/root/fleet/fleet.toml", "--code",
+		enrolment.Code); err == nil || !strings.Contains(out, "--force") {
 		t.Errorf("a second init: %v\n%s", err, out)
 	}
 }
@@ -205,7 +232,8 @@ merchant_name = "Kopi"
 func seals(t *testing.T, m *machine, s *stage) {
 	t.Helper()
 	m.write(t, "/root/plain", string(s.axsSecret.Reveal()))
-	m.run(t, "systemd-creds", "encrypt", "--with-key=host", "--name=axs.secret", "/root/plain", "/etc/kiosk-agent/axs.secret.cred")
+	m.run(t, "systemd-creds", "encrypt", "--with-key=host", "--name=axs.secret", "/root/plain",
+		"/etc/kiosk-agent/axs.secret.cred")
 	m.run(t, "rm", "/root/plain", "/etc/kiosk-agent/axs.secret")
 	m.write(t, "/etc/systemd/system/kiosk-agent.service.d/credentials.conf",
 		"[Service]\nLoadCredentialEncrypted=axs.secret:/etc/kiosk-agent/axs.secret.cred\n")
@@ -220,7 +248,8 @@ func seals(t *testing.T, m *machine, s *stage) {
 
 func displayToken(t *testing.T, m *machine) secret.Value {
 	t.Helper()
-	m.modes(t, map[string]string{"/var/lib/kiosk-agent/display.token": "600 kiosk-agent:kiosk-agent"})
+	m.modes(t,
+		map[string]string{"/var/lib/kiosk-agent/display.token": "600 kiosk-agent:kiosk-agent"})
 	return secret.New([]byte(strings.TrimSpace(m.read(t, "/var/lib/kiosk-agent/display.token"))))
 }
 
@@ -236,7 +265,8 @@ func mustRun(t *testing.T, m *machine, version string) {
 	}
 }
 
-// stuckIsRestarted stops the process as a stuck one is, with a watchdog that is less patient than the delivered one.
+// stuckIsRestarted stops the process as a stuck one is, with a watchdog that is less patient than
+// the delivered one.
 func stuckIsRestarted(t *testing.T, m *machine, unit string, watchdogSec int) {
 	t.Helper()
 	dropIn := "/etc/systemd/system/" + unit + ".d/watchdog.conf"
@@ -263,10 +293,12 @@ func backsUp(t *testing.T, m *machine) {
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
 	}
-	m.modes(t, map[string]string{strings.TrimPrefix(files[0], m.root): "600 kiosk-agent:kiosk-agent"})
+	m.modes(t, map[string]string{strings.TrimPrefix(files[0],
+		m.root): "600 kiosk-agent:kiosk-agent"})
 }
 
-// failingUpgrades: the new program refuses the configuration, or does not start. The version before sells, also after a power cut.
+// failingUpgrades: the new program refuses the configuration, or does not start. The version before
+// sells, also after a power cut.
 func failingUpgrades(t *testing.T, m *machine, s *stage) {
 	t.Helper()
 	pid := m.show(t, agentUnit, "MainPID")
@@ -275,13 +307,17 @@ func failingUpgrades(t *testing.T, m *machine, s *stage) {
 	if now := m.show(t, agentUnit, "MainPID"); now != pid {
 		t.Error("the agent was restarted by an upgrade that was refused")
 	}
-	for what, text := range map[string]string{"dpkg's output": out, "the notice": m.read(t, "/etc/motd.d/kiosk-agent")} {
-		if !strings.Contains(text, "failed its check") || !strings.Contains(text, "this version wants another one") {
+	for what, text := range map[string]string{"dpkg's output": out,
+		"the notice": m.read(t, "/etc/motd.d/kiosk-agent")} {
+		if !strings.Contains(text, "failed its check") ||
+			!strings.Contains(text, "this version wants another one") {
 			t.Errorf("%s does not say it: %s", what, text)
 		}
 	}
-	metric := fmt.Sprintf(`kiosk_agent_upgrade_refused{installed="%s",running="%s"} 1`, refused, second)
-	if got := m.read(t, "/var/lib/kiosk-agent-upgrade/kiosk_agent_upgrade.prom"); !strings.Contains(got, metric) {
+	metric := fmt.Sprintf(`kiosk_agent_upgrade_refused{installed="%s",running="%s"} 1`, refused,
+		second)
+	if got := m.read(t, "/var/lib/kiosk-agent-upgrade/kiosk_agent_upgrade.prom"); !strings.Contains(
+		got, metric) {
 		t.Error(got)
 	}
 	s.sell(t, "after an upgrade that was refused")
@@ -292,14 +328,17 @@ func failingUpgrades(t *testing.T, m *machine, s *stage) {
 
 	m.install(t, "kiosk-agent", stillborn)
 	mustRun(t, m, second)
-	if got := m.read(t, "/etc/motd.d/kiosk-agent"); !strings.Contains(got, "did not start") || !strings.Contains(got, "no such luck") {
+	if got := m.read(t, "/etc/motd.d/kiosk-agent"); !strings.Contains(got, "did not start") ||
+		!strings.Contains(got, "no such luck") {
 		t.Error(got)
 	}
 	s.sell(t, "after an upgrade that did not start")
 
 	m.install(t, "kiosk-agent", second)
 	mustRun(t, m, second)
-	if m.has("/etc/motd.d/kiosk-agent") || strings.Contains(m.read(t, "/var/lib/kiosk-agent-upgrade/kiosk_agent_upgrade.prom"), "} 1") {
+	if m.has("/etc/motd.d/kiosk-agent") ||
+		strings.Contains(m.read(t, "/var/lib/kiosk-agent-upgrade/kiosk_agent_upgrade.prom"),
+			"} 1") {
 		t.Error("the notice outlives the cure")
 	}
 }
@@ -315,7 +354,8 @@ func goesBack(t *testing.T, m *machine, s *stage) {
 	s.sell(t, "by the version before")
 	m.run(t, "kiosk-agent-switch")
 	mustRun(t, m, second)
-	if out := m.run(t, "kiosk-agent-switch", "--list"); !strings.Contains(out, "* "+second) || !strings.Contains(out, "  "+first) {
+	if out := m.run(t, "kiosk-agent-switch", "--list"); !strings.Contains(out, "* "+second) ||
+		!strings.Contains(out, "  "+first) {
 		t.Error(out)
 	}
 }
@@ -335,9 +375,12 @@ func removed(t *testing.T, m *machine, s *stage) {
 	stop()
 
 	m.run(t, "dpkg", "-P", "kiosk-agent", "kiosk-agent-display", "kiosk-relay")
-	gone(t, m, "/usr/lib/kiosk-agent", "/usr/bin/kiosk-agent", "/usr/bin/kiosk-relay", "/etc/kiosk-agent", "/etc/kiosk-relay", "/run/kiosk-agent",
-		"/var/lib/kiosk-agent-upgrade", "/var/lib/kiosk-agent/display.token", "/etc/pam.d/kiosk-agent-display",
-		"/etc/systemd/system/multi-user.target.wants/kiosk-agent.service", "/etc/systemd/system/multi-user.target.wants/kiosk-relay.service")
+	gone(t, m, "/usr/lib/kiosk-agent", "/usr/bin/kiosk-agent", "/usr/bin/kiosk-relay",
+		"/etc/kiosk-agent", "/etc/kiosk-relay", "/run/kiosk-agent",
+		"/var/lib/kiosk-agent-upgrade", "/var/lib/kiosk-agent/display.token",
+		"/etc/pam.d/kiosk-agent-display",
+		"/etc/systemd/system/multi-user.target.wants/kiosk-agent.service",
+		"/etc/systemd/system/multi-user.target.wants/kiosk-relay.service")
 	if !m.has("/var/lib/kiosk-agent/journal.db") || !m.has("/var/lib/kiosk-relay/store") {
 		t.Error("purge took the journal, or the relay's store")
 	}

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// machine is a Debian of the tests' own in a container, with systemd as its first process. It shares the network of this process, which
-// is nobody else's.
+// machine is a Debian of the tests' own in a container, with systemd as its first process. It
+// shares the network of this process, which is nobody else's.
 type machine struct {
 	root   string
 	nspawn *exec.Cmd
@@ -28,7 +28,8 @@ func (m *machine) boot(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	m.nspawn = exec.Command("systemd-nspawn", "-D", m.root, "--boot", "--register=no", "--keep-unit", "--console=pipe", "--resolv-conf=off")
+	m.nspawn = exec.Command("systemd-nspawn", "-D", m.root, "--boot", "--register=no",
+		"--keep-unit", "--console=pipe", "--resolv-conf=off")
 	m.nspawn.Stdout, m.nspawn.Stderr = log, log
 	m.nspawn.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := m.nspawn.Start(); err != nil {
@@ -65,8 +66,10 @@ func (m *machine) cut() {
 
 // try runs a command in the machine.
 func (m *machine) try(command ...string) (string, error) {
-	args := append([]string{"-t", strconv.Itoa(m.leader), "-m", "-u", "-i", "-p", "--", "/usr/bin/env", "-i",
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive"}, command...)
+	args := append([]string{"-t", strconv.Itoa(m.leader), "-m", "-u", "-i", "-p", "--",
+		"/usr/bin/env", "-i",
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"DEBIAN_FRONTEND=noninteractive"}, command...)
 	out, err := exec.Command("nsenter", args...).CombinedOutput()
 	return string(out), err
 }
@@ -130,5 +133,6 @@ func (m *machine) install(t *testing.T, name, version string, options ...string)
 	if name == "kiosk-agent-display" {
 		arch = "all"
 	}
-	return m.run(t, append(append([]string{"dpkg"}, options...), "-i", fmt.Sprintf("/debs/%s_%s_%s.deb", name, version, arch))...)
+	return m.run(t, append(append([]string{"dpkg"}, options...), "-i",
+		fmt.Sprintf("/debs/%s_%s_%s.deb", name, version, arch))...)
 }

@@ -13,7 +13,8 @@ import (
 	"kiosk-agent/internal/app/config"
 )
 
-// real says that the packages themselves are built, installed and used: as root, with the tools that .ci/setup-packages installs.
+// real says that the packages themselves are built, installed and used: as root, with the tools
+// that .ci/setup-packages installs.
 var real = flag.Bool("packages", false, "build, install, upgrade and remove the packages")
 
 const top = "../../"
@@ -30,8 +31,10 @@ func need(t *testing.T, program string) {
 
 func TestUnitsAreHardened(t *testing.T) {
 	need(t, "systemd-analyze")
-	for _, unit := range []string{"agent/kiosk-agent.service", "agent/kiosk-agent-backup.service", "relay/kiosk-relay.service"} {
-		out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold="+exposed, top+"packaging/"+unit).CombinedOutput()
+	for _, unit := range []string{"agent/kiosk-agent.service", "agent/kiosk-agent-backup.service",
+		"relay/kiosk-relay.service"} {
+		out, err := exec.Command("systemd-analyze", "security", "--offline=true",
+			"--threshold="+exposed, top+"packaging/"+unit).CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: %v\n%s", unit, err, out)
 			continue
@@ -66,12 +69,14 @@ func TestUnitsAreUnderstood(t *testing.T) {
 			t.Fatal(err)
 		}
 		name := filepath.Join(dir, filepath.Base(unit))
-		if err := os.WriteFile(name, execLine.ReplaceAll(text, []byte("ExecStart=/bin/true")), 0o600); err != nil {
+		if err := os.WriteFile(name, execLine.ReplaceAll(text, []byte("ExecStart=/bin/true")),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, name)
 	}
-	cmd := exec.Command("systemd-analyze", append([]string{"verify", "--man=no", "--recursive-errors=no"}, all...)...)
+	cmd := exec.Command("systemd-analyze",
+		append([]string{"verify", "--man=no", "--recursive-errors=no"}, all...)...)
 	out, err := cmd.CombinedOutput()
 	if err != nil || len(strings.TrimSpace(string(out))) > 0 {
 		t.Errorf("%v\n%s", err, out)
@@ -82,12 +87,15 @@ func TestUnitsAreUnderstood(t *testing.T) {
 func TestUnitsSayWhatMustHold(t *testing.T) {
 	for unit, must := range map[string][]string{
 		"agent/kiosk-agent.service": {
-			"Type=notify", "Restart=always", "StartLimitIntervalSec=0", "WatchdogSec=60", "LimitCORE=0", "MemoryMax=", "DevicePolicy=closed",
+			"Type=notify", "Restart=always", "StartLimitIntervalSec=0", "WatchdogSec=60",
+			"LimitCORE=0", "MemoryMax=", "DevicePolicy=closed",
 		},
 		"relay/kiosk-relay.service": {
-			"Type=notify", "Restart=always", "StartLimitIntervalSec=0", "WatchdogSec=60", "LimitCORE=0", "MemoryMax=", "PrivateDevices=yes",
+			"Type=notify", "Restart=always", "StartLimitIntervalSec=0", "WatchdogSec=60",
+			"LimitCORE=0", "MemoryMax=", "PrivateDevices=yes",
 		},
-		"display/kiosk-agent-display.service": {"Restart=always", "StartLimitIntervalSec=0", "LoadCredential=display.token:"},
+		"display/kiosk-agent-display.service": {"Restart=always", "StartLimitIntervalSec=0",
+			"LoadCredential=display.token:"},
 	} {
 		text := read(t, "packaging/"+unit)
 		for _, line := range must {
@@ -96,7 +104,8 @@ func TestUnitsSayWhatMustHold(t *testing.T) {
 			}
 		}
 		for l := range strings.Lines(text) {
-			if strings.HasPrefix(l, "DeviceAllow=") && !strings.HasPrefix(l, "DeviceAllow=char-tty") {
+			if strings.HasPrefix(l, "DeviceAllow=") &&
+				!strings.HasPrefix(l, "DeviceAllow=char-tty") {
 				t.Errorf("%s: a device that is no line: %s", unit, l)
 			}
 		}
@@ -112,7 +121,8 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
-// promtool is Prometheus's own judge of rules, where it is installed or .ci/setup-packages has put it.
+// promtool is Prometheus's own judge of rules, where it is installed or .ci/setup-packages has put
+// it.
 func promtool(t *testing.T) string {
 	t.Helper()
 	if path, err := exec.LookPath("promtool"); err == nil {
@@ -130,7 +140,8 @@ func promtool(t *testing.T) string {
 
 func TestAlerts(t *testing.T) {
 	program := promtool(t)
-	for _, args := range [][]string{{"check", "rules", top + "packaging/alerts.yml"}, {"test", "rules", top + "packaging/alerts_test.yml"}} {
+	for _, args := range [][]string{{"check", "rules", top + "packaging/alerts.yml"},
+		{"test", "rules", top + "packaging/alerts_test.yml"}} {
 		if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %v: %v\n%s", args, err, out)
 		}
@@ -139,7 +150,8 @@ func TestAlerts(t *testing.T) {
 
 func TestScripts(t *testing.T) {
 	var scripts []string
-	for _, pattern := range []string{"*/pre*", "*/post*", "agent/kiosk-agent-switch", "agent/backup", "display/start", "build"} {
+	for _, pattern := range []string{"*/pre*", "*/post*", "agent/kiosk-agent-switch",
+		"agent/backup", "display/start", "build"} {
 		found, err := filepath.Glob(top + "packaging/" + pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatal(pattern, err)
@@ -155,18 +167,21 @@ func TestScripts(t *testing.T) {
 		if out, err := exec.Command("/bin/sh", "-c", shell+" -n "+s).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", s, err, out)
 		}
-		for _, word := range []string{"debconf", "db_input", "read -p", "0666", "dialout", "userdel", "deluser"} {
+		for _, word := range []string{"debconf", "db_input", "read -p", "0666", "dialout",
+			"userdel", "deluser"} {
 			if strings.Contains(string(text), word) {
 				t.Errorf("%s: %s", s, word)
 			}
 		}
 	}
-	if rule := read(t, "packaging/agent/61-kiosk-till.rules"); !strings.Contains(rule, `GROUP="kiosk-agent", MODE="0660"`) {
+	if rule := read(t, "packaging/agent/61-kiosk-till.rules"); !strings.Contains(rule,
+		`GROUP="kiosk-agent", MODE="0660"`) {
 		t.Error("the rule of the till's cable has another group or mode")
 	}
 }
 
-// The delivered configuration lacks exactly what nobody can know, and every key that it offers in a comment is one.
+// The delivered configuration lacks exactly what nobody can know, and every key that it offers in a
+// comment is one.
 func TestDefaultConfig(t *testing.T) {
 	text := read(t, "packaging/agent/config.toml")
 	path := filepath.Join(t.TempDir(), "config.toml")
@@ -198,10 +213,13 @@ func uncommented(text string) string { return offered.ReplaceAllString(text, "$1
 // filled is the configuration of a kiosk whose gateway and relay are on this machine.
 func filled(text string) string {
 	for key, value := range map[string]string{
-		"id": terminal, "payment_link": gatewayURL + "/hpp/checkout/" + linkID, "client_id": clientID, "url": "ws://" + relayAddr,
+		"id": terminal, "payment_link": gatewayURL + "/hpp/checkout/" + linkID,
+		"client_id": clientID, "url": "ws://" + relayAddr,
 		"hook_url": "http://" + relayAddr + "/hook/AAAAAAAAAAAAAAAAAAAAAA", "merchant_name": "Kopi",
 	} {
-		text = regexp.MustCompile(`(?m)^`+key+` = ""`).ReplaceAllString(text, fmt.Sprintf("%s = %q", key, value))
+		text = regexp.MustCompile(`(?m)^`+key+` = ""`).ReplaceAllString(text,
+			fmt.Sprintf("%s = %q", key, value))
 	}
-	return strings.Replace(text, `query_url = ""`, fmt.Sprintf("query_url = %q", gatewayURL+"/api/hpp/v2/transaction"), 1)
+	return strings.Replace(text, `query_url = ""`,
+		fmt.Sprintf("query_url = %q", gatewayURL+"/api/hpp/v2/transaction"), 1)
 }

@@ -22,7 +22,8 @@ import (
 	"kiosk-agent/sandbox"
 )
 
-// Everybody around the kiosk. The addresses are those of the delivered configuration: the tests have a network of their own.
+// Everybody around the kiosk. The addresses are those of the delivered configuration: the tests
+// have a network of their own.
 const (
 	terminal    = "K001"
 	clientID    = "packages-client"
@@ -48,7 +49,8 @@ func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{axsSecret: secret.Generate(), tillToken: secret.Generate()}
 	box, err := sandbox.New(sandbox.Config{
-		Merchants: []sandbox.Merchant{{Name: "Kopi", ClientID: clientID, Secret: s.axsSecret, LinkIDs: []string{linkID}}},
+		Merchants: []sandbox.Merchant{
+			{Name: "Kopi", ClientID: clientID, Secret: s.axsSecret, LinkIDs: []string{linkID}}},
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +144,8 @@ func (s *stage) start(t *testing.T) (*tillclient.Client, device.Payment) {
 	s.sales++
 	var p device.Payment
 	ref := fmt.Sprintf("S-%d", s.sales)
-	if err := till.Call(t.Context(), "payment.start", map[string]any{"reference": ref, "amount": 1000 + s.sales}, &p); err != nil {
+	if err := till.Call(t.Context(), "payment.start",
+		map[string]any{"reference": ref, "amount": 1000 + s.sales}, &p); err != nil {
 		t.Fatal(err)
 	}
 	return till, p
@@ -168,7 +171,8 @@ func pay(t *testing.T, link string) {
 
 func fetch(t *testing.T, client *http.Client, method, target string, form url.Values) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(t.Context(), method, target,
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +200,8 @@ func conclude(t *testing.T, till *tillclient.Client, id string) {
 		if p.Status != payment.StatusApproved {
 			return fmt.Errorf("%s is %s", id, p.Status)
 		}
-		return till.Call(ctx, "payment.acknowledge", map[string]any{"id": id, "revision": p.Revision}, nil)
+		return till.Call(ctx, "payment.acknowledge",
+			map[string]any{"id": id, "revision": p.Revision}, nil)
 	})
 }
 

@@ -1,5 +1,6 @@
-// Package pipenet serves HTTP within the process, for tests alone: connections are pairs of net.Pipe, which testing/synctest understands
-// and real sockets are not. Nothing is buffered: a write waits for its reader.
+// Package pipenet serves HTTP within the process, for tests alone: connections are pairs of
+// net.Pipe, which testing/synctest understands and real sockets are not. Nothing is buffered: a
+// write waits for its reader.
 package pipenet
 
 import (
@@ -10,9 +11,10 @@ import (
 	"testing"
 )
 
-// Serve lets handler answer until the test ends. Its result goes into the DialContext of an http.Transport; whatever address is asked
-// for, the handler answers.
-func Serve(t *testing.T, handler http.Handler) func(ctx context.Context, network, address string) (net.Conn, error) {
+// Serve lets handler answer until the test ends. Its result goes into the DialContext of an
+// http.Transport; whatever address is asked for, the handler answers.
+func Serve(t *testing.T, handler http.Handler) func(ctx context.Context, network,
+	address string) (net.Conn, error) {
 	ln := &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: handler}
 	go func() { _ = server.Serve(ln) }()
@@ -20,7 +22,8 @@ func Serve(t *testing.T, handler http.Handler) func(ctx context.Context, network
 	return ln.dial
 }
 
-// Silent lets begin, if there is one, write the beginning of an answer, and then is silent until the caller leaves.
+// Silent lets begin, if there is one, write the beginning of an answer, and then is silent until
+// the caller leaves.
 func Silent(begin http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if begin != nil {

@@ -57,11 +57,14 @@ type session struct {
 
 func (w *World) engineConfig() engine.Config {
 	c := engine.Config{
-		Tag: tag, Currency: payment.SGD, MaxAmount: 999_999_900, Provider: "axs", Mode: "link", Schemes: schemes(),
+		Tag: tag, Currency: payment.SGD, MaxAmount: 999_999_900, Provider: "axs", Mode: "link",
+		Schemes: schemes(),
 		Policy: payment.Policy{
-			FinishDeclined: w.prof.finish, Settle: payment.ToMillis(settle), AnswerWithin: payment.ToMillis(answerWithin), Watch: payment.ToMillis(watch),
+			FinishDeclined: w.prof.finish, Settle: payment.ToMillis(settle),
+			AnswerWithin: payment.ToMillis(answerWithin), Watch: payment.ToMillis(watch),
 		},
-		ReuseWindow: reuseWindow, RequireCanary: w.prof.canary, RequireScreen: true, ParkedCap: w.prof.parked,
+		ReuseWindow: reuseWindow, RequireCanary: w.prof.canary, RequireScreen: true,
+		ParkedCap: w.prof.parked,
 		NotBefore: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 	}
 	if w.prof.query {
@@ -93,7 +96,9 @@ func (w *World) startAgent() {
 	w.proc++ // what was meant for nobody does not reach it
 	w.say("agent", "process %d starts", w.proc)
 	a := &agent{
-		w: w, screen: engine.View{Kind: engine.ViewIdle}, canaryUp: -1, behindAt: w.t, starts: map[engine.Ticket]*sale{}, asked: map[uint64]time.Duration{}, secrets: w.gw.configured,
+		w: w, screen: engine.View{Kind: engine.ViewIdle}, canaryUp: -1, behindAt: w.t,
+		starts: map[engine.Ticket]*sale{}, asked: map[uint64]time.Duration{},
+		secrets: w.gw.configured,
 	}
 	if err := w.disk.open(); err != nil {
 		w.dies(false, "the journal cannot be opened: "+err.Error())
@@ -227,7 +232,8 @@ func (a *agent) step(ev engine.Event) {
 	}
 }
 
-// conclude commits a step and carries out what follows, in order, unless the process dies on the way.
+// conclude commits a step and carries out what follows, in order, unless the process dies on the
+// way.
 func (a *agent) conclude(out engine.Output, why string) {
 	w := a.w
 	effects := out.Then
@@ -309,7 +315,8 @@ func (a *agent) query(ask engine.SendQuery) {
 	a.asked[ask.Round] = w.t
 	w.gw.asked(ask.MerchantRef, func(ans payment.QueryAnswer, late time.Duration) {
 		w.inside(late, func() {
-			w.say("gateway", "answers the query for %s: %s", short(ask.MerchantRef), answerText(ans))
+			w.say("gateway", "answers the query for %s: %s", short(ask.MerchantRef),
+				answerText(ans))
 			a.post(engine.Queried{Payment: ask.Payment, Round: ask.Round, Answer: ans})
 		})
 	})

@@ -61,12 +61,15 @@ func (b Batch) Play() Report {
 				if r.Problem != "" {
 					rep.Failed = append(rep.Failed, r)
 					if b.Progress != nil {
-						fmt.Fprintf(b.Progress, "seed %d (%s) FAILED: %s\n  replay: make sim SEED=%d\n", r.Seed, r.Profile, r.Problem, r.Seed)
+						fmt.Fprintf(b.Progress,
+							"seed %d (%s) FAILED: %s\n  replay: make sim SEED=%d\n", r.Seed,
+							r.Profile, r.Problem, r.Seed)
 					}
 				}
 				if b.Progress != nil && time.Since(told) > 5*time.Second {
 					told = time.Now()
-					fmt.Fprintf(b.Progress, "%d of %d, %d failed\n", rep.Coverage.Runs, b.Seeds, len(rep.Failed))
+					fmt.Fprintf(b.Progress, "%d of %d, %d failed\n", rep.Coverage.Runs, b.Seeds,
+						len(rep.Failed))
 				}
 				mu.Unlock()
 			}
@@ -96,8 +99,10 @@ func (r Report) Print(out io.Writer) {
 	for _, k := range slices.Sorted(maps.Keys(c.Statuses)) {
 		fmt.Fprintf(out, "  %-42s %d\n", k, c.Statuses[k])
 	}
-	fmt.Fprintf(out, "%d sales, %d payments taken by the gateway, %d crashes, %s simulated, %.1f million steps, %.0f runs/s\n",
-		c.Sales, c.Collected, c.Crashes, c.Simulated.Truncate(time.Hour), float64(c.Steps)/1e6, float64(c.Runs)/r.Took.Seconds())
+	fmt.Fprintf(out, "%d sales, %d payments taken by the gateway, %d crashes, %s simulated, "+
+		"%.1f million steps, %.0f runs/s\n",
+		c.Sales, c.Collected, c.Crashes, c.Simulated.Truncate(time.Hour), float64(c.Steps)/1e6,
+		float64(c.Runs)/r.Took.Seconds())
 }
 
 // Missing are the faults, the situations and the kinds of facts that never occurred.
@@ -123,11 +128,15 @@ func (r Report) Missing() (missing []string) {
 // madeKinds are the facts that this agent makes: all of them.
 func madeKinds() []payment.Kind {
 	return []payment.Kind{
-		payment.KindRequested, payment.KindMintSent, payment.KindMintFailed, payment.KindMinted, payment.KindShown, payment.KindOpened,
+		payment.KindRequested, payment.KindMintSent, payment.KindMintFailed, payment.KindMinted,
+		payment.KindShown, payment.KindOpened,
 		payment.KindDisplayLost, payment.KindCancelRequested,
-		payment.KindDeadlinePassed, payment.KindWithdrawn, payment.KindPathProved, payment.KindNotified, payment.KindQueryEmpty,
-		payment.KindQueryFailed, payment.KindUndecided, payment.KindOffered, payment.KindAcknowledged, payment.KindSuperseded,
-		payment.KindResolved, payment.KindUnmatched, payment.KindParked, payment.KindGap, payment.KindClockOffset,
+		payment.KindDeadlinePassed, payment.KindWithdrawn, payment.KindPathProved,
+		payment.KindNotified, payment.KindQueryEmpty,
+		payment.KindQueryFailed, payment.KindUndecided, payment.KindOffered,
+		payment.KindAcknowledged, payment.KindSuperseded,
+		payment.KindResolved, payment.KindUnmatched, payment.KindParked, payment.KindGap,
+		payment.KindClockOffset,
 		payment.KindRecovered, payment.KindQueryProved,
 	}
 }
@@ -136,9 +145,11 @@ func madeKinds() []payment.Kind {
 func (r Report) Verdict() string {
 	c := r.Coverage
 	if len(r.Failed) > 0 {
-		return fmt.Sprintf("FAILED: %d of %d seeds, the first: make sim SEED=%d: %s", len(r.Failed), c.Runs, r.Failed[0].Seed, firstLine(r.Failed[0].Problem))
+		return fmt.Sprintf("FAILED: %d of %d seeds, the first: make sim SEED=%d: %s", len(r.Failed),
+			c.Runs, r.Failed[0].Seed, firstLine(r.Failed[0].Problem))
 	}
-	return fmt.Sprintf("OK: %d seeds from %d, %d sales, %d crashes, nothing lost, nothing invented, nothing charged twice", c.Runs, r.First, c.Sales, c.Crashes)
+	return fmt.Sprintf("OK: %d seeds from %d, %d sales, %d crashes, nothing lost, nothing "+
+		"invented, nothing charged twice", c.Runs, r.First, c.Sales, c.Crashes)
 }
 
 func firstLine(s string) string {

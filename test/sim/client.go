@@ -10,7 +10,8 @@ import (
 	"kiosk-agent/relay"
 )
 
-// client is the shell around the relay's step machine, as relay.Client and internal/app/agent have it.
+// client is the shell around the relay's step machine, as relay.Client and internal/app/agent have
+// it.
 type client struct {
 	a    *agent
 	m    *relay.Machine
@@ -23,7 +24,8 @@ func newClient(a *agent) *client {
 	every := max(10*time.Second, w.prof.canary/3)
 	return &client{a: a, m: relay.NewMachine(relay.Timing{
 		CanaryEvery: every, CanaryTimeout: 10 * time.Second, WelcomeTimeout: 10 * time.Second,
-		BackoffMin: 500 * time.Millisecond, BackoffMax: 30 * time.Second, ReplacedWait: 30 * time.Second,
+		BackoffMin: 500 * time.Millisecond, BackoffMax: 30 * time.Second,
+		ReplacedWait: 30 * time.Second,
 	}, relay.Ports{
 		Nonce: func() string {
 			w.nonces++
@@ -41,7 +43,8 @@ func (c *client) step(in relay.Input) {
 		return
 	}
 	now := w.now()
-	for _, e := range append([]relay.Effect(nil), c.m.Step(relay.Now{Boot: now.Up, Wall: now.Wall}, in)...) {
+	for _, e := range append([]relay.Effect(nil),
+		c.m.Step(relay.Now{Boot: now.Up, Wall: now.Wall}, in)...) {
 		c.perform(e)
 		if c.a.dead {
 			return
@@ -67,7 +70,8 @@ func (c *client) perform(e relay.Effect) {
 	w := c.a.w
 	switch e := e.(type) {
 	case relay.DoReadJournal:
-		c.soon(w.between(0, 2*time.Millisecond), func() relay.Input { return c.readJournal(e.Conn) })
+		c.soon(w.between(0, 2*time.Millisecond),
+			func() relay.Input { return c.readJournal(e.Conn) })
 	case relay.DoDial:
 		c.dial(e)
 	case relay.DoSend:
@@ -77,9 +81,11 @@ func (c *client) perform(e relay.Effect) {
 	case relay.DoHandle:
 		c.handle(e.Message)
 	case relay.DoPostCanary:
-		w.relay.hook(message{kind: relay.KindCanary, nonce: e.Nonce}, w.between(5*time.Millisecond, 200*time.Millisecond), func(err error) {
-			w.inside(w.between(time.Millisecond, 100*time.Millisecond), func() { c.step(relay.InPosted{Nonce: e.Nonce, Err: err}) })
-		})
+		w.relay.hook(message{kind: relay.KindCanary, nonce: e.Nonce},
+			w.between(5*time.Millisecond, 200*time.Millisecond), func(err error) {
+				w.inside(w.between(time.Millisecond, 100*time.Millisecond),
+					func() { c.step(relay.InPosted{Nonce: e.Nonce, Err: err}) })
+			})
 	case relay.DoObserve:
 		c.observe(e.Event)
 	}
@@ -152,15 +158,20 @@ func (c *client) handle(m relay.Message) {
 	switch m := m.(type) {
 	case relay.Delivery:
 		env := payment.Envelope{
-			Method: m.Hook.Method, Path: m.Hook.Path, Query: m.Hook.Query, Headers: m.Hook.Headers, Body: m.Hook.Body, ReceivedAt: m.ReceivedAt,
+			Method: m.Hook.Method, Path: m.Hook.Path, Query: m.Hook.Query, Headers: m.Hook.Headers,
+			Body: m.Hook.Body, ReceivedAt: m.ReceivedAt,
 		}
-		c.a.w.say("client", "delivers %s/%d to the engine: %s", m.Position.Epoch, m.Position.Seq, m.Kind)
+		c.a.w.say("client", "delivers %s/%d to the engine: %s", m.Position.Epoch, m.Position.Seq,
+			m.Kind)
 		c.a.ask(func(t engine.Ticket) engine.Event {
-			return engine.Delivered{Envelope: env, Position: payment.Position(m.Position), Mark: m.Kind == relay.KindMark, To: t}
+			return engine.Delivered{Envelope: env, Position: payment.Position(m.Position),
+				Mark: m.Kind == relay.KindMark, To: t}
 		}, done)
 	case relay.Gap:
 		c.a.w.say("client", "gap: %s", m.Reason)
-		c.a.ask(func(t engine.Ticket) engine.Event { return engine.GapFound{Reason: m.Reason, To: t} }, done)
+		c.a.ask(func(t engine.Ticket) engine.Event {
+			return engine.GapFound{Reason: m.Reason, To: t}
+		}, done)
 	}
 }
 
@@ -203,7 +214,8 @@ func (c *client) compare(known *relay.Head) engine.RollbackChecked {
 	if known == nil {
 		return engine.RollbackChecked{}
 	}
-	ev := engine.RollbackChecked{Known: payment.Head{JournalID: known.JournalID, Seq: int64(known.Seq), Hash: known.Hash}}
+	ev := engine.RollbackChecked{Known: payment.Head{JournalID: known.JournalID,
+		Seq: int64(known.Seq), Hash: known.Hash}}
 	d := c.a.w.disk
 	if known.JournalID != d.JournalID() {
 		ev.Reason = "it remembers another journal for this terminal"
@@ -227,7 +239,8 @@ func (c *client) wantsCanary() {
 
 func (c *client) supersede(old payment.Head) {
 	c.soon(0, func() relay.Input {
-		return relay.InSupersede{Head: relay.Head{JournalID: old.JournalID, Seq: uint64(max(0, old.Seq)), Hash: old.Hash}}
+		return relay.InSupersede{Head: relay.Head{JournalID: old.JournalID,
+			Seq: uint64(max(0, old.Seq)), Hash: old.Hash}}
 	})
 }
 

@@ -8,28 +8,33 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// code is what the gateway makes when it is asked over the network: the request or its answer may be lost, and only who got the answer
-// can show it to anybody.
+// code is what the gateway makes when it is asked over the network: the request or its answer may
+// be lost, and only who got the answer can show it to anybody.
 type code struct {
 	asked     time.Duration // true time
 	neverLeft bool          // the agent was told so
-	name      string        // the gateway's own, without which nobody can close it; "" = it was not made
-	until     time.Duration // true time: the end that the gateway stated; 0 = none
+	// the gateway's own, without which nobody can close it; "" = it was not made
+	name  string
+	until time.Duration // true time: the end that the gateway stated; 0 = none
 }
 
-// mint sends the one request for a code; the answer comes exactly once, unless the process dies before.
+// mint sends the one request for a code; the answer comes exactly once, unless the process dies
+// before.
 func (a *agent) mint(ask engine.SendMint) {
 	w := a.w
 	l := w.oracle.mints(ask)
 	l.code = &code{asked: w.t}
-	w.say("engine", "asks for a code of %s, %v, valid for %s", short(l.ref), ask.Request.Schemes, ask.Request.Timeout)
+	w.say("engine", "asks for a code of %s, %v, valid for %s", short(l.ref), ask.Request.Schemes,
+		ask.Request.Timeout)
 	if w.hit(suspended) {
 		w.after(w.between(0, time.Second), func() {
-			w.suspend(pick(w, w.between(time.Second, time.Minute), w.between(time.Minute, 10*time.Minute)))
+			w.suspend(pick(w, w.between(time.Second, time.Minute),
+				w.between(time.Minute, 10*time.Minute)))
 		})
 	}
 	if w.hit(tillCancels) {
-		w.after(pick(w, w.between(0, time.Second), w.between(time.Second, 25*time.Second)), func() { w.cancelsEarly(l.sale) })
+		w.after(pick(w, w.between(0, time.Second), w.between(time.Second, 25*time.Second)),
+			func() { w.cancelsEarly(l.sale) })
 	}
 	w.gw.asksForCode(l, ask.Request, func(after time.Duration, answer func() payment.MintAnswer) {
 		w.inside(after, func() {
@@ -48,13 +53,18 @@ func mintText(a payment.MintAnswer) string {
 	return fmt.Sprintf("%s, valid for %s", a.Minted.Payload, a.ValidFor)
 }
 
-// asksForCode brings the request to the gateway, or not, and lets the agent hear of it after some time.
-func (g *gateway) asksForCode(l *link, r payment.MintRequest, reply func(time.Duration, func() payment.MintAnswer)) {
+// asksForCode brings the request to the gateway, or not, and lets the agent hear of it after some
+// time.
+func (g *gateway) asksForCode(l *link, r payment.MintRequest,
+	reply func(time.Duration, func() payment.MintAnswer)) {
 	w := g.w
-	there, back := w.between(10*time.Millisecond, 900*time.Millisecond), w.between(10*time.Millisecond, 900*time.Millisecond)
+	there, back := w.between(10*time.Millisecond, 900*time.Millisecond),
+		w.between(10*time.Millisecond, 900*time.Millisecond)
 	makes := func() { w.after(there, func() { g.makes(l, r) }) }
 	fails := func(after time.Duration, why string, neverSent bool) {
-		reply(after, func() payment.MintAnswer { return payment.MintAnswer{Failure: why, NeverSent: neverSent} })
+		reply(after, func() payment.MintAnswer {
+			return payment.MintAnswer{Failure: why, NeverSent: neverSent}
+		})
 	}
 	switch {
 	case w.hit(mintNeverLeaves):
@@ -74,7 +84,8 @@ func (g *gateway) asksForCode(l *link, r payment.MintRequest, reply func(time.Du
 		fails(there+back, "not JSON", false)
 	default:
 		if w.hit(mintSlow) {
-			back += pick(w, w.between(time.Second, 25*time.Second), w.between(20*time.Second, 3*time.Minute))
+			back += pick(w, w.between(time.Second, 25*time.Second),
+				w.between(20*time.Second, 3*time.Minute))
 		}
 		makes()
 		reply(there+back, func() payment.MintAnswer { return g.answer(l) })
@@ -97,7 +108,8 @@ func (g *gateway) makes(l *link, r payment.MintRequest) {
 	w.say("gateway", "makes the code %s for %s, valid for %s", l.payload, short(l.ref), valid)
 }
 
-// answer is what the gateway says about a code that it made. A validity counts from the moment of the request, as the adapters do it.
+// answer is what the gateway says about a code that it made. A validity counts from the moment of
+// the request, as the adapters do it.
 func (g *gateway) answer(l *link) payment.MintAnswer {
 	a := payment.MintAnswer{Minted: payment.Minted{Payload: l.payload, ProviderRef: l.code.name}}
 	if l.code.until != 0 {

@@ -7,7 +7,8 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// customerChooses lets somebody touch a wallet: most do, some think better of it, and some fingers are too quick, too late or beside.
+// customerChooses lets somebody touch a wallet: most do, some think better of it, and some fingers
+// are too quick, too late or beside.
 func (w *World) customerChooses(v engine.View) {
 	touches := func(d time.Duration, wallet string) {
 		w.onMachine(d, func() {
@@ -33,7 +34,8 @@ func (w *World) customerChooses(v engine.View) {
 	}
 }
 
-// customerSees lets somebody scan a code that was painted: the first time only, for there is one customer for each sale.
+// customerSees lets somebody scan a code that was painted: the first time only, for there is one
+// customer for each sale.
 func (w *World) customerSees(payload string) {
 	l := w.gw.byPayload[payload]
 	if l == nil {
@@ -69,7 +71,10 @@ func (w *World) customerSees(payload string) {
 	case n < 90: // after the end, where the gateway lets them
 		w.after(w.between(max(0, l.sale.deadline-w.t), left), func() { w.pays(l) })
 	case n < 92:
-		w.after(soon, func() { w.gw.collect(l, func(r *payment.Record) { r.Amount += pick[int64](w, -1, 1, 100) }) })
+		w.after(soon, func() {
+			w.gw.collect(l,
+				func(r *payment.Record) { r.Amount += pick[int64](w, -1, 1, 100) })
+		})
 	case n < 93:
 		w.after(soon, func() { w.gw.collect(l, func(r *payment.Record) { r.Currency = "IDR" }) })
 	case n < 95:

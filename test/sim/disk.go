@@ -13,8 +13,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// templates are empty journals, one for each journal that a run may need, made once for the process: making one takes longer than a
-// whole sale. Their ids are fixed so that the chain of a run repeats.
+// templates are empty journals, one for each journal that a run may need, made once for the
+// process: making one takes longer than a whole sale. Their ids are fixed so that the chain of a
+// run repeats.
 var templates struct {
 	once sync.Once
 	ids  []string
@@ -35,7 +36,8 @@ func makeTemplates() {
 	for i := range maxJournals {
 		id := fmt.Sprintf("%032x", i+1)
 		path := filepath.Join(dir, id)
-		j, err := offline.Open(offline.Config{Path: path, Create: true, NewID: func() string { return id }})
+		j, err := offline.Open(offline.Config{Path: path, Create: true,
+			NewID: func() string { return id }})
 		if err == nil {
 			err = j.Close()
 		}
@@ -122,7 +124,8 @@ func (d *disk) close() {
 
 // keepBackup copies the closed journal.
 func (d *disk) keepBackup() {
-	b := &backup{file: filepath.Join(d.dir, "backup.db"), id: templates.ids[min(d.made, maxJournals)-1], facts: len(d.w.oracle.facts)}
+	b := &backup{file: filepath.Join(d.dir, "backup.db"),
+		id: templates.ids[min(d.made, maxJournals)-1], facts: len(d.w.oracle.facts)}
 	d.copy(d.path, b.file)
 	d.backup = b
 	d.w.say("staff", "back the journal up: %d facts", b.facts)
@@ -144,7 +147,8 @@ func (d *disk) restore() {
 	d.remove()
 	d.copy(d.backup.file, d.path)
 	d.must(os.WriteFile(d.path+".id", []byte(d.backup.id+"\n"), 0o600))
-	d.w.say("staff", "restore the backup of %d facts; there were %d", d.backup.facts, len(d.w.oracle.facts))
+	d.w.say("staff", "restore the backup of %d facts; there were %d", d.backup.facts,
+		len(d.w.oracle.facts))
 	d.w.oracle.rolledBack(d.backup.facts)
 }
 

@@ -128,10 +128,12 @@ func (t *ecrTill) answers(e ecrtill.Event) {
 	}
 }
 
-// reconciles books an approval of an earlier sale that the last result tells of, as staff do with its slip.
+// reconciles books an approval of an earlier sale that the last result tells of, as staff do with
+// its slip.
 func (t *ecrTill) reconciles(m ecrtill.Message, txn string) {
 	for _, s := range t.w.sales {
-		if s.till == lineTill && s.ecn == m.ECN && t.w.prof.style == counting && s != t.sale && !s.approved && t.d.Codes[m.Code] == ecrtill.Approved {
+		if s.till == lineTill && s.ecn == m.ECN && t.w.prof.style == counting && s != t.sale &&
+			!s.approved && t.d.Codes[m.Code] == ecrtill.Approved {
 			t.say("learns that sale %d was approved", s.no)
 			t.w.oracle.lineApproved(s, txn, true)
 			s.approved, s.txn, s.status = true, txn, payment.StatusApproved
@@ -139,7 +141,8 @@ func (t *ecrTill) reconciles(m ecrtill.Message, txn string) {
 	}
 }
 
-// discards notes that the till has acknowledged what it did not book: what it does with an outcome is its own business.
+// discards notes that the till has acknowledged what it did not book: what it does with an outcome
+// is its own business.
 func (t *ecrTill) discards(m ecrtill.Message) {
 	for _, s := range t.w.sales {
 		if s.till == lineTill && s.ecn == m.ECN && !s.approved {

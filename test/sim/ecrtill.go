@@ -25,8 +25,8 @@ const (
 	nak = 0x15
 )
 
-// ecrTill is a till on a serial line. Its bytes are those of ecrtill, which knows nothing of device/ecr; its ways are those of the
-// protocol paper: three transmissions, then the last result.
+// ecrTill is a till on a serial line. Its bytes are those of ecrtill, which knows nothing of
+// device/ecr; its ways are those of the protocol paper: three transmissions, then the last result.
 type ecrTill struct {
 	w       *World
 	d       ecrtill.Dialect
@@ -44,7 +44,8 @@ type ecrTill struct {
 	rested time.Duration // no new sale before that
 	turn   int           // number of the newest thing that is waited for
 	gapAt  int
-	outAt  time.Duration // arrival of the newest bytes in each direction: on a line none overtakes another
+	// arrival of the newest bytes in each direction: on a line none overtakes another
+	outAt  time.Duration
 	inAt   time.Duration
 	leftAt time.Duration // when the bytes that are being heard left the agent
 }
@@ -317,6 +318,7 @@ func (t *ecrTill) asker(r payment.Request) *sale {
 			return s
 		}
 	}
-	t.w.fail("the line's session starts a sale that no till asked for: ECN %q, %d", ecn, r.Money.Amount)
+	t.w.fail("the line's session starts a sale that no till asked for: ECN %q, %d", ecn,
+		r.Money.Amount)
 	return nil
 }

@@ -149,7 +149,8 @@ type profile struct {
 	canary  time.Duration   // require_canary
 	parked  int             // cap of parked deliveries
 	sales   int
-	unknown int           // how the gateway's query answers about what it does not know: 0 = 404, 1 = empty, 2 = SENT
+	// how the gateway's query answers about what it does not know: 0 = 404, 1 = empty, 2 = SENT
+	unknown int
 	every   time.Duration // between two queries
 	simple  bool          // tills rely on what they are told when they connect, and ask for nothing
 	nets    bool
@@ -169,7 +170,8 @@ func (w *World) drawProfile() {
 		name  string
 		level float64
 		some  float64 // share of the faults that are known
-	}{{"calm", 0, 0}, {"rough", 0.5, 0.4}, {"rough", 0.5, 0.4}, {"single", 1.5, 0.08}, {"terrible", 1, 0.75}}
+	}{{"calm", 0, 0}, {"rough", 0.5, 0.4}, {"rough", 0.5, 0.4}, {"single", 1.5, 0.08},
+		{"terrible", 1, 0.75}}
 	k := kinds[w.rng.IntN(len(kinds))]
 	p.name, p.level = k.name, k.level
 	for i := range p.enabled {

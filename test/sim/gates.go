@@ -9,7 +9,8 @@ import (
 	"kiosk-agent/test/ecrtill"
 )
 
-// confirmable checks promise 4 when a sale begins: there was a way to hear the answer, and a display that shows what it is told.
+// confirmable checks promise 4 when a sale begins: there was a way to hear the answer, and a
+// display that shows what it is told.
 func (o *oracle) confirmable(a *account) {
 	w := o.w
 	o.hears("a sale begins")
@@ -19,7 +20,8 @@ func (o *oracle) confirmable(a *account) {
 	}
 }
 
-// hears checks that there is a way to hear of a payment when something happens after which there may be one.
+// hears checks that there is a way to hear of a payment when something happens after which there
+// may be one.
 func (o *oracle) hears(what string) {
 	w, p := o.w, o.w.agent
 	if p.rollback != "" {
@@ -51,12 +53,14 @@ func (o *oracle) recovered(r payment.Recovered) {
 // written checks that an approval goes out on the line only as it was committed.
 func (o *oracle) written(d ecrtill.Dialect, b []byte) {
 	m, err := ecrtill.Decode(b)
-	if err != nil || d.Codes[m.Code] != ecrtill.Approved || m.Function != d.QR && m.Function != d.Card && m.Function != d.LastResult {
+	if err != nil || d.Codes[m.Code] != ecrtill.Approved || m.Function != d.QR &&
+		m.Function != d.Card && m.Function != d.LastResult {
 		return
 	}
 	for _, e := range o.facts {
 		a := o.accounts[e.f.Payment]
-		if a != nil && slices.ContainsFunc(a.frames, func(f []byte) bool { return bytes.Equal(f, b) }) {
+		if a != nil && slices.ContainsFunc(a.frames,
+			func(f []byte) bool { return bytes.Equal(f, b) }) {
 			return
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// gateway is the payment service with its own book: what was really collected. Nothing that the agent says changes it.
+// gateway is the payment service with its own book: what was really collected. Nothing that the
+// agent says changes it.
 type gateway struct {
 	w          *World
 	links      []*link
@@ -27,7 +28,8 @@ type gateway struct {
 	asking     *sale // who the link that is being made is for
 }
 
-// link is what a customer can pay for one merchantRef: a checkout link, or a code that the gateway makes.
+// link is what a customer can pay for one merchantRef: a checkout link, or a code that the gateway
+// makes.
 type link struct {
 	ref     string
 	money   payment.Money
@@ -69,7 +71,8 @@ func (g *gateway) rotate() {
 	g.secret, g.rotated = fmt.Sprintf("secret-%d", g.secrets), true
 }
 
-// configure writes the new secret, and the one before, into the agent's configuration; its next start reads them.
+// configure writes the new secret, and the one before, into the agent's configuration; its next
+// start reads them.
 func (g *gateway) configure() {
 	g.configured = append([]string{g.secret}, g.configured[:min(1, len(g.configured))]...)
 	g.rotated = false
@@ -149,7 +152,8 @@ func (g *gateway) proves() {
 func (g *gateway) state(l *link, r payment.Record) {
 	w := g.w
 	l.records = append(l.records, &statement{r, w.t + w.between(0, settle-100*time.Millisecond)})
-	w.say("gateway", "%s %s for %s: %s %d %s code %q", r.Type, r.Status, short(l.ref), r.TransactionRef, r.Amount, r.Currency, r.ResponseCode)
+	w.say("gateway", "%s %s for %s: %s %d %s code %q", r.Type, r.Status, short(l.ref),
+		r.TransactionRef, r.Amount, r.Currency, r.ResponseCode)
 	g.notify(l, r)
 }
 
@@ -160,8 +164,10 @@ func (g *gateway) record(l *link, status string) payment.Record {
 		code = "05"
 	}
 	return payment.Record{
-		MerchantRef: l.ref, TransactionRef: fmt.Sprintf("TXN%06d", g.txns), Type: payment.TypePay, Status: status, ResponseCode: code,
-		Amount: l.money.Amount, Currency: string(l.money.Currency), Scheme: "PAYNOW", PaidAt: g.w.trueWall().Truncate(time.Second),
+		MerchantRef: l.ref, TransactionRef: fmt.Sprintf("TXN%06d", g.txns), Type: payment.TypePay,
+		Status: status, ResponseCode: code,
+		Amount: l.money.Amount, Currency: string(l.money.Currency), Scheme: "PAYNOW",
+		PaidAt: g.w.trueWall().Truncate(time.Second),
 	}
 }
 

@@ -6,7 +6,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-// heal mends everything, lets the time run until all is decided and lets the tills ask for what they are owed.
+// heal mends everything, lets the time run until all is decided and lets the tills ask for what
+// they are owed.
 func (w *World) heal() {
 	w.healed = true
 	w.say("world", "everything is mended")
@@ -27,12 +28,14 @@ func (w *World) heal() {
 			}
 		})
 	}
-	w.runUntil(w.t + max(0, w.asleepUntil-w.t) + 3*time.Minute) // whatever process is down comes back
+	// whatever process is down comes back
+	w.runUntil(w.t + max(0, w.asleepUntil-w.t) + 3*time.Minute)
 	if w.cov.Faults[webhookHours] > 0 {
 		w.suspend(5 * time.Hour) // what was delayed by hours arrives
 		w.runUntil(w.t + 5*time.Hour + time.Minute)
 	}
-	for _, d := range []time.Duration{30 * time.Second, 90 * time.Second, 5 * time.Minute, 10 * time.Minute} {
+	for _, d := range []time.Duration{30 * time.Second, 90 * time.Second, 5 * time.Minute,
+		10 * time.Minute} {
 		w.asksAll()
 		w.runUntil(w.t + d)
 	}

@@ -30,7 +30,9 @@ func (t *jsonTill) paints(s *sale, conn int) {
 	}
 	t.say("shows the code of sale %d", s.no)
 	t.showing = s.id
-	t.ask(func(to engine.Ticket) engine.Event { return engine.TillShows{Till: t.name, ID: s.id, To: to} }, func(engine.Answer) {})
+	t.ask(func(to engine.Ticket) engine.Event {
+		return engine.TillShows{Till: t.name, ID: s.id, To: to}
+	}, func(engine.Answer) {})
 	w.customerSees(s.payload)
 }
 
@@ -75,7 +77,8 @@ func (w *World) cancelsEarly(s *sale) {
 	}
 }
 
-// cancelsByReference cancels a sale whose start may have no answer yet: its reference is all that the till has.
+// cancelsByReference cancels a sale whose start may have no answer yet: its reference is all that
+// the till has.
 func (t *jsonTill) cancelsByReference(s *sale) {
 	if s.over || s.status != "" {
 		return
@@ -130,9 +133,11 @@ func (t *jsonTill) hears(p payment.Payment) {
 			return
 		}
 	}
-	// Owed from before the till lost its memory, or of a start whose answer was lost: the reference says which sale it was.
+	// Owed from before the till lost its memory, or of a start whose answer was lost: the reference
+	// says which sale it was.
 	for _, s := range t.w.sales {
-		if s.till == t.name && s.id == "" && s.reference == p.Reference && s.money == p.Money && !s.over {
+		if s.till == t.name && s.id == "" && s.reference == p.Reference && s.money == p.Money &&
+			!s.over {
 			s.id = p.ID
 			t.say("sale %d is %s, heard before its answer", s.no, short(p.ID))
 			t.follows(s)
@@ -210,7 +215,8 @@ func (t *jsonTill) asksForAll() {
 	}
 	t.connects()
 	t.ask(func(to engine.Ticket) engine.Event {
-		return engine.ListAsked{Till: t.name, Query: payment.ListQuery{Unacknowledged: true, Limit: 200}, To: to}
+		return engine.ListAsked{Till: t.name,
+			Query: payment.ListQuery{Unacknowledged: true, Limit: 200}, To: to}
 	}, func(ans engine.Answer) {
 		for _, p := range ans.Page.Payments {
 			t.hears(p)

@@ -8,8 +8,9 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// jsonTill is a till that speaks JSON-RPC over a WebSocket, as the engine sees it: start, cancel, get, last, list, acknowledge, and a
-// connection that comes and goes. Its book is the sales of w.sales that are its own.
+// jsonTill is a till that speaks JSON-RPC over a WebSocket, as the engine sees it: start, cancel,
+// get, last, list, acknowledge, and a connection that comes and goes. Its book is the sales of
+// w.sales that are its own.
 type jsonTill struct {
 	w       *World
 	name    string
@@ -19,8 +20,9 @@ type jsonTill struct {
 	detach  func()
 	shows   bool // it shows the code itself
 	showing string
-	outAt   time.Duration // arrival of the newest message in each direction: a WebSocket keeps the order
-	inAt    time.Duration
+	// arrival of the newest message in each direction: a WebSocket keeps the order
+	outAt time.Duration
+	inAt  time.Duration
 }
 
 func newJSONTill(w *World, name string) *jsonTill {
@@ -152,7 +154,8 @@ func (t *jsonTill) starts(s *sale, tries int) {
 	t.connects()
 	t.ask(func(to engine.Ticket) engine.Event {
 		w.agent.starts[to] = s
-		return engine.StartAsked{Till: t.name, To: to, Request: payment.Request{Reference: s.reference, Money: s.money, Timeout: s.timeout}}
+		return engine.StartAsked{Till: t.name, To: to,
+			Request: payment.Request{Reference: s.reference, Money: s.money, Timeout: s.timeout}}
 	}, func(ans engine.Answer) { t.started(s, ans) })
 	w.after(w.between(3*time.Second, 8*time.Second), func() {
 		if t.waits(s) {
@@ -180,7 +183,8 @@ func (t *jsonTill) started(s *sale, ans engine.Answer) {
 		t.say("sale %d is refused: %v", s.no, ans.Err)
 		w.oracle.refused(s, ans.Err)
 		switch code {
-		case payment.CodeBusy, payment.CodeNotReady, payment.CodeJournalUnavailable, payment.CodeInternal:
+		case payment.CodeBusy, payment.CodeNotReady, payment.CodeJournalUnavailable,
+			payment.CodeInternal:
 		case payment.CodeReferenceReused, payment.CodeReferenceConflict:
 			s.over = true
 		default:
@@ -214,7 +218,8 @@ func (t *jsonTill) repeats(s *sale) {
 	t.say("asks for sale %d again", s.no)
 	t.ask(func(to engine.Ticket) engine.Event {
 		w.agent.starts[to] = s
-		return engine.StartAsked{Till: t.name, To: to, Request: payment.Request{Reference: s.reference, Money: s.money, Timeout: s.timeout}}
+		return engine.StartAsked{Till: t.name, To: to,
+			Request: payment.Request{Reference: s.reference, Money: s.money, Timeout: s.timeout}}
 	}, func(ans engine.Answer) {
 		if ans.Err == nil {
 			if s.stored == 0 {

@@ -13,7 +13,8 @@ import (
 
 const lineTill = "till-3"
 
-// line is the shell around the session machine of a till on a line: till.Session without goroutines.
+// line is the shell around the session machine of a till on a line: till.Session without
+// goroutines.
 type line struct {
 	a      *agent
 	m      *till.Machine
@@ -44,7 +45,8 @@ func (w *World) dialect() *ecr.Dialect {
 
 func newLine(a *agent) *line {
 	m, err := till.NewMachine(till.Config{
-		Till: lineTill, TerminalID: "K001", Currency: payment.SGD, IDs: a.w, Merchant: "SHOP", MerchantID: "M1", Schemes: schemes(),
+		Till: lineTill, TerminalID: "K001", Currency: payment.SGD, IDs: a.w, Merchant: "SHOP",
+		MerchantID: "M1", Schemes: schemes(),
 	}, a.w.dialect())
 	if err != nil {
 		a.w.fail("%v", err)
@@ -91,7 +93,8 @@ func (l *line) step(in till.Input) {
 		return
 	}
 	now := w.now()
-	for _, e := range append([]till.Effect(nil), l.m.Step(till.Now{Wall: now.Wall, Boot: now.Boot, Up: now.Up}, in)...) {
+	for _, e := range append([]till.Effect(nil),
+		l.m.Step(till.Now{Wall: now.Wall, Boot: now.Boot, Up: now.Up}, in)...) {
 		l.carry(e)
 		if l.a.dead {
 			return
@@ -118,37 +121,55 @@ func (l *line) carry(e till.Effect) {
 		l.busy = true
 		w.ecr.written(append([]byte(nil), e.Bytes...))
 		n := w.ecr.cable
-		w.inside(time.Duration(len(e.Bytes))*time.Millisecond+w.between(0, 2*time.Millisecond), func() {
-			if l.up && n == w.ecr.cable {
-				l.busy = false
-				l.step(till.Drained{})
-			}
-		})
+		w.inside(time.Duration(len(e.Bytes))*time.Millisecond+w.between(0, 2*time.Millisecond),
+			func() {
+				if l.up && n == w.ecr.cable {
+					l.busy = false
+					l.step(till.Drained{})
+				}
+			})
 	case till.AskStart:
 		a.ask(func(to engine.Ticket) engine.Event {
 			a.starts[to] = w.ecr.asker(e.Request)
 			return engine.StartAsked{Till: lineTill, Request: e.Request, To: to}
-		}, func(ans engine.Answer) { l.post(till.Started{To: e.To, Payment: ans.Payment, Err: ans.Err}) })
+		}, func(ans engine.Answer) {
+			l.post(
+				till.Started{To: e.To, Payment: ans.Payment, Err: ans.Err})
+		})
 	case till.AskCancel:
-		a.ask(func(to engine.Ticket) engine.Event { return engine.CancelAsked{Till: lineTill, Key: e.Key, To: to} },
-			func(ans engine.Answer) { l.post(till.Cancelled{To: e.To, Payment: ans.Payment, Err: ans.Err}) })
+		a.ask(func(to engine.Ticket) engine.Event {
+			return engine.CancelAsked{Till: lineTill, Key: e.Key, To: to}
+		},
+			func(ans engine.Answer) {
+				l.post(
+					till.Cancelled{To: e.To, Payment: ans.Payment, Err: ans.Err})
+			})
 	case till.AskLast:
-		a.ask(func(to engine.Ticket) engine.Event { return engine.GetAsked{Till: lineTill, Newest: true, To: to} },
-			func(ans engine.Answer) { l.post(till.LastRead{To: e.To, Payment: ans.Payment, Err: ans.Err}) })
+		a.ask(func(to engine.Ticket) engine.Event {
+			return engine.GetAsked{Till: lineTill, Newest: true, To: to}
+		},
+			func(ans engine.Answer) {
+				l.post(
+					till.LastRead{To: e.To, Payment: ans.Payment, Err: ans.Err})
+			})
 	case till.AskOffer:
 		a.ask(func(to engine.Ticket) engine.Event {
-			return engine.Offering{Till: lineTill, ID: e.ID, Revision: e.Revision, Frame: e.Frame, To: to}
+			return engine.Offering{Till: lineTill, ID: e.ID, Revision: e.Revision, Frame: e.Frame,
+				To: to}
 		}, func(ans engine.Answer) { l.post(till.Offered{To: e.To, Err: ans.Err}) })
 	case till.AskAcknowledge:
 		a.ask(func(to engine.Ticket) engine.Event {
 			return engine.Acknowledged{Till: lineTill, ID: e.ID, Revision: e.Revision, To: to}
 		}, func(ans engine.Answer) { l.post(till.Acknowledged{To: e.To, Err: ans.Err}) })
 	case till.AskSupersede:
-		a.ask(func(to engine.Ticket) engine.Event { return engine.Superseding{Till: lineTill, ID: e.ID, To: to} }, func(engine.Answer) {})
+		a.ask(func(to engine.Ticket) engine.Event {
+			return engine.Superseding{Till: lineTill, ID: e.ID, To: to}
+		}, func(engine.Answer) {})
 	case till.AskStatus:
-		a.ask(func(to engine.Ticket) engine.Event { return engine.Inspected{To: to} }, func(ans engine.Answer) {
-			l.post(till.StatusRead{To: e.To, Status: statusOf(ans.State), Err: ans.Err})
-		})
+		a.ask(func(to engine.Ticket) engine.Event { return engine.Inspected{To: to} },
+			func(ans engine.Answer) {
+				l.post(till.StatusRead{To: e.To, Status: statusOf(ans.State), Err: ans.Err})
+			})
 	case till.Close, till.Count:
 	case till.Note:
 		w.say("session", "%s %v", e.Text, e.Args)

@@ -16,7 +16,8 @@ type mint struct {
 	failed  bool     // and nothing was minted before
 }
 
-// startWithin is how long a till waits at most for the answer to its start: for the code, and then for what became of it.
+// startWithin is how long a till waits at most for the answer to its start: for the code, and then
+// for what became of it.
 const startWithin = 20*time.Second + answerWithin + 15*time.Second
 
 // mints checks a request for a code at the moment at which it leaves.
@@ -35,20 +36,22 @@ func (o *oracle) mints(ask engine.SendMint) *link {
 	case r.MerchantRef != a.ref || r.Money != a.link.money:
 		w.fail("the code of another payment is asked for: %+v", r)
 	case !w.walletIsRight(a, r.Schemes):
-		w.fail("the code of %s is asked for %v; the customer touched %v", a.id, r.Schemes, a.mint.touched)
+		w.fail("the code of %s is asked for %v; the customer touched %v", a.id, r.Schemes,
+			a.mint.touched)
 	case w.now().Up+r.Timeout > a.deadline+time.Millisecond:
 		w.fail("the code of %s is asked for %s, longer than its deadline", a.id, r.Timeout)
 	}
 	return a.link
 }
 
-// walletIsRight reports whether a code is for the wallet that it must be for: one that the customer touched, where somebody did; otherwise
-// the first that the till's wish leaves of the terminal's.
+// walletIsRight reports whether a code is for the wallet that it must be for: one that the customer
+// touched, where somebody did; otherwise the first that the till's wish leaves of the terminal's.
 func (w *World) walletIsRight(a *account, schemes []string) bool {
 	if w.prof.wallets == 0 {
 		return slices.Equal(schemes, a.schemes)
 	}
-	open := slices.DeleteFunc(slices.Clone(w.wallets()), func(x string) bool { return len(a.schemes) > 0 && !slices.Contains(a.schemes, x) })
+	open := slices.DeleteFunc(slices.Clone(w.wallets()),
+		func(x string) bool { return len(a.schemes) > 0 && !slices.Contains(a.schemes, x) })
 	switch {
 	case len(schemes) != 1:
 		return false
@@ -88,12 +91,14 @@ func (o *oracle) fallsBack(l *link, r payment.MintRequest) {
 	w.met(linkForCode)
 }
 
-// minted checks what is booked: the very code that the gateway gave, and no later end than the gateway's.
+// minted checks what is booked: the very code that the gateway gave, and no later end than the
+// gateway's.
 func (o *oracle) minted(e entry, a *account, d payment.Minted) {
 	w, l := o.w, a.link
 	switch {
 	case l.payload == "" || d.Payload != l.payload:
-		w.fail("%s is booked with a code that the gateway did not give: %q, not %q", a.id, d.Payload, l.payload)
+		w.fail("%s is booked with a code that the gateway did not give: %q, not %q", a.id,
+			d.Payload, l.payload)
 	case a.mint.booked != "" && a.mint.booked != d.Payload:
 		w.fail("a second code of %s is booked", a.id)
 	case d.Link != (w.prof.remote && l.code == nil):
@@ -111,7 +116,8 @@ func (o *oracle) minted(e entry, a *account, d payment.Minted) {
 		return
 	}
 	if until := l.code.until; until != 0 && w.bootAt+a.deadline > until && !a.ended {
-		w.fail("%s can be paid at the gateway until %s, and its deadline is %s", a.id, until, w.bootAt+a.deadline)
+		w.fail("%s can be paid at the gateway until %s, and its deadline is %s", a.id, until,
+			w.bootAt+a.deadline)
 	}
 	switch {
 	case a.mint.failed:
@@ -137,7 +143,8 @@ func (l *link) mustBeValid(w *World) {
 	}
 }
 
-// follows checks what a committed step does about codes: one whose sale has ended is closed at the gateway, by its name.
+// follows checks what a committed step does about codes: one whose sale has ended is closed at the
+// gateway, by its name.
 func (o *oracle) follows(out engine.Output) {
 	for _, f := range out.Facts {
 		a := o.accounts[f.Payment]
@@ -162,11 +169,12 @@ func (o *oracle) follows(out engine.Output) {
 	}
 }
 
-// startsInTime checks that a till hears what became of its sale, though the gateway may never answer. While the journal takes no entry
-// it hears so by other ways.
+// startsInTime checks that a till hears what became of its sale, though the gateway may never
+// answer. While the journal takes no entry it hears so by other ways.
 func (o *oracle) startsInTime(x waiter) {
 	w := o.w
-	if x.what == "engine.StartAsked" && w.t-max(x.since, w.asleepUntil, w.disk.refusedAt, w.disk.blindUntil) > startWithin {
+	if x.what == "engine.StartAsked" &&
+		w.t-max(x.since, w.asleepUntil, w.disk.refusedAt, w.disk.blindUntil) > startWithin {
 		w.fail("a start is not answered within %s", startWithin)
 	}
 }
@@ -174,7 +182,8 @@ func (o *oracle) startsInTime(x waiter) {
 // diesMinting notes that a process ends which waits for a code.
 func (o *oracle) diesMinting() {
 	for _, e := range o.facts {
-		if a := o.accounts[e.f.Payment]; a != nil && e.f.Kind() == payment.KindMintSent && a.mint.booked == "" && !a.ended {
+		if a := o.accounts[e.f.Payment]; a != nil && e.f.Kind() == payment.KindMintSent &&
+			a.mint.booked == "" && !a.ended {
 			o.w.met(diedMinting)
 		}
 	}
@@ -206,7 +215,8 @@ func (v *verdict) mint(a *account, p payment.Payment) {
 		}
 	}
 	notReady := p.Reason != nil && p.Reason.Code == "not_ready" && !a.mint.sent
-	if a.endedBy == "" && (p.Status != payment.StatusCancelled || p.Reason == nil || p.Reason.Code != "mint_failed" && !notReady) {
+	if a.endedBy == "" && (p.Status != payment.StatusCancelled || p.Reason == nil ||
+		p.Reason.Code != "mint_failed" && !notReady) {
 		w.fail("%s was never minted, and ends as %s %+v", a.id, p.Status, p.Reason)
 	}
 	if p.Acknowledged && p.Status == payment.StatusCancelled && v.listed(p) && p.Resolution == nil {

@@ -20,7 +20,8 @@ func (w *World) mishap() {
 		}
 	case 3:
 		if w.hit(suspended) {
-			w.suspend(pick(w, w.between(time.Second, 30*time.Second), w.between(time.Minute, 10*time.Minute), w.between(time.Hour, 5*time.Hour)))
+			w.suspend(pick(w, w.between(time.Second, 30*time.Second),
+				w.between(time.Minute, 10*time.Minute), w.between(time.Hour, 5*time.Hour)))
 		}
 	case 4:
 		if w.hit(relayRestart) {
@@ -53,7 +54,8 @@ func (w *World) mishap() {
 		}
 		if w.hit(tillForgets) {
 			w.ecr.reboots()
-			w.after(w.between(4*time.Second, 9*time.Second), w.ecr.wants) // the cashier types the next sale
+			// the cashier types the next sale
+			w.after(w.between(4*time.Second, 9*time.Second), w.ecr.wants)
 		}
 	case 10:
 		if w.ecr.plugged && w.hit(linePulled) {
@@ -89,7 +91,8 @@ func (w *World) suspend(d time.Duration) {
 	}
 }
 
-// rotates changes the secret at the gateway; somebody remembers the agent's configuration some time later.
+// rotates changes the secret at the gateway; somebody remembers the agent's configuration some time
+// later.
 func (w *World) rotates() {
 	w.gw.rotate()
 	w.say("gateway", "has a new secret")

@@ -3,7 +3,8 @@ package sim_test
 // edit is one change of a source file. Its old text must stand there exactly once.
 type edit struct{ file, old, new string }
 
-// mutant is a deliberately broken agent. The simulation must find each of them: a check that never fails checks nothing.
+// mutant is a deliberately broken agent. The simulation must find each of them: a check that never
+// fails checks nothing.
 type mutant struct {
 	name  string
 	edits []edit
@@ -16,97 +17,145 @@ func mutants() []mutant {
 	return []mutant{
 		// No invented approval.
 		one("a wrong amount is accepted", "payment/record.go",
-			"if r.Amount != m.Amount || r.Currency != string(m.Currency) {", "if r.Currency != string(m.Currency) {"),
+			"if r.Amount != m.Amount || r.Currency != string(m.Currency) {",
+			"if r.Currency != string(m.Currency) {"),
 		one("a wrong currency is accepted", "payment/record.go",
-			"if r.Amount != m.Amount || r.Currency != string(m.Currency) {", "if r.Amount != m.Amount {"),
-		one("the response code is not looked at", "payment/record.go", `if r.ResponseCode != "" && r.ResponseCode != "00" {`, "if false {"),
+			"if r.Amount != m.Amount || r.Currency != string(m.Currency) {",
+			"if r.Amount != m.Amount {"),
+		one("the response code is not looked at", "payment/record.go",
+			`if r.ResponseCode != "" && r.ResponseCode != "00" {`, "if false {"),
 		one("a decline beats a SUCCESS", "payment/status.go",
-			"	case e.Paid && e.Reversed:\n", "	case ended && e.Searched && e.Declined, e.Paid && e.Declined:\n		return StatusDeclined\n	case e.Paid && e.Reversed:\n"),
-		one("an approval with a reversal stays approved and unflagged", "payment/fold.go", "		f.anyReversal = true\n", ""),
-		one("a second payment is no duplicate", "payment/fold.go", "{len(f.p.Transactions) > 1, FlagDuplicate}", "{false, FlagDuplicate}"),
-		one("a late payment is not flagged", "payment/fold.go", "f.late = f.toldNotPaid", "f.late = false"),
-		one("what staff settled stays settled", "payment/fold.go", "if !agrees && !r.Contradicted {", "if false && !agrees {"),
+			"	case e.Paid && e.Reversed:\n",
+			"	case ended && e.Searched && e.Declined, e.Paid && e.Declined:\n		return "+
+				"StatusDeclined\n	case e.Paid && e.Reversed:\n"),
+		one("an approval with a reversal stays approved and unflagged", "payment/fold.go",
+			"		f.anyReversal = true\n", ""),
+		one("a second payment is no duplicate", "payment/fold.go",
+			"{len(f.p.Transactions) > 1, FlagDuplicate}", "{false, FlagDuplicate}"),
+		one("a late payment is not flagged", "payment/fold.go", "f.late = f.toldNotPaid",
+			"f.late = false"),
+		one("what staff settled stays settled", "payment/fold.go",
+			"if !agrees && !r.Contradicted {", "if false && !agrees {"),
 		one("a sale goes out on the line without its commit", "device/till/link.go",
-			"	if !a.tell {\n		m.link.phase = ready", "	if true {\n		m.link.phase = ready"),
+			"	if !a.tell {\n		m.link.phase = ready",
+			"	if true {\n		m.link.phase = ready"),
 
 		// No lost approval.
-		one("a delivery is acknowledged although nothing was committed", "payment/engine/evidence.go",
-			"	s.out.Position = &ev.Position\n	s.answer(Answer{To: ev.To})", "	s.out.Position = &ev.Position\n	s.read(Answer{To: ev.To})"),
+		one("a delivery is acknowledged although nothing was committed",
+			"payment/engine/evidence.go",
+			"	s.out.Position = &ev.Position\n	s.answer(Answer{To: ev.To})",
+			"	s.out.Position = &ev.Position\n	s.read(Answer{To: ev.To})"),
 		one("the relay's client acknowledges before the engine has it", "relay/machine.go",
 			"		m.do(DoHandle{Message: msg})\n", `		if d, ok := msg.(Delivery); ok {
 			m.do(DoSend{Conn: m.conn, Message: Ack{Position: d.Position, Journal: Head{JournalID: "x"}}})
 		}
 		m.do(DoHandle{Message: msg})
 `),
-		one("the query is dropped", "payment/engine/query.go", "	s.then(ask)\n	s.out.Else = append(s.out.Else, ask)\n", "	_ = ask\n"),
-		one("owed outcomes are forgotten when a till attaches", "payment/engine/till.go", "ids[:min(len(ids), maxOwed)]", "ids[:0]"),
+		one("the query is dropped", "payment/engine/query.go",
+			"	s.then(ask)\n	s.out.Else = append(s.out.Else, ask)\n", "	_ = ask\n"),
+		one("owed outcomes are forgotten when a till attaches", "payment/engine/till.go",
+			"ids[:min(len(ids), maxOwed)]", "ids[:0]"),
 		one("final payments are not watched", "payment/engine/query.go",
 			`if q.endpoint == "" || unsent || until <= 0 {`, "if unsent || true {"),
-		one("the position is not in the journal", "offline/append.go", "	if b.pos == nil {\n		return nil\n	}\n", "	if true {\n		return nil\n	}\n"),
-		one("parked deliveries are not tried again", "payment/engine/time.go", "	m.retry = true\n", ""),
+		one("the position is not in the journal", "offline/append.go",
+			"	if b.pos == nil {\n		return nil\n	}\n",
+			"	if true {\n		return nil\n	}\n"),
+		one("parked deliveries are not tried again", "payment/engine/time.go",
+			"	m.retry = true\n", ""),
 		one("a statement that comes again is booked again", "payment/engine/evidence.go",
-			"case from.parked == 0 && (again || from.by", "case from.parked == 0 && (false && again || from.by"),
-		one("an acknowledgement is answered and not committed", "payment/engine/till.go", "	if ev.Revision > a.p.AckedRev {\n", "	if false {\n"),
+			"case from.parked == 0 && (again || from.by",
+			"case from.parked == 0 && (false && again || from.by"),
+		one("an acknowledgement is answered and not committed", "payment/engine/till.go",
+			"	if ev.Revision > a.p.AckedRev {\n", "	if false {\n"),
 		one("a till is told before that is committed", "payment/engine/offer.go",
 			"if !a.p.Final || a.p.OfferedRev >= a.p.Revision || a.p.Line != nil {", "if true {"),
-		one("a failed entry is not looked at again", "payment/engine/machine.go", "	m.doubt = true\n", ""),
+		one("a failed entry is not looked at again", "payment/engine/machine.go",
+			"	m.doubt = true\n", ""),
 
 		// The evidence rule.
-		one("a 404 counts as proof", "payment/engine/query.go", "if a.NotFound && !q.proved {", "if false {"),
+		one("a 404 counts as proof", "payment/engine/query.go", "if a.NotFound && !q.proved {",
+			"if false {"),
 		one("a query from before the withdrawal counts", "payment/engine/query.go",
-			"case s.m.doubt || !x.withdrawn || !a.p.Policy.Query:", "case s.m.doubt || !a.p.Policy.Query:"),
+			"case s.m.doubt || !x.withdrawn || !a.p.Policy.Query:",
+			"case s.m.doubt || !a.p.Policy.Query:"),
 		{"settle is ignored", []edit{
-			{"payment/fold.go", "if fact.Boot != f.emptyBoot || fact.Up-f.emptyUp >= f.p.Policy.Settle.Duration() {", "if true {"},
-			{"payment/engine/query.go", "x.due = max(x.due, s.now.Up+a.p.Policy.Settle.Duration())", "x.due = s.now.Up"},
+			{"payment/fold.go", "if fact.Boot != f.emptyBoot || fact.Up-f.emptyUp >= " +
+				"f.p.Policy.Settle.Duration() {", "if true {"},
+			{"payment/engine/query.go", "x.due = max(x.due, s.now.Up+a.p.Policy.Settle.Duration())",
+				"x.due = s.now.Up"},
 		}},
 		one("a failed query counts as silence", "payment/engine/query.go", `	case failure != "":
 		s.fact(ev.Payment, payment.QueryFailed{Reason: failure})
 `, ""),
-		one("an answer about another reference counts as silence", "payment/engine/query.go", "		if r.MerchantRef != ref {\n", "		if false {\n"),
+		one("an answer about another reference counts as silence", "payment/engine/query.go",
+			"		if r.MerchantRef != ref {\n", "		if false {\n"),
 		one("undecided is expired", "payment/status.go",
-			"	case ended && e.Undecided:\n		return StatusUnknown", "	case ended && e.Undecided:\n		return StatusExpired"),
-		one("any canary proves the path", "payment/engine/evidence.go", "if provable(o) && ev.SentUp >= proofFrom(o, s.now) {", "if provable(o) {"),
-		one("nobody is answered in time", "payment/engine/time.go", "	if s.now.Up >= s.latest(o).answerBy {\n", "	if false {\n"),
+			"	case ended && e.Undecided:\n		return StatusUnknown",
+			"	case ended && e.Undecided:\n		return StatusExpired"),
+		one("any canary proves the path", "payment/engine/evidence.go",
+			"if provable(o) && ev.SentUp >= proofFrom(o, s.now) {", "if provable(o) {"),
+		one("nobody is answered in time", "payment/engine/time.go",
+			"	if s.now.Up >= s.latest(o).answerBy {\n", "	if false {\n"),
 
 		// One request, one charge.
 		one("an old final payment answers a used reference", "payment/engine/till.go",
-			"	case !p.Final, p.AckedRev == 0 && p.FinalBoot == s.now.Boot && s.now.Up-p.FinalUp < s.m.cfg.ReuseWindow:\n", "	case true:\n"),
+			"	case !p.Final, p.AckedRev == 0 && p.FinalBoot == s.now.Boot &&\n"+
+				"		s.now.Up-p.FinalUp < s.m.cfg.ReuseWindow:\n", "	case true:\n"),
 		one("a reference is looked for among open payments only", "payment/engine/till.go",
 			"	return m.ledger.ByReference(till, reference)\n", "	return \"\", nil\n"),
 		{"the line's session answers a new sale with an old approval", []edit{
-			{"device/till/sale.go", "	case s.acked:\n		return false\n", "	case s.acked:\n		return true\n"},
-			{"device/till/sale.go", "return !m.tellsApart(s) && (s.superseded || s.told)", "return false"},
+			{"device/till/sale.go", "	case s.acked:\n		return false\n",
+				"	case s.acked:\n		return true\n"},
+			{"device/till/sale.go", "return !m.tellsApart(s) && (s.superseded || s.told)",
+				"return false"},
 		}},
 
 		// One code for one payment, where the gateway makes it.
-		one("a lost answer is minted again", "payment/engine/mint.go", "	a.doubtful, a.doubt = true, why\n", `	a.doubtful, a.doubt = true, why
+		one("a lost answer is minted again", "payment/engine/mint.go",
+			"	a.doubtful, a.doubt = true, why\n", `	a.doubtful, a.doubt = true, why
 	s.then(SendMint{Payment: a.p.ID, Request: payment.MintRequest{MerchantRef: a.p.MerchantRef, Money: a.p.Money, Timeout: 30 * time.Second}})
 `),
 		one("an ambiguous failure falls back to a link", "payment/engine/mint.go",
-			`case answer.NeverSent && s.m.cfg.FallbackLink && a.p.EndedBy == "":`, `case s.m.cfg.FallbackLink && a.p.EndedBy == "":`),
+			`case answer.NeverSent && s.m.cfg.FallbackLink && a.p.EndedBy == "":`,
+			`case s.m.cfg.FallbackLink && a.p.EndedBy == "":`),
 		one("a restart mints again", "payment/engine/time.go",
-			`		s.doubtMint(a, "the agent stopped before the gateway answered")`, `		s.mintFor(a, "", 30*time.Second)`),
-		one("a mint goes out that was not committed", "payment/engine/mint.go", "	s.fact(a.p.ID, payment.MintSent{Scheme: wallet})\n", ""),
-		one("the gateway's validity is ignored", "payment/engine/mint.go", "validFor > 0 && sent.Boot == s.now.Boot {", "validFor < 0 && sent.Boot == s.now.Boot {"),
-		one("a validity counts from the answer", "payment/engine/mint.go", "payment.ToMillis(sent.Up + validFor)", "payment.ToMillis(s.now.Up + validFor)"),
+			`		s.doubtMint(a, "the agent stopped before the gateway answered")`,
+			`		s.mintFor(a, "", 30*time.Second)`),
+		one("a mint goes out that was not committed", "payment/engine/mint.go",
+			"	s.fact(a.p.ID, payment.MintSent{Scheme: wallet})\n", ""),
+		one("the gateway's validity is ignored", "payment/engine/mint.go",
+			"validFor > 0 && sent.Boot == s.now.Boot {",
+			"validFor < 0 && sent.Boot == s.now.Boot {"),
+		one("a validity counts from the answer", "payment/engine/mint.go",
+			"payment.ToMillis(sent.Up + validFor)", "payment.ToMillis(s.now.Up + validFor)"),
 		one("a code that comes after the end is not closed", "payment/engine/mint.go",
 			"	if ended {\n		s.closeCode(a, m.ProviderRef)\n", "	if ended {\n"),
-		one("a second finger mints again", "payment/engine/mint.go", "!a.dark && s.m.choosing(a) && ", "!a.p.Final && "),
+		one("a second finger mints again", "payment/engine/mint.go",
+			"!a.dark && s.m.choosing(a) && ", "!a.p.Final && "),
 		one("what the customer chose is not what is made", "payment/engine/mint.go",
 			"s.mintFor(a, wallet, (", "s.mintFor(a, s.m.wallet(a.p.Schemes), ("),
 		one("a till waits for a code that nobody makes", "payment/engine/machine.go",
-			"	if a.p.Final || a.p.Minted {\n		for _, w := range a.starters {", "	if a.p.Minted {\n		for _, w := range a.starters {"),
+			"	if a.p.Final || a.p.Minted {\n		for _, w := range a.starters {",
+			"	if a.p.Minted {\n		for _, w := range a.starters {"),
 
 		// Nothing payable after the end, no sale that could not be confirmed.
-		one("the code stays on the screen when its end cannot be committed", "payment/engine/ready.go", "			s.withdrawAnyway()\n", ""),
+		one("the code stays on the screen when its end cannot be committed",
+			"payment/engine/ready.go", "			s.withdrawAnyway()\n", ""),
 		one("a code of an earlier boot is shown again", "payment/engine/time.go",
 			`	case p.EndedBy == "" && p.Boot != s.now.Boot:`, "	case false:"),
-		one("the code is shown after the end", "payment/engine/ready.go", `	if a.p.EndedBy != "" || a.dark || !a.p.Minted {`, "	if a.dark || !a.p.Minted {"),
-		one("the canary's gate is off", "payment/engine/ready.go", "	if m.cfg.RequireCanary > 0 {\n		m.pathReason(now, add)", "	if false {\n		m.pathReason(now, add)"),
+		one("the code is shown after the end", "payment/engine/ready.go",
+			`	if a.p.EndedBy != "" || a.dark || !a.p.Minted {`, "	if a.dark || !a.p.Minted {"),
+		one("the canary's gate is off", "payment/engine/ready.go",
+			"	if m.cfg.RequireCanary > 0 {\n		m.pathReason(now, add)",
+			"	if false {\n		m.pathReason(now, add)"),
 		one("the display's gate is off", "payment/engine/ready.go",
-			"	if m.cfg.RequireScreen && !m.showsItself(till) && (!m.displayUp || !m.displayProved) {", "	if false {"),
-		one("a journal that was rolled back sells", "payment/engine/ready.go", "	if m.rollback != \"\" {\n		add(", "	if false {\n		add("),
-		one("a journal is accepted before the backlog was read", "payment/engine/staff.go", "	case !s.m.caughtUp:\n", "	case false:\n"),
-		one("the till hears of no withdrawal", "payment/engine/evidence.go", "	s.fact(a.p.ID, payment.Withdrawn{})\n	a.showBy = 0\n", "	a.showBy = 0\n"),
+			"	if m.cfg.RequireScreen && !m.showsItself(till) && (!m.displayUp || "+
+				"!m.displayProved) {", "	if false {"),
+		one("a journal that was rolled back sells", "payment/engine/ready.go",
+			"	if m.rollback != \"\" {\n		add(", "	if false {\n		add("),
+		one("a journal is accepted before the backlog was read", "payment/engine/staff.go",
+			"	case !s.m.caughtUp:\n", "	case false:\n"),
+		one("the till hears of no withdrawal", "payment/engine/evidence.go",
+			"	s.fact(a.p.ID, payment.Withdrawn{})\n	a.showBy = 0\n", "	a.showBy = 0\n"),
 	}
 }

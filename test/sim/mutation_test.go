@@ -62,10 +62,12 @@ func (m mutant) write(t *testing.T, root string) (overlay string) {
 			t.Fatal(err)
 		}
 		if n := strings.Count(string(text), e.old); n != 1 {
-			t.Fatalf("%s: the text to break stands there %d times: bring the mutant up to date\n%s", e.file, n, e.old)
+			t.Fatalf("%s: the text to break stands there %d times: bring the mutant up to date\n%s",
+				e.file, n, e.old)
 		}
 		broken := filepath.Join(dir, fmt.Sprintf("%d.go", i))
-		if err := os.WriteFile(broken, []byte(strings.Replace(string(text), e.old, e.new, 1)), 0o600); err != nil {
+		if err := os.WriteFile(broken, []byte(strings.Replace(string(text), e.old, e.new, 1)),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		replace[path] = broken
@@ -90,10 +92,12 @@ func mustBeCaught(t *testing.T, root, overlay string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("a mutant must build: %v\n%s", err, out)
 	}
-	out, err := exec.Command(bin, "-seeds", fmt.Sprint(*mutantSeeds), "-stop", "1", "-quiet").CombinedOutput()
+	out, err := exec.Command(bin, "-seeds", fmt.Sprint(*mutantSeeds), "-stop", "1",
+		"-quiet").CombinedOutput()
 	var exit *exec.ExitError
 	switch {
-	case errors.As(err, &exit) && exit.ExitCode() == 1 && strings.HasPrefix(string(out), "FAILED: "):
+	case errors.As(err, &exit) && exit.ExitCode() == 1 &&
+		strings.HasPrefix(string(out), "FAILED: "):
 		t.Logf("caught: %s", out)
 	case err == nil:
 		t.Errorf("not caught: %s", out)

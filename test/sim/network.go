@@ -7,8 +7,8 @@ import (
 	"kiosk-agent/relay"
 )
 
-// conn is one connection between the client and the relay: a pipe in each direction that keeps the order. A connection that is cut
-// loses what is under way; each end notices in its own time.
+// conn is one connection between the client and the relay: a pipe in each direction that keeps the
+// order. A connection that is cut loses what is under way; each end notices in its own time.
 type conn struct {
 	w       *World
 	client  *client

@@ -9,8 +9,9 @@ import (
 	"kiosk-agent/relay"
 )
 
-// oracle knows what was committed, what each till was told and what the gateway collected, and fails the run at once when a promise is
-// broken. It folds nothing: what it concludes, it concludes from single facts.
+// oracle knows what was committed, what each till was told and what the gateway collected, and
+// fails the run at once when a promise is broken. It folds nothing: what it concludes, it concludes
+// from single facts.
 type oracle struct {
 	w              *World
 	facts          []entry // the journal as it must be
@@ -37,7 +38,8 @@ type account struct {
 	boot          string
 	at            time.Duration // true time of the request
 	link          *link
-	ended         bool          // cancel, deadline, display lost, or paid: nobody is asked to pay any more
+	// cancel, deadline, display lost, or paid: nobody is asked to pay any more
+	ended         bool
 	endedBy       payment.Kind  // which of the first three
 	withdrawn     bool          //
 	withdrawnAt   time.Duration // true time
@@ -61,7 +63,8 @@ func newOracle(w *World) *oracle {
 }
 
 func (o *oracle) forget() {
-	o.facts, o.accounts, o.byAsk, o.contents = nil, map[string]*account{}, map[string]*account{}, map[string]bool{}
+	o.facts, o.accounts, o.byAsk, o.contents = nil, map[string]*account{}, map[string]*account{},
+		map[string]bool{}
 	o.cut = map[string]bool{}
 }
 
@@ -115,7 +118,8 @@ func (o *oracle) take(e entry) {
 		a.mint.sent = true
 	case payment.Withdrawn:
 		if !a.withdrawn {
-			a.withdrawn, a.withdrawnAt, a.withdrawnUp, a.withdrawnBoot = true, e.at, e.f.Up, e.f.Boot
+			a.withdrawn, a.withdrawnAt, a.withdrawnUp, a.withdrawnBoot = true, e.at, e.f.Up,
+				e.f.Boot
 		}
 	case payment.Notified:
 		r := d.Record
@@ -134,8 +138,10 @@ func (o *oracle) take(e entry) {
 			a.toldNotPaid = a.toldNotPaid || !a.paid
 		}
 	case payment.PathProved:
-		if !a.withdrawn || e.f.Boot == a.withdrawnBoot && d.SentUp.Duration() < a.withdrawnUp+settle-time.Millisecond {
-			o.w.fail("the path of %s is proved by a canary from before its withdrawal and settle", a.id)
+		if !a.withdrawn || e.f.Boot == a.withdrawnBoot &&
+			d.SentUp.Duration() < a.withdrawnUp+settle-time.Millisecond {
+			o.w.fail("the path of %s is proved by a canary from before its withdrawal and settle",
+				a.id)
 		}
 	case payment.Acknowledged:
 		a.acked = max(a.acked, d.Revision)
@@ -153,7 +159,8 @@ func (o *oracle) requested(e entry, r payment.Requested) {
 	if l == nil || l.money != r.Money {
 		w.fail("%s is requested and no such link was made", r.MerchantRef)
 	}
-	a := &account{id: e.f.Payment, ref: r.MerchantRef, till: r.Till, reference: r.Reference, schemes: r.Schemes, boot: e.f.Boot, at: e.at, link: l, deadline: r.DeadlineUp.Duration()}
+	a := &account{id: e.f.Payment, ref: r.MerchantRef, till: r.Till, reference: r.Reference,
+		schemes: r.Schemes, boot: e.f.Boot, at: e.at, link: l, deadline: r.DeadlineUp.Duration()}
 	key := r.Till + "/" + r.Reference
 	if first := o.byAsk[key]; first != nil {
 		w.fail("a second payment for one reference: %s is %s and now %s", key, first.id, a.id)
@@ -165,7 +172,8 @@ func (o *oracle) requested(e entry, r payment.Requested) {
 	if s := l.sale; s != nil && (len(s.ids) == 0 || s.ids[len(s.ids)-1] != a.id) {
 		s.ids, s.links = append(s.ids, a.id), append(s.links, l)
 		s.deadline = w.t + max(0, r.DeadlineUp.Duration()-e.f.Up)
-		if s.till == lineTill && len(s.links) > 1 && !o.everRolledBack && w.t-s.asked < 6*time.Second {
+		if s.till == lineTill && len(s.links) > 1 && !o.everRolledBack &&
+			w.t-s.asked < 6*time.Second {
 			w.fail("one request of the till on the line began two payments: sale %d", s.no)
 		}
 	}
@@ -188,7 +196,8 @@ func (o *oracle) wasStated(r payment.Record) {
 	}
 }
 
-// emptyQuery checks that silence is the answer to a question that was asked after the code had left the screen.
+// emptyQuery checks that silence is the answer to a question that was asked after the code had left
+// the screen.
 func (o *oracle) emptyQuery(a *account) {
 	w := o.w
 	if w.agent == nil {
@@ -202,7 +211,8 @@ func (o *oracle) emptyQuery(a *account) {
 		w.fail("query_empty for %s answers a question from before the withdrawal", a.id)
 	}
 	for _, r := range q.Answer.Records {
-		if r.MerchantRef != a.ref || !payment.Known(r) || r.Type == payment.TypePay && r.Status == payment.RecordSuccess {
+		if r.MerchantRef != a.ref || !payment.Known(r) || r.Type == payment.TypePay &&
+			r.Status == payment.RecordSuccess {
 			w.fail("query_empty for %s, and the answer was %s", a.id, answerText(q.Answer))
 		}
 	}
@@ -225,7 +235,8 @@ func (o *oracle) rolledBack(n int) {
 		o.take(e)
 	}
 	for _, e := range all {
-		if a, b := o.accounts[e.f.Payment], told[e.f.Payment]; a != nil && b != nil && !o.lost[a.id] {
+		if a, b := o.accounts[e.f.Payment], told[e.f.Payment]; a != nil && b != nil &&
+			!o.lost[a.id] {
 			a.toldApproved, a.empties = b.toldApproved, b.empties
 		}
 	}
@@ -295,7 +306,8 @@ func (o *oracle) afterStep(a *agent) {
 		x.link.mustBeValid(w)
 	}
 	for _, x := range a.waiting {
-		if x.what == "engine.CancelAsked" && w.t-max(x.since, w.asleepUntil) > answerWithin+2*time.Second {
+		if x.what == "engine.CancelAsked" &&
+			w.t-max(x.since, w.asleepUntil) > answerWithin+2*time.Second {
 			w.fail("a cancel is not answered within %s", answerWithin)
 		}
 		o.startsInTime(x)
@@ -312,7 +324,8 @@ func (o *oracle) acknowledges(a relay.Ack) {
 	if m.id != a.Position.ID || m.kind != relay.KindHook || o.booked(m.body) {
 		return
 	}
-	o.w.fail("delivery %d is acknowledged and its content is not in the journal: %s", a.Position.Seq, m.body)
+	o.w.fail("delivery %d is acknowledged and its content is not in the journal: %s",
+		a.Position.Seq, m.body)
 }
 
 // booked reports whether a delivery's content is in the journal, in one form or the other.

@@ -10,7 +10,8 @@ import (
 // asked answers a transaction query some time later, exactly once.
 func (g *gateway) asked(ref string, reply func(payment.QueryAnswer, time.Duration)) {
 	w := g.w
-	there, back := w.between(10*time.Millisecond, 400*time.Millisecond), w.between(10*time.Millisecond, 400*time.Millisecond)
+	there, back := w.between(10*time.Millisecond, 400*time.Millisecond),
+		w.between(10*time.Millisecond, 400*time.Millisecond)
 	switch {
 	case w.hit(queryTimeout):
 		reply(payment.QueryAnswer{Failure: "timeout after 10s"}, 10*time.Second)
@@ -24,15 +25,16 @@ func (g *gateway) asked(ref string, reply func(payment.QueryAnswer, time.Duratio
 		reply(g.another(ref), there+back)
 	case w.hit(queryUnknownWord):
 		g.proves() // a record that can be read, all the same
-		r := payment.Record{MerchantRef: ref, Type: payment.TypePay, Status: "PENDING", Amount: 1, Currency: "SGD"}
+		r := payment.Record{MerchantRef: ref, Type: payment.TypePay, Status: "PENDING", Amount: 1,
+			Currency: "SGD"}
 		reply(payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{r}}, there+back)
 	default:
 		w.inside(there, func() { reply(g.truth(ref), back) })
 	}
 }
 
-// truth is what the service knows by now. While a network's login page or a wrong link id stands in between, and only as long as the
-// right service has never answered, everything is a 404.
+// truth is what the service knows by now. While a network's login page or a wrong link id stands in
+// between, and only as long as the right service has never answered, everything is a 404.
 func (g *gateway) truth(ref string) payment.QueryAnswer {
 	w := g.w
 	if !g.proved && w.t >= g.liesUntil && w.hit(queryNotFoundLie) {
@@ -60,7 +62,8 @@ func (g *gateway) truth(ref string) payment.QueryAnswer {
 	case w.prof.unknown == 2 && l != nil && l.payload != "":
 		g.proves()
 		a.Records = []payment.Record{{
-			MerchantRef: ref, Type: payment.TypePay, Status: payment.RecordSent, Amount: l.money.Amount, Currency: string(l.money.Currency),
+			MerchantRef: ref, Type: payment.TypePay, Status: payment.RecordSent,
+			Amount: l.money.Amount, Currency: string(l.money.Currency),
 		}}
 	}
 	return a
@@ -76,7 +79,8 @@ func (g *gateway) another(ref string) payment.QueryAnswer {
 			return a
 		}
 	}
-	r := payment.Record{MerchantRef: "OTHERONE-" + ref[9:], Type: payment.TypePay, Status: payment.RecordSuccess, Amount: 1, Currency: "SGD", TransactionRef: "X"}
+	r := payment.Record{MerchantRef: "OTHERONE-" + ref[9:], Type: payment.TypePay,
+		Status: payment.RecordSuccess, Amount: 1, Currency: "SGD", TransactionRef: "X"}
 	g.proves()
 	return payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{r}}
 }

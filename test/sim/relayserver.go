@@ -18,8 +18,8 @@ type message struct {
 	received time.Duration // true time
 }
 
-// relayServer is the relay as docs/RELAY-PROTOCOL.md has it: a store with an epoch, one terminal that is of interest, and heads.
-// Sequence i+1 is store[i].
+// relayServer is the relay as docs/RELAY-PROTOCOL.md has it: a store with an epoch, one terminal
+// that is of interest, and heads. Sequence i+1 is store[i].
 type relayServer struct {
 	w         *World
 	epochs    int // ever made
@@ -127,14 +127,16 @@ func (r *relayServer) greet(k *conn, h relay.Hello) {
 	}
 	r.w.say("relay", "welcome, gap %q", reason)
 	k.toAgent(relay.Welcome{
-		Epoch: r.epoch, First: min(1, uint64(len(r.store))), Last: uint64(len(r.store)), Head: known,
-		Now: relay.Time{Time: r.w.trueWall()}, RetentionS: 604800, InFlight: window, PingS: 15,
+		Epoch: r.epoch, First: min(1, uint64(len(r.store))), Last: uint64(len(r.store)),
+		Head: known,
+		Now:  relay.Time{Time: r.w.trueWall()}, RetentionS: 604800, InFlight: window, PingS: 15,
 	})
 	if reason != "" {
 		r.everGap = true
 		k.toAgent(relay.Gap{Reason: reason, Position: h.Position})
 	}
-	if s.cursor == 0 && !slices.ContainsFunc(r.store, func(m message) bool { return m.kind == relay.KindMark }) {
+	if s.cursor == 0 && !slices.ContainsFunc(r.store,
+		func(m message) bool { return m.kind == relay.KindMark }) {
 		r.add(message{kind: relay.KindMark})
 	}
 	r.pump()
@@ -144,7 +146,8 @@ func (r *relayServer) greet(k *conn, h relay.Hello) {
 func (r *relayServer) position(s *relaySession, h relay.Hello, known *relay.Head) (gap string) {
 	p := h.Position
 	switch {
-	case p == nil && r.epochs == 1 && (known == nil || known.JournalID == h.Journal.JournalID && h.Journal.Seq >= known.Seq):
+	case p == nil && r.epochs == 1 &&
+		(known == nil || known.JournalID == h.Journal.JournalID && h.Journal.Seq >= known.Seq):
 		return ""
 	case p == nil:
 		return relay.GapNoPosition
@@ -178,7 +181,8 @@ func (r *relayServer) onAck(s *relaySession, a relay.Ack) {
 	r.told = &head
 	i := slices.Index(s.inFlight, a.Position)
 	if i < 0 {
-		r.w.fail("the client acknowledges %s/%d, which is not in flight", a.Position.Epoch, a.Position.Seq)
+		r.w.fail("the client acknowledges %s/%d, which is not in flight", a.Position.Epoch,
+			a.Position.Seq)
 	}
 	s.inFlight = s.inFlight[i+1:]
 	r.pump()
@@ -205,7 +209,8 @@ func (r *relayServer) pump() {
 			continue
 		}
 		d := relay.Delivery{
-			Position: relay.Position{Epoch: r.epoch, Seq: uint64(s.cursor), ID: m.id}, Kind: m.kind, Nonce: m.nonce,
+			Position: relay.Position{Epoch: r.epoch, Seq: uint64(s.cursor), ID: m.id}, Kind: m.kind,
+			Nonce:      m.nonce,
 			ReceivedAt: wallStart.Add(m.received).Truncate(time.Millisecond),
 		}
 		if m.kind == relay.KindHook {
@@ -229,7 +234,8 @@ func (r *relayServer) gone(k *conn) {
 	}
 }
 
-// restarts is a crash of the relay: heads told in the last second are forgotten. What it answered 200 to is there.
+// restarts is a crash of the relay: heads told in the last second are forgotten. What it answered
+// 200 to is there.
 func (r *relayServer) restarts() {
 	r.w.say("relay", "crashes")
 	r.told = nil
@@ -252,7 +258,8 @@ func (r *relayServer) copies() {
 // restored puts the backup in place. The operator says so, or forgets to.
 func (r *relayServer) restored(saidSo bool) {
 	c := r.copied
-	r.w.say("relay", "restores its store: %d messages of %d, --restored %t", len(c.store), len(r.store), saidSo)
+	r.w.say("relay", "restores its store: %d messages of %d, --restored %t", len(c.store),
+		len(r.store), saidSo)
 	r.dropSession("the relay is restored")
 	r.epoch, r.store, r.head, r.told = c.epoch, slices.Clone(c.store), c.head, nil
 	if saidSo {

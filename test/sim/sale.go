@@ -15,7 +15,8 @@ type sale struct {
 	accepted  bool          // on a line: the request was acknowledged
 	reached   time.Duration // on a line: true time at which the request was with the agent first
 	discarded bool          // on a line: the till acknowledged a response to it and did not book it
-	twin      bool          // on a line: booked with the payment of an earlier sale that nobody can tell from it
+	// on a line: booked with the payment of an earlier sale that nobody can tell from it
+	twin      bool
 	money     payment.Money
 	asked     time.Duration // true time of the first request
 	askedBoot int
@@ -38,7 +39,8 @@ type sale struct {
 }
 
 func (w *World) newSale(till string) *sale {
-	s := &sale{no: len(w.sales) + 1, till: till, asked: w.t, askedBoot: w.boots, money: payment.Money{Amount: w.amount(), Currency: payment.SGD}}
+	s := &sale{no: len(w.sales) + 1, till: till, asked: w.t, askedBoot: w.boots,
+		money: payment.Money{Amount: w.amount(), Currency: payment.SGD}}
 	w.sales = append(w.sales, s)
 	return s
 }

@@ -67,7 +67,8 @@ const maxSteps = 400_000
 func (w *World) runUntil(end time.Duration) {
 	for len(w.todo) > 0 && w.todo[0].at <= end {
 		i := heap.Pop(&w.todo).(item)
-		if i.where == process && (i.gen != w.proc || w.agent == nil) || i.where == machine && i.gen != w.boots {
+		if i.where == process && (i.gen != w.proc || w.agent == nil) || i.where == machine &&
+			i.gen != w.boots {
 			continue
 		}
 		if i.where != outside && i.at < w.asleepUntil {

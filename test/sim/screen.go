@@ -7,7 +7,8 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// screen is the customer display with its browser: what it was told, what it has painted, and whether it says so.
+// screen is the customer display with its browser: what it was told, what it has painted, and
+// whether it says so.
 type screen struct {
 	w         *World
 	open      bool // the browser runs
@@ -45,7 +46,8 @@ func (s *screen) reconnects(d time.Duration) {
 		}
 		s.connected, s.frozen = true, false
 		w.say("display", "connects")
-		w.agent.post(engine.DisplayChanged{Connected: true, Touch: w.prof.touch, Cause: "it has not confirmed a screen yet"})
+		w.agent.post(engine.DisplayChanged{Connected: true, Touch: w.prof.touch,
+			Cause: "it has not confirmed a screen yet"})
 		s.paints()
 	})
 }
@@ -75,7 +77,8 @@ func (s *screen) paints() {
 		if v.Payload != "" && w.hit(displayFrozen) {
 			s.frozen = true
 			w.say("display", "is frozen")
-			w.onMachine(w.between(5*time.Second, 30*time.Second), func() { s.lost("its heartbeat is missing") })
+			w.onMachine(w.between(5*time.Second, 30*time.Second),
+				func() { s.lost("its heartbeat is missing") })
 			return
 		}
 		if v.Payload != "" && w.hit(displaySmall) {
@@ -95,7 +98,8 @@ func (s *screen) paints() {
 	})
 }
 
-// lost ends the display's connection; within three seconds it shows nothing payable any more, and then it comes back.
+// lost ends the display's connection; within three seconds it shows nothing payable any more, and
+// then it comes back.
 func (s *screen) lost(why string) {
 	w := s.w
 	if !s.connected {

@@ -60,7 +60,8 @@ func (c *Coverage) Add(d Coverage) {
 	for k, n := range d.Statuses {
 		c.Statuses[k] += n
 	}
-	c.Runs, c.Sales, c.Collected, c.Crashes = c.Runs+d.Runs, c.Sales+d.Sales, c.Collected+d.Collected, c.Crashes+d.Crashes
+	c.Runs, c.Sales, c.Collected, c.Crashes = c.Runs+d.Runs, c.Sales+d.Sales,
+		c.Collected+d.Collected, c.Crashes+d.Crashes
 	c.Steps, c.Simulated = c.Steps+d.Steps, c.Simulated+d.Simulated
 }
 
@@ -116,7 +117,8 @@ func (w *World) fail(format string, args ...any) {
 // say adds a line to the history.
 func (w *World) say(who, format string, args ...any) {
 	now := w.now()
-	line := fmt.Sprintf("%13.3f  %s+%.3f  %-8s ", w.t.Seconds(), now.Boot, now.Up.Seconds(), who) + fmt.Sprintf(format, args...)
+	line := fmt.Sprintf("%13.3f  %s+%.3f  %-8s ", w.t.Seconds(), now.Boot, now.Up.Seconds(), who) +
+		fmt.Sprintf(format, args...)
 	_, _ = w.history.Write([]byte(line))
 	if w.keep {
 		w.lines = append(w.lines, line)
@@ -125,7 +127,8 @@ func (w *World) say(who, format string, args ...any) {
 
 // now is the kiosk's time.
 func (w *World) now() engine.Now {
-	return engine.Now{Wall: w.trueWall().Add(w.wallOff), Boot: fmt.Sprintf("boot-%d", w.boots), Up: w.t - w.bootAt}
+	return engine.Now{Wall: w.trueWall().Add(w.wallOff), Boot: fmt.Sprintf("boot-%d", w.boots),
+		Up: w.t - w.bootAt}
 }
 
 // trueWall is the time that the gateway and the relay go by.
@@ -139,7 +142,8 @@ func (w *World) NewID(time.Time) string {
 
 // Run plays one seed.
 func Run(seed uint64, o Options) (res Result) {
-	w := &World{seed: seed, rng: rand.New(rand.NewPCG(seed, 0x6b696f736b)), keep: o.History, history: sha256.New()}
+	w := &World{seed: seed, rng: rand.New(rand.NewPCG(seed, 0x6b696f736b)), keep: o.History,
+		history: sha256.New()}
 	w.cov.Facts, w.cov.Statuses = map[payment.Kind]int{}, map[string]int{}
 	res.Seed = seed
 	defer func() {
@@ -174,8 +178,10 @@ func (p profile) String() string {
 			on = append(on, faultSpecs[i].name)
 		}
 	}
-	return fmt.Sprintf("%s: query %t, finish %t, till-2 shows %t, require_canary %s, parked_cap %d, %d sales, unknown %d, ECN %s, nets %t, %s; faults: %s",
-		p.name, p.query, p.finish, p.ownShow, p.canary, p.parked, p.sales, p.unknown, p.style, p.nets, p.mints(), strings.Join(on, ", "))
+	return fmt.Sprintf("%s: query %t, finish %t, till-2 shows %t, require_canary %s, "+
+		"parked_cap %d, %d sales, unknown %d, ECN %s, nets %t, %s; faults: %s",
+		p.name, p.query, p.finish, p.ownShow, p.canary, p.parked, p.sales, p.unknown, p.style,
+		p.nets, p.mints(), strings.Join(on, ", "))
 }
 
 // mints says who makes what customers scan.
@@ -183,7 +189,9 @@ func (p profile) mints() string {
 	if !p.remote {
 		return "links of our own"
 	}
-	return fmt.Sprintf("the gateway's codes (fallback %t, %d wallets, touch %t, closes %t, opens %t)", p.fallback, p.wallets, p.touch, p.closes, p.opens)
+	return fmt.Sprintf(
+		"the gateway's codes (fallback %t, %d wallets, touch %t, closes %t, opens %t)", p.fallback,
+		p.wallets, p.touch, p.closes, p.opens)
 }
 
 func (w *World) build(dir string) {

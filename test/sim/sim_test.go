@@ -11,7 +11,8 @@ import (
 
 var seeds = flag.Int("seeds", 700, "how many seeds TestPromises plays")
 
-// TestPromises plays fresh seeds each time; a failure prints the seed that replays it. Every fault, situation and kind of fact must occur.
+// TestPromises plays fresh seeds each time; a failure prints the seed that replays it. Every fault,
+// situation and kind of fact must occur.
 func TestPromises(t *testing.T) {
 	first := uint64(time.Now().UnixNano()) % 1_000_000_000
 	t.Logf("%d seeds from %d", *seeds, first)
@@ -41,7 +42,8 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 
 // TestSeedsDiffer: a seed decides something.
 func TestSeedsDiffer(t *testing.T) {
-	if a, b := Run(1, Options{Dir: Memory()}), Run(2, Options{Dir: Memory()}); a.Digest == b.Digest {
+	if a, b := Run(1, Options{Dir: Memory()}),
+		Run(2, Options{Dir: Memory()}); a.Digest == b.Digest {
 		t.Error("two seeds, one history")
 	}
 }

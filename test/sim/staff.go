@@ -21,11 +21,13 @@ func (s *staff) looks() {
 		return
 	}
 	a := w.agent
-	a.ask(func(to engine.Ticket) engine.Event { return engine.Inspected{To: to} }, func(ans engine.Answer) {
-		if slices.ContainsFunc(ans.State.Reasons, func(r payment.Reason) bool { return r.Code == "journal_rollback" }) {
-			w.inside(w.between(time.Second, 20*time.Second), s.recovers)
-		}
-	})
+	a.ask(func(to engine.Ticket) engine.Event { return engine.Inspected{To: to} },
+		func(ans engine.Answer) {
+			if slices.ContainsFunc(ans.State.Reasons,
+				func(r payment.Reason) bool { return r.Code == "journal_rollback" }) {
+				w.inside(w.between(time.Second, 20*time.Second), s.recovers)
+			}
+		})
 	if w.chance(0.4) {
 		s.works()
 	}
@@ -63,7 +65,8 @@ func (s *staff) works() {
 		if !w.chance(0.5) {
 			continue
 		}
-		ev := engine.Resolving{By: "staff", Reason: "looked into the portal", Outcome: payment.ResolvedNotPaid}
+		ev := engine.Resolving{By: "staff", Reason: "looked into the portal",
+			Outcome: payment.ResolvedNotPaid}
 		ref := ""
 		if i.Payment != nil {
 			ev.ID, ref = i.Payment.ID, i.Payment.MerchantRef
@@ -78,7 +81,8 @@ func (s *staff) works() {
 				ev.Outcome = payment.ResolvedApproved
 			}
 		}
-		w.say("staff", "resolve %s #%d as %s: %s", short(ev.ID), ev.Entry, ev.Outcome, i.Tasks[0].Code)
+		w.say("staff", "resolve %s #%d as %s: %s", short(ev.ID), ev.Entry, ev.Outcome,
+			i.Tasks[0].Code)
 		w.agent.ask(func(to engine.Ticket) engine.Event {
 			ev.To = to
 			return ev

@@ -22,7 +22,8 @@ func (o *oracle) told(till string, p payment.Payment) {
 	if p.QRPayload != "" && p.QRPayload != l.payload {
 		w.fail("%s is given another code than the one of %s: %s", till, p.ID, p.QRPayload)
 	}
-	if p.QRPayload != "" && a.ended && !w.agent.failed { // what the disk holds and says it does not, nobody knows yet
+	if p.QRPayload != "" && a.ended && !w.agent.failed {
+		// what the disk holds and says it does not, nobody knows yet
 		w.fail("%s is given the code of %s after its end", till, p.ID)
 	}
 	good, _, _ := l.captured()
@@ -38,7 +39,8 @@ func (o *oracle) told(till string, p payment.Payment) {
 		return
 	}
 	if !w.agent.failed && p.Line == nil && a.offered < p.Revision {
-		w.fail("%s is told revision %d of %s, and %d was committed as offered", till, p.Revision, p.ID, a.offered)
+		w.fail("%s is told revision %d of %s, and %d was committed as offered", till, p.Revision,
+			p.ID, a.offered)
 	}
 	o.notPaid(a, p)
 }
@@ -59,30 +61,39 @@ func (o *oracle) notPaid(a *account, p payment.Payment) {
 	}
 	if !slices.Contains(p.Flags, payment.FlagUnconfirmed) {
 		if n := len(a.empties); !w.prof.finish && (n < 2 || a.empties[n-1]-a.empties[0] < settle) {
-			w.fail("%s is told as %s, and there were no two answers %s apart: %v", p.ID, p.Status, settle, a.empties)
+			w.fail("%s is told as %s, and there were no two answers %s apart: %v", p.ID, p.Status,
+				settle, a.empties)
 		}
 		for _, c := range l.caps {
 			if c.good && c.at <= a.withdrawnAt && p.Policy.Query && !w.prof.finish {
-				w.fail("%s is told as %s, and %s was paid before its code was withdrawn: two queries must have shown it", p.ID, p.Status, c.txn)
+				w.fail("%s is told as %s, and %s was paid before its code was withdrawn: two "+
+					"queries must have shown it", p.ID, p.Status, c.txn)
 			}
 		}
 		return
 	}
 	for _, m := range w.relay.store {
 		var s sealed
-		if o.cut[envelopeOf(m.body).Content()] || m.kind != relay.KindHook || m.received > a.withdrawnAt+settle || json.Unmarshal(m.body, &s) != nil || !slices.Contains(w.agent.secrets, s.Secret) {
+		if o.cut[envelopeOf(m.body).Content()] || m.kind != relay.KindHook ||
+			m.received > a.withdrawnAt+settle || json.Unmarshal(m.body, &s) != nil ||
+			!slices.Contains(w.agent.secrets, s.Secret) {
 			continue
 		}
 		for _, r := range s.Records {
-			if r.MerchantRef == a.ref && r.Status == payment.RecordSuccess && o.right(l, r) && m.received <= a.withdrawnAt && !w.prof.finish {
-				w.fail("%s is told as %s unconfirmed, and the relay held its payment before the canary was sent", p.ID, p.Status)
+			if r.MerchantRef == a.ref && r.Status == payment.RecordSuccess && o.right(l, r) &&
+				m.received <= a.withdrawnAt && !w.prof.finish {
+				w.fail("%s is told as %s unconfirmed, and the relay held its payment before "+
+					"the canary was sent", p.ID, p.Status)
 			}
 		}
 	}
 }
 
 // envelopeOf is a delivery as the engine gets it, without what does not identify it.
-func envelopeOf(body []byte) payment.Envelope { return payment.Envelope{Method: "POST", Body: body} }
+func envelopeOf(body []byte) payment.Envelope {
+	return payment.Envelope{Method: "POST",
+		Body: body}
+}
 
 func (o *oracle) right(l *link, r payment.Record) bool {
 	for _, c := range l.caps {
@@ -98,20 +109,24 @@ func (o *oracle) started(s *sale, p payment.Payment) {
 	w := o.w
 	l := w.gw.byRef[p.MerchantRef]
 	if l == nil || p.Till != s.till || p.Reference != s.reference || p.Money != s.money {
-		w.fail("%s asked for %s, %d and got %s, %d", s.till, s.reference, s.money.Amount, p.Reference, p.Money.Amount)
+		w.fail("%s asked for %s, %d and got %s, %d", s.till, s.reference, s.money.Amount,
+			p.Reference, p.Money.Amount)
 	}
 	owner := l.sale
 	if owner == s || o.lost[p.ID] || o.everRolledBack {
 		return
 	}
 	if owner != nil && owner.stored > 0 {
-		w.fail("an old answer to a new request: sale %d was acknowledged and answers sale %d", owner.no, s.no)
+		w.fail("an old answer to a new request: sale %d was acknowledged and answers sale %d",
+			owner.no, s.no)
 	}
 }
 
-// refused: a sale that is refused must cost nothing. Its link, if one was made, is watched by exposed.
+// refused: a sale that is refused must cost nothing. Its link, if one was made, is watched by
+// exposed.
 func (o *oracle) refused(s *sale, err error) {
-	if payment.CodeOf(err) == payment.CodeReferenceReused && s.id == "" && o.byAsk[s.till+"/"+s.reference] == nil {
+	if payment.CodeOf(err) == payment.CodeReferenceReused && s.id == "" &&
+		o.byAsk[s.till+"/"+s.reference] == nil {
 		o.w.fail("%s is refused as reused and was never used", s.reference)
 	}
 }
@@ -119,7 +134,8 @@ func (o *oracle) refused(s *sale, err error) {
 // stored: the engine has said that it booked the till's acknowledgement.
 func (o *oracle) stored(s *sale, rev int64) {
 	if a := o.accounts[s.id]; a != nil && a.acked < rev {
-		o.w.fail("the acknowledgement of %s, revision %d, was answered and is not in the journal", s.id, rev)
+		o.w.fail("the acknowledgement of %s, revision %d, was answered and is not in the journal",
+			s.id, rev)
 	}
 }
 
@@ -133,9 +149,12 @@ func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 			}
 			switch {
 			case !c.good, l.money != s.money:
-				w.fail("the line approves sale %d with a payment of another amount: %s", s.no, c.txn)
-			case l.sale != s && w.prof.style == constant && !l.sale.approved && (last || l.sale.status == payment.StatusUnknown):
-				// The same again under the same number, and the till never heard of that approval: nobody can tell the two apart.
+				w.fail("the line approves sale %d with a payment of another amount: %s", s.no,
+					c.txn)
+			case l.sale != s && w.prof.style == constant && !l.sale.approved &&
+				(last || l.sale.status == payment.StatusUnknown):
+				// The same again under the same number, and the till never heard of that approval:
+				// nobody can tell the two apart.
 				l.sale.discarded, s.twin = true, true // the money stands in the book once
 			case l.sale != s:
 				w.fail("the line approves sale %d with the payment of sale %d", s.no, l.sale.no)

@@ -59,7 +59,8 @@ func (w *World) judge() (head string) {
 func (v *verdict) deliveries() {
 	for i, m := range v.w.relay.store {
 		if m.kind == "hook" && !v.o.booked(m.body) {
-			v.w.fail("the relay holds delivery %d, and the journal does not have it: %s", i+1, m.body)
+			v.w.fail("the relay holds delivery %d, and the journal does not have it: %s", i+1,
+				m.body)
 		}
 	}
 }
@@ -79,12 +80,14 @@ func (v *verdict) strays() {
 	}
 	for i, e := range v.o.facts {
 		if p, ok := e.f.Data.(payment.Parked); ok && !p.Cut && !closed[int64(i+1)] {
-			if _, err := (&agentGateway{w: v.w, secrets: v.w.agent.secrets}).Open(p.Envelope); err == nil {
+			if _, err := (&agentGateway{w: v.w, secrets: v.w.agent.secrets}).Open(
+				p.Envelope); err == nil {
 				v.w.fail("parked fact %d would open, and is not tried", i+1)
 			}
 		}
 		seq := int64(i + 1)
-		if k := e.f.Kind(); (k == payment.KindUnmatched || k == payment.KindParked) && !closed[seq] && !v.entries[seq] {
+		if k := e.f.Kind(); (k == payment.KindUnmatched || k == payment.KindParked) &&
+			!closed[seq] && !v.entries[seq] {
 			v.w.fail("fact %d, %s, is on no worklist", seq, k)
 		}
 	}
@@ -95,7 +98,8 @@ func (v *verdict) listed(p payment.Payment) bool {
 	if p.Resolution != nil && !p.Resolution.Contradicted {
 		return true
 	}
-	return slices.ContainsFunc(v.work, func(i payment.WorkItem) bool { return i.Payment != nil && i.Payment.ID == p.ID })
+	return slices.ContainsFunc(v.work,
+		func(i payment.WorkItem) bool { return i.Payment != nil && i.Payment.ID == p.ID })
 }
 
 // known counts what the journal has heard of the link's money.
@@ -137,7 +141,8 @@ func (v *verdict) link(l *link) {
 		w.fail("%s is stuck: %s", a.id, p.Status)
 	}
 	if w.prof.query && kgood+kbad+kreversed < good+bad+reversed {
-		w.fail("%s: the gateway took %d+%d payments and gave %d back; the journal knows of %d+%d and %d", a.id, good, bad, reversed, kgood, kbad, kreversed)
+		w.fail("%s: the gateway took %d+%d payments and gave %d back; the journal knows of "+
+			"%d+%d and %d", a.id, good, bad, reversed, kgood, kbad, kreversed)
 	}
 	if p.Status == payment.StatusApproved && kgood == 0 {
 		w.fail("%s is approved and nothing is known to be paid", a.id)
@@ -147,19 +152,23 @@ func (v *verdict) link(l *link) {
 		w.fail("a lost approval: %s is %s", a.id, p.Status)
 	}
 	if (kgood > 1 || kbad > 0 || kreversed > 0 && kgood > 0) && !v.listed(p) {
-		w.fail("%s has %d right and %d wrong payments, %d given back, and is on no worklist: %s %v", a.id, kgood, kbad, kreversed, p.Status, p.Flags)
+		w.fail("%s has %d right and %d wrong payments, %d given back, and is on no worklist: %s %v",
+			a.id, kgood, kbad, kreversed, p.Status, p.Flags)
 	}
 	if p.Status == payment.StatusUnknown && !v.listed(p) {
 		w.fail("%s is unknown and on no worklist", a.id)
 	}
-	if p.Status == payment.StatusUnknown && w.prof.level == 0 && kbad == 0 && kreversed == 0 && v.askable(a) {
+	if p.Status == payment.StatusUnknown && w.prof.level == 0 && kbad == 0 && kreversed == 0 &&
+		v.askable(a) {
 		w.fail("%s is unknown, and nothing went wrong", a.id)
 	}
 	if a.toldNotPaid && kgood > 0 && !v.o.lost[a.id] && !v.listed(p) {
 		w.fail("%s was paid after the till was told that it was not, and is on no worklist", a.id)
 	}
-	if r := p.Resolution; r != nil && r.Outcome == payment.ResolvedNotPaid && !r.Contradicted && kgood > 0 {
-		w.fail("staff have settled %s as not paid, the gateway has said otherwise since, and nobody is told", a.id)
+	if r := p.Resolution; r != nil && r.Outcome == payment.ResolvedNotPaid && !r.Contradicted &&
+		kgood > 0 {
+		w.fail("staff have settled %s as not paid, the gateway has said otherwise since, and "+
+			"nobody is told", a.id)
 	}
 	v.owed(a, p)
 	v.mint(a, p)
@@ -175,7 +184,8 @@ func (v *verdict) askable(a *account) bool {
 // owed: every final outcome is acknowledged, or owed and on the worklist.
 func (v *verdict) owed(a *account, p payment.Payment) {
 	if a.acked >= p.Revision != p.Acknowledged {
-		v.w.fail("%s: revision %d, the till stored %d, acknowledged %t", a.id, p.Revision, a.acked, p.Acknowledged)
+		v.w.fail("%s: revision %d, the till stored %d, acknowledged %t", a.id, p.Revision, a.acked,
+			p.Acknowledged)
 	}
 	if p.Acknowledged {
 		return
@@ -223,8 +233,10 @@ func (v *verdict) sale(s *sale) {
 		listed = listed || v.listed(p)
 		kg, _, _ := v.known(l)
 		unconfirmed = unconfirmed || !w.prof.query && kg < g
-		if s.till != lineTill && s.id == a.id && !lost && (s.status != p.Status || s.rev != p.Revision || a.acked != p.Revision) {
-			w.fail("sale %d: the till's book says %s at revision %d (%d acknowledged), the agent says %s at %d", s.no, s.status, s.rev, a.acked, p.Status, p.Revision)
+		if s.till != lineTill && s.id == a.id && !lost &&
+			(s.status != p.Status || s.rev != p.Revision || a.acked != p.Revision) {
+			w.fail("sale %d: the till's book says %s at revision %d (%d acknowledged), the "+
+				"agent says %s at %d", s.no, s.status, s.rev, a.acked, p.Status, p.Revision)
 		}
 	}
 	switch {
@@ -232,7 +244,9 @@ func (v *verdict) sale(s *sale) {
 		w.fail("sale %d: %d codes were shown for one request", s.no, shown)
 	case s.status == payment.StatusApproved && good == 0 && !s.twin:
 		w.fail("sale %d: the till's book says approved and nothing was paid", s.no)
-	case s.status != payment.StatusApproved && good > reversed && !listed && !lost && !unconfirmed && !s.discarded:
-		w.fail("sale %d: the till's book says %q, %d payments were taken, and it is on no worklist", s.no, s.status, good)
+	case s.status != payment.StatusApproved && good > reversed && !listed && !lost &&
+		!unconfirmed && !s.discarded:
+		w.fail("sale %d: the till's book says %q, %d payments were taken, and it is on no worklist",
+			s.no, s.status, good)
 	}
 }

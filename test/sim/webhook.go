@@ -53,10 +53,12 @@ func (g *gateway) post(body []byte, d time.Duration, tries int) {
 	})
 }
 
-// forge posts what a stranger makes up: a SUCCESS that the gateway never stated. It does not know the secret.
+// forge posts what a stranger makes up: a SUCCESS that the gateway never stated. It does not know
+// the secret.
 func (g *gateway) forge(l *link) {
 	r := g.record(l, payment.RecordSuccess)
 	r.TransactionRef = "FORGED"
 	g.w.nonces++
-	g.post(mustJSON(g.w, sealed{"guessed", g.w.nonces, []payment.Record{r}}), g.w.between(0, time.Second), 0)
+	g.post(mustJSON(g.w, sealed{"guessed", g.w.nonces, []payment.Record{r}}),
+		g.w.between(0, time.Second), 0)
 }

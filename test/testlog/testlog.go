@@ -1,4 +1,5 @@
-// Package testlog keeps what a program under test logs, for tests alone: they read it while the program goes on writing.
+// Package testlog keeps what a program under test logs, for tests alone: they read it while the
+// program goes on writing.
 package testlog
 
 import (
@@ -6,7 +7,8 @@ import (
 	"sync"
 )
 
-// Buffer is a bytes.Buffer for any number of writers and readers at once. Its zero value is empty and ready.
+// Buffer is a bytes.Buffer for any number of writers and readers at once. Its zero value is empty
+// and ready.
 type Buffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

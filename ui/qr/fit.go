@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// Limits measured with about 9 000 simulated captures of checkout links (docs: libraries, "The QR code of a link").
+// Limits measured with about 9 000 simulated captures of checkout links (docs: libraries, "The QR
+// code of a link").
 const (
 	MinPx     = 3   // device pixels per module: below, phones fail even on a sharp picture
 	SafePx    = 4   // below, phones fail when the picture is blurred (dirty glass, shaking hand)
@@ -23,7 +24,8 @@ type TooSmallError struct {
 }
 
 func (e *TooSmallError) Error() string {
-	return fmt.Sprintf("the QR code needs %d+%d modules, %d px give %d px each; at least %d", e.Modules, 2*Quiet, e.BoxPx, e.Px, MinPx)
+	return fmt.Sprintf("the QR code needs %d+%d modules, %d px give %d px each; at least %d",
+		e.Modules, 2*Quiet, e.BoxPx, e.Px, MinPx)
 }
 
 // Is makes errors.Is(err, ErrTooSmall) true.
@@ -37,10 +39,12 @@ type Choice struct {
 	Warn        string
 }
 
-// Fit chooses level and module size for a square area of boxPx device pixels, quiet zone included (the shorter side of what the
-// code may use). From 600 px on it is level M, below it is L, because a bigger module helps more than more correction: for the
-// same reason M gives way to L when M's modules would be under 4 px and L's are bigger. Below 3 px per module the error is a
-// *TooSmallError (ErrTooSmall); below 4 px Choice.Warn says so in words. Other errors: ErrEmpty, ErrTooLong.
+// Fit chooses level and module size for a square area of boxPx device pixels, quiet zone included
+// (the shorter side of what the code may use). From 600 px on it is level M, below it is L, because
+// a bigger module helps more than more correction: for the same reason M gives way to L when M's
+// modules would be under 4 px and L's are bigger. Below 3 px per module the error is a
+// *TooSmallError (ErrTooSmall); below 4 px Choice.Warn says so in words. Other errors: ErrEmpty,
+// ErrTooLong.
 func Fit(text string, boxPx int) (Choice, error) {
 	low, err := choose(text, boxPx, L)
 	if err != nil {
@@ -58,7 +62,9 @@ func Fit(text string, boxPx int) (Choice, error) {
 		return Choice{}, &TooSmallError{Modules: best.Modules, BoxPx: boxPx, Px: best.PxPerModule}
 	}
 	if best.PxPerModule < SafePx {
-		best.Warn = fmt.Sprintf("only %d px per module (%d+%d modules in %d px): some phones will need several tries", best.PxPerModule, best.Modules, 2*Quiet, boxPx)
+		best.Warn = fmt.Sprintf(
+			"only %d px per module (%d+%d modules in %d px): some phones will need several tries",
+			best.PxPerModule, best.Modules, 2*Quiet, boxPx)
 	}
 	return best, nil
 }

@@ -1,9 +1,11 @@
-// Package qr turns text into a QR code: the matrix of modules, and its drawing as SVG, PNG or terminal text. Fit chooses the
-// error correction level and the size of a module for the pixels at hand, and refuses a code that no phone would read.
+// Package qr turns text into a QR code: the matrix of modules, and its drawing as SVG, PNG or
+// terminal text. Fit chooses the error correction level and the size of a module for the pixels at
+// hand, and refuses a code that no phone would read.
 //
-// It draws black on white only, always whole pixels, always with the quiet zone of four modules that ISO/IEC 18004 asks for:
-// anything prettier loses scans. It does not look into the text and does not decode. Functions and values are safe for
-// concurrent use; nothing is kept, so nothing has to survive a crash.
+// It draws black on white only, always whole pixels, always with the quiet zone of four modules
+// that ISO/IEC 18004 asks for: anything prettier loses scans. It does not look into the text and
+// does not decode. Functions and values are safe for concurrent use; nothing is kept, so nothing
+// has to survive a crash.
 package qr
 
 import (
@@ -16,11 +18,13 @@ import (
 // Quiet is the width of the empty border in modules.
 const Quiet = 4
 
-// maxPayload is the capacity of the largest code (version 40, level L, digits only). Longer text is refused before the encoder
-// sees it, because the encoder's time grows with the text and not with the code.
+// maxPayload is the capacity of the largest code (version 40, level L, digits only). Longer text is
+// refused before the encoder sees it, because the encoder's time grows with the text and not with
+// the code.
 const maxPayload = 7089
 
-// ErrTooLong is returned for text that no QR code of the level can hold; ErrEmpty for no text at all.
+// ErrTooLong is returned for text that no QR code of the level can hold; ErrEmpty for no text at
+// all.
 var (
 	ErrTooLong = errors.New("the text is too long for a QR code")
 	ErrEmpty   = errors.New("there is no text to draw")
@@ -44,7 +48,8 @@ func (l Level) String() string {
 	return "LMQH"[l : l+1]
 }
 
-// recovery maps to the library's names, which are shifted: its High is level Q and its Highest is level H.
+// recovery maps to the library's names, which are shifted: its High is level Q and its Highest is
+// level H.
 func (l Level) recovery() (qrcode.RecoveryLevel, error) {
 	switch l {
 	case L:
@@ -68,12 +73,14 @@ type Matrix struct {
 // Size is the number of modules on each side, without the quiet zone: 21 to 177.
 func (m *Matrix) Size() int { return m.size }
 
-// Dark reports whether the module in column x and row y is black. Everything outside of the code is white.
+// Dark reports whether the module in column x and row y is black. Everything outside of the code is
+// white.
 func (m *Matrix) Dark(x, y int) bool {
 	return x >= 0 && y >= 0 && x < m.size && y < m.size && m.dark[y*m.size+x]
 }
 
-// Encode draws text at a level, in the smallest version that holds it. Errors: ErrEmpty, ErrTooLong.
+// Encode draws text at a level, in the smallest version that holds it. Errors: ErrEmpty,
+// ErrTooLong.
 func Encode(text string, level Level) (*Matrix, error) {
 	code, err := newCode(text, level)
 	if err != nil {
@@ -96,13 +103,15 @@ func Modules(text string, level Level) (int, error) {
 	return 17 + 4*code.VersionNumber, nil
 }
 
-// newCode chooses the version. Only New is used: the library's constructor for a forced version can panic.
+// newCode chooses the version. Only New is used: the library's constructor for a forced version can
+// panic.
 func newCode(text string, level Level) (*qrcode.QRCode, error) {
 	if text == "" {
 		return nil, ErrEmpty
 	}
 	if len(text) > maxPayload {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d digits fit", ErrTooLong, len(text), maxPayload)
+		return nil, fmt.Errorf("%w: %d bytes, at most %d digits fit", ErrTooLong, len(text),
+			maxPayload)
 	}
 	recovery, err := level.recovery()
 	if err != nil {

@@ -45,7 +45,8 @@ func TestDecodesAtEveryLevel(t *testing.T) {
 	}
 }
 
-// The sizes follow from the capacities in ISO/IEC 18004, byte mode; a shift by one in the mapping of levels shows here at once.
+// The sizes follow from the capacities in ISO/IEC 18004, byte mode; a shift by one in the mapping
+// of levels shows here at once.
 func TestModulesOfLinks(t *testing.T) {
 	for _, tc := range []struct {
 		bytes int
@@ -58,10 +59,12 @@ func TestModulesOfLinks(t *testing.T) {
 		for level := L; level <= H; level++ {
 			n, err := Modules(link(tc.bytes), level)
 			if err != nil || n != tc.want[level] {
-				t.Errorf("Modules(%d bytes, %s) = %d, %v; want %d", tc.bytes, level, n, err, tc.want[level])
+				t.Errorf("Modules(%d bytes, %s) = %d, %v; want %d", tc.bytes, level, n, err,
+					tc.want[level])
 			}
 			if m, err := Encode(link(tc.bytes), level); err != nil || m.Size() != n {
-				t.Errorf("Encode(%d bytes, %s) has another size than Modules says: %v", tc.bytes, level, err)
+				t.Errorf("Encode(%d bytes, %s) has another size than Modules says: %v", tc.bytes,
+					level, err)
 			}
 		}
 	}
@@ -75,15 +78,19 @@ func TestFit(t *testing.T) {
 		warn         bool
 		err          error
 	}{
-		{"full link, 1080 px", 926, 1080, Choice{Level: M, Modules: 117, PxPerModule: 8}, false, nil},
+		{"full link, 1080 px", 926, 1080, Choice{Level: M, Modules: 117, PxPerModule: 8}, false,
+			nil},
 		{"full link, 600 px", 926, 600, Choice{Level: M, Modules: 117, PxPerModule: 4}, false, nil},
 		{"full link, 599 px", 926, 599, Choice{Level: L, Modules: 101, PxPerModule: 5}, false, nil},
 		{"full link, 480 px", 926, 480, Choice{Level: L, Modules: 101, PxPerModule: 4}, false, nil},
 		{"full link, 400 px", 926, 400, Choice{Level: L, Modules: 101, PxPerModule: 3}, true, nil},
 		{"full link, 240 px", 926, 240, Choice{}, false, ErrTooSmall},
-		{"minimal link, 320 px", 582, 320, Choice{Level: L, Modules: 81, PxPerModule: 3}, true, nil},
-		{"long text, 610 px: M would have 3 px", 1550, 610, Choice{Level: L, Modules: 133, PxPerModule: 4}, false, nil},
-		{"too long for M, not for L", 2600, 1080, Choice{Level: L, Modules: 169, PxPerModule: 6}, false, nil},
+		{"minimal link, 320 px", 582, 320, Choice{Level: L, Modules: 81, PxPerModule: 3}, true,
+			nil},
+		{"long text, 610 px: M would have 3 px", 1550, 610,
+			Choice{Level: L, Modules: 133, PxPerModule: 4}, false, nil},
+		{"too long for M, not for L", 2600, 1080, Choice{Level: L, Modules: 169, PxPerModule: 6},
+			false, nil},
 		{"no area", 60, 0, Choice{}, false, ErrTooSmall},
 		{"negative area", 60, -5, Choice{}, false, ErrTooSmall},
 		{"no text", 0, 600, Choice{}, false, ErrEmpty},
@@ -104,7 +111,8 @@ func TestFit(t *testing.T) {
 		})
 	}
 	_, err := Fit(link(926), 240)
-	if want := "the QR code needs 101+8 modules, 240 px give 2 px each; at least 3"; err == nil || err.Error() != want {
+	if want := "the QR code needs 101+8 modules, 240 px give 2 px each; at least 3"; err == nil ||
+		err.Error() != want {
 		t.Errorf("error text %q, want %q", err, want)
 	}
 }
@@ -130,7 +138,8 @@ func TestDrawingsAgree(t *testing.T) {
 	rows := strings.Split(strings.TrimSuffix(m.Terminal(), "\n"), "\n")
 	path := parsePath(t, m.Path(), n)
 	for y := range n {
-		line := []rune(strings.TrimSuffix(strings.TrimPrefix(rows[y/2], "\x1b[38;5;16;48;5;231m"), "\x1b[0m"))
+		line := []rune(strings.TrimSuffix(strings.TrimPrefix(rows[y/2], "\x1b[38;5;16;48;5;231m"),
+			"\x1b[0m"))
 		if len(line) != n {
 			t.Fatalf("terminal line %d has %d cells, want %d", y/2, len(line), n)
 		}
@@ -139,7 +148,8 @@ func TestDrawingsAgree(t *testing.T) {
 			r, _, _, _ := img.At(x, y).RGBA()
 			cell := line[x] == '█' || line[x] == '▀' && y%2 == 0 || line[x] == '▄' && y%2 == 1
 			if (r == 0) != want || cell != want || path[y*n+x] != want {
-				t.Fatalf("module %d,%d: matrix %v, png %v, terminal %v, path %v", x, y, want, r == 0, cell, path[y*n+x])
+				t.Fatalf("module %d,%d: matrix %v, png %v, terminal %v, path %v", x, y, want,
+					r == 0, cell, path[y*n+x])
 			}
 		}
 	}
@@ -153,7 +163,8 @@ func parsePath(t *testing.T, d string, n int) []bool {
 	out := make([]bool, n*n)
 	for _, run := range strings.Split(strings.TrimSuffix(d, "z"), "z") {
 		var x, y, w, back int
-		if _, err := fmt.Sscanf(run, "M%d %dh%dv1h-%d", &x, &y, &w, &back); err != nil || w != back {
+		if _, err := fmt.Sscanf(run, "M%d %dh%dv1h-%d", &x, &y, &w, &back); err != nil ||
+			w != back {
 			t.Fatalf("run %q: %v", run, err)
 		}
 		for i := range w {
@@ -179,7 +190,9 @@ func TestPNGRefusesSillySizes(t *testing.T) {
 }
 
 func FuzzEncode(f *testing.F) {
-	seeds := []string{"", "0", "0123456789", "ABC-12:$%", "HELLO WORLD 123456789012345 abc", "\x00\xff\xfe", "付款", link(582), link(926), strings.Repeat("7", 7089), strings.Repeat("A", 4297)}
+	seeds := []string{"", "0", "0123456789", "ABC-12:$%", "HELLO WORLD 123456789012345 abc",
+		"\x00\xff\xfe", "付款", link(582), link(926), strings.Repeat("7", 7089),
+		strings.Repeat("A", 4297)}
 	for _, s := range seeds {
 		for level := L; level <= H; level++ {
 			f.Add(s, uint8(level), 600)
@@ -202,7 +215,8 @@ func FuzzEncode(f *testing.F) {
 		if !m.Dark(0, 0) || !m.Dark(6, 0) || m.Dark(7, 0) || m.Dark(-1, 0) || m.Dark(0, m.Size()) {
 			t.Error("the finder pattern is wrong")
 		}
-		if c, err := Fit(text, boxPx); err == nil && (c.PxPerModule < MinPx || c.PxPerModule*(c.Modules+2*Quiet) > boxPx) {
+		if c, err := Fit(text, boxPx); err == nil &&
+			(c.PxPerModule < MinPx || c.PxPerModule*(c.Modules+2*Quiet) > boxPx) {
 			t.Errorf("Fit(%d px) = %+v does not fit", boxPx, c)
 		}
 	})

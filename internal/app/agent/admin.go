@@ -21,8 +21,9 @@ import (
 // askWithin bounds how long a health check waits for the engine.
 const askWithin = 2 * time.Second
 
-// watchHandler serves the status page, /metrics, /healthz and /readyz. A closed agent is healthy and not ready: it does what can be
-// done, and a supervisor that restarted it would mend nothing and take the screen away.
+// watchHandler serves the status page, /metrics, /healthz and /readyz. A closed agent is healthy
+// and not ready: it does what can be done, and a supervisor that restarted it would mend nothing
+// and take the screen away.
 func (a *Agent) watchHandler() (http.Handler, error) {
 	page, err := a.statusHandler()
 	if err != nil {
@@ -64,13 +65,15 @@ func (a *Agent) watchHandler() (http.Handler, error) {
 	return guard.Policy{}.Wrap(mux), nil
 }
 
-// listenAdmin binds the admin socket. A socket that nobody answers on is a dead process's and is replaced.
+// listenAdmin binds the admin socket. A socket that nobody answers on is a dead process's and is
+// replaced.
 func listenAdmin(path string) (net.Listener, error) {
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("admin.socket: %w (create the directory, or set admin.socket)", err)
 	}
 	if conn, err := net.DialTimeout("unix", path, askWithin); err == nil {
-		return nil, errors.Join(fmt.Errorf("admin.socket: %w on %s", errOtherAgent, path), conn.Close())
+		return nil, errors.Join(fmt.Errorf("admin.socket: %w on %s", errOtherAgent, path),
+			conn.Close())
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Type() == os.ModeSocket {
 		if err := os.Remove(path); err != nil {
@@ -87,7 +90,8 @@ func listenAdmin(path string) (net.Listener, error) {
 	return ln, nil
 }
 
-// adminHandler serves the operator commands. Each request is logged with the uid of the process that sent it.
+// adminHandler serves the operator commands. Each request is logged with the uid of the process
+// that sent it.
 func (a *Agent) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", a.answering(a.status))
@@ -102,7 +106,8 @@ func (a *Agent) adminHandler() http.Handler {
 
 // Status is what the operator commands hear: the tills' status, and whose it is.
 type Status struct {
-	Version string `json:"version"` // of the program that runs, which need not be the one that is installed
+	// of the program that runs, which need not be the one that is installed
+	Version string `json:"version"`
 	device.Status
 }
 

@@ -1,9 +1,11 @@
-// Package agent wires the parts of kiosk-agent together: journal, gateway, engine, till API, customer display, relay client,
-// metrics and the admin socket. It is shared by cmd/kiosk-agent and cmd/kiosk-demo.
+// Package agent wires the parts of kiosk-agent together: journal, gateway, engine, till API,
+// customer display, relay client, metrics and the admin socket. It is shared by cmd/kiosk-agent and
+// cmd/kiosk-demo.
 //
-// It decides nothing about payments. New opens and binds everything, so that a mistake shows at once; NewClosed builds what can be had
-// in spite of one, takes no sale and says why. Run works until its context ends and then stops in order: no more intake, the engine
-// finishes, the journal closes. What survives a crash is the journal's.
+// It decides nothing about payments. New opens and binds everything, so that a mistake shows at
+// once; NewClosed builds what can be had in spite of one, takes no sale and says why. Run works
+// until its context ends and then stops in order: no more intake, the engine finishes, the journal
+// closes. What survives a crash is the journal's.
 package agent
 
 import (
@@ -62,7 +64,8 @@ type Agent struct {
 	display *ui.Hub
 	relay   *relay.Client // nil in a closed agent
 	gateway gateway       // nil in a closed agent
-	offset  atomic.Int64  // the relay's clock minus ours, as a time.Duration; 0 while it is not known
+	// the relay's clock minus ours, as a time.Duration; 0 while it is not known
+	offset atomic.Int64
 
 	queries     context.Context // ends with the agent: no transaction query outlives it
 	stopQueries context.CancelFunc
@@ -77,7 +80,8 @@ type Agent struct {
 	adminLn      net.Listener
 }
 
-// core is what decides about payments: the engine, or, where there is no journal, what refuses everything.
+// core is what decides about payments: the engine, or, where there is no journal, what refuses
+// everything.
 type core interface {
 	device.LinePayments
 	Run(ctx context.Context) error
@@ -89,13 +93,15 @@ type core interface {
 	Recover(ctx context.Context, by, reason string) error
 }
 
-// New opens the journal, reads the secrets, builds every part and binds every listener. On error nothing stays open.
+// New opens the journal, reads the secrets, builds every part and binds every listener. On error
+// nothing stays open.
 func New(cfg *config.Config, opts Options) (*Agent, error) {
 	a, err := blank(cfg, opts)
 	if err != nil {
 		return nil, err
 	}
-	return a.build(a.openJournal, a.buildDisplay, a.buildGateway, a.buildEngine, a.buildRelay, a.buildTills, a.buildLines, a.listen)
+	return a.build(a.openJournal, a.buildDisplay, a.buildGateway, a.buildEngine, a.buildRelay,
+		a.buildTills, a.buildLines, a.listen)
 }
 
 // blank is an agent without any part.
@@ -104,9 +110,11 @@ func blank(cfg *config.Config, opts Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, opts: opts, log: opts.Log, clock: clock{boot}, registry: prometheus.NewRegistry()}
+	a := &Agent{cfg: cfg, opts: opts, log: opts.Log, clock: clock{boot},
+		registry: prometheus.NewRegistry()}
 	a.queries, a.stopQueries = context.WithCancel(context.Background())
-	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return a, nil
 }
 
@@ -154,11 +162,13 @@ func (a *Agent) buildDisplay() error {
 // displayConfig is the display without its token and logo.
 func (a *Agent) displayConfig() ui.Config {
 	return ui.Config{
-		MerchantName: cmp.Or(a.cfg.Display.MerchantName, a.cfg.Terminal.ID, "kiosk-agent"), Languages: a.cfg.Display.Languages, Now: a.clock.Boot,
+		MerchantName: cmp.Or(a.cfg.Display.MerchantName, a.cfg.Terminal.ID, "kiosk-agent"),
+		Languages:    a.cfg.Display.Languages, Now: a.clock.Boot,
 	}
 }
 
-// ensureToken resolves a secret of our own making, and makes it when it is a file that does not exist yet.
+// ensureToken resolves a secret of our own making, and makes it when it is a file that does not
+// exist yet.
 func (a *Agent) ensureToken(ref string) (secret.Value, error) {
 	if path, ok := filePath(ref); ok {
 		return secret.EnsureFile(path)
@@ -181,10 +191,12 @@ func (a *Agent) buildEngine() error {
 
 func (a *Agent) newEngine(c engine.Config, gateway engine.Gateway, network engine.Network) {
 	machine := engine.NewMachine(c, engine.Ports{
-		Ledger: a.journal, Register: a.journal, Inbox: a.journal, Memory: a.journal, Storage: a.journal,
+		Ledger: a.journal, Register: a.journal, Inbox: a.journal, Memory: a.journal,
+		Storage: a.journal,
 		Gateway: gateway, Display: a.display, IDs: newULIDs(),
 	})
-	e := engine.New(machine, a.journal, a.clock, a.canvas(), a.counted(network), a.log.With("part", "engine"))
+	e := engine.New(machine, a.journal, a.clock, a.canvas(), a.counted(network),
+		a.log.With("part", "engine"))
 	if a.opts.OnStep != nil {
 		e.OnStep(a.opts.OnStep)
 	}
@@ -201,7 +213,8 @@ func (a *Agent) buildRelay() error {
 	a.relay, err = relay.NewClient(relay.Config{
 		URL: a.cfg.Relay.URL, Token: token, HookURL: a.cfg.Relay.HookURL, Agent: a.opts.Version,
 		CanaryEvery: max(10*time.Second, a.cfg.Payment.RequireCanary.Of()/3),
-	}, relayJournal{a.journal}, deliveries{a.core}, a.clock, a.log.With("part", "relay"), a.registry, a.relayEvent)
+	}, relayJournal{a.journal}, deliveries{a.core}, a.clock, a.log.With("part", "relay"),
+		a.registry, a.relayEvent)
 	return err
 }
 
@@ -218,7 +231,8 @@ func (a *Agent) buildTills() error {
 }
 
 func (a *Agent) serveTills(tills []jsonrpc.Till) (err error) {
-	c := jsonrpc.Config{Tills: tills, AllowedOrigins: a.cfg.Till.WebSocket.AllowedOrigins, Hosts: a.cfg.Till.WebSocket.Hosts}
+	c := jsonrpc.Config{Tills: tills, AllowedOrigins: a.cfg.Till.WebSocket.AllowedOrigins,
+		Hosts: a.cfg.Till.WebSocket.Hosts}
 	a.tills, err = jsonrpc.New(c, a.core, terminal{a}, a.log.With("part", "till"), a.registry)
 	return err
 }
@@ -226,7 +240,8 @@ func (a *Agent) serveTills(tills []jsonrpc.Till) (err error) {
 // Inspect is the terminal's present state.
 func (a *Agent) Inspect(ctx context.Context) (engine.Snapshot, error) { return a.core.Inspect(ctx) }
 
-// Run works until ctx ends or a part fails; it returns when everything has stopped and the journal is closed.
+// Run works until ctx ends or a part fails; it returns when everything has stopped and the journal
+// is closed.
 func (a *Agent) Run(ctx context.Context) error {
 	watch, err := a.watchHandler()
 	if err != nil {
@@ -260,7 +275,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	for _, s := range []struct {
 		ln net.Listener
 		h  http.Handler
-	}{{a.tillLn, a.tills.Handler()}, {a.displayLn, a.display.Handler()}, {a.metricsLn, watch}, {a.adminLn, a.adminHandler()}} {
+	}{{a.tillLn, a.tills.Handler()}, {a.displayLn, a.display.Handler()}, {a.metricsLn, watch},
+		{a.adminLn, a.adminHandler()}} {
 		if s.ln != nil {
 			front.Go(func() error { return serve(frontCtx, s.ln, s.h, a.log) })
 		}
@@ -269,7 +285,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	if len(a.closed) > 0 {
 		state = "out of service"
 	}
-	a.log.Info(state, "till", a.TillURL(), "display", a.DisplayURL(), "metrics", a.MetricsURL(), "version", a.opts.Version)
+	a.log.Info(state, "till", a.TillURL(), "display", a.DisplayURL(), "metrics", a.MetricsURL(),
+		"version", a.opts.Version)
 	err = front.Wait()
 	stopEngine()
 	if !engineEnded {
@@ -278,7 +295,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	return errors.Join(err, a.close())
 }
 
-// close closes what is open. Listeners that were served are closed already; closing them again is no error worth telling.
+// close closes what is open. Listeners that were served are closed already; closing them again is
+// no error worth telling.
 func (a *Agent) close() error {
 	for _, ln := range []net.Listener{a.tillLn, a.displayLn, a.metricsLn, a.adminLn} {
 		if ln != nil {
@@ -292,7 +310,8 @@ func (a *Agent) close() error {
 	return a.journal.Close()
 }
 
-// Watch calls changed for every change of any payment, from the engine's goroutine: it must not block.
+// Watch calls changed for every change of any payment, from the engine's goroutine: it must not
+// block.
 func (a *Agent) Watch(changed func(payment.Payment)) (stop func()) {
 	return a.core.Watch(changed, func() {})
 }

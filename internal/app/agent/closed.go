@@ -13,13 +13,15 @@ import (
 	"kiosk-agent/ui"
 )
 
-// NewClosed builds an agent that takes no sale and says why: out of service on the screen, not ready to the tills, reasons and hints
-// everywhere. What else can be had works: where the journal opens, earlier sales are told and acknowledged, and one that was open is
-// withdrawn. It reaches neither gateway nor relay: the relay keeps what it holds until an agent asks for it again.
+// NewClosed builds an agent that takes no sale and says why: out of service on the screen, not
+// ready to the tills, reasons and hints everywhere. What else can be had works: where the journal
+// opens, earlier sales are told and acknowledged, and one that was open is withdrawn. It reaches
+// neither gateway nor relay: the relay keeps what it holds until an agent asks for it again.
 //
-// A part that cannot be had (a till whose token is gone, a listener without its certificate, a logo) is left out and logged. The error
-// is Hopeless, or says that not even this could be built. A configuration without a file (its Path is "") has the screen and the status
-// page and nothing else: it does not say where the journal is.
+// A part that cannot be had (a till whose token is gone, a listener without its certificate, a
+// logo) is left out and logged. The error is Hopeless, or says that not even this could be built. A
+// configuration without a file (its Path is "") has the screen and the status page and nothing
+// else: it does not say where the journal is.
 func NewClosed(cfg *config.Config, opts Options, reasons []payment.Reason) (*Agent, error) {
 	if len(reasons) == 0 {
 		return nil, errors.New("an agent is closed for a reason")
@@ -29,10 +31,12 @@ func NewClosed(cfg *config.Config, opts Options, reasons []payment.Reason) (*Age
 		return nil, err
 	}
 	a.closed = clipped(reasons)
-	return a.build(a.openOldJournal, a.buildClosedDisplay, a.buildClosedCore, a.buildClosedTills, a.buildClosedLines, a.listenClosed)
+	return a.build(a.openOldJournal, a.buildClosedDisplay, a.buildClosedCore, a.buildClosedTills,
+		a.buildClosedLines, a.listenClosed)
 }
 
-// Check builds everything that New builds but the journal and the listeners, and starts nothing. The error joins all that is wrong.
+// Check builds everything that New builds but the journal and the listeners, and starts nothing.
+// The error joins all that is wrong.
 func Check(cfg *config.Config, opts Options) error {
 	a, err := blank(cfg, opts)
 	if err != nil {
@@ -55,7 +59,8 @@ func (a *Agent) openOldJournal() error {
 	if err == nil || Hopeless(err) {
 		return err
 	}
-	if !slices.ContainsFunc(a.closed, func(r payment.Reason) bool { return r.Code == codeJournal }) {
+	if !slices.ContainsFunc(a.closed,
+		func(r payment.Reason) bool { return r.Code == codeJournal }) {
 		a.closed = append(clipped(Reasons(a.cfg, err)), a.closed...)
 	}
 	return nil
@@ -71,7 +76,8 @@ func (a *Agent) buildClosedDisplay() error {
 	c := a.displayConfig()
 	c.Token = a.displayToken
 	for _, c.Open = range []bool{false, true} {
-		if a.display, err = ui.NewHub(c, displayEvents{a}, a.log.With("part", "display"), a.registry); err == nil {
+		if a.display, err = ui.NewHub(c, displayEvents{a}, a.log.With("part", "display"),
+			a.registry); err == nil {
 			return nil
 		}
 	}
@@ -94,11 +100,13 @@ func (a *Agent) buildClosedTills() error {
 	var tills []jsonrpc.Till
 	for _, t := range a.cfg.Till.WebSocket.Tills {
 		token, err := secret.Resolve(t.Token, a.opts.CredDir)
-		if err == nil && slices.ContainsFunc(tills, func(o jsonrpc.Till) bool { return o.Token.Matches(token.Reveal()) }) {
+		if err == nil && slices.ContainsFunc(tills,
+			func(o jsonrpc.Till) bool { return o.Token.Matches(token.Reveal()) }) {
 			err = errors.New("it is another till's too")
 		}
 		if err != nil {
-			a.log.Warn("a till cannot connect: its token cannot be had", "till", t.Name, "error", err)
+			a.log.Warn("a till cannot connect: its token cannot be had", "till", t.Name, "error",
+				err)
 			continue
 		}
 		tills = append(tills, jsonrpc.Till{Name: t.Name, Token: token, Display: t.Display})
@@ -125,7 +133,8 @@ func (a *Agent) buildClosedLines() error {
 	return nil
 }
 
-// listenClosed needs the screen and the tills. A tills' listener that should have a certificate does not do without.
+// listenClosed needs the screen and the tills. A tills' listener that should have a certificate
+// does not do without.
 func (a *Agent) listenClosed() (err error) {
 	if err = a.listenTills(); Hopeless(err) {
 		return err
@@ -183,8 +192,8 @@ func (noNetwork) Query(_ string, reply func(payment.QueryAnswer)) {
 // HasJournal reports whether the journal is open.
 func (a *Agent) HasJournal() bool { return a.journal != nil }
 
-// OpensJournal reports whether a journal that could not be opened can be now: nil, or why not. It must not be asked while this process
-// has it open.
+// OpensJournal reports whether a journal that could not be opened can be now: nil, or why not. It
+// must not be asked while this process has it open.
 func OpensJournal(cfg *config.Config) error {
 	j, err := offline.Open(journalConfig(cfg))
 	if err != nil {

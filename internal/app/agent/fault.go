@@ -37,8 +37,8 @@ func (e *SecretError) Unwrap() error { return e.Err }
 // errOtherAgent: the place is taken by a program that works.
 var errOtherAgent = errors.New("another kiosk-agent answers")
 
-// Hopeless reports whether err leaves nothing to serve: another agent runs here, or the screen's or the tills' address is taken. Such a
-// process ends, and the service manager tries again.
+// Hopeless reports whether err leaves nothing to serve: another agent runs here, or the screen's or
+// the tills' address is taken. Such a process ends, and the service manager tries again.
 func Hopeless(err error) bool {
 	if errors.Is(err, offline.ErrLocked) || errors.Is(err, errOtherAgent) {
 		return true
@@ -62,7 +62,8 @@ func Reasons(c *config.Config, err error) (rs []payment.Reason) {
 	return rs
 }
 
-// each visits the errors that were joined, one by one. An error of the journal joins its kind and its cause, and is one.
+// each visits the errors that were joined, one by one. An error of the journal joins its kind and
+// its cause, and is one.
 func each(err error, visit func(error)) {
 	joined, many := err.(interface{ Unwrap() []error })
 	if _, journal := errors.AsType[*offline.Error](err); !many || journal {
@@ -87,11 +88,14 @@ func reason(c *config.Config, err error) payment.Reason {
 	if e, ok := errors.AsType[*offline.Error](err); ok {
 		bare := *e
 		bare.Hint = ""
-		return payment.Reason{Code: codeJournal, Message: bare.Error(), Hint: cmp.Or(e.Hint, "look with kiosk-agent journal verify")}
+		return payment.Reason{Code: codeJournal, Message: bare.Error(),
+			Hint: cmp.Or(e.Hint, "look with kiosk-agent journal verify")}
 	}
-	r := payment.Reason{Code: codeConfig, Message: located(c, err), Hint: "mend it: kiosk-agent check-config"}
+	r := payment.Reason{Code: codeConfig, Message: located(c, err),
+		Hint: "mend it: kiosk-agent check-config"}
 	if _, missing := errors.AsType[*SecretError](err); missing || secretFault(err) {
-		r.Code, r.Hint = codeSecret, "put the secret there, readable for the agent's user only: chmod 0600; then kiosk-agent check-config"
+		r.Code, r.Hint = codeSecret, "put the secret there, readable for the agent's user "+
+			"only: chmod 0600; then kiosk-agent check-config"
 	}
 	return r
 }

@@ -22,7 +22,8 @@ const (
 	providerSingaPay = "singapay"
 )
 
-// gateway is what the agent needs of a payment service, whichever it is. docs/ARCHITECTURE.md says how to add one.
+// gateway is what the agent needs of a payment service, whichever it is. docs/ARCHITECTURE.md says
+// how to add one.
 type gateway interface {
 	engine.Gateway
 	// Endpoint names what Query asks; "" = there is no query.
@@ -35,7 +36,8 @@ type gateway interface {
 	Close(ctx context.Context, providerRef string) error
 	// Sample is a code or link as long as those that customers scan, which nobody can pay.
 	Sample(r payment.MintRequest) string
-	// Try proves that the secret works, as far as that can be done without anything leaving this machine.
+	// Try proves that the secret works, as far as that can be done without anything leaving this
+	// machine.
 	Try(r payment.MintRequest) error
 }
 
@@ -44,7 +46,8 @@ func newGateway(c *config.Config, credDir string, now func() time.Time) (gateway
 	if c.Payment.Provider == providerSingaPay {
 		return newSingaPay(c, credDir, now)
 	}
-	key, previous, err := twoSecrets(credDir, "axs.secret", c.AXS.Secret, "axs.previous_secret", c.AXS.PreviousSecret)
+	key, previous, err := twoSecrets(credDir, "axs.secret", c.AXS.Secret, "axs.previous_secret",
+		c.AXS.PreviousSecret)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +55,8 @@ func newGateway(c *config.Config, credDir string, now func() time.Time) (gateway
 }
 
 // twoSecrets are a secret and the one before it, which may be none.
-func twoSecrets(credDir, name, ref, previousName, previousRef string) (key, previous secret.Value, err error) {
+func twoSecrets(credDir, name, ref, previousName, previousRef string) (key, previous secret.Value,
+	err error) {
 	if key, err = secret.Resolve(ref, credDir); err != nil {
 		return key, previous, &SecretError{name, err}
 	}
@@ -79,10 +83,14 @@ type axsGateway struct{ *axs.Gateway }
 
 func newAXS(c *config.Config, key, previous secret.Value) (gateway, error) {
 	g, err := axs.New(axs.Config{
-		PaymentLink: c.AXS.PaymentLink, ClientID: c.AXS.ClientID, Secret: key, PreviousSecret: previous,
-		TerminalID: c.Terminal.ID, WebhookURL: c.Relay.HookURL, SuccessURL: c.AXS.SuccessURL, FailURL: c.AXS.FailURL,
-		CancelURL: c.AXS.CancelURL, AmountAs: c.AXS.AmountAs, SendExpiry: c.AXS.SendExpiry, Schemes: c.AXS.Schemes,
-		MaxP2C: c.AXS.MaxP2C, MaxAmount: c.Terminal.MaxAmount, QueryURL: c.AXS.QueryURL, QRURL: c.AXS.QRURL,
+		PaymentLink: c.AXS.PaymentLink, ClientID: c.AXS.ClientID, Secret: key,
+		PreviousSecret: previous,
+		TerminalID:     c.Terminal.ID, WebhookURL: c.Relay.HookURL, SuccessURL: c.AXS.SuccessURL,
+		FailURL:   c.AXS.FailURL,
+		CancelURL: c.AXS.CancelURL, AmountAs: c.AXS.AmountAs, SendExpiry: c.AXS.SendExpiry,
+		Schemes: c.AXS.Schemes,
+		MaxP2C:  c.AXS.MaxP2C, MaxAmount: c.Terminal.MaxAmount, QueryURL: c.AXS.QueryURL,
+		QRURL: c.AXS.QRURL,
 	})
 	return axsGateway{g}, err
 }
@@ -91,7 +99,8 @@ func (g axsGateway) Make(ctx context.Context, r payment.MintRequest) payment.Min
 	return g.FetchCode(ctx, r)
 }
 
-func (axsGateway) Close(context.Context, string) error { return nil } // links and codes end by themselves
+// links and codes end by themselves
+func (axsGateway) Close(context.Context, string) error { return nil }
 
 func (g axsGateway) Sample(r payment.MintRequest) string {
 	m, err := g.Mint(r)
@@ -101,7 +110,8 @@ func (g axsGateway) Sample(r payment.MintRequest) string {
 	return m.Payload
 }
 
-// Try opens a link of its own: that it is then told apart from a notification says that the secret works.
+// Try opens a link of its own: that it is then told apart from a notification says that the secret
+// works.
 func (g axsGateway) Try(r payment.MintRequest) error {
 	m, err := g.Mint(r)
 	if err != nil {
@@ -123,15 +133,20 @@ type singaGateway struct {
 
 func newSingaPay(c *config.Config, credDir string, now func() time.Time) (gateway, error) {
 	s := c.SingaPay
-	key, previous, err := twoSecrets(credDir, "singapay.client_secret", s.ClientSecret, "singapay.previous_secret", s.PreviousSecret)
+	key, previous, err := twoSecrets(credDir, "singapay.client_secret", s.ClientSecret,
+		"singapay.previous_secret", s.PreviousSecret)
 	if err != nil {
 		return nil, err
 	}
 	g, err := singapay.New(singapay.Config{
-		BaseURL: s.BaseURL, ClientID: s.ClientID, ClientSecret: key, PreviousSecret: previous, APIKey: s.APIKey, AccountID: s.AccountID,
-		WebhookPath: c.SingaPayWebhookPath(), Mode: c.Payment.Mode, Methods: s.Methods, Description: s.Description,
-		CustomerName: s.CustomerName, CustomerEmail: s.CustomerEmail, SuccessURL: s.SuccessURL, ExpiredURL: s.ExpiredURL,
-		ExpiryGrace: s.ExpiryGrace.Of(), CreateTimeout: s.CreateTimeout.Of(), QueryTimeout: s.QueryTimeout.Of(),
+		BaseURL: s.BaseURL, ClientID: s.ClientID, ClientSecret: key, PreviousSecret: previous,
+		APIKey: s.APIKey, AccountID: s.AccountID,
+		WebhookPath: c.SingaPayWebhookPath(), Mode: c.Payment.Mode, Methods: s.Methods,
+		Description:  s.Description,
+		CustomerName: s.CustomerName, CustomerEmail: s.CustomerEmail, SuccessURL: s.SuccessURL,
+		ExpiredURL:  s.ExpiredURL,
+		ExpiryGrace: s.ExpiryGrace.Of(), CreateTimeout: s.CreateTimeout.Of(),
+		QueryTimeout: s.QueryTimeout.Of(),
 		ReplayWindow: s.ReplayWindow.Of(), MaxAmount: c.Terminal.MaxAmount, Now: now,
 	})
 	return singaGateway{g, c.Payment.Mode == modeQR}, err
@@ -147,7 +162,8 @@ func (g singaGateway) Make(ctx context.Context, r payment.MintRequest) payment.M
 	return g.Gateway.Mint(ctx, r)
 }
 
-// Sample has the shape of what SingaPay's documents show: an address that ends in our reference, or a QRIS text.
+// Sample has the shape of what SingaPay's documents show: an address that ends in our reference, or
+// a QRIS text.
 func (g singaGateway) Sample(r payment.MintRequest) string {
 	if g.qr {
 		return strings.Repeat("0", 220)
@@ -175,6 +191,7 @@ func schemesOf(c *config.Config) []string {
 // closeCode asks the service to take no payment any more; what comes of it is a line in the log.
 func closeCode(ctx context.Context, g gateway, providerRef string, log *slog.Logger) {
 	if err := g.Close(ctx, providerRef); err != nil {
-		log.Info("the code could not be closed at the gateway; it ends by itself", "provider_ref", providerRef, "error", err)
+		log.Info("the code could not be closed at the gateway; it ends by itself", "provider_ref",
+			providerRef, "error", err)
 	}
 }

@@ -22,7 +22,8 @@ type lineTill struct {
 	serve serial.Serve
 }
 
-// buildLines makes the tills on a line. They open their lines in Run: a line that is missing keeps nobody from starting.
+// buildLines makes the tills on a line. They open their lines in Run: a line that is missing keeps
+// nobody from starting.
 func (a *Agent) buildLines() error {
 	if len(a.cfg.Till.Serial) == 0 {
 		return nil
@@ -52,7 +53,8 @@ func (a *Agent) buildLine(s config.Serial, metrics *serial.Metrics) (l lineTill,
 		return l, err
 	}
 	c := serial.Config{
-		Till: s.Name, Device: s.Device, Baud: s.Baud, DataBits: s.DataBits, Parity: serial.Parity(s.Parity), StopBits: s.StopBits,
+		Till: s.Name, Device: s.Device, Baud: s.Baud, DataBits: s.DataBits,
+		Parity: serial.Parity(s.Parity), StopBits: s.StopBits,
 		Flow: serial.Flow(s.Flow),
 	}
 	for _, cidr := range s.AllowFrom {
@@ -76,18 +78,23 @@ func (a *Agent) serveJSON(s config.Serial) (serial.Serve, error) {
 		}
 		t.Token = token
 	}
-	return func(ctx context.Context, c serial.Conn) error { return a.tills.ServeLine(ctx, t, c, s.IsTCP()) }, nil
+	return func(ctx context.Context,
+		c serial.Conn) error {
+		return a.tills.ServeLine(ctx, t, c, s.IsTCP())
+	}, nil
 }
 
-// serveECR is an ECR session. It lives as long as the agent, and is handed one connection after the other.
+// serveECR is an ECR session. It lives as long as the agent, and is handed one connection after the
+// other.
 func (a *Agent) serveECR(s config.Serial) (serial.Serve, error) {
 	d, err := config.LoadDialect(s.Dialect)
 	if err != nil {
 		return nil, err
 	}
 	session, err := till.New(till.Config{
-		Till: s.Name, Network: s.IsTCP(), Merchant: a.cfg.Display.MerchantName, TerminalID: a.cfg.Terminal.ID,
-		Currency: payment.Currency(a.cfg.Terminal.Currency), Schemes: Schemes(a.cfg),
+		Till: s.Name, Network: s.IsTCP(), Merchant: a.cfg.Display.MerchantName,
+		TerminalID: a.cfg.Terminal.ID,
+		Currency:   payment.Currency(a.cfg.Terminal.Currency), Schemes: Schemes(a.cfg),
 	}, d, a.core, terminal{a}, a.clock, a.log.With("part", "till"), a.registry)
 	if err != nil {
 		return nil, err
@@ -104,5 +111,6 @@ func (a *Agent) serveECR(s config.Serial) (serial.Serve, error) {
 // status is one till on a line, for terminal.status.
 func (l lineTill) status() device.TillStatus {
 	st := l.link.State()
-	return device.TillStatus{Name: l.cfg.Name, Kind: st.Kind.String(), Connected: st.Open, Device: st.Device, Error: st.LastError, Hint: st.Hint}
+	return device.TillStatus{Name: l.cfg.Name, Kind: st.Kind.String(), Connected: st.Open,
+		Device: st.Device, Error: st.LastError, Hint: st.Hint}
 }

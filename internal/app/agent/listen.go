@@ -104,7 +104,8 @@ func (a *Agent) DisplayURL() string { return "http://" + a.displayLn.Addr().Stri
 // DisplayToken opens the display's page: for the program that starts the display's browser.
 func (a *Agent) DisplayToken() secret.Value { return a.displayToken }
 
-// DisplayLogin is the page's address with its token, for a browser that opens it for the first time. Do not log it.
+// DisplayLogin is the page's address with its token, for a browser that opens it for the first
+// time. Do not log it.
 func (a *Agent) DisplayLogin() string {
 	return a.DisplayURL() + "?token=" + url.QueryEscape(string(a.displayToken.Reveal()))
 }
@@ -117,15 +118,18 @@ func (a *Agent) MetricsURL() string {
 	return "http://" + a.metricsLn.Addr().String()
 }
 
-// maxStrangers bounds the connections of one listener that are no WebSockets. Without it, any program of this machine could make the
-// agent need more memory than its unit allows, without a token.
+// maxStrangers bounds the connections of one listener that are no WebSockets. Without it, any
+// program of this machine could make the agent need more memory than its unit allows, without a
+// token.
 const maxStrangers = 256
 
-// newServer is bounded in what a peer can make it hold, and for how long. A WebSocket has its own times once it is one.
+// newServer is bounded in what a peer can make it hold, and for how long. A WebSocket has its own
+// times once it is one.
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second,
+		IdleTimeout:  time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), ConnContext: withPeer,
 	}
 	connlimit.Bound(srv, maxStrangers)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestStrangersAreBounded: who has no token holds no more than maxStrangers connections of a listener, whatever he begins and does not
-// end, and who comes after him is served.
+// TestStrangersAreBounded: who has no token holds no more than maxStrangers connections of a
+// listener, whatever he begins and does not end, and who comes after him is served.
 func TestStrangersAreBounded(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -21,7 +21,10 @@ func TestStrangersAreBounded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no token", http.StatusUnauthorized) })
+		refuse := http.HandlerFunc(func(w http.ResponseWriter,
+			_ *http.Request) {
+			http.Error(w, "no token", http.StatusUnauthorized)
+		})
 		done <- serve(ctx, ln, refuse, slog.New(slog.DiscardHandler))
 	}()
 	var held []net.Conn
@@ -47,7 +50,8 @@ func TestStrangersAreBounded(t *testing.T) {
 			}
 		}
 	}
-	if srv := newServer(nil, slog.New(slog.DiscardHandler)); srv.ReadTimeout == 0 || srv.WriteTimeout == 0 {
+	if srv := newServer(nil, slog.New(slog.DiscardHandler)); srv.ReadTimeout == 0 ||
+		srv.WriteTimeout == 0 {
 		t.Error("a request, or an answer that nobody reads, may take for ever")
 	}
 	for _, c := range held {

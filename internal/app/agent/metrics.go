@@ -11,9 +11,11 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// readyReasons are the codes that terminal.status can name; each has a series of its own, so that an alert sees the 0 before the 1.
+// readyReasons are the codes that terminal.status can name; each has a series of its own, so that
+// an alert sees the 0 before the 1.
 var readyReasons = []string{
-	codeConfig, codeSecret, codeJournal, "journal_rollback", "clock_implausible", "relay_down", "path_unproven", "no_display", "display_too_small",
+	codeConfig, codeSecret, codeJournal, "journal_rollback", "clock_implausible", "relay_down",
+	"path_unproven", "no_display", "display_too_small",
 }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -21,20 +23,26 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descInfo     = describe("agent_info", "Always 1; the running version is its label.", "version")
-	descUp       = describe("engine_up", "1 while the engine answers; the gauges of payments and readiness are absent when it does not.")
+	descInfo = describe("agent_info", "Always 1; the running version is its label.", "version")
+	descUp   = describe("engine_up", "1 while the engine answers; the gauges of payments "+
+		"and readiness are absent when it does not.")
 	descReady    = describe("ready", "1 while a sale can start.")
 	descNotReady = describe("not_ready", "1 for each reason why no sale can start.", "reason")
 	descActive   = describe("payments_open", "Payments that have no final outcome yet.")
 	descOwed     = describe("outcomes_owed", "Final outcomes that the till has not acknowledged.")
-	descWatched  = describe("payments_watched", "Final payments whose late money is still asked for.")
-	descWork     = describe("worklist_entries", "Entries that staff must look at: kiosk-agent worklist.")
-	descCanary   = describe("canary_age_seconds", "Time since the newest test message that came back was sent; +Inf before the first.")
-	descFree     = describe("journal_free_bytes", "Free space of the journal's disk.")
-	descLeast    = describe("journal_min_free_bytes", "Free space below which sales are refused: journal.min_free.")
+	descWatched  = describe("payments_watched",
+		"Final payments whose late money is still asked for.")
+	descWork = describe("worklist_entries",
+		"Entries that staff must look at: kiosk-agent worklist.")
+	descCanary = describe("canary_age_seconds",
+		"Time since the newest test message that came back was sent; +Inf before the first.")
+	descFree  = describe("journal_free_bytes", "Free space of the journal's disk.")
+	descLeast = describe("journal_min_free_bytes",
+		"Free space below which sales are refused: journal.min_free.")
 	descWritable = describe("journal_writable", "1 while the journal takes entries.")
 	descHead     = describe("journal_facts", "Facts in the journal.")
-	descOffset   = describe("clock_offset_seconds", "The relay's clock minus this machine's; absent until it is known.")
+	descOffset   = describe("clock_offset_seconds",
+		"The relay's clock minus this machine's; absent until it is known.")
 )
 
 // state is the agent as metrics, read anew for every scrape.
@@ -43,7 +51,8 @@ type state struct{ a *Agent }
 // Describe is prometheus.Collector's.
 func (s state) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descInfo, descUp, descReady, descNotReady, descActive, descOwed, descWatched, descWork, descCanary, descFree, descLeast, descWritable,
+		descInfo, descUp, descReady, descNotReady, descActive, descOwed, descWatched, descWork,
+		descCanary, descFree, descLeast, descWritable,
 		descHead, descOffset,
 	} {
 		out <- d
@@ -138,10 +147,13 @@ func (o *outcomes) changed(p payment.Payment) {
 
 // watchMetrics adds what is counted and measured about the agent as a whole.
 func (a *Agent) watchMetrics() error {
-	o := &outcomes{open: make(map[string]bool), total: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "kiosk_payments_ended_total", Help: "Payments that got their first final outcome, by status.",
-	}, []string{"status"})}
-	for _, s := range []payment.Status{payment.StatusApproved, payment.StatusDeclined, payment.StatusExpired, payment.StatusCancelled, payment.StatusUnknown} {
+	o := &outcomes{open: make(map[string]bool),
+		total: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kiosk_payments_ended_total",
+			Help: "Payments that got their first final outcome, by status.",
+		}, []string{"status"})}
+	for _, s := range []payment.Status{payment.StatusApproved, payment.StatusDeclined,
+		payment.StatusExpired, payment.StatusCancelled, payment.StatusUnknown} {
 		o.total.WithLabelValues(string(s))
 	}
 	a.core.Watch(o.changed, func() {})
@@ -160,9 +172,12 @@ type counted struct {
 func (a *Agent) counted(n engine.Network) engine.Network {
 	c := counted{
 		n, prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kiosk_gateway_queries_total", Help: "Transaction queries, by result: records, empty, not_found, failed.",
+			Name: "kiosk_gateway_queries_total",
+			Help: "Transaction queries, by result: records, empty, not_found, failed.",
 		}, []string{"result"}), prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kiosk_gateway_mints_total", Help: "Requests for a code, by result: made, failed, never_sent. A checkout link needs none.",
+			Name: "kiosk_gateway_mints_total",
+			Help: "Requests for a code, by result: made, failed, never_sent. A checkout link " +
+				"needs none.",
 		}, []string{"result"}),
 	}
 	for _, result := range []string{"records", "empty", "not_found", "failed"} {

@@ -70,7 +70,8 @@ socket = "DIR/admin.sock"
 	return a
 }
 
-// metricsPage lists the kiosk's own metrics: name, type, labels and help. Those of Go and of the process are their library's.
+// metricsPage lists the kiosk's own metrics: name, type, labels and help. Those of Go and of the
+// process are their library's.
 func metricsPage(t *testing.T) string {
 	t.Helper()
 	a := newTestAgent(t)
@@ -91,7 +92,8 @@ func metricsPage(t *testing.T) string {
 	return page
 }
 
-// TestMetricsPage: names, types and help of all metrics are what dashboards and alerts are built on.
+// TestMetricsPage: names, types and help of all metrics are what dashboards and alerts are built
+// on.
 func TestMetricsPage(t *testing.T) { metricspage.Compare(t, metricsPage(t), golden, *update) }
 
 // TestWatchersNameKnownMetrics: what the alerts and the dashboard ask for exists.
@@ -137,7 +139,8 @@ func TestWatchersNameKnownMetrics(t *testing.T) {
 	}
 }
 
-// TestStateOfAnAgentThatCannotSell: every reason has a series, so that an alert sees the 0 before the 1.
+// TestStateOfAnAgentThatCannotSell: every reason has a series, so that an alert sees the 0 before
+// the 1.
 func TestStateOfAnAgentThatCannotSell(t *testing.T) {
 	a := newTestAgent(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -161,8 +164,11 @@ func TestStateOfAnAgentThatCannotSell(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]float64{
-		"kiosk_ready": 0, "kiosk_not_ready relay_down": 1, "kiosk_not_ready no_display": 1, "kiosk_not_ready journal_rollback": 0,
-		"kiosk_journal_writable": 1, "kiosk_worklist_entries": 0, "kiosk_payments_open": 0, "kiosk_outcomes_owed": 0, "kiosk_engine_up": 1,
+		"kiosk_ready": 0, "kiosk_not_ready relay_down": 1, "kiosk_not_ready no_display": 1,
+		"kiosk_not_ready journal_rollback": 0,
+		"kiosk_journal_writable":           1, "kiosk_worklist_entries": 0,
+		"kiosk_payments_open": 0,
+		"kiosk_outcomes_owed": 0, "kiosk_engine_up": 1,
 		"kiosk_agent_info test": 1,
 	} {
 		if got, ok := values[name]; !ok || got != want {

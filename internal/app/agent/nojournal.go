@@ -10,8 +10,8 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// noJournal is the core of an agent whose journal cannot be opened: nothing can be started, and nothing is known of what was. It keeps
-// nothing but how many connections each till has.
+// noJournal is the core of an agent whose journal cannot be opened: nothing can be started, and
+// nothing is known of what was. It keeps nothing but how many connections each till has.
 type noJournal struct {
 	reasons []payment.Reason // the journal's among them
 	canvas  canvas
@@ -23,12 +23,14 @@ type noJournal struct {
 // refuse is the answer to everything.
 func (n *noJournal) refuse(op string) *payment.Error {
 	r := n.reasons[0]
-	if i := slices.IndexFunc(n.reasons, func(r payment.Reason) bool { return r.Code == codeJournal }); i >= 0 {
+	if i := slices.IndexFunc(n.reasons,
+		func(r payment.Reason) bool { return r.Code == codeJournal }); i >= 0 {
 		r = n.reasons[i]
 	}
 	return &payment.Error{
-		Code: payment.CodeJournalUnavailable, Op: op, Message: "the journal cannot be opened, nothing was started: " + r.Message,
-		Hint: r.Hint, Retryable: true, Reasons: n.reasons,
+		Code: payment.CodeJournalUnavailable, Op: op,
+		Message: "the journal cannot be opened, nothing was started: " + r.Message,
+		Hint:    r.Hint, Retryable: true, Reasons: n.reasons,
 	}
 }
 
@@ -42,7 +44,8 @@ func (n *noJournal) Run(ctx context.Context) error {
 func (n *noJournal) Inspect(context.Context) (engine.Snapshot, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return engine.Snapshot{Reasons: n.reasons, CanaryAge: -1, Attached: maps.Clone(n.attached), Clock: engine.Clockwork{Plausible: true}}, nil
+	return engine.Snapshot{Reasons: n.reasons, CanaryAge: -1, Attached: maps.Clone(n.attached),
+		Clock: engine.Clockwork{Plausible: true}}, nil
 }
 
 func (n *noJournal) Start(_ string, _ payment.Request, reply func(payment.Payment, error)) {
@@ -72,7 +75,10 @@ func (n *noJournal) Shown(_, _ string, reply func(error)) { reply(n.refuse("show
 func (n *noJournal) Offer(_, _ string, _ int64, _ []byte, reply func(error)) {
 	reply(n.refuse("offer"))
 }
-func (n *noJournal) Supersede(_, _ string, reply func(error))        { reply(n.refuse("supersede")) }
+func (n *noJournal) Supersede(_, _ string,
+	reply func(error)) {
+	reply(n.refuse("supersede"))
+}
 func (n *noJournal) Resolve(context.Context, engine.Resolving) error { return n.refuse("resolve") }
 func (n *noJournal) Recover(context.Context, string, string) error   { return n.refuse("recover") }
 func (n *noJournal) Gap(context.Context, string) error               { return n.refuse("gap") }

@@ -45,7 +45,8 @@ td.bad { color: #c0392b; }
 @media (max-width: 30rem) { main { padding: .6rem; } th { width: 7rem; } }
 `
 
-// statusPage is what statusHTML shows. Nothing in it is a secret, a token or an address that is a capability.
+// statusPage is what statusHTML shows. Nothing in it is a secret, a token or an address that is a
+// capability.
 type statusPage struct {
 	Terminal, State, Means, Class string
 	Reasons                       []payment.Reason
@@ -59,7 +60,8 @@ type statusRow struct {
 	Bad         bool
 }
 
-// statusHandler serves the page for people. It answers 200 whatever it says: /readyz is for programs.
+// statusHandler serves the page for people. It answers 200 whatever it says: /readyz is for
+// programs.
 func (a *Agent) statusHandler() (http.Handler, error) {
 	t, err := template.New("status").Parse(statusHTML)
 	if err != nil {
@@ -82,7 +84,8 @@ func (a *Agent) statusHandler() (http.Handler, error) {
 			return
 		}
 		for name, value := range map[string]string{
-			"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy, "Cache-Control": "no-store",
+			"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy,
+			"Cache-Control":   "no-store",
 			"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
 		} {
 			w.Header().Set(name, value)
@@ -93,12 +96,15 @@ func (a *Agent) statusHandler() (http.Handler, error) {
 
 func (a *Agent) statusPage(st device.Status) statusPage {
 	p := statusPage{
-		Terminal: cmp.Or(a.cfg.Terminal.ID, "kiosk-agent"), State: "ready", Means: "A sale can start now.", Reasons: st.Reasons,
+		Terminal: cmp.Or(a.cfg.Terminal.ID, "kiosk-agent"), State: "ready",
+		Means: "A sale can start now.", Reasons: st.Reasons,
 		Style: statusStyle, At: a.clock.Wall().Format(time.DateTime),
 	}
 	switch {
 	case len(a.closed) > 0:
-		p.State, p.Means, p.Class = "out of service", "No sale can start until this is mended. The agent looks every few seconds and goes on by itself.", "closed"
+		p.State, p.Means, p.Class = "out of service",
+			"No sale can start until this is mended. The agent looks every few seconds and "+
+				"goes on by itself.", "closed"
 	case !st.Ready:
 		p.State, p.Means, p.Class = "not ready", "No sale can start now.", "wait"
 	case st.Active != nil:
@@ -106,7 +112,8 @@ func (a *Agent) statusPage(st device.Status) statusPage {
 	}
 	p.Rows = []statusRow{
 		{Name: "Version", Value: a.opts.Version},
-		{Name: "Configuration", Value: cmp.Or(a.cfg.Path(), "none that can be used"), Bad: a.cfg.Path() == ""},
+		{Name: "Configuration", Value: cmp.Or(a.cfg.Path(), "none that can be used"),
+			Bad: a.cfg.Path() == ""},
 		a.journalRow(st.Journal), relayRow(st.Relay), displayRow(st.Display),
 		{Name: "Clock", Value: clockText(st.Clock), Bad: !st.Clock.Plausible},
 	}
@@ -124,7 +131,8 @@ func (a *Agent) journalRow(j device.JournalStatus) statusRow {
 	case a.journal == nil:
 		row.Value = a.cfg.Journal.Path + ", cannot be opened"
 	default:
-		row.Value = fmt.Sprintf("%s, head %d, %d MiB free", a.cfg.Journal.Path, j.HeadSeq, j.FreeBytes>>20)
+		row.Value = fmt.Sprintf("%s, head %d, %d MiB free", a.cfg.Journal.Path, j.HeadSeq,
+			j.FreeBytes>>20)
 		if !j.Writable {
 			row.Value += ", takes no entries"
 		}

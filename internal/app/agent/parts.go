@@ -26,7 +26,8 @@ import (
 // notBefore is a date that no right clock of this release shows: it is older than the release.
 var notBefore = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
-// axsSchemes are what a till may name when the configuration names none; in mode qr, all but cards, which come first here.
+// axsSchemes are what a till may name when the configuration names none; in mode qr, all but cards,
+// which come first here.
 var axsSchemes = []string{"credit_card", "paynow", "alipay", "wechatpay"}
 
 // modeQR is the payment.mode in which the gateway makes a code.
@@ -34,15 +35,20 @@ const modeQR = "qr"
 
 func engineConfig(c *config.Config, endpoint string) engine.Config {
 	ec := engine.Config{
-		Tag: c.TerminalTag(), Currency: payment.Currency(c.Terminal.Currency), MaxAmount: c.Terminal.MaxAmount,
-		Provider: c.Payment.Provider, Mode: c.Payment.Mode, Schemes: Schemes(c), Timeout: c.Payment.Timeout.Of(),
+		Tag: c.TerminalTag(), Currency: payment.Currency(c.Terminal.Currency),
+		MaxAmount: c.Terminal.MaxAmount,
+		Provider:  c.Payment.Provider, Mode: c.Payment.Mode, Schemes: Schemes(c),
+		Timeout: c.Payment.Timeout.Of(),
 		Policy: payment.Policy{
-			FinishDeclined: c.Payment.AfterDeclined == "finish" || c.Payment.AfterDeclined == "" && c.Payment.Mode == modeQR,
-			Settle:         payment.ToMillis(c.Payment.Settle.Of()),
-			AnswerWithin:   payment.ToMillis(c.Payment.AnswerWithin.Of()), Watch: payment.ToMillis(c.Payment.Watch.Of()),
+			FinishDeclined: c.Payment.AfterDeclined == "finish" || c.Payment.AfterDeclined == "" &&
+				c.Payment.Mode == modeQR,
+			Settle:       payment.ToMillis(c.Payment.Settle.Of()),
+			AnswerWithin: payment.ToMillis(c.Payment.AnswerWithin.Of()),
+			Watch:        payment.ToMillis(c.Payment.Watch.Of()),
 		},
-		ReuseWindow: c.Payment.ReuseWindow.Of(), RequireCanary: c.Payment.RequireCanary.Of(), RequireScreen: c.Payment.RequireDisplay,
-		NotBefore: notBefore, QueryEndpoint: endpoint,
+		ReuseWindow: c.Payment.ReuseWindow.Of(), RequireCanary: c.Payment.RequireCanary.Of(),
+		RequireScreen: c.Payment.RequireDisplay,
+		NotBefore:     notBefore, QueryEndpoint: endpoint,
 	}
 	if c.Payment.Provider == providerSingaPay {
 		ec.Remote = true
@@ -63,7 +69,8 @@ func engineConfig(c *config.Config, endpoint string) engine.Config {
 // Schemes are the ways to pay that tills may ask for.
 func Schemes(c *config.Config) []string { return schemesOf(c) }
 
-// CheckSecrets resolves every secret of the configuration and builds the gateway, as New would, without starting anything.
+// CheckSecrets resolves every secret of the configuration and builds the gateway, as New would,
+// without starting anything.
 func CheckSecrets(c *config.Config, credDir string) error {
 	_, err := newGateway(c, credDir, time.Now)
 	errs := []error{err}
@@ -88,7 +95,8 @@ func CheckSecrets(c *config.Config, credDir string) error {
 		}
 		for other, w := range tokens {
 			if v.Matches(w.Reveal()) {
-				errs = append(errs, &SecretError{key, fmt.Errorf("is the same as %s: each needs one of its own", other)})
+				errs = append(errs, &SecretError{key,
+					fmt.Errorf("is the same as %s: each needs one of its own", other)})
 			}
 		}
 		tokens[key] = v
@@ -101,7 +109,10 @@ func filePath(ref string) (string, bool) { return strings.CutPrefix(ref, "file:"
 // clock is the engine's and the relay client's clock.
 type clock struct{ *bootclock.Clock }
 
-func (c clock) Now() engine.Now { return engine.Now{Wall: c.Wall(), Boot: c.BootID(), Up: c.Boot()} }
+func (c clock) Now() engine.Now {
+	return engine.Now{Wall: c.Wall(), Boot: c.BootID(),
+		Up: c.Boot()}
+}
 
 // ulids makes growing ULIDs, also within a millisecond.
 type ulids struct {
@@ -124,7 +135,8 @@ type canvas struct {
 }
 
 func (c canvas) Show(v engine.View) {
-	s := ui.Screen{Kind: string(v.Kind), Payment: v.Payment, Revision: v.Revision, Payload: v.Payload, Deadline: v.Left, Reason: v.Reason, App: v.Wallet != ""}
+	s := ui.Screen{Kind: string(v.Kind), Payment: v.Payment, Revision: v.Revision,
+		Payload: v.Payload, Deadline: v.Left, Reason: v.Reason, App: v.Wallet != ""}
 	switch {
 	case v.Kind == engine.ViewChoose:
 		s.Schemes = v.Schemes
@@ -173,11 +185,12 @@ func (d displayEvents) DisplayState(s ui.State) {
 	if s.Connected {
 		cause = "it has not confirmed a screen yet"
 	}
-	d.a.core.Post(engine.DisplayChanged{Connected: s.Connected, Touch: s.Touch && d.a.cfg.Display.Touch, Cause: cause})
+	d.a.core.Post(engine.DisplayChanged{Connected: s.Connected, Touch: s.Touch &&
+		d.a.cfg.Display.Touch, Cause: cause})
 }
 
-// network reaches the relay and the gateway for the engine. The relay's client does not exist yet while the engine is built, so it is
-// looked up late.
+// network reaches the relay and the gateway for the engine. The relay's client does not exist yet
+// while the engine is built, so it is looked up late.
 type network struct{ a *Agent }
 
 func (n network) SendCanary() { n.a.relay.SendCanary() }
@@ -196,7 +209,8 @@ func (n network) Close(_, providerRef string) {
 }
 
 func (n network) AdoptJournal(lost payment.Head) {
-	n.a.relay.Supersede(relay.Head{JournalID: lost.JournalID, Seq: uint64(max(0, lost.Seq)), Hash: lost.Hash})
+	n.a.relay.Supersede(relay.Head{JournalID: lost.JournalID, Seq: uint64(max(0, lost.Seq)),
+		Hash: lost.Hash})
 }
 
 // deliveries hands the relay's deliveries to the engine.
@@ -204,7 +218,8 @@ type deliveries struct{ e core }
 
 func (d deliveries) Deliver(ctx context.Context, m relay.Delivery) error {
 	return d.e.Deliver(ctx, payment.Envelope{
-		Method: m.Hook.Method, Path: m.Hook.Path, Query: m.Hook.Query, Headers: m.Hook.Headers, Body: m.Hook.Body, ReceivedAt: m.ReceivedAt,
+		Method: m.Hook.Method, Path: m.Hook.Path, Query: m.Hook.Query, Headers: m.Hook.Headers,
+		Body: m.Hook.Body, ReceivedAt: m.ReceivedAt,
 	}, payment.Position(m.Position), m.Kind == relay.KindMark)
 }
 
@@ -252,7 +267,8 @@ func (a *Agent) compare(known *relay.Head) engine.RollbackChecked {
 		return engine.RollbackChecked{}
 	}
 	return engine.RollbackChecked{
-		Reason: a.rollback(*known), Known: payment.Head{JournalID: known.JournalID, Seq: int64(known.Seq), Hash: known.Hash},
+		Reason: a.rollback(*known), Known: payment.Head{JournalID: known.JournalID,
+			Seq: int64(known.Seq), Hash: known.Hash},
 	}
 }
 

@@ -14,7 +14,8 @@ func uidOf(c *net.UnixConn) int {
 	}
 	uid := -1
 	if err := raw.Control(func(fd uintptr) {
-		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET,
+			unix.SO_PEERCRED); err == nil {
 			uid = int(cred.Uid)
 		}
 	}); err != nil {

@@ -33,13 +33,15 @@ type RecoverRequest struct {
 	By     string `json:"by,omitempty"`
 }
 
-// Recovered answers POST /v1/recover: what was given up, and what therefore nobody on this machine can know.
+// Recovered answers POST /v1/recover: what was given up, and what therefore nobody on this machine
+// can know.
 type Recovered struct {
 	Here      payment.Head `json:"here"` // the journal before the recovery
 	HereUntil time.Time    `json:"here_until,omitzero"`
-	Lost      payment.Head `json:"lost"`      // what the relay remembered
-	Unmatched int          `json:"unmatched"` // verified records that name payments which are not here
-	Watched   int          `json:"watched"`   // payments that are being asked for anew
+	Lost      payment.Head `json:"lost"` // what the relay remembered
+	// verified records that name payments which are not here
+	Unmatched int `json:"unmatched"`
+	Watched   int `json:"watched"` // payments that are being asked for anew
 }
 
 // AdminError is how the admin socket refuses.
@@ -62,10 +64,12 @@ func (a *Agent) resolve(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if (q.ID == "") == (q.Entry == 0) {
-		return nil, &AdminError{Code: payment.CodeInvalid, Message: "name one payment or one entry", Hint: "kiosk-agent worklist lists them"}
+		return nil, &AdminError{Code: payment.CodeInvalid, Message: "name one payment or one entry",
+			Hint: "kiosk-agent worklist lists them"}
 	}
 	q.By = signature(q.By, peerUID(r))
-	return q, a.core.Resolve(r.Context(), engine.Resolving{ID: q.ID, Entry: q.Entry, Outcome: q.Outcome, Reason: q.Reason, By: q.By})
+	return q, a.core.Resolve(r.Context(),
+		engine.Resolving{ID: q.ID, Entry: q.Entry, Outcome: q.Outcome, Reason: q.Reason, By: q.By})
 }
 
 func (a *Agent) recover(r *http.Request) (any, error) {
@@ -115,7 +119,8 @@ func (a *Agent) recovered(ctx context.Context) (Recovered, error) {
 	return r, nil
 }
 
-// signature is who did something: the name given, and always the user of the process at the other end of the socket.
+// signature is who did something: the name given, and always the user of the process at the other
+// end of the socket.
 func signature(by string, uid int) string {
 	peer := "uid " + strconv.Itoa(uid)
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
@@ -131,7 +136,8 @@ func readAdmin(r *http.Request, into any) error {
 	dec := json.NewDecoder(io.LimitReader(r.Body, maxAdminBody))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return &AdminError{Code: payment.CodeInvalid, Message: "the request cannot be read: " + err.Error()}
+		return &AdminError{Code: payment.CodeInvalid,
+			Message: "the request cannot be read: " + err.Error()}
 	}
 	return nil
 }
@@ -158,11 +164,13 @@ func refusal(err error) (int, *AdminError) {
 	}
 	e, ok := errors.AsType[*payment.Error](err)
 	if !ok {
-		return http.StatusInternalServerError, &AdminError{Code: payment.CodeInternal, Message: err.Error()}
+		return http.StatusInternalServerError,
+			&AdminError{Code: payment.CodeInternal, Message: err.Error()}
 	}
 	status := http.StatusConflict
 	if e.Code == payment.CodeJournalUnavailable || e.Code == payment.CodeInternal {
 		status = http.StatusServiceUnavailable
 	}
-	return status, &AdminError{Code: e.Code, Message: fmt.Sprint(e.Op, ": ", e.Message), Hint: e.Hint}
+	return status, &AdminError{Code: e.Code, Message: fmt.Sprint(e.Op, ": ", e.Message),
+		Hint: e.Hint}
 }

@@ -20,8 +20,9 @@ func (t terminal) Info(till string) device.Info {
 	return device.Info{
 		TerminalID: c.Terminal.ID, Till: till, Version: t.a.opts.Version, Protocol: device.Protocol,
 		Currency:     payment.Currency(c.Terminal.Currency),
-		AmountLimits: device.AmountLimits{Min: 1, Max: c.Terminal.MaxAmount}, Schemes: Schemes(c), Provider: c.Payment.Provider,
-		Mode: c.Payment.Mode, AnswerWithin: int(c.Payment.AnswerWithin.Of() / time.Second),
+		AmountLimits: device.AmountLimits{Min: 1, Max: c.Terminal.MaxAmount}, Schemes: Schemes(c),
+		Provider: c.Payment.Provider,
+		Mode:     c.Payment.Mode, AnswerWithin: int(c.Payment.AnswerWithin.Of() / time.Second),
 	}
 }
 
@@ -31,13 +32,15 @@ func (t terminal) Status(ctx context.Context, till string) (device.Status, error
 		return device.Status{}, err
 	}
 	st := device.Status{
-		Ready: snap.Ready, Reasons: snap.Reasons, Relay: t.relay(), Display: t.display(), Journal: t.journal(), Clock: clockStatus(snap),
+		Ready: snap.Ready, Reasons: snap.Reasons, Relay: t.relay(), Display: t.display(),
+		Journal: t.journal(), Clock: clockStatus(snap),
 	}
 	if snap.Active != nil {
 		st.Active = device.ViewFor(*snap.Active, till)
 	}
 	for _, nt := range t.a.cfg.Till.WebSocket.Tills {
-		st.Tills = append(st.Tills, device.TillStatus{Name: nt.Name, Kind: "websocket", Connected: snap.Attached[nt.Name] > 0})
+		st.Tills = append(st.Tills, device.TillStatus{Name: nt.Name, Kind: "websocket",
+			Connected: snap.Attached[nt.Name] > 0})
 	}
 	for _, l := range t.a.lines {
 		st.Tills = append(st.Tills, l.status())
@@ -106,7 +109,8 @@ func clockStatus(snap engine.Snapshot) device.ClockStatus {
 func (a *Agent) sampleLink() string {
 	a.sampleOnce.Do(func() {
 		g := a.gateway
-		if a.cfg.Payment.Provider == providerAXS { // with a secret that AXS does not know nobody can pay it
+		if a.cfg.Payment.Provider == providerAXS {
+			// with a secret that AXS does not know nobody can pay it
 			var err error
 			if g, err = newAXS(a.cfg, secret.Generate(), secret.Value{}); err != nil {
 				return
@@ -117,8 +121,9 @@ func (a *Agent) sampleLink() string {
 		}
 		a.sample = g.Sample(payment.MintRequest{
 			MerchantRef: a.cfg.TerminalTag() + "-" + newULIDs().NewID(a.clock.Wall()),
-			Money:       payment.Money{Amount: a.cfg.Terminal.MaxAmount, Currency: payment.Currency(a.cfg.Terminal.Currency)},
-			Timeout:     a.cfg.Payment.Timeout.Of(),
+			Money: payment.Money{Amount: a.cfg.Terminal.MaxAmount,
+				Currency: payment.Currency(a.cfg.Terminal.Currency)},
+			Timeout: a.cfg.Payment.Timeout.Of(),
 		})
 	})
 	return a.sample

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// When old bodies are dropped: not while the kiosk starts, then once a day, some at a time, so that a sale never waits for long.
+// When old bodies are dropped: not while the kiosk starts, then once a day, some at a time, so that
+// a sale never waits for long.
 const (
 	tidyFirst = 10 * time.Minute
 	tidyEvery = 24 * time.Hour
@@ -17,7 +18,8 @@ type retainer interface {
 	Retain(before time.Time) (dropped int, done bool, err error)
 }
 
-// tidy keeps to journal.retention until ctx ends. What cannot be dropped now is dropped another day.
+// tidy keeps to journal.retention until ctx ends. What cannot be dropped now is dropped another
+// day.
 func (a *Agent) tidy(ctx context.Context, j retainer) error {
 	timer := time.NewTimer(tidyFirst)
 	defer timer.Stop()
@@ -37,7 +39,8 @@ func (a *Agent) tidy(ctx context.Context, j retainer) error {
 			timer.Reset(tidyPause)
 			continue
 		case total > 0:
-			a.log.Info("links and deliveries older than journal.retention were dropped; what was paid is kept", "bodies", total)
+			a.log.Info("links and deliveries older than journal.retention were dropped; what "+
+				"was paid is kept", "bodies", total)
 		}
 		total = 0
 		timer.Reset(tidyEvery)

@@ -37,7 +37,8 @@ func TestTidyOnceADaySomeAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		some := func() (int, bool, error) { return 50, false, nil }
 		s := &shelf{began: time.Now(), answers: []func() (int, bool, error){
-			some, some, func() (int, bool, error) { return 3, true, nil }, func() (int, bool, error) { return 0, false, errors.New("disk full") },
+			some, some, func() (int, bool, error) { return 3, true, nil },
+			func() (int, bool, error) { return 0, false, errors.New("disk full") },
 		}}
 		cfg := config.Default()
 		a := &Agent{cfg: &cfg, log: slog.New(slog.DiscardHandler), clock: clock{boot}}
@@ -46,7 +47,8 @@ func TestTidyOnceADaySomeAtATime(t *testing.T) {
 		if err := a.tidy(ctx, s); err != nil {
 			t.Fatal(err)
 		}
-		want := []time.Duration{tidyFirst, tidyFirst + tidyPause, tidyFirst + 2*tidyPause, tidyFirst + 2*tidyPause + tidyEvery, tidyFirst + 2*tidyPause + 2*tidyEvery}
+		want := []time.Duration{tidyFirst, tidyFirst + tidyPause, tidyFirst + 2*tidyPause,
+			tidyFirst + 2*tidyPause + tidyEvery, tidyFirst + 2*tidyPause + 2*tidyEvery}
 		if len(s.asked) != len(want) {
 			t.Fatalf("asked %v", s.asked)
 		}

@@ -7,8 +7,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// TryGateway proves that the gateway's secret works, as far as that can be done without anything leaving this machine: with AXS it makes
-// a link, opens it again and throws it away. Nobody can pay it. The error says why the secret cannot be had, or does not work.
+// TryGateway proves that the gateway's secret works, as far as that can be done without anything
+// leaving this machine: with AXS it makes a link, opens it again and throws it away. Nobody can pay
+// it. The error says why the secret cannot be had, or does not work.
 func TryGateway(c *config.Config, credDir string) error {
 	g, err := newGateway(c, credDir, time.Now)
 	if err != nil {
@@ -16,6 +17,7 @@ func TryGateway(c *config.Config, credDir string) error {
 	}
 	return g.Try(payment.MintRequest{
 		MerchantRef: c.TerminalTag() + "-" + newULIDs().NewID(time.Now()),
-		Money:       payment.Money{Amount: 1, Currency: payment.Currency(c.Terminal.Currency)}, Timeout: c.Payment.Timeout.Of(),
+		Money:       payment.Money{Amount: 1, Currency: payment.Currency(c.Terminal.Currency)},
+		Timeout:     c.Payment.Timeout.Of(),
 	})
 }

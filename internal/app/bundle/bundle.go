@@ -1,9 +1,11 @@
-// Package bundle writes what a stranger needs in order to help, and nothing that a stranger may not have: a .tar.gz of texts in which
-// there is no secret, token, link or frame, no body of a notification and no customer's data.
+// Package bundle writes what a stranger needs in order to help, and nothing that a stranger may not
+// have: a .tar.gz of texts in which there is no secret, token, link or frame, no body of a
+// notification and no customer's data.
 //
-// Two walls keep them out. Each text is made of parts that are named one by one, so that what is new stays out; then a Scrubber removes
-// the kiosk's own secrets, and whatever has a secret's shape, from the finished text. Nothing here changes the kiosk. A crash leaves a
-// file that is no archive; it is not used again, because an existing file is never replaced.
+// Two walls keep them out. Each text is made of parts that are named one by one, so that what is
+// new stays out; then a Scrubber removes the kiosk's own secrets, and whatever has a secret's
+// shape, from the finished text. Nothing here changes the kiosk. A crash leaves a file that is no
+// archive; it is not used again, because an existing file is never replaced.
 package bundle
 
 import (
@@ -24,7 +26,8 @@ type Member struct {
 	Make func() ([]byte, error) // what could be made is kept beside the error
 }
 
-// Write makes the archive at file, mode 0600. There must be no such file. A member that cannot be made says why in its place.
+// Write makes the archive at file, mode 0600. There must be no such file. A member that cannot be
+// made says why in its place.
 func Write(file string, at time.Time, members []Member, s *Scrubber) (err error) {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -44,7 +47,8 @@ func Write(file string, at time.Time, members []Member, s *Scrubber) (err error)
 			text = append(text, fmt.Sprintf("\n(it could not be had: %v)\n", err)...)
 		}
 		text = s.Scrub(text)
-		head := &tar.Header{Name: path.Join(folder, m.Name), Mode: 0o600, Size: int64(len(text)), ModTime: at, Format: tar.FormatPAX}
+		head := &tar.Header{Name: path.Join(folder, m.Name), Mode: 0o600, Size: int64(len(text)),
+			ModTime: at, Format: tar.FormatPAX}
 		if err := archive.WriteHeader(head); err != nil {
 			return err
 		}

@@ -23,7 +23,8 @@ func TestConfigTellsNoAddressThatIsACapability(t *testing.T) {
 	if err != nil || strings.Contains(string(text), canary) {
 		t.Errorf("%v\n%s", err, text)
 	}
-	for _, want := range []string{"https://relay.example/hook/[redacted]", "wss://relay.example'", "https://shop.example/thanks?[redacted]", c.AXS.Secret} {
+	for _, want := range []string{"https://relay.example/hook/[redacted]", "wss://relay.example'",
+		"https://shop.example/thanks?[redacted]", c.AXS.Secret} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("it lacks %s:\n%s", want, text)
 		}
@@ -37,10 +38,14 @@ func TestConfigTellsNoAddressThatIsACapability(t *testing.T) {
 func TestFactsSayNoContent(t *testing.T) {
 	record := payment.Record{Status: canary, MerchantRef: canary, TransactionRef: canary}
 	for _, d := range []payment.Data{
-		payment.Requested{Reference: canary, MerchantRef: canary, Description: canary}, payment.Minted{Payload: canary, ProviderRef: canary},
-		payment.Notified{Record: record}, payment.Unmatched{Record: record}, payment.Offered{Frame: []byte(canary)},
-		payment.Resolved{By: canary, Reason: canary}, payment.Parked{Envelope: payment.Envelope{Body: []byte(canary), Query: canary}},
-		payment.CancelRequested{By: canary}, payment.Recovered{By: canary, Reason: canary}, payment.MintFailed{Message: canary},
+		payment.Requested{Reference: canary, MerchantRef: canary, Description: canary},
+		payment.Minted{Payload: canary, ProviderRef: canary},
+		payment.Notified{Record: record}, payment.Unmatched{Record: record},
+		payment.Offered{Frame: []byte(canary)},
+		payment.Resolved{By: canary, Reason: canary},
+		payment.Parked{Envelope: payment.Envelope{Body: []byte(canary), Query: canary}},
+		payment.CancelRequested{By: canary}, payment.Recovered{By: canary, Reason: canary},
+		payment.MintFailed{Message: canary},
 	} {
 		for key, value := range says(d) {
 			if text, ok := value.(string); ok && strings.Contains(text, canary) {
@@ -54,10 +59,13 @@ func TestScrub(t *testing.T) {
 	s := new(Scrubber)
 	s.add(canary + `"\`)
 	for _, text := range []string{
-		`error="` + canary + `\"\\"`, "POST https://r.example/hook/" + canary + " 200", "Authorization: Bearer " + canary,
-		"GET /?token=" + canary + "&x=1", "link https://c.example/x?data=" + canary, "eyJhbGciOiJQQkVTMi" + canary + ".AAAA.BBBB." + canary + ".C",
+		`error="` + canary + `\"\\"`, "POST https://r.example/hook/" + canary + " 200",
+		"Authorization: Bearer " + canary,
+		"GET /?token=" + canary + "&x=1", "link https://c.example/x?data=" + canary,
+		"eyJhbGciOiJQQkVTMi" + canary + ".AAAA.BBBB." + canary + ".C",
 	} {
-		if got := string(s.Scrub([]byte(text))); strings.Contains(got, canary) || !strings.Contains(got, redacted) {
+		if got := string(s.Scrub([]byte(text))); strings.Contains(got, canary) ||
+			!strings.Contains(got, redacted) {
 			t.Errorf("%s became %s", text, got)
 		}
 	}

@@ -10,8 +10,9 @@ import (
 	"kiosk-agent/internal/app/config"
 )
 
-// Config is the configuration in force, defaults included. Secrets are named and not told, as in the file; addresses lose what only
-// those may know who use them. The file's own text is left out: a comment in it can hold anything.
+// Config is the configuration in force, defaults included. Secrets are named and not told, as in
+// the file; addresses lose what only those may know who use them. The file's own text is left out:
+// a comment in it can hold anything.
 func Config(c *config.Config) ([]byte, error) {
 	bare := *c
 	clean(reflect.ValueOf(&bare).Elem())

@@ -17,7 +17,8 @@ func Journal(j *offline.Reader) ([]byte, error) {
 		return nil, err
 	}
 	return json.MarshalIndent(map[string]any{
-		"journal_id": r.Head.JournalID, "head_seq": r.Head.Seq, "head_hash": r.Head.Hash, "facts": r.Facts, "payments": r.Payments,
+		"journal_id": r.Head.JournalID, "head_seq": r.Head.Seq, "head_hash": r.Head.Hash,
+		"facts": r.Facts, "payments": r.Payments,
 		"problems": r.Problems,
 	}, "", "  ")
 }
@@ -44,7 +45,8 @@ func Facts(j *offline.Reader, newest int64) ([]byte, error) {
 	enc := json.NewEncoder(&out)
 	err = j.Each(max(1, head.Seq-newest+1), func(f payment.Fact, hash string) error {
 		return enc.Encode(fact{
-			f.Seq, f.At.UTC().Format(time.RFC3339Nano), f.Boot, f.Up.Milliseconds(), f.Kind(), f.Payment, says(f.Data), hash,
+			f.Seq, f.At.UTC().Format(time.RFC3339Nano), f.Boot, f.Up.Milliseconds(), f.Kind(),
+			f.Payment, says(f.Data), hash,
 		})
 	})
 	return out.Bytes(), err
@@ -72,7 +74,8 @@ func says(d payment.Data) map[string]any {
 	case payment.QueryFailed:
 		return map[string]any{"reason": d.Reason}
 	case payment.Offered:
-		return map[string]any{"revision": d.Revision, "status": d.Status, "frame_length": len(d.Frame)}
+		return map[string]any{"revision": d.Revision, "status": d.Status,
+			"frame_length": len(d.Frame)}
 	case payment.Acknowledged:
 		return map[string]any{"revision": d.Revision}
 	case payment.Resolved:

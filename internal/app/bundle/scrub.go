@@ -17,7 +17,8 @@ const redacted = "[redacted]"
 // Scrubber takes secrets out of texts. The zero Scrubber knows none by name, only their shapes.
 type Scrubber struct{ known [][]byte }
 
-// NewScrubber knows every secret of the configuration that this process can read, and the hook's route. c may be nil.
+// NewScrubber knows every secret of the configuration that this process can read, and the hook's
+// route. c may be nil.
 func NewScrubber(c *config.Config, credDir string) *Scrubber {
 	s := new(Scrubber)
 	if c == nil {
@@ -29,7 +30,8 @@ func NewScrubber(c *config.Config, credDir string) *Scrubber {
 		}
 	}
 	s.add(route(c.Relay.HookURL))
-	slices.SortFunc(s.known, func(a, b []byte) int { return len(b) - len(a) }) // one may begin with another
+	// one may begin with another
+	slices.SortFunc(s.known, func(a, b []byte) int { return len(b) - len(a) })
 	return s
 }
 

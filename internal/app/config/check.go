@@ -24,7 +24,8 @@ func (k *checker) fail(key, hint, format string, args ...any) {
 	if !ok { // the key is absent: name its table's line
 		line = k.c.lines[key[:max(0, strings.LastIndexByte(key, '.'))]]
 	}
-	k.ps = append(k.ps, Problem{Path: k.c.path, Line: line, Key: key, What: fmt.Sprintf(format, args...), Hint: hint})
+	k.ps = append(k.ps, Problem{Path: k.c.path, Line: line, Key: key,
+		What: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 func (k *checker) need(ok bool, key, hint, format string, args ...any) {
@@ -42,16 +43,19 @@ func (k *checker) file(err error, key, hint, format string, args ...any) {
 }
 
 func (k *checker) oneOf(key, value string, allowed ...string) {
-	k.need(slices.Contains(allowed, value), key, "one of: "+strings.Join(allowed, ", "), "%.40q is not possible", value)
+	k.need(slices.Contains(allowed, value), key, "one of: "+strings.Join(allowed, ", "),
+		"%.40q is not possible", value)
 }
 
 func (k *checker) within(key string, d Duration, least, most time.Duration) {
-	k.need(d.Of() >= least && d.Of() <= most, key, "", "%s is not between %s and %s", d, Duration(least), Duration(most))
+	k.need(d.Of() >= least && d.Of() <= most, key, "", "%s is not between %s and %s", d,
+		Duration(least), Duration(most))
 }
 
 const providerSingaPay = "singapay"
 
-// check finds everything that can be told from the file alone; what a gateway or relay thinks of it, its own package tells.
+// check finds everything that can be told from the file alone; what a gateway or relay thinks of
+// it, its own package tells.
 func (c *Config) check() Problems {
 	k := &checker{c: c}
 	k.terminal()
@@ -70,16 +74,21 @@ func (c *Config) check() Problems {
 func (k *checker) terminal() {
 	t := k.c.Terminal
 	k.need(t.ID != "", "terminal.id", "", "is required")
-	k.need(len(t.ID) <= 32 && printable(t.ID), "terminal.id", "", "must be at most 32 printable ASCII characters")
-	k.need(t.Tag == "" || len(t.Tag) == 8 && strings.Trim(t.Tag, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == "", "terminal.tag",
+	k.need(len(t.ID) <= 32 && printable(t.ID), "terminal.id", "",
+		"must be at most 32 printable ASCII characters")
+	k.need(t.Tag == "" || len(t.Tag) == 8 &&
+		strings.Trim(t.Tag, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == "", "terminal.tag",
 		"leave it empty to have one made from id", "must be 8 characters A-Z and 0-9")
 	currency := "SGD"
 	if k.c.Payment.Provider == providerSingaPay {
 		currency = "IDR"
-		k.need(t.MaxAmount >= 1_000_000, "terminal.max_amount", "minor units: 1000000 is IDR 10000.00, the least that SingaPay takes", "%d is too little", t.MaxAmount)
+		k.need(t.MaxAmount >= 1_000_000, "terminal.max_amount",
+			"minor units: 1000000 is IDR 10000.00, the least that SingaPay takes",
+			"%d is too little", t.MaxAmount)
 	}
 	k.oneOf("terminal.currency", t.Currency, currency)
-	k.need(t.MaxAmount > 0 && t.MaxAmount <= 999_999_900, "terminal.max_amount", "minor units: 1000 is SGD 10.00",
+	k.need(t.MaxAmount > 0 && t.MaxAmount <= 999_999_900, "terminal.max_amount",
+		"minor units: 1000 is SGD 10.00",
 		"%d is not between 1 and 999999900", t.MaxAmount)
 }
 
@@ -94,29 +103,37 @@ func (k *checker) payment() {
 	k.within("payment.watch", p.Watch, time.Hour, 30*24*time.Hour)
 	k.within("payment.reuse_window", p.ReuseWindow, 0, time.Hour)
 	k.need(p.RequireCanary == 0 || p.RequireCanary.Of() >= 15*time.Second, "payment.require_canary",
-		"test messages go out every third of it, at most every 10 s", "%s is under 15s", p.RequireCanary)
-	k.need(!p.OfflineLink || p.Mode == "qr", "payment.offline_link", "leave it false in mode link", "is for mode qr")
+		"test messages go out every third of it, at most every 10 s", "%s is under 15s",
+		p.RequireCanary)
+	k.need(!p.OfflineLink || p.Mode == "qr", "payment.offline_link", "leave it false in mode link",
+		"is for mode qr")
 }
 
 func (k *checker) axs() {
 	a := k.c.AXS
-	k.need(a.PaymentLink != "", "axs.payment_link", "copy it from the AXS Merchant Portal", "is required")
+	k.need(a.PaymentLink != "", "axs.payment_link", "copy it from the AXS Merchant Portal",
+		"is required")
 	k.need(a.ClientID != "", "axs.client_id", "copy it from the AXS Merchant Portal", "is required")
 	k.secret("axs.secret", a.Secret, true)
 	k.secret("axs.previous_secret", a.PreviousSecret, false)
 	k.oneOf("axs.amount_as", a.AmountAs, "string", "number")
 	if k.c.Payment.Mode == "qr" {
-		k.need(a.QRURL != "", "axs.qr_url", "write it like https://HOST/api/hpp/v1/qrcode", "is required in mode qr")
-		k.need(!slices.Contains(a.Schemes, "credit_card"), "axs.schemes", "use paynow, alipay, wechatpay", "credit_card has no QR code: mode qr is for wallets")
+		k.need(a.QRURL != "", "axs.qr_url", "write it like https://HOST/api/hpp/v1/qrcode",
+			"is required in mode qr")
+		k.need(!slices.Contains(a.Schemes, "credit_card"), "axs.schemes",
+			"use paynow, alipay, wechatpay", "credit_card has no QR code: mode qr is for wallets")
 	}
-	k.need(a.MaxP2C >= 1000 && a.MaxP2C <= 10000, "axs.max_p2c", "", "%d is not between 1000 and 10000", a.MaxP2C)
+	k.need(a.MaxP2C >= 1000 && a.MaxP2C <= 10000, "axs.max_p2c", "",
+		"%d is not between 1000 and 10000", a.MaxP2C)
 }
 
 func (k *checker) singapay() {
 	s := k.c.SingaPay
 	k.webURL("singapay.base_url", s.BaseURL, "https", "http")
-	for _, id := range []struct{ key, value string }{{"client_id", s.ClientID}, {"api_key", s.APIKey}, {"account_id", s.AccountID}} {
-		k.need(id.value != "", "singapay."+id.key, "copy it from the SingaPay dashboard", "is required")
+	for _, id := range []struct{ key, value string }{{"client_id", s.ClientID},
+		{"api_key", s.APIKey}, {"account_id", s.AccountID}} {
+		k.need(id.value != "", "singapay."+id.key, "copy it from the SingaPay dashboard",
+			"is required")
 	}
 	k.secret("singapay.client_secret", s.ClientSecret, true)
 	k.secret("singapay.previous_secret", s.PreviousSecret, false)
@@ -133,7 +150,8 @@ func (k *checker) relay() {
 	k.webURL("relay.hook_url", r.HookURL, "https", "http")
 	if u, err := url.Parse(r.HookURL); err == nil && u.Host != "" {
 		_, route, found := strings.Cut(u.Path, "/hook/")
-		k.need(found && route != "", "relay.hook_url", "kiosk-relay terminal add prints it", "must end in /hook/ROUTE")
+		k.need(found && route != "", "relay.hook_url", "kiosk-relay terminal add prints it",
+			"must end in /hook/ROUTE")
 	}
 }
 
@@ -150,7 +168,8 @@ func (k *checker) webURL(key, raw, secure, plain string) {
 	case u.Scheme == secure:
 	case u.Scheme == plain && webaddr.Loopback(u.Hostname()):
 	default:
-		k.fail(key, "only a loopback address may do without encryption", "must start with %s://", secure)
+		k.fail(key, "only a loopback address may do without encryption", "must start with %s://",
+			secure)
 	}
 }
 
@@ -166,7 +185,8 @@ func (k *checker) secret(key, ref string, required bool) {
 	case kind == "file":
 		k.fail(key, "a service has no useful working directory", "the file's path must be absolute")
 	default:
-		k.fail(key, "put the value into a file of mode 0600 and name that: file:PATH", "the value itself must not stand here")
+		k.fail(key, "put the value into a file of mode 0600 and name that: file:PATH",
+			"the value itself must not stand here")
 	}
 }
 
@@ -174,15 +194,18 @@ func (k *checker) tills() {
 	w := k.c.Till.WebSocket
 	if w.Listen != "" {
 		host := k.listen("till.websocket.listen", w.Listen)
-		k.need(host == "" || webaddr.Loopback(host) || w.TLSCert != "", "till.websocket.listen", "set tls_cert and tls_key, or listen on 127.0.0.1",
+		k.need(host == "" || webaddr.Loopback(host) || w.TLSCert != "", "till.websocket.listen",
+			"set tls_cert and tls_key, or listen on 127.0.0.1",
 			"an address that is not loopback needs a certificate")
 	}
-	k.need((w.TLSCert == "") == (w.TLSKey == ""), "till.websocket.tls_cert", "", "tls_cert and tls_key go together")
+	k.need((w.TLSCert == "") == (w.TLSKey == ""), "till.websocket.tls_cert", "",
+		"tls_cert and tls_key go together")
 	names := map[string]bool{}
 	for i, t := range w.Tills {
 		k.name("till.websocket.tills", i, t.Name, names)
 		kind, _, _ := strings.Cut(t.Token, ":")
-		k.need(kind == "file" || kind == "credential", "till.websocket.tills", "write token = \"file:PATH\"",
+		k.need(kind == "file" || kind == "credential", "till.websocket.tills",
+			"write token = \"file:PATH\"",
 			"entry %d: the token must be named as file:PATH or credential:NAME", i+1)
 	}
 	for i, line := range k.c.Till.Serial {
@@ -190,13 +213,15 @@ func (k *checker) tills() {
 	}
 	for _, o := range w.AllowedOrigins {
 		u, err := url.Parse(o)
-		k.need(err == nil && u.Host != "" && u.Path == "" && u.RawQuery == "", "till.websocket.allowed_origins",
+		k.need(err == nil && u.Host != "" && u.Path == "" && u.RawQuery == "",
+			"till.websocket.allowed_origins",
 			"as a browser sends it: https://till.example", "%.80q is not an origin", o)
 	}
 }
 
 func (k *checker) name(key string, i int, name string, seen map[string]bool) {
-	k.need(name != "" && len(name) <= 32 && printable(name), key, "", "entry %d: name must be 1 to 32 printable ASCII characters", i+1)
+	k.need(name != "" && len(name) <= 32 && printable(name), key, "",
+		"entry %d: name must be 1 to 32 printable ASCII characters", i+1)
 	k.need(!seen[name], key, "", "two tills are named %q", name)
 	seen[name] = true
 }
@@ -205,7 +230,8 @@ func (k *checker) rest() {
 	c := k.c
 	k.addresses()
 	if host := k.listen("display.listen", c.Display.Listen); host != "" {
-		k.need(webaddr.Loopback(host), "display.listen", "the display's browser runs on this machine", "must be a loopback address")
+		k.need(webaddr.Loopback(host), "display.listen",
+			"the display's browser runs on this machine", "must be a loopback address")
 	}
 	k.secret("display.token", c.Display.Token, true)
 	k.need(len(c.Display.Languages) > 0, "display.languages", "", "names no language")
@@ -214,7 +240,8 @@ func (k *checker) rest() {
 	}
 	if c.Display.Logo != "" {
 		_, err := os.Stat(c.Display.Logo)
-		k.file(err, "display.logo", "put the picture there, or leave the key empty", "cannot be read: %v", err)
+		k.file(err, "display.logo", "put the picture there, or leave the key empty",
+			"cannot be read: %v", err)
 	}
 	k.need(filepath.IsAbs(c.Journal.Path), "journal.path", "", "must be an absolute path")
 	if c.Metrics.Listen != "" {

@@ -1,7 +1,8 @@
-// Package config reads kiosk-agent's configuration file: strictly, with the line and a hint for every mistake.
+// Package config reads kiosk-agent's configuration file: strictly, with the line and a hint for
+// every mistake.
 //
-// It decides nothing and opens nothing but the file itself: secrets are resolved by the program that starts. Values are plain
-// data, to be changed by nobody after Load.
+// It decides nothing and opens nothing but the file itself: secrets are resolved by the program
+// that starts. Values are plain data, to be changed by nobody after Load.
 package config
 
 import (
@@ -11,7 +12,8 @@ import (
 	"net/url"
 )
 
-// Config is the whole file. The tags are the source of docs/CONFIGURATION.md: doc says what a key means, with its unit.
+// Config is the whole file. The tags are the source of docs/CONFIGURATION.md: doc says what a key
+// means, with its unit.
 type Config struct {
 	Terminal Terminal `toml:"terminal" doc:"This terminal."`
 	Payment  Payment  `toml:"payment" doc:"How payments run."`
@@ -170,16 +172,22 @@ func Default() Config {
 	return Config{
 		Terminal: Terminal{Currency: "SGD", MaxAmount: 999_999_900},
 		Payment: Payment{
-			Provider: "axs", Mode: "link", Timeout: seconds(180), Settle: seconds(5), AnswerWithin: seconds(25),
-			Watch: seconds(24 * 3600), ReuseWindow: seconds(600), RequireCanary: seconds(60), RequireDisplay: true,
+			Provider: "axs", Mode: "link", Timeout: seconds(180), Settle: seconds(5),
+			AnswerWithin: seconds(25),
+			Watch:        seconds(24 * 3600), ReuseWindow: seconds(600), RequireCanary: seconds(60),
+			RequireDisplay: true,
 		},
 		AXS: AXS{Schemes: []string{}, AmountAs: "string", SendExpiry: true, MaxP2C: 1000},
 		SingaPay: SingaPay{
-			Methods: []string{}, ExpiryGrace: seconds(30), CreateTimeout: seconds(10), QueryTimeout: seconds(10), ReplayWindow: seconds(300),
+			Methods: []string{}, ExpiryGrace: seconds(30), CreateTimeout: seconds(10),
+			QueryTimeout: seconds(10), ReplayWindow: seconds(300),
 		},
-		Till:    Till{WebSocket: WebSocket{Listen: "127.0.0.1:7654", Tills: []NamedTill{}, AllowedOrigins: []string{}, Hosts: []string{}}},
-		Display: Display{Listen: "127.0.0.1:7655", Token: "file:" + StateDir + "display.token", Languages: []string{"en", "zh", "ms", "ta"}, Touch: true},
-		Journal: Journal{Path: StateDir + "journal.db", Retention: seconds(400 * 24 * 3600), MinFree: 64 << 20},
+		Till: Till{WebSocket: WebSocket{Listen: "127.0.0.1:7654", Tills: []NamedTill{},
+			AllowedOrigins: []string{}, Hosts: []string{}}},
+		Display: Display{Listen: "127.0.0.1:7655", Token: "file:" + StateDir + "display.token",
+			Languages: []string{"en", "zh", "ms", "ta"}, Touch: true},
+		Journal: Journal{Path: StateDir + "journal.db", Retention: seconds(400 * 24 * 3600),
+			MinFree: 64 << 20},
 		Metrics: Metrics{Listen: "127.0.0.1:7656"},
 		Admin:   Admin{Socket: "/run/kiosk-agent/admin.sock"},
 	}
@@ -187,19 +195,24 @@ func Default() Config {
 
 // defaultSerial is what an entry of [[till.serial]] starts from.
 func defaultSerial() Serial {
-	return Serial{Protocol: "ecr", Dialect: "paycube", Baud: 9600, DataBits: 8, Parity: "none", StopBits: 1, Flow: "none", AllowFrom: []string{}}
+	return Serial{Protocol: "ecr", Dialect: "paycube", Baud: 9600, DataBits: 8, Parity: "none",
+		StopBits: 1, Flow: "none", AllowFrom: []string{}}
 }
 
-// fill gives an entry the defaults of the keys that it does not name: in a list of tables the decoder starts from nothing.
+// fill gives an entry the defaults of the keys that it does not name: in a list of tables the
+// decoder starts from nothing.
 func (s *Serial) fill(lines map[string]int, i int) {
 	d := defaultSerial()
 	for _, f := range []struct {
 		key string
 		set func()
 	}{
-		{"protocol", func() { s.Protocol = d.Protocol }}, {"dialect", func() { s.Dialect = d.Dialect }}, {"baud", func() { s.Baud = d.Baud }},
-		{"data_bits", func() { s.DataBits = d.DataBits }}, {"parity", func() { s.Parity = d.Parity }},
-		{"stop_bits", func() { s.StopBits = d.StopBits }}, {"flow", func() { s.Flow = d.Flow }}, {"allow_from", func() { s.AllowFrom = d.AllowFrom }},
+		{"protocol", func() { s.Protocol = d.Protocol }},
+		{"dialect", func() { s.Dialect = d.Dialect }}, {"baud", func() { s.Baud = d.Baud }},
+		{"data_bits", func() { s.DataBits = d.DataBits }},
+		{"parity", func() { s.Parity = d.Parity }},
+		{"stop_bits", func() { s.StopBits = d.StopBits }}, {"flow", func() { s.Flow = d.Flow }},
+		{"allow_from", func() { s.AllowFrom = d.AllowFrom }},
 	} {
 		if lines[fmt.Sprintf("till.serial[%d].%s", i, f.key)] == 0 {
 			f.set()

@@ -29,8 +29,8 @@ func fullText(t testing.TB) string {
 	return string(b)
 }
 
-// TestExample reads the example of the public contracts: it names every key, and every value in it that is not an example's own is the
-// default.
+// TestExample reads the example of the public contracts: it names every key, and every value in it
+// that is not an example's own is the default.
 func TestExample(t *testing.T) {
 	c, err := Parse("full.toml", []byte(fullText(t)))
 	if err != nil {
@@ -42,8 +42,10 @@ func TestExample(t *testing.T) {
 	want.AXS.Secret = "file:/etc/kiosk-agent/axs.secret"
 	want.AXS.QueryURL = "https://member.uat.pay.axs.com.sg/api/hpp/v2/transaction"
 	want.AXS.QRURL = "https://payment.uat.pay.axs.com.sg/api/hpp/v1/qrcode"
-	want.Relay = Relay{URL: "wss://relay.example.com", Token: "file:/etc/kiosk-agent/relay.token", HookURL: "https://relay.example.com/hook/route"}
-	want.Till.WebSocket.Tills = []NamedTill{{Name: "till-1", Token: "file:/etc/kiosk-agent/till.token"}}
+	want.Relay = Relay{URL: "wss://relay.example.com", Token: "file:/etc/kiosk-agent/relay.token",
+		HookURL: "https://relay.example.com/hook/route"}
+	want.Till.WebSocket.Tills = []NamedTill{
+		{Name: "till-1", Token: "file:/etc/kiosk-agent/till.token"}}
 	want.Till.Serial = []Serial{defaultSerial()}
 	want.Till.Serial[0].Name, want.Till.Serial[0].Device = "till-2", "/dev/kiosk-till"
 	want.Display.MerchantName = "..."
@@ -51,7 +53,8 @@ func TestExample(t *testing.T) {
 		t.Error(d)
 	}
 	for _, k := range keys(reflect.TypeFor[Config](), "") {
-		if strings.HasPrefix(k, "till.serial.") || strings.HasPrefix(k, "till.websocket.tills.") || strings.Count(k, ".") == 0 || k == "till.serial" || k == "till.websocket" {
+		if strings.HasPrefix(k, "till.serial.") || strings.HasPrefix(k, "till.websocket.tills.") ||
+			strings.Count(k, ".") == 0 || k == "till.serial" || k == "till.websocket" {
 			continue
 		}
 		if c.lines[k] == 0 {
@@ -84,41 +87,77 @@ func keys(rt reflect.Type, prefix string) []string {
 func TestProblemsNameTheLine(t *testing.T) {
 	full := fullText(t)
 	for _, tc := range []struct{ name, old, new, want string }{
-		{"unknown key", `amount_as = "string" `, "amount_az = \"string\"\n#", "f.toml:LINE: axs.amount_az: no such key (docs/CONFIGURATION.md lists them all)"},
+		{"unknown key", `amount_as = "string" `, "amount_az = \"string\"\n#",
+			"f.toml:LINE: axs.amount_az: no such key (docs/CONFIGURATION.md lists them all)"},
 		{"unknown table", "[metrics]", "[metrix]", "f.toml:LINE: metrix: no such key"},
 		{"syntax", `id = "K001"`, `id = "K001`, "f.toml:LINE: "},
-		{"wrong type", `max_amount = 999999900`, `max_amount = "1"`, "f.toml:LINE: terminal.max_amount: "},
+		{"wrong type", `max_amount = 999999900`, `max_amount = "1"`,
+			"f.toml:LINE: terminal.max_amount: "},
 		{"bad duration", `timeout = "180s"`, `timeout = "3 minutes"`, "f.toml:LINE: "},
-		{"too short a time", `timeout = "180s"`, `timeout = "29s"`, "f.toml:LINE: payment.timeout: 29s is not between 30s and 15m"},
-		{"no id", "[terminal]\nid = \"K001\"", "[terminal]", "f.toml:LINE: terminal.id: is required"},
+		{"too short a time", `timeout = "180s"`, `timeout = "29s"`,
+			"f.toml:LINE: payment.timeout: 29s is not between 30s and 15m"},
+		{"no id", "[terminal]\nid = \"K001\"", "[terminal]",
+			"f.toml:LINE: terminal.id: is required"},
 		{"tag", `tag = ""`, `tag = "k001"`, "f.toml:LINE: terminal.tag: must be 8 characters"},
 		{"currency", `currency = "SGD"`, `currency = "USD"`, "f.toml:LINE: terminal.currency: "},
-		{"amount", `max_amount = 999999900`, `max_amount = 999999901`, "f.toml:LINE: terminal.max_amount: "},
-		{"secret's value", `secret = "file:/etc/kiosk-agent/axs.secret"`, `secret = "hunter2-hunter2-hunter2"`, "f.toml:LINE: axs.secret: the value itself must not stand here"},
-		{"relative secret", `"file:/etc/kiosk-agent/relay.token"`, `"file:relay.token"`, "f.toml:LINE: relay.token: the file's path must be absolute"},
-		{"plain relay", `wss://relay.example.com`, `ws://relay.example.com`, "f.toml:LINE: relay.url: must start with wss://"},
-		{"plain hook", `hook_url = "https:`, `hook_url = "http:`, "f.toml:LINE: relay.hook_url: must start with https://"},
-		{"open till port", `listen = "127.0.0.1:7654"`, `listen = "0.0.0.0:7654"`, "f.toml:LINE: till.websocket.listen: an address that is not loopback needs a certificate"},
-		{"open display port", `listen = "127.0.0.1:7655"`, `listen = "0.0.0.0:7655"`, "f.toml:LINE: display.listen: must be a loopback address"},
-		{"two tills of one name", `display = false}]`, `display = false}, {name = "till-1", token = "file:/x"}]`, "f.toml:LINE: till.websocket.tills: two tills are named"},
-		{"till token's value", `token = "file:/etc/kiosk-agent/till.token"`, `token = "abc"`, "f.toml:LINE: till.websocket.tills: entry 1: the token must be named"},
-		{"origin", `allowed_origins = []`, `allowed_origins = ["till.example"]`, `f.toml:LINE: till.websocket.allowed_origins: "till.example" is not an origin`},
-		{"hook without a route", `https://relay.example.com/hook/route`, `https://relay.example.com/`, "f.toml:LINE: relay.hook_url: must end in /hook/ROUTE"},
-		{"one address twice", `listen = "127.0.0.1:7656"`, `listen = "127.0.0.1:7655"`, "f.toml:LINE: metrics.listen: 127.0.0.1:7655 is taken by display.listen"},
-		{"duration without a unit", `timeout = "180s"`, `timeout = 180`, `f.toml:LINE: payment.timeout: 180 has no unit (write "180s")`},
-		{"small duration without a unit", `reuse_window = "10m"`, `reuse_window = 10`, `f.toml:LINE: payment.reuse_window: 10 has no unit`},
-		{"a text for a number", `max_amount = 999999900`, `max_amount = "10.00"`, "f.toml:LINE: terminal.max_amount: is a string and must be a whole number"},
-		{"language", `["en", "zh", "ms", "ta"]`, `["en", "fr"]`, "f.toml:LINE: display.languages: "},
+		{"amount", `max_amount = 999999900`, `max_amount = 999999901`,
+			"f.toml:LINE: terminal.max_amount: "},
+		{"secret's value", `secret = "file:/etc/kiosk-agent/axs.secret"`,
+			`secret = "hunter2-hunter2-hunter2"`,
+			"f.toml:LINE: axs.secret: the value itself must not stand here"},
+		{"relative secret", `"file:/etc/kiosk-agent/relay.token"`, `"file:relay.token"`,
+			"f.toml:LINE: relay.token: the file's path must be absolute"},
+		{"plain relay", `wss://relay.example.com`, `ws://relay.example.com`,
+			"f.toml:LINE: relay.url: must start with wss://"},
+		{"plain hook", `hook_url = "https:`, `hook_url = "http:`,
+			"f.toml:LINE: relay.hook_url: must start with https://"},
+		{"open till port", `listen = "127.0.0.1:7654"`, `listen = "0.0.0.0:7654"`,
+			"f.toml:LINE: till.websocket.listen: an address that is not loopback needs a " +
+				"certificate"},
+		{"open display port", `listen = "127.0.0.1:7655"`, `listen = "0.0.0.0:7655"`,
+			"f.toml:LINE: display.listen: must be a loopback address"},
+		{"two tills of one name", `display = false}]`,
+			`display = false}, {name = "till-1", token = "file:/x"}]`,
+			"f.toml:LINE: till.websocket.tills: two tills are named"},
+		{"till token's value", `token = "file:/etc/kiosk-agent/till.token"`, `token = "abc"`,
+			"f.toml:LINE: till.websocket.tills: entry 1: the token must be named"},
+		{"origin", `allowed_origins = []`, `allowed_origins = ["till.example"]`,
+			`f.toml:LINE: till.websocket.allowed_origins: "till.example" is not an origin`},
+		{"hook without a route", `https://relay.example.com/hook/route`,
+			`https://relay.example.com/`, "f.toml:LINE: relay.hook_url: must end in /hook/ROUTE"},
+		{"one address twice", `listen = "127.0.0.1:7656"`, `listen = "127.0.0.1:7655"`,
+			"f.toml:LINE: metrics.listen: 127.0.0.1:7655 is taken by display.listen"},
+		{"duration without a unit", `timeout = "180s"`, `timeout = 180`,
+			`f.toml:LINE: payment.timeout: 180 has no unit (write "180s")`},
+		{"small duration without a unit", `reuse_window = "10m"`, `reuse_window = 10`,
+			`f.toml:LINE: payment.reuse_window: 10 has no unit`},
+		{"a text for a number", `max_amount = 999999900`, `max_amount = "10.00"`,
+			"f.toml:LINE: terminal.max_amount: is a string and must be a whole number"},
+		{"language", `["en", "zh", "ms", "ta"]`, `["en", "fr"]`,
+			"f.toml:LINE: display.languages: "},
 		{"size", `"64MiB"`, `"64 MB"`, "f.toml:LINE: "},
-		{"serial without a device", "[metrics]", "[[till.serial]]\nname = \"a\"\n[metrics]", "f.toml:LINE: till.serial[1].device: is required"},
-		{"serial's name taken", "[metrics]", "[[till.serial]]\nname = \"till-1\"\n[metrics]", "f.toml:LINE2: till.serial[1].name: two tills are named"},
-		{"open line", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"tcp-listen:0.0.0.0:8800\"\n[metrics]", "till.serial[1].allow_from: an address that is not loopback needs it"},
-		{"dialect", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\ndialect = \"verifone\"\n[metrics]", "till.serial[1].dialect: \"verifone\" is neither a built-in dialect (paycube, nets) nor a file"},
-		{"token of a serial line", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\ntoken = \"file:/x\"\n[metrics]", "till.serial[1].token: must be empty (only jsonrpc over TCP has one)"},
-		{"baud", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\nbaud = 0\n[metrics]", "till.serial[1].baud: 0 is not possible"},
-		{"no such mode", `mode = "link"`, `mode = "card"`, `f.toml:LINE: payment.mode: "card" is not possible`},
-		{"fall back from a link", `offline_link = false`, `offline_link = true`, "f.toml:LINE: payment.offline_link: is for mode qr"},
-		{"provider", `provider = "axs"`, `provider = "stripe"`, `f.toml:LINE: payment.provider: "stripe" is not possible`},
+		{"serial without a device", "[metrics]", "[[till.serial]]\nname = \"a\"\n[metrics]",
+			"f.toml:LINE: till.serial[1].device: is required"},
+		{"serial's name taken", "[metrics]", "[[till.serial]]\nname = \"till-1\"\n[metrics]",
+			"f.toml:LINE2: till.serial[1].name: two tills are named"},
+		{"open line", "[metrics]",
+			"[[till.serial]]\nname = \"a\"\ndevice = \"tcp-listen:0.0.0.0:8800\"\n[metrics]",
+			"till.serial[1].allow_from: an address that is not loopback needs it"},
+		{"dialect", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\ndialect " +
+			"= \"verifone\"\n[metrics]", "till.serial[1].dialect: \"verifone\" is neither a " +
+			"built-in dialect (paycube, nets) nor a file"},
+		{"token of a serial line", "[metrics]",
+			"[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\ntoken = \"file:/x\"\n[metrics]",
+			"till.serial[1].token: must be empty (only jsonrpc over TCP has one)"},
+		{"baud", "[metrics]",
+			"[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\nbaud = 0\n[metrics]",
+			"till.serial[1].baud: 0 is not possible"},
+		{"no such mode", `mode = "link"`, `mode = "card"`,
+			`f.toml:LINE: payment.mode: "card" is not possible`},
+		{"fall back from a link", `offline_link = false`, `offline_link = true`,
+			"f.toml:LINE: payment.offline_link: is for mode qr"},
+		{"provider", `provider = "axs"`, `provider = "stripe"`,
+			`f.toml:LINE: payment.provider: "stripe" is not possible`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			text := strings.Replace(full, tc.old, tc.new, 1)
@@ -131,7 +170,8 @@ func TestProblemsNameTheLine(t *testing.T) {
 			}
 			line := 1 + strings.Count(full[:strings.Index(full, tc.old)], "\n")
 			want := strings.Replace(tc.want, "LINE2", strconv.Itoa(line+1), 1)
-			if want = strings.Replace(want, "LINE", strconv.Itoa(line), 1); !strings.Contains(err.Error(), want) {
+			if want = strings.Replace(want, "LINE", strconv.Itoa(line),
+				1); !strings.Contains(err.Error(), want) {
 				t.Errorf("got:\n%s\nwant it to contain:\n%s", err, want)
 			}
 			if strings.Contains(err.Error(), "hunter2") {
@@ -143,9 +183,12 @@ func TestProblemsNameTheLine(t *testing.T) {
 
 // TestSingaPay: a configuration for SingaPay is checked whole and asks for nothing of AXS.
 func TestSingaPay(t *testing.T) {
-	full := strings.NewReplacer(`currency = "SGD"`, `currency = "IDR"`, `provider = "axs"`, `provider = "singapay"`, `base_url = ""`, `base_url = "https://payment-b2b.singapay.id"`,
-		"[singapay]", "[singapay]\nclient_id = \"c\"", "\nclient_id = \"\"\n", "\n", `client_secret = ""`, `client_secret = "file:/etc/kiosk-agent/singapay.secret"`,
-		`api_key = ""`, `api_key = "k"`, `account_id = ""`, `account_id = "01K946KF851RK7FX075GJHBVKF"`, `payment_link = "`, `payment_link = "" #`,
+	full := strings.NewReplacer(`currency = "SGD"`, `currency = "IDR"`, `provider = "axs"`,
+		`provider = "singapay"`, `base_url = ""`, `base_url = "https://payment-b2b.singapay.id"`,
+		"[singapay]", "[singapay]\nclient_id = \"c\"", "\nclient_id = \"\"\n", "\n",
+		`client_secret = ""`, `client_secret = "file:/etc/kiosk-agent/singapay.secret"`,
+		`api_key = ""`, `api_key = "k"`, `account_id = ""`,
+		`account_id = "01K946KF851RK7FX075GJHBVKF"`, `payment_link = "`, `payment_link = "" #`,
 		`secret = "file:/etc/kiosk-agent/axs.secret"`, `secret = ""`).Replace(fullText(t))
 	problems := func(text string) Problems {
 		t.Helper()
@@ -167,15 +210,18 @@ func TestSingaPay(t *testing.T) {
 		{`client_id = "c"`, `client_id = ""`, "singapay.client_id"},
 		{`api_key = "k"`, `api_key = ""`, "singapay.api_key"},
 		{`account_id = "01K946KF851RK7FX075GJHBVKF"`, `account_id = ""`, "singapay.account_id"},
-		{`client_secret = "file:/etc/kiosk-agent/singapay.secret"`, `client_secret = ""`, "singapay.client_secret"},
-		{`client_secret = "file:/etc/kiosk-agent/singapay.secret"`, `client_secret = "hunter2"`, "singapay.client_secret"},
+		{`client_secret = "file:/etc/kiosk-agent/singapay.secret"`, `client_secret = ""`,
+			"singapay.client_secret"},
+		{`client_secret = "file:/etc/kiosk-agent/singapay.secret"`, `client_secret = "hunter2"`,
+			"singapay.client_secret"},
 		{`expiry_grace = "30s"`, `expiry_grace = "2h"`, "singapay.expiry_grace"},
 		{`create_timeout = "10s"`, `create_timeout = "31s"`, "singapay.create_timeout"},
 		{`query_timeout = "10s"`, `query_timeout = "0s"`, "singapay.query_timeout"},
 		{`replay_window = "300s"`, `replay_window = "16m"`, "singapay.replay_window"},
 	} {
 		text := strings.Replace(full, tc.old, tc.new, 1)
-		if ps := problems(text); text == full || len(ps) != 1 || !slices.ContainsFunc(ps, func(p Problem) bool { return p.Key == tc.key }) {
+		if ps := problems(text); text == full || len(ps) != 1 ||
+			!slices.ContainsFunc(ps, func(p Problem) bool { return p.Key == tc.key }) {
 			t.Errorf("%s: problems:\n%s", tc.key, ps)
 		}
 	}
@@ -195,18 +241,23 @@ func TestModeQR(t *testing.T) {
 		{"as in the example", "", "", ""},
 		{"with a link to fall back to", "offline_link = false", "offline_link = true", ""},
 		{"wallets", "schemes = []", `schemes = ["wechatpay", "paynow"]`, ""},
-		{"codes from nowhere", `qr_url = "https://payment.uat.pay.axs.com.sg/api/hpp/v1/qrcode"`, `qr_url = ""`, "axs.qr_url: is required in mode qr"},
-		{"a card's code", "schemes = []", `schemes = ["paynow", "credit_card"]`, "axs.schemes: credit_card has no QR code"},
+		{"codes from nowhere", `qr_url = "https://payment.uat.pay.axs.com.sg/api/hpp/v1/qrcode"`,
+			`qr_url = ""`, "axs.qr_url: is required in mode qr"},
+		{"a card's code", "schemes = []", `schemes = ["paynow", "credit_card"]`,
+			"axs.schemes: credit_card has no QR code"},
 	} {
 		_, err := Parse("f.toml", []byte(strings.Replace(full, tc.old, tc.new, 1)))
-		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+		if tc.want == "" && err != nil || tc.want != "" &&
+			(err == nil || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("%s: %v", tc.name, err)
 		}
 	}
 }
 
 func TestSerialDefaults(t *testing.T) {
-	text := strings.Replace(fullText(t), "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\n[[till.serial]]\nname = \"b\"\ndevice = \"usb:067b:2303\"\nbaud = 19200\n[metrics]", 1)
+	text := strings.Replace(fullText(t), "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = "+
+		"\"/dev/x\"\n[[till.serial]]\nname = \"b\"\ndevice = \"usb:067b:2303\"\nbaud = "+
+		"19200\n[metrics]", 1)
 	c, err := Parse("f.toml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -221,12 +272,14 @@ func TestSerialDefaults(t *testing.T) {
 
 // TestAllProblemsAtOnce: an unknown key hides no other mistake.
 func TestAllProblemsAtOnce(t *testing.T) {
-	text := strings.NewReplacer("client_id", "client_idd", `"wss://`, `"https://`, `dialect = "paycube"`, `dialect = "netz"`).Replace(fullText(t))
+	text := strings.NewReplacer("client_id", "client_idd", `"wss://`, `"https://`,
+		`dialect = "paycube"`, `dialect = "netz"`).Replace(fullText(t))
 	_, err := Parse("f.toml", []byte(text))
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"axs.client_idd: no such key", "axs.client_id: is required", "relay.url: must start with wss://", `"netz" is neither`} {
+	for _, want := range []string{"axs.client_idd: no such key", "axs.client_id: is required",
+		"relay.url: must start with wss://", `"netz" is neither`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not told: %s\n%s", want, err)
 		}
@@ -234,7 +287,8 @@ func TestAllProblemsAtOnce(t *testing.T) {
 }
 
 func TestLoadNamesTheFile(t *testing.T) {
-	if _, err := Load("testdata/none.toml"); err == nil || !strings.Contains(err.Error(), "testdata/none.toml: no such file") {
+	if _, err := Load("testdata/none.toml"); err == nil ||
+		!strings.Contains(err.Error(), "testdata/none.toml: no such file") {
 		t.Errorf("error = %v", err)
 	}
 }
@@ -307,7 +361,8 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(want, string(got)); d != "" {
-		t.Errorf("docs/CONFIGURATION.md differs from the code (go test ./internal/app/config -update writes it):\n%s", d)
+		t.Errorf("docs/CONFIGURATION.md differs from the code (go test ./internal/app/config "+
+			"-update writes it):\n%s", d)
 	}
 }
 
@@ -315,12 +370,15 @@ func document(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(`# Configuration of kiosk-agent
 
-Made from the code by ` + "`go test ./internal/app/config -update`" + `; a test keeps the two equal. The file is TOML, by default
-` + "`/etc/kiosk-agent/config.toml`" + `. It is read strictly: a key that is not listed here is an error that names its line.
+Made from the code by ` + "`go test ./internal/app/config -update`" +
+		`; a test keeps the two equal. The file is TOML, by default
+` + "`/etc/kiosk-agent/config.toml`" +
+		`. It is read strictly: a key that is not listed here is an error that names its line.
 ` + "`kiosk-agent check-config --config FILE`" + ` checks a file without starting anything.
 
 Durations are written "90s", "10m", "24h" or "400d"; sizes "64MiB"; amounts in minor units (1023 is SGD 10.23). Secrets never stand in
-the file: ` + "`file:PATH`" + ` names a file of mode 0600, ` + "`credential:NAME`" + ` a systemd credential.
+the file: ` + "`file:PATH`" + ` names a file of mode 0600, ` + "`credential:NAME`" +
+		` a systemd credential.
 
 `)
 	c := Default()
@@ -349,19 +407,23 @@ func tables(t *testing.T, b *strings.Builder, v reflect.Value, prefix string) {
 		fv := v.Field(i)
 		switch {
 		case fv.Kind() == reflect.Struct:
-			subs = append(subs, sub{fv, prefix + name + ".", fmt.Sprintf("## [%s%s]\n\n%s\n\n", prefix, name, doc)})
+			subs = append(subs, sub{fv, prefix + name + ".",
+				fmt.Sprintf("## [%s%s]\n\n%s\n\n", prefix, name, doc)})
 		case fv.Kind() == reflect.Slice && fv.Type().Elem().Kind() == reflect.Struct:
 			entry := reflect.New(fv.Type().Elem()).Elem()
 			if entry.Type() == reflect.TypeFor[Serial]() {
 				entry = reflect.ValueOf(defaultSerial())
 			}
-			subs = append(subs, sub{entry, prefix + name + "[].", fmt.Sprintf("### Each entry of %s%s\n\n%s\n\n", prefix, name, doc)})
+			subs = append(subs, sub{entry, prefix + name + "[].",
+				fmt.Sprintf("### Each entry of %s%s\n\n%s\n\n", prefix, name, doc)})
 		default:
-			rows = append(rows, fmt.Sprintf("| `%s` | %s | `%s` | %s |\n", name, typeName(fv), defaultText(t, fv), doc))
+			rows = append(rows, fmt.Sprintf("| `%s` | %s | `%s` | %s |\n", name, typeName(fv),
+				defaultText(t, fv), doc))
 		}
 	}
 	if len(rows) > 0 {
-		b.WriteString("| key | type | default | meaning |\n|---|---|---|---|\n" + strings.Join(rows, "") + "\n")
+		b.WriteString("| key | type | default | meaning |\n|---|---|---|---|\n" +
+			strings.Join(rows, "") + "\n")
 	}
 	for _, s := range subs {
 		b.WriteString(s.head)
@@ -405,10 +467,13 @@ func TestSalvage(t *testing.T) {
 		want           string // in the error
 	}{
 		{"all is well", "", "", true, ""},
-		{"no logo", `logo = ""`, `logo = "/nowhere/logo.png"`, true, "display.logo: cannot be read"},
-		{"no dialect", `dialect = "paycube"`, `dialect = "/nowhere/dialect.toml"`, true, "till.serial[0].dialect: "},
+		{"no logo", `logo = ""`, `logo = "/nowhere/logo.png"`, true,
+			"display.logo: cannot be read"},
+		{"no dialect", `dialect = "paycube"`, `dialect = "/nowhere/dialect.toml"`, true,
+			"till.serial[0].dialect: "},
 		{"a typing error", "merchant_name", "merchant_nane", false, "no such key"},
-		{"a value that is not possible", `currency = "SGD"`, `currency = "QQQ"`, false, "terminal.currency"},
+		{"a value that is not possible", `currency = "SGD"`, `currency = "QQQ"`, false,
+			"terminal.currency"},
 		{"no TOML", "[terminal]", "[terminal", false, ":1: "},
 	} {
 		text := strings.Replace(fullText(t), tc.old, tc.new, 1)
@@ -417,13 +482,15 @@ func TestSalvage(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, err := Salvage(path)
-		if (c != nil) != tc.usable || (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+		if (c != nil) != tc.usable || (err == nil) != (tc.want == "") || err != nil &&
+			!strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, %v", tc.name, c != nil, err)
 		}
 		if c != nil && string(c.Text()) != text {
 			t.Errorf("%s: the text is another one", tc.name)
 		}
-		if c, loadErr := Load(path); (c == nil) != (err != nil) || (loadErr == nil) != (err == nil) {
+		if c, loadErr := Load(path); (c == nil) != (err != nil) ||
+			(loadErr == nil) != (err == nil) {
 			t.Errorf("%s: Load: %v, %v", tc.name, c != nil, loadErr)
 		}
 	}

@@ -27,7 +27,8 @@ type Problem struct {
 	Key  string // dotted
 	What string
 	Hint string
-	File bool // the file is well written; another one, which the key names, is missing or cannot be used
+	// the file is well written; another one, which the key names, is missing or cannot be used
+	File bool
 }
 
 func (p Problem) String() string {
@@ -66,8 +67,8 @@ func Load(path string) (*Config, error) {
 	return c, nil
 }
 
-// Salvage is Load for a program that must serve what it can: where nothing is wrong but other files that the configuration names, the
-// configuration comes with the error.
+// Salvage is Load for a program that must serve what it can: where nothing is wrong but other files
+// that the configuration names, the configuration comes with the error.
 func Salvage(path string) (*Config, error) {
 	data, err := read(path)
 	if err != nil {
@@ -94,7 +95,8 @@ func read(path string) ([]byte, error) {
 		return nil, Problems{{Path: path, What: err.Error()}}
 	}
 	if len(data) > maxFile {
-		return nil, Problems{{Path: path, What: "larger than 256 KiB", Hint: "is this the configuration?"}}
+		return nil, Problems{{Path: path, What: "larger than 256 KiB",
+			Hint: "is this the configuration?"}}
 	}
 	return data, nil
 }
@@ -144,23 +146,29 @@ func decodeProblems(path string, err error) Problems {
 		var ps Problems
 		for _, e := range strict.Errors {
 			line, _ := e.Position()
-			ps = append(ps, Problem{Path: path, Line: line, Key: strings.Join(e.Key(), "."), What: "no such key", Hint: "docs/CONFIGURATION.md lists them all"})
+			ps = append(ps, Problem{Path: path, Line: line, Key: strings.Join(e.Key(), "."),
+				What: "no such key", Hint: "docs/CONFIGURATION.md lists them all"})
 		}
 		return ps
 	}
 	if e, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, _ := e.Position()
-		what := wrongType.ReplaceAllString(strings.TrimPrefix(e.Error(), "toml: "), "is a $1 and must be a $2")
-		what = strings.NewReplacer("a int64", "a whole number", "a int", "a whole number", "a bool", "true or false").Replace(what)
-		return Problems{{Path: path, Line: line, Key: strings.Join(e.Key(), "."), What: what, Hint: "mistakes after this one are seen once it is mended"}}
+		what := wrongType.ReplaceAllString(strings.TrimPrefix(e.Error(), "toml: "),
+			"is a $1 and must be a $2")
+		what = strings.NewReplacer("a int64", "a whole number", "a int", "a whole number", "a bool",
+			"true or false").Replace(what)
+		return Problems{{Path: path, Line: line, Key: strings.Join(e.Key(), "."), What: what,
+			Hint: "mistakes after this one are seen once it is mended"}}
 	}
 	return Problems{{Path: path, What: err.Error()}}
 }
 
 // wrongType is how the decoder says that a value has another type than its key.
-var wrongType = regexp.MustCompile(`cannot decode TOML (\w+) into (?:struct field \S+ of type|a Go value of type) (\S+)`)
+var wrongType = regexp.MustCompile(
+	`cannot decode TOML (\w+) into (?:struct field \S+ of type|a Go value of type) (\S+)`)
 
-// unitless finds durations that were written as a bare number: the decoder takes them for nanoseconds.
+// unitless finds durations that were written as a bare number: the decoder takes them for
+// nanoseconds.
 func unitless(c *Config, data []byte) (ps Problems) {
 	var raw map[string]any
 	if toml.Unmarshal(data, &raw) != nil {
@@ -174,9 +182,11 @@ func unitless(c *Config, data []byte) (ps Problems) {
 		section, ok := field(reflect.ValueOf(c).Elem(), table)
 		for key, value := range keys {
 			f, known := field(section, key)
-			if _, number := value.(int64); ok && known && number && f.Type() == reflect.TypeFor[Duration]() {
+			if _, number := value.(int64); ok && known && number &&
+				f.Type() == reflect.TypeFor[Duration]() {
 				ps = append(ps, Problem{
-					Path: c.path, Line: c.lines[table+"."+key], Key: table + "." + key, What: fmt.Sprintf("%d has no unit", value),
+					Path: c.path, Line: c.lines[table+"."+key], Key: table + "." + key,
+					What: fmt.Sprintf("%d has no unit", value),
 					Hint: fmt.Sprintf("write \"%ds\"", value),
 				})
 			}
@@ -199,8 +209,9 @@ func field(v reflect.Value, name string) (reflect.Value, bool) {
 	return reflect.Value{}, false
 }
 
-// keyLines maps each dotted key of the file to its line, so that a value that reads well but means nothing is named with its line
-// too. Array tables are numbered: till.serial[0].device. What does not parse is left to the decoder to report.
+// keyLines maps each dotted key of the file to its line, so that a value that reads well but means
+// nothing is named with its line too. Array tables are numbered: till.serial[0].device. What does
+// not parse is left to the decoder to report.
 func keyLines(data []byte) map[string]int {
 	lines := make(map[string]int)
 	counts := make(map[string]int)
@@ -246,8 +257,8 @@ func (c *Config) Path() string { return c.path }
 // Text is the content of that file. It names secrets and holds none.
 func (c *Config) Text() []byte { return c.text }
 
-// Locate puts the file and line before an error of another part whose text begins with a dotted key of the configuration
-// ("axs.secret: …"). Joined errors are located one by one.
+// Locate puts the file and line before an error of another part whose text begins with a dotted key
+// of the configuration ("axs.secret: …"). Joined errors are located one by one.
 func (c *Config) Locate(err error) error {
 	var ps Problems
 	for text := range strings.Lines(err.Error()) {

@@ -12,9 +12,11 @@ func TestSecrets(t *testing.T) {
 	c.Till.Serial = []Serial{{Name: "line-1"}}
 	refs := c.Secrets()
 	for _, want := range []SecretRef{
-		{"axs", "axs.secret", "file:/a"}, {"axs-previous", "axs.previous_secret", ""}, {"relay", "relay.token", ""},
+		{"axs", "axs.secret", "file:/a"}, {"axs-previous", "axs.previous_secret", ""},
+		{"relay", "relay.token", ""},
 		{"display", "display.token", "file:" + StateDir + "display.token"},
-		{"till:till-1", "till.websocket.tills[0].token", "credential:t"}, {"till:line-1", "till.serial[0].token", ""},
+		{"till:till-1", "till.websocket.tills[0].token", "credential:t"},
+		{"till:line-1", "till.serial[0].token", ""},
 	} {
 		if !slices.Contains(refs, want) {
 			t.Errorf("%+v is missing in %+v", want, refs)

@@ -31,7 +31,9 @@ func LoadDialect(name string) (*ecr.Dialect, error) {
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("%q is neither a built-in dialect (%s) nor a file that can be read: %w", name, strings.Join(ecr.Builtins(), ", "), err)
+		return nil,
+			fmt.Errorf("%q is neither a built-in dialect (%s) nor a file that can be read: %w",
+				name, strings.Join(ecr.Builtins(), ", "), err)
 	}
 	return ecr.Parse(name, data)
 }
@@ -39,7 +41,8 @@ func LoadDialect(name string) (*ecr.Dialect, error) {
 // serial checks one entry of [[till.serial]].
 func (k *checker) serial(i int, s Serial, names map[string]bool) {
 	key := func(name string) string { return fmt.Sprintf("till.serial[%d].%s", i, name) }
-	k.need(s.Name != "" && len(s.Name) <= 32 && printable(s.Name), key("name"), "", "must be 1 to 32 printable ASCII characters")
+	k.need(s.Name != "" && len(s.Name) <= 32 && printable(s.Name), key("name"), "",
+		"must be 1 to 32 printable ASCII characters")
 	k.need(!names[s.Name], key("name"), "", "two tills are named %q", s.Name)
 	names[s.Name] = true
 	k.device(key("device"), key("allow_from"), s)
@@ -49,14 +52,18 @@ func (k *checker) serial(i int, s Serial, names map[string]bool) {
 		k.file(err, key("dialect"), "kiosk-agent ecr blueprint shows how to write one", "%v", err)
 	}
 	needsToken := s.Protocol == "jsonrpc" && s.IsTCP()
-	k.need(needsToken || s.Token == "", key("token"), "only jsonrpc over TCP has one", "must be empty")
+	k.need(needsToken || s.Token == "", key("token"), "only jsonrpc over TCP has one",
+		"must be empty")
 	if needsToken {
 		k.secret(key("token"), s.Token, true)
 	}
-	k.need(s.Baud >= 300 && s.Baud <= 4_000_000, key("baud"), "9600 is usual", "%d is not possible", s.Baud)
-	k.need(s.DataBits == 7 || s.DataBits == 8, key("data_bits"), "7 or 8", "%d is not possible", s.DataBits)
+	k.need(s.Baud >= 300 && s.Baud <= 4_000_000, key("baud"), "9600 is usual", "%d is not possible",
+		s.Baud)
+	k.need(s.DataBits == 7 || s.DataBits == 8, key("data_bits"), "7 or 8", "%d is not possible",
+		s.DataBits)
 	k.oneOf(key("parity"), s.Parity, "none", "odd", "even")
-	k.need(s.StopBits == 1 || s.StopBits == 2, key("stop_bits"), "1 or 2", "%d is not possible", s.StopBits)
+	k.need(s.StopBits == 1 || s.StopBits == 2, key("stop_bits"), "1 or 2", "%d is not possible",
+		s.StopBits)
 	k.oneOf(key("flow"), s.Flow, "none", "rtscts")
 }
 
@@ -75,7 +82,8 @@ func (k *checker) device(key, allowKey string, s Serial) {
 		return
 	}
 	host, _, err := net.SplitHostPort(strings.TrimPrefix(s.Device, tcpListen))
-	k.need(err != nil || webaddr.Loopback(host) || len(s.AllowFrom) > 0, allowKey, "list the tills' addresses: [\"192.168.1.20/32\"]",
+	k.need(err != nil || webaddr.Loopback(host) || len(s.AllowFrom) > 0, allowKey,
+		"list the tills' addresses: [\"192.168.1.20/32\"]",
 		"an address that is not loopback needs it")
 	for _, cidr := range s.AllowFrom {
 		_, err := netip.ParsePrefix(cidr)

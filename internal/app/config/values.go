@@ -19,7 +19,8 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 16)
 		if err != nil {
-			return fmt.Errorf("%q is not a duration such as \"90s\", \"10m\", \"24h\" or \"400d\"", s)
+			return fmt.Errorf("%q is not a duration such as \"90s\", \"10m\", \"24h\" or \"400d\"",
+				s)
 		}
 		*d = Duration(time.Duration(n) * 24 * time.Hour)
 		return nil

@@ -1,8 +1,10 @@
-// Package demo runs everything on one machine: a simulated gateway, the relay and the agent, wired as an integrator would wire them
-// and with files as an integrator would write them. cmd/kiosk-demo and the end-to-end tests live on it.
+// Package demo runs everything on one machine: a simulated gateway, the relay and the agent, wired
+// as an integrator would wire them and with files as an integrator would write them. cmd/kiosk-demo
+// and the end-to-end tests live on it.
 //
-// Every part is the real one except the gateway. Open prepares a directory and starts all three; Run works until its context ends.
-// What is in the directory survives: Open on the same directory goes on where it was.
+// Every part is the real one except the gateway. Open prepares a directory and starts all three;
+// Run works until its context ends. What is in the directory survives: Open on the same directory
+// goes on where it was.
 package demo
 
 import (
@@ -51,20 +53,24 @@ type Options struct {
 	Settle        time.Duration
 	Faults        []sandbox.Fault
 	Carriage      sandbox.Carriage
-	Extra         string            // appended to the agent's configuration: [[till.serial]] …
-	Tills         []string          // names; default: one, Till
-	Provider      string            // payment.provider: SingaPay; "" = axs
-	Remember      bool              // what the simulated gateway knows survives too; with SandboxListen, under the same address
-	SuccessURL    string            // where the customer's phone goes after paying; "" = not sent
-	Query         bool              // the agent asks AXS about payments; it always asks SingaPay
-	Mode          string            // payment.mode; "" = link
-	Schemes       []string          // axs.schemes, or singapay.methods
-	OfflineLink   bool              // payment.offline_link
-	NoTouch       bool              // the display cannot be touched: display.touch = false
-	NoGateway     bool              // codes are asked for where nobody listens
-	Merchant      string            // the relay's merchant, whose one hook URL the gateway has for all of its kiosks; "" = the kiosk has its own
-	Customer      singapay.Customer // who pays by SingaPay; zero = nobody is named
-	Unknown404    bool              // the gateway answers 404 about a reference that it does not know, instead of an empty list
+	Extra         string   // appended to the agent's configuration: [[till.serial]] …
+	Tills         []string // names; default: one, Till
+	Provider      string   // payment.provider: SingaPay; "" = axs
+	// what the simulated gateway knows survives too; with SandboxListen, under the same address
+	Remember    bool
+	SuccessURL  string   // where the customer's phone goes after paying; "" = not sent
+	Query       bool     // the agent asks AXS about payments; it always asks SingaPay
+	Mode        string   // payment.mode; "" = link
+	Schemes     []string // axs.schemes, or singapay.methods
+	OfflineLink bool     // payment.offline_link
+	NoTouch     bool     // the display cannot be touched: display.touch = false
+	NoGateway   bool     // codes are asked for where nobody listens
+	// the relay's merchant, whose one hook URL the gateway has for all of its kiosks; "" = the
+	// kiosk has its own
+	Merchant string
+	Customer singapay.Customer // who pays by SingaPay; zero = nobody is named
+	// the gateway answers 404 about a reference that it does not know, instead of an empty list
+	Unknown404 bool
 }
 
 // House is the running set.
@@ -149,7 +155,8 @@ func (h *House) openRelay(ctx context.Context, o Options) (hookURL string, err e
 		listen = strings.TrimSpace(string(b)) // the hook URL holds the address: keep it
 	}
 	h.Relay, err = relayd.New(ctx, relayd.Config{
-		PublicListen: listen, AdminListen: anyPort, AdminToken: admin, Store: relayd.StoreConfig{Dir: filepath.Join(o.Dir, "relay-store")},
+		PublicListen: listen, AdminListen: anyPort, AdminToken: admin,
+		Store: relayd.StoreConfig{Dir: filepath.Join(o.Dir, "relay-store")},
 	}, o.Log.With("program", "kiosk-relay"), prometheus.NewRegistry())
 	if err != nil {
 		return "", err
@@ -191,7 +198,8 @@ func (h *House) writeConfig(o Options, hookURL string) (*config.Config, error) {
 	if settle == 0 {
 		settle = 5 * time.Second
 	}
-	text := fmt.Sprintf(`# Written by the demo; kiosk-agent's commands work with it while the demo runs.
+	text := fmt.Sprintf(
+		`# Written by the demo; kiosk-agent's commands work with it while the demo runs.
 [terminal]
 id = %q
 currency = %q
@@ -227,11 +235,15 @@ listen = %q
 
 [admin]
 socket = %q
-`, Terminal, o.Currency(), or(o.Provider, "axs"), or(o.Mode, "link"), settle, o.OfflineLink, h.gatewayConfig(o),
-		"ws"+strings.TrimPrefix(h.Relay.PublicURL(), "http"), filepath.Join(o.Dir, "relay.token"), hookURL,
+`, Terminal, o.Currency(), or(o.Provider, "axs"), or(o.Mode, "link"), settle, o.OfflineLink,
+		h.gatewayConfig(o),
+		"ws"+strings.TrimPrefix(h.Relay.PublicURL(), "http"), filepath.Join(o.Dir, "relay.token"),
+		hookURL,
 		or(o.TillListen, anyPort), strings.Join(tills, ", "), quoted(o.Origins),
-		or(o.DisplayListen, anyPort), filepath.Join(o.Dir, "display.token"), o.MerchantName, !o.NoTouch,
-		filepath.Join(o.Dir, "journal.db"), or(o.MetricsListen, anyPort), filepath.Join(o.Dir, "admin.sock"))
+		or(o.DisplayListen, anyPort), filepath.Join(o.Dir, "display.token"), o.MerchantName,
+		!o.NoTouch,
+		filepath.Join(o.Dir, "journal.db"), or(o.MetricsListen, anyPort),
+		filepath.Join(o.Dir, "admin.sock"))
 	if err := os.WriteFile(h.ConfigPath, []byte(text+o.Extra), 0o600); err != nil {
 		return nil, err
 	}
@@ -259,7 +271,8 @@ func (h *House) Run(ctx context.Context) error {
 	sandboxCtx, stopSandbox := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSandbox()
 	side := new(errgroup.Group)
-	// Links are opened by phones under any name of this machine: the sandbox checks no Host, it guards nothing.
+	// Links are opened by phones under any name of this machine: the sandbox checks no Host, it
+	// guards nothing.
 	srv := &http.Server{Handler: h.simulated.Handler(), ReadHeaderTimeout: 5 * time.Second}
 	side.Go(func() error { return h.serveSandbox(srv) })
 	side.Go(func() error { return h.simulated.Run(sandboxCtx) })

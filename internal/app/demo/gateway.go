@@ -46,7 +46,8 @@ func (h *House) listenSandbox(o Options) (err error) {
 	return nil
 }
 
-// openSandbox makes the simulated gateway. hookURL is what the merchant would write in SingaPay's dashboard; AXS finds it in each link.
+// openSandbox makes the simulated gateway. hookURL is what the merchant would write in SingaPay's
+// dashboard; AXS finds it in each link.
 func (h *House) openSandbox(o Options, hookURL string) error {
 	name := "axs.secret"
 	if o.Provider == SingaPay {
@@ -64,7 +65,8 @@ func (h *House) openSandbox(o Options, hookURL string) error {
 	if o.Provider == SingaPay {
 		h.SingaPay, err = singapay.New(singapay.Config{
 			Credentials: []singapay.Credential{{
-				Name: o.MerchantName, ClientID: ClientID, APIKey: APIKey, Secret: key, Accounts: []string{AccountID},
+				Name: o.MerchantName, ClientID: ClientID, APIKey: APIKey, Secret: key,
+				Accounts:       []string{AccountID},
 				TransactionURL: hookURL, InquiryURL: hookURL, ExpirationURL: hookURL,
 			}},
 			Book: book, Customer: o.Customer,
@@ -77,9 +79,11 @@ func (h *House) openSandbox(o Options, hookURL string) error {
 		unknown = sandbox.Unknown404
 	}
 	h.Sandbox, err = sandbox.New(sandbox.Config{
-		Unknown:   unknown,
-		Merchants: []sandbox.Merchant{{Name: o.MerchantName, ClientID: ClientID, Secret: key, LinkIDs: []string{LinkID}, Carriage: o.Carriage}},
-		Faults:    o.Faults, Book: book,
+		Unknown: unknown,
+		Merchants: []sandbox.Merchant{
+			{Name: o.MerchantName, ClientID: ClientID, Secret: key, LinkIDs: []string{LinkID},
+				Carriage: o.Carriage}},
+		Faults: o.Faults, Book: book,
 	}, log)
 	h.simulated = h.Sandbox
 	return err
@@ -100,7 +104,8 @@ api_key = %q
 account_id = %q
 success_url = %q
 methods = [%s]
-`, codes, ClientID, filepath.Join(o.Dir, "singapay.secret"), APIKey, AccountID, o.SuccessURL, quoted(o.Schemes))
+`, codes, ClientID, filepath.Join(o.Dir, "singapay.secret"), APIKey, AccountID, o.SuccessURL,
+			quoted(o.Schemes))
 	}
 	query := ""
 	if o.Query {
@@ -114,7 +119,8 @@ success_url = %q
 query_url = %q
 qr_url = "%s/api/hpp/v1/qrcode"
 schemes = [%s]
-`, h.SandboxURL, LinkID, ClientID, filepath.Join(o.Dir, "axs.secret"), o.SuccessURL, query, codes, quoted(o.Schemes))
+`, h.SandboxURL, LinkID, ClientID, filepath.Join(o.Dir, "axs.secret"), o.SuccessURL, query, codes,
+		quoted(o.Schemes))
 }
 
 // serveSandbox answers until srv is closed.

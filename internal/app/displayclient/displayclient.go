@@ -1,5 +1,6 @@
-// Package displayclient is a customer display without a browser: it confirms what the agent tells it to show, as the page would
-// (the messages are in package ui). The demo uses it where there is no Chromium, and tests use it for speed.
+// Package displayclient is a customer display without a browser: it confirms what the agent tells
+// it to show, as the page would (the messages are in package ui). The demo uses it where there is
+// no Chromium, and tests use it for speed.
 //
 // It paints nothing and keeps nothing.
 package displayclient
@@ -48,21 +49,28 @@ type Choice struct {
 	Name   string `json:"name"`
 }
 
-// Options say what stands in front of the display. The zero value is a large display that nobody touches.
+// Options say what stands in front of the display. The zero value is a large display that nobody
+// touches.
 type Options struct {
-	BoxPx  int                 // device pixels in each direction for the code; 0 = as many as a large display has
-	Seen   func(Screen)        // when not nil: is called for each screen
-	Choose func(Screen) string // when not nil: the customer, who touches one of the choices of a screen of kind choose; "" touches nothing
+	// device pixels in each direction for the code; 0 = as many as a large display has
+	BoxPx int
+	Seen  func(Screen) // when not nil: is called for each screen
+	// when not nil: the customer, who touches one of the choices of a screen of kind choose; ""
+	// touches nothing
+	Choose func(Screen) string
 }
 
-// Why Run ends by itself: connecting again would not help, or would only take the place away from somebody.
+// Why Run ends by itself: connecting again would not help, or would only take the place away from
+// somebody.
 var (
-	ErrRefused = errors.New("display client: the agent refuses this display") // wrong token, Host or Origin
+	// wrong token, Host or Origin
+	ErrRefused = errors.New("display client: the agent refuses this display")
 	ErrMoved   = errors.New("display client: another display has taken the place")
 )
 
-// Run connects to the display page at pageURL and confirms every screen. When the connection ends, or there is none yet, it connects
-// again, as a page does, until ctx ends; then it returns nil. The error wraps ErrRefused or ErrMoved, or pageURL is no address.
+// Run connects to the display page at pageURL and confirms every screen. When the connection ends,
+// or there is none yet, it connects again, as a page does, until ctx ends; then it returns nil. The
+// error wraps ErrRefused or ErrMoved, or pageURL is no address.
 func Run(ctx context.Context, pageURL string, token secret.Value, o Options) error {
 	u, err := url.Parse(pageURL)
 	if err != nil {
@@ -89,8 +97,10 @@ func Run(ctx context.Context, pageURL string, token secret.Value, o Options) err
 
 // once serves one connection until it ends.
 func once(ctx context.Context, address string, token secret.Value, o Options) error {
-	dialer := websocket.Dialer{HandshakeTimeout: 5 * time.Second, Subprotocols: []string{"kiosk-display.v1"}}
-	conn, resp, err := dialer.DialContext(ctx, address, http.Header{"Authorization": {"Bearer " + string(token.Reveal())}})
+	dialer := websocket.Dialer{HandshakeTimeout: 5 * time.Second,
+		Subprotocols: []string{"kiosk-display.v1"}}
+	conn, resp, err := dialer.DialContext(ctx, address,
+		http.Header{"Authorization": {"Bearer " + string(token.Reveal())}})
 	if resp != nil {
 		_ = resp.Body.Close() // a handshake's answer
 		if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
@@ -108,7 +118,8 @@ func once(ctx context.Context, address string, token secret.Value, o Options) er
 
 func talk(conn *websocket.Conn, o Options) error {
 	measured := func(m map[string]any) map[string]any {
-		m["box_px"], m["viewport"], m["dpr"], m["touch"] = o.BoxPx, [2]int{width, height}, 1, o.Choose != nil
+		m["box_px"], m["viewport"], m["dpr"], m["touch"] = o.BoxPx, [2]int{width, height}, 1,
+			o.Choose != nil
 		return m
 	}
 	if err := conn.WriteJSON(measured(map[string]any{"type": "hello"})); err != nil {
@@ -130,11 +141,13 @@ func talk(conn *websocket.Conn, o Options) error {
 				o.Seen(m)
 			}
 			answers = append(answers, measured(map[string]any{
-				"type": "shown", "seq": m.Seq, "kind": m.Kind, "payment": m.Payment, "revision": m.Revision,
+				"type": "shown", "seq": m.Seq, "kind": m.Kind, "payment": m.Payment,
+				"revision": m.Revision,
 			}))
 			if m.Kind == "choose" && o.Choose != nil {
 				if scheme := o.Choose(m); scheme != "" {
-					answers = append(answers, map[string]any{"type": "choose", "seq": m.Seq, "payment": m.Payment, "scheme": scheme})
+					answers = append(answers, map[string]any{"type": "choose", "seq": m.Seq,
+						"payment": m.Payment, "scheme": scheme})
 				}
 			}
 		case "beat":

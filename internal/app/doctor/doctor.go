@@ -1,10 +1,11 @@
-// Package doctor looks at everything that a kiosk needs in order to sell and says, for each thing, what was tried, what came back and
-// what to do. It works beside a running agent and without one.
+// Package doctor looks at everything that a kiosk needs in order to sell and says, for each thing,
+// what was tried, what came back and what to do. It works beside a running agent and without one.
 //
-// Nothing that it does can touch money: it asks no gateway about a payment, opens no till's line and shows nothing to a customer. It
-// makes one checkout link, opens it itself and throws it away. Towards gateways it sends a TLS handshake and HEAD /; towards the relay
-// also the question for the newest journal head. Each probe ends within its time. Run may be called concurrently; nothing is kept but
-// a file of some bytes in the journal's directory, for the time that a probe takes.
+// Nothing that it does can touch money: it asks no gateway about a payment, opens no till's line
+// and shows nothing to a customer. It makes one checkout link, opens it itself and throws it away.
+// Towards gateways it sends a TLS handshake and HEAD /; towards the relay also the question for the
+// newest journal head. Each probe ends within its time. Run may be called concurrently; nothing is
+// kept but a file of some bytes in the journal's directory, for the time that a probe takes.
 package doctor
 
 import (
@@ -82,12 +83,14 @@ func indented(text string) string { return strings.ReplaceAll(text, "\n", "\n   
 
 // Options are what Run works with.
 type Options struct {
-	Config  string // the configuration's path
-	CredDir string // $CREDENTIALS_DIRECTORY; "" = the running service's, where this process may read it
+	Config string // the configuration's path
+	// $CREDENTIALS_DIRECTORY; "" = the running service's, where this process may read it
+	CredDir string
 	Version string
 	// Ask asks the running agent on its admin socket for a path and decodes the answer.
 	Ask func(ctx context.Context, socket, path string, into any) error
-	// Head asks the relay for the newest journal head, with this terminal's token: a request that changes nothing.
+	// Head asks the relay for the newest journal head, with this terminal's token: a request that
+	// changes nothing.
 	Head func(ctx context.Context, c *config.Config) error
 	// TLS is nil in production: the system's roots. Tests bring their own.
 	TLS TLSRoots
@@ -118,13 +121,16 @@ func Run(ctx context.Context, o Options) Report {
 	if p.cfg == nil {
 		return r
 	}
-	r.Findings = append(r.Findings, p.run(ctx, probe{"agent", "asked on " + p.cfg.Admin.Socket, p.askAgent})...)
+	r.Findings = append(r.Findings,
+		p.run(ctx, probe{"agent", "asked on " + p.cfg.Admin.Socket, p.askAgent})...)
 	if p.status != nil {
 		r.Findings[0] = p.versions()
 	}
-	probes := []probe{{"secrets", "read the secrets and made a link", p.secrets}, {"relay", "asked the relay", p.relay}}
+	probes := []probe{{"secrets", "read the secrets and made a link", p.secrets},
+		{"relay", "asked the relay", p.relay}}
 	probes = append(append(probes, p.gateways()...), p.lines()...)
-	probes = append(probes, probe{"display", "asked the agent", p.display}, probe{"disk", "wrote to the journal's directory", p.disk})
+	probes = append(probes, probe{"display", "asked the agent", p.display},
+		probe{"disk", "wrote to the journal's directory", p.disk})
 	found := make([][]Finding, len(probes))
 	var all sync.WaitGroup
 	for i, pr := range probes {
@@ -153,15 +159,19 @@ func (p *patient) run(ctx context.Context, pr probe) []Finding {
 	case f := <-done:
 		return f
 	case <-time.After(probeWithin / 10):
-		return []Finding{{pr.check, Wrong, pr.tried, "no answer within " + probeWithin.String(), "look at what it waits for: the disk, the network or the device"}}
+		return []Finding{{pr.check, Wrong, pr.tried, "no answer within " + probeWithin.String(),
+			"look at what it waits for: the disk, the network or the device"}}
 	}
 }
 
 func (p *patient) version() Finding {
-	return Finding{"version", OK, "looked at this program", fmt.Sprintf("kiosk-agent %s, %s, %s/%s", p.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH), ""}
+	return Finding{"version", OK, "looked at this program",
+		fmt.Sprintf("kiosk-agent %s, %s, %s/%s", p.Version, runtime.Version(), runtime.GOOS,
+			runtime.GOARCH), ""}
 }
 
-// versions compares this program with the one that runs: after an upgrade that has not restarted it they differ.
+// versions compares this program with the one that runs: after an upgrade that has not restarted it
+// they differ.
 func (p *patient) versions() Finding {
 	f := p.version()
 	f.Tried = "compared this program with the running agent"
@@ -174,7 +184,8 @@ func (p *patient) versions() Finding {
 		running = "an older version, which does not say which"
 	}
 	f.State, f.Found = Note, f.Found+"; the agent runs "+running
-	f.Do = "restart it: systemctl restart kiosk-agent; a payment that is under way goes on after that"
+	f.Do = "restart it: systemctl restart kiosk-agent; a payment that is under way goes on " +
+		"after that"
 	return f
 }
 
@@ -185,15 +196,18 @@ func (p *patient) readConfig() Finding {
 		f.State, f.Found, f.Do = Wrong, err.Error(), "mend the file, then: kiosk-agent check-config"
 		return f
 	}
-	f.Found = fmt.Sprintf("terminal %s, tag %s, %s", p.cfg.Terminal.ID, p.cfg.TerminalTag(), p.cfg.Payment.Provider)
+	f.Found = fmt.Sprintf("terminal %s, tag %s, %s", p.cfg.Terminal.ID, p.cfg.TerminalTag(),
+		p.cfg.Payment.Provider)
 	if open := changeable(p.Config); open != "" {
-		f.State, f.Found, f.Do = Wrong, f.Found+"; but everybody on this machine can change "+open+", and with it whom the agent believes", "chmod o-w "+open
+		f.State, f.Found, f.Do = Wrong,
+			f.Found+"; but everybody on this machine can change "+open+
+				", and with it whom the agent believes", "chmod o-w "+open
 	}
 	return f
 }
 
-// changeable is the configuration's file, or its directory, where anybody may change it: whoever can name another gateway can have any
-// sale approved.
+// changeable is the configuration's file, or its directory, where anybody may change it: whoever
+// can name another gateway can have any sale approved.
 func changeable(path string) string {
 	if runtime.GOOS == "windows" { // the mode says nothing there
 		return ""

@@ -85,7 +85,10 @@ socket = "DIR/admin.sock"
 	}
 	return Options{
 		Config: path, Version: "test",
-		Ask:  func(context.Context, string, string, any) error { return errors.New("nobody is there") },
+		Ask: func(context.Context, string, string,
+			any) error {
+			return errors.New("nobody is there")
+		},
 		Head: func(context.Context, *config.Config) error { return nil },
 	}
 }
@@ -117,7 +120,8 @@ func TestGatewayIsAskedNothing(t *testing.T) {
 		t.Error("the display's token was made")
 	}
 	requests := g.requests()
-	if len(requests) == 0 || slices.ContainsFunc(requests, func(q string) bool { return q != "HEAD /" }) {
+	if len(requests) == 0 || slices.ContainsFunc(requests,
+		func(q string) bool { return q != "HEAD /" }) {
 		t.Errorf("the gateway was asked %q", requests)
 	}
 }
@@ -127,13 +131,21 @@ func TestWhatIsWrongOutside(t *testing.T) {
 	o := kiosk(t, g.Listener.Addr().String(), "")
 	find(t, Run(t.Context(), o), "gateway", Wrong, "not trusted")
 	o.TLS = g.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	o.Head = func(context.Context, *config.Config) error { return errors.New("the relay answered 401") }
+	o.Head = func(context.Context,
+		*config.Config) error {
+		return errors.New("the relay answered 401")
+	}
 	r := Run(t.Context(), o)
 	find(t, r, "clock", Wrong, "timedatectl")
 	find(t, r, "relay", Wrong, "secret set relay")
-	o.Head = func(context.Context, *config.Config) error { return fmt.Errorf("relay.token: %w", fs.ErrPermission) } // nobody was asked
+	// nobody was asked
+	o.Head = func(context.Context,
+		*config.Config) error {
+		return fmt.Errorf("relay.token: %w", fs.ErrPermission)
+	}
 	find(t, Run(t.Context(), o), "relay", Wrong, "run this as root")
-	find(t, Run(t.Context(), kiosk(t, "no-such-host.invalid", "")), "gateway", Wrong, "cannot be looked up")
+	find(t, Run(t.Context(), kiosk(t, "no-such-host.invalid", "")), "gateway", Wrong,
+		"cannot be looked up")
 }
 
 func TestLines(t *testing.T) {
@@ -165,27 +177,36 @@ func TestProbeIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		began := time.Now()
-		found := new(patient).run(t.Context(), probe{"disk", "wrote", func(context.Context) []Finding {
-			<-release
-			return nil
-		}})
-		if took := time.Since(began); took > 2*probeWithin || len(found) != 1 || found[0].State != Wrong {
+		found := new(patient).run(t.Context(),
+			probe{"disk", "wrote", func(context.Context) []Finding {
+				<-release
+				return nil
+			}})
+		if took := time.Since(began); took > 2*probeWithin || len(found) != 1 ||
+			found[0].State != Wrong {
 			t.Errorf("after %s: %+v", took, found)
 		}
 		close(release)
 	})
 }
 
-// TestVersions: a program that was upgraded under a running agent says so; one that does not tell its version is older than this.
+// TestVersions: a program that was upgraded under a running agent says so; one that does not tell
+// its version is older than this.
 func TestVersions(t *testing.T) {
 	g := newGateway(t, 0)
 	for answer, want := range map[string]Finding{
-		`{"version": "test", "ready": true, "active": {"id": "01M7"}}`: {State: OK, Found: "the agent runs the same"},
-		`{"version": "0.8.9", "ready": true}`:                          {State: Note, Found: "the agent runs 0.8.9\nrestart it: systemctl restart kiosk-agent"},
-		`{"ready": true}`:                                              {State: Note, Found: "which does not say which\nrestart it"},
+		`{"version": "test", "ready": true, "active": {"id": "01M7"}}`: {State: OK,
+			Found: "the agent runs the same"},
+		`{"version": "0.8.9", "ready": true}`: {State: Note,
+			Found: "the agent runs 0.8.9\nrestart it: systemctl restart kiosk-agent"},
+		`{"ready": true}`: {State: Note,
+			Found: "which does not say which\nrestart it"},
 	} {
 		o := kiosk(t, g.Listener.Addr().String(), "")
-		o.Ask = func(_ context.Context, _, _ string, into any) error { return json.Unmarshal([]byte(answer), into) }
+		o.Ask = func(_ context.Context, _, _ string,
+			into any) error {
+			return json.Unmarshal([]byte(answer), into)
+		}
 		find(t, Run(t.Context(), o), "version", want.State, want.Found)
 	}
 }
@@ -202,13 +223,15 @@ func TestConfigurationThatAnybodyChanges(t *testing.T) {
 		want State
 	}{
 		{o.Config, 0o640, OK}, {o.Config, 0o642, Wrong}, {o.Config, 0o640, OK},
-		{filepath.Dir(o.Config), 0o757, Wrong}, {filepath.Dir(o.Config), 0o757 | os.ModeSticky, OK}, {filepath.Dir(o.Config), 0o750, OK},
+		{filepath.Dir(o.Config), 0o757, Wrong}, {filepath.Dir(o.Config), 0o757 | os.ModeSticky, OK},
+		{filepath.Dir(o.Config), 0o750, OK},
 	} {
 		if err := os.Chmod(tc.name, tc.mode); err != nil {
 			t.Fatal(err)
 		}
 		p := &patient{Options: o}
-		if f := p.readConfig(); f.State != tc.want || (f.State == Wrong) != strings.HasSuffix(f.Do, "chmod o-w "+tc.name) {
+		if f := p.readConfig(); f.State != tc.want ||
+			(f.State == Wrong) != strings.HasSuffix(f.Do, "chmod o-w "+tc.name) {
 			t.Errorf("%s with %v: %+v", tc.name, tc.mode, f)
 		}
 	}

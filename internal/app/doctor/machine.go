@@ -43,7 +43,8 @@ func (p *patient) secrets(context.Context) (found []Finding) {
 		case s.Ref == "":
 			continue
 		case credential && p.CredDir == "":
-			f.State, f.Found = Note, "sealed for the service as "+name+": only the running service can read it"
+			f.State, f.Found = Note, "sealed for the service as "+name+
+				": only the running service can read it"
 			f.Do = "as root, with the agent running, this looks into it"
 			sealed = sealed || s.Name == p.cfg.Payment.Provider
 		case s.Name == "display" && errors.Is(err, fs.ErrNotExist):
@@ -60,19 +61,24 @@ func (p *patient) secrets(context.Context) (found []Finding) {
 		}
 		found = append(found, f)
 	}
-	f := Finding{Check: "secrets", State: OK, Tried: "made a link with the gateway's secret and opened it; nothing left this machine", Found: "it opens"}
+	f := Finding{Check: "secrets", State: OK,
+		Tried: "made a link with the gateway's secret and opened it; nothing left this machine",
+		Found: "it opens"}
 	if sealed {
 		f.State, f.Found = Note, "not tried: the secret is sealed for the service"
 	} else if err := agent.TryGateway(p.cfg, p.CredDir); err != nil {
-		f.State, f.Found, f.Do = Wrong, p.cfg.Locate(err).Error(), "mend it: kiosk-agent check-config"
+		f.State, f.Found, f.Do = Wrong, p.cfg.Locate(err).Error(),
+			"mend it: kiosk-agent check-config"
 	}
 	return append(found, f)
 }
 
-// lines looks at the tills' lines: the running agent's word where there is one, and the devices themselves otherwise.
+// lines looks at the tills' lines: the running agent's word where there is one, and the devices
+// themselves otherwise.
 func (p *patient) lines() (probes []probe) {
 	for _, s := range p.cfg.Till.Serial {
-		probes = append(probes, probe{"line " + s.Name, "looked at " + s.Device, func(ctx context.Context) []Finding { return []Finding{p.line(ctx, s)} }})
+		probes = append(probes, probe{"line " + s.Name, "looked at " + s.Device,
+			func(ctx context.Context) []Finding { return []Finding{p.line(ctx, s)} }})
 	}
 	return probes
 }
@@ -91,22 +97,26 @@ func (p *patient) line(ctx context.Context, s config.Serial) Finding {
 			case t.Connected:
 				f.Found = "open"
 			default:
-				f.State, f.Found, f.Do = Note, "no till is connected", "switch the till on and check the cable"
+				f.State, f.Found, f.Do = Note, "no till is connected",
+					"switch the till on and check the cable"
 			}
 			return f
 		}
-		f.State, f.Found, f.Do = Wrong, "the running agent does not know it", "restart the agent: the configuration has changed"
+		f.State, f.Found, f.Do = Wrong, "the running agent does not know it",
+			"restart the agent: the configuration has changed"
 		return f
 	}
 	t, err := serial.Parse(s.Device)
 	switch {
 	case err != nil:
-		f.Tried, f.State, f.Found, f.Do = "read "+s.Device, Wrong, err.Error(), "kiosk-agent check-config"
+		f.Tried, f.State, f.Found, f.Do = "read "+s.Device, Wrong, err.Error(),
+			"kiosk-agent check-config"
 	case t.Kind == serial.TCPListen:
 		f.Tried, f.Found = "listened on "+t.Address+" for a moment", "the address is free"
 		ln, err := net.Listen("tcp", t.Address)
 		if err != nil {
-			f.State, f.Found, f.Do = Wrong, err.Error(), "end the program that listens there, or give this machine that address"
+			f.State, f.Found, f.Do = Wrong, err.Error(),
+				"end the program that listens there, or give this machine that address"
 			break
 		}
 		_ = ln.Close()
@@ -116,10 +126,12 @@ func (p *patient) line(ctx context.Context, s config.Serial) Finding {
 		if addrs, err := net.DefaultResolver.LookupHost(ctx, host); err != nil {
 			f.State, f.Found, f.Do = Wrong, err.Error(), "check the name and the network"
 		} else {
-			f.Found = "it is at " + addrs[0] + "; whether the till answers shows when the agent runs"
+			f.Found = "it is at " + addrs[0] +
+				"; whether the till answers shows when the agent runs"
 		}
 	default:
-		f.Tried = "looked at " + s.Device + ": present, permitted, held by nobody (it is not opened)"
+		f.Tried = "looked at " + s.Device +
+			": present, permitted, held by nobody (it is not opened)"
 		name, err := serial.Probe(s.Device)
 		f.Found = name + " can be used"
 		if e, ok := errors.AsType[*serial.Error](err); ok {
@@ -132,7 +144,8 @@ func (p *patient) line(ctx context.Context, s config.Serial) Finding {
 // disk asks for the free space and times a write that must reach the disk, as every sale's does.
 func (p *patient) disk(context.Context) []Finding {
 	dir := filepath.Dir(p.cfg.Journal.Path)
-	f := Finding{Check: "disk", State: OK, Tried: "asked for the free space of " + dir + " and synced 4 KiB there"}
+	f := Finding{Check: "disk", State: OK,
+		Tried: "asked for the free space of " + dir + " and synced 4 KiB there"}
 	free, err := offline.Free(dir)
 	if err != nil {
 		f.State, f.Found, f.Do = Wrong, err.Error(), "make the directory, or set journal.path"
@@ -144,11 +157,13 @@ func (p *patient) disk(context.Context) []Finding {
 	case errors.Is(err, fs.ErrPermission):
 		f.State, f.Found, f.Do = Wrong, err.Error(), "run this as root or as the agent's user"
 	case err != nil:
-		f.State, f.Found, f.Do = Wrong, err.Error(), "is the disk full, read-only or broken? df -h "+dir+"; dmesg"
+		f.State, f.Found, f.Do = Wrong, err.Error(),
+			"is the disk full, read-only or broken? df -h "+dir+"; dmesg"
 	case free < int64(p.cfg.Journal.MinFree):
 		f.State, f.Do = Wrong, "make room: sales are refused below "+p.cfg.Journal.MinFree.String()
 	case free < 4*int64(p.cfg.Journal.MinFree):
-		f.State, f.Do = Note, "make room soon: sales are refused below "+p.cfg.Journal.MinFree.String()
+		f.State, f.Do = Note, "make room soon: sales are refused below "+
+			p.cfg.Journal.MinFree.String()
 	case took > slowSync:
 		f.State, f.Do = Note, "every sale waits for this disk: use a better card, or an SSD"
 	}

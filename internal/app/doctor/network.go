@@ -43,14 +43,17 @@ func (d *dates) add(host string, offset time.Duration) {
 func (d *dates) all() []date {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.SortedFunc(slices.Values(d.told), func(a, b date) int { return strings.Compare(a.host, b.host) })
+	return slices.SortedFunc(slices.Values(d.told),
+		func(a, b date) int { return strings.Compare(a.host, b.host) })
 }
 
-// relay reaches the relay, and then either believes the running agent or asks with the terminal's own token.
+// relay reaches the relay, and then either believes the running agent or asks with the terminal's
+// own token.
 func (p *patient) relay(ctx context.Context) []Finding {
 	u, err := url.Parse(p.cfg.Relay.URL)
 	if err != nil {
-		return []Finding{{"relay", Wrong, "read relay.url", "it is no address", "kiosk-agent check-config"}}
+		return []Finding{{"relay", Wrong, "read relay.url", "it is no address",
+			"kiosk-agent check-config"}}
 	}
 	base := url.URL{Scheme: "http" + strings.TrimPrefix(u.Scheme, "ws"), Host: u.Host}
 	found := []Finding{p.reach(ctx, "relay", base)}
@@ -63,10 +66,13 @@ func (p *patient) relay(ctx context.Context) []Finding {
 	if found[0].State == Wrong {
 		return found
 	}
-	f := Finding{Check: "relay", State: OK, Tried: "asked it for what it knows of this terminal's journal", Found: "it knows this terminal's token"}
+	f := Finding{Check: "relay", State: OK,
+		Tried: "asked it for what it knows of this terminal's journal",
+		Found: "it knows this terminal's token"}
 	if err := p.Head(ctx, p.cfg); err != nil {
 		f.State, f.Found = Wrong, err.Error()
-		f.Do = "with 401, the token is not this terminal's: enrol it again, or kiosk-relay terminal rotate; then kiosk-agent secret set relay"
+		f.Do = "with 401, the token is not this terminal's: enrol it again, or kiosk-relay " +
+			"terminal rotate; then kiosk-agent secret set relay"
 		if errors.Is(err, fs.ErrPermission) { // nobody was asked: the token could not be read
 			f.Do = "run this as root or as the agent's user"
 		}
@@ -88,25 +94,33 @@ func (p *patient) gateways() (probes []probe) {
 		}
 		seen = append(seen, u.Host)
 		base := url.URL{Scheme: u.Scheme, Host: u.Host}
-		probes = append(probes, probe{"gateway", "reached " + u.Host, func(ctx context.Context) []Finding {
-			return []Finding{p.reach(ctx, "gateway", base)}
-		}})
+		probes = append(probes, probe{"gateway", "reached " + u.Host,
+			func(ctx context.Context) []Finding {
+				return []Finding{p.reach(ctx, "gateway", base)}
+			}})
 	}
 	return probes
 }
 
-// reach resolves a host, shakes hands and asks HEAD /, which starts nothing anywhere. Any answer is a good one.
+// reach resolves a host, shakes hands and asks HEAD /, which starts nothing anywhere. Any answer is
+// a good one.
 func (p *patient) reach(ctx context.Context, check string, base url.URL) Finding {
-	f := Finding{Check: check, State: OK, Tried: "looked up " + base.Hostname() + ", connected, HEAD /"}
+	f := Finding{Check: check, State: OK,
+		Tried: "looked up " + base.Hostname() + ", connected, HEAD /"}
 	began := time.Now()
 	addrs, err := net.DefaultResolver.LookupHost(ctx, base.Hostname())
 	if err != nil {
-		f.State, f.Found, f.Do = Wrong, "the name cannot be looked up: "+plainly(err), "check network and DNS: resolvectl query "+base.Hostname()
+		f.State, f.Found, f.Do = Wrong, "the name cannot be looked up: "+plainly(err),
+			"check network and DNS: resolvectl query "+base.Hostname()
 		return f
 	}
 	client := http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: p.TLS, MinVersion: tls.VersionTLS12}},
+		CheckRedirect: func(*http.Request,
+			[]*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+		Transport: &http.Transport{DisableKeepAlives: true,
+			TLSClientConfig: &tls.Config{RootCAs: p.TLS, MinVersion: tls.VersionTLS12}},
 	}
 	base.Path = "/"
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, base.String(), nil)
@@ -121,7 +135,8 @@ func (p *patient) reach(ctx context.Context, check string, base url.URL) Finding
 	}
 	took := time.Since(began)
 	_ = resp.Body.Close()
-	f.Found = fmt.Sprintf("%s answers HTTP %d after %d ms", addrs[0], resp.StatusCode, took.Milliseconds())
+	f.Found = fmt.Sprintf("%s answers HTTP %d after %d ms", addrs[0], resp.StatusCode,
+		took.Milliseconds())
 	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		p.dates.add(base.Hostname(), at.Sub(began.Add(took/2)).Truncate(time.Second))
 	}
@@ -130,7 +145,8 @@ func (p *patient) reach(ctx context.Context, check string, base url.URL) Finding
 		return f
 	}
 	end := resp.TLS.PeerCertificates[0].NotAfter
-	f.Found += fmt.Sprintf(", %s, certificate until %s", tls.VersionName(resp.TLS.Version), end.UTC().Format(time.DateOnly))
+	f.Found += fmt.Sprintf(", %s, certificate until %s", tls.VersionName(resp.TLS.Version),
+		end.UTC().Format(time.DateOnly))
 	if time.Until(end) < certificateSoon {
 		f.State, f.Do = Note, "its owner must renew the certificate"
 	}
@@ -147,10 +163,12 @@ func plainly(err error) string {
 
 func mend(err error) string {
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		if invalid, ok := errors.AsType[x509.CertificateInvalidError](e.Err); ok && invalid.Reason == x509.Expired {
+		if invalid, ok := errors.AsType[x509.CertificateInvalidError](e.Err); ok &&
+			invalid.Reason == x509.Expired {
 			return "the certificate is out of date, or this machine's clock is wrong: date"
 		}
-		return "the certificate is not trusted: is the address right, does something in the network read along, is the package ca-certificates installed?"
+		return "the certificate is not trusted: is the address right, does something in the " +
+			"network read along, is the package ca-certificates installed?"
 	}
 	return "check the network and the firewall: it must let this machine out to that host"
 }

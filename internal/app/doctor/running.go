@@ -13,23 +13,28 @@ import (
 	"kiosk-agent/internal/app/agent"
 )
 
-// askAgent asks whether the agent takes sales. An agent that does not run is no mistake by itself: a kiosk is looked at before it starts, too.
+// askAgent asks whether the agent takes sales. An agent that does not run is no mistake by itself:
+// a kiosk is looked at before it starts, too.
 func (p *patient) askAgent(ctx context.Context) []Finding {
-	f := Finding{Check: "agent", State: OK, Tried: "asked for its status on " + p.cfg.Admin.Socket, Found: "it runs and takes sales"}
+	f := Finding{Check: "agent", State: OK, Tried: "asked for its status on " + p.cfg.Admin.Socket,
+		Found: "it runs and takes sales"}
 	var answer json.RawMessage
 	err := p.Ask(ctx, p.cfg.Admin.Socket, "/v1/status", &answer)
 	var st struct {
 		agent.Status
-		Active json.RawMessage `json:"active"` // a payment that is under way: of no interest here, and device.Status only writes it
+		// a payment that is under way: of no interest here, and device.Status only writes it
+		Active json.RawMessage `json:"active"`
 	}
 	if err == nil {
 		err = json.Unmarshal(answer, &st)
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		f.State, f.Found, f.Do = Wrong, "this user may not ask it", "run this as root or as the agent's user"
+		f.State, f.Found, f.Do = Wrong, "this user may not ask it",
+			"run this as root or as the agent's user"
 	case err != nil:
-		f.State, f.Found, f.Do = Note, "it does not answer: "+err.Error(), "start it: systemctl start kiosk-agent; why it ended: journalctl -u kiosk-agent"
+		f.State, f.Found, f.Do = Note, "it does not answer: "+err.Error(),
+			"start it: systemctl start kiosk-agent; why it ended: journalctl -u kiosk-agent"
 	default:
 		p.status = &st.Status
 		if !st.Ready {
@@ -58,11 +63,13 @@ func (p *patient) display(context.Context) []Finding {
 	switch {
 	case !d.Connected && p.cfg.Payment.RequireDisplay:
 		f.State, f.Found = Wrong, "none is connected"
-		f.Do = "start the display's browser; its page is http://" + p.cfg.Display.Listen + "/, the first time with ?token= and the content of display.token"
+		f.Do = "start the display's browser; its page is http://" + p.cfg.Display.Listen +
+			"/, the first time with ?token= and the content of display.token"
 	case !d.Connected:
 		f.State, f.Found = Note, "none is connected, and payment.require_display asks for none"
 	case d.Warning != "":
-		f.State, f.Found, f.Do = Wrong, d.Warning, "use a larger display, or a shorter link (axs.success_url and its like make it longer)"
+		f.State, f.Found, f.Do = Wrong, d.Warning,
+			"use a larger display, or a shorter link (axs.success_url and its like make it longer)"
 	default:
 		f.Found = "connected, shows " + d.Showing
 		if d.PxPerModule > 0 {
@@ -78,9 +85,11 @@ func (p *patient) canary() Finding {
 	r, most := p.status.Relay, p.cfg.Payment.RequireCanary.Of()
 	switch {
 	case !r.Connected:
-		f.State, f.Found, f.Do = Wrong, "the agent is not connected: "+r.Error, "check the network and relay.url"
+		f.State, f.Found, f.Do = Wrong, "the agent is not connected: "+r.Error,
+			"check the network and relay.url"
 	case r.CanaryAge == nil:
-		f.State, f.Found, f.Do = Wrong, "none has come back yet", "wait some seconds; then check relay.hook_url"
+		f.State, f.Found, f.Do = Wrong, "none has come back yet",
+			"wait some seconds; then check relay.hook_url"
 	default:
 		age := time.Duration(*r.CanaryAge) * time.Second
 		f.Found = fmt.Sprintf("it went out through the hook URL %s ago and came back", age)
@@ -91,7 +100,8 @@ func (p *patient) canary() Finding {
 	return f
 }
 
-// clock compares this machine's wall clock with everybody who told a date. It is for people and certificates; deadlines do not use it.
+// clock compares this machine's wall clock with everybody who told a date. It is for people and
+// certificates; deadlines do not use it.
 func (p *patient) clock() Finding {
 	f := Finding{Check: "clock", State: OK, Tried: "compared this clock with others"}
 	var told []string
@@ -103,7 +113,8 @@ func (p *patient) clock() Finding {
 		}
 	}
 	if p.status != nil && p.status.Clock.OffsetMS != nil {
-		note("the relay, as the agent learned it", time.Duration(*p.status.Clock.OffsetMS)*time.Millisecond)
+		note("the relay, as the agent learned it",
+			time.Duration(*p.status.Clock.OffsetMS)*time.Millisecond)
 	}
 	for _, d := range p.dates.all() {
 		note(d.host, d.offset)
@@ -112,7 +123,9 @@ func (p *patient) clock() Finding {
 	case p.status != nil && !p.status.Clock.Plausible, worst > wrongClock:
 		f.State, f.Do = Wrong, "set the clock and keep it set: timedatectl set-ntp true"
 	case len(told) == 0:
-		f.State, f.Found, f.Do = Note, "nobody could be asked; this clock says "+time.Now().UTC().Format(time.RFC3339), "compare it yourself"
+		f.State, f.Found, f.Do = Note,
+			"nobody could be asked; this clock says "+time.Now().UTC().Format(time.RFC3339),
+			"compare it yourself"
 		return f
 	case worst > slowClock:
 		f.State, f.Do = Note, "let it be kept by NTP: timedatectl set-ntp true"

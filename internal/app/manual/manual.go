@@ -1,7 +1,9 @@
-// Package manual says how a program is called: with a manual page made from its commands, so that the page says what the program does,
-// and with the refusal of a call that names too few things or too many.
+// Package manual says how a program is called: with a manual page made from its commands, so that
+// the page says what the program does, and with the refusal of a call that names too few things or
+// too many.
 //
-// It knows roff's man macros as far as a page of ours needs them, and nothing about any command. It keeps nothing.
+// It knows roff's man macros as far as a page of ours needs them, and nothing about any command. It
+// keeps nothing.
 package manual
 
 import (
@@ -19,10 +21,12 @@ type Section struct {
 	Items [][2]string // what, and what it is
 }
 
-// Page returns the manual page of section 8 of a program and all of its commands. date is printed as a day; source is the version.
+// Page returns the manual page of section 8 of a program and all of its commands. date is printed
+// as a day; source is the version.
 func Page(root *cobra.Command, date time.Time, source string, more ...Section) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, ".TH %s 8 %q %q %q\n", strings.ToUpper(root.Name()), date.UTC().Format(time.DateOnly), source, "System Administration")
+	fmt.Fprintf(&b, ".TH %s 8 %q %q %q\n", strings.ToUpper(root.Name()),
+		date.UTC().Format(time.DateOnly), source, "System Administration")
 	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", text(root.Name()), text(root.Short))
 	fmt.Fprintf(&b, ".SH SYNOPSIS\n.B %s\n.I COMMAND\n[\\fIOPTIONS\\fR]\n", text(root.Name()))
 	if root.Long != "" {
@@ -56,7 +60,8 @@ func commands(b *strings.Builder, parent *cobra.Command) {
 			use += " " + args
 		}
 		fmt.Fprintf(b, ".SS %s\n%s.\n", text(use), line(strings.TrimSuffix(c.Short, ".")))
-		if c.Long != "" && c.Name() != "bash" && c.Name() != "zsh" && c.Name() != "fish" && c.Name() != "powershell" {
+		if c.Long != "" && c.Name() != "bash" && c.Name() != "zsh" && c.Name() != "fish" &&
+			c.Name() != "powershell" {
 			fmt.Fprintf(b, ".PP\n%s", paragraphs(c.Long))
 		}
 		b.WriteString(options(c.LocalNonPersistentFlags()))
@@ -75,7 +80,8 @@ func options(flags *pflag.FlagSet) string {
 			fmt.Fprintf(&b, " \\fI%s\\fR", text(name))
 		}
 		fmt.Fprintf(&b, "\n%s", line(usage))
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.DefValue != "0s" && f.DefValue != "[]" {
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.DefValue != "0s" &&
+			f.DefValue != "[]" {
 			fmt.Fprintf(&b, " (default %s)", text(f.DefValue))
 		}
 		b.WriteByte('\n')
@@ -114,6 +120,7 @@ func line(s string) string {
 	return s
 }
 
-var escapes = strings.NewReplacer(`\`, `\e`, "-", `\-`, "\n", " ", "≤", `\(<=`, "≥", `\(>=`, "–", `\(en`, "…", "...", "→", `\(->`)
+var escapes = strings.NewReplacer(`\`, `\e`, "-", `\-`, "\n", " ", "≤", `\(<=`, "≥", `\(>=`, "–",
+	`\(en`, "…", "...", "→", `\(->`)
 
 func text(s string) string { return escapes.Replace(s) }

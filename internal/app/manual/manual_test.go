@@ -39,7 +39,8 @@ where a back\eslash stands
 `
 
 func TestPage(t *testing.T) {
-	root := &cobra.Command{Use: "till", Short: "Sells things", Long: "One – two-three.\n\n.four\n  kept  as it is"}
+	root := &cobra.Command{Use: "till", Short: "Sells things",
+		Long: "One – two-three.\n\n.four\n  kept  as it is"}
 	root.PersistentFlags().String("config", "/etc/till", "the `FILE`")
 	run := func(*cobra.Command, []string) {}
 	show := &cobra.Command{Use: "show ID", Short: "Show one", Run: run}
@@ -47,7 +48,8 @@ func TestPage(t *testing.T) {
 	journal := &cobra.Command{Use: "journal", Short: "The journal"}
 	journal.AddCommand(show)
 	root.AddCommand(journal, &cobra.Command{Use: "secret-word", Hidden: true, Run: run})
-	got := Page(root, time.Unix(1795219200+3600, 0), "1.2", Section{"Files", [][2]string{{"/etc/till", `where a back\slash stands`}}})
+	got := Page(root, time.Unix(1795219200+3600, 0), "1.2",
+		Section{"Files", [][2]string{{"/etc/till", `where a back\slash stands`}}})
 	if diff := cmp.Diff(wanted, got); diff != "" {
 		t.Error(diff)
 	}

@@ -6,7 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Operands asks for exactly these, each by its name, so that a refusal says which one is missing or too many.
+// Operands asks for exactly these, each by its name, so that a refusal says which one is missing or
+// too many.
 func Operands(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {

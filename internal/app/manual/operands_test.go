@@ -18,13 +18,16 @@ func TestOperands(t *testing.T) {
 	}{
 		{"all", []string{"resolve", "P1", "approved"}, ""},
 		{"none", []string{"resolve"}, "ID is missing: till resolve ID OUTCOME [flags]"},
-		{"one of two", []string{"resolve", "P1"}, "OUTCOME is missing: till resolve ID OUTCOME [flags]"},
-		{"one too many", []string{"resolve", "P1", "not", "paid"}, `"paid" is one argument too many: till resolve ID OUTCOME [flags]`},
+		{"one of two", []string{"resolve", "P1"},
+			"OUTCOME is missing: till resolve ID OUTCOME [flags]"},
+		{"one too many", []string{"resolve", "P1", "not", "paid"},
+			`"paid" is one argument too many: till resolve ID OUTCOME [flags]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := &cobra.Command{Use: "till", SilenceErrors: true, SilenceUsage: true}
 			root.AddCommand(&cobra.Command{
-				Use: "resolve ID OUTCOME", Args: manual.Operands("ID", "OUTCOME"), RunE: func(*cobra.Command, []string) error { return nil },
+				Use: "resolve ID OUTCOME", Args: manual.Operands("ID", "OUTCOME"),
+				RunE: func(*cobra.Command, []string) error { return nil },
 			})
 			root.SetArgs(c.args)
 			root.SetOut(io.Discard)

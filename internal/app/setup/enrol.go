@@ -35,7 +35,8 @@ func enrol(ctx context.Context, url, code string) (answer, error) {
 	var connected atomic.Bool
 	ctx, cancel := context.WithTimeout(ctx, enrolWithin)
 	defer cancel()
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	ctx = httptrace.WithClientTrace(ctx,
+		&httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, err
@@ -43,12 +44,19 @@ func enrol(ctx context.Context, url, code string) (answer, error) {
 	req.GetBody = nil // sent once: a second time would find the code used up
 	req.Header.Set("Content-Type", "application/json")
 	client := &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true, TLSHandshakeTimeout: 10 * time.Second},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{DisableKeepAlives: true,
+			TLSHandshakeTimeout: 10 * time.Second},
+		CheckRedirect: func(*http.Request,
+			[]*http.Request) error {
+			return http.ErrUseLastResponse
+		},
 	}
 	resp, err := client.Do(req)
 	if err != nil && !connected.Load() {
-		return answer{}, fmt.Errorf("the relay cannot be reached: %w\nThe code was not used: run this again with it", err)
+		return answer{},
+			fmt.Errorf(
+				"the relay cannot be reached: %w\nThe code was not used: run this again with it",
+				err)
 	}
 	if err != nil {
 		return answer{}, lost(err)
@@ -66,7 +74,8 @@ func enrol(ctx context.Context, url, code string) (answer, error) {
 
 // lost is an answer that did not arrive: nobody here knows whether the code is good any more.
 func lost(err error) error {
-	return fmt.Errorf("the relay's answer was lost: %w\nThe code may be used up. Run this again with it; where the relay does not know it then, make another: "+
+	return fmt.Errorf("the relay's answer was lost: %w\nThe code may be used up. Run this "+
+		"again with it; where the relay does not know it then, make another: "+
 		"kiosk-relay terminal code ID", err)
 }
 
@@ -74,13 +83,17 @@ func refused(resp *http.Response, text []byte) error {
 	said := fmt.Sprintf("%s: %.200q", resp.Status, strings.TrimSpace(string(text)))
 	switch code := resp.StatusCode; {
 	case code == http.StatusNotFound:
-		return fmt.Errorf("the relay does not take the code (%s): it is mistyped, used, replaced by a newer one or older than 24 hours, or its terminal is revoked. "+
-			"If it is none of that, relay.url is not the relay's.\nA new one: kiosk-relay terminal code ID", said)
+		return fmt.Errorf("the relay does not take the code (%s): it is mistyped, used, "+
+			"replaced by a newer one or older than 24 hours, or its terminal is revoked. "+
+			"If it is none of that, relay.url is not the relay's.\nA new one: kiosk-relay "+
+			"terminal code ID", said)
 	case code >= 500:
-		return fmt.Errorf("the relay cannot enrol just now (%s)\nThe code may be used up. Run this again with it in a minute; where the relay does not know it then, "+
+		return fmt.Errorf("the relay cannot enrol just now (%s)\nThe code may be used up. Run "+
+			"this again with it in a minute; where the relay does not know it then, "+
 			"make another: kiosk-relay terminal code ID", said)
 	case code == http.StatusTooManyRequests:
-		return fmt.Errorf("too many kiosks enrol just now (%s)\nThe code was not used: run this again with it in a moment", said)
+		return fmt.Errorf("too many kiosks enrol just now (%s)\nThe code was not used: run "+
+			"this again with it in a moment", said)
 	default:
 		return fmt.Errorf("the relay answers %s: is relay.url right?\nIt took no code", said)
 	}
@@ -98,16 +111,19 @@ func read(text []byte) (answer, error) {
 	if err == nil && got.ID != "" && got.HookURL != "" && terr == nil {
 		return answer{got.ID, got.HookURL, got.Merchant, token}, nil
 	}
-	return answer{}, errors.New("the relay's answer is not one to an enrolment: is relay.url right? If it is, the code is used up; make another: kiosk-relay terminal code ID")
+	return answer{}, errors.New("the relay's answer is not one to an enrolment: is relay.url " +
+		"right? If it is, the code is used up; make another: kiosk-relay terminal code ID")
 }
 
-// plausibleCode is whether the relay could have made the code; hyphens, spaces and capitals make no difference.
+// plausibleCode is whether the relay could have made the code; hyphens, spaces and capitals make no
+// difference.
 func plausibleCode(code string) bool {
 	b, err := hex.DecodeString(strings.NewReplacer("-", "", " ", "").Replace(code))
 	return err == nil && len(b) == 16
 }
 
-// socketURL is the relay's address as the configuration has it, and enrolBase as it is asked over HTTP. People say both.
+// socketURL is the relay's address as the configuration has it, and enrolBase as it is asked over
+// HTTP. People say both.
 func socketURL(s string) string { return swap(s, "http", "ws") }
 
 func enrolBase(s string) string { return strings.TrimSuffix(swap(s, "ws", "http"), "/") }

@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// readableLike gives the file its mode and the group of dir, the agent's. Only root can give it to that group, and only root must.
+// readableLike gives the file its mode and the group of dir, the agent's. Only root can give it to
+// that group, and only root must.
 func readableLike(f *os.File, dir string, mode os.FileMode) error {
 	if info, err := os.Stat(dir); err == nil && os.Geteuid() == 0 {
 		if st, ok := info.Sys().(*syscall.Stat_t); ok {

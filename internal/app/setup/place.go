@@ -10,8 +10,8 @@ import (
 	"kiosk-agent/packaging"
 )
 
-// Free is nil where nothing of anybody's would be replaced: no configuration is there, it is the one that the package brings, or Replace
-// was said.
+// Free is nil where nothing of anybody's would be replaced: no configuration is there, it is the
+// one that the package brings, or Replace was said.
 func (k Kiosk) Free() error {
 	text, err := os.ReadFile(k.Path())
 	switch {
@@ -20,13 +20,14 @@ func (k Kiosk) Free() error {
 	case err != nil:
 		return err
 	case !asDelivered(text):
-		return fmt.Errorf("%s is there already, and is not as the package has brought it; --force replaces it, and keeps it as config.toml.bak", k.Path())
+		return fmt.Errorf("%s is there already, and is not as the package has brought it; "+
+			"--force replaces it, and keeps it as config.toml.bak", k.Path())
 	}
 	return nil
 }
 
-// asDelivered is whether the text says what the package's configuration says, whatever its comments are: an older version's said it in
-// other words.
+// asDelivered is whether the text says what the package's configuration says, whatever its comments
+// are: an older version's said it in other words.
 func asDelivered(text []byte) bool {
 	got, err := decode(text)
 	if err != nil {
@@ -51,7 +52,8 @@ func (k Kiosk) makeDir() error {
 	return errors.Join(readableLike(d, k.State, 0o750), d.Close())
 }
 
-// writeConfig puts the text into the configuration's file, for root and the agent's group, and says where the one before is kept.
+// writeConfig puts the text into the configuration's file, for root and the agent's group, and says
+// where the one before is kept.
 func (k Kiosk) writeConfig(text []byte) (backup string, err error) {
 	tmp, err := os.CreateTemp(k.Dir, ".config-*")
 	if err != nil {
@@ -63,7 +65,8 @@ func (k Kiosk) writeConfig(text []byte) (backup string, err error) {
 		}
 	}()
 	_, err = tmp.Write(text)
-	if err = errors.Join(err, readableLike(tmp, k.State, 0o640), tmp.Sync(), tmp.Close()); err != nil {
+	if err = errors.Join(err, readableLike(tmp, k.State, 0o640), tmp.Sync(),
+		tmp.Close()); err != nil {
 		return "", err
 	}
 	if backup, err = k.keepOld(); err != nil {
@@ -72,7 +75,8 @@ func (k Kiosk) writeConfig(text []byte) (backup string, err error) {
 	return backup, os.Rename(tmp.Name(), k.Path())
 }
 
-// keepOld keeps the configuration that is there as config.toml.bak, or .bak.2 and so on: one that was kept before stays.
+// keepOld keeps the configuration that is there as config.toml.bak, or .bak.2 and so on: one that
+// was kept before stays.
 func (k Kiosk) keepOld() (string, error) {
 	old, err := os.ReadFile(k.Path())
 	if errors.Is(err, fs.ErrNotExist) || err == nil && string(old) == packaging.AgentConfig {

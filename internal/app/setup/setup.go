@@ -1,8 +1,10 @@
-// Package setup makes a new kiosk: its configuration, the secrets of its own, and its enrolment at the relay.
+// Package setup makes a new kiosk: its configuration, the secrets of its own, and its enrolment at
+// the relay.
 //
-// Run checks first whatever can be checked on this machine, then spends the enrolment code, then writes. It prints nothing, asks
-// nobody, and changes nothing before the relay has answered. Each file is there whole or not at all; the configuration comes last, so
-// that one that is there names secrets that are there.
+// Run checks first whatever can be checked on this machine, then spends the enrolment code, then
+// writes. It prints nothing, asks nobody, and changes nothing before the relay has answered. Each
+// file is there whole or not at all; the configuration comes last, so that one that is there names
+// secrets that are there.
 package setup
 
 import (
@@ -22,21 +24,26 @@ import (
 
 // Kiosk is what a new kiosk is made from. The directories are absolute.
 type Kiosk struct {
-	Dir     string       // of the configuration, the gateway's secret, the relay's token and the tills'
-	State   string       // of the journal and of the display's token; root gives the secrets to its owner, whom the service runs as
-	Values  Values       // keys of the configuration; what is missing gets a default
-	Code    string       // the relay's, for one enrolment
-	Secret  secret.Value // the gateway's; zero where somebody puts it there later
-	Replace bool         // an existing configuration and secrets give way; the configuration is kept as config.toml.bak
-	CredDir string       // $CREDENTIALS_DIRECTORY
+	// of the configuration, the gateway's secret, the relay's token and the tills'
+	Dir string
+	// of the journal and of the display's token; root gives the secrets to its owner, whom the
+	// service runs as
+	State  string
+	Values Values       // keys of the configuration; what is missing gets a default
+	Code   string       // the relay's, for one enrolment
+	Secret secret.Value // the gateway's; zero where somebody puts it there later
+	// an existing configuration and secrets give way; the configuration is kept as config.toml.bak
+	Replace bool
+	CredDir string // $CREDENTIALS_DIRECTORY
 }
 
 // Made is a kiosk that was set up.
 type Made struct {
-	Config   *config.Config
-	Missing  []config.SecretRef // secrets that only the merchant has, and that are not there yet
-	Backup   string             // where the configuration lies that was there before; "" = there was none of anybody's
-	Merchant string             // whose hooks reach this terminal too
+	Config  *config.Config
+	Missing []config.SecretRef // secrets that only the merchant has, and that are not there yet
+	// where the configuration lies that was there before; "" = there was none of anybody's
+	Backup   string
+	Merchant string // whose hooks reach this terminal too
 }
 
 // Path is the configuration's file.
@@ -52,7 +59,8 @@ func Run(ctx context.Context, k Kiosk) (*Made, error) {
 	values := k.complete()
 	anybody := values.get("terminal.id") == nil // who this is, the relay says
 	values.add("terminal.id", "not-yet-known")
-	merchantHook := values.Text("relay.hook_url") // given: the gateway posts to the merchant's, not to the terminal's
+	// given: the gateway posts to the merchant's, not to the terminal's
+	merchantHook := values.Text("relay.hook_url")
 	if merchantHook == "" {
 		values.Set("relay.hook_url", enrolBase(values.Text("relay.url"))+"/hook/not-yet-known")
 	}
@@ -67,15 +75,18 @@ func Run(ctx context.Context, k Kiosk) (*Made, error) {
 	if anybody {
 		values.Set("terminal.id", given.ID)
 	} else if given.ID != c.Terminal.ID {
-		return nil, fmt.Errorf("the code was that of terminal %.40q, and this kiosk is to be %q. Nothing was written, but the code is used up, and a kiosk that runs "+
-			"as %.40q loses its connection within 15 minutes.\nMake a new code for each of the two: kiosk-relay terminal code ID", given.ID, c.Terminal.ID, given.ID)
+		return nil, fmt.Errorf("the code was that of terminal %.40q, and this kiosk is to be "+
+			"%q. Nothing was written, but the code is used up, and a kiosk that runs "+
+			"as %.40q loses its connection within 15 minutes.\nMake a new code for each of the "+
+			"two: kiosk-relay terminal code ID", given.ID, c.Terminal.ID, given.ID)
 	}
 	if merchantHook == "" {
 		values.Set("relay.hook_url", given.HookURL)
 	}
 	made, err := k.write(values, given)
 	if err != nil {
-		return nil, fmt.Errorf("%w\nThe code is used up. When that is mended, make another (kiosk-relay terminal code %s), and run this again with --force", err, given.ID)
+		return nil, fmt.Errorf("%w\nThe code is used up. When that is mended, make another "+
+			"(kiosk-relay terminal code %s), and run this again with --force", err, given.ID)
 	}
 	return made, nil
 }
@@ -91,7 +102,8 @@ func (k Kiosk) complete() Values {
 	v.add("journal.path", filepath.Join(k.State, "journal.db"))
 	tills, named := v.get("till.websocket.tills").([]any)
 	if _, lines := v.get("till.serial").([]any); !named && !lines {
-		v.Set("till.websocket.tills", []any{map[string]any{"name": "till-1", "token": k.file(k.Dir, "till.token")}})
+		v.Set("till.websocket.tills", []any{
+			map[string]any{"name": "till-1", "token": k.file(k.Dir, "till.token")}})
 	}
 	for _, till := range tills {
 		t, ok := till.(map[string]any)
@@ -111,7 +123,8 @@ func gatewaySecret(v Values) (name, key string) {
 	return "axs", "axs.secret"
 }
 
-// NeedsSecret names the gateway's secret where it is in nobody's hands yet: neither given nor in its file.
+// NeedsSecret names the gateway's secret where it is in nobody's hands yet: neither given nor in
+// its file.
 func (k Kiosk) NeedsSecret() (key string, needed bool) {
 	_, key = gatewaySecret(k.Values)
 	path, isFile := strings.CutPrefix(k.complete().Text(key), "file:")
@@ -139,7 +152,8 @@ func (k Kiosk) check(values Values) (*config.Config, error) {
 		}
 	}
 	if !plausibleCode(k.Code) {
-		return nil, errors.New("the enrolment code is not one: it has 32 digits 0-9 and a-f, in groups of four (kiosk-relay terminal code ID makes it)")
+		return nil, errors.New("the enrolment code is not one: it has 32 digits 0-9 and a-f, " +
+			"in groups of four (kiosk-relay terminal code ID makes it)")
 	}
 	for _, dir := range []string{k.Dir, k.State} {
 		if err := writable(dir); err != nil {
@@ -149,7 +163,8 @@ func (k Kiosk) check(values Values) (*config.Config, error) {
 	return c, k.rehearse(*c)
 }
 
-// rehearse checks the secrets that are there, and the gateway's keys, with secrets of the moment in place of those that are to come.
+// rehearse checks the secrets that are there, and the gateway's keys, with secrets of the moment in
+// place of those that are to come.
 func (k Kiosk) rehearse(c config.Config) (err error) {
 	tmp, err := os.MkdirTemp("", "kiosk-agent-init-")
 	if err != nil {
@@ -168,17 +183,23 @@ func (k Kiosk) rehearse(c config.Config) (err error) {
 		if ref.Name == "relay" || k.own(ref) {
 			if !isFile {
 				if k.own(ref) {
-					return fmt.Errorf("%s: credential: cannot be checked here: write file:PATH, and seal it afterwards with kiosk-agent secret set %s", ref.Key, ref.Name)
+					return fmt.Errorf("%s: credential: cannot be checked here: write "+
+						"file:PATH, and seal it afterwards with kiosk-agent secret set %s", ref.Key,
+						ref.Name)
 				}
-				return fmt.Errorf("%s: must be file:PATH at first; it can be sealed afterwards with kiosk-agent secret set relay", ref.Key)
+				return fmt.Errorf("%s: must be file:PATH at first; it can be sealed afterwards "+
+					"with kiosk-agent secret set relay", ref.Key)
 			}
 			if !below(path, k.Dir) && !below(path, k.State) {
-				return fmt.Errorf("%s: %s lies neither below %s nor below %s", ref.Key, path, k.Dir, k.State)
+				return fmt.Errorf("%s: %s lies neither below %s nor below %s", ref.Key, path, k.Dir,
+					k.State)
 			}
 		}
 		given := k.given(ref, c.Payment.Provider)
 		if given && !isFile {
-			return fmt.Errorf("%s: the secret that was given belongs into a file: leave %s away, or seal it afterwards with kiosk-agent secret set %s", ref.Key, ref.Key, ref.Name)
+			return fmt.Errorf("%s: the secret that was given belongs into a file: leave %s "+
+				"away, or seal it afterwards with kiosk-agent secret set %s", ref.Key, ref.Key,
+				ref.Name)
 		}
 		if isFile && ref.Name != "relay" {
 			there, err := secret.ReadFile(path)
@@ -189,7 +210,9 @@ func (k Kiosk) rehearse(c config.Config) (err error) {
 			case !given:
 				continue
 			case !k.Replace && !there.Matches(k.Secret.Reveal()):
-				return fmt.Errorf("%s holds another secret than the one that was given; --force replaces it", path)
+				return fmt.Errorf(
+					"%s holds another secret than the one that was given; --force replaces it",
+					path)
 			}
 		}
 		value := secret.Generate()
@@ -255,7 +278,8 @@ func (k Kiosk) writeSecret(path string, v secret.Value) error {
 	return secret.WriteFile(path, v, k.State)
 }
 
-// writable tries whether a file can be put into a directory, or into the one where it would be made.
+// writable tries whether a file can be put into a directory, or into the one where it would be
+// made.
 func writable(dir string) error {
 	for {
 		info, err := os.Stat(dir)
@@ -280,7 +304,8 @@ func below(path, dir string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// parse reads the values as the agent would. Its errors name keys; there is no file yet whose line could be named.
+// parse reads the values as the agent would. Its errors name keys; there is no file yet whose line
+// could be named.
 func parse(path string, values Values) (*config.Config, error) {
 	text, err := render(values)
 	if err != nil {

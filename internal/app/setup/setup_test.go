@@ -31,7 +31,8 @@ func fakeRelay(t *testing.T, status int, body string) (url string, asked *atomic
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		var req map[string]string
-		if err := json.NewDecoder(r.Body).Decode(&req); err != nil || r.Method+r.URL.Path != "POST/v1/enrol" || len(req) != 1 || req["code"] != goodCode {
+		if err := json.NewDecoder(r.Body).Decode(&req); err != nil ||
+			r.Method+r.URL.Path != "POST/v1/enrol" || len(req) != 1 || req["code"] != goodCode {
 			t.Errorf("asked %s %s %v: %v", r.Method, r.URL.Path, req, err)
 		}
 		if status == 0 {
@@ -44,12 +45,14 @@ func fakeRelay(t *testing.T, status int, body string) (url string, asked *atomic
 	return "ws" + strings.TrimPrefix(srv.URL, "http"), asked
 }
 
-const enrolled = `{"id": "K001", "token": "` + goodToken + `", "hook_url": "https://relay.example/hook/ROUTE", "merchant": "kopi"}`
+const enrolled = `{"id": "K001", "token": "` + goodToken +
+	`", "hook_url": "https://relay.example/hook/ROUTE", "merchant": "kopi"}`
 
 func kioskAt(t *testing.T, relay string) Kiosk {
 	t.Helper()
 	dir := t.TempDir()
-	k := Kiosk{Dir: filepath.Join(dir, "etc"), State: filepath.Join(dir, "var"), Code: goodCode, Values: Values{}}
+	k := Kiosk{Dir: filepath.Join(dir, "etc"), State: filepath.Join(dir, "var"), Code: goodCode,
+		Values: Values{}}
 	k.Values.Set("terminal.id", "K001")
 	k.Values.Set("relay.url", relay)
 	k.Values.Set("axs.payment_link", "https://checkout.example/hpp/checkout/link-1")
@@ -98,7 +101,8 @@ func TestNewKiosk(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]fs.FileMode{
-		"etc/": 0o750, "var/": 0o700, "etc/config.toml": 0o640, "etc/relay.token": 0o600, "etc/till.token": 0o600, "var/display.token": 0o600,
+		"etc/": 0o750, "var/": 0o700, "etc/config.toml": 0o640, "etc/relay.token": 0o600,
+		"etc/till.token": 0o600, "var/display.token": 0o600,
 	}
 	got := files(t, k)
 	for name, mode := range want {
@@ -116,16 +120,19 @@ func TestNewKiosk(t *testing.T) {
 		t.Errorf("made %+v", made)
 	}
 	text := slurp(t, k.Path())
-	for _, section := range []string{"[terminal]", "[axs]", "[relay]", "[[till.websocket.tills]]", "[display]", "[journal]"} {
+	for _, section := range []string{"[terminal]", "[axs]", "[relay]", "[[till.websocket.tills]]",
+		"[display]", "[journal]"} {
 		before, _, found := strings.Cut(text, section)
 		lines := strings.Split(strings.TrimSpace(before), "\n")
-		if !found || !strings.HasPrefix(lines[len(lines)-1], "# ") && !strings.HasPrefix(lines[len(lines)-1], "[till.") {
+		if !found || !strings.HasPrefix(lines[len(lines)-1], "# ") &&
+			!strings.HasPrefix(lines[len(lines)-1], "[till.") {
 			t.Errorf("%s has no comment in\n%s", section, text)
 		}
 	}
 
 	// With the one secret that is left to do, check-config has nothing to say.
-	if err := os.WriteFile(filepath.Join(k.Dir, "axs.secret"), []byte("the-secret-of-the-axs-application\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(k.Dir, "axs.secret"),
+		[]byte("the-secret-of-the-axs-application\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c, err := config.Load(k.Path())
@@ -135,13 +142,17 @@ func TestNewKiosk(t *testing.T) {
 	if err := agent.CheckSecrets(c, ""); err != nil {
 		t.Error(err)
 	}
-	if c.Relay.HookURL != "https://relay.example/hook/ROUTE" || c.Display.MerchantName != `Kopi "& Co" \ 咖啡` || c.Journal.Path != filepath.Join(k.State, "journal.db") {
+	if c.Relay.HookURL != "https://relay.example/hook/ROUTE" ||
+		c.Display.MerchantName != `Kopi "& Co" \ 咖啡` ||
+		c.Journal.Path != filepath.Join(k.State, "journal.db") {
 		t.Errorf("the configuration is %+v", c)
 	}
 
-	// Once more: refused before the relay is asked; with --force the old configuration is kept, and so are the kiosk's own tokens.
+	// Once more: refused before the relay is asked; with --force the old configuration is kept, and
+	// so are the kiosk's own tokens.
 	till := slurp(t, filepath.Join(k.Dir, "till.token"))
-	if _, err := Run(context.Background(), k); err == nil || !strings.Contains(err.Error(), "--force replaces it") || asked.Load() != 1 {
+	if _, err := Run(context.Background(), k); err == nil ||
+		!strings.Contains(err.Error(), "--force replaces it") || asked.Load() != 1 {
 		t.Errorf("a second time: %v", err)
 	}
 	k.Replace = true
@@ -158,7 +169,8 @@ func TestNewKiosk(t *testing.T) {
 	}
 }
 
-// TestNothingHalfWritten: whatever goes wrong, no file is left, and the error says what has become of the code.
+// TestNothingHalfWritten: whatever goes wrong, no file is left, and the error says what has become
+// of the code.
 func TestNothingHalfWritten(t *testing.T) {
 	unverified := httptest.NewTLSServer(http.NotFoundHandler())
 	defer unverified.Close()
@@ -170,31 +182,59 @@ func TestNothingHalfWritten(t *testing.T) {
 		asked  int32
 		want   []string
 	}{
-		{"bad code", 404, "unknown or used", nil, 1, []string{"does not take the code", "kiosk-relay terminal code ID"}},
+		{"bad code", 404, "unknown or used", nil, 1,
+			[]string{"does not take the code", "kiosk-relay terminal code ID"}},
 		{"lost answer", 0, "", nil, 1, []string{"answer was lost", "Run this again with it"}},
-		{"no store", 503, "the store does not answer", nil, 1, []string{"may be used up", "in a minute"}},
+		{"no store", 503, "the store does not answer", nil, 1,
+			[]string{"may be used up", "in a minute"}},
 		{"too many", 429, "too many requests", nil, 1, []string{"was not used"}},
 		{"another server", 301, "", nil, 1, []string{"is relay.url right?"}},
 		{"another server's page", 200, "<html>", nil, 1, []string{"is relay.url right?"}},
-		{"another terminal's code", 200, strings.Replace(enrolled, "K001", "K002", 1), nil, 1, []string{`terminal "K002"`, "used up"}},
-		{"open hook", 200, strings.Replace(enrolled, "https:", "http:", 1), nil, 1, []string{"relay.hook_url", "used up", "--force"}},
-		{"no relay", 200, enrolled, func(k *Kiosk) { k.Values.Set("relay.url", "ws://127.0.0.1:1") }, 0, []string{"cannot be reached", "was not used"}},
-		{"wrong certificate", 200, enrolled, func(k *Kiosk) { k.Values.Set("relay.url", unverified.URL) }, 0, []string{"certificate", "was not used"}},
-		{"no code", 200, enrolled, func(k *Kiosk) { k.Code = "1234" }, 0, []string{"is not one", "was not used"}},
-		{"plain relay", 200, enrolled, func(k *Kiosk) { k.Values.Set("relay.url", "http://relay.example") }, 0, []string{"relay.url: must start with wss://"}},
-		{"bad link", 200, enrolled, func(k *Kiosk) { k.Values.Set("axs.payment_link", "https://checkout.example/") }, 0, []string{"axs.payment_link"}},
-		{"unknown key", 200, enrolled, func(k *Kiosk) { k.Values.Set("terminal.curency", "SGD") }, 0, []string{"terminal.curency: no such key"}},
-		{"wrong type", 200, enrolled, func(k *Kiosk) { k.Values.Set("terminal", "K001") }, 0, []string{"terminal must be a table"}},
-		{"no gateway", 200, enrolled, func(k *Kiosk) { k.Values.Set("payment.provider", "cash") }, 0, []string{"payment.provider"}},
-		{"a secret's value", 200, enrolled, func(k *Kiosk) { k.Values.Set("axs.secret", "hunter2-hunter2-hunter2") }, 0, []string{"must not stand here"}},
-		{"outside", 200, enrolled, func(k *Kiosk) { k.Values.Set("relay.token", "file:/elsewhere/relay.token") }, 0, []string{"lies neither below"}},
+		{"another terminal's code", 200, strings.Replace(enrolled, "K001", "K002", 1), nil, 1,
+			[]string{`terminal "K002"`, "used up"}},
+		{"open hook", 200, strings.Replace(enrolled, "https:", "http:", 1), nil, 1,
+			[]string{"relay.hook_url", "used up", "--force"}},
+		{"no relay", 200, enrolled, func(
+			k *Kiosk) {
+			k.Values.Set("relay.url", "ws://127.0.0.1:1")
+		}, 0, []string{"cannot be reached", "was not used"}},
+		{"wrong certificate", 200, enrolled,
+			func(k *Kiosk) { k.Values.Set("relay.url", unverified.URL) }, 0,
+			[]string{"certificate", "was not used"}},
+		{"no code", 200, enrolled, func(k *Kiosk) { k.Code = "1234" }, 0,
+			[]string{"is not one", "was not used"}},
+		{"plain relay", 200, enrolled,
+			func(k *Kiosk) { k.Values.Set("relay.url", "http://relay.example") }, 0,
+			[]string{"relay.url: must start with wss://"}},
+		{"bad link", 200, enrolled, func(
+			k *Kiosk) {
+			k.Values.Set("axs.payment_link", "https://checkout.example/")
+		}, 0, []string{"axs.payment_link"}},
+		{"unknown key", 200, enrolled, func(k *Kiosk) { k.Values.Set("terminal.curency", "SGD") },
+			0, []string{"terminal.curency: no such key"}},
+		{"wrong type", 200, enrolled, func(k *Kiosk) { k.Values.Set("terminal", "K001") }, 0,
+			[]string{"terminal must be a table"}},
+		{"no gateway", 200, enrolled, func(k *Kiosk) { k.Values.Set("payment.provider", "cash") },
+			0, []string{"payment.provider"}},
+		{"a secret's value", 200, enrolled,
+			func(k *Kiosk) { k.Values.Set("axs.secret", "hunter2-hunter2-hunter2") }, 0,
+			[]string{"must not stand here"}},
+		{"outside", 200, enrolled, func(
+			k *Kiosk) {
+			k.Values.Set("relay.token", "file:/elsewhere/relay.token")
+		}, 0, []string{"lies neither below"}},
 		{"a secret to be sealed", 200, enrolled, func(k *Kiosk) {
 			k.Secret = secret.New([]byte(goodToken))
 			k.Values.Set("axs.secret", "credential:axs")
 		}, 0, []string{"belongs into a file", "was not used"}},
-		{"short secret", 200, enrolled, func(k *Kiosk) { k.Secret = secret.New([]byte("hunter2")) }, 0, []string{"axs.secret", "was not used"}},
-		{"sealed", 200, enrolled, func(k *Kiosk) { k.Values.Set("relay.token", "credential:relay") }, 0, []string{"must be file:PATH at first"}},
-		{"no directory", 200, enrolled, func(k *Kiosk) { k.State = "/dev/null/var" }, 0, []string{"/dev/null"}},
+		{"short secret", 200, enrolled, func(k *Kiosk) { k.Secret = secret.New([]byte("hunter2")) },
+			0, []string{"axs.secret", "was not used"}},
+		{"sealed", 200, enrolled, func(
+			k *Kiosk) {
+			k.Values.Set("relay.token", "credential:relay")
+		}, 0, []string{"must be file:PATH at first"}},
+		{"no directory", 200, enrolled, func(k *Kiosk) { k.State = "/dev/null/var" }, 0,
+			[]string{"/dev/null"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			url, asked := fakeRelay(t, tc.status, tc.body)
@@ -208,7 +248,8 @@ func TestNothingHalfWritten(t *testing.T) {
 					t.Errorf("error %v, want %q", err, text)
 				}
 			}
-			if err != nil && (strings.Contains(err.Error(), goodCode) || strings.Contains(err.Error(), "hunter2")) {
+			if err != nil && (strings.Contains(err.Error(), goodCode) ||
+				strings.Contains(err.Error(), "hunter2")) {
 				t.Errorf("the error tells a secret: %v", err)
 			}
 			if got := files(t, k); len(got) > 0 || asked.Load() != tc.asked {
@@ -261,7 +302,8 @@ func TestFleet(t *testing.T) {
 	if _, code, err := fleet.Kiosk("K001"); err != nil || code != goodCode {
 		t.Errorf("K001: %q, %v", code, err)
 	}
-	if _, _, err := fleet.Kiosk("K003"); err == nil || !strings.Contains(err.Error(), "no [kiosks.K003]; it has: K001, K002") {
+	if _, _, err := fleet.Kiosk("K003"); err == nil ||
+		!strings.Contains(err.Error(), "no [kiosks.K003]; it has: K001, K002") {
 		t.Errorf("K003: %v", err)
 	}
 	values, code, err := fleet.Kiosk("K002")
@@ -278,14 +320,17 @@ func TestFleet(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := made.Config
-	if c.Payment.Timeout.String() != "120s" || c.Display.MerchantName != "Second" || len(c.AXS.Schemes) != 2 || c.Till.Serial[0].Baud != 19200 ||
+	if c.Payment.Timeout.String() != "120s" || c.Display.MerchantName != "Second" ||
+		len(c.AXS.Schemes) != 2 || c.Till.Serial[0].Baud != 19200 ||
 		c.Till.WebSocket.Tills[0] != (config.NamedTill{Name: "counter", Token: "file:" + filepath.Join(k.Dir, "counter.token")}) {
 		t.Errorf("the configuration is %+v", c)
 	}
 	slurp(t, filepath.Join(k.Dir, "counter.token"))
 
 	for text, want := range map[string]string{
-		"[terminal]\nid = \"K\"\n": "terminal.id is each kiosk's own", "kiosks = 1\n": "kiosks must be tables", "secret_file = 1\n": "must be the path", "a\n": "fleet.toml:1: ",
+		"[terminal]\nid = \"K\"\n": "terminal.id is each kiosk's own",
+		"kiosks = 1\n":             "kiosks must be tables",
+		"secret_file = 1\n":        "must be the path", "a\n": "fleet.toml:1: ",
 	} {
 		write(text)
 		if _, err := ReadFleet(path); err == nil || !strings.Contains(err.Error(), want) {
@@ -300,8 +345,11 @@ func TestSingaPay(t *testing.T) {
 	k := kioskAt(t, url)
 	delete(k.Values, "axs")
 	for key, value := range map[string]any{
-		"payment.provider": "singapay", "terminal.currency": "IDR", "singapay.base_url": "https://sandbox-payment-b2b.singapay.id", "singapay.client_id": "client-1",
-		"singapay.api_key": "key-1", "singapay.account_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "relay.hook_url": "https://relay.example/hook/MERCHANT",
+		"payment.provider": "singapay", "terminal.currency": "IDR",
+		"singapay.base_url":  "https://sandbox-payment-b2b.singapay.id",
+		"singapay.client_id": "client-1",
+		"singapay.api_key":   "key-1", "singapay.account_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+		"relay.hook_url": "https://relay.example/hook/MERCHANT",
 	} {
 		k.Values.Set(key, value)
 	}
@@ -309,27 +357,32 @@ func TestSingaPay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made.Config.Relay.HookURL != "https://relay.example/hook/MERCHANT" || len(made.Missing) != 1 || made.Missing[0].Name != "singapay" ||
+	if made.Config.Relay.HookURL != "https://relay.example/hook/MERCHANT" ||
+		len(made.Missing) != 1 || made.Missing[0].Name != "singapay" ||
 		strings.Contains(slurp(t, k.Path()), "[axs]") {
 		t.Errorf("made %+v", made)
 	}
 }
 
-// TestPackagedKiosk: where the package is installed, one command makes a kiosk that passes check-config: the delivered configuration gives
-// way, the relay says who this is, and the agent's user can read what it needs.
+// TestPackagedKiosk: where the package is installed, one command makes a kiosk that passes
+// check-config: the delivered configuration gives way, the relay says who this is, and the agent's
+// user can read what it needs.
 func TestPackagedKiosk(t *testing.T) {
 	const user, group = 4711, 4712
-	for name, delivered := range map[string]string{"this version's": packaging.AgentConfig, "another version's": "# older\n" + packaging.AgentConfig} {
+	for name, delivered := range map[string]string{"this version's": packaging.AgentConfig,
+		"another version's": "# older\n" + packaging.AgentConfig} {
 		t.Run(name, func(t *testing.T) {
 			url, _ := fakeRelay(t, http.StatusOK, enrolled)
 			k := kioskAt(t, url)
 			delete(k.Values, "terminal")
 			k.Secret = secret.New([]byte("the-secret-of-the-axs-application"))
-			if err := errors.Join(os.MkdirAll(k.Dir, 0o750), os.MkdirAll(k.State, 0o700), os.WriteFile(k.Path(), []byte(delivered), 0o640)); err != nil {
+			if err := errors.Join(os.MkdirAll(k.Dir, 0o750), os.MkdirAll(k.State, 0o700),
+				os.WriteFile(k.Path(), []byte(delivered), 0o640)); err != nil {
 				t.Fatal(err)
 			}
 			if os.Geteuid() == 0 {
-				if err := errors.Join(os.Chown(k.State, user, group), os.Chown(k.Dir, 0, group)); err != nil {
+				if err := errors.Join(os.Chown(k.State, user, group),
+					os.Chown(k.Dir, 0, group)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -337,7 +390,8 @@ func TestPackagedKiosk(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if made.Config.Terminal.ID != "K001" || len(made.Missing) > 0 || (made.Backup == "") != (delivered == packaging.AgentConfig) {
+			if made.Config.Terminal.ID != "K001" || len(made.Missing) > 0 ||
+				(made.Backup == "") != (delivered == packaging.AgentConfig) {
 				t.Errorf("made %+v", made)
 			}
 			c, err := config.Load(k.Path())
@@ -348,8 +402,10 @@ func TestPackagedKiosk(t *testing.T) {
 				t.Error(err)
 			}
 			for path, want := range map[string]string{
-				k.Path(): "0:4712 0640", k.Dir + "/axs.secret": "4711:4712 0600", k.Dir + "/relay.token": "4711:4712 0600",
-				k.Dir + "/till.token": "4711:4712 0600", k.State + "/display.token": "4711:4712 0600",
+				k.Path(): "0:4712 0640", k.Dir + "/axs.secret": "4711:4712 0600",
+				k.Dir + "/relay.token":     "4711:4712 0600",
+				k.Dir + "/till.token":      "4711:4712 0600",
+				k.State + "/display.token": "4711:4712 0600",
 			} {
 				if got := owned(t, path); os.Geteuid() == 0 && got != want {
 					t.Errorf("%s: %s, want %s", path, got, want)
@@ -359,32 +415,39 @@ func TestPackagedKiosk(t *testing.T) {
 	}
 }
 
-// TestEditedStays: one key that somebody has written is reason enough to ask for --force; so is another secret.
+// TestEditedStays: one key that somebody has written is reason enough to ask for --force; so is
+// another secret.
 func TestEditedStays(t *testing.T) {
 	url, asked := fakeRelay(t, http.StatusOK, enrolled)
 	k := kioskAt(t, url)
 	write := func(name, text string) {
 		t.Helper()
-		if err := errors.Join(os.MkdirAll(k.Dir, 0o750), os.WriteFile(filepath.Join(k.Dir, name), []byte(text), 0o600)); err != nil {
+		if err := errors.Join(os.MkdirAll(k.Dir, 0o750),
+			os.WriteFile(filepath.Join(k.Dir, name), []byte(text), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, text := range []string{
-		strings.Replace(packaging.AgentConfig, `merchant_name = ""`, `merchant_name = "Kopi"`, 1), packaging.AgentConfig + "\n[journal]\nretention = \"30d\"\n", "not = TOML = at all",
+		strings.Replace(packaging.AgentConfig, `merchant_name = ""`, `merchant_name = "Kopi"`, 1),
+		packaging.AgentConfig + "\n[journal]\nretention = \"30d\"\n", "not = TOML = at all",
 	} {
 		write("config.toml", text)
-		if _, err := Run(context.Background(), k); err == nil || !strings.Contains(err.Error(), "not as the package has brought it; --force") || slurp(t, k.Path()) != text {
+		if _, err := Run(context.Background(), k); err == nil ||
+			!strings.Contains(err.Error(), "not as the package has brought it; --force") ||
+			slurp(t, k.Path()) != text {
 			t.Errorf("%v for\n%s", err, text)
 		}
 	}
 	write("config.toml", packaging.AgentConfig)
 	write("axs.secret", "the-secret-of-another-application\n")
 	k.Secret = secret.New([]byte(goodToken))
-	if _, err := Run(context.Background(), k); err == nil || !strings.Contains(err.Error(), "holds another secret") || asked.Load() != 0 {
+	if _, err := Run(context.Background(), k); err == nil ||
+		!strings.Contains(err.Error(), "holds another secret") || asked.Load() != 0 {
 		t.Errorf("another secret: %v, asked %d times", err, asked.Load())
 	}
 	k.Replace = true
-	if _, err := Run(context.Background(), k); err != nil || slurp(t, filepath.Join(k.Dir, "axs.secret")) != goodToken+"\n" {
+	if _, err := Run(context.Background(), k); err != nil ||
+		slurp(t, filepath.Join(k.Dir, "axs.secret")) != goodToken+"\n" {
 		t.Errorf("--force: %v", err)
 	}
 }

@@ -116,8 +116,8 @@ func copied(value any) any {
 	return list
 }
 
-// Fleet is a file for many kiosks: the keys of the configuration that they share, secret_file where the gateway's secret lies beside it,
-// and [kiosks.ID] with a kiosk's own keys and its code.
+// Fleet is a file for many kiosks: the keys of the configuration that they share, secret_file where
+// the gateway's secret lies beside it, and [kiosks.ID] with a kiosk's own keys and its code.
 type Fleet struct {
 	SecretFile string // "" = the file names none
 	path       string
@@ -147,7 +147,10 @@ func ReadFleet(path string) (*Fleet, error) {
 		return nil, fmt.Errorf("%s: kiosks must be tables: [kiosks.K001]", path)
 	}
 	if f.shared.get("terminal.id") != nil {
-		return nil, fmt.Errorf("%s: terminal.id is each kiosk's own: write [kiosks.K001], or let the code say it", path)
+		return nil,
+			fmt.Errorf(
+				"%s: terminal.id is each kiosk's own: write [kiosks.K001], or let the code say it",
+				path)
 	}
 	named := v["secret_file"]
 	delete(v, "secret_file")
@@ -163,14 +166,16 @@ func ReadFleet(path string) (*Fleet, error) {
 // Lists is whether the file has a table for each kiosk; a kiosk must say then which one it is.
 func (f *Fleet) Lists() bool { return f.kiosks != nil }
 
-// Kiosk is what the file says of one kiosk, and its code where the file has it. A file that lists no kiosks is for any.
+// Kiosk is what the file says of one kiosk, and its code where the file has it. A file that lists
+// no kiosks is for any.
 func (f *Fleet) Kiosk(id string) (Values, string, error) {
 	if f.kiosks == nil {
 		return f.shared.clone(), "", nil
 	}
 	table, ok := f.kiosks[id].(map[string]any)
 	if !ok {
-		return nil, "", fmt.Errorf("%s has no [kiosks.%s]; it has: %s", f.path, id, strings.Join(slices.Sorted(maps.Keys(f.kiosks)), ", "))
+		return nil, "", fmt.Errorf("%s has no [kiosks.%s]; it has: %s", f.path, id,
+			strings.Join(slices.Sorted(maps.Keys(f.kiosks)), ", "))
 	}
 	own := maps.Clone(table)
 	code, ok := own["code"].(string)
@@ -181,11 +186,14 @@ func (f *Fleet) Kiosk(id string) (Values, string, error) {
 	return Values(merge(f.shared, own)), code, nil
 }
 
-// render writes the values as a configuration file, in the order and with the descriptions of config.Config.
+// render writes the values as a configuration file, in the order and with the descriptions of
+// config.Config.
 func render(v Values) ([]byte, error) {
 	r := &renderer{}
-	r.out.WriteString("# kiosk-agent: the configuration of this kiosk, made by kiosk-agent init. docs/CONFIGURATION.md explains every key; what is not written\n" +
-		"# here has its default. After a change: kiosk-agent check-config, then systemctl restart kiosk-agent.\n")
+	r.out.WriteString("# kiosk-agent: the configuration of this kiosk, made by kiosk-agent " +
+		"init. docs/CONFIGURATION.md explains every key; what is not written\n" +
+		"# here has its default. After a change: kiosk-agent check-config, then systemctl " +
+		"restart kiosk-agent.\n")
 	r.table("", reflect.TypeFor[config.Config](), v)
 	return r.out.Bytes(), errors.Join(r.errs...)
 }
@@ -227,7 +235,8 @@ func (r *renderer) table(path string, rt reflect.Type, v map[string]any) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(left)) {
-		r.errs = append(r.errs, fmt.Errorf("%s%s: no such key (docs/CONFIGURATION.md lists them all)", path, name))
+		r.errs = append(r.errs, fmt.Errorf(
+			"%s%s: no such key (docs/CONFIGURATION.md lists them all)", path, name))
 	}
 }
 

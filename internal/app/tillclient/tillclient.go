@@ -1,8 +1,9 @@
-// Package tillclient is a till of our own: a JSON-RPC client of the till API over WebSocket, for `kiosk-agent pay`, the demo and
-// tests.
+// Package tillclient is a till of our own: a JSON-RPC client of the till API over WebSocket, for
+// `kiosk-agent pay`, the demo and tests.
 //
-// It keeps one connection and does not reconnect: its user decides what a lost connection means, because a money request is never
-// sent again blindly. Call may be used from any goroutine; Changes is read by one. It keeps nothing on disk.
+// It keeps one connection and does not reconnect: its user decides what a lost connection means,
+// because a money request is never sent again blindly. Call may be used from any goroutine; Changes
+// is read by one. It keeps nothing on disk.
 package tillclient
 
 import (
@@ -23,7 +24,8 @@ import (
 // maxMessage bounds what the agent may send.
 const maxMessage = 1 << 20
 
-// changesLen is how many changes may wait to be read; more block the connection's reader, which the server answers by dropping it.
+// changesLen is how many changes may wait to be read; more block the connection's reader, which the
+// server answers by dropping it.
 const changesLen = 64
 
 // Error is a JSON-RPC error of the agent.
@@ -67,22 +69,28 @@ type message struct {
 
 // Dial connects to url and authenticates with the till's token.
 func Dial(ctx context.Context, url string, token secret.Value) (*Client, error) {
-	d := websocket.Dialer{HandshakeTimeout: 10 * time.Second, Subprotocols: []string{"kiosk-till.v1"}}
-	conn, resp, err := d.DialContext(ctx, url, http.Header{"Authorization": {"Bearer " + string(token.Reveal())}})
+	d := websocket.Dialer{HandshakeTimeout: 10 * time.Second,
+		Subprotocols: []string{"kiosk-till.v1"}}
+	conn, resp, err := d.DialContext(ctx, url,
+		http.Header{"Authorization": {"Bearer " + string(token.Reveal())}})
 	if resp != nil {
 		_ = resp.Body.Close() // the handshake's body has nothing that we need
 	}
 	switch {
 	case err == nil:
 	case resp == nil || resp.StatusCode == http.StatusSwitchingProtocols:
-		return nil, fmt.Errorf("no agent answers on %s: %w (is it running, and with this address? systemctl status kiosk-agent)", url, err)
+		return nil, fmt.Errorf("no agent answers on %s: %w (is it running, and with this "+
+			"address? systemctl status kiosk-agent)", url, err)
 	case resp.StatusCode == http.StatusUnauthorized:
-		return nil, fmt.Errorf("%s refused the connection: %s (this is no token of a till there: does that agent run with this configuration, and was it restarted since the token changed?)", url, resp.Status)
+		return nil, fmt.Errorf("%s refused the connection: %s (this is no token of a till "+
+			"there: does that agent run with this configuration, and was it restarted since "+
+			"the token changed?)", url, resp.Status)
 	default:
 		return nil, fmt.Errorf("%s refused the connection: %s", url, resp.Status)
 	}
 	conn.SetReadLimit(maxMessage)
-	c := &Client{conn: conn, waiting: make(map[int]chan message), changes: make(chan device.Payment, changesLen), done: make(chan struct{})}
+	c := &Client{conn: conn, waiting: make(map[int]chan message),
+		changes: make(chan device.Payment, changesLen), done: make(chan struct{})}
 	go c.read()
 	return c, nil
 }
@@ -128,8 +136,8 @@ func (c *Client) notified(m message) {
 // Changes delivers each payment.changed in order; it is closed with the connection.
 func (c *Client) Changes() <-chan device.Payment { return c.changes }
 
-// Call asks method with params and reads the answer into result, which may be nil. The error is an *Error of the agent, the
-// context's, or ErrClosed.
+// Call asks method with params and reads the answer into result, which may be nil. The error is an
+// *Error of the agent, the context's, or ErrClosed.
 func (c *Client) Call(ctx context.Context, method string, params, result any) error {
 	answer := make(chan message, 1)
 	c.mu.Lock()

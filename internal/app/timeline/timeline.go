@@ -1,6 +1,7 @@
 // Package timeline tells payments to people: what happened, when, and how long after the request.
 //
-// It reads facts and writes text; nothing secret is in the text, nor anything that a stranger could pay with.
+// It reads facts and writes text; nothing secret is in the text, nor anything that a stranger could
+// pay with.
 package timeline
 
 import (
@@ -38,7 +39,8 @@ func Told(p payment.Payment) string {
 
 // Print shows a payment as people read it: what happened, when, and how long after the request.
 func Print(out io.Writer, p payment.Payment, facts []payment.Fact) error {
-	fmt.Fprintf(out, "%s  %s  %s\ntill %s, reference %s, merchantRef %s\n", p.ID, p.Money, Outcome(p), p.Till, p.Reference, p.MerchantRef)
+	fmt.Fprintf(out, "%s  %s  %s\ntill %s, reference %s, merchantRef %s\n", p.ID, p.Money,
+		Outcome(p), p.Till, p.Reference, p.MerchantRef)
 	if p.Reason != nil {
 		fmt.Fprintf(out, "reason: %s (%s)\n", p.Reason.Message, p.Reason.Code)
 	}
@@ -50,7 +52,8 @@ func Print(out io.Writer, p payment.Payment, facts []payment.Fact) error {
 		if f.Boot == first.Boot {
 			after = fmt.Sprintf("+%.3fs", (f.Up - first.Up).Seconds())
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.At.Local().Format("15:04:05.000"), after, f.Kind(), Describe(f.Data))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.At.Local().Format("15:04:05.000"), after, f.Kind(),
+			Describe(f.Data))
 	}
 	return w.Flush()
 }
@@ -85,7 +88,8 @@ func Describe(d payment.Data) string {
 	case payment.DeadlinePassed:
 		return d.Reason
 	case payment.Notified:
-		return said(d.Source+":", d.Record.Type, d.Record.Status, d.Record.Scheme, d.Record.TransactionRef)
+		return said(d.Source+":", d.Record.Type, d.Record.Status, d.Record.Scheme,
+			d.Record.TransactionRef)
 	case payment.Offered:
 		return fmt.Sprintf("revision %d (%s) to the till", d.Revision, d.Status)
 	case payment.Acknowledged:
