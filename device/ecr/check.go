@@ -213,7 +213,7 @@ func (c *checker) request() {
 func (c *checker) outcomes() {
 	for _, name := range slices.Sorted(maps.Keys(c.s.Outcomes)) {
 		_, known := classOf(Outcome(name))
-		c.bad(known, "outcomes."+name, "no such outcome; dialects/blueprint.toml has them all")
+		c.bad(known, "outcomes."+name, "no such outcome; kiosk-agent ecr blueprint prints them all")
 	}
 	approved := c.s.Outcomes[string(Approved)].Code
 	final := make(map[string]Outcome)

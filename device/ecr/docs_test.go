@@ -3,39 +3,78 @@ package ecr
 import (
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"kiosk-agent/payment"
 )
 
-// document is docs/ECR.md.
-func document(t *testing.T) string {
+// The pages about tills on a line.
+const (
+	cashiers = "ECR.md"
+	tills    = "ECR-TILLS.md"
+	authors  = "ECR-DIALECTS.md"
+)
+
+func document(t *testing.T, page string) string {
 	t.Helper()
-	raw, err := os.ReadFile("../../docs/ECR.md")
+	raw, err := os.ReadFile("../../docs/" + page)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(raw)
 }
 
-// blocks are the document's code blocks in a language.
-func blocks(t *testing.T, language string) (list []string) {
+// blocks are the page's code blocks in a language.
+func blocks(t *testing.T, page, language string) (list []string) {
 	t.Helper()
-	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(
-		document(t), -1) {
+	block := regexp.MustCompile("(?s)```" + language + "\n(.*?)```")
+	for _, m := range block.FindAllStringSubmatch(document(t, page), -1) {
 		list = append(list, m[1])
 	}
 	return list
 }
 
+// rows are the cells of the page's tables that have this head, without their own outer bars.
+func rows(t *testing.T, page, head string) (list [][]string) {
+	t.Helper()
+	for i, table := range strings.Split(document(t, page), "\n| "+head+" |\n") {
+		if i == 0 {
+			continue
+		}
+		table, _, _ = strings.Cut(table, "\n\n")
+		_, table, _ = strings.Cut(table, "\n") // the rule below the head
+		for line := range strings.Lines(table + "\n") {
+			line = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(line), "| "), " |")
+			list = append(list, strings.Split(line, " | "))
+		}
+	}
+	if len(list) == 0 {
+		t.Fatalf("%s has no table %q", page, head)
+	}
+	return list
+}
+
+// quoted are the words that a cell shows as code.
+func quoted(cell string) (words []string) {
+	for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cell, -1) {
+		words = append(words, m[1])
+	}
+	return words
+}
+
 // Each outcome has one row, with the code of either built-in dialect, the text, and what the
 // cashier does.
 func TestDocumentCodes(t *testing.T) {
-	doc, paycube, nets := document(t), dialect(t, "paycube"), dialect(t, "nets")
+	doc, paycube, nets := document(t, cashiers), dialect(t, "paycube"), dialect(t, "nets")
 	for _, o := range Outcomes() {
 		inPaycube, text := paycube.Answer(o)
 		inNets, netsText := nets.Answer(o)
@@ -61,9 +100,106 @@ func TestDocumentCodes(t *testing.T) {
 	}
 }
 
+// The till's maker reads each outcome in the row of its class, with the codes that the class has in
+// either dialect, and no others.
+func TestDocumentClasses(t *testing.T) {
+	type table struct {
+		head  string
+		holds func(Outcome) bool
+	}
+	last := slices.Index(Outcomes(), VoidRefused)
+	seen := make(map[string]bool)
+	for _, table := range []table{
+		{"what it says | outcomes | paycube | nets | the till",
+			func(o Outcome) bool { return slices.Index(Outcomes(), o) <= last }},
+		{"what it says | outcomes | paycube | nets",
+			func(o Outcome) bool { return slices.Index(Outcomes(), o) > last }},
+	} {
+		for _, row := range rows(t, tills, table.head) {
+			names := quoted(row[1])
+			first, _ := classOf(Outcome(names[0]))
+			for _, name := range names {
+				class, known := classOf(Outcome(name))
+				if !known || class != first || !table.holds(Outcome(name)) || seen[name] {
+					t.Errorf("%s does not belong into the row of %s", name, names[0])
+				}
+				seen[name] = true
+			}
+			for column, builtin := range []string{"paycube", "nets"} {
+				want := make(map[string]bool)
+				for _, name := range names {
+					code, _ := dialect(t, builtin).Answer(Outcome(name))
+					want[code] = true
+				}
+				shown := quoted(row[2+column])
+				slices.Sort(shown)
+				if codes := slices.Sorted(maps.Keys(want)); !slices.Equal(shown, codes) {
+					t.Errorf("%s, row of %s: the codes are %v, shown are %v",
+						builtin, names[0], codes, shown)
+				}
+			}
+		}
+	}
+	for _, o := range Outcomes() {
+		if !seen[string(o)] {
+			t.Errorf("no row has %s", o)
+		}
+	}
+}
+
+// Whoever writes a dialect finds each key that a file can have, each source and each kind.
+func TestDocumentKeys(t *testing.T) {
+	shown := make(map[string]bool)
+	for _, row := range rows(t, authors, "key | value | meaning") {
+		if len(row) != 3 || row[1] == "" || row[2] == "" {
+			t.Errorf("a row without value or meaning: %q", row)
+		}
+		for _, key := range quoted(row[0]) {
+			shown[key] = true
+		}
+	}
+	want := []string{"functions.CODE.kind", "functions.CODE.schemes"}
+	// What the dialect itself names, and what the prose says.
+	own := []string{"functions", "outcomes", "response.fields", "response.utc_offset"}
+	for _, key := range schemaKeys("", reflect.TypeFor[spec]()) {
+		if !slices.Contains(own, key) {
+			want = append(want, key)
+		}
+	}
+	want = append(want, schemaKeys("", reflect.TypeFor[responseFieldSpec]())...)
+	for _, key := range want {
+		if !shown[key] {
+			t.Errorf("no row for the key %s", key)
+		}
+		delete(shown, key)
+	}
+	for key := range shown {
+		t.Errorf("there is no key %s", key)
+	}
+	var known []string
+	for _, row := range rows(t, authors, "source | what it is") {
+		known = append(known, quoted(row[0])...)
+	}
+	slices.Sort(known)
+	if diff := cmp.Diff(slices.Sorted(slices.Values(sources)), known); diff != "" {
+		t.Errorf("sources, of the code (-) and the page (+):\n%s", diff)
+	}
+	doc := document(t, authors)
+	words := append(slices.Sorted(maps.Keys(lengthWidths)), string(kindOff))
+	for _, k := range kinds {
+		words = append(words, string(k))
+	}
+	words = append(words, "outcomes.NAME.code", "outcomes.NAME.text", "response.utc_offset")
+	for _, word := range words {
+		if !strings.Contains(doc, "`"+word+"`") {
+			t.Errorf("%s is not on the page", word)
+		}
+	}
+}
+
 // The functions of both dialects, and no others, are in the table.
 func TestDocumentFunctions(t *testing.T) {
-	_, table, _ := strings.Cut(document(t), "| function | paycube | nets |\n")
+	_, table, _ := strings.Cut(document(t, tills), "| function | paycube | nets |\n")
 	table, _, _ = strings.Cut(table, "\n\n")
 	for column, name := range []string{"paycube", "nets"} {
 		shown := make(map[string]bool)
@@ -86,7 +222,7 @@ func TestDocumentFunctions(t *testing.T) {
 }
 
 func TestDocumentTimers(t *testing.T) {
-	doc := document(t)
+	doc := document(t, tills)
 	p, n := dialect(t, "paycube").Timers(), dialect(t, "nets").Timers()
 	row := func(key string, a, b any) {
 		if want := fmt.Sprintf("\n| `timers.%s` | %v | %v | ", key, a, b); !strings.Contains(doc,
@@ -119,7 +255,7 @@ func TestDocumentBytes(t *testing.T) {
 			Money:          payment.Money{Amount: 1023, Currency: payment.SGD},
 			TransactionRef: "1428191406936641536",
 		})}
-	got := blocks(t, "hex")
+	got := blocks(t, tills, "hex")
 	if len(got) != len(want) {
 		t.Fatalf("%d frames, want %d", len(got), len(want))
 	}
@@ -130,7 +266,7 @@ func TestDocumentBytes(t *testing.T) {
 	}
 	var table []byte
 	for _, m := range regexp.MustCompile(
-		"(?m)^\\| (\\d+) \\| `([0-9a-f ]+)` \\|").FindAllStringSubmatch(document(t), -1) {
+		"(?m)^\\| (\\d+) \\| `([0-9a-f ]+)` \\|").FindAllStringSubmatch(document(t, tills), -1) {
 		if m[1] != fmt.Sprint(len(table)) {
 			t.Errorf("%s stands at %s, not at %d", m[2], m[1], len(table))
 		}
@@ -159,8 +295,8 @@ func digits(text string) string { return strings.Join(strings.Fields(text), "") 
 
 // The capture is explained as the document shows.
 func TestDocumentExplain(t *testing.T) {
-	shown := blocks(t, "explain")
-	captures := regexp.MustCompile("(?s)```\n(> .*?)```").FindStringSubmatch(document(t))
+	shown := blocks(t, authors, "explain")
+	captures := regexp.MustCompile("(?s)```\n(> .*?)```").FindStringSubmatch(document(t, authors))
 	if len(shown) != 1 || captures == nil {
 		t.Fatalf("%d explanations, capture %q", len(shown), captures)
 	}
@@ -172,7 +308,7 @@ func TestDocumentExplain(t *testing.T) {
 
 // The dialect that the document writes loads, and makes the document's capture right.
 func TestDocumentDialect(t *testing.T) {
-	for _, file := range blocks(t, "toml") {
+	for _, file := range blocks(t, authors, "toml") {
 		if !strings.HasPrefix(file, "base") {
 			continue
 		}
@@ -180,7 +316,8 @@ func TestDocumentDialect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		capture := regexp.MustCompile("(?s)```\n(> .*?)```").FindStringSubmatch(document(t))
+		capture := regexp.MustCompile("(?s)```\n(> .*?)```").FindStringSubmatch(
+			document(t, authors))
 		if r := Explain(d, []byte(capture[1])); !r.OK() {
 			t.Error(r)
 		}

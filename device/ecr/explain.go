@@ -33,9 +33,9 @@ func (r *Report) OK() bool {
 	return r.Frames > 0 && !slices.ContainsFunc(r.Items, func(i Item) bool { return i.Wrong != "" })
 }
 
-// Explain decodes a capture of a line, raw or as hex text (see docs/ECR.md), element by element,
-// and says what is wrong with each, whether another dialect fits better, and which rule for LEN or
-// LRC would. It looks at the first 64 KiB.
+// Explain decodes a capture of a line, raw or as hex text (see docs/ECR-DIALECTS.md), element by
+// element, and says what is wrong with each, whether another dialect fits better, and which rule
+// for LEN or LRC would. It looks at the first 64 KiB.
 func Explain(d *Dialect, capture []byte) Report {
 	parts, _ := readCapture(capture)
 	x := &explainer{d: d, asked: make(map[string]bool)}

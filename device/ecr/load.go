@@ -162,8 +162,10 @@ func decodeProblems(file string, err error) Problems {
 		var ps Problems
 		for _, e := range strict.Errors {
 			line, _ := e.Position()
-			ps = append(ps, Problem{File: file, Line: line, Key: strings.Join(e.Key(), "."),
-				What: "no such key; dialects/blueprint.toml has them all"})
+			ps = append(ps, Problem{
+				File: file, Line: line, Key: strings.Join(e.Key(), "."),
+				What: "no such key; kiosk-agent ecr blueprint prints them all",
+			})
 		}
 		return ps
 	}

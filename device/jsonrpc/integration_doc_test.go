@@ -20,7 +20,7 @@ func TestIntegrationDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	doc := string(raw)
-	samples := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(doc, -1)
+	samples := regexp.MustCompile("(?s)```json\n(.*?) *```").FindAllStringSubmatch(doc, -1)
 	if len(samples) < 9 {
 		t.Fatalf("%d samples", len(samples))
 	}
@@ -45,6 +45,11 @@ func TestIntegrationDocument(t *testing.T) {
 			continue
 		}
 		switch {
+		case m.Method == authenticate:
+			if _, _, err := readToken([]byte(s[1])); err != nil {
+				t.Errorf("%s: %v", s[1], err)
+			}
+			shown[m.Method] = true
 		case m.Method != "" && m.ID != nil:
 			if c := decode([]byte(s[1])).calls[0]; c.fail != nil {
 				t.Errorf("%s: %v", s[1], c.fail)
@@ -62,8 +67,10 @@ func TestIntegrationDocument(t *testing.T) {
 			strictly(t, m.Result, new(device.Payment))
 		}
 	}
-	for _, method := range []string{"payment.start", "payment.get", "payment.cancel",
-		"payment.acknowledge", "payment.shown"} {
+	for _, method := range []string{
+		"payment.start", "payment.get", "payment.cancel", "payment.acknowledge",
+		"payment.shown", authenticate,
+	} {
 		if !shown[method] {
 			t.Errorf("no sample of %s", method)
 		}

@@ -129,7 +129,7 @@ type Serial struct {
 	AllowFrom []string `toml:"allow_from" doc:"CIDRs that may connect to a tcp-listen address that is not loopback."`
 	Token     string   `toml:"token" doc:"TCP with jsonrpc: where the till's token is."`
 	Protocol  string   `toml:"protocol" doc:"ecr or jsonrpc."`
-	Dialect   string   `toml:"dialect" doc:"ECR dialect: paycube, nets, or the absolute path of a dialect file (docs/ECR.md)."`
+	Dialect   string   `toml:"dialect" doc:"ECR dialect: paycube, nets, or the absolute path of a dialect file (docs/ECR-DIALECTS.md)."`
 	Baud      int      `toml:"baud" doc:"Bits per second."`
 	DataBits  int      `toml:"data_bits" doc:"Bits per character."`
 	Parity    string   `toml:"parity" doc:"none, odd or even."`
