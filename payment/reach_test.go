@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "write the diagram into docs/ARCHITECTURE.md")
+var update = flag.Bool("update", false, "write the diagram into docs/SALE.md")
 
 const success = "SUCCESS, everything equal"
 
@@ -107,7 +107,7 @@ func (h *history) String() string {
 }
 
 // TestEveryHistory walks through every situation that facts can lead to, whatever their order and
-// however often they come, and checks each step. The diagram in docs/ARCHITECTURE.md is what it
+// however often they come, and checks each step. The diagram in docs/SALE.md is what it
 // finds.
 func TestEveryHistory(t *testing.T) {
 	edges := map[string]map[string]bool{}
@@ -193,7 +193,7 @@ func checkDiagram(t *testing.T, edges map[string]map[string]bool) {
 			strings.Join(slices.Sorted(maps.Keys(edges[edge])), " or "))
 	}
 	b.WriteString("```\n")
-	const path = "../docs/ARCHITECTURE.md"
+	const path = "../docs/SALE.md"
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
