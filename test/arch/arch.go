@@ -1,6 +1,6 @@
 // Package arch holds the tests of what docs/ARCHITECTURE.md says about the house: which room may
-// know which other, and that its list of rooms is whole, the docs' links lead somewhere and the
-// tests that they name exist.
+// know which other, and that its list of rooms is whole; and that the docs are to be read: links lead
+// somewhere, the tests that they name exist, README leads to each page, no prose is too wide.
 //
 // There is nothing to import here, and nothing runs outside the test.
 package arch

@@ -336,7 +336,7 @@ func publishIdle(b *testing.B, table string) {
 	b.Helper()
 	before, _, after := idleSection(b)
 	of := fmt.Sprintf("`make bench-idle IDLE=%s COUNT=%d`, recorded run of %s, %s, %s/%s, %d "+
-		"cores; medians of %d:\n\n",
+		"cores;\nmedians of %d:\n\n",
 		*idleFor, len(idleWindows), time.Now().Format("January 2006"), runtime.Version(),
 		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), len(idleWindows))
 	if err := os.WriteFile(idleFile, []byte(before+idleBegin+of+table+idleEnd+after),
