@@ -213,6 +213,11 @@ func TestFold(t *testing.T) {
 			shown(noQuery).add(record(nil), offer(3, StatusApproved),
 				record(func(r *Record) { r.Type = TypeRefund })),
 			want{StatusApproved, []Flag{FlagReversed}, "", true}},
+		{"a reversal that was refused",
+			shown(noQuery).add(record(nil), record(func(r *Record) {
+				r.Type, r.Status = TypeVoid, RecordDeclined
+			})),
+			want{StatusApproved, nil, "", true}},
 		{"resolved changes no status",
 			shown(noQuery).add(DeadlinePassed{}, Withdrawn{}, Undecided{},
 				Resolved{Outcome: "approved", By: "ann", Reason: "seen in the portal"}),
