@@ -191,3 +191,33 @@ func TestRoomsOfTheDocs(t *testing.T) {
 		}
 	}
 }
+
+// TestAttackersOfTheDocs: SECURITY.md says of each attacker what he can do and what he cannot, what
+// is done against it, and which test shows that.
+func TestAttackersOfTheDocs(t *testing.T) {
+	root, _ := house(t)
+	text, err := os.ReadFile(filepath.Join(root, "docs", "SECURITY.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, page, _ := strings.Cut(string(text), "\n## The attackers\n")
+	page, _, _ = strings.Cut(page, "\n## ")
+	sections := strings.Split(page, "\n### ")[1:]
+	if len(sections) < 15 {
+		t.Errorf("only %d attackers", len(sections))
+	}
+	for _, section := range sections {
+		name, rest, _ := strings.Cut(section, "\n")
+		for _, part := range []string{"He can", "He cannot", "Against it", "Tests"} {
+			_, after, ok := strings.Cut(rest, "\n- **"+part+"**")
+			if !ok {
+				t.Errorf("%s: what follows is not %q", name, part)
+				break
+			}
+			rest = after
+		}
+		if !testName.MatchString(rest) {
+			t.Errorf("%s: no test is named", name)
+		}
+	}
+}
