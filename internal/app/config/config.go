@@ -10,6 +10,14 @@ import (
 	"encoding/base32"
 	"fmt"
 	"net/url"
+
+	"kiosk-agent/internal/conf"
+)
+
+// The values of the file that TOML has no type for.
+type (
+	Duration = conf.Duration
+	Size     = conf.Size
 )
 
 // Config is the whole file. The tags are the source of docs/CONFIGURATION.md: doc says what a key

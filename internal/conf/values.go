@@ -1,4 +1,8 @@
-package config
+// Package conf has the values that the programs' configuration files are written in: durations and
+// sizes.
+//
+// It reads no file and knows no key. Values are plain data.
+package conf
 
 import (
 	"fmt"
