@@ -6,8 +6,8 @@ type Evidence struct {
 	MintFailed bool
 	Paid       bool // a record that satisfies promise 1
 	Reversed   bool // a VOID or REFUND was on record before approved was first offered
-	// SUCCESS with a wrong amount, currency or response code, or one transactionRef reported in two
-	// ways
+	// Contradicts: SUCCESS with a wrong amount, currency or response code, or one transactionRef
+	// that was reported in two ways.
 	Contradicts bool
 	Declined    bool // on record when the payment ended
 	Expired     bool // on record when the payment ended
@@ -18,24 +18,24 @@ type Evidence struct {
 	Undecided   bool // the time to answer ran out before that
 }
 
-// Decide is the status function. It is pure: no clock, no configuration, no I/O. The first row that
-// matches wins; a blank cell is "either". TestDecideTruthTable enumerates every combination against
-// this very table.
+// Decide is the status function. It is pure: no clock, no configuration, no I/O. The first row whose
+// needs are all met wins; what a row does not name may be either way. TestDecideTruthTable
+// enumerates every combination against this very table.
 //
-//	row | paid reversed | contradicts | minted mint_failed | finish declined expired | cancel deadline | searched undecided | status
-//	 1  |  x      x     |             |                    |                         |                 |                    | unknown (reversed)
-//	 2  |  x            |             |                    |                         |                 |                    | approved
-//	 3  |               |      x      |                    |                         |                 |                    | unknown
-//	 4  |               |             |   no        x      |                         |                 |                    | cancelled
-//	 5  |               |             |                    |   x       x             |                 |                    | declined
-//	 6  |               |             |                    |   x               x     |                 |                    | expired
-//	 7  |               |             |                    |           x             | one or both     |    x               | declined
-//	 8  |               |             |                    |                   x     | one or both     |    x               | expired
-//	 9  |               |             |                    |                         |   x             |    x               | cancelled
-//	10  |               |             |                    |                         |           x     |    x               | expired
-//	11  |               |             |                    |                         | one or both     |             x      | unknown
-//	12  |               |             |    x               |                         |                 |                    | awaiting
-//	13  |               |             |                    |                         |                 |                    | created
+//	row | needs                                  | status
+//	 1  | paid, reversed                         | unknown (reversed)
+//	 2  | paid                                   | approved
+//	 3  | contradicts                            | unknown
+//	 4  | mint_failed, not minted                | cancelled
+//	 5  | finish, declined                       | declined
+//	 6  | finish, expired                        | expired
+//	 7  | cancel or deadline, searched, declined | declined
+//	 8  | cancel or deadline, searched, expired  | expired
+//	 9  | cancel, searched                       | cancelled
+//	10  | deadline, searched                     | expired
+//	11  | cancel or deadline, undecided          | unknown
+//	12  | minted                                 | awaiting
+//	13  |                                        | created
 //
 // Precedence, as the table reads: matching SUCCESS > contradiction > DECLINED > EXPIRED > cancelled
 // > deadline.

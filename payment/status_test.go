@@ -2,16 +2,22 @@ package payment
 
 import (
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-// tableRow is one row of the truth table in Decide's comment: what it needs of each column, and the
-// status.
+// tableRow is one row of the truth table in Decide's comment: each of its needs is met by any one of
+// the facts that it lists, which are there, or for "not" are not.
 type tableRow struct {
-	needs  map[string]bool
-	either bool // "one or both" of cancel and deadline
+	needs  []need
 	status Status
+}
+
+type need struct {
+	not   bool
+	facts []string
 }
 
 // readTruthTable parses the comment above Decide, so that the written table itself is what the test
@@ -22,31 +28,24 @@ func readTruthTable(t *testing.T) []tableRow {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var header string
 	var rows []tableRow
 	for line := range strings.Lines(string(src)) {
-		line, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "//\t")
-		if !ok {
+		cells := strings.Split(line, "|")
+		if !strings.HasPrefix(line, "//\t") || len(cells) != 3 {
 			continue
 		}
-		if header == "" {
-			header = line
+		number := strings.TrimSpace(strings.TrimPrefix(cells[0], "//\t"))
+		if number == "row" {
 			continue
 		}
-		row := tableRow{needs: map[string]bool{}}
-		last := strings.LastIndex(line, "|")
-		row.status = Status(strings.Fields(line[last+1:])[0])
-		line = line[:last]
-		if i := strings.Index(line, "one or both"); i >= 0 {
-			row.either = true
-			line = line[:i] + strings.Repeat(" ", len("one or both")) + line[i+len("one or both"):]
+		if number != strconv.Itoa(len(rows)+1) {
+			t.Fatalf("row %s of the comment comes after row %d", number, len(rows))
 		}
-		for i := strings.Index(line, "|"); i < len(line); i++ {
-			if strings.HasPrefix(line[i:], "no") {
-				row.needs[columnAt(header, i)] = false
-				i++
-			} else if line[i] == 'x' {
-				row.needs[columnAt(header, i)] = true
+		row := tableRow{status: Status(strings.Fields(cells[2])[0])}
+		if all := strings.TrimSpace(cells[1]); all != "" {
+			for _, one := range strings.Split(all, ", ") {
+				facts, not := strings.CutPrefix(one, "not ")
+				row.needs = append(row.needs, need{not: not, facts: strings.Split(facts, " or ")})
 			}
 		}
 		rows = append(rows, row)
@@ -57,44 +56,31 @@ func readTruthTable(t *testing.T) []tableRow {
 	return rows
 }
 
-// columnAt is the header's word that stands above offset i.
-func columnAt(header string, i int) string {
-	start := strings.LastIndexAny(header[:i+1], " |") + 1
-	end := start + strings.IndexAny(header[start:], " |")
-	return header[start:end]
-}
-
 func TestDecideTruthTable(t *testing.T) {
 	rows := readTruthTable(t)
-	columns := []string{
-		"paid", "reversed", "contradicts", "minted", "mint_failed", "finish", "declined", "expired",
-		"cancel", "deadline",
-		"searched", "undecided",
-	}
-	known := map[string]bool{}
-	for _, c := range columns {
-		known[c] = true
-	}
+	facts := []string{"paid", "reversed", "contradicts", "minted", "mint_failed", "finish",
+		"declined", "expired", "cancel", "deadline", "searched", "undecided"}
 	for i, r := range rows {
-		for c := range r.needs {
-			if !known[c] {
-				t.Fatalf("row %d: no column %q; is the comment's table out of line?", i+1, c)
+		for _, n := range r.needs {
+			for _, f := range n.facts {
+				if !slices.Contains(facts, f) {
+					t.Fatalf("row %d: no fact %q", i+1, f)
+				}
 			}
 		}
 	}
 	used := make([]int, len(rows))
-	for bits := range 1 << len(columns) {
+	for bits := range 1 << len(facts) {
 		v := map[string]bool{}
-		for i, c := range columns {
-			v[c] = bits>>i&1 == 1
+		for i, f := range facts {
+			v[f] = bits>>i&1 == 1
 		}
 		e := Evidence{
 			Paid: v["paid"], Reversed: v["reversed"], Contradicts: v["contradicts"],
-			Minted:     v["minted"],
-			MintFailed: v["mint_failed"], Finish: v["finish"], Declined: v["declined"],
-			Expired: v["expired"],
-			Cancel:  v["cancel"], Deadline: v["deadline"], Searched: v["searched"],
-			Undecided: v["undecided"],
+			Minted: v["minted"], MintFailed: v["mint_failed"],
+			Finish: v["finish"], Declined: v["declined"], Expired: v["expired"],
+			Cancel: v["cancel"], Deadline: v["deadline"],
+			Searched: v["searched"], Undecided: v["undecided"],
 		}
 		want := -1
 		for i, r := range rows {
@@ -119,11 +105,8 @@ func TestDecideTruthTable(t *testing.T) {
 }
 
 func matches(r tableRow, v map[string]bool) bool {
-	if r.either && !v["cancel"] && !v["deadline"] {
-		return false
-	}
-	for c, want := range r.needs {
-		if v[c] != want {
+	for _, n := range r.needs {
+		if !slices.ContainsFunc(n.facts, func(f string) bool { return v[f] != n.not }) {
 			return false
 		}
 	}
