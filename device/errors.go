@@ -39,7 +39,8 @@ var mappings = map[payment.Code]Mapping{
 	payment.CodeNotReady: {CodeNotReady, "not_ready", "the terminal takes no sale now",
 		"read data.reasons; start again when terminal.changed says ready"},
 	payment.CodeAmountInvalid: {CodeAmountInvalid, "amount_invalid", "the amount cannot be taken",
-		"send a whole number of minor units within amount_limits of terminal.info, in its currency"},
+		"send a whole number of minor units within amount_limits of terminal.info, in its " +
+			"currency"},
 	payment.CodeReferenceConflict: {CodeReference, "reference_conflict",
 		"the reference names a payment of another amount or currency",
 		"look at data.payment; use a new reference for a new sale"},

@@ -183,7 +183,8 @@ func (j *Journal) failed(what string, err error) error {
 	return j.lastErr
 }
 
-const insertFact = `INSERT INTO facts (seq, payment, kind, at_ms, boot, up_ms, body, body_hash, content, hash)
+const insertFact = `INSERT INTO facts
+	(seq, payment, kind, at_ms, boot, up_ms, body, body_hash, content, hash)
 	VALUES (?, nullif(?, ''), ?, ?, ?, ?, ?, ?, nullif(?, ''), ?)`
 
 // change is what a batch does to one payment.

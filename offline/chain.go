@@ -41,8 +41,8 @@ type record struct {
 // part has a fixed length or is preceded by its own; integers are big-endian and 64 bits, lengths
 // 32 bits:
 //
-//	SHA-256( domain | prev (32) | seq | at_ms | up_ms | len kind | kind | len payment | payment | len boot | boot |
-//	         len content | content | body_hash (32) )
+//	SHA-256( domain | prev (32) | seq | at_ms | up_ms | len kind | kind | len payment | payment |
+//	         len boot | boot | len content | content | body_hash (32) )
 func (r *record) link(prev digest) digest {
 	b := make([]byte, 0, 384)
 	b = append(b, factDomain...)

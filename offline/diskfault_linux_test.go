@@ -104,7 +104,8 @@ func mustHold(t *testing.T, image crashfs.Image, promised ack) {
 // again, so is the journal, without a restart.
 func TestEachFileOperationFails(t *testing.T) {
 	t.Parallel()
-	const writing = crashfs.Write | crashfs.Fsync | crashfs.Truncate | crashfs.Unlink | crashfs.Rename | crashfs.Mkdir
+	const writing = crashfs.Write | crashfs.Fsync | crashfs.Truncate | crashfs.Unlink |
+		crashfs.Rename | crashfs.Mkdir
 	image, before := unplugged(t)
 	first := 1 + rand.IntN(*faultStep)
 	t.Logf("operations %d, %d …", first, first+*faultStep)

@@ -86,9 +86,11 @@ func (j *Journal) checkEntry(q querier, f payment.Fact) error {
 }
 
 func rebuildEntries(tx *sql.Tx) error {
-	if _, err := tx.Exec(
-		`INSERT INTO parked (seq) SELECT seq FROM facts WHERE payment IS NULL AND kind = 'parked' AND body IS NOT NULL;
-		INSERT INTO unmatched (seq) SELECT seq FROM facts WHERE payment IS NULL AND kind = 'unmatched'`); err != nil {
+	if _, err := tx.Exec(`
+		INSERT INTO parked (seq) SELECT seq FROM facts
+			WHERE payment IS NULL AND kind = 'parked' AND body IS NOT NULL;
+		INSERT INTO unmatched (seq) SELECT seq FROM facts
+			WHERE payment IS NULL AND kind = 'unmatched'`); err != nil {
 		return err
 	}
 	return eachRecord(tx, 1, 0, func(r *record) error {
@@ -138,7 +140,8 @@ func (v *verifier) note(f payment.Fact, r *record) {
 func (v *verifier) entryRows() error {
 	err := v.compareEntries(v.parked, "parked deliveries",
 		`SELECT p.seq, coalesce(p.opened_by, 0), coalesce(p.closed_by, 0),
-		f.seq IS NOT NULL AND f.body IS NULL FROM parked p LEFT JOIN facts f ON f.seq = p.seq WHERE p.seq <= ?`)
+		f.seq IS NOT NULL AND f.body IS NULL
+		FROM parked p LEFT JOIN facts f ON f.seq = p.seq WHERE p.seq <= ?`)
 	if err != nil {
 		return err
 	}

@@ -156,7 +156,8 @@ func locate(name string) (string, error) {
 	}
 	if err != nil {
 		return "", &Error{Kind: ErrIO, Path: abs, What: "its directory cannot be used", Cause: err,
-			Hint: "create it for the agent's user only: install -d -m 0700 -o kiosk-agent DIRECTORY"}
+			Hint: "create it for the agent's user only: " +
+				"install -d -m 0700 -o kiosk-agent DIRECTORY"}
 	}
 	return filepath.Join(dir, filepath.Base(abs)), nil
 }

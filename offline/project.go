@@ -44,8 +44,9 @@ func lookupOf(firstSeq int64, p payment.Payment) lookup {
 	return l
 }
 
-const lookupColumns = `first_seq, last_seq, id, till, reference, merchant_ref, amount, currency, created_ms, status, flags, final,
-	owed, unsettled, acknowledged, revision, offered_rev, resolution, needs_staff`
+const lookupColumns = `first_seq, last_seq, id, till, reference, merchant_ref, amount, currency,
+	created_ms, status, flags, final, owed, unsettled, acknowledged, revision, offered_rev,
+	resolution, needs_staff`
 
 func (l *lookup) values() []any {
 	return []any{l.firstSeq, l.lastSeq, l.id, l.till, l.reference, l.merchantRef, l.amount,
@@ -73,8 +74,8 @@ func (l *lookup) save(tx *sql.Tx, was lookup, isNew bool) error {
 		return err
 	}
 	if _, err := tx.Exec(
-		`UPDATE payments SET last_seq = ?, status = ?, flags = ?, final = ?, acknowledged = ?, revision = ?,
-		offered_rev = ?, resolution = ? WHERE first_seq = ?`,
+		`UPDATE payments SET last_seq = ?, status = ?, flags = ?, final = ?, acknowledged = ?,
+		revision = ?, offered_rev = ?, resolution = ? WHERE first_seq = ?`,
 		l.lastSeq, l.status, l.flags, l.final, l.acknowledged, l.revision, l.offeredRev,
 		l.resolution, l.firstSeq); err != nil {
 		return err

@@ -59,11 +59,14 @@ func (j *Journal) Retain(before time.Time) (dropped int, done bool, err error) {
 }
 
 // selectDroppable uses facts_droppable, which holds only what was not dropped yet.
-const selectDroppable = `SELECT f.seq FROM facts AS f WHERE f.body IS NOT NULL AND f.kind IN ('minted', 'parked')
+const selectDroppable = `SELECT f.seq FROM facts AS f
+	WHERE f.body IS NOT NULL AND f.kind IN ('minted', 'parked')
 	AND f.seq <= ?1 - ?2 AND f.at_ms < ?3 AND (SELECT at_ms FROM facts WHERE seq = f.seq + ?2) < ?3
 	AND CASE f.kind
-		WHEN 'minted' THEN EXISTS (SELECT 1 FROM payments WHERE id = f.payment AND final = 1 AND owed = 0 AND needs_staff = 0)
-		ELSE EXISTS (SELECT 1 FROM parked WHERE seq = f.seq AND (opened_by IS NOT NULL OR closed_by IS NOT NULL)) END
+		WHEN 'minted' THEN EXISTS (SELECT 1 FROM payments
+			WHERE id = f.payment AND final = 1 AND owed = 0 AND needs_staff = 0)
+		ELSE EXISTS (SELECT 1 FROM parked
+			WHERE seq = f.seq AND (opened_by IS NOT NULL OR closed_by IS NOT NULL)) END
 	ORDER BY f.at_ms LIMIT ?4`
 
 func droppableFacts(tx *sql.Tx, head int64, before time.Time) ([]int64, error) {

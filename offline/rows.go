@@ -7,7 +7,8 @@ import (
 	"kiosk-agent/payment"
 )
 
-const recordColumns = "SELECT seq, payment, kind, at_ms, boot, up_ms, body, body_hash, content, hash FROM facts "
+const recordColumns = "SELECT seq, payment, kind, at_ms, boot, up_ms, body, body_hash, content, " +
+	"hash FROM facts "
 
 var errHashLength = errors.New("a hash has not 32 bytes")
 

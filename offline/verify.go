@@ -171,8 +171,9 @@ func (w *walk) check(r *record) (f payment.Fact, problems []string) {
 // payments compares the look-up rows with the facts, some at a time, each time in one snapshot.
 func (v *verifier) payments() error {
 	orphans, err := column[int64](v.r.db,
-		`SELECT seq FROM facts AS f WHERE seq <= ? AND payment IS NOT NULL AND (kind = 'requested'
-		AND seq NOT IN (SELECT first_seq FROM payments) OR payment NOT IN (SELECT id FROM payments)) ORDER BY seq LIMIT 20`,
+		`SELECT seq FROM facts AS f WHERE seq <= ? AND payment IS NOT NULL AND
+		(kind = 'requested' AND seq NOT IN (SELECT first_seq FROM payments)
+		OR payment NOT IN (SELECT id FROM payments)) ORDER BY seq LIMIT 20`,
 		v.head.seq)
 	if err != nil {
 		return err

@@ -119,9 +119,9 @@ func TestVerifyFindsEveryAlteration(t *testing.T) {
 		{"look-up row removed", 10, "not in the look-up table",
 			[]string{"DELETE FROM payments WHERE id = 'P2'"}},
 		{"look-up row added", 12, "no fact requested",
-			[]string{
-				`INSERT INTO payments SELECT 12, 'P9', 12, till, reference, 'x', amount, currency, created_ms, status, flags,
-			final, owed, unsettled, acknowledged, revision, offered_rev, resolution, needs_staff FROM payments WHERE id = 'P2'`}},
+			[]string{`INSERT INTO payments SELECT 12, 'P9', 12, till, reference, 'x', amount,
+				currency, created_ms, status, flags, final, owed, unsettled, acknowledged,
+				revision, offered_rev, resolution, needs_staff FROM payments WHERE id = 'P2'`}},
 		{"parked row removed", 9, "not in the table of parked",
 			[]string{"DELETE FROM parked WHERE seq = 9"}},
 		{"parked row closed", 9, "says something else",
@@ -150,8 +150,8 @@ func TestVerifyFindsEveryAlteration(t *testing.T) {
 		strings.NewReplacer("first_seq,", "", "\n\t", " ", " ", "").Replace(lookupColumns), ",") {
 		t.Run("look-up column "+column, func(t *testing.T) {
 			copied := copyJournal(t, path)
-			tamper(t, copied, fmt.Sprintf(
-				`UPDATE payments SET %s = CASE typeof(%[1]s) WHEN 'integer' THEN 1 - %[1]s ELSE %[1]s || 'x' END
+			tamper(t, copied, fmt.Sprintf(`UPDATE payments SET %s =
+				CASE typeof(%[1]s) WHEN 'integer' THEN 1 - %[1]s ELSE %[1]s || 'x' END
 				WHERE id = 'P2'`, column))
 			seq, what := int64(10), "look-up table says"
 			if column == "id" {

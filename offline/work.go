@@ -40,8 +40,9 @@ func (r *Reader) Watched(limit int) ([]string, error) {
 // A payment that staff have resolved is work again only when later evidence contradicts them: then
 // needs_staff is 1.
 const (
-	workNeeded  = "SELECT first_seq FROM payments WHERE needs_staff = 1"
-	workOwed    = "SELECT first_seq FROM payments WHERE owed = 1 AND needs_staff = 0 AND resolution = ''"
+	workNeeded = "SELECT first_seq FROM payments WHERE needs_staff = 1"
+	workOwed   = `SELECT first_seq FROM payments
+		WHERE owed = 1 AND needs_staff = 0 AND resolution = ''`
 	workEntries = `SELECT seq FROM parked WHERE opened_by IS NULL AND closed_by IS NULL
 		UNION SELECT seq FROM unmatched WHERE closed_by IS NULL ORDER BY 1`
 )

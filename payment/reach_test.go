@@ -179,8 +179,10 @@ func mark(edges map[string]map[string]bool, edge, label string) {
 	edges[edge][label] = true
 }
 
-const diagramBegin, diagramEnd = "<!-- status diagram: go test ./payment -run TestEveryHistory -update -->\n",
-	"<!-- end of the status diagram -->\n"
+const (
+	diagramBegin = "<!-- status diagram: go test ./payment -run TestEveryHistory -update -->\n"
+	diagramEnd   = "<!-- end of the status diagram -->\n"
+)
 
 // checkDiagram compares the diagram of the documentation with the steps that were found, or writes
 // it.

@@ -18,8 +18,8 @@ type Evidence struct {
 	Undecided   bool // the time to answer ran out before that
 }
 
-// Decide is the status function. It is pure: no clock, no configuration, no I/O. The first row whose
-// needs are all met wins; what a row does not name may be either way. TestDecideTruthTable
+// Decide is the status function. It is pure: no clock, no configuration, no I/O. The first row
+// whose needs are all met wins; what a row does not name may be either way. TestDecideTruthTable
 // enumerates every combination against this very table.
 //
 //	row | needs                                  | status

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// tableRow is one row of the truth table in Decide's comment: each of its needs is met by any one of
-// the facts that it lists, which are there, or for "not" are not.
+// tableRow is one row of the truth table in Decide's comment: each of its needs is met by any one
+// of the facts that it lists, which are there, or for "not" are not.
 type tableRow struct {
 	needs  []need
 	status Status

@@ -102,13 +102,15 @@ func TestDecodeRefuses(t *testing.T) {
 			`"id":"i"},"kind":"mark","received_at":"2026-11-20T12:00:00.000Z","hook":{}}`,
 		"canary, no nonce": `{"type":"delivery","position":{"epoch":"e","seq":1,` +
 			`"id":"i"},"kind":"canary","received_at":"2026-11-20T12:00:00.000Z"}`,
-		"no time":           `{"type":"delivery","position":{"epoch":"e","seq":1,"id":"i"},"kind":"mark"}`,
+		"no time": `{"type":"delivery","position":{"epoch":"e","seq":1,"id":"i"},` +
+			`"kind":"mark"}`,
 		"nonsense for time": `{"type":"welcome","epoch":"e","first":1,"last":1,"now":"noon"}`,
 		"handle with a line": `{"type":"welcome","terminal":"a\nb","epoch":"e","first":1,` +
 			`"last":1,"now":"2026-11-20T12:00:00.000Z"}`,
 		"handle too long": `{"type":"welcome","terminal":"` + long +
 			`","epoch":"e","first":1,"last":1,"now":"2026-11-20T12:00:00.000Z"}`,
-		"welcome, no epoch":  `{"type":"welcome","first":1,"last":1,"now":"2026-11-20T12:00:00.000Z"}`,
+		"welcome, no epoch": `{"type":"welcome","first":1,"last":1,` +
+			`"now":"2026-11-20T12:00:00.000Z"}`,
 		"gap without reason": `{"type":"gap","position":null}`,
 	} {
 		m, err := Decode([]byte(text))

@@ -37,7 +37,8 @@ func scenes() map[string]Screen {
 	choose := result(KindChoose)
 	choose.Deadline, choose.Schemes = 172*time.Second, []string{"paynow", "alipay", "wechatpay"}
 	wallet := pay
-	wallet.Payload = "00020101021226420009SG.PAYNOW01012021020190000000K03010520400005303702540510.235802SG5912KOPI AND TOAST6009Singapore62230119142819140693664153663041D3E"
+	wallet.Payload = "00020101021226420009SG.PAYNOW01012021020190000000K03010520400005303702540" +
+		"510.235802SG5912KOPI AND TOAST6009Singapore62230119142819140693664153663041D3E"
 	wallet.Schemes = []string{"paynow"}
 	opened := result(KindOpened)
 	opened.Deadline = 95 * time.Second
@@ -140,24 +141,40 @@ const findCutOff = `(() => {
   const root = document.querySelector('section:not(.off)');
   const bad = [];
   const screen = { w: window.innerWidth + 0.5, h: window.innerHeight + 0.5 };
-  for (const n of root.querySelectorAll('h1, p, li, b, .brand span, .amount, .value, .schemes, .scheme, .clock, .foot, .others, #paper svg, #choices, button')) {
+  const seen = 'h1, p, li, b, .brand span, .amount, .value, .schemes, .scheme, .clock, .foot, ' +
+    '.others, #paper svg, #choices, button';
+  const filled = '.brand span, .others, .schemes, #choices, button';
+  for (const n of root.querySelectorAll(seen)) {
     const r = n.getBoundingClientRect();
     if (r.width === 0 || r.height === 0) continue;
     const name = n.tagName + '.' + n.className + ' ' + n.textContent.slice(0, 40);
-    if (r.left < -0.5 || r.top < -0.5 || r.right > screen.w || r.bottom > screen.h) bad.push('outside: ' + name);
-    if (n.scrollWidth > n.clientWidth + 1 && n.clientWidth > 0 && !n.matches('b')) bad.push('too wide: ' + name);
-    if (n.scrollHeight > n.clientHeight + 2 && n.clientHeight > 0 && n.matches('.brand span, .others, .schemes, #choices, button')) bad.push('too high: ' + name);
+    if (r.left < -0.5 || r.top < -0.5 || r.right > screen.w || r.bottom > screen.h) {
+      bad.push('outside: ' + name);
+    }
+    if (n.scrollWidth > n.clientWidth + 1 && n.clientWidth > 0 && !n.matches('b')) {
+      bad.push('too wide: ' + name);
+    }
+    if (n.scrollHeight > n.clientHeight + 2 && n.clientHeight > 0 && n.matches(filled)) {
+      bad.push('too high: ' + name);
+    }
   }
   for (const n of root.querySelectorAll('.text')) {
-    const margin = parseFloat(getComputedStyle(n).paddingBottom), end = n.lastElementChild.getBoundingClientRect().bottom;
-    if (end > n.getBoundingClientRect().bottom - margin / 2 + 0.5) bad.push('no margin below: ' + n.className);
+    const margin = parseFloat(getComputedStyle(n).paddingBottom);
+    const end = n.lastElementChild.getBoundingClientRect().bottom;
+    if (end > n.getBoundingClientRect().bottom - margin / 2 + 0.5) {
+      bad.push('no margin below: ' + n.className);
+    }
   }
-  const blocks = [...root.querySelectorAll('.brand, .ask, .panel, .message, .others, .clock, .schemes, .foot')]
+  const parts = '.brand, .ask, .panel, .message, .others, .clock, .schemes, .foot';
+  const blocks = [...root.querySelectorAll(parts)]
     .filter((n) => n.getBoundingClientRect().height > 0 && !n.closest('.words'));
   for (const a of blocks) for (const b of blocks) {
     if (a === b || a.contains(b) || b.contains(a)) continue;
     const p = a.getBoundingClientRect(), q = b.getBoundingClientRect();
-    if (p.left < q.right - 1 && q.left < p.right - 1 && p.top < q.bottom - 1 && q.top < p.bottom - 1) bad.push('overlap: ' + a.className + ' and ' + b.className);
+    if (p.left < q.right - 1 && q.left < p.right - 1 &&
+        p.top < q.bottom - 1 && q.top < p.bottom - 1) {
+      bad.push('overlap: ' + a.className + ' and ' + b.className);
+    }
   }
   return bad;
 })()`

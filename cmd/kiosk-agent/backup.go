@@ -94,8 +94,9 @@ func printRestored(w io.Writer, r offline.Restored) {
 	}
 	fmt.Fprintf(w, `
 What happened after the backup is not in this journal. What to do:
-  1. Start the agent: systemctl start kiosk-agent. It refuses sales (journal_rollback) because the relay remembers a newer journal;
-     meanwhile it takes again every notification that the relay still holds.
+  1. Start the agent: systemctl start kiosk-agent. It refuses sales (journal_rollback) because
+     the relay remembers a newer journal; meanwhile it takes again every notification that the
+     relay still holds.
   2. kiosk-agent recover --reason TEXT accepts this journal. It says what cannot be known any more.
   3. kiosk-agent worklist shows payments that were reported and that this journal does not know.
   4. Compare the tills' books with the gateway's portal from %s until now.

@@ -15,16 +15,21 @@ import (
 	"kiosk-agent/internal/secret"
 )
 
-const initHelp = `init makes a new kiosk: the tokens of its till and its display, its enrolment at the relay with a one-time code, the gateway's secret, and
-a configuration that passes check-config. What neither flags nor the fleet's file say is asked for where standard input is a terminal.
+const initHelp = `init makes a new kiosk: the tokens of its till and its display, its enrolment at
+the relay with a one-time code, the gateway's secret, and a configuration that
+passes check-config. What neither flags nor the fleet's file say is asked for
+where standard input is a terminal.
 
-A fleet's file holds the keys of the configuration that all its kiosks share, secret_file where the gateway's secret lies in a file beside
-it, and where wanted a table [kiosks.ID] for each kiosk, with its code and keys of its own. Flags win over the file. Which terminal this is,
-the code says; --id makes sure. The code is used only after everything has been checked that can be checked here; until the relay has
-answered, nothing is written.
+A fleet's file holds the keys of the configuration that all its kiosks share,
+secret_file where the gateway's secret lies in a file beside it, and where
+wanted a table [kiosks.ID] for each kiosk, with its code and keys of its own.
+Flags win over the file. Which terminal this is, the code says; --id makes sure.
+The code is used only after everything has been checked that can be checked
+here; until the relay has answered, nothing is written.
 
-A configuration that the package has brought and nobody has edited gives way; another one only with --force, and is kept as
-config.toml.bak. Run by root, init gives the secrets to the owner of --state, whom the service runs as.`
+A configuration that the package has brought and nobody has edited gives way;
+another one only with --force, and is kept as config.toml.bak. Run by root, init
+gives the secrets to the owner of --state, whom the service runs as.`
 
 // newKiosk is init as it was called.
 type newKiosk struct {

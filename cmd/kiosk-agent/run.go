@@ -66,11 +66,15 @@ func newRun() *cobra.Command {
 
 const runHelp = `run works until it is stopped (SIGINT, SIGTERM).
 
-Where it cannot start in full – a mistake in the configuration, a secret or a file that is missing, a journal that cannot be opened – it
-takes no sale, and says so: out of service on the screen, not ready to the tills, the reason on the status page and in /readyz. Where the
-configuration itself is wrong, the one that passed last says where screen and tills are; run keeps it as last-good.toml. It looks again
-every 15 s, when the file changes and at once on SIGHUP, and goes on in full by itself. It ends with 1 where nothing could be served:
-another agent has the journal or the admin socket, or another program has the screen's or the tills' address.`
+Where it cannot start in full – a mistake in the configuration, a secret or a
+file that is missing, a journal that cannot be opened – it takes no sale, and
+says so: out of service on the screen, not ready to the tills, the reason on the
+status page and in /readyz. Where the configuration itself is wrong, the one
+that passed last says where screen and tills are; run keeps it as
+last-good.toml. It looks again every 15 s, when the file changes and at once on
+SIGHUP, and goes on in full by itself. It ends with 1 where nothing could be
+served: another agent has the journal or the admin socket, or another program
+has the screen's or the tills' address.`
 
 // serviceManager is systemd, where it has started us.
 func serviceManager(log *slog.Logger) service {

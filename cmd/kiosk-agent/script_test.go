@@ -27,10 +27,12 @@ func TestMain(m *testing.M) {
 // TestScripts plays testdata/script: what the commands print and how they exit. The scripts' own
 // commands are
 //
-//	run [-int REGEXP] CODE PROGRAM [ARG…]   runs the program, which must exit with CODE; with -int it gets Ctrl-C as soon as a line
-//	                                        of its output matches
-//	fill FILE                               puts the environment's values into $NAME in a file of the script
-//	demo                                    starts relay, simulated gateway, agent, display and a customer: see demo_test.go
+//	run [-int REGEXP] CODE PROGRAM [ARG…]   runs the program, which must exit with CODE; with -int
+//	                                        it gets Ctrl-C as soon as a line of its output matches
+//	fill FILE                               puts the environment's values into $NAME in a file of
+//	                                        the script
+//	demo                                    starts relay, simulated gateway, agent, display and a
+//	                                        customer: see demo_test.go
 //	enddemo                                stops them
 //	newest                                  sets PAYMENT to the last id that the program printed
 //	alter FILE OLD NEW                      changes bytes in a file, as a dishonest hand would

@@ -149,7 +149,8 @@ func printRecovered(w io.Writer, r agent.Recovered) {
 		fmt.Fprintf(w, "%d facts are not here any more.\n", r.Lost.Seq-r.Here.Seq)
 	}
 	fmt.Fprintf(w, `What cannot be known here:
-  sales started after %s, and how they ended, as far as the relay no longer held their notifications.
+  sales started after %s, and how they ended, as far as the relay no longer held
+  their notifications.
 What was done:
   everything that the relay held was read again; %d payment(s) of this journal are being asked for.
 What to do:

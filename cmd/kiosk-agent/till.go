@@ -18,7 +18,8 @@ import (
 	"kiosk-agent/internal/app/config"
 )
 
-const tillHelp = `till plays a till on an ECR line, for integrators without one. Commands, one to a line:
+const tillHelp = `till plays a till on an ECR line, for integrators without one. Commands, one to
+a line:
 
   status            is the terminal ready
   qr AMOUNT         QR sale, such as: qr 10.23
@@ -31,9 +32,11 @@ const tillHelp = `till plays a till on an ECR line, for integrators without one.
   send HEX          these very bytes
   quit
 
-A command waits for its response before the next one is read; with "&" behind it, it does not: "qr 10.23 &", then "cancel".
-With --script (or commands in a pipe) the exit code is that of the last sale, or of the last result that was asked for: 0 approved,
-1 not paid or refused, 3 not known (uncertain, still running, not answered); 2 if a line after it was not understood.`
+A command waits for its response before the next one is read; with "&" behind
+it, it does not: "qr 10.23 &", then "cancel". With --script (or commands in a
+pipe) the exit code is that of the last sale, or of the last result that was
+asked for: 0 approved, 1 not paid or refused, 3 not known (uncertain, still
+running, not answered); 2 if a line after it was not understood.`
 
 func newTill() *cobra.Command {
 	var device, tcp, dialect, script string

@@ -183,7 +183,8 @@ kiosk-agent demo: agent, relay and a simulated %s on this machine. No money move
      Simulated %-8s %s/
      Metrics            %s/metrics
 
-Open 1 first (a sale needs a display), then 2, and start a sale. The commands work too, in another terminal:
+Open 1 first (a sale needs a display), then 2, and start a sale. The commands work too, in
+another terminal:
   bin/kiosk-agent --config %s pay %s
   bin/kiosk-agent till --serial %s      (a till on an ECR line: "status", "qr %s", "last")
 Ctrl-C stops the demo.

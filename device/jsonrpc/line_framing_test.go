@@ -223,7 +223,8 @@ func TestLineAndServer(t *testing.T) {
 	}
 }
 
-// Whatever comes in whatever pieces, lines come out as they went in, and too long ones are never mistaken for short ones.
+// Whatever comes in whatever pieces, lines come out as they went in, and too long ones are never
+// mistaken for short ones.
 func FuzzLineFraming(f *testing.F) {
 	f.Add([]byte("{}\n[]\n"), 1, true)
 	f.Add([]byte("{\"a\":1}\r\n\n\nx"), 3, false)

@@ -242,7 +242,8 @@ func bindShown(a *args) action {
 		if !e.till.Display {
 			done(outcome{err: &payment.Error{Code: payment.CodeInvalid, Op: "payment.shown",
 				Message: "this till is not configured to show codes (display = false)",
-				Hint:    "leave the code to the customer display, or set display = true for this till"}})
+				Hint: "leave the code to the customer display, or set display = true for this " +
+					"till"}})
 			return
 		}
 		e.payments.Shown(e.till.Name, id,

@@ -304,7 +304,8 @@ func (l *pipeListener) Addr() net.Addr {
 		Port: 7654}
 }
 
-// Pings every 15 s keep an idle till connected; a till that stops answering is gone 45 s after it was last heard.
+// Pings every 15 s keep an idle till connected; a till that stops answering is gone 45 s after it
+// was last heard.
 func TestPings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		payments := devicetest.New()

@@ -1,5 +1,7 @@
 // Till-go starts a payment, waits for its outcome, stores and acknowledges it. Start it again with
-// the same reference after a crash: it never charges twice. Usage: till-go URL TOKEN REFERENCE CENTS
+// the same reference after a crash: it never charges twice.
+//
+//	till-go URL TOKEN REFERENCE CENTS
 package main
 
 import (
@@ -29,7 +31,8 @@ func main() {
 	check(err)
 	type object = map[string]any
 	call := func(id int, method string, params object) {
-		check(conn.WriteJSON(object{"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+		check(conn.WriteJSON(object{"jsonrpc": "2.0",
+			"id": id, "method": method, "params": params}))
 	}
 	call(1, "payment.start", object{"reference": os.Args[3], "amount": json.Number(os.Args[4])})
 	for {

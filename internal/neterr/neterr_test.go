@@ -39,7 +39,8 @@ func TestTLS(t *testing.T) {
 			Certificate: &x509.Certificate{DNSNames: []string{stranger}}, Host: "member.example"}),
 			"certificate is for another host than member.example"},
 		{"unknown authority", certificate(x509.UnknownAuthorityError{}),
-			"certificate of member.example comes from an authority that this machine does not know"},
+			"certificate of member.example comes from an authority that this machine does not " +
+				"know"},
 		{"invalid otherwise", certificate(
 			x509.CertificateInvalidError{Reason: x509.NotAuthorizedToSign, Detail: stranger}),
 			"certificate of member.example cannot be verified"},

@@ -311,7 +311,8 @@ func TestNeverSentBehindTLS(t *testing.T) {
 	site.StartTLS()
 	defer site.Close()
 	g := orderingAt(t, site.URL)
-	g.orders.Transport.(*http.Transport).TLSClientConfig = site.Client().Transport.(*http.Transport).TLSClientConfig
+	trusting := site.Client().Transport.(*http.Transport)
+	g.orders.Transport.(*http.Transport).TLSClientConfig = trusting.TLSClientConfig
 	if got := g.FetchCode(t.Context(), sale); got.NeverSent || got.Failure == "" {
 		t.Errorf("%+v", got)
 	}
@@ -355,7 +356,8 @@ func TestFetchCodeTimeouts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := piped(t, tc.begin, 0)
 				g.cfg.QRURL = "http://127.0.0.1:1" + qrPath
-				g.orders.Transport.(*http.Transport).DialContext = g.client.Transport.(*http.Transport).DialContext
+				inProcess := g.client.Transport.(*http.Transport).DialContext
+				g.orders.Transport.(*http.Transport).DialContext = inProcess
 				if tc.dead {
 					release := make(chan struct{})
 					// net/http goes on dialling behind a request that has ended

@@ -161,7 +161,8 @@ func TestQueryStatus(t *testing.T) {
 	}
 }
 
-// TestQueryTimeouts: the gateway is silent before its header, within its body, and within what follows a 404.
+// TestQueryTimeouts: the gateway is silent before its header, within its body, and within what
+// follows a 404.
 func TestQueryTimeouts(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -223,7 +224,8 @@ func TestQueryTimeouts(t *testing.T) {
 	}
 }
 
-// piped is a gateway whose query goes, within this process, to a server that begins and then is silent until its caller leaves.
+// piped is a gateway whose query goes, within this process, to a server that begins and then is
+// silent until its caller leaves.
 func piped(t *testing.T, begin http.HandlerFunc, timeout time.Duration) *Gateway {
 	t.Helper()
 	g := askingAt(t, "http://127.0.0.1:1", func(c *Config) { c.QueryTimeout = timeout })

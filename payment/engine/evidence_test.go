@@ -106,8 +106,10 @@ func TestAttemptsEndNoPaymentOnALink(t *testing.T) {
 }
 
 func TestADeclineEndsAPaymentInModeQR(t *testing.T) {
-	for record, want := range map[string]payment.Status{payment.RecordDeclined: payment.StatusDeclined,
-		payment.RecordExpired: payment.StatusExpired} {
+	for record, want := range map[string]payment.Status{
+		payment.RecordDeclined: payment.StatusDeclined,
+		payment.RecordExpired:  payment.StatusExpired,
+	} {
 		r := newRig(t, func(c *engine.Config) { c.Policy.FinishDeclined = true })
 		p := r.sale(till1, "R1")
 		r.mustDeliver(paid(p, status(record, "1")))

@@ -140,7 +140,8 @@ func (s *step) repeated(ev StartAsked) bool {
 		s.refuse(ev.To, &payment.Error{
 			Code: payment.CodeReferenceReused, Op: "start",
 			Message: "this reference was used up by an earlier sale",
-			Hint:    "use a new reference for a new sale; payment.get tells how the earlier one ended",
+			Hint: "use a new reference for a new sale; payment.get tells how the earlier one " +
+				"ended",
 			Payment: &p,
 		})
 	}

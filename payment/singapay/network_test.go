@@ -93,7 +93,8 @@ func TestTLSFailures(t *testing.T) {
 			nil},
 		{"another host", site.URL, "certificate is for another host than 127.0.0.1",
 			func(tr *http.Transport) {
-				tr.TLSClientConfig = site.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+				trusting := site.Client().Transport.(*http.Transport)
+				tr.TLSClientConfig = trusting.TLSClientConfig.Clone()
 				tr.TLSClientConfig.ServerName = "payment.example"
 			}},
 		{"expired", site.URL, "certificate of 127.0.0.1 has expired or is not valid yet: look " +

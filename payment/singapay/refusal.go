@@ -22,8 +22,9 @@ const (
 	// forged, damaged, another secret or another singapay.webhook_path
 	ReasonSignature Reason = "signature does not match"
 	ReasonEvent     Reason = "verified, but of a kind that this version does not know"
-	ReasonReversal  Reason = "verified, about money that goes back: look into the SingaPay dashboard"
-	ReasonField     Reason = "verified, but a field is missing or malformed"
+	ReasonReversal  Reason = "verified, about money that goes back: look into the SingaPay " +
+		"dashboard"
+	ReasonField Reason = "verified, but a field is missing or malformed"
 )
 
 // Reasons lists every Reason in the order above.

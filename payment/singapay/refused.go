@@ -32,7 +32,8 @@ var codeWords = map[string]string{
 	"SP011": "the payment method's provider is not active", "SP012": "bad request",
 	codeUnauthorized: "the access token or the credentials are not accepted",
 	codeNotFound:     "not found", codeForbidden: "forbidden",
-	codeSignature:  "the signature is not valid: look at singapay.client_secret, and at this machine's clock",
+	codeSignature: "the signature is not valid: look at singapay.client_secret, and at this " +
+		"machine's clock",
 	codeIP:         "this machine's public IP address is not registered in the SingaPay dashboard",
 	codeValidation: "the request is not valid", "SP019": "general error",
 	"SP020": "no such account: look at singapay.account_id",

@@ -29,8 +29,8 @@ func TestWords(t *testing.T) {
 				t.Errorf("%d %q has the meanings %v", from, said, means)
 				continue
 			}
-			if money := from != fromNotice &&
-				(said == "paid" || said == "settled"); (means[0] == payment.RecordSuccess) != money {
+			money := from != fromNotice && (said == "paid" || said == "settled")
+			if (means[0] == payment.RecordSuccess) != money {
 				t.Errorf("%d %q means %s", from, said, means[0])
 			}
 		}

@@ -10,13 +10,16 @@ import (
 //
 //	/api/…                    the gateway, as documented
 //	GET  /                    index for a person
-//	GET  /b2b/{reff_no}       payment page; POST /b2b/{reff_no}/act its buttons: form data, action, method
+//	GET  /b2b/{reff_no}       payment page; POST /b2b/{reff_no}/act its buttons: form data, action,
+//	                          method
 //	GET  /simulator           where a QRIS text is pasted and paid; POST form data qr, action
 //	GET  /sandbox/payments, /sandbox/payments/{ref}, /sandbox/webhooks, /sandbox/collected
-//	POST /sandbox/act         {"merchantRef", "action", "method"}; merchantRef is a reff_no, merchant_reff_no or QRIS text
+//	POST /sandbox/act         {"merchantRef", "action", "method"}; merchantRef is a reff_no,
+//	                          merchant_reff_no or QRIS text
 //	GET  /sandbox/faults      the faults in force; POST adds one (a Fault as JSON), DELETE ends all
 //	POST /sandbox/release     sends what out_of_order holds back
-//	POST /sandbox/test        {"clientId"} presses the dashboard's Test button; "" = the first credential's
+//	POST /sandbox/test        {"clientId"} presses the dashboard's Test button; "" = the first
+//	                          credential's
 //
 // Nobody is authenticated but by the API. Requests of other sites' pages are refused.
 func (s *Server) Handler() http.Handler { return s.handler }

@@ -41,7 +41,8 @@ func TestCreateAnswers(t *testing.T) {
 		t.Error("without expired_at a link lives 24 hours:", day)
 	}
 	items := w.api("POST", newLink, `{"reff_no":"R-3","payment_link_type":"items","max_usage":0,
-		"items":[{"name":"A","quantity":3,"unit_price":7000},{"name":"discount","quantity":1,"unit_price":-1000}]}`)
+		"items":[{"name":"A","quantity":3,"unit_price":7000},
+			{"name":"discount","quantity":1,"unit_price":-1000}]}`)
 	if at(items, "total_amount") != 20000.0 || at(items, "items.0.subtotal") != 21000.0 ||
 		at(items, "max_usage") != 0.0 {
 		t.Error(items)
@@ -58,36 +59,37 @@ func TestCreateRefuses(t *testing.T) {
 	w := newWorld(t, nil)
 	w.login()
 	w.create("R-0", "")
-	for body, field := range map[string]string{
-		`{}`: "reff_no",
-		`{"reff_no":"R-0","payment_link_type":"total","total_amount":150000}`: "reff_no",
-		`{"reff_no":"a/b"}`:                                  "reff_no",
-		`{"reff_no":"` + strings.Repeat("x", 41) + `"}`:      "reff_no",
-		`{"description":"` + strings.Repeat("é", 256) + `"}`: "description",
-		`{"success_redirect_url":"https://` + strings.Repeat("x", 2041) +
-			`"}`: "success_redirect_url",
-		`{"reff_no":7}`: "reff_no",
-		`{"reff_no":"R","payment_link_type":"x"}`:                                          "payment_link_type",
-		`{"reff_no":"R","payment_link_type":"total"}`:                                      "total_amount",
-		`{"reff_no":"R","payment_link_type":"total","total_amount":9999}`:                  "total_amount",
-		`{"reff_no":"R","payment_link_type":"total","total_amount":"150000"}`:              "total_amount",
-		`{"reff_no":"R","payment_link_type":"total","total_amount":150000.0}`:              "total_amount",
-		`{"payment_link_type":"items"}`:                                                    "items",
-		`{"payment_link_type":"items","items":[{"name":"x","quantity":0,"unit_price":1}]}`: "items.0.quantity",
-		`{"max_usage":1000001}`:                                                            "max_usage",
-		`{"expired_at":"soon"}`:                                                            "expired_at",
-		`{"expired_at":"2026-09-09 01:00:10"}`:                                             "expired_at",
-		`{"whitelisted_payment_method":["QRIS","qris"]}`:                                   "whitelisted_payment_method.1",
-		`{"success_redirect_url":"javascript:x"}`:                                          "success_redirect_url",
-		`{"customer_name":"Budi"}`:                                                         "customer_email",
-		`{"max_usage":2,"customer_phone":"08"}`:                                            "customer_phone",
-		`{"required_customer_email":true}`:                                                 "required_customer_email",
-		`{"optional_metadata":[]}`:                                                         "optional_metadata",
+	for _, tc := range []struct{ body, field string }{
+		{`{}`, "reff_no"},
+		{`{"reff_no":"R-0","payment_link_type":"total","total_amount":150000}`, "reff_no"},
+		{`{"reff_no":"a/b"}`, "reff_no"},
+		{`{"reff_no":"` + strings.Repeat("x", 41) + `"}`, "reff_no"},
+		{`{"reff_no":7}`, "reff_no"},
+		{`{"description":"` + strings.Repeat("é", 256) + `"}`, "description"},
+		{`{"reff_no":"R","payment_link_type":"x"}`, "payment_link_type"},
+		{`{"reff_no":"R","payment_link_type":"total"}`, "total_amount"},
+		{`{"reff_no":"R","payment_link_type":"total","total_amount":9999}`, "total_amount"},
+		{`{"reff_no":"R","payment_link_type":"total","total_amount":"150000"}`, "total_amount"},
+		{`{"reff_no":"R","payment_link_type":"total","total_amount":150000.0}`, "total_amount"},
+		{`{"payment_link_type":"items"}`, "items"},
+		{`{"payment_link_type":"items","items":[{"name":"x","quantity":0,"unit_price":1}]}`,
+			"items.0.quantity"},
+		{`{"max_usage":1000001}`, "max_usage"},
+		{`{"expired_at":"soon"}`, "expired_at"},
+		{`{"expired_at":"2026-09-09 01:00:10"}`, "expired_at"},
+		{`{"whitelisted_payment_method":["QRIS","qris"]}`, "whitelisted_payment_method.1"},
+		{`{"success_redirect_url":"https://` + strings.Repeat("x", 2041) + `"}`,
+			"success_redirect_url"},
+		{`{"success_redirect_url":"javascript:x"}`, "success_redirect_url"},
+		{`{"customer_name":"Budi"}`, "customer_email"},
+		{`{"max_usage":2,"customer_phone":"08"}`, "customer_phone"},
+		{`{"required_customer_email":true}`, "required_customer_email"},
+		{`{"optional_metadata":[]}`, "optional_metadata"},
 	} {
-		status, out := w.send("POST", newLink, body)
+		status, out := w.send("POST", newLink, tc.body)
 		problems, _ := at(out, "data.errors").(map[string]any)
-		if status != 422 || out["response_code"] != "SP018" || problems[field] == nil {
-			t.Errorf("%s: %d %v, want a problem with %s", body, status, out, field)
+		if status != 422 || out["response_code"] != "SP018" || problems[tc.field] == nil {
+			t.Errorf("%s: %d %v, want a problem with %s", tc.body, status, out, tc.field)
 		}
 	}
 	w = newWorld(t, func(c *Config) { c.DuplicateSP004 = true })

@@ -73,7 +73,8 @@ func TestPaymentWebhook(t *testing.T) {
 		hook.MerchantRef != "R-1" {
 		t.Errorf("%+v", hook)
 	}
-	if c := w.Collected()["R-1"]; c != (sandbox.Collected{Currency: "IDR", Paid: 15_000_000, Payments: 1}) {
+	paid := sandbox.Collected{Currency: "IDR", Paid: 15_000_000, Payments: 1}
+	if c := w.Collected()["R-1"]; c != paid {
 		t.Error(c)
 	}
 }

@@ -23,8 +23,9 @@ import (
 const hostilePage = `<!doctype html><title>working</title><script>
 const plan = %s;
 const bytes = (hex) => Uint8Array.from(hex.match(/../g), (h) => parseInt(h, 16));
-const tries = plan.posts.map((p) => fetch(p.url, {method: 'POST', mode: 'no-cors', body: p.hex ? new Blob([bytes(p.hex)]) : p.text})
-  .catch(() => {}));
+const tries = plan.posts.map((p) => fetch(p.url, {
+  method: 'POST', mode: 'no-cors', body: p.hex ? new Blob([bytes(p.hex)]) : p.text,
+}).catch(() => {}));
 tries.push(new Promise((done) => {
   const ws = new WebSocket(plan.socket, ['kiosk-till.v1']);
   ws.onopen = () => { document.body.dataset.open = 'yes'; done(); };

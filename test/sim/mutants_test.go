@@ -47,7 +47,8 @@ func mutants() []mutant {
 			"	s.out.Position = &ev.Position\n	s.read(Answer{To: ev.To})"),
 		one("the relay's client acknowledges before the engine has it", "relay/machine.go",
 			"		m.do(DoHandle{Message: msg})\n", `		if d, ok := msg.(Delivery); ok {
-			m.do(DoSend{Conn: m.conn, Message: Ack{Position: d.Position, Journal: Head{JournalID: "x"}}})
+			head := Head{JournalID: "x"}
+			m.do(DoSend{Conn: m.conn, Message: Ack{Position: d.Position, Journal: head}})
 		}
 		m.do(DoHandle{Message: msg})
 `),
@@ -113,7 +114,8 @@ func mutants() []mutant {
 		// One code for one payment, where the gateway makes it.
 		one("a lost answer is minted again", "payment/engine/mint.go",
 			"	a.doubtful, a.doubt = true, why\n", `	a.doubtful, a.doubt = true, why
-	s.then(SendMint{Payment: a.p.ID, Request: payment.MintRequest{MerchantRef: a.p.MerchantRef, Money: a.p.Money, Timeout: 30 * time.Second}})
+	s.then(SendMint{Payment: a.p.ID, Request: payment.MintRequest{MerchantRef: a.p.MerchantRef,
+		Money: a.p.Money, Timeout: 30 * time.Second}})
 `),
 		one("an ambiguous failure falls back to a link", "payment/engine/mint.go",
 			`case answer.NeverSent && s.m.cfg.FallbackLink && a.p.EndedBy == "":`,

@@ -22,13 +22,19 @@ var statusHTML string
 
 // statusStyle stands in the page itself, which loads nothing from anywhere.
 const statusStyle = `
-:root { color-scheme: light dark; --line: #d5d7dc; --soft: #5d626c; --card: #fff; --back: #f2f3f5; --ink: #1b1d21; --mark: #1b7f3b; }
-@media (prefers-color-scheme: dark) { :root { --line: #3a3d44; --soft: #a5abb6; --card: #22242a; --back: #16171b; --ink: #eceef2; --mark: #41b866; } }
-body { margin: 0; background: var(--back); color: var(--ink); font: 16px/1.45 system-ui, sans-serif; overflow-wrap: anywhere; }
+:root { color-scheme: light dark; --line: #d5d7dc; --soft: #5d626c; --card: #fff;
+  --back: #f2f3f5; --ink: #1b1d21; --mark: #1b7f3b; }
+@media (prefers-color-scheme: dark) {
+  :root { --line: #3a3d44; --soft: #a5abb6; --card: #22242a;
+    --back: #16171b; --ink: #eceef2; --mark: #41b866; }
+}
+body { margin: 0; background: var(--back); color: var(--ink);
+  font: 16px/1.45 system-ui, sans-serif; overflow-wrap: anywhere; }
 body.closed { --mark: #c0392b; }
 body.wait { --mark: #b9770e; }
 main { max-width: 44rem; margin: 0 auto; padding: 1rem; }
-header, section, table { background: var(--card); border-radius: .5rem; padding: .9rem 1rem; margin: 0 0 .8rem; }
+header, section, table { background: var(--card); border-radius: .5rem;
+  padding: .9rem 1rem; margin: 0 0 .8rem; }
 header { border-left: .5rem solid var(--mark); }
 section { border-left: .5rem solid var(--mark); }
 h1 { margin: 0; font-size: 1.7rem; color: var(--mark); }

@@ -436,7 +436,8 @@ func defaultText(t *testing.T, v reflect.Value) string {
 	return strings.ReplaceAll(strings.TrimSpace(strings.TrimPrefix(string(text), "k = ")), "'", `"`)
 }
 
-// TestSalvage: a configuration is worth something without the files that it names, and nothing when it says what it does not mean.
+// TestSalvage: a configuration is worth something without the files that it names, and nothing when
+// it says what it does not mean.
 func TestSalvage(t *testing.T) {
 	dir := t.TempDir()
 	for _, tc := range []struct {

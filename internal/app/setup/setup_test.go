@@ -322,7 +322,8 @@ func TestFleet(t *testing.T) {
 	c := made.Config
 	if c.Payment.Timeout.String() != "120s" || c.Display.MerchantName != "Second" ||
 		len(c.AXS.Schemes) != 2 || c.Till.Serial[0].Baud != 19200 ||
-		c.Till.WebSocket.Tills[0] != (config.NamedTill{Name: "counter", Token: "file:" + filepath.Join(k.Dir, "counter.token")}) {
+		c.Till.WebSocket.Tills[0] != (config.NamedTill{Name: "counter",
+			Token: "file:" + filepath.Join(k.Dir, "counter.token")}) {
 		t.Errorf("the configuration is %+v", c)
 	}
 	slurp(t, filepath.Join(k.Dir, "counter.token"))
