@@ -68,6 +68,52 @@ func TestWideLinesAreFound(t *testing.T) {
 	}
 }
 
+// repoFile is a file of the repository as pages write it, `room/file.go`.
+var repoFile = regexp.MustCompile("`((?:[a-z0-9_.-]+/)+[a-zA-Z0-9_.-]+\\.[a-z]+)`")
+
+// deadFiles are the files that a page names and that are not there. What begins with no folder of
+// the repository is somebody else's path; NAME stands for one that the reader gives.
+func deadFiles(root string, page []byte) (dead []string) {
+	for _, m := range repoFile.FindAllSubmatch(page, -1) {
+		path := string(m[1])
+		first, _, _ := strings.Cut(path, "/")
+		if _, err := os.Stat(filepath.Join(root, first)); err != nil || first == "bin" ||
+			first == "dist" || strings.Contains(path, "NAME") {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(root, path)); err != nil {
+			dead = append(dead, path)
+		}
+	}
+	return dead
+}
+
+// TestFilesOfTheDocs: a file that a page sends its reader to is there.
+func TestFilesOfTheDocs(t *testing.T) {
+	root, pages := house(t, "*.md")
+	for _, page := range pages {
+		if page == "docs/MOVES.md" { // old paths
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range deadFiles(root, text) {
+			t.Errorf("%s names %s, which is not there", page, file)
+		}
+	}
+}
+
+func TestDeadFilesAreFound(t *testing.T) {
+	root, _ := house(t)
+	page := []byte("`payment/status.go` `payment/none.go` `etc/none.toml` `payment/none` " +
+		"`payment/NAME/x.go` payment/x.go")
+	if got, want := deadFiles(root, page), []string{"payment/none.go"}; !slices.Equal(got, want) {
+		t.Errorf("dead files: %v, want %v", got, want)
+	}
+}
+
 // TestPagesAreReached: who follows links from README comes to every page.
 func TestPagesAreReached(t *testing.T) {
 	root, pages := house(t, "*.md")
