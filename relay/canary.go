@@ -19,24 +19,24 @@ func (m *Machine) onCanaryWanted(now Now) {
 }
 
 func (m *Machine) sendCanary(now Now) {
-	m.canaryDue = now.Boot + m.timing.CanaryEvery
+	m.canaryDue = now.Up + m.timing.CanaryEvery
 	if len(m.out) >= maxOutstanding {
 		return
 	}
-	c := canary{nonce: m.ports.Nonce(), sentAt: now.Boot, wallSent: now.Wall}
+	c := canary{nonce: m.ports.Nonce(), sentAt: now.Up, wallSent: now.Wall}
 	m.out = append(m.out, c)
-	m.do(DoPostCanary{Nonce: c.nonce, Terminal: m.terminal})
+	m.do(PostCanary{Nonce: c.nonce, Terminal: m.terminal})
 }
 
 // onPosted learns whether the hook URL took the canary. A refusal is a failure of its own that says
 // nothing about the connection; silence is judged with the canary's deadline.
-func (m *Machine) onPosted(in InPosted) {
-	i := m.find(in.Nonce)
-	if i < 0 || in.Err == nil {
+func (m *Machine) onPosted(ev CanaryPosted) {
+	i := m.find(ev.Nonce)
+	if i < 0 || ev.Err == nil {
 		return
 	}
 	m.out = slices.Delete(m.out, i, i+1)
-	m.observe(CanaryFailed{fmt.Errorf("post to the hook URL: %w", in.Err)})
+	m.observe(CanaryFailed{fmt.Errorf("post to the hook URL: %w", ev.Err)})
 }
 
 func (m *Machine) canaryBack(now Now, d Delivery) {
@@ -46,13 +46,13 @@ func (m *Machine) canaryBack(now Now, d Delivery) {
 	}
 	c := m.out[i]
 	m.out = slices.Delete(m.out, i, i+1)
-	rtt := now.Boot - c.sentAt
+	rtt := now.Up - c.sentAt
 	m.observe(CanaryReturned{SentAt: c.sentAt, RTT: rtt})
 	m.observeOffset(now, d.ReceivedAt, rtt)
 }
 
 func (m *Machine) expireCanaries(now Now) {
-	for len(m.out) > 0 && now.Boot >= m.out[0].sentAt+m.timing.CanaryTimeout {
+	for len(m.out) > 0 && now.Up >= m.out[0].sentAt+m.timing.CanaryTimeout {
 		m.out = slices.Delete(m.out, 0, 1)
 		if !m.handling && len(m.queue) == 0 {
 			m.deaf++ // a busy handler is no deafness: the relay waits for our acks

@@ -122,7 +122,7 @@ func TestCanaryLeavesADeadConnection(t *testing.T) {
 	t.Cleanup(c.http.CloseIdleConnections)
 	post := func() error {
 		return c.postCanary(context.Background(),
-			DoPostCanary{Nonce: strings.Repeat("n", 32)})
+			PostCanary{Nonce: strings.Repeat("n", 32)})
 	}
 	for range 2 {
 		if err := post(); err != nil {

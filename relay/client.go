@@ -25,12 +25,12 @@ type Client struct {
 	handler Handler
 	clock   Clock
 	log     *slog.Logger
-	observe func(Event)
+	observe func(Observation)
 	metrics *metrics
 	http    *http.Client
 
 	// answers of the helpers; a full one makes them wait, and they give up with Run's context
-	inputs chan Input
+	events chan Event
 	// holds one: requests made before it is served are served by the same canary
 	canaryNow chan struct{}
 	supersede chan Head // holds one
@@ -48,13 +48,13 @@ type Client struct {
 // NewClient checks cfg and returns a client that does nothing before Run. observe is called from
 // Run's goroutine and must not block; it may be nil, and so may reg.
 func NewClient(cfg Config, j Journal, h Handler, clock Clock, log *slog.Logger,
-	reg prometheus.Registerer, observe func(Event)) (*Client, error) {
+	reg prometheus.Registerer, observe func(Observation)) (*Client, error) {
 	stream, err := cfg.check()
 	if err != nil {
 		return nil, err
 	}
 	if observe == nil {
-		observe = func(Event) {}
+		observe = func(Observation) {}
 	}
 	m, err := newMetrics(reg)
 	if err != nil {
@@ -64,7 +64,7 @@ func NewClient(cfg Config, j Journal, h Handler, clock Clock, log *slog.Logger,
 	c := &Client{
 		cfg: cfg, stream: stream, journal: j, handler: h, clock: clock, log: log, observe: observe,
 		metrics: m,
-		inputs:  make(chan Input, 16), canaryNow: make(chan struct{}, 1),
+		events:  make(chan Event, 16), canaryNow: make(chan struct{}, 1),
 		supersede: make(chan Head, 1),
 	}
 	c.http = &http.Client{
@@ -103,32 +103,31 @@ func (c *Client) Run(ctx context.Context) error {
 		c.closeConn(websocket.CloseGoingAway)
 		c.wg.Wait()
 		c.http.CloseIdleConnections()
-		c.drainInputs()
+		c.drainEvents()
 		c.metrics.connected.Set(0)
 		c.setState(func(s *State) {
-			s.Connected, s.CaughtUp, s.Since = false, false,
-				c.clock.Boot()
+			s.Connected, s.CaughtUp, s.Since = false, false, c.clock.Now().Up
 		})
 	}()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	c.step(ctx, m, InStart{})
+	c.step(ctx, m, Started{})
 	for {
 		c.arm(timer, m)
 		select {
 		case <-ctx.Done():
 			return nil
-		case in := <-c.inputs:
-			if d, ok := in.(dialed); ok {
-				in = c.adopt(ctx, d)
+		case ev := <-c.events:
+			if d, ok := ev.(madeConn); ok {
+				ev = c.adopt(ctx, d)
 			}
-			c.step(ctx, m, in)
+			c.step(ctx, m, ev)
 		case <-c.canaryNow:
-			c.step(ctx, m, InCanary{})
+			c.step(ctx, m, CanaryAsked{})
 		case h := <-c.supersede:
-			c.step(ctx, m, InSupersede{h})
+			c.step(ctx, m, SupersedeAsked{h})
 		case <-timer.C:
-			c.step(ctx, m, InTick{})
+			c.step(ctx, m, Ticked{})
 		}
 	}
 }
@@ -165,93 +164,91 @@ func (c *Client) setState(change func(*State)) {
 	change(&c.state)
 }
 
-func (c *Client) now() Now { return Now{Boot: c.clock.Boot(), Wall: c.clock.Wall()} }
-
 func (c *Client) arm(timer *time.Timer, m *Machine) {
 	wait := tickCap
-	if at, ok := m.Next(); ok {
-		wait = min(max(at-c.clock.Boot(), 0), tickCap)
+	if at, ok := m.NextWake(); ok {
+		wait = min(max(at-c.clock.Now().Up, 0), tickCap)
 	}
 	timer.Reset(wait)
 }
 
-// step feeds the machine and carries out its effects, and then the inputs that those produced at
+// step feeds the machine and carries out its effects, and then the events that those produced at
 // once.
-func (c *Client) step(ctx context.Context, m *Machine, in Input) {
-	for pending := []Input{in}; len(pending) > 0; pending = pending[1:] {
-		for _, e := range m.Step(c.now(), pending[0]) {
-			if next := c.perform(ctx, e); next != nil {
+func (c *Client) step(ctx context.Context, m *Machine, ev Event) {
+	for pending := []Event{ev}; len(pending) > 0; pending = pending[1:] {
+		for _, e := range m.Step(c.clock.Now(), pending[0]) {
+			if next := c.carry(ctx, e); next != nil {
 				pending = append(pending, next)
 			}
 		}
 	}
 }
 
-func (c *Client) perform(ctx context.Context, e Effect) Input {
+func (c *Client) carry(ctx context.Context, e Effect) Event {
 	switch e := e.(type) {
-	case DoReadJournal:
-		c.helper(ctx, func() Input { return c.readJournal(ctx, e.Conn) })
-	case DoDial:
+	case ReadJournal:
+		c.helper(ctx, func() Event { return c.readJournal(ctx, e.Conn) })
+	case Dial:
 		dialCtx, cancel := context.WithTimeout(ctx, c.cfg.DialTimeout)
 		c.dialing, c.cancelDial = e.Conn, cancel
-		c.helper(ctx, func() Input { return c.dial(dialCtx, cancel, e) })
-	case DoSend:
+		c.helper(ctx, func() Event { return c.dial(dialCtx, cancel, e) })
+	case Send:
 		if err := c.write(e.Message); err != nil {
-			return InLost{Conn: e.Conn, Err: fmt.Errorf("write: %w", err)}
+			return Lost{Conn: e.Conn, Err: fmt.Errorf("write: %w", err)}
 		}
-	case DoClose:
+	case Close:
 		c.closeConn(websocket.CloseNormalClosure)
-	case DoHandle:
-		c.helper(ctx, func() Input { return c.handle(ctx, e.Message) })
-	case DoPostCanary:
-		c.helper(ctx, func() Input { return InPosted{Nonce: e.Nonce, Err: c.postCanary(ctx, e)} })
-	case DoObserve:
-		c.report(e.Event)
+	case Handle:
+		c.helper(ctx, func() Event { return c.handle(ctx, e.Message) })
+	case PostCanary:
+		c.helper(ctx, func() Event { return CanaryPosted{Nonce: e.Nonce, Err: c.postCanary(ctx, e)} })
+	case Observe:
+		c.report(e.Observation)
 	}
 	return nil
 }
 
 // helper runs f beside the loop and feeds what it returns back. The machine bounds how many there
 // are.
-func (c *Client) helper(ctx context.Context, f func() Input) {
+func (c *Client) helper(ctx context.Context, f func() Event) {
 	c.wg.Go(func() {
-		in := f()
+		ev := f()
 		select {
-		case c.inputs <- in:
+		case c.events <- ev:
 		case <-ctx.Done():
-			if d, ok := in.(dialed); ok && d.conn != nil {
+			if d, ok := ev.(madeConn); ok && d.conn != nil {
 				_ = d.conn.Close()
 			}
 		}
 	})
 }
 
-func (c *Client) readJournal(ctx context.Context, conn int) Input {
-	in := InJournal{Conn: conn}
-	in.Position, in.Has, in.Err = c.journal.Position(ctx)
-	if in.Err == nil {
-		in.Head, in.Err = c.journal.Head(ctx)
+func (c *Client) readJournal(ctx context.Context, conn int) Event {
+	ev := JournalRead{Conn: conn}
+	ev.Position, ev.Has, ev.Err = c.journal.Position(ctx)
+	if ev.Err == nil {
+		ev.Head, ev.Err = c.journal.Head(ctx)
 	}
-	return in
+	return ev
 }
 
 // handle gives one message to the handler, and reads the head that the commit has made.
-func (c *Client) handle(ctx context.Context, m Message) Input {
-	var in InHandled
+func (c *Client) handle(ctx context.Context, m Message) Event {
+	var ev Handled
 	switch m := m.(type) {
 	case Delivery:
-		in.Err = c.handler.Deliver(ctx, m)
-		c.metrics.delivery(m.Kind, in.Err)
+		ev.Err = c.handler.Deliver(ctx, m)
+		c.metrics.delivery(m.Kind, ev.Err)
 	case Gap:
-		in.Err = c.handler.Gap(ctx, m.Reason)
+		ev.Err = c.handler.Gap(ctx, m.Reason)
 	}
-	if in.Err == nil {
-		in.Head, in.Err = c.journal.Head(ctx)
+	if ev.Err == nil {
+		ev.Head, ev.Err = c.journal.Head(ctx)
 	}
-	return in
+	return ev
 }
 
-func (c *Client) postCanary(ctx context.Context, e DoPostCanary) error {
+func (c *Client) postCanary(ctx context.Context, e PostCanary) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cfg.HookURL, nil)
 	if err != nil {
 		return errors.New("the hook URL is not usable")
@@ -272,39 +269,39 @@ func (c *Client) postCanary(ctx context.Context, e DoPostCanary) error {
 	return nil
 }
 
-// report updates state, metrics and log, and passes the event on.
-func (c *Client) report(e Event) {
-	c.metrics.observe(e)
-	switch e := e.(type) {
+// report updates state, metrics and log, and passes the observation on.
+func (c *Client) report(o Observation) {
+	c.metrics.observe(o)
+	switch o := o.(type) {
 	case Connected:
-		c.setState(func(s *State) { s.Connected, s.Since, s.LastError = true, c.clock.Boot(), "" })
-		c.log.Info("relay connected", "last", e.Welcome.Last)
+		c.setState(func(s *State) { s.Connected, s.Since, s.LastError = true, c.clock.Now().Up, "" })
+		c.log.Info("relay connected", "last", o.Welcome.Last)
 	case CaughtUp:
 		c.setState(func(s *State) { s.CaughtUp = true })
 	case Disconnected:
 		c.setState(func(s *State) {
 			if s.Connected {
-				s.Since = c.clock.Boot()
+				s.Since = c.clock.Now().Up
 			}
-			s.Connected, s.CaughtUp, s.LastError = false, false, e.Err.Error()
+			s.Connected, s.CaughtUp, s.LastError = false, false, o.Err.Error()
 		})
-		c.log.Warn("relay disconnected", "err", e.Err, "retry_in", e.RetryIn)
+		c.log.Warn("relay disconnected", "err", o.Err, "retry_in", o.RetryIn)
 	case GapSeen:
-		c.log.Warn("relay reported a gap", "reason", e.Reason)
+		c.log.Warn("relay reported a gap", "reason", o.Reason)
 	case CanaryReturned:
-		c.setState(func(s *State) { s.LastCanary, s.CanaryRTT, s.LastError = e.SentAt, e.RTT, "" })
+		c.setState(func(s *State) { s.LastCanary, s.CanaryRTT, s.LastError = o.SentAt, o.RTT, "" })
 	case CanaryFailed:
-		c.setState(func(s *State) { s.LastError = e.Err.Error() })
-		c.log.Warn("canary failed", "err", e.Err)
+		c.setState(func(s *State) { s.LastError = o.Err.Error() })
+		c.log.Warn("canary failed", "err", o.Err)
 	}
-	c.observe(e)
+	c.observe(o)
 }
 
-func (c *Client) drainInputs() {
+func (c *Client) drainEvents() {
 	for {
 		select {
-		case in := <-c.inputs:
-			if d, ok := in.(dialed); ok && d.conn != nil {
+		case ev := <-c.events:
+			if d, ok := ev.(madeConn); ok && d.conn != nil {
 				_ = d.conn.Close()
 			}
 		default:

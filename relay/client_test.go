@@ -78,22 +78,20 @@ func (emptyJournal) Head(context.Context) (Head, error) {
 }
 func (emptyJournal) Deliver(context.Context, Delivery) error { return nil }
 func (emptyJournal) Gap(context.Context, string) error       { return nil }
-func (emptyJournal) Boot() time.Duration {
-	return time.Since(
-		processStart)
+func (emptyJournal) Now() Now {
+	return Now{Wall: time.Now(), Boot: "boot", Up: time.Since(processStart)}
 }
-func (emptyJournal) Wall() time.Time { return time.Now() }
 
 var processStart = time.Now()
 
-func runClient(t *testing.T, cfg Config) (*Client, <-chan Event) {
+func runClient(t *testing.T, cfg Config) (*Client, <-chan Observation) {
 	t.Helper()
 	cfg.Token = secret.New([]byte("token"))
 	cfg.BackoffMin, cfg.BackoffMax = 5*time.Millisecond, 10*time.Millisecond
-	events := make(chan Event, 1024)
+	events := make(chan Observation, 1024)
 	j := emptyJournal{}
 	c, err := NewClient(cfg, j, j, j, slog.New(slog.NewTextHandler(io.Discard, nil)),
-		prometheus.NewRegistry(), func(e Event) { events <- e })
+		prometheus.NewRegistry(), func(e Observation) { events <- e })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +111,7 @@ func runClient(t *testing.T, cfg Config) (*Client, <-chan Event) {
 }
 
 // lost waits for a disconnection whose error satisfies is.
-func lost(t *testing.T, events <-chan Event, is func(error) bool) {
+func lost(t *testing.T, events <-chan Observation, is func(error) bool) {
 	t.Helper()
 	deadline := time.After(patience)
 	for {

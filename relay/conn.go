@@ -11,17 +11,17 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// dialed brings a new connection from the helper that made it to Run's goroutine.
-type dialed struct {
+// madeConn brings a new connection from the helper that made it to Run's goroutine.
+type madeConn struct {
 	number int
 	hello  Hello
 	conn   *websocket.Conn
 	err    error
 }
 
-func (dialed) input() {}
+func (madeConn) event() {}
 
-func (c *Client) dial(ctx context.Context, cancel context.CancelFunc, e DoDial) Input {
+func (c *Client) dial(ctx context.Context, cancel context.CancelFunc, e Dial) Event {
 	defer cancel()
 	d := websocket.Dialer{
 		Subprotocols: []string{Subprotocol}, TLSClientConfig: c.cfg.TLS, Proxy: c.cfg.Proxy,
@@ -31,29 +31,29 @@ func (c *Client) dial(ctx context.Context, cancel context.CancelFunc, e DoDial) 
 	conn, res, err := d.DialContext(ctx, c.stream, header)
 	switch {
 	case err != nil && res != nil:
-		return dialed{number: e.Conn, err: &DialError{Status: res.StatusCode}}
+		return madeConn{number: e.Conn, err: &DialError{Status: res.StatusCode}}
 	case err != nil:
-		return dialed{number: e.Conn, err: fmt.Errorf("dial the relay: %w", withoutURL(err))}
+		return madeConn{number: e.Conn, err: fmt.Errorf("dial the relay: %w", withoutURL(err))}
 	case conn.Subprotocol() != Subprotocol:
 		_ = conn.Close()
-		return dialed{number: e.Conn, err: errors.New("the server at relay.url does not speak " +
+		return madeConn{number: e.Conn, err: errors.New("the server at relay.url does not speak " +
 			Subprotocol)}
 	}
-	return dialed{number: e.Conn, hello: e.Hello, conn: conn}
+	return madeConn{number: e.Conn, hello: e.Hello, conn: conn}
 }
 
 // adopt makes a new connection the present one, says hello and starts to read; or closes it when it
 // came too late.
-func (c *Client) adopt(ctx context.Context, d dialed) Input {
+func (c *Client) adopt(ctx context.Context, d madeConn) Event {
 	if d.number != c.dialing {
 		if d.conn != nil {
 			_ = d.conn.Close()
 		}
-		return InDialed{Conn: d.number, Err: context.Canceled}
+		return Dialed{Conn: d.number, Err: context.Canceled}
 	}
 	if d.err != nil {
 		c.dialing = 0
-		return InDialed{Conn: d.number, Err: d.err}
+		return Dialed{Conn: d.number, Err: d.err}
 	}
 	c.conn = d.conn
 	c.conn.SetReadLimit(MaxToAgent)
@@ -70,18 +70,18 @@ func (c *Client) adopt(ctx context.Context, d dialed) Input {
 	})
 	if err := c.write(d.hello); err != nil {
 		c.closeConn(websocket.CloseNormalClosure)
-		return InDialed{Conn: d.number, Err: fmt.Errorf("say hello: %w", err)}
+		return Dialed{Conn: d.number, Err: fmt.Errorf("say hello: %w", err)}
 	}
 	c.wg.Go(func() { c.read(ctx, d.conn, d.number, alive) })
-	return InDialed{Conn: d.number}
+	return Dialed{Conn: d.number}
 }
 
 // read feeds what arrives until the connection ends. While Run's goroutine is busy it waits, and so
 // does the relay.
 func (c *Client) read(ctx context.Context, conn *websocket.Conn, number int, alive func() error) {
-	feed := func(in Input) bool {
+	feed := func(ev Event) bool {
 		select {
-		case c.inputs <- in:
+		case c.events <- ev:
 			return true
 		case <-ctx.Done():
 			return false
@@ -90,20 +90,20 @@ func (c *Client) read(ctx context.Context, conn *websocket.Conn, number int, ali
 	for {
 		kind, data, err := conn.ReadMessage()
 		if err != nil {
-			feed(InLost{Conn: number, Err: closeReason(err)})
+			feed(Lost{Conn: number, Err: closeReason(err)})
 			return
 		}
 		_ = alive()
 		if kind != websocket.TextMessage {
-			feed(InLost{Conn: number, Err: fmt.Errorf("%w: not a text message", ErrMalformed)})
+			feed(Lost{Conn: number, Err: fmt.Errorf("%w: not a text message", ErrMalformed)})
 			return
 		}
 		msg, err := Decode(data)
 		if err != nil {
-			feed(InLost{Conn: number, Err: err})
+			feed(Lost{Conn: number, Err: err})
 			return
 		}
-		if !feed(InMessage{Conn: number, Message: msg}) {
+		if !feed(Received{Conn: number, Message: msg}) {
 			return
 		}
 	}

@@ -2,88 +2,88 @@ package relay
 
 import "fmt"
 
-// Input is what Machine.Step takes: one of the In types.
-type Input interface{ input() }
+// Event is something that happened. The set is closed: every type of this group.
+type Event interface{ event() }
 
-// Inputs. Conn is the number of the connection attempt that the answer belongs to.
+// Events. Conn is the number of the connection attempt that the answer belongs to.
 type (
-	InStart   struct{}
-	InTick    struct{} // time has passed; see Machine.Next
-	InJournal struct { // answers DoReadJournal
+	Started     struct{} // the first of all
+	Ticked      struct{} // the time that NextWake named has come, or any other moment
+	JournalRead struct { // answers ReadJournal
 		Conn     int
 		Position Position
 		Has      bool
 		Head     Head
 		Err      error
 	}
-	InDialed struct { // answers DoDial: nil when the hello is on its way
+	Dialed struct { // answers Dial: nil when the hello is on its way
 		Conn int
 		Err  error
 	}
-	InMessage struct {
+	Received struct {
 		Conn    int
 		Message Message
 	}
-	InLost struct { // the connection ended, or could not be written
+	Lost struct { // the connection ended, or could not be written
 		Conn int
 		Err  error
 	}
-	InHandled struct { // answers DoHandle; Head is read after the commit
+	Handled struct { // answers Handle; Head is read after the commit
 		Head Head
 		Err  error
 	}
-	InCanary struct{} // somebody wants the path proved now
-	InPosted struct { // answers DoPostCanary
+	CanaryAsked  struct{} // somebody wants the path proved now
+	CanaryPosted struct { // answers PostCanary
 		Nonce string
 		Err   error // a refusal by the hook URL; nil when it was taken, or when nothing is known
 	}
-	InSupersede struct{ Head Head } // staff have recovered the journal
+	SupersedeAsked struct{ Head Head } // staff have recovered the journal
 )
 
-func (InStart) input()     {}
-func (InTick) input()      {}
-func (InJournal) input()   {}
-func (InDialed) input()    {}
-func (InMessage) input()   {}
-func (InLost) input()      {}
-func (InHandled) input()   {}
-func (InCanary) input()    {}
-func (InPosted) input()    {}
-func (InSupersede) input() {}
+func (Started) event()        {}
+func (Ticked) event()         {}
+func (JournalRead) event()    {}
+func (Dialed) event()         {}
+func (Received) event()       {}
+func (Lost) event()           {}
+func (Handled) event()        {}
+func (CanaryAsked) event()    {}
+func (CanaryPosted) event()   {}
+func (SupersedeAsked) event() {}
 
-// Effect is what the shell must do: one of the Do types.
+// Effect is something to do, in order. The set is closed: every type of this group.
 type Effect interface{ effect() }
 
-// Effects. Each but DoSend, DoClose and DoObserve is answered by one input.
+// Effects. Each but Send, Close and Observe is answered by one event.
 type (
-	DoReadJournal struct{ Conn int }
-	DoDial        struct { // connect and send Hello
+	ReadJournal struct{ Conn int }
+	Dial        struct { // connect and send Hello
 		Conn  int
 		Hello Hello
 	}
-	DoSend struct {
+	Send struct {
 		Conn    int
 		Message Message
 	}
-	DoClose struct { // also gives up a dial under way
+	Close struct { // also gives up a dial under way
 		Conn int
 		Err  error
 	}
-	DoHandle struct { // a Gap or a Delivery for the Handler; the next comes only after InHandled
+	Handle struct { // a Gap or a Delivery for the Handler; the next comes only after Handled
 		Message Message
 	}
 	// Terminal as the relay calls it; "" when it has not said
-	DoPostCanary struct{ Nonce, Terminal string }
-	DoObserve    struct{ Event Event }
+	PostCanary struct{ Nonce, Terminal string }
+	Observe    struct{ Observation Observation } // for the log, the metrics and the engine
 )
 
-func (DoReadJournal) effect() {}
-func (DoDial) effect()        {}
-func (DoSend) effect()        {}
-func (DoClose) effect()       {}
-func (DoHandle) effect()      {}
-func (DoPostCanary) effect()  {}
-func (DoObserve) effect()     {}
+func (ReadJournal) effect() {}
+func (Dial) effect()        {}
+func (Send) effect()        {}
+func (Close) effect()       {}
+func (Handle) effect()      {}
+func (PostCanary) effect()  {}
+func (Observe) effect()     {}
 
 // CloseError is the relay's WebSocket close, with a code of RFC 6455 or one of the Close constants.
 type CloseError struct {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"kiosk-agent/internal/bootclock"
 )
 
 // Errors that the machine itself reports through Disconnected and CanaryFailed.
@@ -24,11 +26,8 @@ const (
 	deafAfter      = 2   // canaries in a row that were accepted and never came back
 )
 
-// Now is one reading of both clocks.
-type Now struct {
-	Boot time.Duration
-	Wall time.Time
-}
+// Now is the time that an event happened at.
+type Now = bootclock.Now
 
 // Ports are the machine's sources of randomness.
 type Ports struct {
@@ -57,8 +56,8 @@ type canary struct {
 	wallSent time.Time
 }
 
-// Machine decides everything that the client does: Step takes an input and returns the effects that
-// the shell must carry out, in order. The same inputs at the same times with the same Ports give
+// Machine decides everything that the client does: Step takes an event and returns the effects that
+// the shell must carry out, in order. The same events at the same times with the same Ports give
 // the same effects. It is for one goroutine.
 type Machine struct {
 	timing     Timing
@@ -85,125 +84,124 @@ type Machine struct {
 	canaryDue time.Duration
 	deaf      int
 
-	fx []Effect
+	effects []Effect
 }
 
-// NewMachine returns a machine that waits for InStart. agent is the program's version; canaries
+// NewMachine returns a machine that waits for Started. agent is the program's version; canaries
 // says whether there is a hook URL; supersedes may be nil.
 func NewMachine(t Timing, p Ports, agent string, canaries bool, supersedes *Head) *Machine {
 	return &Machine{timing: t, ports: p, agent: agent, canaries: canaries, supersedes: supersedes}
 }
 
-// Step takes one input. The returned slice is valid until the next call.
-func (m *Machine) Step(now Now, in Input) []Effect {
-	m.fx = m.fx[:0]
-	switch in := in.(type) {
-	case InStart:
-		m.retryAt = now.Boot
-	case InTick:
-	case InJournal:
-		m.onJournal(now, in)
-	case InDialed:
-		m.onDialed(now, in)
-	case InMessage:
-		if in.Conn == m.conn && (m.phase == greeting || m.phase == streaming) {
-			m.onMessage(now, in.Message)
+// Step takes one event and says what to do, in order. The slice is valid until the next Step.
+func (m *Machine) Step(now Now, ev Event) []Effect {
+	m.effects = m.effects[:0]
+	switch ev := ev.(type) {
+	case Started:
+		m.retryAt = now.Up
+	case Ticked:
+	case JournalRead:
+		m.onJournal(now, ev)
+	case Dialed:
+		m.onDialed(now, ev)
+	case Received:
+		if ev.Conn == m.conn && (m.phase == greeting || m.phase == streaming) {
+			m.onMessage(now, ev.Message)
 		}
-	case InLost:
-		if in.Conn == m.conn && m.phase >= dialing {
-			m.drop(now, in.Err)
+	case Lost:
+		if ev.Conn == m.conn && m.phase >= dialing {
+			m.drop(now, ev.Err)
 		}
-	case InHandled:
-		m.onHandled(now, in)
-	case InCanary:
+	case Handled:
+		m.onHandled(now, ev)
+	case CanaryAsked:
 		m.onCanaryWanted(now)
-	case InPosted:
-		m.onPosted(in)
-	case InSupersede:
-		m.supersedes = &in.Head
+	case CanaryPosted:
+		m.onPosted(ev)
+	case SupersedeAsked:
+		m.supersedes = &ev.Head
 		if m.phase >= dialing {
 			m.drop(now, ErrSuperseding)
 		}
 	}
 	m.onTime(now)
-	return m.fx
+	return m.effects
 }
 
-// Next is when Step wants an InTick, on the boot clock; false when no time matters now.
-func (m *Machine) Next() (time.Duration, bool) {
-	var next time.Duration
-	found := false
-	consider := func(t time.Duration) {
-		if !found || t < next {
-			next, found = t, true
+// NextWake is the boot clock at which the machine wants a Ticked; ok is false when only events
+// matter.
+func (m *Machine) NextWake() (at time.Duration, ok bool) {
+	wake := func(t time.Duration) {
+		if !ok || t < at {
+			at, ok = t, true
 		}
 	}
 	switch m.phase {
 	case waiting:
 		if !m.handling {
-			consider(m.retryAt)
+			wake(m.retryAt)
 		}
 	case greeting:
-		consider(m.deadline)
+		wake(m.deadline)
 	case streaming:
 		if m.canaryOn() {
-			consider(m.canaryDue)
+			wake(m.canaryDue)
 		}
 		for _, c := range m.out {
-			consider(c.sentAt + m.timing.CanaryTimeout)
+			wake(c.sentAt + m.timing.CanaryTimeout)
 		}
 	}
-	return next, found
+	return at, ok
 }
 
 func (m *Machine) canaryOn() bool { return m.canaries && m.timing.CanaryEvery > 0 }
 
-func (m *Machine) do(e Effect)     { m.fx = append(m.fx, e) }
-func (m *Machine) observe(e Event) { m.do(DoObserve{e}) }
+func (m *Machine) do(e Effect)           { m.effects = append(m.effects, e) }
+func (m *Machine) observe(o Observation) { m.do(Observe{o}) }
 
 // onTime does what has become due.
 func (m *Machine) onTime(now Now) {
-	if m.phase == waiting && !m.handling && now.Boot >= m.retryAt {
+	if m.phase == waiting && !m.handling && now.Up >= m.retryAt {
 		m.phase = reading
 		m.conn++
-		m.do(DoReadJournal{Conn: m.conn})
+		m.do(ReadJournal{Conn: m.conn})
 	}
-	if m.phase == greeting && now.Boot >= m.deadline {
+	if m.phase == greeting && now.Up >= m.deadline {
 		m.drop(now, ErrNoWelcome)
 	}
 	if m.phase == streaming {
 		m.expireCanaries(now)
 	}
-	if m.phase == streaming && m.canaryOn() && now.Boot >= m.canaryDue {
+	if m.phase == streaming && m.canaryOn() && now.Up >= m.canaryDue {
 		m.sendCanary(now)
 	}
 }
 
-func (m *Machine) onJournal(now Now, in InJournal) {
-	if m.phase != reading || in.Conn != m.conn {
+func (m *Machine) onJournal(now Now, ev JournalRead) {
+	if m.phase != reading || ev.Conn != m.conn {
 		return
 	}
-	if in.Err != nil {
-		m.retry(now, fmt.Errorf("read the journal: %w", in.Err))
+	if ev.Err != nil {
+		m.retry(now, fmt.Errorf("read the journal: %w", ev.Err))
 		return
 	}
-	hello := Hello{Journal: in.Head, Supersedes: m.supersedes, Agent: m.agent}
-	if in.Has {
-		hello.Position = &in.Position
+	hello := Hello{Journal: ev.Head, Supersedes: m.supersedes, Agent: m.agent}
+	if ev.Has {
+		hello.Position = &ev.Position
 	}
 	m.phase = dialing
-	m.do(DoDial{Conn: m.conn, Hello: hello})
+	m.do(Dial{Conn: m.conn, Hello: hello})
 }
 
-func (m *Machine) onDialed(now Now, in InDialed) {
-	if m.phase != dialing || in.Conn != m.conn {
+func (m *Machine) onDialed(now Now, ev Dialed) {
+	if m.phase != dialing || ev.Conn != m.conn {
 		return
 	}
-	if in.Err != nil {
-		m.retry(now, in.Err)
+	if ev.Err != nil {
+		m.retry(now, ev.Err)
 		return
 	}
-	m.phase, m.helloAt, m.deadline = greeting, now.Boot, now.Boot+m.timing.WelcomeTimeout
+	m.phase, m.helloAt, m.deadline = greeting, now.Up, now.Up+m.timing.WelcomeTimeout
 }
 
 func (m *Machine) onMessage(now Now, msg Message) {
@@ -236,10 +234,10 @@ func (m *Machine) onMessage(now Now, msg Message) {
 
 func (m *Machine) onWelcome(now Now, w Welcome) {
 	m.phase, m.attempts, m.deaf = streaming, 0, 0
-	m.canaryDue, m.terminal = now.Boot, w.Terminal
+	m.canaryDue, m.terminal = now.Up, w.Terminal
 	m.observe(Connected{w})
 	m.observe(HeadKnown{w.Head})
-	m.observeOffset(now, w.Now.Time, now.Boot-m.helloAt)
+	m.observeOffset(now, w.Now.Time, now.Up-m.helloAt)
 }
 
 // observeOffset compares our clock with the relay's, which was read somewhere within the last rtt.
@@ -265,17 +263,17 @@ func (m *Machine) pump(now Now) {
 			}
 		}
 		m.handling, m.handled, m.handConn = true, msg, m.conn
-		m.do(DoHandle{Message: msg})
+		m.do(Handle{Message: msg})
 	}
 }
 
-func (m *Machine) onHandled(now Now, in InHandled) {
+func (m *Machine) onHandled(now Now, ev Handled) {
 	if !m.handling {
 		return
 	}
 	msg := m.handled
 	m.handling, m.handled = false, nil
-	if in.Err == nil {
+	if ev.Err == nil {
 		m.refusals = 0
 	} else {
 		m.refusals++
@@ -283,13 +281,13 @@ func (m *Machine) onHandled(now Now, in InHandled) {
 	if m.handConn != m.conn || m.phase != streaming {
 		return // its connection is gone; the next hello starts from what is durable
 	}
-	if in.Err != nil {
-		m.drop(now, fmt.Errorf("not committed: %w", in.Err))
+	if ev.Err != nil {
+		m.drop(now, fmt.Errorf("not committed: %w", ev.Err))
 		return
 	}
 	switch msg := msg.(type) {
 	case Delivery:
-		m.do(DoSend{Conn: m.conn, Message: Ack{Position: msg.Position, Journal: in.Head}})
+		m.do(Send{Conn: m.conn, Message: Ack{Position: msg.Position, Journal: ev.Head}})
 	case Gap:
 		m.observe(GapSeen{msg.Reason})
 	}
@@ -298,7 +296,7 @@ func (m *Machine) onHandled(now Now, in InHandled) {
 
 // drop gives the connection up and retries later.
 func (m *Machine) drop(now Now, err error) {
-	m.do(DoClose{Conn: m.conn, Err: err})
+	m.do(Close{Conn: m.conn, Err: err})
 	m.retry(now, err)
 }
 
@@ -315,7 +313,7 @@ func (m *Machine) retry(now Now, err error) {
 	if errors.Is(err, ErrSuperseding) {
 		wait = 0
 	}
-	m.retryAt = now.Boot + wait
+	m.retryAt = now.Up + wait
 	m.observe(Disconnected{Err: err, RetryIn: wait})
 }
 

@@ -33,42 +33,42 @@ func newBench(t *testing.T, every time.Duration) *bench {
 		ReplacedWait: 30 * time.Second,
 	}
 	b := &bench{t: t, m: NewMachine(timing, ports, "test", true, nil),
-		now: Now{Boot: time.Hour, Wall: sampleTime}}
+		now: Now{Wall: sampleTime, Boot: "boot", Up: time.Hour}}
 	return b
 }
 
-// step feeds one input and writes each effect as a line.
-func (b *bench) step(in Input) *bench {
-	for _, e := range b.m.Step(b.now, in) {
+// step feeds one event and writes each effect as a line.
+func (b *bench) step(ev Event) *bench {
+	for _, e := range b.m.Step(b.now, ev) {
 		switch e := e.(type) {
-		case DoReadJournal:
+		case ReadJournal:
 			b.conn = e.Conn
 			b.lines = append(b.lines, "read")
-		case DoDial:
+		case Dial:
 			b.lines = append(b.lines, fmt.Sprintf("dial %v", e.Hello.Position))
-		case DoSend:
+		case Send:
 			b.lines = append(b.lines, fmt.Sprintf("ack %d head %d", e.Message.(Ack).Position.Seq,
 				e.Message.(Ack).Journal.Seq))
-		case DoClose:
+		case Close:
 			b.lines = append(b.lines, "close")
-		case DoHandle:
+		case Handle:
 			switch m := e.Message.(type) {
 			case Delivery:
 				b.lines = append(b.lines, fmt.Sprintf("deliver %d", m.Position.Seq))
 			case Gap:
 				b.lines = append(b.lines, "gap "+m.Reason)
 			}
-		case DoPostCanary:
+		case PostCanary:
 			b.nonce = e.Nonce
 			b.lines = append(b.lines, "canary")
-		case DoObserve:
-			b.lines = append(b.lines, describe(e.Event))
+		case Observe:
+			b.lines = append(b.lines, describe(e.Observation))
 		}
 	}
 	return b
 }
 
-func describe(e Event) string {
+func describe(e Observation) string {
 	switch e := e.(type) {
 	case Disconnected:
 		return fmt.Sprintf("disconnected %v", e.RetryIn)
@@ -83,16 +83,16 @@ func describe(e Event) string {
 }
 
 func (b *bench) after(d time.Duration) *bench {
-	b.now.Boot += d
+	b.now.Up += d
 	b.now.Wall = b.now.Wall.Add(d)
 	return b
 }
 
-func (b *bench) message(m Message) *bench { return b.step(InMessage{b.conn, m}) }
+func (b *bench) message(m Message) *bench { return b.step(Received{b.conn, m}) }
 
 // connected goes to the state after welcome and forgets the lines up to there.
 func (b *bench) connected() *bench {
-	b.step(InStart{}).step(InJournal{Conn: b.conn}).step(InDialed{Conn: b.conn})
+	b.step(Started{}).step(JournalRead{Conn: b.conn}).step(Dialed{Conn: b.conn})
 	b.message(Welcome{Epoch: "e", Now: Time{b.now.Wall}})
 	b.lines = nil
 	return b
@@ -118,38 +118,38 @@ func (b *bench) canaryBack(nonce string) *bench {
 
 func TestConnectAndDeliverInOrder(t *testing.T) {
 	b := newBench(t, time.Minute)
-	b.step(InStart{}).want("read")
-	b.step(InJournal{Conn: b.conn, Has: true, Position: Position{"e", 7, "i"}}).want(
+	b.step(Started{}).want("read")
+	b.step(JournalRead{Conn: b.conn, Has: true, Position: Position{"e", 7, "i"}}).want(
 		"dial &{e 7 i}")
-	b.step(InDialed{Conn: b.conn}).want()
+	b.step(Dialed{Conn: b.conn}).want()
 	b.after(40 * time.Millisecond).message(
 		Welcome{Epoch: "e", Now: Time{b.now.Wall.Add(time.Second)}})
 	b.want("Connected", "HeadKnown", "offset 1.02s±21ms", "canary")
 	b.message(Gap{Reason: "x"}).message(hookAt(8)).message(hookAt(9)).message(CaughtUpMessage{})
 	b.want("gap x")
-	b.step(InHandled{}).want("GapSeen", "deliver 8")
-	b.step(InHandled{Head: Head{Seq: 1}}).want("ack 8 head 1", "deliver 9")
-	b.step(InHandled{Head: Head{Seq: 2}}).want("ack 9 head 2", "CaughtUp")
+	b.step(Handled{}).want("GapSeen", "deliver 8")
+	b.step(Handled{Head: Head{Seq: 1}}).want("ack 8 head 1", "deliver 9")
+	b.step(Handled{Head: Head{Seq: 2}}).want("ack 9 head 2", "CaughtUp")
 }
 
 func TestRefusedDeliveryIsNotAcknowledged(t *testing.T) {
 	b := newBench(t, 0).connected()
 	b.message(hookAt(1)).message(hookAt(2)).want("deliver 1")
-	refusal := InHandled{Err: errors.New("disk full")}
+	refusal := Handled{Err: errors.New("disk full")}
 	b.step(refusal).want("close", "disconnected 1s")
 	// A journal that keeps refusing slows down, although each connection is welcomed.
 	for _, wait := range []string{"2s", "4s", "8s", "16s", "30s", "30s"} {
-		b.after(30 * time.Second).step(InTick{}).connectedAgain().message(hookAt(1)).want(
+		b.after(30 * time.Second).step(Ticked{}).connectedAgain().message(hookAt(1)).want(
 			"deliver 1")
 		b.step(refusal).want("close", "disconnected "+wait)
 	}
-	b.after(30*time.Second).step(InTick{}).connectedAgain().message(hookAt(1)).step(
-		InHandled{}).want("deliver 1", "ack 1 head 0")
-	b.step(InLost{b.conn, errors.New("x")}).want("close", "disconnected 500ms")
+	b.after(30*time.Second).step(Ticked{}).connectedAgain().message(hookAt(1)).step(
+		Handled{}).want("deliver 1", "ack 1 head 0")
+	b.step(Lost{b.conn, errors.New("x")}).want("close", "disconnected 500ms")
 }
 
 func (b *bench) connectedAgain() *bench {
-	b.step(InJournal{Conn: b.conn}).step(InDialed{Conn: b.conn}).message(
+	b.step(JournalRead{Conn: b.conn}).step(Dialed{Conn: b.conn}).message(
 		Welcome{Epoch: "e", Now: Time{b.now.Wall}})
 	b.lines = nil
 	return b
@@ -160,40 +160,40 @@ func (b *bench) connectedAgain() *bench {
 func TestLostWhileHandling(t *testing.T) {
 	b := newBench(t, 0).connected()
 	b.message(hookAt(1)).message(hookAt(2)).want("deliver 1")
-	b.step(InLost{b.conn, errors.New("x")}).want("close", "disconnected 500ms")
-	b.after(time.Minute).step(InTick{}).want()
-	if _, ok := b.m.Next(); ok {
+	b.step(Lost{b.conn, errors.New("x")}).want("close", "disconnected 500ms")
+	b.after(time.Minute).step(Ticked{}).want()
+	if _, ok := b.m.NextWake(); ok {
 		t.Error("a timer is wanted while only the handler can go on")
 	}
-	b.step(InHandled{}).want("read") // no ack on a connection that is gone
+	b.step(Handled{}).want("read") // no ack on a connection that is gone
 }
 
 func TestStaleAnswersAreIgnored(t *testing.T) {
 	b := newBench(t, 0).connected()
 	old := b.conn
-	b.step(InLost{old, errors.New("x")}).after(time.Second).step(InTick{}).connectedAgain()
-	b.step(InLost{old, errors.New("x")}).step(InMessage{old, hookAt(1)}).step(
-		InDialed{Conn: old}).step(InJournal{Conn: old})
-	b.step(InHandled{}).step(InPosted{Nonce: "unknown"}).want()
+	b.step(Lost{old, errors.New("x")}).after(time.Second).step(Ticked{}).connectedAgain()
+	b.step(Lost{old, errors.New("x")}).step(Received{old, hookAt(1)}).step(
+		Dialed{Conn: old}).step(JournalRead{Conn: old})
+	b.step(Handled{}).step(CanaryPosted{Nonce: "unknown"}).want()
 }
 
 func TestBackoff(t *testing.T) {
-	b := newBench(t, 0).step(InStart{})
+	b := newBench(t, 0).step(Started{})
 	b.lines = nil
 	for _, wait := range []string{"500ms", "1s", "2s", "4s", "8s", "16s", "30s", "30s"} {
-		b.step(InJournal{Conn: b.conn}).step(InDialed{Conn: b.conn, Err: &DialError{503}})
+		b.step(JournalRead{Conn: b.conn}).step(Dialed{Conn: b.conn, Err: &DialError{503}})
 		b.want("dial <nil>", "disconnected "+wait)
-		b.after(30 * time.Second).step(InTick{}).want("read")
+		b.after(30 * time.Second).step(Ticked{}).want("read")
 	}
-	b.connectedAgain().step(InLost{b.conn, &CloseError{CloseReplaced, ""}}).want("close",
+	b.connectedAgain().step(Lost{b.conn, &CloseError{CloseReplaced, ""}}).want("close",
 		"disconnected 30s")
 }
 
 func TestNoWelcome(t *testing.T) {
-	b := newBench(t, 0).step(InStart{}).step(InJournal{Conn: 1}).step(InDialed{Conn: 1})
+	b := newBench(t, 0).step(Started{}).step(JournalRead{Conn: 1}).step(Dialed{Conn: 1})
 	b.lines = nil
-	b.after(10*time.Second - 1).step(InTick{}).want()
-	b.after(1).step(InTick{}).want("close", "disconnected 500ms")
+	b.after(10*time.Second - 1).step(Ticked{}).want()
+	b.after(1).step(Ticked{}).want("close", "disconnected 500ms")
 }
 
 func TestCanaryCounts(t *testing.T) {
@@ -202,33 +202,33 @@ func TestCanaryCounts(t *testing.T) {
 	b.canaryBack("forged-0123456789").want()
 	b.after(30*time.Millisecond).canaryBack(first).want("returned 30ms", "offset 15ms±16ms")
 	b.canaryBack(first).want() // once only
-	b.step(InCanary{}).want("canary")
+	b.step(CanaryAsked{}).want("canary")
 	// not before what stands in front of it
 	b.after(time.Second).message(hookAt(1)).canaryBack(b.nonce).want("deliver 1")
-	b.after(time.Second).step(InHandled{}).want("ack 1 head 0", "returned 2s", "offset 0s±1.001s")
-	if at, ok := b.m.Next(); !ok || at != b.now.Boot-2*time.Second+time.Minute {
+	b.after(time.Second).step(Handled{}).want("ack 1 head 0", "returned 2s", "offset 0s±1.001s")
+	if at, ok := b.m.NextWake(); !ok || at != b.now.Up-2*time.Second+time.Minute {
 		t.Errorf("next canary at %v, %v", at, ok)
 	}
-	b.step(InCanary{}).step(InPosted{b.nonce, errors.New("429")}).want("canary", "CanaryFailed")
-	b.step(InLost{b.conn, errors.New("x")}).step(InCanary{}).want("close", "disconnected 500ms",
+	b.step(CanaryAsked{}).step(CanaryPosted{b.nonce, errors.New("429")}).want("canary", "CanaryFailed")
+	b.step(Lost{b.conn, errors.New("x")}).step(CanaryAsked{}).want("close", "disconnected 500ms",
 		"CanaryFailed")
 }
 
 func TestDeaf(t *testing.T) {
 	b := newBench(t, 11*time.Second).connected()
-	b.after(10 * time.Second).step(InTick{}).want("CanaryFailed")
-	b.after(time.Second).step(InTick{}).want("canary")
-	b.after(10*time.Second).step(InTick{}).want("CanaryFailed", "close", "disconnected 500ms")
+	b.after(10 * time.Second).step(Ticked{}).want("CanaryFailed")
+	b.after(time.Second).step(Ticked{}).want("canary")
+	b.after(10*time.Second).step(Ticked{}).want("CanaryFailed", "close", "disconnected 500ms")
 
 	b = newBench(t, 11*time.Second).connected()
-	b.after(10 * time.Second).step(InTick{}).want("CanaryFailed")
+	b.after(10 * time.Second).step(Ticked{}).want("CanaryFailed")
 	// something arrives: not deaf
-	b.after(time.Second).step(InTick{}).message(hookAt(1)).want("canary", "deliver 1")
-	b.step(InHandled{}).after(10*time.Second).step(InTick{}).want("ack 1 head 0", "CanaryFailed")
+	b.after(time.Second).step(Ticked{}).message(hookAt(1)).want("canary", "deliver 1")
+	b.step(Handled{}).after(10*time.Second).step(Ticked{}).want("ack 1 head 0", "CanaryFailed")
 
 	b = newBench(t, 11*time.Second).connected() // a busy handler is no deafness
-	b.message(hookAt(1)).after(10 * time.Second).step(InTick{}).after(time.Second).step(InTick{})
-	b.after(10*time.Second).step(InTick{}).want("deliver 1", "CanaryFailed", "canary",
+	b.message(hookAt(1)).after(10 * time.Second).step(Ticked{}).after(time.Second).step(Ticked{})
+	b.after(10*time.Second).step(Ticked{}).want("deliver 1", "CanaryFailed", "canary",
 		"CanaryFailed")
 }
 
@@ -245,9 +245,9 @@ func TestOutOfTurn(t *testing.T) {
 
 func TestSupersede(t *testing.T) {
 	b := newBench(t, 0).connected()
-	b.step(InSupersede{Head{JournalID: "old"}}).want("close", "disconnected 0s", "read")
-	for _, e := range b.m.Step(b.now, InJournal{Conn: b.conn}) {
-		if d, ok := e.(DoDial); !ok || d.Hello.Supersedes == nil ||
+	b.step(SupersedeAsked{Head{JournalID: "old"}}).want("close", "disconnected 0s", "read")
+	for _, e := range b.m.Step(b.now, JournalRead{Conn: b.conn}) {
+		if d, ok := e.(Dial); !ok || d.Hello.Supersedes == nil ||
 			d.Hello.Supersedes.JournalID != "old" {
 			t.Errorf("hello %+v", e)
 		}
@@ -268,22 +268,22 @@ func TestMachineIsDeterministic(t *testing.T) {
 func randomRun(t *testing.T, seed uint64) []string {
 	r := rand.New(rand.NewPCG(seed, 1))
 	b := newBench(t, 5*time.Second)
-	b.step(InStart{})
+	b.step(Started{})
 	for range 200 {
 		b.after(time.Duration(r.IntN(3000)) * time.Millisecond)
 		var err error
 		if r.IntN(4) == 0 {
 			err = errors.New("x")
 		}
-		b.step([]Input{
-			InTick{}, InJournal{Conn: b.conn, Err: err}, InDialed{Conn: b.conn, Err: err},
-			InHandled{Err: err}, InCanary{},
-			InMessage{b.conn, Welcome{Now: Time{sampleTime}}},
-			InMessage{b.conn, hookAt(uint64(r.IntN(9) + 1))},
-			InMessage{b.conn, Gap{Reason: "r"}}, InMessage{b.conn, CaughtUpMessage{}},
-			InPosted{b.nonce, err},
-			InMessage{b.conn, Delivery{Kind: KindCanary, Nonce: b.nonce, ReceivedAt: sampleTime}},
-			InLost{b.conn, errors.New("x")}, InSupersede{},
+		b.step([]Event{
+			Ticked{}, JournalRead{Conn: b.conn, Err: err}, Dialed{Conn: b.conn, Err: err},
+			Handled{Err: err}, CanaryAsked{},
+			Received{b.conn, Welcome{Now: Time{sampleTime}}},
+			Received{b.conn, hookAt(uint64(r.IntN(9) + 1))},
+			Received{b.conn, Gap{Reason: "r"}}, Received{b.conn, CaughtUpMessage{}},
+			CanaryPosted{b.nonce, err},
+			Received{b.conn, Delivery{Kind: KindCanary, Nonce: b.nonce, ReceivedAt: sampleTime}},
+			Lost{b.conn, errors.New("x")}, SupersedeAsked{},
 		}[r.IntN(13)])
 	}
 	return b.lines

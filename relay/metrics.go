@@ -54,7 +54,7 @@ func (m *metrics) delivery(kind string, err error) {
 	m.deliveries.WithLabelValues(kind, result).Inc()
 }
 
-func (m *metrics) observe(e Event) {
+func (m *metrics) observe(e Observation) {
 	switch e := e.(type) {
 	case Connected:
 		m.connected.Set(1)

@@ -92,16 +92,13 @@ type Journal interface {
 	Head(ctx context.Context) (Head, error)
 }
 
-// Clock is the time that the client sees.
-type Clock interface {
-	// since boot, counting suspend (CLOCK_BOOTTIME); dates canaries, deadlines and backoff
-	Boot() time.Duration
-	Wall() time.Time // for people, and for its offset to the relay's clock
-}
+// Clock is the time that the client sees. Up dates canaries, deadlines and backoff; Wall is for
+// people, and for its offset to the relay's clock.
+type Clock interface{ Now() Now }
 
-// Event is an observation, reported in the order in which things happened; see Connected and the
-// types after it.
-type Event interface{ event() }
+// Observation is what the client tells of itself, in the order in which things happened; see
+// Connected and the types after it.
+type Observation interface{ observation() }
 
 // Connected: the relay has said welcome. HeadKnown and ClockOffset follow at once.
 type Connected struct{ Welcome Welcome }
@@ -139,14 +136,14 @@ type HeadKnown struct{ Head *Head }
 // Uncertainty.
 type ClockOffset struct{ Offset, Uncertainty time.Duration }
 
-func (Connected) event()      {}
-func (Disconnected) event()   {}
-func (CaughtUp) event()       {}
-func (GapSeen) event()        {}
-func (CanaryReturned) event() {}
-func (CanaryFailed) event()   {}
-func (HeadKnown) event()      {}
-func (ClockOffset) event()    {}
+func (Connected) observation()      {}
+func (Disconnected) observation()   {}
+func (CaughtUp) observation()       {}
+func (GapSeen) observation()        {}
+func (CanaryReturned) observation() {}
+func (CanaryFailed) observation()   {}
+func (HeadKnown) observation()      {}
+func (ClockOffset) observation()    {}
 
 // State is the client's condition, for terminal.status.
 type State struct {

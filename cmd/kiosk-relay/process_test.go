@@ -166,8 +166,9 @@ func (s *sink) Position(context.Context) (relay.Position, bool, error) {
 
 func (s *sink) Head(context.Context) (relay.Head, error) { return relay.Head{JournalID: "j"}, nil }
 
-func (s *sink) Boot() time.Duration { return time.Since(started) }
-func (s *sink) Wall() time.Time     { return time.Now() }
+func (s *sink) Now() relay.Now {
+	return relay.Now{Wall: time.Now(), Boot: "boot", Up: time.Since(started)}
+}
 
 var started = time.Now()
 

@@ -52,23 +52,23 @@ func (m *Machine) cancelNow() {
 }
 
 // cancelled is the engine's answer: the sale's end, or why there is none.
-func (m *Machine) cancelled(in Cancelled) {
-	if in.To != m.cancelTo || in.To == 0 || m.sale == nil {
+func (m *Machine) cancelled(ev Cancelled) {
+	if ev.To != m.cancelTo || ev.To == 0 || m.sale == nil {
 		return
 	}
 	m.cancelTo = 0
 	s := m.sale
-	code, about := refusedBy(in.Err)
+	code, about := refusedBy(ev.Err)
 	switch {
-	case in.Err == nil && in.Payment.ID == s.p.ID:
-		m.update(in.Payment)
+	case ev.Err == nil && ev.Payment.ID == s.p.ID:
+		m.update(ev.Payment)
 	case code == payment.CodeNotCancellable && about != nil && about.ID == s.p.ID:
 		m.update(*about)
 	case code == payment.CodeNotCancellable && s.running():
 		// It is final: the change is on its way.
 	default:
 		s.cancelling = false
-		m.warn("the sale could not be cancelled; it goes on", "payment", s.p.ID, "error", in.Err)
+		m.warn("the sale could not be cancelled; it goes on", "payment", s.p.ID, "error", ev.Err)
 		if m.cancel != nil {
 			m.answerCancel(ecr.CancelRefused)
 		}
@@ -95,52 +95,52 @@ func (m *Machine) statusAsked(r *ecr.Request) {
 	m.do(AskStatus{To: m.statusTo})
 }
 
-func (m *Machine) statusRead(in StatusRead) {
-	if in.To != m.statusTo || m.status == nil {
+func (m *Machine) statusRead(ev StatusRead) {
+	if ev.To != m.statusTo || m.status == nil {
 		return
 	}
 	q := m.status
 	m.status = nil
 	outcome := ecr.Ready
 	switch {
-	case in.Err != nil:
+	case ev.Err != nil:
 		outcome = ecr.NotReady
-		m.warn("the terminal's status could not be read", "error", in.Err)
-	case in.Status.Active != nil:
+		m.warn("the terminal's status could not be read", "error", ev.Err)
+	case ev.Status.Active != nil:
 		outcome = ecr.Busy
-	case !in.Status.Ready:
+	case !ev.Status.Ready:
 		outcome = ecr.RefusalOf(&payment.Error{Code: payment.CodeNotReady, Op: "status",
-			Reasons: in.Status.Reasons})
+			Reasons: ev.Status.Reasons})
 	}
 	m.reply(q.header, ecr.KindStatus, outcome, q.echo)
 }
 
 // offered says that the bytes may go out, or that nothing could be committed.
-func (m *Machine) offered(in Offered) {
+func (m *Machine) offered(ev Offered) {
 	a := m.link.out
-	if a == nil || in.To != a.to || m.link.phase != offering {
+	if a == nil || ev.To != a.to || m.link.phase != offering {
 		return
 	}
-	code, _ := refusedBy(in.Err)
+	code, _ := refusedBy(ev.Err)
 	switch {
-	case a.tries == 0 && (in.Err == nil && a.status != a.s.p.Status ||
+	case a.tries == 0 && (ev.Err == nil && a.status != a.s.p.Status ||
 		code == payment.CodeInvalid && a.rev != a.s.p.Revision):
 		a.frame = nil // the truth has changed before the first byte: tell that
 		m.transmit()
-	case in.Err == nil:
+	case ev.Err == nil:
 		m.link.phase = ready
 	case code == payment.CodeInternal:
-		m.warn("an outcome cannot be told now", "payment", a.s.p.ID, "error", in.Err)
+		m.warn("an outcome cannot be told now", "payment", a.s.p.ID, "error", ev.Err)
 		m.over(false) // the agent is stopping: the next process tells
 		m.link.quietUntil, m.link.quietFor = m.now.Up+retryAfter, nil
 	case a.tries > 0:
 		m.warn("an outcome is not repeated: the journal takes no entry", "payment", a.s.p.ID,
-			"error", in.Err)
+			"error", ev.Err)
 		m.over(false)
 	default:
 		m.warn("TO is told instead of the outcome: the journal takes no entry", "payment", a.s.p.ID,
-			"error", in.Err)
-		m.count(EventUncommitted)
+			"error", ev.Err)
+		m.count(CounterUncommitted)
 		a.tell = false
 		a.frame = m.dialect.Respond(a.header(), ecr.JournalAfter, m.plain(a.s.p.Money, a.s.echo))
 		m.link.phase = ready
@@ -161,18 +161,18 @@ func (m *Machine) book(id string, revision int64) {
 	m.debtTo, m.debtAt = 0, m.now.Up
 }
 
-func (m *Machine) acknowledged(in Acknowledged) {
-	if in.To != m.debtTo || in.To == 0 {
+func (m *Machine) acknowledged(ev Acknowledged) {
+	if ev.To != m.debtTo || ev.To == 0 {
 		return
 	}
 	m.debtTo = 0
-	if e, ok := errors.AsType[*payment.Error](in.Err); ok &&
+	if e, ok := errors.AsType[*payment.Error](ev.Err); ok &&
 		e.Code == payment.CodeJournalUnavailable {
 		m.debtAt = m.now.Up + retryAfter
 		return
 	}
-	if in.Err != nil {
-		m.warn("a till's ACK could not be booked", "payment", m.debt.ID, "error", in.Err)
+	if ev.Err != nil {
+		m.warn("a till's ACK could not be booked", "payment", m.debt.ID, "error", ev.Err)
 	}
 	m.debt = nil
 }

@@ -292,7 +292,7 @@ func TestHostileConnections(t *testing.T) {
 			for _, p := range portions {
 				r.send(p)
 			}
-			if !r.closed || len(r.desk.order) != 0 || r.events[EventHostile] != 1 {
+			if !r.closed || len(r.desk.order) != 0 || r.events[CounterHostile] != 1 {
 				t.Errorf("%s: closed %v, %d payments", name, r.closed, len(r.desk.order))
 			}
 			r.want()

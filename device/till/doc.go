@@ -2,7 +2,7 @@
 // is acknowledged, what is a repeat and what a new sale, what is answered, how often, and what is
 // never sent.
 //
-// Machine is the session as a step machine: Step(now, input) → effects, synchronous and
+// Machine is the session as a step machine: Step(now, event) → effects, synchronous and
 // deterministic, with no goroutine, no clock and no I/O. Session is the shell around it: it serves
 // one connection after the other with the same machine, so that a sale goes on when the cable is
 // pulled. It decides nothing about money: device.LinePayments does, and device/ecr knows every

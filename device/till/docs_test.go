@@ -24,7 +24,7 @@ func TestDocumentEvents(t *testing.T) {
 		}
 	}
 	var events []string
-	for _, e := range Events() {
+	for _, e := range Counters() {
 		events = append(events, string(e))
 	}
 	slices.Sort(events)

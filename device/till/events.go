@@ -1,25 +1,20 @@
 package till
 
 import (
-	"time"
-
 	"kiosk-agent/device"
+	"kiosk-agent/internal/bootclock"
 	"kiosk-agent/payment"
 )
 
-// Now is the time that something happened at.
-type Now struct {
-	Wall time.Time     // for dates in responses only
-	Boot string        // boot id
-	Up   time.Duration // boot clock, runs through suspend
-}
+// Now is the time that an event happened at; Wall is for dates in responses only.
+type Now = bootclock.Now
 
 // Ticket names a question to the engine; its reply brings it back. A reply whose ticket nobody
 // waits for any more changes nothing.
 type Ticket uint64
 
-// Input is something that happened. The set is closed: every type of this group.
-type Input interface{ input() }
+// Event is something that happened. The set is closed: every type of this group.
+type Event interface{ event() }
 
 type (
 	// Connected: the line has a connection. The machine asks for the newest sale before it judges
@@ -69,18 +64,18 @@ type (
 	}
 )
 
-func (Connected) input()    {}
-func (Disconnected) input() {}
-func (Received) input()     {}
-func (Drained) input()      {}
-func (Ticked) input()       {}
-func (Changed) input()      {}
-func (Started) input()      {}
-func (Cancelled) input()    {}
-func (LastRead) input()     {}
-func (Offered) input()      {}
-func (Acknowledged) input() {}
-func (StatusRead) input()   {}
+func (Connected) event()    {}
+func (Disconnected) event() {}
+func (Received) event()     {}
+func (Drained) event()      {}
+func (Ticked) event()       {}
+func (Changed) event()      {}
+func (Started) event()      {}
+func (Cancelled) event()    {}
+func (LastRead) event()     {}
+func (Offered) event()      {}
+func (Acknowledged) event() {}
+func (StatusRead) event()   {}
 
 // Effect is something to do, in order. The set is closed: every type of this group.
 type Effect interface{ effect() }
@@ -119,8 +114,8 @@ type (
 	// without it.
 	AskSupersede struct{ ID string }
 
-	// Count is something for the metrics: an Event, or a request that was answered.
-	Count struct{ Event Event }
+	// Count is something for the metrics.
+	Count struct{ Counter Counter }
 	// Note is a line for the log: constant text and pairs of key and value, all safe.
 	Note struct {
 		Warn bool
@@ -141,37 +136,36 @@ func (AskSupersede) effect()   {}
 func (Count) effect()          {}
 func (Note) effect()           {}
 
-// Event names what is counted on a line.
-type Event string
+// Counter names what is counted on a line.
+type Counter string
 
-// The events.
+// The counters.
 const (
-	EventRequest    Event = "request"       // a frame that the till got an ACK for
-	EventBad        Event = "bad_frame"     // a frame that it got a NAK for
-	EventCut        Event = "cut_frame"     // a frame that stopped in the middle
-	EventNoise      Event = "noise"         // bytes that belong to nothing
-	EventSent       Event = "sent"          // a frame was sent for the first time
-	EventRetransmit Event = "retransmitted" // or again
-	EventAcked      Event = "acked"
-	EventNaked      Event = "naked"
-	EventStrayAck   Event = "stray_ack" // an ACK or NAK that nothing waited for
-	EventUnacked    Event = "unacked"   // a frame was given up without an ACK
-	EventAbandoned  Event = "abandoned" // the till asked for something else first
+	CounterRequest    Counter = "request"       // a frame that the till got an ACK for
+	CounterBad        Counter = "bad_frame"     // a frame that it got a NAK for
+	CounterCut        Counter = "cut_frame"     // a frame that stopped in the middle
+	CounterNoise      Counter = "noise"         // bytes that belong to nothing
+	CounterSent       Counter = "sent"          // a frame was sent for the first time
+	CounterRetransmit Counter = "retransmitted" // or again
+	CounterAcked      Counter = "acked"
+	CounterNaked      Counter = "naked"
+	CounterStrayAck   Counter = "stray_ack" // an ACK or NAK that nothing waited for
+	CounterUnacked    Counter = "unacked"   // a frame was given up without an ACK
+	CounterAbandoned  Counter = "abandoned" // the till asked for something else first
 	// a sale was asked for again and answered from the store
-	EventRepeat Event = "repeat"
+	CounterRepeat Counter = "repeat"
 	// or with TO, because it may as well have been a new one
-	EventUncertain    Event = "uncertain"
-	EventUncommitted  Event = "uncommitted"  // TO was told because the journal takes no entry
-	EventDisconnected Event = "disconnected" // a connection ended
-	EventHostile      Event = "hostile"      // a connection that no till made
+	CounterUncertain    Counter = "uncertain"
+	CounterUncommitted  Counter = "uncommitted"  // TO was told because the journal takes no entry
+	CounterDisconnected Counter = "disconnected" // a connection ended
+	CounterHostile      Counter = "hostile"      // a connection that no till made
 )
 
-// Events lists every Event.
-func Events() []Event {
-	return []Event{
-		EventRequest, EventBad, EventCut, EventNoise, EventSent, EventRetransmit, EventAcked,
-		EventNaked, EventStrayAck, EventUnacked,
-		EventAbandoned, EventRepeat, EventUncertain, EventUncommitted, EventDisconnected,
-		EventHostile,
+// Counters lists every Counter.
+func Counters() []Counter {
+	return []Counter{
+		CounterRequest, CounterBad, CounterCut, CounterNoise, CounterSent, CounterRetransmit,
+		CounterAcked, CounterNaked, CounterStrayAck, CounterUnacked, CounterAbandoned,
+		CounterRepeat, CounterUncertain, CounterUncommitted, CounterDisconnected, CounterHostile,
 	}
 }

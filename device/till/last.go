@@ -28,7 +28,7 @@ func (m *Machine) refuse(req ecr.Message, kind ecr.Kind, o ecr.Outcome, echo []e
 // uncertain is the answer to a repeat that may be a new sale. It promises nothing, and its ACK
 // acknowledges nothing: until another sale is asked for, the last result says the same.
 func (m *Machine) uncertain(s *sale) *answer {
-	m.count(EventUncertain)
+	m.count(CounterUncertain)
 	m.warn("a repeat that may be a new sale is answered with TO", "payment", s.p.ID)
 	header := s.header(s.line.Function)
 	m.rejection = &rejection{asked: asked{header, s.echo}, outcome: ecr.RepeatUncertain,

@@ -183,9 +183,9 @@ func (m *Machine) send() {
 	a.tries++
 	l.phase, l.busy, l.dropped = writing, true, false
 	if a.tries == 1 {
-		m.count(EventSent)
+		m.count(CounterSent)
 	} else {
-		m.count(EventRetransmit)
+		m.count(CounterRetransmit)
 	}
 	if a.s != nil && !a.s.running() {
 		a.s.told = true
@@ -209,7 +209,7 @@ func (m *Machine) drained() {
 	}
 	l.phase, l.until = waiting, m.now.Up+m.timers.ACK
 	if l.dropped {
-		m.count(EventAbandoned)
+		m.count(CounterAbandoned)
 		m.over(false)
 	}
 }
@@ -217,11 +217,11 @@ func (m *Machine) drained() {
 func (m *Machine) ack() {
 	l := &m.link
 	if l.out == nil || l.phase != waiting {
-		m.count(EventStrayAck)
+		m.count(CounterStrayAck)
 		return
 	}
 	a := l.out
-	m.count(EventAcked)
+	m.count(CounterAcked)
 	m.heard(a)
 	m.over(true)
 	if a.tell {
@@ -235,10 +235,10 @@ func (m *Machine) ack() {
 func (m *Machine) nak() {
 	l := &m.link
 	if l.out == nil || l.phase != waiting {
-		m.count(EventStrayAck)
+		m.count(CounterStrayAck)
 		return
 	}
-	m.count(EventNaked)
+	m.count(CounterNaked)
 	m.unanswered()
 }
 
@@ -258,7 +258,7 @@ func (m *Machine) unanswered() {
 		m.transmit()
 		return
 	}
-	m.count(EventUnacked)
+	m.count(CounterUnacked)
 	if a.tell {
 		m.warn("an outcome was not acknowledged; it stays owed", "payment", a.s.p.ID, "status",
 			a.status, "transmissions", a.tries)
@@ -316,7 +316,7 @@ func (m *Machine) drop(which func(*answer) bool) {
 	case writing:
 		l.dropped = true // its bytes cannot be called back
 	default:
-		m.count(EventAbandoned)
+		m.count(CounterAbandoned)
 		m.over(false)
 	}
 }

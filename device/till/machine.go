@@ -68,7 +68,7 @@ type asked struct {
 	echo   []ecr.Field
 }
 
-// NewMachine makes a machine that knows nothing: its first input is Connected.
+// NewMachine makes a machine that knows nothing: its first event is Connected.
 func NewMachine(cfg Config, d *ecr.Dialect) (*Machine, error) {
 	cfg = cfg.withDefaults(d)
 	if err := cfg.check(); err != nil {
@@ -80,36 +80,36 @@ func NewMachine(cfg Config, d *ecr.Dialect) (*Machine, error) {
 	}, nil
 }
 
-// Step takes one input and says what to do, in order. The slice is valid until the next Step. Time
+// Step takes one event and says what to do, in order. The slice is valid until the next Step. Time
 // never goes back within a boot; where it seems to, it stands still.
-func (m *Machine) Step(now Now, in Input) []Effect {
+func (m *Machine) Step(now Now, ev Event) []Effect {
 	if now.Boot == m.now.Boot {
 		now.Up = max(now.Up, m.now.Up)
 	}
 	m.now, m.effects = now, m.effects[:0]
-	switch in := in.(type) {
+	switch ev := ev.(type) {
 	case Connected:
 		m.connected()
 	case Disconnected:
 		m.disconnected()
 	case Received:
-		m.received(in.Bytes)
+		m.received(ev.Bytes)
 	case Drained:
 		m.drained()
 	case Changed:
-		m.changed(in.Payment)
+		m.changed(ev.Payment)
 	case Started:
-		m.started(in)
+		m.started(ev)
 	case Cancelled:
-		m.cancelled(in)
+		m.cancelled(ev)
 	case LastRead:
-		m.lastRead(in)
+		m.lastRead(ev)
 	case Offered:
-		m.offered(in)
+		m.offered(ev)
 	case Acknowledged:
-		m.acknowledged(in)
+		m.acknowledged(ev)
 	case StatusRead:
-		m.statusRead(in)
+		m.statusRead(ev)
 	case Ticked:
 	}
 	m.tick()
@@ -143,7 +143,7 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 
 func (m *Machine) do(e Effect) { m.effects = append(m.effects, e) }
 
-func (m *Machine) count(e Event) { m.do(Count{e}) }
+func (m *Machine) count(c Counter) { m.do(Count{c}) }
 
 func (m *Machine) note(text string, args ...any) { m.do(Note{Text: text, Args: args}) }
 
@@ -169,7 +169,7 @@ func (m *Machine) tick() {
 		return
 	}
 	if m.scan.Pending() && up >= l.heardAt+m.timers.Gap {
-		m.event(m.scan.Gap())
+		m.found(m.scan.Gap())
 	}
 	if l.out != nil && l.phase == waiting && up >= l.until {
 		m.unanswered()
@@ -194,7 +194,7 @@ func (m *Machine) disconnected() {
 	m.link = link{conn: m.link.conn}
 	m.cancel, m.status, m.held = nil, nil, nil
 	m.lastTo, m.lastAt = 0, 0
-	m.count(EventDisconnected)
+	m.count(CounterDisconnected)
 }
 
 func (m *Machine) askLast() {
@@ -203,20 +203,20 @@ func (m *Machine) askLast() {
 }
 
 // lastRead learns which sale is the newest on this line.
-func (m *Machine) lastRead(in LastRead) {
-	if in.To != m.lastTo || in.To == 0 {
+func (m *Machine) lastRead(ev LastRead) {
+	if ev.To != m.lastTo || ev.To == 0 {
 		return
 	}
 	m.lastTo = 0
 	switch {
-	case in.Err == nil:
-		m.adopt(in.Payment)
+	case ev.Err == nil:
+		m.adopt(ev.Payment)
 		m.read = true
-	case payment.CodeOf(in.Err) == payment.CodeNotFound:
+	case payment.CodeOf(ev.Err) == payment.CodeNotFound:
 		m.read = true
 	default:
 		m.lastAt = m.now.Up + retryAfter
-		m.warn("the newest sale cannot be read", "error", in.Err)
+		m.warn("the newest sale cannot be read", "error", ev.Err)
 	}
 	m.known = true
 	held := m.held
@@ -258,20 +258,20 @@ func (m *Machine) promote(p payment.Payment) {
 }
 
 // started is the engine's answer to a start.
-func (m *Machine) started(in Started) {
-	if in.To != m.startTo || in.To == 0 {
+func (m *Machine) started(ev Started) {
+	if ev.To != m.startTo || ev.To == 0 {
 		return
 	}
 	s := m.starting
 	switch {
-	case in.Err != nil:
+	case ev.Err != nil:
 		m.starting, m.startTo = nil, 0
-		m.notStarted(s, in.Err)
-	case m.timers.ECNUnique && in.Payment.Final:
+		m.notStarted(s, ev.Err)
+	case m.timers.ECNUnique && ev.Payment.Final:
 		m.starting, m.startTo = nil, 0
-		m.usedBefore(s, in.Payment)
+		m.usedBefore(s, ev.Payment)
 	default:
-		m.promote(in.Payment)
+		m.promote(ev.Payment)
 	}
 }
 

@@ -21,7 +21,7 @@ func newMetrics(till string, reg prometheus.Registerer) (*metrics, error) {
 			Name: "kiosk_ecr_events_total", Help: "What happened on the till's line, by event."},
 			[]string{"event"}),
 	}
-	for _, e := range Events() {
+	for _, e := range Counters() {
 		m.events.WithLabelValues(string(e))
 	}
 	if reg == nil {

@@ -28,40 +28,40 @@ func (m *Machine) scanAll(b []byte) {
 	}
 	l := &m.link
 	if m.scan.Pending() && m.now.Up >= l.heardAt+m.timers.Gap {
-		m.event(m.scan.Gap())
+		m.found(m.scan.Gap())
 	}
 	l.heardAt = m.now.Up
 	for len(b) > 0 && !l.closing {
 		var ev ecr.Event
 		ev, b = m.scan.Next(b)
-		m.event(ev)
+		m.found(ev)
 	}
 }
 
-// event takes what the scanner found.
-func (m *Machine) event(ev ecr.Event) {
+// found takes what the scanner found.
+func (m *Machine) found(ev ecr.Event) {
 	switch ev.Kind {
 	case ecr.Ack:
 		m.ack()
 	case ecr.Nak:
 		m.nak()
 	case ecr.Noise:
-		m.count(EventNoise)
+		m.count(CounterNoise)
 	case ecr.Bad:
 		if ev.Reason == ecr.Cut {
-			m.count(EventCut)
+			m.count(CounterCut)
 			break
 		}
-		m.count(EventBad)
+		m.count(CounterBad)
 		m.control(m.dialect.NAK())
 	case ecr.Frame:
-		m.count(EventRequest)
+		m.count(CounterRequest)
 		m.control(m.dialect.ACK())
 		m.request(ev.Request, ev.Err)
 	}
 	if m.cfg.Network && m.scan.NoiseBeforeSTX() >= 3 && !m.link.closing {
 		m.link.closing = true
-		m.count(EventHostile)
+		m.count(CounterHostile)
 		m.warn("a connection began with bytes that no till sends; it is closed")
 		m.do(Close{})
 	}
@@ -214,7 +214,7 @@ func (m *Machine) stored(s *sale) *answer {
 	if m.wouldApprove(s) {
 		return m.uncertain(s)
 	}
-	m.count(EventRepeat)
+	m.count(CounterRepeat)
 	a := &answer{kind: ecr.KindSale, s: s, own: true, repeat: true, tell: true}
 	if s.frame != nil && s.frameStatus == s.p.Status {
 		a.frame, a.rev, a.status = s.frame, s.frameRev, s.frameStatus

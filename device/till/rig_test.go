@@ -113,13 +113,13 @@ type rig struct {
 	status  device.Status
 	statErr error
 
-	todo     []Input
+	todo     []Event
 	stall    bool // frames do not drain until drain
 	dead     bool // no connection
 	closed   bool
 	wrote    [][]byte // as written; taken by the test
 	times    []time.Duration
-	events   map[Event]int
+	events   map[Counter]int
 	deferred map[string]bool // effects ("start", "offer" …) whose replies wait for release
 	late     []func()
 }
@@ -138,7 +138,7 @@ func newRig(t testing.TB, dialect string, change ...func(*Config)) *rig {
 	}
 	r := &rig{
 		t: t, cfg: cfg, dialect: d, now: Now{Wall: wall, Boot: "boot-1", Up: time.Hour},
-		events: map[Event]int{},
+		events: map[Counter]int{},
 		status: device.Status{Ready: true}, deferred: map[string]bool{},
 	}
 	r.desk = newDesk(func() Now { return r.now })
@@ -177,24 +177,24 @@ func (r *rig) pull() {
 	r.step(Disconnected{})
 }
 
-func (r *rig) step(in Input) {
-	r.todo = append(r.todo, in)
+func (r *rig) step(ev Event) {
+	r.todo = append(r.todo, ev)
 	r.run()
 }
 
 // run steps until there is nothing left to do.
 func (r *rig) run() {
 	for len(r.todo) > 0 {
-		in := r.todo[0]
+		ev := r.todo[0]
 		r.todo = r.todo[1:]
-		for _, e := range append([]Effect(nil), r.m.Step(r.now, in)...) {
+		for _, e := range append([]Effect(nil), r.m.Step(r.now, ev)...) {
 			r.carry(e)
 		}
 	}
 }
 
-func (r *rig) post(what string, in func() Input) {
-	do := func() { r.todo = append(r.todo, in()) }
+func (r *rig) post(what string, ev func() Event) {
+	do := func() { r.todo = append(r.todo, ev()) }
 	if r.deferred[what] {
 		r.late = append(r.late, do)
 		return
@@ -228,33 +228,33 @@ func (r *rig) carry(e Effect) {
 	case AskStart:
 		r.desk.Start(till, e.Request, func(p payment.Payment,
 			err error) {
-			r.post("start", func() Input { return Started{e.To, p, err} })
+			r.post("start", func() Event { return Started{e.To, p, err} })
 		})
 	case AskCancel:
 		r.desk.Cancel(till, e.Key, func(p payment.Payment,
 			err error) {
-			r.post("cancel", func() Input { return Cancelled{e.To, p, err} })
+			r.post("cancel", func() Event { return Cancelled{e.To, p, err} })
 		})
 	case AskLast:
 		r.desk.Last(till, func(p payment.Payment,
 			err error) {
-			r.post("last", func() Input { return LastRead{e.To, p, err} })
+			r.post("last", func() Event { return LastRead{e.To, p, err} })
 		})
 	case AskOffer:
 		r.desk.Offer(till, e.ID, e.Revision, e.Frame,
-			func(err error) { r.post("offer", func() Input { return Offered{e.To, err} }) })
+			func(err error) { r.post("offer", func() Event { return Offered{e.To, err} }) })
 	case AskAcknowledge:
 		r.desk.Acknowledge(till, e.ID, e.Revision,
 			func(err error) {
 				r.post("acknowledge",
-					func() Input { return Acknowledged{e.To, err} })
+					func() Event { return Acknowledged{e.To, err} })
 			})
 	case AskSupersede:
 		r.desk.Supersede(till, e.ID, func(error) {})
 	case AskStatus:
-		r.post("status", func() Input { return StatusRead{e.To, r.status, r.statErr} })
+		r.post("status", func() Event { return StatusRead{e.To, r.status, r.statErr} })
 	case Count:
-		r.events[e.Event]++
+		r.events[e.Counter]++
 	case Note:
 	default:
 		r.t.Fatalf("unknown effect %T", e)

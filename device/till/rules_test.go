@@ -85,7 +85,7 @@ func TestNakComesAfterTheGap(t *testing.T) {
 	r.send(saleOn(ecn, 1023)[:20])
 	r.pass(500 * time.Millisecond)
 	r.want()
-	if r.events[EventCut] != 1 {
+	if r.events[CounterCut] != 1 {
 		t.Error("a frame that stopped is not dropped by then")
 	}
 }

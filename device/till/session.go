@@ -39,13 +39,8 @@ type Conn interface {
 	Close() error
 }
 
-// Clock is the boot clock and, for dates in responses only, the wall clock. bootclock.Clock
-// satisfies it.
-type Clock interface {
-	BootID() string
-	Boot() time.Duration
-	Wall() time.Time
-}
+// Clock tells the time of an event. bootclock.Clock satisfies it.
+type Clock interface{ Now() Now }
 
 // Session is the shell around a Machine: it serves the connections of one till's line, one after
 // the other.
@@ -63,7 +58,7 @@ type Session struct {
 
 	mu sync.Mutex
 	// replies and changes, in the engine's order; bounded by what was asked and by what changes
-	inbox  []Input
+	inbox  []Event
 	signal chan struct{} // holds one: there is something in the inbox
 }
 
@@ -131,10 +126,10 @@ func (s *Session) Run(ctx context.Context, conn Conn) error {
 	return err
 }
 
-// post hands an input to the loop. It never blocks: it is called from the engine's goroutine.
-func (s *Session) post(in Input) {
+// post hands an event to the loop. It never blocks: it is called from the engine's goroutine.
+func (s *Session) post(ev Event) {
 	s.mu.Lock()
-	s.inbox = append(s.inbox, in)
+	s.inbox = append(s.inbox, ev)
 	s.mu.Unlock()
 	select {
 	case s.signal <- struct{}{}:
@@ -142,16 +137,12 @@ func (s *Session) post(in Input) {
 	}
 }
 
-func (s *Session) take() []Input {
+func (s *Session) take() []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := s.inbox
 	s.inbox = nil
 	return all
-}
-
-func (s *Session) now() Now {
-	return Now{Wall: s.clock.Wall(), Boot: s.clock.BootID(), Up: s.clock.Boot()}
 }
 
 // connection is one Run.
@@ -200,8 +191,8 @@ func (c *connection) loop() error {
 
 // replies steps what the engine has said.
 func (c *connection) replies() {
-	for _, in := range c.take() {
-		c.step(in)
+	for _, ev := range c.take() {
+		c.step(ev)
 	}
 }
 
@@ -228,13 +219,13 @@ func (c *connection) drained() {
 
 func (c *connection) nap() time.Duration {
 	if at, ok := c.machine.NextWake(); ok {
-		return min(maxNap, max(0, at-c.clock.Boot()))
+		return min(maxNap, max(0, at-c.clock.Now().Up))
 	}
 	return maxNap
 }
 
-func (c *connection) step(in Input) {
-	for _, e := range c.machine.Step(c.now(), in) {
+func (c *connection) step(ev Event) {
+	for _, e := range c.machine.Step(c.clock.Now(), ev) {
 		c.carry(e)
 	}
 }
@@ -279,7 +270,7 @@ func (c *connection) carry(e Effect) {
 			c.post(StatusRead{e.To, status, err})
 		})
 	case Count:
-		c.metrics.events.WithLabelValues(string(e.Event)).Inc()
+		c.metrics.events.WithLabelValues(string(e.Counter)).Inc()
 	case Note:
 		if e.Warn {
 			c.log.Warn(e.Text, e.Args...)

@@ -74,28 +74,27 @@ type wallClock struct {
 	boot  string
 }
 
-func (c *wallClock) BootID() string      { return c.boot }
-func (c *wallClock) Boot() time.Duration { return time.Hour + time.Since(c.start) }
-func (c *wallClock) Wall() time.Time     { return wall }
-func (c *wallClock) now() Now            { return Now{Wall: wall, Boot: c.boot, Up: c.Boot()} }
+func (c *wallClock) Now() Now {
+	return Now{Wall: wall, Boot: c.boot, Up: time.Hour + time.Since(c.start)}
+}
 
 // pipe is a Conn in memory. The till's end is in and out.
 type pipe struct {
-	in     chan []byte
+	ev     chan []byte
 	out    chan []byte
 	closed chan struct{}
 	once   sync.Once
 }
 
 func newPipe() *pipe {
-	return &pipe{in: make(chan []byte), out: make(chan []byte, 16), closed: make(chan struct{})}
+	return &pipe{ev: make(chan []byte), out: make(chan []byte, 16), closed: make(chan struct{})}
 }
 
 func (p *pipe) Read(b []byte) (int, error) {
 	timer := time.NewTimer(time.Second)
 	defer timer.Stop()
 	select {
-	case x, ok := <-p.in:
+	case x, ok := <-p.ev:
 		if !ok {
 			return 0, io.EOF
 		}
@@ -136,7 +135,7 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 	t.Helper()
 	b := &bench{t: t, clock: &wallClock{time.Now(), "boot-1"}, reg: prometheus.NewRegistry(),
 		startedIDs: make(chan string, 64)}
-	b.engine = newEngine(b.clock.now)
+	b.engine = newEngine(b.clock.Now)
 	b.engine.Watch(func(p payment.Payment) {
 		if !p.Final {
 			b.startedIDs <- p.ID
@@ -179,12 +178,12 @@ func TestSessionSale(t *testing.T) {
 		b := newBench(t)
 		p := newPipe()
 		stop := b.run(p)
-		p.in <- saleOn(ecn, 1023)
+		p.ev <- saleOn(ecn, 1023)
 		b.hear(p, []byte{ack})
-		p.in <- frame(ecn, "A1", "01")
+		p.ev <- frame(ecn, "A1", "01")
 		b.hear(p, []byte{ack})
 		b.hear(p, frame(ecn, "A1", "E6"))
-		p.in <- []byte{ack}
+		p.ev <- []byte{ack}
 		b.engine.ends("P1", payment.StatusApproved)
 		response := paycubeSale("Q1", "00", "APPROVED", "000000001023", "TXN-P1")
 		for range 2 {
@@ -193,12 +192,12 @@ func TestSessionSale(t *testing.T) {
 		if since := time.Since(b.clock.start); since != 2*time.Second {
 			t.Errorf("the second transmission came after %v", since)
 		}
-		p.in <- []byte{ack}
+		p.ev <- []byte{ack}
 		synctest.Wait()
 		if !b.engine.payment("P1").Acknowledged {
 			t.Error("not acknowledged")
 		}
-		p.in <- frame(ecn, "A1", "01")
+		p.ev <- frame(ecn, "A1", "01")
 		b.hear(p, []byte{ack})
 		b.hear(p, frame(ecn, "A1", "00"))
 		if err := stop(); err != nil {
@@ -213,9 +212,9 @@ func TestSessionGoesOnWithTheNextConnection(t *testing.T) {
 		b := newBench(t)
 		first := newPipe()
 		stop := b.run(first)
-		first.in <- saleOn(ecn, 1023)
+		first.ev <- saleOn(ecn, 1023)
 		b.hear(first, []byte{ack})
-		close(first.in) // the cable is pulled
+		close(first.ev) // the cable is pulled
 		if err := stop(); err != nil && !errors.Is(err, io.EOF) {
 			t.Error(err)
 		}
@@ -223,10 +222,10 @@ func TestSessionGoesOnWithTheNextConnection(t *testing.T) {
 		synctest.Wait()
 		second := newPipe()
 		stop = b.run(second)
-		second.in <- saleOn(ecn, 1023)
+		second.ev <- saleOn(ecn, 1023)
 		b.hear(second, []byte{ack})
 		b.hear(second, paycubeSale("Q1", "00", "APPROVED", "000000001023", "TXN-P1"))
-		second.in <- []byte{ack}
+		second.ev <- []byte{ack}
 		synctest.Wait()
 		if got := b.engine.payment("P1"); !got.Acknowledged || len(b.engine.order) != 1 {
 			t.Errorf("%+v", got)
@@ -242,20 +241,20 @@ func TestSessionEndsWithTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Network = true })
 		hangup := newPipe()
-		close(hangup.in)
+		close(hangup.ev)
 		if err := b.Run(t.Context(), hangup); !errors.Is(err, io.EOF) {
 			t.Errorf("hang-up: %v", err)
 		}
 		unwritable := newPipe()
 		ran := make(chan error, 1)
 		go func() { ran <- b.Run(t.Context(), failing{unwritable}) }()
-		unwritable.in <- frame(ecn, "A1", "01")
+		unwritable.ev <- frame(ecn, "A1", "01")
 		if err := <-ran; !errors.Is(err, io.ErrShortWrite) {
 			t.Errorf("write error: %v", err)
 		}
 		web := newPipe()
 		go func() { ran <- b.Run(t.Context(), web) }()
-		web.in <- append([]byte("POST / HTTP/1.1\r\n\r\n"), saleOn(ecn, 1023)...)
+		web.ev <- append([]byte("POST / HTTP/1.1\r\n\r\n"), saleOn(ecn, 1023)...)
 		if err := <-ran; !errors.Is(err, ErrHostile) {
 			t.Errorf("a web page: %v", err)
 		}
@@ -284,14 +283,14 @@ func TestSessionServesOneConnectionAtATime(t *testing.T) {
 		stopSecond := b.run(second)
 		synctest.Wait()
 		select {
-		case second.in <- frame(ecn, "A1", "01"):
+		case second.ev <- frame(ecn, "A1", "01"):
 			t.Error("the second connection is read")
 		default:
 		}
 		if err := stopFirst(); err != nil {
 			t.Error(err)
 		}
-		second.in <- frame(ecn, "A1", "01")
+		second.ev <- frame(ecn, "A1", "01")
 		b.hear(second, []byte{ack})
 		if err := stopSecond(); err != nil {
 			t.Error(err)
@@ -315,7 +314,7 @@ func TestSessionMetricsAreByTill(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range families {
-		if f.GetName() == "kiosk_ecr_events_total" && len(f.GetMetric()) != 2*len(Events()) {
+		if f.GetName() == "kiosk_ecr_events_total" && len(f.GetMetric()) != 2*len(Counters()) {
 			t.Errorf("%d series", len(f.GetMetric()))
 		}
 	}

@@ -22,11 +22,14 @@ func New() (*Clock, error) {
 	return &Clock{id: id}, nil
 }
 
-// BootID names this boot.
-func (c *Clock) BootID() string { return c.id }
+// Now is one reading of both clocks: the time that something happened at.
+type Now struct {
+	Wall time.Time     // the wall clock, UTC: for people
+	Boot string        // names this boot
+	Up   time.Duration // since boot, including suspend; a duration between two boots means nothing
+}
 
-// Boot is the time since boot, including suspend.
-func (c *Clock) Boot() time.Duration { return sinceBoot() }
-
-// Wall is the wall clock, UTC.
-func (c *Clock) Wall() time.Time { return time.Now().UTC() }
+// Now reads both clocks.
+func (c *Clock) Now() Now {
+	return Now{Wall: time.Now().UTC(), Boot: c.id, Up: sinceBoot()}
+}

@@ -1,6 +1,9 @@
 package bootclock
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestClock(t *testing.T) {
 	c, err := New()
@@ -11,10 +14,14 @@ func TestClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.BootID() == "" || c.BootID() != again.BootID() {
-		t.Errorf("boot ids %q and %q", c.BootID(), again.BootID())
+	a, b := c.Now(), again.Now()
+	if a.Boot == "" || a.Boot != b.Boot {
+		t.Errorf("boot ids %q and %q", a.Boot, b.Boot)
 	}
-	if a, b := c.Boot(), again.Boot(); a <= 0 || b < a {
-		t.Errorf("the boot clock went from %v to %v", a, b)
+	if a.Up <= 0 || b.Up < a.Up {
+		t.Errorf("the boot clock went from %v to %v", a.Up, b.Up)
+	}
+	if a.Wall.IsZero() || a.Wall.Location() != time.UTC {
+		t.Errorf("the wall clock shows %v", a.Wall)
 	}
 }

@@ -101,8 +101,8 @@ type agent struct {
 	client *relay.Client
 	cancel context.CancelFunc
 	done   chan error
-	events chan relay.Event // unbounded enough for the tests: 4096
-	got    chan string      // bodies of hooks, "mark", "gap:reason", in the order of their commits
+	events chan relay.Observation // unbounded enough for the tests: 4096
+	got    chan string            // bodies of hooks, "mark", "gap:reason", in the order of their commits
 
 	mu     sync.Mutex
 	memory *memory
@@ -160,14 +160,15 @@ type bootClock struct{}
 
 var testStart = time.Now()
 
-func (bootClock) Boot() time.Duration { return time.Since(testStart) }
-func (bootClock) Wall() time.Time     { return time.Now() }
+func (bootClock) Now() relay.Now {
+	return relay.Now{Wall: time.Now(), Boot: "boot", Up: time.Since(testStart)}
+}
 
 // startAgent connects an agent; change may adjust its configuration.
 func startAgent(t testing.TB, r *rig, c Credentials, m *memory, change func(*relay.Config)) *agent {
 	t.Helper()
-	a := &agent{t: t, memory: m, events: make(chan relay.Event, 4096), got: make(chan string, 4096),
-		done: make(chan error, 1)}
+	a := &agent{t: t, memory: m, events: make(chan relay.Observation, 4096),
+		got: make(chan string, 4096), done: make(chan error, 1)}
 	cfg := relay.Config{
 		URL: strings.Replace(r.PublicURL(), "http", "ws", 1), Token: c.Token, HookURL: c.HookURL,
 		Agent:      "test",
@@ -179,7 +180,7 @@ func startAgent(t testing.TB, r *rig, c Credentials, m *memory, change func(*rel
 	var err error
 	log := slog.New(slog.NewTextHandler(r.log, nil))
 	if a.client, err = relay.NewClient(cfg, a, a, bootClock{}, log, nil,
-		func(e relay.Event) { a.events <- e }); err != nil {
+		func(e relay.Observation) { a.events <- e }); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -225,7 +226,7 @@ func (a *agent) nothing() {
 }
 
 // await waits for an event of type E that satisfies ok, and returns it.
-func await[E relay.Event](a *agent, ok func(E) bool) E {
+func await[E relay.Observation](a *agent, ok func(E) bool) E {
 	a.t.Helper()
 	deadline := time.After(patience)
 	for {

@@ -35,71 +35,71 @@ func newClient(a *agent) *client {
 	}, "sim", true, nil)}
 }
 
-func startClient() relay.Input { return relay.InStart{} }
+func startClient() relay.Event { return relay.Started{} }
 
-func (c *client) step(in relay.Input) {
+func (c *client) step(ev relay.Event) {
 	w := c.a.w
 	if c.a.dead {
 		return
 	}
 	now := w.now()
 	for _, e := range append([]relay.Effect(nil),
-		c.m.Step(relay.Now{Boot: now.Up, Wall: now.Wall}, in)...) {
-		c.perform(e)
+		c.m.Step(relay.Now(now), ev)...) {
+		c.carry(e)
 		if c.a.dead {
 			return
 		}
 	}
 	c.wake++
 	n := c.wake
-	if at, ok := c.m.Next(); ok {
+	if at, ok := c.m.NextWake(); ok {
 		w.inside(at-w.now().Up, func() {
 			if n == c.wake {
-				c.step(relay.InTick{})
+				c.step(relay.Ticked{})
 			}
 		})
 	}
 }
 
 // soon feeds the machine what a helper's goroutine brings.
-func (c *client) soon(d time.Duration, in func() relay.Input) {
-	c.a.w.inside(d, func() { c.step(in()) })
+func (c *client) soon(d time.Duration, ev func() relay.Event) {
+	c.a.w.inside(d, func() { c.step(ev()) })
 }
 
-func (c *client) perform(e relay.Effect) {
+func (c *client) carry(e relay.Effect) {
 	w := c.a.w
 	switch e := e.(type) {
-	case relay.DoReadJournal:
+	case relay.ReadJournal:
 		c.soon(w.between(0, 2*time.Millisecond),
-			func() relay.Input { return c.readJournal(e.Conn) })
-	case relay.DoDial:
+			func() relay.Event { return c.readJournal(e.Conn) })
+	case relay.Dial:
 		c.dial(e)
-	case relay.DoSend:
+	case relay.Send:
 		c.send(e)
-	case relay.DoClose:
+	case relay.Close:
 		c.vanishes()
-	case relay.DoHandle:
+	case relay.Handle:
 		c.handle(e.Message)
-	case relay.DoPostCanary:
+	case relay.PostCanary:
 		w.relay.hook(message{kind: relay.KindCanary, nonce: e.Nonce},
 			w.between(5*time.Millisecond, 200*time.Millisecond), func(err error) {
 				w.inside(w.between(time.Millisecond, 100*time.Millisecond),
-					func() { c.step(relay.InPosted{Nonce: e.Nonce, Err: err}) })
+					func() { c.step(relay.CanaryPosted{Nonce: e.Nonce, Err: err}) })
 			})
-	case relay.DoObserve:
-		c.observe(e.Event)
+	case relay.Observe:
+		c.observe(e.Observation)
 	}
 }
 
-func (c *client) readJournal(n int) relay.Input {
-	in := relay.InJournal{Conn: n}
+func (c *client) readJournal(n int) relay.Event {
+	ev := relay.JournalRead{Conn: n}
 	var p payment.Position
-	p, in.Has, in.Err = c.a.w.disk.Position()
-	in.Position = relay.Position(p)
-	if in.Err == nil {
-		in.Head, in.Err = c.head()
+	p, ev.Has, ev.Err = c.a.w.disk.Position()
+	ev.Position = relay.Position(p)
+	if ev.Err == nil {
+		ev.Head, ev.Err = c.head()
 	}
-	return in
+	return ev
 }
 
 func (c *client) head() (relay.Head, error) {
@@ -107,23 +107,23 @@ func (c *client) head() (relay.Head, error) {
 	return relay.Head{JournalID: h.JournalID, Seq: uint64(max(0, h.Seq)), Hash: h.Hash}, err
 }
 
-func (c *client) dial(e relay.DoDial) {
+func (c *client) dial(e relay.Dial) {
 	w := c.a.w
 	if w.t < w.relay.downUntil || w.hit(dialFails) {
-		c.soon(w.between(10*time.Millisecond, 10*time.Second), func() relay.Input {
-			return relay.InDialed{Conn: e.Conn, Err: errors.New("connection refused")}
+		c.soon(w.between(10*time.Millisecond, 10*time.Second), func() relay.Event {
+			return relay.Dialed{Conn: e.Conn, Err: errors.New("connection refused")}
 		})
 		return
 	}
 	k := &conn{w: w, client: c, n: e.Conn, up: true}
 	c.conn = k
-	c.soon(w.between(5*time.Millisecond, 300*time.Millisecond), func() relay.Input {
+	c.soon(w.between(5*time.Millisecond, 300*time.Millisecond), func() relay.Event {
 		if !k.up {
-			return relay.InDialed{Conn: e.Conn, Err: errors.New("connection reset")}
+			return relay.Dialed{Conn: e.Conn, Err: errors.New("connection reset")}
 		}
 		w.say("client", "says hello, position %s", positionText(e.Hello.Position))
 		k.toRelay(e.Hello)
-		return relay.InDialed{Conn: e.Conn}
+		return relay.Dialed{Conn: e.Conn}
 	})
 }
 
@@ -134,7 +134,7 @@ func positionText(p *relay.Position) string {
 	return fmt.Sprintf("%s/%d", p.Epoch, p.Seq)
 }
 
-func (c *client) send(e relay.DoSend) {
+func (c *client) send(e relay.Send) {
 	if ack, ok := e.Message.(relay.Ack); ok {
 		c.a.w.oracle.acknowledges(ack)
 	}
@@ -147,12 +147,12 @@ func (c *client) send(e relay.DoSend) {
 func (c *client) handle(m relay.Message) {
 	done := func(ans engine.Answer) {
 		err := ans.Err
-		c.soon(c.a.w.between(0, time.Millisecond), func() relay.Input {
-			in := relay.InHandled{Err: err}
+		c.soon(c.a.w.between(0, time.Millisecond), func() relay.Event {
+			ev := relay.Handled{Err: err}
 			if err == nil {
-				in.Head, in.Err = c.head()
+				ev.Head, ev.Err = c.head()
 			}
-			return in
+			return ev
 		})
 	}
 	switch m := m.(type) {
@@ -175,8 +175,8 @@ func (c *client) handle(m relay.Message) {
 	}
 }
 
-// observe is relayEvent of internal/app/agent.
-func (c *client) observe(ev relay.Event) {
+// observe is relayObserved of internal/app/agent.
+func (c *client) observe(ev relay.Observation) {
 	a := c.a
 	switch ev := ev.(type) {
 	case relay.Connected:
@@ -234,12 +234,12 @@ func (c *client) compare(known *relay.Head) engine.RollbackChecked {
 }
 
 func (c *client) wantsCanary() {
-	c.soon(0, func() relay.Input { return relay.InCanary{} })
+	c.soon(0, func() relay.Event { return relay.CanaryAsked{} })
 }
 
 func (c *client) supersede(old payment.Head) {
-	c.soon(0, func() relay.Input {
-		return relay.InSupersede{Head: relay.Head{JournalID: old.JournalID,
+	c.soon(0, func() relay.Event {
+		return relay.SupersedeAsked{Head: relay.Head{JournalID: old.JournalID,
 			Seq: uint64(max(0, old.Seq)), Hash: old.Hash}}
 	})
 }

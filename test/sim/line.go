@@ -20,7 +20,7 @@ type line struct {
 	m      *till.Machine
 	up     bool
 	detach func()
-	inbox  []till.Input
+	inbox  []till.Event
 	wake   uint64
 	busy   bool
 }
@@ -74,27 +74,27 @@ func (l *line) disconnects() {
 }
 
 // post brings what the engine says, in the engine's order.
-func (l *line) post(in till.Input) {
-	l.inbox = append(l.inbox, in)
+func (l *line) post(ev till.Event) {
+	l.inbox = append(l.inbox, ev)
 	if len(l.inbox) == 1 {
 		l.a.w.inside(l.a.w.between(0, time.Millisecond), func() {
 			all := l.inbox
 			l.inbox = nil
-			for _, in := range all {
-				l.step(in)
+			for _, ev := range all {
+				l.step(ev)
 			}
 		})
 	}
 }
 
-func (l *line) step(in till.Input) {
+func (l *line) step(ev till.Event) {
 	w := l.a.w
 	if l.a.dead {
 		return
 	}
 	now := w.now()
 	for _, e := range append([]till.Effect(nil),
-		l.m.Step(till.Now{Wall: now.Wall, Boot: now.Boot, Up: now.Up}, in)...) {
+		l.m.Step(till.Now(now), ev)...) {
 		l.carry(e)
 		if l.a.dead {
 			return

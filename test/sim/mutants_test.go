@@ -46,11 +46,11 @@ func mutants() []mutant {
 			"	s.out.Position = &ev.Position\n	s.answer(Answer{To: ev.To})",
 			"	s.out.Position = &ev.Position\n	s.read(Answer{To: ev.To})"),
 		one("the relay's client acknowledges before the engine has it", "relay/machine.go",
-			"		m.do(DoHandle{Message: msg})\n", `		if d, ok := msg.(Delivery); ok {
+			"		m.do(Handle{Message: msg})\n", `		if d, ok := msg.(Delivery); ok {
 			head := Head{JournalID: "x"}
-			m.do(DoSend{Conn: m.conn, Message: Ack{Position: d.Position, Journal: head}})
+			m.do(Send{Conn: m.conn, Message: Ack{Position: d.Position, Journal: head}})
 		}
-		m.do(DoHandle{Message: msg})
+		m.do(Handle{Message: msg})
 `),
 		one("the query is dropped", "payment/engine/query.go",
 			"	s.then(ask)\n	s.out.Else = append(s.out.Else, ask)\n", "	_ = ask\n"),

@@ -86,7 +86,7 @@ func (k *conn) arrives(message func() relay.Message) {
 	k.toAgtAt = max(k.toAgtAt, k.w.t+k.latency())
 	k.w.put(item{at: k.toAgtAt, where: process, gen: k.w.proc, do: func() {
 		if k.up && k.client.conn == k {
-			k.client.step(relay.InMessage{Conn: k.n, Message: message()})
+			k.client.step(relay.Received{Conn: k.n, Message: message()})
 		}
 	}})
 }
@@ -105,7 +105,7 @@ func (k *conn) end(err error) {
 	w.inside(pick(w, 0, 100*time.Millisecond, 45*time.Second), func() {
 		if k.client.conn == k {
 			k.client.conn = nil
-			k.client.step(relay.InLost{Conn: k.n, Err: err})
+			k.client.step(relay.Lost{Conn: k.n, Err: err})
 		}
 	})
 }

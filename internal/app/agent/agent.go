@@ -53,7 +53,7 @@ type Agent struct {
 	cfg      *config.Config
 	opts     Options
 	log      *slog.Logger
-	clock    clock
+	clock    *bootclock.Clock
 	registry *prometheus.Registry
 
 	closed  []payment.Reason // why no sale starts; none: the agent is open
@@ -110,7 +110,7 @@ func blank(cfg *config.Config, opts Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, opts: opts, log: opts.Log, clock: clock{boot},
+	a := &Agent{cfg: cfg, opts: opts, log: opts.Log, clock: boot,
 		registry: prometheus.NewRegistry()}
 	a.queries, a.stopQueries = context.WithCancel(context.Background())
 	a.registry.MustRegister(collectors.NewGoCollector(),
@@ -163,7 +163,8 @@ func (a *Agent) buildDisplay() error {
 func (a *Agent) displayConfig() ui.Config {
 	return ui.Config{
 		MerchantName: cmp.Or(a.cfg.Display.MerchantName, a.cfg.Terminal.ID, "kiosk-agent"),
-		Languages:    a.cfg.Display.Languages, Now: a.clock.Boot,
+		Languages:    a.cfg.Display.Languages,
+		Now:          func() time.Duration { return a.clock.Now().Up },
 	}
 }
 
@@ -182,7 +183,9 @@ func (a *Agent) buildGateway() (err error) {
 }
 
 // trueTime is the wall clock, put right by the relay's.
-func (a *Agent) trueTime() time.Time { return a.clock.Wall().Add(time.Duration(a.offset.Load())) }
+func (a *Agent) trueTime() time.Time {
+	return a.clock.Now().Wall.Add(time.Duration(a.offset.Load()))
+}
 
 func (a *Agent) buildEngine() error {
 	a.newEngine(engineConfig(a.cfg, a.gateway.Endpoint()), a.gateway, network{a})
@@ -195,7 +198,7 @@ func (a *Agent) newEngine(c engine.Config, gateway engine.Gateway, network engin
 		Storage: a.journal,
 		Gateway: gateway, Display: a.display, IDs: newULIDs(),
 	})
-	e := engine.New(machine, a.journal, a.clock, a.canvas(), a.counted(network),
+	e := engine.New(machine, a.journal, engineClock{a.clock}, a.canvas(), a.counted(network),
 		a.log.With("part", "engine"))
 	if a.opts.OnStep != nil {
 		e.OnStep(a.opts.OnStep)
@@ -214,7 +217,7 @@ func (a *Agent) buildRelay() error {
 		URL: a.cfg.Relay.URL, Token: token, HookURL: a.cfg.Relay.HookURL, Agent: a.opts.Version,
 		CanaryEvery: max(10*time.Second, a.cfg.Payment.RequireCanary.Of()/3),
 	}, relayJournal{a.journal}, deliveries{a.core}, a.clock, a.log.With("part", "relay"),
-		a.registry, a.relayEvent)
+		a.registry, a.relayObserved)
 	return err
 }
 

@@ -104,7 +104,7 @@ func (a *Agent) statusPage(st device.Status) statusPage {
 	p := statusPage{
 		Terminal: cmp.Or(a.cfg.Terminal.ID, "kiosk-agent"), State: "ready",
 		Means: "A sale can start now.", Reasons: st.Reasons,
-		Style: statusStyle, At: a.clock.Wall().Format(time.DateTime),
+		Style: statusStyle, At: a.clock.Now().Wall.Format(time.DateTime),
 	}
 	switch {
 	case len(a.closed) > 0:

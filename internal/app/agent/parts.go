@@ -106,13 +106,10 @@ func CheckSecrets(c *config.Config, credDir string) error {
 
 func filePath(ref string) (string, bool) { return strings.CutPrefix(ref, "file:") }
 
-// clock is the engine's and the relay client's clock.
-type clock struct{ *bootclock.Clock }
+// engineClock is the boot clock as the engine, which imports its domain only, reads it.
+type engineClock struct{ *bootclock.Clock }
 
-func (c clock) Now() engine.Now {
-	return engine.Now{Wall: c.Wall(), Boot: c.BootID(),
-		Up: c.Boot()}
-}
+func (c engineClock) Now() engine.Now { return engine.Now(c.Clock.Now()) }
 
 // ulids makes growing ULIDs, also within a millisecond.
 type ulids struct {
@@ -238,8 +235,8 @@ func (r relayJournal) Head(context.Context) (relay.Head, error) {
 	return relay.Head{JournalID: h.JournalID, Seq: uint64(max(0, h.Seq)), Hash: h.Hash}, err
 }
 
-// relayEvent tells the engine what the relay client observed.
-func (a *Agent) relayEvent(ev relay.Event) {
+// relayObserved tells the engine what the relay client observed.
+func (a *Agent) relayObserved(ev relay.Observation) {
 	switch ev := ev.(type) {
 	case relay.Connected:
 		a.core.Post(engine.RelayChanged{Connected: true})

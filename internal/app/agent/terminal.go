@@ -59,14 +59,14 @@ func (t terminal) relay() device.RelayStatus {
 	}
 	s := t.a.relay.State()
 	r.Connected, r.Error = s.Connected, s.LastError
-	now := t.a.clock.Boot()
+	now := t.a.clock.Now().Up
 	if s.Since > 0 {
-		r.Since = device.Time{Time: t.a.clock.Wall().Add(s.Since - now)}
+		r.Since = device.Time{Time: t.a.clock.Now().Wall.Add(s.Since - now)}
 	}
 	if s.LastCanary > 0 {
 		age := int((now - s.LastCanary) / time.Second)
 		r.CanaryAge = &age
-		r.LastCanaryAt = device.Time{Time: t.a.clock.Wall().Add(s.LastCanary - now)}
+		r.LastCanaryAt = device.Time{Time: t.a.clock.Now().Wall.Add(s.LastCanary - now)}
 	}
 	return r
 }
@@ -120,7 +120,7 @@ func (a *Agent) sampleLink() string {
 			return
 		}
 		a.sample = g.Sample(payment.MintRequest{
-			MerchantRef: a.cfg.TerminalTag() + "-" + newULIDs().NewID(a.clock.Wall()),
+			MerchantRef: a.cfg.TerminalTag() + "-" + newULIDs().NewID(a.clock.Now().Wall),
 			Money: payment.Money{Amount: a.cfg.Terminal.MaxAmount,
 				Currency: payment.Currency(a.cfg.Terminal.Currency)},
 			Timeout: a.cfg.Payment.Timeout.Of(),

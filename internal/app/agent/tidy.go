@@ -30,7 +30,7 @@ func (a *Agent) tidy(ctx context.Context, j retainer) error {
 			return nil
 		case <-timer.C:
 		}
-		dropped, done, err := j.Retain(a.clock.Wall().Add(-a.cfg.Journal.Retention.Of()))
+		dropped, done, err := j.Retain(a.clock.Now().Wall.Add(-a.cfg.Journal.Retention.Of()))
 		total += dropped
 		switch {
 		case err != nil:

@@ -41,7 +41,7 @@ func TestTidyOnceADaySomeAtATime(t *testing.T) {
 			func() (int, bool, error) { return 0, false, errors.New("disk full") },
 		}}
 		cfg := config.Default()
-		a := &Agent{cfg: &cfg, log: slog.New(slog.DiscardHandler), clock: clock{boot}}
+		a := &Agent{cfg: &cfg, log: slog.New(slog.DiscardHandler), clock: boot}
 		ctx, stop := context.WithTimeout(context.Background(), 3*tidyEvery)
 		defer stop()
 		if err := a.tidy(ctx, s); err != nil {
