@@ -101,7 +101,7 @@ func encode(f payment.Fact) (r record, err error) {
 		return r, errors.New("a fact without data")
 	}
 	kind := f.Kind()
-	if aboutJournal(f.Data) != (f.Payment == "") {
+	if payment.AboutJournal(f.Data) != (f.Payment == "") {
 		return r,
 			fmt.Errorf("%s with payment %.40q: facts about a payment name it, facts about the "+
 				"journal do not", kind, f.Payment)
@@ -121,19 +121,6 @@ func encode(f payment.Fact) (r record, err error) {
 		upMs: int64(f.Up / time.Millisecond),
 		body: body, bodyHash: sha256.Sum256(body), content: payment.Content(f.Data),
 	}, nil
-}
-
-// aboutJournal tells facts about the journal as a whole from facts about one payment.
-func aboutJournal(d payment.Data) bool {
-	switch d := d.(type) {
-	case payment.Unmatched, payment.Parked, payment.Gap, payment.ClockOffset, payment.Recovered,
-		payment.QueryProved:
-		return true
-	case payment.Resolved:
-		return d.Entry != 0
-	default:
-		return false
-	}
 }
 
 func plain(s string) bool {

@@ -384,6 +384,7 @@ func drawData(t *rapid.T, last *Payment) Data {
 	return rapid.SampledFrom(choices).Draw(t, "data")
 }
 
+// TestFactsSurviveEncoding: values that are hard to write; TestKindsBytes has every kind.
 func TestFactsSurviveEncoding(t *testing.T) {
 	at := time.Date(2026, 1, 16, 1, 22, 46, 10508000, time.UTC)
 	samples := []Data{
@@ -401,7 +402,6 @@ func TestFactsSurviveEncoding(t *testing.T) {
 			ReceivedAt: at}, Hash: "h"},
 		Gap{"x"}, ClockOffset{-3}, Recovered{"a", "b", Head{"j", 5, "h"}}, QueryProved{"e"},
 	}
-	seen := map[Kind]bool{}
 	for _, d := range samples {
 		b, err := EncodeData(d)
 		if err != nil {
@@ -413,12 +413,6 @@ func TestFactsSurviveEncoding(t *testing.T) {
 		}
 		if diff := cmp.Diff(d, back); diff != "" {
 			t.Errorf("%s: %s", d.Kind(), diff)
-		}
-		seen[d.Kind()] = true
-	}
-	for k := range decoders {
-		if !seen[k] {
-			t.Errorf("kind %s has no sample here", k)
 		}
 	}
 	if _, err := DecodeData("requested", []byte(`{} {}`)); err == nil {

@@ -4,11 +4,12 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"kiosk-agent/test/docpage"
 )
 
 var update = flag.Bool("update", false, "write the diagram into docs/SALE.md")
@@ -179,11 +180,6 @@ func mark(edges map[string]map[string]bool, edge, label string) {
 	edges[edge][label] = true
 }
 
-const (
-	diagramBegin = "<!-- status diagram: go test ./payment -run TestEveryHistory -update -->\n"
-	diagramEnd   = "<!-- end of the status diagram -->\n"
-)
-
 // checkDiagram compares the diagram of the documentation with the steps that were found, or writes
 // it.
 func checkDiagram(t *testing.T, edges map[string]map[string]bool) {
@@ -195,25 +191,5 @@ func checkDiagram(t *testing.T, edges map[string]map[string]bool) {
 			strings.Join(slices.Sorted(maps.Keys(edges[edge])), " or "))
 	}
 	b.WriteString("```\n")
-	const path = "../docs/SALE.md"
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, ok1 := strings.Cut(string(text), diagramBegin)
-	is, tail, ok2 := strings.Cut(rest, diagramEnd)
-	if !ok1 || !ok2 {
-		t.Fatalf("%s has no place for the diagram", path)
-	}
-	switch {
-	case is == b.String():
-	case *update:
-		if err := os.WriteFile(path, []byte(head+diagramBegin+b.String()+diagramEnd+tail),
-			0o644); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("the diagram in %s is not the one that the facts draw; run: go test ./payment "+
-			"-run TestEveryHistory -update\n%s", path, b.String())
-	}
+	docpage.Compare(t, "../docs/SALE.md", "status diagram", b.String(), *update)
 }

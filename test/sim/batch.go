@@ -117,28 +117,12 @@ func (r Report) Missing() (missing []string) {
 			missing = append(missing, name)
 		}
 	}
-	for _, k := range madeKinds() {
+	for _, k := range payment.Kinds() {
 		if r.Coverage.Facts[k] == 0 {
 			missing = append(missing, "fact "+string(k))
 		}
 	}
 	return missing
-}
-
-// madeKinds are the facts that this agent makes: all of them.
-func madeKinds() []payment.Kind {
-	return []payment.Kind{
-		payment.KindRequested, payment.KindMintSent, payment.KindMintFailed, payment.KindMinted,
-		payment.KindShown, payment.KindOpened,
-		payment.KindDisplayLost, payment.KindCancelRequested,
-		payment.KindDeadlinePassed, payment.KindWithdrawn, payment.KindPathProved,
-		payment.KindNotified, payment.KindQueryEmpty,
-		payment.KindQueryFailed, payment.KindUndecided, payment.KindOffered,
-		payment.KindAcknowledged, payment.KindSuperseded,
-		payment.KindResolved, payment.KindUnmatched, payment.KindParked, payment.KindGap,
-		payment.KindClockOffset,
-		payment.KindRecovered, payment.KindQueryProved,
-	}
 }
 
 // Verdict is the last line.
