@@ -136,7 +136,7 @@ func TestTheLastResultAfterARefusal(t *testing.T) {
 			r.send([]byte{ack})
 			r.pass(3 * time.Second)
 		}, ecn + " 56 00"},
-		// the package comment admits it
+		// what remains: docs/PROOFS.md, "A session on a line"
 		"and a restart": {func(r *rig) { r.restart() }, ecn + " 56 00"},
 	} {
 		t.Run(name, func(t *testing.T) {

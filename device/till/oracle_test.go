@@ -194,8 +194,8 @@ func (w *world) approvedByLast(h heard) {
 	}
 }
 
-// doubt is a reason for which nobody could tell: the list of what the package comment admits under
-// "What remains".
+// doubt is a reason for which nobody could tell: the list of what remains in docs/PROOFS.md, "A
+// session on a line".
 type doubt string
 
 const (
