@@ -1,6 +1,6 @@
 // Package displayclient is a customer display without a browser: it confirms what the agent tells
-// it to show, as the page would (the messages are in package ui). The demo uses it where there is
-// no Chromium, and tests use it for speed.
+// it to show, as the page would (docs/DISPLAY-PROTOCOL.md). The demo uses it where there is no
+// Chromium, and tests use it for speed.
 //
 // It paints nothing and keeps nothing.
 package displayclient
