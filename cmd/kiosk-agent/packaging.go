@@ -35,6 +35,11 @@ func newMan() *cobra.Command {
 							"the journal: every payment, for its owner only"},
 						{"/run/kiosk-agent/admin.sock",
 							"the operator commands' way to the running program"},
+						{"/usr/share/doc/kiosk-agent/",
+							"the documents, which messages name as docs/…: INSTALL.md, " +
+								"OPERATIONS.md (the runbook), CONFIGURATION.md, SECURITY.md, " +
+								"GLOSSARY.md; for tills INTEGRATION.md, openrpc.json, ECR.md, " +
+								"ECR-TILLS.md, ECR-DIALECTS.md"},
 					}}))
 			return failed(err)
 		},

@@ -107,6 +107,8 @@ func manCommand(stdout io.Writer) *cobra.Command {
 						"the configuration; each key is explained in it"},
 					{"/var/lib/kiosk-relay/store",
 						"the store: the hooks that are held, and the terminals"},
+					{"/usr/share/doc/kiosk-relay/",
+						"the documents: INSTALL.md, OPERATIONS.md, SECURITY.md, RELAY-PROTOCOL.md"},
 				}}))
 			return err
 		},
