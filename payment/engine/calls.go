@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"sync"
-	"time"
 
 	"kiosk-agent/payment"
 )
@@ -153,6 +152,3 @@ func (e *Engine) wait(ctx context.Context, event func(Ticket) Event) (Answer, er
 		return Answer{}, ctx.Err()
 	}
 }
-
-// Canary books that a canary sent at this moment of the boot clock has come back.
-func (e *Engine) Canary(sentUp time.Duration) { e.Post(CanaryReturned{SentUp: sentUp}) }

@@ -238,39 +238,6 @@ func (CloseCode) effect()       {}
 func (AdoptJournal) effect()    {}
 func (Note) effect()            {}
 
-// ViewKind names a screen of the customer display.
-type ViewKind string
-
-// The screens. A final payment's screen has the name of its status.
-const (
-	ViewIdle         ViewKind = "idle"
-	ViewChoose       ViewKind = "choose"    // which wallet is the code for
-	ViewPreparing    ViewKind = "preparing" // the gateway is making the code
-	ViewPay          ViewKind = "pay"
-	ViewOpened       ViewKind = "opened"
-	ViewChecking     ViewKind = "checking" // the code is withdrawn, the truth is being read
-	ViewApproved     ViewKind = "approved"
-	ViewDeclined     ViewKind = "declined"
-	ViewExpired      ViewKind = "expired"
-	ViewCancelled    ViewKind = "cancelled"
-	ViewUnknown      ViewKind = "unknown"
-	ViewOutOfService ViewKind = "out_of_service"
-)
-
-// View is what the customer should see now.
-type View struct {
-	Kind     ViewKind
-	Payment  string
-	Revision int64
-	Money    payment.Money
-	Payload  string   // on pay and opened: what the customer scans
-	Schemes  []string // empty = all; on choose: what the customer chooses from
-	// on pay: the one scheme whose app reads the code; "" = whoever opens links
-	Wallet string
-	Left   time.Duration // on choose, pay and opened: the customer's remaining time
-	Reason string        // on out_of_service: the first reason's code
-}
-
 // Snapshot is the terminal's state for terminal.status.
 type Snapshot struct {
 	Ready     bool

@@ -36,7 +36,7 @@ func (s *step) delivered(ev Delivered) {
 // secret or a later version.
 func (s *step) park(ev Delivered, cause error) error {
 	hash := ev.Envelope.Content()
-	if seen, err := s.m.inbox.Seen(hash); err != nil || seen {
+	if seen, err := s.m.journal.Seen(hash); err != nil || seen {
 		return err
 	}
 	reason := "not a statement of the gateway"
@@ -69,7 +69,7 @@ func (s *step) book(records []payment.Record, from source) error {
 	accounts, seen := make([]*account, len(records)), make([]bool, len(records))
 	for i, r := range records {
 		var err error
-		if seen[i], err = s.m.inbox.Seen(r.Content()); err != nil {
+		if seen[i], err = s.m.journal.Seen(r.Content()); err != nil {
 			return err
 		}
 		if accounts[i], err = s.byMerchantRef(r.MerchantRef); err != nil {
@@ -112,7 +112,7 @@ func (s *step) byMerchantRef(ref string) (*account, error) {
 			return s.stage(a.p.ID), nil
 		}
 	}
-	id, err := s.m.ledger.ByMerchantRef(ref)
+	id, err := s.m.journal.ByMerchantRef(ref)
 	if err != nil || id == "" {
 		return nil, err
 	}
@@ -177,29 +177,4 @@ func (s *step) end(a *account, cause payment.Data) {
 		a.answerBy = a.p.Deadline + within
 	}
 	a.canaryAt = s.now.Up + a.p.Policy.Settle.Duration()
-}
-
-// displayShows takes the display's confirmation. A connection that has confirmed idle, or the
-// outcome that it was told to show, shows what it is told; a code proves that for its own payment
-// only.
-func (s *step) displayShows(ev DisplayShows) {
-	v := s.m.view
-	if ev.Kind == ViewIdle || v.Payload == "" && ev.Kind == v.Kind && ev.Payment == v.Payment &&
-		ev.Revision == v.Revision {
-		s.m.displayProved = true
-	}
-	o := s.m.account(ev.Payment)
-	switch {
-	case o == nil:
-	case ev.Kind == ViewChoose && s.m.choosing(s.latest(o)):
-		s.stage(ev.Payment).showBy = 0
-	case (ev.Kind == ViewPay || ev.Kind == ViewOpened) && !o.p.Shown:
-		s.confirmShown(s.stage(ev.Payment), "display", ev.Revision)
-	}
-}
-
-func (s *step) displayRefused(ev DisplayRefused) {
-	if o := s.m.account(ev.Payment); o != nil && o.p.EndedBy == "" && !s.m.showsItself(o.p.Till) {
-		s.end(s.stage(ev.Payment), payment.DisplayLost{Reason: ev.Reason})
-	}
 }

@@ -252,8 +252,7 @@ func (r *rig) begin() {
 		gw = choosy{r.gw}
 	}
 	r.m = engine.NewMachine(r.cfg, engine.Ports{
-		Ledger: r.j, Register: r.j, Inbox: r.j, Memory: r.j, Storage: r.j, Gateway: gw,
-		Display: r.disp, IDs: r.ids,
+		Journal: r.j, Gateway: gw, Display: r.disp, IDs: r.ids,
 	})
 	r.screen = engine.View{Kind: engine.ViewIdle}
 	out, err := r.m.Start(r.now)

@@ -45,15 +45,11 @@ type Config struct {
 
 // Machine is the step machine. It is for one goroutine.
 type Machine struct {
-	cfg      Config
-	ledger   Ledger
-	register Register
-	inbox    Inbox
-	memory   Memory
-	storage  Storage
-	gateway  Gateway
-	display  Display
-	ids      IDs
+	cfg     Config
+	journal Reader
+	gateway Gateway
+	display Display
+	ids     IDs
 
 	open     []*account // payments that are not final, oldest first
 	attached map[string]int
@@ -105,14 +101,10 @@ type account struct {
 
 // Ports are what the machine reads and asks synchronously.
 type Ports struct {
-	Ledger   Ledger
-	Register Register
-	Inbox    Inbox
-	Memory   Memory
-	Storage  Storage
-	Gateway  Gateway
-	Display  Display
-	IDs      IDs
+	Journal Reader
+	Gateway Gateway
+	Display Display
+	IDs     IDs
 }
 
 // NewMachine makes a machine that knows of no payment; Start must be its first step.
@@ -129,10 +121,9 @@ func NewMachine(cfg Config, ports Ports) *Machine {
 		cfg.ParkedCap = 256
 	}
 	return &Machine{
-		cfg: cfg, ledger: ports.Ledger, register: ports.Register, inbox: ports.Inbox,
-		memory: ports.Memory, storage: ports.Storage,
-		gateway: ports.Gateway, display: ports.Display, ids: ports.IDs,
-		attached: make(map[string]int), canaryUp: -1, view: View{Kind: ViewIdle},
+		cfg: cfg, journal: ports.Journal, gateway: ports.Gateway, display: ports.Display,
+		ids: ports.IDs, attached: make(map[string]int), canaryUp: -1,
+		view:      View{Kind: ViewIdle},
 		inquiries: inquiries{endpoint: cfg.QueryEndpoint, every: cfg.QueryEvery, sentUp: -1},
 	}
 }
@@ -321,7 +312,7 @@ func (s *step) load(id string) (a *account, ok bool, err error) {
 	if s.m.account(id) != nil {
 		return s.stage(id), true, nil
 	}
-	facts, err := s.m.ledger.Facts(id)
+	facts, err := s.m.journal.Facts(id)
 	if err != nil || len(facts) == 0 {
 		return nil, false, err
 	}

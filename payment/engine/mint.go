@@ -87,19 +87,6 @@ func (m *Machine) choosing(a *account) bool {
 	return m.cfg.Remote && !a.p.MintSent && !a.p.Minted && !a.p.Final && !a.resumes
 }
 
-// walletChosen mints for the wallet that the customer touched. A second touch, one for a wallet
-// that was not offered and one that comes after the end change nothing.
-func (s *step) walletChosen(ev WalletChosen) {
-	o := s.m.account(ev.Payment)
-	if o == nil {
-		return
-	}
-	if a := s.latest(o); !a.dark && s.m.choosing(a) && s.now.Up < a.chooseBy() &&
-		slices.Contains(s.m.wallets(a.p.Schemes), ev.Wallet) {
-		s.choose(ev.Payment, ev.Wallet)
-	}
-}
-
 // chooseBy is when the time to choose ends: the gateway needs some of the customer's time to make a
 // code, and the customer to pay it.
 func (a *account) chooseBy() time.Duration {
@@ -123,22 +110,6 @@ func (s *step) choose(id, wallet string) {
 		return
 	}
 	s.mintFor(a, wallet, (a.p.Deadline - s.now.Up).Truncate(time.Second))
-}
-
-// displayChanged takes over what the display is now. One that cannot be touched, in the place of
-// one that could, leaves no choice.
-func (s *step) displayChanged(ev DisplayChanged) {
-	m := s.m
-	m.displayUp, m.displayTouch, m.displayCause = ev.Connected, ev.Touch, ev.Cause
-	m.displayProved = m.displayProved && ev.Connected
-	if !ev.Connected || ev.Touch {
-		return
-	}
-	for _, o := range m.open {
-		if a := s.latest(o); m.choosing(a) && !a.dark && s.now.Up < a.chooseBy() {
-			s.choose(a.p.ID, m.wallet(a.p.Schemes))
-		}
-	}
 }
 
 // unchosen ends a payment before there was anything to pay: what ended the customer's time says

@@ -6,27 +6,26 @@ import (
 	"kiosk-agent/payment"
 )
 
-// Journal is where facts become durable. offline.Journal satisfies it. Calls are local and bounded;
-// none takes a context.
+// Journal is what the terminal remembers: the one place that survives a crash. offline.Journal
+// satisfies it. Calls are local and bounded; none takes a context.
 type Journal interface {
+	Reader
 	// Append commits the facts and, when pos is not nil, the position in the relay's stream, in one
 	// transaction that is on the disk when it returns. It fills in each fact's Seq. On error
 	// nothing was committed.
 	Append(facts []payment.Fact, pos *payment.Position) error
 }
 
-// Ledger is what the engine reads back from the journal.
-type Ledger interface {
+// Reader is the half of the Journal that a Machine has: it decides what is committed, and commits
+// nothing.
+type Reader interface {
 	// Facts are a payment's facts in journal order; none for an unknown id.
 	Facts(id string) ([]payment.Fact, error)
 	// ByMerchantRef and ByReference find a payment's id; the newest, where a till used a reference
 	// again. "" when there is none.
 	ByMerchantRef(ref string) (id string, err error)
 	ByReference(till, reference string) (id string, err error)
-}
 
-// Register lists payments of the journal.
-type Register interface {
 	// Newest is the id of the payment that this till started last; "" when there is none.
 	Newest(till string) (id string, err error)
 	// List is one page of a till's payments, newest first.
@@ -37,26 +36,9 @@ type Register interface {
 	// Owed are the ids of this till's payments whose final outcome it has not acknowledged, oldest
 	// first.
 	Owed(till string) ([]string, error)
-}
-
-// Memory is what the journal remembers about itself and its surroundings.
-type Memory interface {
-	// Proved is the endpoint of the newest query_proved fact; "" when there is none.
-	Proved() (endpoint string, err error)
-	// Recovered is the newest recovered fact; ok is false when there is none.
-	Recovered() (r payment.Recovered, ok bool, err error)
 	// Watched are the ids of the newest final payments, newest first, at most limit.
 	Watched(limit int) ([]string, error)
-}
 
-// Storage tells whether the journal takes a new sale: nil, or why not. After a failed Append it
-// finds out anew, so that the terminal becomes ready by itself.
-type Storage interface {
-	Writable() error
-}
-
-// Inbox is what the journal knows about deliveries.
-type Inbox interface {
 	// Seen reports whether a fact with this payment.Content was committed before.
 	Seen(content string) (bool, error)
 	// Parked are the parked facts that no later fact has opened, oldest first, whole.
@@ -64,6 +46,14 @@ type Inbox interface {
 	// Entry is the unmatched or parked fact with this sequence; ok is false when it is no such
 	// fact.
 	Entry(seq int64) (f payment.Fact, ok bool, err error)
+
+	// Proved is the endpoint of the newest query_proved fact; "" when there is none.
+	Proved() (endpoint string, err error)
+	// Recovered is the newest recovered fact; ok is false when there is none.
+	Recovered() (r payment.Recovered, ok bool, err error)
+	// Writable tells whether the journal takes a new sale: nil, or why not. After a failed Append
+	// it finds out anew, so that the terminal becomes ready by itself.
+	Writable() error
 }
 
 // Gateway is the payment service: it makes what the customer scans and opens what it sends. Both

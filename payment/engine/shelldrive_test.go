@@ -52,10 +52,15 @@ func (s *shell) Close(string, string) {}
 
 func (s *shell) AdoptJournal(payment.Head) {}
 
-// Append counts what the shell tries.
-func (s *shell) Append(facts []payment.Fact, pos *payment.Position) error {
-	s.appends.Add(1)
-	return s.j.Append(facts, pos)
+// counted is the shell's journal: it counts what the shell tries.
+type counted struct {
+	*flaky
+	s *shell
+}
+
+func (c counted) Append(facts []payment.Fact, pos *payment.Position) error {
+	c.s.appends.Add(1)
+	return c.flaky.Append(facts, pos)
 }
 
 // openJournal is done outside of a synctest bubble, whose clock its connections must not know.
@@ -74,10 +79,9 @@ func newShell(t *testing.T, j *flaky, views chan engine.View) *shell {
 	s := &shell{t: t, j: j, gw: &gateway{secret: "right"}, began: time.Now(), views: views,
 		ended: make(chan error, 1)}
 	m := engine.NewMachine(config(), engine.Ports{
-		Ledger: j, Register: j, Inbox: j, Memory: j, Storage: j, Gateway: s.gw, Display: &paper{},
-		IDs: &counter{},
+		Journal: j, Gateway: s.gw, Display: &paper{}, IDs: &counter{},
 	})
-	s.Engine = engine.New(m, s, s, s, s, slog.New(slog.DiscardHandler))
+	s.Engine = engine.New(m, counted{j, s}, s, s, s, slog.New(slog.DiscardHandler))
 	return s
 }
 
@@ -91,7 +95,7 @@ func (s *shell) run() {
 
 func (s *shell) ready() {
 	s.Post(engine.RelayChanged{Connected: true})
-	s.Canary(s.Now().Up)
+	s.Post(engine.CanaryReturned{SentUp: s.Now().Up})
 	s.Post(engine.DisplayChanged{Connected: true})
 	s.Post(engine.DisplayShows{Kind: engine.ViewIdle})
 }

@@ -133,7 +133,7 @@ func (s *step) resolving(ev Resolving) {
 }
 
 func (s *step) resolveEntry(ev Resolving, said payment.Resolved) {
-	f, ok, err := s.m.inbox.Entry(ev.Entry)
+	f, ok, err := s.m.journal.Entry(ev.Entry)
 	switch {
 	case err != nil:
 		s.refuse(ev.To, journalUnreadable("resolve", err))

@@ -154,7 +154,7 @@ func (m *Machine) byReference(till, reference string) (string, error) {
 			return a.p.ID, nil
 		}
 	}
-	return m.ledger.ByReference(till, reference)
+	return m.journal.ByReference(till, reference)
 }
 
 // admissible reports why no sale can start now: another one, the journal, or promise 4.
@@ -167,7 +167,7 @@ func (s *step) admissible(till string) *payment.Error {
 			Hint:      "wait for it to end, or cancel it", Payment: &p,
 		}
 	}
-	if err := s.m.storage.Writable(); err != nil {
+	if err := s.m.journal.Writable(); err != nil {
 		e := errJournal()
 		e.Cause = err
 		return e
@@ -266,7 +266,7 @@ func (s *step) find(till string, key payment.Key) (*account, error) {
 func (s *step) get(ev GetAsked) {
 	key := ev.Key
 	if ev.Newest {
-		id, err := s.m.register.Newest(ev.Till)
+		id, err := s.m.journal.Newest(ev.Till)
 		if err != nil {
 			s.refuse(ev.To, journalUnreadable("last", err))
 			return
@@ -289,7 +289,7 @@ func (s *step) get(ev GetAsked) {
 }
 
 func (s *step) list(ev ListAsked) {
-	page, err := s.m.register.List(ev.Till, ev.Query)
+	page, err := s.m.journal.List(ev.Till, ev.Query)
 	if err != nil {
 		s.refuse(ev.To, journalUnreadable("list", err))
 		return
@@ -406,7 +406,7 @@ func (s *step) confirmShown(a *account, by string, revision int64) {
 // attach counts a connection and tells it what its till is owed.
 func (s *step) attach(ev Attached) {
 	s.m.attached[ev.Till]++
-	ids, err := s.m.register.Owed(ev.Till)
+	ids, err := s.m.journal.Owed(ev.Till)
 	if err != nil {
 		s.then(Note{Warn: true, Text: "owed outcomes could not be read",
 			Args: []any{"till", ev.Till, "error", err}})

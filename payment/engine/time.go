@@ -142,7 +142,7 @@ func (m *Machine) Start(now Now) (Output, error) {
 
 // adopt opens every payment of the journal that is not final and not open yet.
 func (m *Machine) adopt(now Now) error {
-	ids, err := m.register.Unsettled()
+	ids, err := m.journal.Unsettled()
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (m *Machine) adopt(now Now) error {
 		if m.account(id) != nil {
 			continue
 		}
-		facts, err := m.ledger.Facts(id)
+		facts, err := m.journal.Facts(id)
 		if err != nil {
 			return err
 		}
@@ -174,7 +174,7 @@ func askFrom(facts []payment.Fact, p payment.Payment, now Now) time.Duration {
 // remember takes over what an earlier process has learned: which head was given up, whether the
 // query is proved, and which final payments are still watched.
 func (m *Machine) remember(now Now) error {
-	if r, ok, err := m.memory.Recovered(); err != nil {
+	if r, ok, err := m.journal.Recovered(); err != nil {
 		return err
 	} else if ok {
 		m.recovered = r.Lost
@@ -182,19 +182,19 @@ func (m *Machine) remember(now Now) error {
 	if m.cfg.QueryEndpoint == "" {
 		return nil
 	}
-	proved, err := m.memory.Proved()
+	proved, err := m.journal.Proved()
 	if err != nil {
 		return err
 	}
 	m.inquiries.proved = proved == m.cfg.QueryEndpoint
-	ids, err := m.memory.Watched(watchCap)
+	ids, err := m.journal.Watched(watchCap)
 	if err != nil {
 		return err
 	}
 	var recent []string // boots
 	var final []payment.Payment
 	for _, id := range ids {
-		facts, err := m.ledger.Facts(id)
+		facts, err := m.journal.Facts(id)
 		if err != nil {
 			return err
 		}
@@ -237,7 +237,7 @@ func (s *step) reread() {
 		return
 	}
 	for _, o := range s.m.open {
-		facts, err := s.m.ledger.Facts(o.p.ID)
+		facts, err := s.m.journal.Facts(o.p.ID)
 		if err != nil {
 			s.then(Note{Warn: true, Text: "a payment could not be read after a failed entry",
 				Args: []any{"payment", o.p.ID, "error", err}})
@@ -292,7 +292,7 @@ func (s *step) retryParked() error {
 	if !s.m.retry {
 		return nil
 	}
-	parked, err := s.m.inbox.Parked()
+	parked, err := s.m.journal.Parked()
 	if err != nil {
 		return err
 	}

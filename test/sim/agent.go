@@ -106,7 +106,7 @@ func (w *World) startAgent() {
 	}
 	w.agent = a
 	a.m = engine.NewMachine(w.engineConfig(), engine.Ports{
-		Ledger: w.disk, Register: w.disk, Inbox: w.disk, Memory: w.disk, Storage: w.disk,
+		Journal: w.disk,
 		Gateway: &agentGateway{w: w, secrets: a.secrets}, Display: w.screen, IDs: w,
 	})
 	a.client, a.line = newClient(a), newLine(a)

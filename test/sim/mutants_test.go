@@ -103,7 +103,7 @@ func mutants() []mutant {
 			"	case !p.Final, p.AckedRev == 0 && p.FinalBoot == s.now.Boot &&\n"+
 				"		s.now.Up-p.FinalUp < s.m.cfg.ReuseWindow:\n", "	case true:\n"),
 		one("a reference is looked for among open payments only", "payment/engine/till.go",
-			"	return m.ledger.ByReference(till, reference)\n", "	return \"\", nil\n"),
+			"	return m.journal.ByReference(till, reference)\n", "	return \"\", nil\n"),
 		{"the line's session answers a new sale with an old approval", []edit{
 			{"device/till/sale.go", "	case s.acked:\n		return false\n",
 				"	case s.acked:\n		return true\n"},
@@ -132,7 +132,7 @@ func mutants() []mutant {
 			"payment.ToMillis(sent.Up + validFor)", "payment.ToMillis(s.now.Up + validFor)"),
 		one("a code that comes after the end is not closed", "payment/engine/mint.go",
 			"	if ended {\n		s.closeCode(a, m.ProviderRef)\n", "	if ended {\n"),
-		one("a second finger mints again", "payment/engine/mint.go",
+		one("a second finger mints again", "payment/engine/display.go",
 			"!a.dark && s.m.choosing(a) && ", "!a.p.Final && "),
 		one("what the customer chose is not what is made", "payment/engine/mint.go",
 			"s.mintFor(a, wallet, (", "s.mintFor(a, s.m.wallet(a.p.Schemes), ("),
@@ -142,10 +142,10 @@ func mutants() []mutant {
 
 		// Nothing payable after the end, no sale that could not be confirmed.
 		one("the code stays on the screen when its end cannot be committed",
-			"payment/engine/ready.go", "			s.withdrawAnyway()\n", ""),
+			"payment/engine/view.go", "			s.withdrawAnyway()\n", ""),
 		one("a code of an earlier boot is shown again", "payment/engine/time.go",
 			`	case p.EndedBy == "" && p.Boot != s.now.Boot:`, "	case false:"),
-		one("the code is shown after the end", "payment/engine/ready.go",
+		one("the code is shown after the end", "payment/engine/view.go",
 			`	if a.p.EndedBy != "" || a.dark || !a.p.Minted {`, "	if a.dark || !a.p.Minted {"),
 		one("the canary's gate is off", "payment/engine/ready.go",
 			"	if m.cfg.RequireCanary > 0 {\n		m.pathReason(now, add)",

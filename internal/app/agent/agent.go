@@ -194,9 +194,7 @@ func (a *Agent) buildEngine() error {
 
 func (a *Agent) newEngine(c engine.Config, gateway engine.Gateway, network engine.Network) {
 	machine := engine.NewMachine(c, engine.Ports{
-		Ledger: a.journal, Register: a.journal, Inbox: a.journal, Memory: a.journal,
-		Storage: a.journal,
-		Gateway: gateway, Display: a.display, IDs: newULIDs(),
+		Journal: a.journal, Gateway: gateway, Display: a.display, IDs: newULIDs(),
 	})
 	e := engine.New(machine, a.journal, engineClock{a.clock}, a.canvas(), a.counted(network),
 		a.log.With("part", "engine"))
