@@ -75,15 +75,6 @@ type Function struct {
 // Name is the file's own name for the dialect: "paycube".
 func (d *Dialect) Name() string { return d.s.Name }
 
-// Title says in one line which tills speak it.
-func (d *Dialect) Title() string { return d.s.Title }
-
-// Note says where the dialect's facts come from.
-func (d *Dialect) Note() string { return d.s.Note }
-
-// Verified is true for a dialect that was tried against a real till or its maker's document.
-func (d *Dialect) Verified() bool { return d.s.Verified }
-
 // Timers are the dialect's times and counts.
 func (d *Dialect) Timers() Timers { return d.timers }
 
@@ -92,9 +83,6 @@ func (d *Dialect) ACK() byte { return d.ack }
 
 // NAK is the byte that asks for a frame again.
 func (d *Dialect) NAK() byte { return d.nak }
-
-// STX is the first byte of a frame.
-func (d *Dialect) STX() byte { return d.stx }
 
 // MaxFrame is the size of the greatest frame that is read or written, in bytes from STX through
 // LRC.

@@ -19,8 +19,8 @@ import (
 func TestBuiltins(t *testing.T) {
 	for _, name := range Builtins() {
 		d := dialect(t, name)
-		if d.Name() != name || d.Verified() || d.Note() == "" || d.Title() == "" {
-			t.Errorf("%s: %q %q, verified %t", name, d.Name(), d.Note(), d.Verified())
+		if d.Name() != name || d.s.Verified || d.s.Note == "" || d.s.Title == "" {
+			t.Errorf("%s: %q %q, verified %t", name, d.Name(), d.s.Note, d.s.Verified)
 		}
 	}
 	if _, err := Builtin("blueprint"); err == nil ||

@@ -202,9 +202,6 @@ type Response struct {
 	d *Dialect
 }
 
-// Response reads m as a terminal's message.
-func (d *Dialect) Response(m Message) Response { return Response{Message: m, d: d} }
-
 // Clone is a copy that outlives the scanner's next call.
 func (r *Response) Clone() Response { return Response{Message: r.Message.Clone(), d: r.d} }
 

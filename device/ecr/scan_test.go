@@ -126,7 +126,7 @@ func TestSplitAtEveryPosition(t *testing.T) {
 			slices.Concat([]byte("xy"), frame, []byte("z"), frame, []byte{d.ACK()}),
 			slices.Concat(frame, spoilt, frame),
 			slices.Concat(frame[:9], frame),
-			bytes.Repeat([]byte{d.STX()}, 3000),
+			bytes.Repeat([]byte{d.stx}, 3000),
 		} {
 			want := tell(d.NewRequestScanner(), stream)
 			for i := range min(len(stream), 400) {
@@ -177,7 +177,7 @@ func TestAckAndResponseGlued(t *testing.T) {
 // fields and LRC are.
 func TestControlBytesInsideFrames(t *testing.T) {
 	for _, d := range all(t) {
-		control := []byte{d.STX(), d.etx, d.ACK(), d.NAK()}
+		control := []byte{d.stx, d.etx, d.ACK(), d.NAK()}
 		seen := make(map[byte]bool)
 		for n := range 300 {
 			req := d.NewRequest(ecn(d), d.Functions()[0].Code,
@@ -201,7 +201,7 @@ func TestSpoiltFrames(t *testing.T) {
 		copy(c[at:], b)
 		return c
 	}
-	long := append([]byte{d.STX(), 0x99, 0x99}, make([]byte, 40)...)
+	long := append([]byte{d.stx, 0x99, 0x99}, make([]byte, 40)...)
 	for _, tc := range []struct {
 		name   string
 		stream []byte
@@ -252,7 +252,7 @@ func TestNoSilence(t *testing.T) {
 	d := dialect(t, "paycube")
 	frame := unhex(t, docSale)
 	s := d.NewRequestScanner()
-	rubbish := append([]byte{d.STX(), 0xff, 0xff}, bytes.Repeat([]byte{'x'}, d.MaxFrame())...)
+	rubbish := append([]byte{d.stx, 0xff, 0xff}, bytes.Repeat([]byte{'x'}, d.MaxFrame())...)
 	got := tell(s, rubbish, []byte{d.ACK(), 'x', d.NAK()}, frame, []byte{d.ACK()})
 	if len(got) != 3 || !strings.HasPrefix(got[0], "bad length") ||
 		!strings.HasPrefix(got[1], "frame") || got[2] != "ack" {

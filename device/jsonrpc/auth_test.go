@@ -146,7 +146,7 @@ func TestConnectionLimits(t *testing.T) {
 			t.Errorf("connection %d: %d, want %d", i+1, got, tc.want)
 		}
 	}
-	if r.Connections("till-1") != 2 || r.Connections("till-2") != 1 || r.Connections("x") != 0 {
+	if r.connections("till-1") != 2 || r.connections("till-2") != 1 || r.connections("x") != 0 {
 		t.Error("miscounted")
 	}
 	if n := testutil.ToFloat64(r.metrics.refused.WithLabelValues("limit")); n != 2 {

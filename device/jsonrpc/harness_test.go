@@ -137,6 +137,13 @@ type got struct {
 	raw string
 }
 
+// connections is the number of open connections of a till.
+func (s *Server) connections(till string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conns[till]
+}
+
 type view struct {
 	ID           string `json:"id"`
 	Till         string `json:"till"`

@@ -20,7 +20,7 @@ func TestLineSale(t *testing.T) {
 			if g := r.call(1, "terminal.info", `{}`); !strings.Contains(g.raw, `"till":"till-2"`) {
 				t.Fatal(g.raw)
 			}
-			if n := r.server.Connections("till-2"); n != 1 {
+			if n := r.server.connections("till-2"); n != 1 {
 				t.Errorf("%d connections", n)
 			}
 			id := r.call(2, "payment.start", start("R1", 1023)).resultID(t)
@@ -45,7 +45,7 @@ func TestLineSale(t *testing.T) {
 				t.Error(err)
 			}
 			r.closed()
-			if n := r.server.Connections("till-2"); n != 0 || r.payments.Attached() != 0 {
+			if n := r.server.connections("till-2"); n != 0 || r.payments.Attached() != 0 {
 				t.Errorf("%d connections, %d attached after the end", n, r.payments.Attached())
 			}
 		})

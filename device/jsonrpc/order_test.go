@@ -209,7 +209,7 @@ func TestAcknowledgeAndLeave(t *testing.T) {
 		till.send(request(1, "payment.acknowledge", `{"id":"`+p.ID+`","revision":3}`))
 		till.c.Close()
 		next := r.dial(token1)
-		for r.Connections("till-1") > 1 { // the old connection settles first
+		for r.connections("till-1") > 1 { // the old connection settles first
 			next.call("terminal.info", `{}`)
 		}
 		if !r.payments.Payment(p.ID).Acknowledged {

@@ -97,13 +97,6 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// Connections is the number of open connections of a till.
-func (s *Server) Connections(till string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.conns[till]
-}
-
 // Handler serves Path and nothing else.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
 

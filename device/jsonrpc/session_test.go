@@ -237,7 +237,7 @@ func TestSlowTillIsDropped(t *testing.T) {
 	slow := r.dial(token1)
 	p := slow.payment("payment.start", start("R0", 1))
 	big := strings.Repeat("x", 8<<10)
-	for began := time.Now(); r.Connections("till-1") == 1; {
+	for began := time.Now(); r.connections("till-1") == 1; {
 		r.payments.Change(p.ID, func(x *payment.Payment) { x.QRPayload = big })
 		if time.Since(began) > patience {
 			t.Fatal("the slow till is still connected")
