@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/app/setup"
 	"kiosk-agent/internal/secret"
 )
@@ -38,31 +42,68 @@ type newKiosk struct {
 	fleet string
 	// secretFile has the gateway's secret; - is standard input.
 	secretFile string
-	flags      []flagKey
+	gateways   gateways.Table
+	flags      map[string]*string // what was given, by the flag's name
 }
 
 // flagKey is a key of the configuration that has a flag and a question.
 type flagKey struct {
 	flag, key, usage, question string
 	optional                   bool
-	value                      string
 }
 
-func newInit() *cobra.Command {
-	n := &newKiosk{flags: []flagKey{
-		{flag: "relay", key: "relay.url", usage: "the relay's `URL`: wss://HOST",
-			question: "The relay's address (wss://HOST)"},
-		{flag: "payment-link", key: "axs.payment_link", usage: "AXS payment link, a `URL`",
-			question: "AXS payment link (https://HOST/hpp/checkout/LINKID)"},
-		{flag: "client-id", key: "axs.client_id", usage: "AXS Client `ID`",
-			question: "AXS Client ID"},
-		{flag: "query-url", key: "axs.query_url",
-			usage: "AXS transaction query, a `URL` without the LINKID",
-			question: "AXS transaction query (https://HOST/…/transaction, without the LINKID; " +
-				"empty: none)", optional: true},
-		{flag: "merchant-name", key: "display.merchant_name", usage: "`NAME` shown to the customer",
-			question: "Name shown to the customer (empty: none)", optional: true},
-	}}
+const providerKey = "payment.provider"
+
+// Every kiosk has these. What its gateway has is asked for between the two.
+var (
+	relayKey = flagKey{flag: "relay", key: "relay.url", usage: "the relay's `URL`: wss://HOST",
+		question: "The relay's address (wss://HOST)"}
+	merchantKey = flagKey{flag: "merchant-name", key: "display.merchant_name",
+		usage:    "`NAME` shown to the customer",
+		question: "Name shown to the customer (empty: none)", optional: true}
+)
+
+// keysOf are a gateway's own.
+func keysOf(row gateways.Row) []flagKey {
+	keys := make([]flagKey, len(row.Questions))
+	for i, q := range row.Questions {
+		keys[i] = flagKey{q.Flag, row.Name + "." + q.Key, q.Usage, q.Ask, q.Optional}
+	}
+	return keys
+}
+
+// addFlags gives each key its flag. Gateways that have a flag together are both told in its help.
+func (n *newKiosk) addFlags(f *pflag.FlagSet) {
+	provider := flagKey{flag: "provider", usage: "the `GATEWAY`: one of " +
+		strings.Join(n.gateways.Names(), ", ") + " (else the fleet's file's, or the first)"}
+	keys := []flagKey{relayKey, provider}
+	for _, row := range n.gateways {
+		keys = append(keys, keysOf(row)...)
+	}
+	n.flags = make(map[string]*string)
+	for _, k := range append(keys, merchantKey) {
+		if known := f.Lookup(k.flag); known != nil {
+			known.Usage += "; " + strings.ReplaceAll(k.usage, "`", "")
+			continue
+		}
+		n.flags[k.flag] = f.String(k.flag, "", k.usage)
+	}
+}
+
+// foreign is a flag that was given and that this gateway does not have; "" = none.
+func (n *newKiosk) foreign(row gateways.Row) string {
+	own := append(keysOf(row), relayKey, merchantKey, flagKey{flag: "provider"})
+	for _, flag := range slices.Sorted(maps.Keys(n.flags)) {
+		if *n.flags[flag] != "" && !slices.ContainsFunc(own,
+			func(k flagKey) bool { return k.flag == flag }) {
+			return flag
+		}
+	}
+	return ""
+}
+
+func newInit(table gateways.Table) *cobra.Command {
+	n := &newKiosk{gateways: table, kiosk: setup.Kiosk{Gateways: table}}
 	cmd := &cobra.Command{
 		Use: "init", Short: "Make a new kiosk: secrets, enrolment at the relay, configuration",
 		Long: initHelp, Args: cobra.NoArgs,
@@ -73,9 +114,7 @@ func newInit() *cobra.Command {
 		"the terminal's `ID`, as the relay has it: refuse another terminal's code")
 	f.StringVar(&n.kiosk.Code, "code", "",
 		"the enrolment `CODE` that kiosk-relay terminal code ID prints")
-	for i := range n.flags {
-		f.StringVar(&n.flags[i].value, n.flags[i].flag, "", n.flags[i].usage)
-	}
+	n.addFlags(f)
 	f.StringVar(&n.fleet, "fleet", "", "TOML `FILE` with what the kiosks of a fleet share")
 	f.StringVar(&n.secretFile, "secret-file", "",
 		"`FILE` with the gateway's secret; - for standard input")
@@ -140,23 +179,22 @@ func (n *newKiosk) collect(a asker) error {
 		}
 		n.secretFile = cmp.Or(n.secretFile, fleet.SecretFile)
 	}
-	provider := values.Text("payment.provider")
-	for _, f := range n.flags {
-		if f.value == "" {
-			f.value = values.Text(f.key)
-		}
+	row, err := n.gateway(values)
+	if err != nil {
+		return err
+	}
+	for _, k := range slices.Concat([]flagKey{relayKey}, keysOf(row), []flagKey{merchantKey}) {
+		value := cmp.Or(*n.flags[k.flag], values.Text(k.key))
 		switch {
-		case provider != "" && provider != "axs" && strings.HasPrefix(f.key, "axs."):
-			// another gateway's
-		case f.optional && f.value == "" && n.fleet == "":
+		case k.optional && value == "" && n.fleet == "":
 			// a fleet's file is the answer to what may be left out
-			f.value = a.ask(f.question)
-		case f.optional:
+			value = a.ask(k.question)
+		case k.optional:
 		default:
-			want(&f.value, f.flag, f.question)
+			want(&value, k.flag, k.question)
 		}
-		if f.value != "" {
-			values.Set(f.key, f.value)
+		if value != "" {
+			values.Set(k.key, value)
 		}
 	}
 	want(&n.kiosk.Code, "code", "The enrolment code (kiosk-relay terminal code ID)")
@@ -171,11 +209,29 @@ func (n *newKiosk) collect(a asker) error {
 	return n.collectSecret(a)
 }
 
+// gateway is the row of the gateway that the flags name, or the fleet's file.
+func (n *newKiosk) gateway(values setup.Values) (gateways.Row, error) {
+	if given := *n.flags["provider"]; given != "" {
+		values.Set(providerKey, given)
+	}
+	row, err := n.gateways.Find(values.Text(providerKey))
+	if err != nil {
+		return row, fmt.Errorf("%s: %w", providerKey, err)
+	}
+	if flag := n.foreign(row); flag != "" {
+		return row, fmt.Errorf("--%s is nothing that the gateway %s has", flag, row.Name)
+	}
+	return row, nil
+}
+
 // collectSecret reads the gateway's secret from the file that was named, or asks for it where it is
 // not there yet.
 func (n *newKiosk) collectSecret(a asker) (err error) {
 	k := &n.kiosk
-	key, needed := k.NeedsSecret()
+	key, needed, err := k.NeedsSecret()
+	if err != nil {
+		return err
+	}
 	var text []byte
 	switch {
 	case n.secretFile == "-":
@@ -240,8 +296,8 @@ func (n *newKiosk) report(w io.Writer, made *setup.Made) error {
 		say("The relay counts this terminal to the merchant %s. Where the gateway posts to the "+
 			"merchant's hook URL, relay.hook_url must be that one.", made.Merchant)
 	}
-	if c.Payment.Provider == "singapay" {
-		say("The notification URL in SingaPay's dashboard must be relay.hook_url.")
+	if g, err := c.Gateway(); err == nil && g.Row().After != "" {
+		say("%s", g.Row().After)
 	}
 	say("systemctl restart kiosk-agent")
 	say("kiosk-agent doctor%s", suffix)

@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"kiosk-agent/internal/app/gateways"
 )
 
 // Version is set by the linker for releases.
@@ -79,7 +81,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(newRun(), newCheckConfig(), newStatus(), newPay(), newJournal(), newECR(),
 		newTill(), newResolve(), newRecover(), newWorklist(), newBackup(), newRestore(),
 		newVersion(), newMan(), newCheckUpgrade(), newDoctor(), newSupportBundle(), newSecret(),
-		newInit())
+		newInit(gateways.All()))
 	return root
 }
 

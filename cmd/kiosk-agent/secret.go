@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/internal/secret"
 )
@@ -35,9 +36,10 @@ func newSecret() *cobra.Command {
 func newSecretSet() *cobra.Command {
 	var rotate bool
 	cmd := &cobra.Command{
-		Use:   "set NAME",
-		Short: "Set a secret: axs, singapay, either with -previous, relay, display or till:NAME",
-		Args:  manual.Operands("NAME"),
+		Use: "set NAME",
+		Short: "Set a secret: " + strings.Join(gateways.All().Names(), ", ") +
+			", each with -previous, relay, display or till:NAME",
+		Args: manual.Operands("NAME"),
 		Long: "set reads the secret from standard input, or asks for it without showing it, " +
 			"and puts it where the configuration names it:\n" +
 			"credential:NAME is sealed with systemd-creds for this machine (NAME.cred beside " +

@@ -97,6 +97,9 @@ type ConfigError struct {
 	Hint    string // what to do
 }
 
+// ConfigKey is Key.
+func (e *ConfigError) ConfigKey() string { return e.Key }
+
 func (e *ConfigError) Error() string { return e.Key + " " + e.Problem + ": " + e.Hint }
 
 // check fills in the defaults and reports every fault at once.

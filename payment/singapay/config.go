@@ -98,6 +98,9 @@ type ConfigError struct {
 	Hint    string // what to do
 }
 
+// ConfigKey is Key.
+func (e *ConfigError) ConfigKey() string { return e.Key }
+
 func (e *ConfigError) Error() string { return e.Key + " " + e.Problem + ": " + e.Hint }
 
 type reporter func(ok bool, key, problem, hint string)

@@ -28,6 +28,7 @@ import (
 	"kiosk-agent/device"
 	"kiosk-agent/device/jsonrpc"
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/bootclock"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
@@ -63,7 +64,8 @@ type Agent struct {
 	lines   []lineTill
 	display *ui.Hub
 	relay   *relay.Client // nil in a closed agent
-	gateway gateway       // nil in a closed agent
+	chosen  gateways.Chosen
+	gateway gateways.Gateway // nil in a closed agent
 	// the relay's clock minus ours, as a time.Duration; 0 while it is not known
 	offset atomic.Int64
 
@@ -106,11 +108,15 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 
 // blank is an agent without any part.
 func blank(cfg *config.Config, opts Options) (*Agent, error) {
+	chosen, err := cfg.Gateway()
+	if err != nil {
+		return nil, err
+	}
 	boot, err := bootclock.New()
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, opts: opts, log: opts.Log, clock: boot,
+	a := &Agent{cfg: cfg, opts: opts, log: opts.Log, clock: boot, chosen: chosen,
 		registry: prometheus.NewRegistry()}
 	a.queries, a.stopQueries = context.WithCancel(context.Background())
 	a.registry.MustRegister(collectors.NewGoCollector(),
@@ -145,7 +151,7 @@ func journalConfig(c *config.Config) offline.Config {
 func (a *Agent) buildDisplay() error {
 	token, err := a.ensureToken(a.cfg.Display.Token)
 	if err != nil {
-		return &SecretError{"display.token", err}
+		return &gateways.SecretError{Key: "display.token", Err: err}
 	}
 	a.displayToken = token
 	c := a.displayConfig()
@@ -178,7 +184,7 @@ func (a *Agent) ensureToken(ref string) (secret.Value, error) {
 }
 
 func (a *Agent) buildGateway() (err error) {
-	a.gateway, err = newGateway(a.cfg, a.opts.CredDir, a.trueTime)
+	a.gateway, err = a.chosen.Open(a.opts.CredDir, a.trueTime)
 	return err
 }
 
@@ -188,7 +194,7 @@ func (a *Agent) trueTime() time.Time {
 }
 
 func (a *Agent) buildEngine() error {
-	a.newEngine(engineConfig(a.cfg, a.gateway.Endpoint()), a.gateway, network{a})
+	a.newEngine(engineConfig(a.cfg, a.chosen, a.gateway.Endpoint()), a.gateway, network{a})
 	return nil
 }
 
@@ -204,12 +210,12 @@ func (a *Agent) newEngine(c engine.Config, gateway engine.Gateway, network engin
 	a.core = e
 }
 
-func (a *Agent) canvas() canvas { return canvas{a.display, Schemes(a.cfg)} }
+func (a *Agent) canvas() canvas { return canvas{a.display, a.chosen} }
 
 func (a *Agent) buildRelay() error {
 	token, err := secret.Resolve(a.cfg.Relay.Token, a.opts.CredDir)
 	if err != nil {
-		return &SecretError{"relay.token", err}
+		return &gateways.SecretError{Key: "relay.token", Err: err}
 	}
 	a.relay, err = relay.NewClient(relay.Config{
 		URL: a.cfg.Relay.URL, Token: token, HookURL: a.cfg.Relay.HookURL, Agent: a.opts.Version,
@@ -224,7 +230,7 @@ func (a *Agent) buildTills() error {
 	for _, t := range a.cfg.Till.WebSocket.Tills {
 		token, err := secret.Resolve(t.Token, a.opts.CredDir)
 		if err != nil {
-			return &SecretError{"till.websocket.tills: token of " + t.Name, err}
+			return &gateways.SecretError{Key: "till.websocket.tills: token of " + t.Name, Err: err}
 		}
 		tills = append(tills, jsonrpc.Till{Name: t.Name, Token: token, Display: t.Display})
 	}

@@ -89,7 +89,7 @@ func (a *Agent) buildClosedCore() error {
 		a.core = &noJournal{reasons: a.closed, canvas: a.canvas(), attached: make(map[string]int)}
 		return nil
 	}
-	c := engineConfig(a.cfg, "")
+	c := engineConfig(a.cfg, a.chosen, "")
 	c.Closed = a.closed
 	a.newEngine(c, noGateway{}, noNetwork{})
 	return nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
 )
@@ -23,16 +24,6 @@ const (
 	maxReasons = 6
 	maxMessage = 300 // characters
 )
-
-// SecretError says that a secret cannot be had. Its text never holds one.
-type SecretError struct {
-	Key string // of the configuration
-	Err error
-}
-
-func (e *SecretError) Error() string { return e.Key + ": " + e.Err.Error() }
-
-func (e *SecretError) Unwrap() error { return e.Err }
 
 // errOtherAgent: the place is taken by a program that works.
 var errOtherAgent = errors.New("another kiosk-agent answers")
@@ -93,11 +84,21 @@ func reason(c *config.Config, err error) payment.Reason {
 	}
 	r := payment.Reason{Code: codeConfig, Message: located(c, err),
 		Hint: "mend it: kiosk-agent check-config"}
-	if _, missing := errors.AsType[*SecretError](err); missing || secretFault(err) {
+	if secretFault(c, err) {
 		r.Code, r.Hint = codeSecret, "put the secret there, readable for the agent's user "+
 			"only: chmod 0600; then kiosk-agent check-config"
 	}
 	return r
+}
+
+// secretFault reports whether err says that a secret cannot be had, or that the gateway cannot work
+// with its own.
+func secretFault(c *config.Config, err error) bool {
+	if _, missing := errors.AsType[*gateways.SecretError](err); missing || c == nil {
+		return missing
+	}
+	g, unknown := c.Gateway()
+	return unknown == nil && g.SecretFault(err)
 }
 
 func located(c *config.Config, err error) string {

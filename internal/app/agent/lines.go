@@ -11,6 +11,7 @@ import (
 	"kiosk-agent/device/serial"
 	"kiosk-agent/device/till"
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
 )
@@ -74,7 +75,7 @@ func (a *Agent) serveJSON(s config.Serial) (serial.Serve, error) {
 	if s.Token != "" {
 		token, err := secret.Resolve(s.Token, a.opts.CredDir)
 		if err != nil {
-			return nil, &SecretError{"token", err}
+			return nil, &gateways.SecretError{Key: "token", Err: err}
 		}
 		t.Token = token
 	}
@@ -94,7 +95,7 @@ func (a *Agent) serveECR(s config.Serial) (serial.Serve, error) {
 	session, err := till.New(till.Config{
 		Till: s.Name, Network: s.IsTCP(), Merchant: a.cfg.Display.MerchantName,
 		TerminalID: a.cfg.Terminal.ID,
-		Currency:   payment.Currency(a.cfg.Terminal.Currency), Schemes: Schemes(a.cfg),
+		Currency:   payment.Currency(a.cfg.Terminal.Currency), Schemes: a.chosen.Schemes(),
 	}, d, a.core, terminal{a}, a.clock, a.log.With("part", "till"), a.registry)
 	if err != nil {
 		return nil, err

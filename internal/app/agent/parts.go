@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/bootclock"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
@@ -26,22 +28,16 @@ import (
 // notBefore is a date that no right clock of this release shows: it is older than the release.
 var notBefore = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
-// axsSchemes are what a till may name when the configuration names none; in mode qr, all but cards,
-// which come first here.
-var axsSchemes = []string{"credit_card", "paynow", "alipay", "wechatpay"}
-
-// modeQR is the payment.mode in which the gateway makes a code.
-const modeQR = "qr"
-
-func engineConfig(c *config.Config, endpoint string) engine.Config {
+func engineConfig(c *config.Config, g gateways.Chosen, endpoint string) engine.Config {
+	mode := g.Mode()
 	ec := engine.Config{
 		Tag: c.TerminalTag(), Currency: payment.Currency(c.Terminal.Currency),
 		MaxAmount: c.Terminal.MaxAmount,
-		Provider:  c.Payment.Provider, Mode: c.Payment.Mode, Schemes: Schemes(c),
+		Provider:  c.Payment.Provider, Mode: c.Payment.Mode, Schemes: g.Schemes(),
 		Timeout: c.Payment.Timeout.Of(),
 		Policy: payment.Policy{
 			FinishDeclined: c.Payment.AfterDeclined == "finish" || c.Payment.AfterDeclined == "" &&
-				c.Payment.Mode == modeQR,
+				c.Payment.Mode == gateways.ModeQR,
 			Settle:       payment.ToMillis(c.Payment.Settle.Of()),
 			AnswerWithin: payment.ToMillis(c.Payment.AnswerWithin.Of()),
 			Watch:        payment.ToMillis(c.Payment.Watch.Of()),
@@ -49,14 +45,8 @@ func engineConfig(c *config.Config, endpoint string) engine.Config {
 		ReuseWindow: c.Payment.ReuseWindow.Of(), RequireCanary: c.Payment.RequireCanary.Of(),
 		RequireScreen: c.Payment.RequireDisplay,
 		NotBefore:     notBefore, QueryEndpoint: endpoint,
-	}
-	if c.Payment.Provider == providerSingaPay {
-		ec.Remote = true
-	} else if c.Payment.Mode == modeQR {
-		ec.Remote, ec.FallbackLink = true, c.Payment.OfflineLink
-		if ec.Wallets = slices.Clone(c.AXS.Schemes); len(ec.Wallets) == 0 {
-			ec.Wallets = []string{"paynow"}
-		}
+		Remote: mode.Remote, FallbackLink: mode.Fallback && c.Payment.OfflineLink,
+		Wallets: g.Wallets(),
 	}
 	for _, t := range c.Till.WebSocket.Tills {
 		if t.Display {
@@ -66,13 +56,10 @@ func engineConfig(c *config.Config, endpoint string) engine.Config {
 	return ec
 }
 
-// Schemes are the ways to pay that tills may ask for.
-func Schemes(c *config.Config) []string { return schemesOf(c) }
-
 // CheckSecrets resolves every secret of the configuration and builds the gateway, as New would,
 // without starting anything.
 func CheckSecrets(c *config.Config, credDir string) error {
-	_, err := newGateway(c, credDir, time.Now)
+	_, err := openGateway(c, credDir, time.Now)
 	errs := []error{err}
 	refs := map[string]string{"relay.token": c.Relay.Token}
 	for _, t := range c.Till.WebSocket.Tills {
@@ -87,7 +74,7 @@ func CheckSecrets(c *config.Config, credDir string) error {
 	for _, key := range slices.Sorted(maps.Keys(refs)) {
 		v, err := secret.Resolve(refs[key], credDir)
 		if err != nil {
-			errs = append(errs, &SecretError{key, err})
+			errs = append(errs, &gateways.SecretError{Key: key, Err: err})
 			continue
 		}
 		if key == "relay.token" {
@@ -95,13 +82,21 @@ func CheckSecrets(c *config.Config, credDir string) error {
 		}
 		for other, w := range tokens {
 			if v.Matches(w.Reveal()) {
-				errs = append(errs, &SecretError{key,
-					fmt.Errorf("is the same as %s: each needs one of its own", other)})
+				errs = append(errs, &gateways.SecretError{Key: key,
+					Err: fmt.Errorf("is the same as %s: each needs one of its own", other)})
 			}
 		}
 		tokens[key] = v
 	}
 	return errors.Join(errs...)
+}
+
+func openGateway(c *config.Config, credDir string, now func() time.Time) (gateways.Gateway, error) {
+	g, err := c.Gateway()
+	if err != nil {
+		return nil, err
+	}
+	return g.Open(credDir, now)
 }
 
 func filePath(ref string) (string, bool) { return strings.CutPrefix(ref, "file:") }
@@ -128,7 +123,7 @@ func (u *ulids) NewID(at time.Time) string {
 // canvas puts the engine's views on the display.
 type canvas struct {
 	hub     *ui.Hub
-	schemes []string // what the terminal takes when a payment names nothing narrower
+	gateway gateways.Chosen
 }
 
 func (c canvas) Show(v engine.View) {
@@ -138,7 +133,11 @@ func (c canvas) Show(v engine.View) {
 	case v.Kind == engine.ViewChoose:
 		s.Schemes = v.Schemes
 	case v.Payload != "":
-		s.Schemes = marks(v.Schemes, c.schemes)
+		schemes := v.Schemes // what the terminal takes, when a payment names nothing narrower
+		if len(schemes) == 0 {
+			schemes = c.gateway.Schemes()
+		}
+		s.Schemes = c.gateway.Marks(schemes)
 	}
 	if v.Payment != "" {
 		s.Amount, s.Currency = v.Money.Decimal(), string(v.Money.Currency)
@@ -146,20 +145,12 @@ func (c canvas) Show(v engine.View) {
 	c.hub.Show(s)
 }
 
-// marks are the brands that customers know, for the gateway's words.
-func marks(asked, all []string) []string {
-	if len(asked) == 0 {
-		asked = all
+// closeCode asks the service to take no payment any more; what comes of it is a line in the log.
+func closeCode(ctx context.Context, g gateways.Gateway, providerRef string, log *slog.Logger) {
+	if err := g.Close(ctx, providerRef); err != nil {
+		log.Info("the code could not be closed at the gateway; it ends by itself", "provider_ref",
+			providerRef, "error", err)
 	}
-	var brands []string
-	for _, s := range asked {
-		if s == "credit_card" {
-			brands = append(brands, "visa", "mastercard")
-		} else {
-			brands = append(brands, s)
-		}
-	}
-	return brands
 }
 
 // displayEvents tells the engine what happens on the display.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"kiosk-agent/device"
-	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
 	"kiosk-agent/payment/engine"
 	"kiosk-agent/ui/qr"
@@ -20,7 +19,7 @@ func (t terminal) Info(till string) device.Info {
 	return device.Info{
 		TerminalID: c.Terminal.ID, Till: till, Version: t.a.opts.Version, Protocol: device.Protocol,
 		Currency:     payment.Currency(c.Terminal.Currency),
-		AmountLimits: device.AmountLimits{Min: 1, Max: c.Terminal.MaxAmount}, Schemes: Schemes(c),
+		AmountLimits: device.AmountLimits{Min: 1, Max: c.Terminal.MaxAmount}, Schemes: t.a.chosen.Schemes(),
 		Provider: c.Payment.Provider,
 		Mode:     c.Payment.Mode, AnswerWithin: int(c.Payment.AnswerWithin.Of() / time.Second),
 	}
@@ -105,21 +104,10 @@ func clockStatus(snap engine.Snapshot) device.ClockStatus {
 	return c
 }
 
-// sampleLink is a link as long as the ones that are minted here; it pays nothing.
+// sampleLink is a link or code as long as those that customers scan; it pays nothing.
 func (a *Agent) sampleLink() string {
 	a.sampleOnce.Do(func() {
-		g := a.gateway
-		if a.cfg.Payment.Provider == providerAXS {
-			// with a secret that AXS does not know nobody can pay it
-			var err error
-			if g, err = newAXS(a.cfg, secret.Generate(), secret.Value{}); err != nil {
-				return
-			}
-		}
-		if g == nil {
-			return
-		}
-		a.sample = g.Sample(payment.MintRequest{
+		a.sample = a.chosen.Sample(payment.MintRequest{
 			MerchantRef: a.cfg.TerminalTag() + "-" + newULIDs().NewID(a.clock.Now().Wall),
 			Money: payment.Money{Amount: a.cfg.Terminal.MaxAmount,
 				Currency: payment.Currency(a.cfg.Terminal.Currency)},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/payment"
 )
 
@@ -17,14 +18,15 @@ func TestConfigTellsNoAddressThatIsACapability(t *testing.T) {
 	c := config.Default()
 	c.Relay.HookURL = "https://relay.example/hook/" + canary
 	c.Relay.URL = "wss://user:" + canary + "@relay.example"
-	c.AXS.SuccessURL = "https://shop.example/thanks?key=" + canary + "#" + canary
-	c.AXS.Secret = "file:/etc/kiosk-agent/axs.secret"
+	axs := c.Section("axs").(*gateways.AXS)
+	axs.SuccessURL = "https://shop.example/thanks?key=" + canary + "#" + canary
+	axs.Secret = "file:/etc/kiosk-agent/axs.secret"
 	text, err := Config(&c)
 	if err != nil || strings.Contains(string(text), canary) {
 		t.Errorf("%v\n%s", err, text)
 	}
 	for _, want := range []string{"https://relay.example/hook/[redacted]", "wss://relay.example'",
-		"https://shop.example/thanks?[redacted]", c.AXS.Secret} {
+		"https://shop.example/thanks?[redacted]", axs.Secret} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("it lacks %s:\n%s", want, text)
 		}

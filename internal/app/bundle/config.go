@@ -3,6 +3,7 @@ package bundle
 import (
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -14,20 +15,21 @@ import (
 // the file; addresses lose what only those may know who use them. The file's own text is left out:
 // a comment in it can hold anything.
 func Config(c *config.Config) ([]byte, error) {
-	bare := *c
-	clean(reflect.ValueOf(&bare).Elem())
-	return toml.Marshal(bare)
+	file := c.Tables()
+	clean(file, "", c.Private())
+	return toml.Marshal(file.Interface())
 }
 
-func clean(v reflect.Value) {
+// clean takes out what stands below prefix. private are the keys whose values are not shown.
+func clean(v reflect.Value, prefix string, private []string) {
 	for i := range v.NumField() {
 		field, key := v.Field(i), v.Type().Field(i).Tag.Get("toml")
 		switch {
 		case key == "":
 		case field.Kind() == reflect.Struct:
-			clean(field)
+			clean(field, prefix+key+".", private)
 		case field.Kind() != reflect.String || field.String() == "":
-		case key == "api_key":
+		case slices.Contains(private, prefix+key):
 			field.SetString(redacted)
 		case strings.Contains(field.String(), "://"):
 			field.SetString(address(field.String()))

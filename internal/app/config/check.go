@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/webaddr"
 )
 
@@ -52,19 +53,13 @@ func (k *checker) within(key string, d Duration, least, most time.Duration) {
 		Duration(least), Duration(most))
 }
 
-const providerSingaPay = "singapay"
-
 // check finds everything that can be told from the file alone; what a gateway or relay thinks of
 // it, its own package tells.
 func (c *Config) check() Problems {
 	k := &checker{c: c}
 	k.terminal()
 	k.payment()
-	if c.Payment.Provider == providerSingaPay {
-		k.singapay()
-	} else {
-		k.axs()
-	}
+	k.gateway()
 	k.relay()
 	k.tills()
 	k.rest()
@@ -79,14 +74,6 @@ func (k *checker) terminal() {
 	k.need(t.Tag == "" || len(t.Tag) == 8 &&
 		strings.Trim(t.Tag, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == "", "terminal.tag",
 		"leave it empty to have one made from id", "must be 8 characters A-Z and 0-9")
-	currency := "SGD"
-	if k.c.Payment.Provider == providerSingaPay {
-		currency = "IDR"
-		k.need(t.MaxAmount >= 1_000_000, "terminal.max_amount",
-			"minor units: 1000000 is IDR 10000.00, the least that SingaPay takes",
-			"%d is too little", t.MaxAmount)
-	}
-	k.oneOf("terminal.currency", t.Currency, currency)
 	k.need(t.MaxAmount > 0 && t.MaxAmount <= 999_999_900, "terminal.max_amount",
 		"minor units: 1000 is SGD 10.00",
 		"%d is not between 1 and 999999900", t.MaxAmount)
@@ -94,8 +81,6 @@ func (k *checker) terminal() {
 
 func (k *checker) payment() {
 	p := k.c.Payment
-	k.oneOf("payment.provider", p.Provider, "axs", providerSingaPay)
-	k.oneOf("payment.mode", p.Mode, "link", "qr")
 	k.within("payment.timeout", p.Timeout, 30*time.Second, 900*time.Second)
 	k.within("payment.settle", p.Settle, time.Second, time.Minute)
 	k.within("payment.answer_within", p.AnswerWithin, p.Settle.Of()+time.Second, 2*time.Minute)
@@ -105,42 +90,8 @@ func (k *checker) payment() {
 	k.need(p.RequireCanary == 0 || p.RequireCanary.Of() >= 15*time.Second, "payment.require_canary",
 		"test messages go out every third of it, at most every 10 s", "%s is under 15s",
 		p.RequireCanary)
-	k.need(!p.OfflineLink || p.Mode == "qr", "payment.offline_link", "leave it false in mode link",
+	k.need(!p.OfflineLink || p.Mode == gateways.ModeQR, "payment.offline_link", "leave it false in mode link",
 		"is for mode qr")
-}
-
-func (k *checker) axs() {
-	a := k.c.AXS
-	k.need(a.PaymentLink != "", "axs.payment_link", "copy it from the AXS Merchant Portal",
-		"is required")
-	k.need(a.ClientID != "", "axs.client_id", "copy it from the AXS Merchant Portal", "is required")
-	k.secret("axs.secret", a.Secret, true)
-	k.secret("axs.previous_secret", a.PreviousSecret, false)
-	k.oneOf("axs.amount_as", a.AmountAs, "string", "number")
-	if k.c.Payment.Mode == "qr" {
-		k.need(a.QRURL != "", "axs.qr_url", "write it like https://HOST/api/hpp/v1/qrcode",
-			"is required in mode qr")
-		k.need(!slices.Contains(a.Schemes, "credit_card"), "axs.schemes",
-			"use paynow, alipay, wechatpay", "credit_card has no QR code: mode qr is for wallets")
-	}
-	k.need(a.MaxP2C >= 1000 && a.MaxP2C <= 10000, "axs.max_p2c", "",
-		"%d is not between 1000 and 10000", a.MaxP2C)
-}
-
-func (k *checker) singapay() {
-	s := k.c.SingaPay
-	k.webURL("singapay.base_url", s.BaseURL, "https", "http")
-	for _, id := range []struct{ key, value string }{{"client_id", s.ClientID},
-		{"api_key", s.APIKey}, {"account_id", s.AccountID}} {
-		k.need(id.value != "", "singapay."+id.key, "copy it from the SingaPay dashboard",
-			"is required")
-	}
-	k.secret("singapay.client_secret", s.ClientSecret, true)
-	k.secret("singapay.previous_secret", s.PreviousSecret, false)
-	k.within("singapay.expiry_grace", s.ExpiryGrace, time.Second, time.Hour)
-	k.within("singapay.create_timeout", s.CreateTimeout, time.Second, 30*time.Second)
-	k.within("singapay.query_timeout", s.QueryTimeout, time.Second, 30*time.Second)
-	k.within("singapay.replay_window", s.ReplayWindow, 10*time.Second, 15*time.Minute)
 }
 
 func (k *checker) relay() {

@@ -9,8 +9,8 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
-	"net/url"
 
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/conf"
 )
 
@@ -25,8 +25,6 @@ type (
 type Config struct {
 	Terminal Terminal `toml:"terminal" doc:"This terminal."`
 	Payment  Payment  `toml:"payment" doc:"How payments run."`
-	AXS      AXS      `toml:"axs" doc:"The AXS checkout, from its Merchant Portal."`
-	SingaPay SingaPay `toml:"singapay" doc:"The SingaPay gateway, from its dashboard. For payment.provider = singapay."`
 	Relay    Relay    `toml:"relay" doc:"The way by which the gateway's word reaches this terminal."`
 	Till     Till     `toml:"till" doc:"Who may ask for payments."`
 	Display  Display  `toml:"display" doc:"The customer display."`
@@ -37,6 +35,9 @@ type Config struct {
 	path  string
 	text  []byte
 	lines map[string]int
+
+	gateways gateways.Table
+	sections map[string]any // of each gateway, by its name: a pointer
 }
 
 // Terminal is [terminal].
@@ -60,44 +61,6 @@ type Payment struct {
 	RequireCanary  Duration `toml:"require_canary" doc:"Sales are refused unless a test message came back through the relay this recently; 0s turns that off."`
 	RequireDisplay bool     `toml:"require_display" doc:"Sales are refused unless a customer display shows what it is told."`
 	OfflineLink    bool     `toml:"offline_link" doc:"Mode qr only: show the link when the request for a code provably never left. The portal's payment link must be of the type Redirect to Payment Page for that."`
-}
-
-// AXS is [axs].
-type AXS struct {
-	PaymentLink    string   `toml:"payment_link" doc:"The payment link of the portal: https://HOST/hpp/checkout/LINKID. Required."`
-	ClientID       string   `toml:"client_id" doc:"The application's Client ID. Required."`
-	Secret         string   `toml:"secret" doc:"Where the application's Secret is: file:PATH or credential:NAME; at least 20 bytes. Required."`
-	PreviousSecret string   `toml:"previous_secret" doc:"Where the secret before a rotation is: it opens notifications too."`
-	QueryURL       string   `toml:"query_url" doc:"The transaction query, without the LINKID at its end; empty: none. Without it, a sale that ends unpaid is only ever unconfirmed."`
-	QRURL          string   `toml:"qr_url" doc:"Mode qr: the request for a code, without the LINKID at its end."`
-	Schemes        []string `toml:"schemes" doc:"Of credit_card, paynow, alipay, wechatpay; empty: all. Mode qr has no credit_card; where the till names none of several, the customer chooses on the display (display.touch), else the first is taken; empty: paynow."`
-	AmountAs       string   `toml:"amount_as" doc:"string or number: how the amount is written in the link."`
-	SendExpiry     bool     `toml:"send_expiry" doc:"The link says when it ends: timeout + 30 s."`
-	SuccessURL     string   `toml:"success_url" doc:"Where the customer's phone goes after paying; proves nothing. Empty: not sent."`
-	FailURL        string   `toml:"fail_url" doc:"Where the customer's phone goes after a failure. Empty: not sent."`
-	CancelURL      string   `toml:"cancel_url" doc:"Where the customer's phone goes after giving up. Empty: not sent."`
-	MaxP2C         int      `toml:"max_p2c" doc:"Most PBKDF2 rounds that an incoming token may ask for, 1000 to 10000."`
-}
-
-// SingaPay is [singapay].
-type SingaPay struct {
-	BaseURL        string   `toml:"base_url" doc:"https://payment-b2b.singapay.id, or https://sandbox-payment-b2b.singapay.id for the sandbox. Required."`
-	ClientID       string   `toml:"client_id" doc:"The credential's Client ID. Required."`
-	ClientSecret   string   `toml:"client_secret" doc:"Where the credential's Client Secret is: file:PATH or credential:NAME; at least 20 bytes. Required."`
-	PreviousSecret string   `toml:"previous_secret" doc:"Where the secret before a rotation is: it verifies notifications too."`
-	APIKey         string   `toml:"api_key" doc:"The credential's API key, also called Partner ID. Required."`
-	AccountID      string   `toml:"account_id" doc:"The account that gets the money, 26 characters; the credential must own it. Required."`
-	WebhookPath    string   `toml:"webhook_path" doc:"What follows the host in the dashboard's notification URL, exactly: it is part of the signature. Empty: that of relay.hook_url."`
-	Methods        []string `toml:"methods" doc:"Payment method codes such as QRIS, VA_BCA, EWALLET_DANA; empty: all of the account's."`
-	Description    string   `toml:"description" doc:"Text on SingaPay's page, at most 255 characters. Empty: none."`
-	CustomerName   string   `toml:"customer_name" doc:"With customer_email: filled in for the customer, where SingaPay's page would ask. The shop's own name. Empty: not sent."`
-	CustomerEmail  string   `toml:"customer_email" doc:"With customer_name: the shop's own address. Empty: not sent."`
-	SuccessURL     string   `toml:"success_url" doc:"Where the customer's phone goes after paying; proves nothing. Empty: not sent."`
-	ExpiredURL     string   `toml:"expired_url" doc:"Where the customer's phone goes when the link has ended. Empty: not sent."`
-	ExpiryGrace    Duration `toml:"expiry_grace" doc:"How long a link or code outlives the customer's time on the screen, so that who pays in the last second still can."`
-	CreateTimeout  Duration `toml:"create_timeout" doc:"How long SingaPay has to make a link or code, at most 30s."`
-	QueryTimeout   Duration `toml:"query_timeout" doc:"How long one question has, with all its requests, at most 30s."`
-	ReplayWindow   Duration `toml:"replay_window" doc:"A notification signed longer before or after its receipt is asked about and not believed, at most 15m."`
 }
 
 // Relay is [relay].
@@ -176,19 +139,17 @@ type Admin struct {
 const StateDir = "/var/lib/kiosk-agent/"
 
 // Default is the configuration of an empty file.
-func Default() Config {
+func Default() Config { return Reader{}.Default() }
+
+// defaults are those of what no gateway's row says.
+func defaults() Config {
 	return Config{
 		Terminal: Terminal{Currency: "SGD", MaxAmount: 999_999_900},
 		Payment: Payment{
-			Provider: "axs", Mode: "link", Timeout: seconds(180), Settle: seconds(5),
+			Mode: gateways.ModeLink, Timeout: seconds(180), Settle: seconds(5),
 			AnswerWithin: seconds(25),
 			Watch:        seconds(24 * 3600), ReuseWindow: seconds(600), RequireCanary: seconds(60),
 			RequireDisplay: true,
-		},
-		AXS: AXS{Schemes: []string{}, AmountAs: "string", SendExpiry: true, MaxP2C: 1000},
-		SingaPay: SingaPay{
-			Methods: []string{}, ExpiryGrace: seconds(30), CreateTimeout: seconds(10),
-			QueryTimeout: seconds(10), ReplayWindow: seconds(300),
 		},
 		Till: Till{WebSocket: WebSocket{Listen: "127.0.0.1:7654", Tills: []NamedTill{},
 			AllowedOrigins: []string{}, Hosts: []string{}}},
@@ -237,16 +198,4 @@ func (c *Config) TerminalTag() string {
 	}
 	sum := sha256.Sum256([]byte("kiosk-agent terminal tag\n" + c.Terminal.ID))
 	return base32.StdEncoding.EncodeToString(sum[:5])
-}
-
-// SingaPayWebhookPath is the path in force: the configured one, or that of the hook's URL.
-func (c *Config) SingaPayWebhookPath() string {
-	if c.SingaPay.WebhookPath != "" {
-		return c.SingaPay.WebhookPath
-	}
-	u, err := url.Parse(c.Relay.HookURL)
-	if err != nil {
-		return ""
-	}
-	return u.EscapedPath()
 }

@@ -59,8 +59,11 @@ func (ps Problems) Error() string {
 }
 
 // Load reads and checks a file. The error is Problems.
-func Load(path string) (*Config, error) {
-	c, err := Salvage(path)
+func Load(path string) (*Config, error) { return Reader{}.Load(path) }
+
+// Load reads and checks a file. The error is Problems.
+func (r Reader) Load(path string) (*Config, error) {
+	c, err := r.Salvage(path)
 	if err != nil {
 		return nil, err
 	}
@@ -69,12 +72,15 @@ func Load(path string) (*Config, error) {
 
 // Salvage is Load for a program that must serve what it can: where nothing is wrong but other files
 // that the configuration names, the configuration comes with the error.
-func Salvage(path string) (*Config, error) {
+func Salvage(path string) (*Config, error) { return Reader{}.Salvage(path) }
+
+// Salvage is what the function of this name says.
+func (r Reader) Salvage(path string) (*Config, error) {
 	data, err := read(path)
 	if err != nil {
 		return nil, err
 	}
-	c, ps := parse(path, data)
+	c, ps := r.parse(path, data)
 	if len(ps) == 0 {
 		return c, nil
 	}
@@ -114,8 +120,11 @@ func openHint(err error) string {
 }
 
 // Parse checks data as the content of the file at path. The error is Problems.
-func Parse(path string, data []byte) (*Config, error) {
-	c, ps := parse(path, data)
+func Parse(path string, data []byte) (*Config, error) { return Reader{}.Parse(path, data) }
+
+// Parse checks data as the content of the file at path. The error is Problems.
+func (r Reader) Parse(path string, data []byte) (*Config, error) {
+	c, ps := r.parse(path, data)
 	if len(ps) > 0 {
 		return nil, ps
 	}
@@ -123,17 +132,19 @@ func Parse(path string, data []byte) (*Config, error) {
 }
 
 // parse returns no configuration where data cannot be decoded.
-func parse(path string, data []byte) (*Config, Problems) {
-	c := Default()
+func (r Reader) parse(path string, data []byte) (*Config, Problems) {
+	c := r.Default()
 	c.path, c.text, c.lines = path, data, keyLines(data)
 	dec := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
 	var strict Problems
-	if err := dec.Decode(&c); err != nil {
+	file := c.Tables()
+	if err := dec.Decode(file.Addr().Interface()); err != nil {
 		strict = decodeProblems(path, err)
 		if _, ok := errors.AsType[*toml.StrictMissingError](err); !ok {
 			return nil, strict
 		}
 	}
+	c.take(file)
 	strict = append(strict, unitless(&c, data)...)
 	for i := range c.Till.Serial {
 		c.Till.Serial[i].fill(c.lines, i)
@@ -165,7 +176,7 @@ func decodeProblems(path string, err error) Problems {
 
 // wrongType is how the decoder says that a value has another type than its key.
 var wrongType = regexp.MustCompile(
-	`cannot decode TOML (\w+) into (?:struct field \S+ of type|a Go value of type) (\S+)`)
+	`cannot decode TOML (\w+) into (?:struct field .+ of type|a Go value of type) (\S+)`)
 
 // unitless finds durations that were written as a bare number: the decoder takes them for
 // nanoseconds.
@@ -179,7 +190,7 @@ func unitless(c *Config, data []byte) (ps Problems) {
 		if !ok {
 			continue
 		}
-		section, ok := field(reflect.ValueOf(c).Elem(), table)
+		section, ok := field(c.Tables(), table)
 		for key, value := range keys {
 			f, known := field(section, key)
 			if _, number := value.(int64); ok && known && number &&

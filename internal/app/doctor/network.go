@@ -83,11 +83,14 @@ func (p *patient) relay(ctx context.Context) []Finding {
 // gateways are the hosts of the gateway's addresses, each once.
 func (p *patient) gateways() (probes []probe) {
 	var seen []string
-	addresses := []string{p.cfg.AXS.PaymentLink, p.cfg.AXS.QueryURL, p.cfg.AXS.QRURL}
-	if p.cfg.Payment.Provider == "singapay" {
-		addresses = []string{p.cfg.SingaPay.BaseURL}
+	g, err := p.cfg.Gateway()
+	if err != nil {
+		return []probe{{"gateway", "looked for its hosts", func(context.Context) []Finding {
+			return []Finding{{"gateway", Wrong, "looked for its hosts", err.Error(),
+				"kiosk-agent check-config"}}
+		}}}
 	}
-	for _, raw := range addresses {
+	for _, raw := range g.Hosts() {
 		u, err := url.Parse(raw)
 		if err != nil || u.Host == "" || slices.Contains(seen, u.Host) {
 			continue

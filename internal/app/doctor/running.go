@@ -69,7 +69,10 @@ func (p *patient) display(context.Context) []Finding {
 		f.State, f.Found = Note, "none is connected, and payment.require_display asks for none"
 	case d.Warning != "":
 		f.State, f.Found, f.Do = Wrong, d.Warning,
-			"use a larger display, or a shorter link (axs.success_url and its like make it longer)"
+			"use a larger display"
+		if g, err := p.cfg.Gateway(); err == nil && g.Row().Shorter != "" {
+			f.Do += ", or " + g.Row().Shorter
+		}
 	default:
 		f.Found = "connected, shows " + d.Showing
 		if d.PxPerModule > 0 {

@@ -19,6 +19,7 @@ import (
 
 	"kiosk-agent/internal/app/agent"
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/secret"
 )
 
@@ -35,6 +36,24 @@ type Kiosk struct {
 	// an existing configuration and secrets give way; the configuration is kept as config.toml.bak
 	Replace bool
 	CredDir string // $CREDENTIALS_DIRECTORY
+	// the payment services that there are; nil = gateways.All
+	Gateways gateways.Table
+}
+
+// reader reads the kiosk's configuration.
+func (k Kiosk) reader() config.Reader { return config.Reader{Gateways: k.Gateways} }
+
+// gateway is the row of the payment service that the values name.
+func (k Kiosk) gateway() (gateways.Row, error) {
+	table := k.Gateways
+	if table == nil {
+		table = gateways.All()
+	}
+	row, err := table.Find(k.Values.Text("payment.provider"))
+	if err != nil {
+		return row, fmt.Errorf("payment.provider: %w", err)
+	}
+	return row, nil
 }
 
 // Made is a kiosk that was set up.
@@ -56,7 +75,10 @@ func (k Kiosk) own(ref config.SecretRef) bool {
 
 // Run sets the kiosk up.
 func Run(ctx context.Context, k Kiosk) (*Made, error) {
-	values := k.complete()
+	values, err := k.complete()
+	if err != nil {
+		return nil, fmt.Errorf("%w\nNothing was written, and the code was not used.", err)
+	}
 	anybody := values.get("terminal.id") == nil // who this is, the relay says
 	values.add("terminal.id", "not-yet-known")
 	// given: the gateway posts to the merchant's, not to the terminal's
@@ -92,12 +114,18 @@ func Run(ctx context.Context, k Kiosk) (*Made, error) {
 }
 
 // complete adds what a kiosk needs and nobody has to say.
-func (k Kiosk) complete() Values {
+func (k Kiosk) complete() (Values, error) {
+	row, err := k.gateway()
+	if err != nil {
+		return nil, err
+	}
 	v := k.Values.clone()
 	v.Set("relay.url", socketURL(v.Text("relay.url")))
 	v.add("relay.token", k.file(k.Dir, "relay.token"))
-	gateway, key := gatewaySecret(v)
-	v.add(key, k.file(k.Dir, gateway+".secret"))
+	if usual := k.reader().Default().Terminal.Currency; string(row.Currency) != usual {
+		v.add("terminal.currency", string(row.Currency))
+	}
+	v.add(row.SecretKey(), k.file(k.Dir, row.Name+".secret"))
 	v.add("display.token", k.file(k.State, "display.token"))
 	v.add("journal.path", filepath.Join(k.State, "journal.db"))
 	tills, named := v.get("till.websocket.tills").([]any)
@@ -112,34 +140,34 @@ func (k Kiosk) complete() Values {
 			t["token"] = k.file(k.Dir, name+".token")
 		}
 	}
-	return v
-}
-
-// gatewaySecret is the name of the gateway's secret, and its key.
-func gatewaySecret(v Values) (name, key string) {
-	if v.Text("payment.provider") == "singapay" {
-		return "singapay", "singapay.client_secret"
-	}
-	return "axs", "axs.secret"
+	return v, nil
 }
 
 // NeedsSecret names the gateway's secret where it is in nobody's hands yet: neither given nor in
-// its file.
-func (k Kiosk) NeedsSecret() (key string, needed bool) {
-	_, key = gatewaySecret(k.Values)
-	path, isFile := strings.CutPrefix(k.complete().Text(key), "file:")
-	if !isFile || !k.Secret.IsZero() {
-		return key, false
+// its file. The error says that there is no such gateway.
+func (k Kiosk) NeedsSecret() (key string, needed bool, err error) {
+	row, err := k.gateway()
+	if err != nil {
+		return "", false, err
 	}
-	_, err := os.Lstat(path)
-	return key, errors.Is(err, fs.ErrNotExist)
+	values, err := k.complete()
+	if err != nil {
+		return "", false, err
+	}
+	key = row.SecretKey()
+	path, isFile := strings.CutPrefix(values.Text(key), "file:")
+	if !isFile || !k.Secret.IsZero() {
+		return key, false, nil
+	}
+	_, err = os.Lstat(path)
+	return key, errors.Is(err, fs.ErrNotExist), nil
 }
 
 func (k Kiosk) file(dir, name string) string { return "file:" + filepath.Join(dir, name) }
 
 // check finds what is wrong with the kiosk before the code is spent on it.
 func (k Kiosk) check(values Values) (*config.Config, error) {
-	c, err := parse(k.Path(), values)
+	c, err := k.parse(values)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +253,7 @@ func (k Kiosk) rehearse(c config.Config) (err error) {
 		}
 		values.Set(ref.Key, "file:"+stand)
 	}
-	stage, err := parse(k.Path(), values)
+	stage, err := k.parse(values)
 	if err != nil {
 		return err
 	}
@@ -239,7 +267,7 @@ func (k Kiosk) given(ref config.SecretRef, provider string) bool {
 
 // write puts the kiosk on the disk.
 func (k Kiosk) write(values Values, given answer) (*Made, error) {
-	c, err := parse(k.Path(), values)
+	c, err := k.parse(values)
 	if err != nil {
 		return nil, fmt.Errorf("the relay's answer does not fit: %w", err)
 	}
@@ -306,18 +334,19 @@ func below(path, dir string) bool {
 
 // parse reads the values as the agent would. Its errors name keys; there is no file yet whose line
 // could be named.
-func parse(path string, values Values) (*config.Config, error) {
-	text, err := render(values)
+func (k Kiosk) parse(values Values) (*config.Config, error) {
+	blank := k.reader().Default()
+	text, err := render(blank.Tables().Type(), values)
 	if err != nil {
 		return nil, err
 	}
-	c, err := config.Parse(path, text)
+	c, err := k.reader().Parse(k.Path(), text)
 	ps, ok := errors.AsType[config.Problems](err)
 	if !ok {
 		return c, err
 	}
 	for i := range ps {
-		ps[i].Path, ps[i].Line = "the new "+filepath.Base(path), 0
+		ps[i].Path, ps[i].Line = "the new "+filepath.Base(k.Path()), 0
 		if ps[i].Key == "relay.hook_url" {
 			ps[i].Hint = cmp.Or(ps[i].Hint, "see public_url of the relay")
 		}

@@ -15,6 +15,7 @@ import (
 
 	"kiosk-agent/internal/app/agent"
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/packaging"
 )
@@ -321,7 +322,7 @@ func TestFleet(t *testing.T) {
 	}
 	c := made.Config
 	if c.Payment.Timeout.String() != "120s" || c.Display.MerchantName != "Second" ||
-		len(c.AXS.Schemes) != 2 || c.Till.Serial[0].Baud != 19200 ||
+		len(c.Section("axs").(*gateways.AXS).Schemes) != 2 || c.Till.Serial[0].Baud != 19200 ||
 		c.Till.WebSocket.Tills[0] != (config.NamedTill{Name: "counter",
 			Token: "file:" + filepath.Join(k.Dir, "counter.token")}) {
 		t.Errorf("the configuration is %+v", c)

@@ -14,8 +14,6 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
-
-	"kiosk-agent/internal/app/config"
 )
 
 // Values are the keys of a configuration file, as TOML has them.
@@ -187,14 +185,14 @@ func (f *Fleet) Kiosk(id string) (Values, string, error) {
 }
 
 // render writes the values as a configuration file, in the order and with the descriptions of
-// config.Config.
-func render(v Values) ([]byte, error) {
+// the file's layout, which is config.Layout's.
+func render(layout reflect.Type, v Values) ([]byte, error) {
 	r := &renderer{}
 	r.out.WriteString("# kiosk-agent: the configuration of this kiosk, made by kiosk-agent " +
 		"init. docs/CONFIGURATION.md explains every key; what is not written\n" +
 		"# here has its default. After a change: kiosk-agent check-config, then systemctl " +
 		"restart kiosk-agent.\n")
-	r.table("", reflect.TypeFor[config.Config](), v)
+	r.table("", layout, v)
 	return r.out.Bytes(), errors.Join(r.errs...)
 }
 

@@ -1,0 +1,131 @@
+package gateways
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/axs"
+)
+
+// AXS is [axs].
+type AXS struct {
+	PaymentLink    string   `toml:"payment_link" doc:"The payment link of the portal: https://HOST/hpp/checkout/LINKID. Required."`
+	ClientID       string   `toml:"client_id" doc:"The application's Client ID. Required."`
+	Secret         string   `toml:"secret" doc:"Where the application's Secret is: file:PATH or credential:NAME; at least 20 bytes. Required."`
+	PreviousSecret string   `toml:"previous_secret" doc:"Where the secret before a rotation is: it opens notifications too."`
+	QueryURL       string   `toml:"query_url" doc:"The transaction query, without the LINKID at its end; empty: none. Without it, a sale that ends unpaid is only ever unconfirmed."`
+	QRURL          string   `toml:"qr_url" doc:"Mode qr: the request for a code, without the LINKID at its end."`
+	Schemes        []string `toml:"schemes" doc:"Of credit_card, paynow, alipay, wechatpay; empty: all. Mode qr has no credit_card; where the till names none of several, the customer chooses on the display (display.touch), else the first is taken; empty: paynow."`
+	AmountAs       string   `toml:"amount_as" doc:"string or number: how the amount is written in the link."`
+	SendExpiry     bool     `toml:"send_expiry" doc:"The link says when it ends: timeout + 30 s."`
+	SuccessURL     string   `toml:"success_url" doc:"Where the customer's phone goes after paying; proves nothing. Empty: not sent."`
+	FailURL        string   `toml:"fail_url" doc:"Where the customer's phone goes after a failure. Empty: not sent."`
+	CancelURL      string   `toml:"cancel_url" doc:"Where the customer's phone goes after giving up. Empty: not sent."`
+	MaxP2C         int      `toml:"max_p2c" doc:"Most PBKDF2 rounds that an incoming token may ask for, 1000 to 10000."`
+}
+
+// creditCard is AXS's word for the way to pay that has no code of its own.
+const creditCard = "credit_card"
+
+func axsRow() Row {
+	wallets := []string{"paynow", "alipay", "wechatpay"}
+	return Row{
+		Name: "axs", Title: "AXS", Currency: payment.SGD,
+		Modes: []Mode{
+			{Name: ModeLink, Schemes: append([]string{creditCard}, wallets...)},
+			{Name: ModeQR, Remote: true, Fallback: true, Schemes: wallets, Wallet: "paynow"},
+		},
+		Section: AXS{Schemes: []string{}, AmountAs: "string", SendExpiry: true, MaxP2C: 1000},
+		Doc:     "The AXS checkout, from its Merchant Portal.",
+		Secret:  "secret", PreviousSecret: "previous_secret",
+		Check: checkAXS, New: newAXS,
+		Schemes: func(s Settings) []string { return section[AXS](s).Schemes },
+		Brands:  map[string][]string{creditCard: {"visa", "mastercard"}},
+		Sample:  sampleAXS,
+		Shorter: "a shorter link (axs.success_url and its like make it longer)",
+		Hosts: func(s Settings) []string {
+			a := section[AXS](s)
+			return []string{a.PaymentLink, a.QueryURL, a.QRURL}
+		},
+		Questions: []Question{
+			{Flag: "payment-link", Key: "payment_link", Usage: "AXS payment link, a `URL`",
+				Ask: "AXS payment link (https://HOST/hpp/checkout/LINKID)"},
+			{Flag: "client-id", Key: "client_id", Usage: "AXS Client `ID`", Ask: "AXS Client ID"},
+			{Flag: "query-url", Key: "query_url",
+				Usage: "AXS transaction query, a `URL` without the LINKID",
+				Ask: "AXS transaction query (https://HOST/…/transaction, without the LINKID; " +
+					"empty: none)", Optional: true},
+		},
+	}
+}
+
+func checkAXS(s Settings, k Checks) {
+	a := section[AXS](s)
+	k.Need(a.PaymentLink != "", "payment_link", "copy it from the AXS Merchant Portal",
+		"is required")
+	k.Need(a.ClientID != "", "client_id", "copy it from the AXS Merchant Portal", "is required")
+	k.OneOf("amount_as", a.AmountAs, "string", "number")
+	if s.Mode == ModeQR {
+		k.Need(a.QRURL != "", "qr_url", "write it like https://HOST/api/hpp/v1/qrcode",
+			"is required in mode qr")
+		k.Need(!slices.Contains(a.Schemes, creditCard), "schemes",
+			"use paynow, alipay, wechatpay", "credit_card has no QR code: mode qr is for wallets")
+	}
+	k.Need(a.MaxP2C >= 1000 && a.MaxP2C <= 10000, "max_p2c", "",
+		"%d is not between 1000 and 10000", a.MaxP2C)
+}
+
+// axsGateway makes links on this machine, and asks for codes.
+type axsGateway struct{ *axs.Gateway }
+
+func newAXS(s Settings, keys Keys, _ func() time.Time) (Gateway, error) {
+	a := section[AXS](s)
+	g, err := axs.New(axs.Config{
+		PaymentLink: a.PaymentLink, ClientID: a.ClientID, Secret: keys.Secret,
+		PreviousSecret: keys.Previous, TerminalID: s.Terminal, WebhookURL: s.HookURL,
+		SuccessURL: a.SuccessURL, FailURL: a.FailURL, CancelURL: a.CancelURL,
+		AmountAs: a.AmountAs, SendExpiry: a.SendExpiry, Schemes: a.Schemes, MaxP2C: a.MaxP2C,
+		MaxAmount: s.MaxAmount, QueryURL: a.QueryURL, QRURL: a.QRURL,
+	})
+	return axsGateway{g}, err
+}
+
+func (g axsGateway) Make(ctx context.Context, r payment.MintRequest) payment.MintAnswer {
+	return g.FetchCode(ctx, r)
+}
+
+// links and codes end by themselves
+func (axsGateway) Close(context.Context, string) error { return nil }
+
+// Try opens a link of its own: that it is then told apart from a notification says that the secret
+// works.
+func (g axsGateway) Try(r payment.MintRequest) error {
+	m, err := g.Mint(r)
+	if err != nil {
+		return err
+	}
+	_, query, _ := strings.Cut(m.Payload, "?")
+	_, err = g.Open(payment.Envelope{Query: query})
+	if e, ok := errors.AsType[*axs.OpenError](err); ok && e.Reason == axs.ReasonOwnLink {
+		return nil
+	}
+	return errors.Join(errors.New("the link does not open"), err)
+}
+
+// sampleAXS is a link that is sealed with a secret that AXS does not know: nobody can pay it.
+func sampleAXS(s Settings, r payment.MintRequest) string {
+	g, err := newAXS(s, Keys{Secret: secret.Generate()}, nil)
+	if err != nil {
+		return ""
+	}
+	m, err := g.Mint(r)
+	if err != nil {
+		return ""
+	}
+	return m.Payload
+}

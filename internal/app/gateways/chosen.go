@@ -1,0 +1,142 @@
+package gateways
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"time"
+
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/payment"
+)
+
+// Chosen is the row that a configuration names, with what the configuration says to it.
+type Chosen struct {
+	row      Row
+	settings Settings
+}
+
+// Choose finds the row of this name. The error is Find's.
+func (t Table) Choose(name string, s Settings) (Chosen, error) {
+	r, err := t.Find(name)
+	return Chosen{r, s}, err
+}
+
+// Row is the row.
+func (c Chosen) Row() Row { return c.row }
+
+// Mode is how the service works here; the zero Mode where it does not know the configured one.
+func (c Chosen) Mode() Mode {
+	for _, m := range c.row.Modes {
+		if m.Name == c.settings.Mode {
+			return m
+		}
+	}
+	return Mode{}
+}
+
+// Check finds what is wrong with the section.
+func (c Chosen) Check(k Checks) {
+	if c.row.Check != nil {
+		c.row.Check(c.settings, k)
+	}
+}
+
+// named are the ways to pay that the configuration names.
+func (c Chosen) named() []string {
+	if c.row.Schemes == nil {
+		return nil
+	}
+	return slices.Clone(c.row.Schemes(c.settings))
+}
+
+// Schemes are the ways to pay that tills may ask for.
+func (c Chosen) Schemes() []string {
+	if named := c.named(); len(named) > 0 {
+		return named
+	}
+	return slices.Clone(c.Mode().Schemes)
+}
+
+// Wallets are what customers may be asked to choose from, where each code is for one wallet.
+func (c Chosen) Wallets() []string {
+	wallet := c.Mode().Wallet
+	if wallet == "" {
+		return nil
+	}
+	if named := c.named(); len(named) > 0 {
+		return named
+	}
+	return []string{wallet}
+}
+
+// Marks are the brands that customers know, for the service's words.
+func (c Chosen) Marks(schemes []string) []string {
+	var brands []string
+	for _, s := range schemes {
+		if known, ok := c.row.Brands[s]; ok {
+			brands = append(brands, known...)
+		} else {
+			brands = append(brands, s)
+		}
+	}
+	return brands
+}
+
+// Hosts are the addresses that the agent sends requests to.
+func (c Chosen) Hosts() []string { return c.row.Hosts(c.settings) }
+
+// Sample is a code or link as long as those that customers scan, which nobody can pay; "" where
+// none can be made.
+func (c Chosen) Sample(r payment.MintRequest) string { return c.row.Sample(c.settings, r) }
+
+// Open reads the secrets and builds the adapter. now is the wall clock, corrected by the relay's.
+// The error is a *SecretError, or the adapter's.
+func (c Chosen) Open(credDir string, now func() time.Time) (Gateway, error) {
+	var keys Keys
+	refs := c.row.Secrets(c.settings.Section)
+	for i, into := range []*secret.Value{&keys.Secret, &keys.Previous} {
+		if i > 0 && refs[i].Ref == "" {
+			continue
+		}
+		var err error
+		if *into, err = secret.Resolve(refs[i].Ref, credDir); err != nil {
+			return nil, &SecretError{refs[i].Key, err}
+		}
+	}
+	return c.row.New(c.settings, keys, now)
+}
+
+// SecretRef is one place of the configuration that names a secret.
+type SecretRef struct {
+	Name string // for people and for kiosk-agent secret set
+	Key  string // dotted
+	Ref  string // file:PATH or credential:NAME; "" = not set
+}
+
+// Secrets are where its secret is and the one before a rotation, as a section says, which is a
+// pointer to a struct of the row's Section.
+func (r Row) Secrets(section any) []SecretRef {
+	v := reflect.ValueOf(section)
+	now, _ := text(v, r.Secret)
+	before, _ := text(v, r.PreviousSecret)
+	return []SecretRef{{r.Name, r.SecretKey(), now},
+		{r.Name + "-previous", r.Name + "." + r.PreviousSecret, before}}
+}
+
+// SecretError says that a secret cannot be had. Its text never holds one.
+type SecretError struct {
+	Key string // of the configuration
+	Err error
+}
+
+func (e *SecretError) Error() string { return e.Key + ": " + e.Err.Error() }
+
+func (e *SecretError) Unwrap() error { return e.Err }
+
+// SecretFault reports whether err, of the adapter, says that it cannot work with its secret.
+func (c Chosen) SecretFault(err error) bool {
+	e, ok := errors.AsType[Keyed](err)
+	return ok && (e.ConfigKey() == c.row.SecretKey() ||
+		e.ConfigKey() == c.row.Name+"."+c.row.PreviousSecret)
+}

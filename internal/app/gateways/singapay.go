@@ -1,0 +1,129 @@
+package gateways
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"kiosk-agent/internal/conf"
+	"kiosk-agent/payment"
+	"kiosk-agent/payment/singapay"
+)
+
+// SingaPay is [singapay].
+type SingaPay struct {
+	BaseURL        string        `toml:"base_url" doc:"https://payment-b2b.singapay.id, or https://sandbox-payment-b2b.singapay.id for the sandbox. Required."`
+	ClientID       string        `toml:"client_id" doc:"The credential's Client ID. Required."`
+	ClientSecret   string        `toml:"client_secret" doc:"Where the credential's Client Secret is: file:PATH or credential:NAME; at least 20 bytes. Required."`
+	PreviousSecret string        `toml:"previous_secret" doc:"Where the secret before a rotation is: it verifies notifications too."`
+	APIKey         string        `toml:"api_key" doc:"The credential's API key, also called Partner ID. Required."`
+	AccountID      string        `toml:"account_id" doc:"The account that gets the money, 26 characters; the credential must own it. Required."`
+	WebhookPath    string        `toml:"webhook_path" doc:"What follows the host in the dashboard's notification URL, exactly: it is part of the signature. Empty: that of relay.hook_url."`
+	Methods        []string      `toml:"methods" doc:"Payment method codes such as QRIS, VA_BCA, EWALLET_DANA; empty: all of the account's."`
+	Description    string        `toml:"description" doc:"Text on SingaPay's page, at most 255 characters. Empty: none."`
+	CustomerName   string        `toml:"customer_name" doc:"With customer_email: filled in for the customer, where SingaPay's page would ask. The shop's own name. Empty: not sent."`
+	CustomerEmail  string        `toml:"customer_email" doc:"With customer_name: the shop's own address. Empty: not sent."`
+	SuccessURL     string        `toml:"success_url" doc:"Where the customer's phone goes after paying; proves nothing. Empty: not sent."`
+	ExpiredURL     string        `toml:"expired_url" doc:"Where the customer's phone goes when the link has ended. Empty: not sent."`
+	ExpiryGrace    conf.Duration `toml:"expiry_grace" doc:"How long a link or code outlives the customer's time on the screen, so that who pays in the last second still can."`
+	CreateTimeout  conf.Duration `toml:"create_timeout" doc:"How long SingaPay has to make a link or code, at most 30s."`
+	QueryTimeout   conf.Duration `toml:"query_timeout" doc:"How long one question has, with all its requests, at most 30s."`
+	ReplayWindow   conf.Duration `toml:"replay_window" doc:"A notification signed longer before or after its receipt is asked about and not believed, at most 15m."`
+}
+
+func singaPayRow() Row {
+	return Row{
+		Name: "singapay", Title: "SingaPay", Currency: payment.IDR, Least: 1_000_000,
+		Modes: []Mode{{Name: ModeLink, Remote: true}, {Name: ModeQR, Remote: true}},
+		Section: SingaPay{
+			Methods: []string{}, ExpiryGrace: seconds(30), CreateTimeout: seconds(10),
+			QueryTimeout: seconds(10), ReplayWindow: seconds(300),
+		},
+		Doc:    "The SingaPay gateway, from its dashboard. For payment.provider = singapay.",
+		Secret: "client_secret", PreviousSecret: "previous_secret", Private: []string{"api_key"},
+		Check: checkSingaPay, New: newSingaPay,
+		Schemes: func(s Settings) []string { return section[SingaPay](s).Methods },
+		Sample:  sampleSingaPay,
+		Hosts:   func(s Settings) []string { return []string{section[SingaPay](s).BaseURL} },
+		Questions: []Question{
+			{Flag: "base-url", Key: "base_url", Usage: "SingaPay's `URL`",
+				Ask: "SingaPay's address (https://payment-b2b.singapay.id)"},
+			{Flag: "client-id", Key: "client_id", Usage: "SingaPay Client `ID`",
+				Ask: "SingaPay Client ID"},
+			{Flag: "api-key", Key: "api_key", Usage: "SingaPay API `KEY`, or Partner ID",
+				Ask: "SingaPay API key, or Partner ID"},
+			{Flag: "account-id", Key: "account_id", Usage: "SingaPay account's `ID`",
+				Ask: "SingaPay account ID"},
+		},
+		After: "The notification URL in SingaPay's dashboard must be relay.hook_url.",
+	}
+}
+
+func seconds(n int) conf.Duration { return conf.Duration(time.Duration(n) * time.Second) }
+
+func checkSingaPay(s Settings, k Checks) {
+	p := section[SingaPay](s)
+	k.WebURL("base_url", p.BaseURL, "https", "http")
+	for _, id := range []struct{ key, value string }{{"client_id", p.ClientID},
+		{"api_key", p.APIKey}, {"account_id", p.AccountID}} {
+		k.Need(id.value != "", id.key, "copy it from the SingaPay dashboard", "is required")
+	}
+	k.Within("expiry_grace", p.ExpiryGrace, time.Second, time.Hour)
+	k.Within("create_timeout", p.CreateTimeout, time.Second, 30*time.Second)
+	k.Within("query_timeout", p.QueryTimeout, time.Second, 30*time.Second)
+	k.Within("replay_window", p.ReplayWindow, 10*time.Second, 15*time.Minute)
+}
+
+// singaGateway asks for everything.
+type singaGateway struct{ *singapay.Gateway }
+
+func newSingaPay(s Settings, keys Keys, now func() time.Time) (Gateway, error) {
+	p := section[SingaPay](s)
+	g, err := singapay.New(singapay.Config{
+		BaseURL: p.BaseURL, ClientID: p.ClientID, ClientSecret: keys.Secret,
+		PreviousSecret: keys.Previous, APIKey: p.APIKey, AccountID: p.AccountID,
+		WebhookPath: webhookPath(s), Mode: s.Mode, Methods: p.Methods,
+		Description: p.Description, CustomerName: p.CustomerName,
+		CustomerEmail: p.CustomerEmail, SuccessURL: p.SuccessURL, ExpiredURL: p.ExpiredURL,
+		ExpiryGrace: p.ExpiryGrace.Of(), CreateTimeout: p.CreateTimeout.Of(),
+		QueryTimeout: p.QueryTimeout.Of(), ReplayWindow: p.ReplayWindow.Of(),
+		MaxAmount: s.MaxAmount, Now: now,
+	})
+	return singaGateway{g}, err
+}
+
+// webhookPath is the path in force: the configured one, or that of the hook's URL.
+func webhookPath(s Settings) string {
+	if path := section[SingaPay](s).WebhookPath; path != "" {
+		return path
+	}
+	u, err := url.Parse(s.HookURL)
+	if err != nil {
+		return ""
+	}
+	return u.EscapedPath()
+}
+
+var errMadeElsewhere = errors.New("SingaPay makes its links and codes itself")
+
+func (singaGateway) Mint(payment.MintRequest) (payment.Minted, error) {
+	return payment.Minted{}, errMadeElsewhere
+}
+
+func (g singaGateway) Make(ctx context.Context, r payment.MintRequest) payment.MintAnswer {
+	return g.Gateway.Mint(ctx, r)
+}
+
+// Try cannot prove more than New has: SingaPay's secret signs what SingaPay alone can check.
+func (singaGateway) Try(payment.MintRequest) error { return nil }
+
+// sampleSingaPay has the shape of what SingaPay's documents show: an address that ends in our
+// reference, or a QRIS text.
+func sampleSingaPay(s Settings, r payment.MintRequest) string {
+	if s.Mode == ModeQR {
+		return strings.Repeat("0", 220)
+	}
+	return "https://sandbox-paymentlink.singapay.id/b2b/" + r.MerchantRef
+}
