@@ -31,6 +31,7 @@ type Client struct {
 
 	// answers of the helpers; a full one makes them wait, and they give up with Run's context
 	events chan Event
+	made   chan madeConn // a dial's end
 	// holds one: requests made before it is served are served by the same canary
 	canaryNow chan struct{}
 	supersede chan Head // holds one
@@ -64,7 +65,7 @@ func NewClient(cfg Config, j Journal, h Handler, clock Clock, log *slog.Logger,
 	c := &Client{
 		cfg: cfg, stream: stream, journal: j, handler: h, clock: clock, log: log, observe: observe,
 		metrics: m,
-		events:  make(chan Event, 16), canaryNow: make(chan struct{}, 1),
+		events:  make(chan Event, 16), made: make(chan madeConn), canaryNow: make(chan struct{}, 1),
 		supersede: make(chan Head, 1),
 	}
 	c.http = &http.Client{
@@ -103,7 +104,6 @@ func (c *Client) Run(ctx context.Context) error {
 		c.closeConn(websocket.CloseGoingAway)
 		c.wg.Wait()
 		c.http.CloseIdleConnections()
-		c.drainEvents()
 		c.metrics.connected.Set(0)
 		c.setState(func(s *State) {
 			s.Connected, s.CaughtUp, s.Since = false, false, c.clock.Now().Up
@@ -118,10 +118,9 @@ func (c *Client) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case ev := <-c.events:
-			if d, ok := ev.(madeConn); ok {
-				ev = c.adopt(ctx, d)
-			}
 			c.step(ctx, m, ev)
+		case d := <-c.made:
+			c.step(ctx, m, c.adopt(ctx, d))
 		case <-c.canaryNow:
 			c.step(ctx, m, CanaryAsked{})
 		case h := <-c.supersede:
@@ -191,7 +190,7 @@ func (c *Client) carry(ctx context.Context, e Effect) Event {
 	case Dial:
 		dialCtx, cancel := context.WithTimeout(ctx, c.cfg.DialTimeout)
 		c.dialing, c.cancelDial = e.Conn, cancel
-		c.helper(ctx, func() Event { return c.dial(dialCtx, cancel, e) })
+		c.wg.Go(func() { c.bring(ctx, c.dial(dialCtx, cancel, e)) })
 	case Send:
 		if err := c.write(e.Message); err != nil {
 			return Lost{Conn: e.Conn, Err: fmt.Errorf("write: %w", err)}
@@ -204,6 +203,8 @@ func (c *Client) carry(ctx context.Context, e Effect) Event {
 		c.helper(ctx, func() Event { return CanaryPosted{Nonce: e.Nonce, Err: c.postCanary(ctx, e)} })
 	case Observe:
 		c.report(e.Observation)
+	default:
+		panic(fmt.Sprintf("relay client: no case for the effect %T", e))
 	}
 	return nil
 }
@@ -216,9 +217,6 @@ func (c *Client) helper(ctx context.Context, f func() Event) {
 		select {
 		case c.events <- ev:
 		case <-ctx.Done():
-			if d, ok := ev.(madeConn); ok && d.conn != nil {
-				_ = d.conn.Close()
-			}
 		}
 	})
 }
@@ -241,6 +239,8 @@ func (c *Client) handle(ctx context.Context, m Message) Event {
 		c.metrics.delivery(m.Kind, ev.Err)
 	case Gap:
 		ev.Err = c.handler.Gap(ctx, m.Reason)
+	default:
+		ev.Err = ErrUnexpected // what nobody has handled is not acknowledged
 	}
 	if ev.Err == nil {
 		ev.Head, ev.Err = c.journal.Head(ctx)
@@ -293,19 +293,9 @@ func (c *Client) report(o Observation) {
 	case CanaryFailed:
 		c.setState(func(s *State) { s.LastError = o.Err.Error() })
 		c.log.Warn("canary failed", "err", o.Err)
+	case HeadKnown, ClockOffset: // for whoever observes
+	default:
+		panic(fmt.Sprintf("relay client: no case for the observation %T", o))
 	}
 	c.observe(o)
-}
-
-func (c *Client) drainEvents() {
-	for {
-		select {
-		case ev := <-c.events:
-			if d, ok := ev.(madeConn); ok && d.conn != nil {
-				_ = d.conn.Close()
-			}
-		default:
-			return
-		}
-	}
 }

@@ -19,9 +19,18 @@ type madeConn struct {
 	err    error
 }
 
-func (madeConn) event() {}
+// bring hands the connection to Run's goroutine, or closes it where that is no longer wanted.
+func (c *Client) bring(ctx context.Context, d madeConn) {
+	select {
+	case c.made <- d:
+	case <-ctx.Done():
+		if d.conn != nil {
+			_ = d.conn.Close()
+		}
+	}
+}
 
-func (c *Client) dial(ctx context.Context, cancel context.CancelFunc, e Dial) Event {
+func (c *Client) dial(ctx context.Context, cancel context.CancelFunc, e Dial) madeConn {
 	defer cancel()
 	d := websocket.Dialer{
 		Subprotocols: []string{Subprotocol}, TLSClientConfig: c.cfg.TLS, Proxy: c.cfg.Proxy,

@@ -3,6 +3,8 @@ package relay
 import "fmt"
 
 // Event is something that happened. The set is closed: every type of this group.
+//
+//sumtype:decl
 type Event interface{ event() }
 
 // Events. Conn is the number of the connection attempt that the answer belongs to.
@@ -52,6 +54,8 @@ func (CanaryPosted) event()   {}
 func (SupersedeAsked) event() {}
 
 // Effect is something to do, in order. The set is closed: every type of this group.
+//
+//sumtype:decl
 type Effect interface{ effect() }
 
 // Effects. Each but Send, Close and Observe is answered by one event.

@@ -123,6 +123,8 @@ func (m *Machine) Step(now Now, ev Event) []Effect {
 		if m.phase >= dialing {
 			m.drop(now, ErrSuperseding)
 		}
+	default:
+		panic(fmt.Sprintf("relay machine: no case for the event %T", ev))
 	}
 	m.onTime(now)
 	return m.effects

@@ -63,6 +63,8 @@ func (b *bench) step(ev Event) *bench {
 			b.lines = append(b.lines, "canary")
 		case Observe:
 			b.lines = append(b.lines, describe(e.Observation))
+		default:
+			b.t.Fatalf("unknown effect %T", e)
 		}
 	}
 	return b
@@ -76,10 +78,9 @@ func describe(e Observation) string {
 		return fmt.Sprintf("returned %v", e.RTT)
 	case ClockOffset:
 		return fmt.Sprintf("offset %v±%v", e.Offset, e.Uncertainty)
-	default:
-		name := fmt.Sprintf("%T", e)
-		return strings.TrimPrefix(name, "relay.")
+	case Connected, CaughtUp, GapSeen, CanaryFailed, HeadKnown:
 	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", e), "relay.")
 }
 
 func (b *bench) after(d time.Duration) *bench {

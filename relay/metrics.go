@@ -1,6 +1,10 @@
 package relay
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 type metrics struct {
 	connected  prometheus.Gauge
@@ -68,6 +72,9 @@ func (m *metrics) observe(e Observation) {
 		m.rtt.Observe(e.RTT.Seconds())
 	case CanaryFailed:
 		m.canaries.WithLabelValues("failed").Inc()
+	case CaughtUp, HeadKnown, ClockOffset: // not counted
+	default:
+		panic(fmt.Sprintf("relay metrics: no case for the observation %T", e))
 	}
 }
 

@@ -97,7 +97,9 @@ type Journal interface {
 type Clock interface{ Now() Now }
 
 // Observation is what the client tells of itself, in the order in which things happened; see
-// Connected and the types after it.
+// Connected and the types after it. The set is closed.
+//
+//sumtype:decl
 type Observation interface{ observation() }
 
 // Connected: the relay has said welcome. HeadKnown and ClockOffset follow at once.

@@ -14,6 +14,8 @@ type Now = bootclock.Now
 type Ticket uint64
 
 // Event is something that happened. The set is closed: every type of this group.
+//
+//sumtype:decl
 type Event interface{ event() }
 
 type (
@@ -78,6 +80,8 @@ func (Acknowledged) event() {}
 func (StatusRead) event()   {}
 
 // Effect is something to do, in order. The set is closed: every type of this group.
+//
+//sumtype:decl
 type Effect interface{ effect() }
 
 type (

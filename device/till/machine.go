@@ -1,6 +1,7 @@
 package till
 
 import (
+	"fmt"
 	"time"
 
 	"kiosk-agent/device/ecr"
@@ -111,6 +112,8 @@ func (m *Machine) Step(now Now, ev Event) []Effect {
 	case StatusRead:
 		m.statusRead(ev)
 	case Ticked:
+	default:
+		panic(fmt.Sprintf("till: no case for the event %T", ev))
 	}
 	m.tick()
 	m.pump()

@@ -3,6 +3,7 @@ package till
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -277,6 +278,8 @@ func (c *connection) carry(e Effect) {
 		} else {
 			c.log.Info(e.Text, e.Args...)
 		}
+	default:
+		panic(fmt.Sprintf("till: no case for the effect %T", e))
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -250,6 +251,8 @@ func (e *Engine) carry(ef Effect) {
 		} else {
 			e.log.Info(ef.Text, ef.Args...)
 		}
+	default:
+		panic(fmt.Sprintf("engine: no case for the effect %T", ef))
 	}
 }
 

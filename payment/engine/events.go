@@ -10,6 +10,8 @@ import (
 type Ticket uint64
 
 // Event is something that happened. The set is closed: every type of this group.
+//
+//sumtype:decl
 type Event interface{ event() }
 
 type (
@@ -176,7 +178,9 @@ func (Inspected) event()       {}
 func (Ticked) event()          {}
 
 // Effect is something to do once the facts of its step are committed (or, from Output.Else, once
-// they could not be).
+// they could not be). The set is closed: every type of this group.
+//
+//sumtype:decl
 type Effect interface{ effect() }
 
 type (

@@ -374,6 +374,9 @@ func (r *rig) carry(ef engine.Effect) {
 		r.closes = append(r.closes, ef)
 	case engine.AdoptJournal:
 		r.adopted = append(r.adopted, ef.Lost)
+	case engine.Note:
+	default:
+		r.t.Fatalf("unknown effect %T", ef)
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -199,6 +200,8 @@ func (m *Machine) Step(now Now, ev Event) Output {
 	case Inspected:
 		s.read(Answer{To: ev.To, State: m.snapshot(now)})
 	case Ticked:
+	default:
+		panic(fmt.Sprintf("engine: no case for the event %T", ev))
 	}
 	s.tick()
 	if err := s.retryParked(); err != nil {

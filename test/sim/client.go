@@ -88,6 +88,8 @@ func (c *client) carry(e relay.Effect) {
 			})
 	case relay.Observe:
 		c.observe(e.Observation)
+	default:
+		w.fail("an effect of the relay's client that nobody knows: %T", e)
 	}
 }
 
@@ -172,6 +174,8 @@ func (c *client) handle(m relay.Message) {
 		c.a.ask(func(t engine.Ticket) engine.Event {
 			return engine.GapFound{Reason: m.Reason, To: t}
 		}, done)
+	default:
+		c.a.w.fail("a message that the relay's client must not hand on: %T", m)
 	}
 }
 
@@ -206,6 +210,9 @@ func (c *client) observe(ev relay.Observation) {
 		a.post(check)
 	case relay.ClockOffset:
 		a.post(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
+	case relay.GapSeen, relay.CanaryFailed:
+	default:
+		a.w.fail("an observation of the relay's client that nobody knows: %T", ev)
 	}
 }
 

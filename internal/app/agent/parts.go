@@ -246,6 +246,9 @@ func (a *Agent) relayObserved(ev relay.Observation) {
 	case relay.ClockOffset:
 		a.offset.Store(int64(ev.Offset))
 		a.core.Post(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
+	case relay.GapSeen, relay.CanaryFailed: // the handler has booked the one; the other says nothing
+	default:
+		panic(fmt.Sprintf("agent: no case for the observation %T", ev))
 	}
 }
 
