@@ -29,11 +29,11 @@ type Credentials struct {
 // AddTerminal makes a terminal, or a revoked one anew. merchant may be "". Errors: ErrTerminalID,
 // ErrTerminalExists, ErrMerchantUnknown, ErrChanged.
 func (s *Server) AddTerminal(ctx context.Context, id, merchant string) (Credentials, error) {
-	sp, err := s.store.span(ctx)
+	sp, err := s.store.Span(ctx)
 	if err != nil {
 		return Credentials{}, err
 	}
-	token, route, err := s.terminals.add(ctx, id, merchant, sp.epoch, s.cfg.Now())
+	token, route, err := s.terminals.add(ctx, id, merchant, sp.Epoch, s.cfg.Now())
 	if err != nil {
 		return Credentials{}, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay"
+	"kiosk-agent/relay/relayd/rules"
 )
 
 // How long what has been replaced stays good.
@@ -49,7 +50,7 @@ func (t *terminals) add(ctx context.Context, id, merchant, epoch string,
 	r := record{Version: recordVersion, ID: id, Merchant: merchant,
 		CreatedAt: relay.Time{Time: now}, Epoch: epoch}
 	r.Token, r.Route = sum(token.Reveal()), sum([]byte(route))
-	if revision, err = t.write(ctx, encode(id), r, revision); err != nil {
+	if revision, err = t.write(ctx, rules.Handle(id), r, revision); err != nil {
 		return secret.Value{}, "", err
 	}
 	t.putTerminal(r, revision)
@@ -209,7 +210,7 @@ func (t *terminals) change(ctx context.Context, id string, edit func(*record) er
 		return err
 	}
 	r.Version = recordVersion
-	revision, err := t.write(ctx, encode(id), r, old.revision)
+	revision, err := t.write(ctx, rules.Handle(id), r, old.revision)
 	if err != nil {
 		return err
 	}
@@ -237,7 +238,7 @@ func (t *terminals) write(ctx context.Context, key string, v any, revision uint6
 	return revision, err
 }
 
-func merchantKey(name string) string { return merchantPrefix + encode(name) }
+func merchantKey(name string) string { return merchantPrefix + rules.Handle(name) }
 
 func sum(b []byte) []byte {
 	h := sha256.Sum256(b)

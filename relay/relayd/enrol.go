@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/relay/relayd/rules"
 )
 
 // Enrolment requests of all senders together that bring no code of ours. No guess hits 128 bits;
@@ -63,12 +64,12 @@ func (s *Server) Enrol(ctx context.Context, code string) (Credentials, error) {
 // be told from the answer.
 func (s *Server) serveEnrol(w http.ResponseWriter, r *http.Request) {
 	if s.stopping.Load() {
-		unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down", retryDown)
+		unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down", rules.RetryDown)
 		return
 	}
 	code, err := readEnrol(http.MaxBytesReader(w, r.Body, maxEnrolBody))
 	if !s.holdsCode(code) && !s.enrolments.AllowN(s.cfg.Now(), 1) {
-		unavailable(w, http.StatusTooManyRequests, "too many requests", retryRate)
+		unavailable(w, http.StatusTooManyRequests, "too many requests", rules.RetryRate)
 		return
 	}
 	if err != nil {
@@ -83,7 +84,7 @@ func (s *Server) serveEnrol(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, ErrCode.Error(), http.StatusNotFound)
 	case err != nil:
 		s.log.Error("enrolment failed", "err", err)
-		unavailable(w, http.StatusServiceUnavailable, "the store does not answer", retryDown)
+		unavailable(w, http.StatusServiceUnavailable, "the store does not answer", rules.RetryDown)
 	default:
 		s.log.Info("terminal enrolled", "terminal", c.ID)
 		writeJSON(w, http.StatusOK, secretsOf(c))

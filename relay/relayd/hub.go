@@ -3,6 +3,8 @@ package relayd
 import (
 	"sync"
 	"time"
+
+	"kiosk-agent/relay/relayd/rules"
 )
 
 // hub knows the connections of this process: one per terminal, woken by the sources that they read.
@@ -10,12 +12,12 @@ type hub struct {
 	mu        sync.Mutex
 	stopped   bool
 	terminals map[string]*session
-	sources   map[source]map[*session]struct{}
+	sources   map[rules.Source]map[*session]struct{}
 	wg        sync.WaitGroup
 }
 
 func newHub() *hub {
-	return &hub{terminals: map[string]*session{}, sources: map[source]map[*session]struct{}{}}
+	return &hub{terminals: map[string]*session{}, sources: map[rules.Source]map[*session]struct{}{}}
 }
 
 // join makes s the connection of its terminal; an older one is told to go. It reports false during
@@ -60,7 +62,7 @@ func (h *hub) forget(s *session) {
 	}
 }
 
-func (h *hub) wake(src source) {
+func (h *hub) wake(src rules.Source) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.sources[src] {

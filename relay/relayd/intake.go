@@ -12,14 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"kiosk-agent/relay"
-)
-
-// Seconds that a sender is asked to wait.
-const (
-	retryRate  = 1
-	retryQuota = 300
-	retryFull  = 60
-	retryDown  = 5
+	"kiosk-agent/relay/relayd/rules"
 )
 
 const hookPrefix = "/hook/"
@@ -49,83 +42,65 @@ func (s *Server) takeHook(w http.ResponseWriter, r *http.Request) int {
 	}
 	if s.stopping.Load() {
 		return unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down",
-			retryDown)
+			rules.RetryDown)
 	}
-	if nonce := r.Header.Get(relay.CanaryHeader); relay.ValidNonce(nonce) {
-		return s.takeCanary(w, r, to, nonce)
+	admitted, refused := rules.Admit(s.cfg.Now(), rules.Request{
+		Length: r.ContentLength, Nonce: r.Header.Get(relay.CanaryHeader),
+		Terminal: r.Header.Get(relay.TerminalHeader),
+	}, to.Route, s.member)
+	if refused != nil {
+		return answer(w, refused)
 	}
-	if !to.limiter.AllowN(s.cfg.Now(), 1) {
-		return unavailable(w, http.StatusTooManyRequests, "too many requests", retryRate)
-	}
-	if r.ContentLength > relay.MaxHookBody {
-		return refuse(w, http.StatusRequestEntityTooLarge, "body over 64 KiB")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, relay.MaxHookBody))
-	if err != nil {
-		var tooBig *http.MaxBytesError
-		if errors.As(err, &tooBig) {
-			return refuse(w, http.StatusRequestEntityTooLarge, "body over 64 KiB")
+	var e rules.Envelope
+	if admitted.Kind == relay.KindHook {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, relay.MaxHookBody))
+		if err != nil {
+			var tooBig *http.MaxBytesError
+			if errors.As(err, &tooBig) {
+				return answer(w, rules.TooLong())
+			}
+			return refuse(w, http.StatusBadRequest, "the body did not arrive whole")
 		}
-		return refuse(w, http.StatusBadRequest, "the body did not arrive whole")
+		e = rules.Envelope{Method: r.Method, Path: below, Query: r.URL.RawQuery,
+			Headers: endToEnd(r.Header), Body: body}
 	}
-	return s.keep(w, r, to, to.to, envelope{
-		Kind: relay.KindHook, Method: r.Method, Path: below, Query: r.URL.RawQuery,
-		Headers: endToEnd(r.Header), Body: body,
-	})
+	return s.keep(w, r, to, admitted, e)
 }
 
-// takeCanary stores a canary among the messages of one terminal. On a merchant's route its header
-// says which, and it is refused when a hook would be, but takes nothing of what the hooks have: one
-// that is forged costs them nothing.
-func (s *Server) takeCanary(w http.ResponseWriter, r *http.Request, on route, nonce string) int {
-	to, limiter, now := on.to, on.limiter, s.cfg.Now()
-	if on.merchant != "" {
-		t := s.terminals.member(on.merchant, r.Header.Get(relay.TerminalHeader))
-		if t == nil {
-			return refuse(w, http.StatusNotFound, "no such terminal on this route")
-		}
-		to, limiter = terminalSource(t.ID), t.canaries
-		if on.limiter.TokensAt(now) < 1 {
-			return unavailable(w, http.StatusTooManyRequests, "too many requests", retryRate)
-		}
+// member looks up the merchant's terminal that a canary's header names.
+func (s *Server) member(merchant, handle string) (rules.Member, bool) {
+	t := s.terminals.member(merchant, handle)
+	if t == nil {
+		return rules.Member{}, false
 	}
-	if !limiter.AllowN(now, 1) {
-		return unavailable(w, http.StatusTooManyRequests, "too many requests", retryRate)
-	}
-	return s.keep(w, r, on, to, envelope{Kind: relay.KindCanary, Nonce: nonce})
+	return rules.Member{Source: rules.TerminalSource(t.ID), Canaries: t.canaries}, true
 }
 
 // keep stores e, which came on a route. It goes on when the sender hangs up: what has arrived whole
 // is worth keeping.
-func (s *Server) keep(w http.ResponseWriter, r *http.Request, on route, to source, e envelope) int {
-	e.ID, e.ReceivedAt = ulid.Make().String(), relay.Time{Time: s.cfg.Now()}
+func (s *Server) keep(w http.ResponseWriter, r *http.Request, on route, a rules.Admission,
+	e rules.Envelope) int {
+	e.ID, e.ReceivedAt = newID(), relay.Time{Time: s.cfg.Now()}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), hookTimeout)
 	defer cancel()
-	var err error
-	if to != on.to {
-		err = s.store.room(ctx, on.to)
-	}
-	if err == nil {
-		err = s.store.publish(ctx, to, e)
-	}
+	err := a.Keep(ctx, s.store, s.cfg.Store.QuotaPerRoute, e)
 	log := s.log.With(on.owner()...)
 	switch {
 	case err == nil:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, "OK")
 		return http.StatusOK
-	case errors.Is(err, errQuota):
+	case errors.Is(err, rules.ErrQuota):
 		log.Warn("hook refused: the route's quota is used up")
-		return unavailable(w, http.StatusTooManyRequests,
-			"this route holds as many hooks as it may", retryQuota)
-	case errors.Is(err, errFull):
+	case errors.Is(err, rules.ErrFull):
 		log.Error("hook refused: the store is full", "err", err)
-		return unavailable(w, http.StatusServiceUnavailable, "the store is full", retryFull)
 	default:
 		log.Error("hook refused", "err", err)
-		return unavailable(w, http.StatusServiceUnavailable, "the store does not answer", retryDown)
 	}
+	return answer(w, rules.Refused(err))
 }
+
+func newID() string { return ulid.Make().String() }
 
 // endToEnd returns the headers that belong to the request and not to one connection on its way (RFC
 // 9110, 7.6.1). Authorization stays: the receiver may need it to verify the sender.
@@ -147,6 +122,14 @@ func endToEnd(h http.Header) map[string][]string {
 func refuse(w http.ResponseWriter, status int, text string) int {
 	http.Error(w, text, status)
 	return status
+}
+
+// answer gives the rules' refusal.
+func answer(w http.ResponseWriter, r *rules.Refusal) int {
+	if r.RetryAfter > 0 {
+		return unavailable(w, r.Status, r.Text, r.RetryAfter)
+	}
+	return refuse(w, r.Status, r.Text)
 }
 
 // unavailable refuses and says when to try again.

@@ -16,6 +16,7 @@ import (
 
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay"
+	"kiosk-agent/relay/relayd/rules"
 )
 
 func TestHookStatus(t *testing.T) {
@@ -92,7 +93,7 @@ func TestHookIsStoredWhole(t *testing.T) {
 		t.Fatalf("%v %v", res, err)
 	}
 	_ = res.Body.Close()
-	m, err := r.store.next(t.Context(), []source{terminalSource("K001")}, 0)
+	m, err := r.store.Next(t.Context(), rules.TerminalSource("K001"), 0)
 	if err != nil || m == nil {
 		t.Fatalf("stored: %v, %v", m, err)
 	}
@@ -105,7 +106,7 @@ func TestHookIsStoredWhole(t *testing.T) {
 			"Accept-Encoding": {"gzip"}, "Content-Length": {"7"}, "Kiosk-Canary": {"short"},
 		},
 	}
-	if diff := cmp.Diff(want, m.delivery("e").Hook); diff != "" {
+	if diff := cmp.Diff(want, m.Delivery("e").Hook); diff != "" {
 		t.Errorf("stored hook (-want +got):\n%s", diff)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kiosk-agent/relay"
+	"kiosk-agent/relay/relayd/rules"
 )
 
 func (r *rig) addMerchant(name string) (hookURL string) {
@@ -57,11 +58,11 @@ func sendCanary(t *testing.T, url, handle, nonce string) int {
 
 func messages(t *testing.T, r *rig) uint64 {
 	t.Helper()
-	sp, err := r.store.span(t.Context())
+	sp, err := r.store.Span(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sp.last
+	return sp.Last
 }
 
 // TestMerchantHook: one message, for every terminal of the merchant, in one sequence with its own,
@@ -187,8 +188,8 @@ func TestMerchantCanary(t *testing.T) {
 
 	before := messages(t, r)
 	for name, handle := range map[string]string{
-		"no terminal": "", "unknown": encode("K009"), "another merchant's": encode("K003"),
-		"revoked": encode("gone"), "not base64": "K 1", "padded": "SzAwMg==",
+		"no terminal": "", "unknown": rules.Handle("K009"), "another merchant's": rules.Handle("K003"),
+		"revoked": rules.Handle("gone"), "not base64": "K 1", "padded": "SzAwMg==",
 	} {
 		if status := sendCanary(t, shop, handle, forged); status != http.StatusNotFound {
 			t.Errorf("%s: status %d", name, status)
@@ -198,7 +199,7 @@ func TestMerchantCanary(t *testing.T) {
 		t.Errorf("%d messages were stored", n)
 	}
 	last := a.client.State().LastCanary
-	if status := sendCanary(t, shop, encode("K 1/ü"), forged); status != http.StatusOK {
+	if status := sendCanary(t, shop, rules.Handle("K 1/ü"), forged); status != http.StatusOK {
 		t.Errorf("status %d", status)
 	}
 	mustPost(t, shop, "after the forged one")
@@ -221,12 +222,12 @@ func TestMerchantRouteRefusal(t *testing.T) {
 	c, x, y, z := r.addTo("M1", "K001"), r.addTo("M1", "K002"), r.addTo("M2", "K003"),
 		r.addTo("M3", "K004")
 	for range 4 {
-		if status := sendCanary(t, shop, encode(x.ID), nonce); status != http.StatusOK {
+		if status := sendCanary(t, shop, rules.Handle(x.ID), nonce); status != http.StatusOK {
 			t.Fatalf("canary: status %d", status)
 		}
 	}
 	for range 2 { // one more fits into its own subject's quota
-		sendCanary(t, shop, encode(x.ID), nonce)
+		sendCanary(t, shop, rules.Handle(x.ID), nonce)
 	}
 	for i := range 5 {
 		mustPost(t, shop, fmt.Sprint(i))
@@ -240,13 +241,13 @@ func TestMerchantRouteRefusal(t *testing.T) {
 	for range 8 { // uses up the rate, and stores nothing
 		post(t, busy, strings.Repeat("x", relay.MaxHookBody+1))
 	}
-	if status := sendCanary(t, busy, encode(z.ID), nonce); status != http.StatusTooManyRequests {
+	if status := sendCanary(t, busy, rules.Handle(z.ID), nonce); status != http.StatusTooManyRequests {
 		t.Errorf("canary while the rate is used up: status %d", status)
 	}
 	for i := range 5 {
 		mustPost(t, full, fmt.Sprint(i))
 	}
-	if status := sendCanary(t, full, encode(y.ID), nonce); status != http.StatusTooManyRequests {
+	if status := sendCanary(t, full, rules.Handle(y.ID), nonce); status != http.StatusTooManyRequests {
 		t.Errorf("canary while the quota is used up: status %d", status)
 	}
 	mustPost(t, y.HookURL, "the terminal's own route is not hurt")
@@ -335,7 +336,7 @@ func FuzzTerminalHeader(f *testing.F) {
 			Route: sum([]byte("route " + id))}
 		list.index.putTerminal(&terminal{record: r}, nil)
 	}
-	seeds := []string{encode("K 1/ü"), encode("K002"), encode("M1"), "", "=", "SzAwMg==",
+	seeds := []string{rules.Handle("K 1/ü"), rules.Handle("K002"), rules.Handle("M1"), "", "=", "SzAwMg==",
 		"SzAw\nMg", "\x00", strings.Repeat("A", 171)}
 	if len(seeds) < 9 {
 		f.Fatal("the seeds are gone")
@@ -345,7 +346,7 @@ func FuzzTerminalHeader(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, handle string) {
 		got := list.member("M1", handle)
-		if (got != nil) != (handle == encode("K 1/ü")) {
+		if (got != nil) != (handle == rules.Handle("K 1/ü")) {
 			t.Errorf("%q names %+v", handle, got)
 		}
 	})

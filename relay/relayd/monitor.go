@@ -8,6 +8,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"kiosk-agent/relay/relayd/rules"
 )
 
 // ErrStoreBroken ends Run: the embedded store has refused every write for a while, as it does for
@@ -18,7 +20,7 @@ var ErrStoreBroken = errors.New(
 
 const (
 	giveUpAfter  = 6 // failed probes in a row
-	probeSubject = hookSubject + "probe"
+	probeSubject = rules.Subjects + "probe"
 	probeTTL     = time.Second // the shortest that JetStream knows
 )
 
@@ -62,17 +64,17 @@ func (s *Server) monitor(ctx context.Context) error {
 }
 
 func (s *Server) watchEpoch(ctx context.Context, epoch string) string {
-	sp, err := s.store.span(ctx)
+	sp, held, err := s.store.state(ctx)
 	if err != nil {
 		return epoch // the probe tells
 	}
-	s.metrics.storeBytes.Set(float64(sp.bytes))
-	s.metrics.storeMessages.Set(float64(sp.msgs))
-	if epoch != "" && sp.epoch != epoch {
+	s.metrics.storeBytes.Set(float64(held.bytes))
+	s.metrics.storeMessages.Set(float64(held.msgs))
+	if epoch != "" && sp.Epoch != epoch {
 		s.log.Error("the store has another epoch: it was made anew while the relay was running")
 		s.hub.closeEach(websocket.CloseServiceRestart, "the store was made anew")
 	}
-	return sp.epoch
+	return sp.Epoch
 }
 
 // watchDisk refuses hooks while the disk still has room: a write that fails for want of it would
@@ -104,8 +106,8 @@ func (s *store) probe(ctx context.Context, interval, timeout time.Duration) erro
 	defer cancel()
 	_, err := s.js.Publish(ctx, probeSubject, nil, jetstream.WithExpectStream(streamName),
 		jetstream.WithMsgTTL(probeTTL))
-	if err != nil && errors.Is(s.publishError(ctx, probeSubject, err), errUnavailable) {
-		return err
+	if err := refusal(err); errors.Is(err, rules.ErrFull) || errors.Is(err, rules.ErrLimit) {
+		return nil
 	}
-	return nil
+	return err
 }

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/oklog/ulid/v2"
 
 	"kiosk-agent/relay"
+	"kiosk-agent/relay/relayd/rules"
 )
 
 // meet connects an agent with m until it has caught up, and returns what it committed.
@@ -165,7 +165,7 @@ func TestForeignMessageIsPassedOver(t *testing.T) {
 	mustPost(t, c.HookURL, "one")
 	for _, text := range []string{"not JSON", "{}",
 		`{"id":"x","kind":"later","received_at":"2026-11-20T12:00:00Z"}`} {
-		if _, err := r.store.js.Publish(t.Context(), terminalSource("K001").hooks(),
+		if _, err := r.store.js.Publish(t.Context(), rules.TerminalSource("K001").Hooks(),
 			[]byte(text)); err != nil {
 			t.Fatal(err)
 		}
@@ -217,26 +217,6 @@ func TestNoPosition(t *testing.T) {
 	expect(t, meet(t, r, young, newMemory("j3")), "gap:"+relay.GapNoPosition, "mark")
 }
 
-// TestEarliestLooksBack: a message that is stored on the first source while the second is asked
-// comes first.
-func TestEarliestLooksBack(t *testing.T) {
-	held := map[int]uint64{}
-	got, err := earliest(2, func(i int) (*jetstream.RawStreamMsg, error) {
-		defer func() {
-			if i == 0 && len(held) == 0 { // right after the first was found empty
-				held[0], held[1] = 9, 10
-			}
-		}()
-		if seq, ok := held[i]; ok {
-			return &jetstream.RawStreamMsg{Sequence: seq}, nil
-		}
-		return nil, nil
-	})
-	if err != nil || got == nil || got.Sequence != 9 {
-		t.Errorf("got %+v, %v; want sequence 9", got, err)
-	}
-}
-
 // TestOneSequenceOverTwoSources reads a terminal's and its merchant's messages in the order of
 // their storing.
 func TestOneSequenceOverTwoSources(t *testing.T) {
@@ -249,20 +229,20 @@ func TestOneSequenceOverTwoSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want []string
-	publish := func(to source, text string) {
-		e := envelope{ID: ulid.Make().String(), Kind: relay.KindHook,
+	publish := func(to rules.Source, text string) {
+		e := rules.Envelope{ID: ulid.Make().String(), Kind: relay.KindHook,
 			ReceivedAt: relay.Time{Time: time.Now()}, Body: []byte(text)}
-		if err := r.store.publish(context.Background(), to, e); err != nil {
+		if err := r.store.Put(context.Background(), to, e); err != nil {
 			t.Error(err)
 		}
 	}
 	for i := range 30 {
-		to := terminalSource("K001")
+		to := rules.TerminalSource("K001")
 		if i%3 == 0 {
-			to = merchantSource("M1")
+			to = rules.MerchantSource("M1")
 		}
 		publish(to, fmt.Sprint(i))
-		publish(merchantSource("M2"), "somebody else's")
+		publish(rules.MerchantSource("M2"), "somebody else's")
 		want = append(want, fmt.Sprint(i))
 	}
 	m := newMemory("j")
@@ -272,7 +252,7 @@ func TestOneSequenceOverTwoSources(t *testing.T) {
 	a := startAgent(t, r, c, m, nil)
 	const each = 200
 	done := make(chan struct{}, 2)
-	for _, to := range []source{terminalSource("K001"), merchantSource("M1")} {
+	for _, to := range []rules.Source{rules.TerminalSource("K001"), rules.MerchantSource("M1")} {
 		go func() {
 			for i := range each {
 				publish(to, fmt.Sprintf("%s %03d", to, i))

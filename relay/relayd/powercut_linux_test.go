@@ -21,6 +21,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"kiosk-agent/relay/relayd/rules"
 	"kiosk-agent/test/crashfs"
 )
 
@@ -87,11 +88,11 @@ func (g *gateway) life() {
 // check looks for everything that was answered with 200 before the cut.
 func (g *gateway) check(r *rig) {
 	g.t.Helper()
-	sp, err := r.store.span(g.t.Context())
+	sp, has, err := r.store.state(g.t.Context())
 	if err != nil {
 		g.t.Fatalf("cut %d: %v", g.cuts, err)
 	}
-	found, missing := g.held(r, int(sp.msgs)), 0
+	found, missing := g.held(r, int(has.msgs)), 0
 	for name, body := range g.acked {
 		if found[name] != body {
 			missing++
@@ -99,7 +100,7 @@ func (g *gateway) check(r *rig) {
 	}
 	terminal := g.creds.Token.IsZero() ||
 		r.terminals.byToken(sha256.Sum256(g.creds.Token.Reveal()), time.Now()) != nil
-	epoch := g.epoch == "" || g.epoch == sp.epoch
+	epoch := g.epoch == "" || g.epoch == sp.Epoch
 	if missing == 0 && terminal && epoch {
 		return
 	}
@@ -129,7 +130,7 @@ func (g *gateway) held(r *rig, count int) map[string]string {
 		g.t.Fatalf("cut %d: %v", g.cuts, err)
 	}
 	for m := range batch.Messages() {
-		var e envelope
+		var e rules.Envelope
 		if json.Unmarshal(m.Data(), &e) == nil { // the monitor's probes are empty
 			found[e.Path] = string(e.Body)
 		}
@@ -152,7 +153,7 @@ func (g *gateway) post(r *rig, disk *crashfs.Disk) {
 		return
 	}
 	g.creds = creds
-	sp, err := r.store.span(context.Background())
+	sp, err := r.store.Span(context.Background())
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -172,7 +173,7 @@ func (g *gateway) post(r *rig, disk *crashfs.Disk) {
 				}
 				g.mu.Lock()
 				if !disk.IsCut() {
-					g.acked[name], g.epoch = body, sp.epoch
+					g.acked[name], g.epoch = body, sp.Epoch
 					g.hooks++
 				}
 				g.mu.Unlock()

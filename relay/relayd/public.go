@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"kiosk-agent/relay/relayd/rules"
 )
 
 // publicHandler serves the public listener. Hooks pass by ServeMux, which would redirect paths that
@@ -53,10 +55,10 @@ func (r *readiness) check(ctx context.Context, now func() time.Time,
 // and nobody is shutting us down. A full store is ready, because terminals can still be served; it
 // shows in the metrics and as 503 to each hook.
 func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
-	ask := func(ctx context.Context) error { _, err := s.store.span(ctx); return err }
+	ask := func(ctx context.Context) error { _, err := s.store.Span(ctx); return err }
 	if s.stopping.Load() || s.storeDown.Load() ||
 		!s.ready.check(context.WithoutCancel(r.Context()), time.Now, ask) {
-		unavailable(w, http.StatusServiceUnavailable, "not ready", retryDown)
+		unavailable(w, http.StatusServiceUnavailable, "not ready", rules.RetryDown)
 		return
 	}
 	_, _ = io.WriteString(w, "ready\n")

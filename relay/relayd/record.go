@@ -9,6 +9,7 @@ import (
 
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay"
+	"kiosk-agent/relay/relayd/rules"
 )
 
 type hash = [sha256.Size]byte
@@ -55,12 +56,10 @@ func (r record) sound() bool {
 		r.OldRoute.sound() && r.Code.sound()
 }
 
-func (r record) sources() []source {
-	out := []source{terminalSource(r.ID)}
-	if r.Merchant != "" {
-		out = append(out, merchantSource(r.Merchant))
-	}
-	return out
+// forRules is what the rules need to know of the terminal.
+func (r record) forRules() rules.Terminal {
+	return rules.Terminal{ID: r.ID, Merchant: r.Merchant, CreatedAt: r.CreatedAt.Time,
+		Epoch: r.Epoch}
 }
 
 // allows says whether a token of this hash opens a connection now.
@@ -108,17 +107,15 @@ type merchant struct {
 
 // route is where a hook URL leads.
 type route struct {
-	to       source
-	limiter  *rate.Limiter
-	terminal string // one of both is ""
-	merchant string
+	rules.Route
+	terminal string    // "" = a merchant's route
 	until    time.Time // zero: for good
 }
 
 // owner names the route's owner for the log: the route itself is a capability.
 func (r route) owner() []any {
-	if r.merchant != "" {
-		return []any{"merchant", r.merchant}
+	if r.Merchant != "" {
+		return []any{"merchant", r.Merchant}
 	}
 	return []any{"terminal", r.terminal}
 }
@@ -177,7 +174,8 @@ func (x *index) putTerminal(t, old *terminal) {
 	for _, k := range codes {
 		x.codes[k] = t
 	}
-	own := route{to: terminalSource(t.ID), limiter: t.limiter, terminal: t.ID}
+	own := route{terminal: t.ID,
+		Route: rules.Route{To: rules.TerminalSource(t.ID), Limiter: t.limiter}}
 	x.routes[hash(t.Route)] = own
 	if t.OldRoute != nil {
 		own.until = t.OldRoute.Until.Time
@@ -192,8 +190,8 @@ func (x *index) putMerchant(m, old *merchant) {
 	}
 	x.merchants[m.Name] = m
 	if m.RevokedAt == nil {
-		x.routes[hash(m.Route)] = route{to: merchantSource(m.Name), limiter: m.limiter,
-			merchant: m.Name}
+		x.routes[hash(m.Route)] = route{Route: rules.Route{To: rules.MerchantSource(m.Name),
+			Merchant: m.Name, Limiter: m.limiter}}
 	}
 }
 

@@ -37,7 +37,7 @@ func TestReopenHalfDescribed(t *testing.T) {
 			if status := post(t, creds.HookURL, "hello"); status != http.StatusOK {
 				t.Fatalf("the hook is answered %d", status)
 			}
-			before, err := r.store.span(t.Context())
+			before, had, err := r.store.state(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,19 +56,19 @@ func TestReopenHalfDescribed(t *testing.T) {
 			var epochs []string
 			for range 3 {
 				r = startRelay(t, dir, nil)
-				sp, err := r.store.span(t.Context())
-				if err != nil || sp.last < before.last || sp.msgs < before.msgs {
+				sp, has, err := r.store.state(t.Context())
+				if err != nil || sp.Last < before.Last || has.msgs < had.msgs {
 					t.Fatalf("%+v %v, before %+v", sp, err, before)
 				}
-				epochs = append(epochs, sp.epoch)
+				epochs = append(epochs, sp.Epoch)
 				address := r.PublicURL() + creds.HookURL[len(creds.HookURL)-len("/hook/")-routeLen:]
 				if status := post(t, address, "again"); status != http.StatusOK {
 					t.Errorf("the terminal's hook is answered %d", status)
 				}
 				r.stop()
 			}
-			if epochs[0] == before.epoch || epochs[0] != epochs[1] || epochs[1] != epochs[2] {
-				t.Errorf("epochs %s, then %s", before.epoch, epochs)
+			if epochs[0] == before.Epoch || epochs[0] != epochs[1] || epochs[1] != epochs[2] {
+				t.Errorf("epochs %s, then %s", before.Epoch, epochs)
 			}
 		})
 	}

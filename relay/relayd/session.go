@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"kiosk-agent/relay"
+	"kiosk-agent/relay/relayd/rules"
 )
 
 // farewell is why a connection is ended from our side.
@@ -27,7 +28,7 @@ type session struct {
 	conn    *websocket.Conn
 	term    *terminal
 	token   hash // that it came with
-	sources []source
+	sources []rules.Source
 	id      string
 	log     *slog.Logger
 
@@ -36,27 +37,12 @@ type session struct {
 	lost    chan error         // holds one: read's last word
 	bye     chan farewell      // holds one: the first reason counts
 
-	epoch    string
-	cursor   uint64 // newest sequence read; the next read starts after it
-	helloSeq uint64 // newest sequence in the store at the hello: older canaries are not delivered
-	inFlight []sent // hooks and marks not acknowledged, oldest first
-	caughtUp bool   // has been said
-
-	// when the message at the agent's position was received; zero: it has no valid position
-	acked    time.Time
-	markDue  time.Time
-	head     relay.Head // newest head told on this connection
-	headTold bool       // head is with the store
+	rules    *rules.Session
 	headTick *time.Timer
 }
 
 // lingerFor is how long the agent may take to answer a close.
 const lingerFor = time.Second
-
-type sent struct {
-	position relay.Position
-	received time.Time
-}
 
 // close asks run to end the connection; it never blocks. Safe for concurrent use, like wakeUp.
 func (s *session) close(code int, text string) {
@@ -104,20 +90,15 @@ func (s *session) run(ctx context.Context) {
 
 // drain takes what read still has to give: the agent's last acks carry its newest head.
 func (s *session) drain(readerDone <-chan struct{}) {
-	note := func(m relay.Message) {
-		if ack, ok := m.(relay.Ack); ok && s.epoch != "" {
-			s.noteHead(ack.Journal)
-		}
-	}
 	for {
 		select {
 		case m := <-s.inbound:
-			note(m)
+			s.rules.Overhear(m)
 			continue
 		case <-readerDone:
 		}
 		for len(s.inbound) > 0 {
-			note(<-s.inbound)
+			s.rules.Overhear(<-s.inbound)
 		}
 		return
 	}
@@ -147,12 +128,12 @@ func (s *session) turn(ctx context.Context, ping <-chan time.Time) error {
 	case err := <-s.lost:
 		return err
 	case m := <-s.inbound:
-		ack, ok := m.(relay.Ack)
-		if !ok {
-			return farewell{websocket.ClosePolicyViolation, "expected an ack"}
+		saveIn, err := s.rules.Hear(m)
+		if saveIn > 0 {
+			s.headTick.Reset(saveIn)
 		}
-		if err := s.onAck(ack); err != nil {
-			return err
+		if err != nil {
+			return s.ended(err)
 		}
 		return s.pump(ctx)
 	case <-s.wake:
@@ -168,7 +149,7 @@ func (s *session) turn(ctx context.Context, ping <-chan time.Time) error {
 		if !s.allowed() {
 			return farewell{closeRevoked, "the token is no longer valid"} // an old one has expired
 		}
-		if err := s.keepPosition(ctx); err != nil {
+		if err := s.marked(s.rules.KeepPosition(ctx, s.srv.cfg.Now())); err != nil {
 			return err
 		}
 		return s.pump(ctx) // covers a wake-up that was lost
@@ -203,80 +184,19 @@ func (s *session) read() {
 	}
 }
 
-// pump sends what the store holds after the cursor, as far as the window allows. It comes back
-// after one window's worth, so that acks and farewells are heard in between.
+// pump sends what the store holds, and comes back later when there is more.
 func (s *session) pump(ctx context.Context) error {
-	for n := 0; len(s.inFlight) < s.srv.cfg.InFlight; n++ {
-		if n >= s.srv.cfg.InFlight {
-			s.wakeUp()
-			return nil
-		}
-		m, err := s.srv.store.next(ctx, s.sources, s.cursor)
-		if err != nil {
-			s.log.Error("read the store", "err", err)
-			return farewell{websocket.CloseTryAgainLater, "the store does not answer"}
-		}
-		if m == nil {
-			return s.sayCaughtUp()
-		}
-		s.cursor = m.seq
-		if m.Kind == "" || m.Kind == relay.KindCanary && m.seq <= s.helloSeq {
-			continue // not ours, or a canary older than the connection, which proves nothing
-		}
-		d := m.delivery(s.epoch)
-		if m.Kind != relay.KindCanary {
-			s.inFlight = append(s.inFlight, sent{d.Position, m.ReceivedAt.Time})
-		}
-		if err := s.send(d); err != nil {
-			return err
-		}
-		s.srv.metrics.deliveries.WithLabelValues(m.Kind).Inc()
+	more, err := s.rules.Pump(ctx)
+	if more {
+		s.wakeUp()
 	}
-	return nil
-}
-
-func (s *session) sayCaughtUp() error {
-	if s.caughtUp {
-		return nil
-	}
-	s.caughtUp = true
-	return s.send(relay.CaughtUpMessage{})
-}
-
-// onAck moves the window. An ack is cumulative; one that names what was never sent ends the
-// connection.
-func (s *session) onAck(a relay.Ack) error {
-	s.noteHead(a.Journal)
-	for i, f := range s.inFlight {
-		if f.position == a.Position {
-			s.acked = f.received
-			s.inFlight = s.inFlight[i+1:]
-			return nil
-		}
-	}
-	return farewell{websocket.ClosePolicyViolation, "ack of something that is not in flight"}
-}
-
-// noteHead remembers a head, to be stored within a second: one write for many acks.
-func (s *session) noteHead(h relay.Head) {
-	if h == s.head {
-		return
-	}
-	if s.headTold && s.headTick != nil {
-		s.headTick.Reset(time.Second)
-	}
-	s.head, s.headTold = h, false
+	return s.ended(err)
 }
 
 func (s *session) saveHead(ctx context.Context) {
-	if s.headTold || s.head.JournalID == "" {
-		return
-	}
-	s.headTold = true
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if _, err := s.srv.heads.advance(ctx, s.term.ID, s.head, nil); err != nil {
-		s.headTold = false
+	if err := s.rules.SaveHead(ctx); err != nil {
 		s.log.Error("store a journal head", "err", err)
 	}
 }
@@ -289,6 +209,9 @@ func (s *session) send(m relay.Message) error {
 	_ = s.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if err := s.conn.WriteMessage(websocket.TextMessage, data); err != nil {
 		return fmt.Errorf("write: %w", err)
+	}
+	if d, ok := m.(relay.Delivery); ok {
+		s.srv.metrics.deliveries.WithLabelValues(d.Kind).Inc()
 	}
 	return nil
 }

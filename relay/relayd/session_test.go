@@ -183,7 +183,7 @@ func TestAckCarriesHead(t *testing.T) {
 	mustPost(t, c.HookURL, "one")
 	expect(t, meet(t, r, c, m), "one", "mark")
 	for deadline := time.Now().Add(patience); ; {
-		known, err := r.heads.known(t.Context(), "K001")
+		known, _, err := r.heads.Head(t.Context(), "K001")
 		if err == nil && known != nil && *known == m.head {
 			break
 		}

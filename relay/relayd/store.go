@@ -3,7 +3,6 @@ package relayd
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -16,6 +15,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"kiosk-agent/relay/relayd/rules"
 )
 
 // StoreConfig says where hooks are kept and how many.
@@ -47,7 +48,6 @@ type StoreConfig struct {
 
 const (
 	streamName  = "HOOKS"
-	hookSubject = "hook."
 	wakeSubject = "wake."
 	connSubject = "relay.conn."
 	epochKey    = "epoch"
@@ -176,7 +176,7 @@ func (s *store) embed() (err error) {
 func (s *store) streamConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: streamName, Description: "hooks, canaries and marks of kiosk-relay",
-		Subjects:  []string{hookSubject + ">"},
+		Subjects:  []string{rules.Subjects + ">"},
 		Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage,
 		Discard:              jetstream.DiscardNew,
 		DiscardNewPerSubject: true, MaxMsgsPerSubject: s.cfg.QuotaPerRoute,
@@ -249,34 +249,35 @@ func (s *store) openBucket(ctx context.Context, name string) (jetstream.KeyValue
 	return kv, err
 }
 
-// span is what the store says of itself at one moment.
-type span struct {
-	epoch       string
-	first, last uint64
-	bytes, msgs uint64
+// size is how much the store holds.
+type size struct{ bytes, msgs uint64 }
+
+// Span asks the store itself: the stream may have been made anew since it was opened.
+func (s *store) Span(ctx context.Context) (rules.Span, error) {
+	sp, _, err := s.state(ctx)
+	return sp, err
 }
 
-// span asks the store itself: the stream may have been made anew since it was opened.
-func (s *store) span(ctx context.Context) (span, error) {
+func (s *store) state(ctx context.Context) (rules.Span, size, error) {
 	info, err := s.hooks.Info(ctx)
 	if err != nil {
-		return span{}, err
+		return rules.Span{}, size{}, err
 	}
 	st := info.State
-	return span{info.Config.Metadata[epochKey], st.FirstSeq, st.LastSeq, st.Bytes, st.Msgs}, nil
+	return rules.Span{Epoch: info.Config.Metadata[epochKey], First: st.FirstSeq, Last: st.LastSeq},
+		size{st.Bytes, st.Msgs}, nil
 }
 
 // listen passes wake-ups of sources, and news of connections made by other relays, on.
-func (s *store) listen(wake func(source), replaced func(terminal, conn string)) error {
+func (s *store) listen(wake func(rules.Source), replaced func(terminal, conn string)) error {
 	if _, err := s.nc.Subscribe(wakeSubject+">", func(m *nats.Msg) {
-		wake(source(strings.TrimPrefix(m.Subject, wakeSubject)))
+		wake(rules.Source(strings.TrimPrefix(m.Subject, wakeSubject)))
 	}); err != nil {
 		return err
 	}
 	_, err := s.nc.Subscribe(connSubject+"*", func(m *nats.Msg) {
-		if id, err := base64.RawURLEncoding.DecodeString(
-			strings.TrimPrefix(m.Subject, connSubject)); err == nil {
-			replaced(string(id), string(m.Data))
+		if id, ok := rules.FromHandle(strings.TrimPrefix(m.Subject, connSubject)); ok {
+			replaced(id, string(m.Data))
 		}
 	})
 	if err != nil {
@@ -287,7 +288,7 @@ func (s *store) listen(wake func(source), replaced func(terminal, conn string)) 
 
 // announce tells all relays that terminal is now connected here.
 func (s *store) announce(terminal, conn string) error {
-	return s.nc.Publish(connSubject+encode(terminal), []byte(conn))
+	return s.nc.Publish(connSubject+rules.Handle(terminal), []byte(conn))
 }
 
 func (s *store) close() {
@@ -303,24 +304,6 @@ func (s *store) close() {
 		_ = s.lock.Close()
 	}
 }
-
-// encode makes any text a token of a subject and a key.
-func encode(id string) string { return base64.RawURLEncoding.EncodeToString([]byte(id)) }
-
-// A source is one sequence of messages: a terminal's own, or its merchant's. Its messages lie on
-// two subjects below it, so that the quota of hooks and canaries cannot keep a mark out, and one
-// read still covers both.
-type source string
-
-func terminalSource(id string) source { return source("t." + encode(id)) }
-func merchantSource(id string) source { return source("m." + encode(id)) }
-
-func (s source) hooks() string  { return hookSubject + string(s) + ".in" }
-func (s source) marks() string  { return hookSubject + string(s) + ".mark" }
-func (s source) filter() string { return hookSubject + string(s) + ".*" }
-func (s source) wake() string   { return wakeSubject + string(s) }
-
-func (s source) has(subject string) bool { return subject == s.hooks() || subject == s.marks() }
 
 func newEpoch() string {
 	var b [16]byte

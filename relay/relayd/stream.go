@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/gorilla/websocket"
-	"github.com/oklog/ulid/v2"
 
 	"kiosk-agent/relay"
+	"kiosk-agent/relay/relayd/rules"
 )
 
 const (
@@ -51,10 +51,10 @@ func (s *Server) terminalOnly(next func(http.ResponseWriter, *http.Request, visi
 
 // serveHead answers GET /v1/head: the anchor for "journal verify --relay".
 func (s *Server) serveHead(w http.ResponseWriter, r *http.Request, t visitor) {
-	head, err := s.heads.known(r.Context(), t.ID)
+	head, _, err := s.heads.Head(r.Context(), t.ID)
 	if err != nil {
 		s.log.Error("read a journal head", "terminal", t.ID, "err", err)
-		unavailable(w, http.StatusServiceUnavailable, "the store does not answer", retryDown)
+		unavailable(w, http.StatusServiceUnavailable, "the store does not answer", rules.RetryDown)
 		return
 	}
 	writeJSON(w, http.StatusOK, struct {
@@ -65,7 +65,7 @@ func (s *Server) serveHead(w http.ResponseWriter, r *http.Request, t visitor) {
 // serveStream answers GET /v1/stream: it stays until the connection has ended.
 func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, t visitor) {
 	if s.stopping.Load() {
-		unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down", retryDown)
+		unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down", rules.RetryDown)
 		return
 	}
 	if !offers(r, relay.Subprotocol) {
@@ -97,13 +97,23 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, t visitor) 
 }
 
 func (s *Server) newSession(conn *websocket.Conn, t visitor) *session {
-	return &session{
-		srv: s, conn: conn, term: t.terminal, token: t.token, sources: t.sources(),
-		id:  ulid.Make().String(),
+	of := t.forRules()
+	sess := &session{
+		srv: s, conn: conn, term: t.terminal, token: t.token, sources: of.Sources(), id: newID(),
 		log: s.log.With("terminal", t.ID), inbound: make(chan relay.Message, 16),
 		wake: make(chan struct{}, 1),
 		lost: make(chan error, 1), bye: make(chan farewell, 1),
 	}
+	sess.rules = rules.NewSession(s.limits(), of, rules.Ports{
+		Store: s.store, Heads: s.heads, NewID: newID, Send: sess.send,
+	})
+	return sess
+}
+
+// limits are what the rules go by.
+func (s *Server) limits() rules.Limits {
+	return rules.Limits{Retention: s.cfg.Store.Retention, InFlight: s.cfg.InFlight,
+		Ping: s.cfg.Ping}
 }
 
 func offers(r *http.Request, protocol string) bool {

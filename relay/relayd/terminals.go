@@ -3,7 +3,6 @@ package relayd
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/time/rate"
+
+	"kiosk-agent/relay/relayd/rules"
 )
 
 // Errors of the terminal list; their text is safe to show.
@@ -38,10 +39,6 @@ var (
 const (
 	maxIDChars = 32
 	routeLen   = 22 // base64url characters of 128 bits
-
-	// Canaries on a merchant's route, per terminal; an agent sends one in 10 s.
-	canaryRate  = 1
-	canaryBurst = 10
 
 	merchantPrefix = "m." // of merchants' keys; a terminal's key has no dot
 )
@@ -139,7 +136,7 @@ func (t *terminals) putTerminal(r record, revision uint64) {
 		next.limiter, next.canaries = old.limiter, old.canaries
 	} else {
 		next.limiter, next.canaries = rate.NewLimiter(t.limit, t.burst),
-			rate.NewLimiter(canaryRate, canaryBurst)
+			rate.NewLimiter(rules.CanaryRate, rules.CanaryBurst)
 	}
 	t.index.putTerminal(next, old)
 	t.mu.Unlock()
@@ -206,12 +203,10 @@ func (t *terminals) merchant(name string) *merchant {
 
 // member returns the merchant's terminal that a canary's header names, nil for none.
 func (t *terminals) member(merchant, handle string) *terminal {
-	id, err := base64.RawURLEncoding.DecodeString(handle)
-	if err != nil || encode(string(id)) != handle { // the decoder passes over line ends
-		return nil
-	}
-	if e := t.get(string(id)); e != nil && e.RevokedAt == nil && e.Merchant == merchant {
-		return e
+	if id, ok := rules.FromHandle(handle); ok {
+		if e := t.get(id); e != nil && e.RevokedAt == nil && e.Merchant == merchant {
+			return e
+		}
 	}
 	return nil
 }

@@ -1,0 +1,146 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"kiosk-agent/relay"
+)
+
+// Seconds that a sender is asked to wait.
+const (
+	RetryRate  = 1
+	RetryQuota = 300
+	RetryFull  = 60
+	RetryDown  = 5
+)
+
+// Canaries on a merchant's route, per terminal; an agent sends one in 10 s.
+const (
+	CanaryRate  = 1
+	CanaryBurst = 10
+)
+
+// Route is where a hook URL leads.
+type Route struct {
+	To       Source
+	Merchant string // whose terminals read it; "" = a terminal's own
+	Limiter  *rate.Limiter
+}
+
+// Member is a terminal of a merchant, as a canary names it.
+type Member struct {
+	Source   Source
+	Canaries *rate.Limiter // on its merchant's route
+}
+
+// Request is what is looked at before a body is read.
+type Request struct {
+	Length   int64  // of its body; -1 = not known
+	Nonce    string // its CanaryHeader
+	Terminal string // its TerminalHeader
+}
+
+// Refusal is an answer other than 200.
+type Refusal struct {
+	Status     int
+	Text       string // safe to show
+	RetryAfter int    // seconds; 0 = not said
+}
+
+// Admission says where a request may be kept.
+type Admission struct {
+	Kind  string
+	Nonce string // canaries only
+	On    Route
+	To    Source
+}
+
+// Admit decides whether a request on a route is taken, and counts it.
+//
+// A canary is stored among the messages of one terminal. On a merchant's route its header says
+// which, and it is refused when a hook would be, but takes nothing of what the hooks have: one that
+// is forged costs them nothing. member looks a merchant's terminal up by its handle.
+func Admit(now time.Time, r Request, on Route,
+	member func(merchant, handle string) (Member, bool)) (Admission, *Refusal) {
+	a := Admission{Kind: relay.KindHook, On: on, To: on.To}
+	if !relay.ValidNonce(r.Nonce) {
+		switch {
+		case !on.Limiter.AllowN(now, 1):
+			return a, tooMany()
+		case r.Length > relay.MaxHookBody:
+			return a, TooLong()
+		}
+		return a, nil
+	}
+	a.Kind, a.Nonce = relay.KindCanary, r.Nonce
+	limiter := on.Limiter
+	if on.Merchant != "" {
+		m, ok := member(on.Merchant, r.Terminal)
+		if !ok {
+			return a, &Refusal{Status: http.StatusNotFound,
+				Text: "no such terminal on this route"}
+		}
+		a.To, limiter = m.Source, m.Canaries
+		if on.Limiter.TokensAt(now) < 1 {
+			return a, tooMany()
+		}
+	}
+	if !limiter.AllowN(now, 1) {
+		return a, tooMany()
+	}
+	return a, nil
+}
+
+// Keep stores e where it was admitted. It fails with ErrQuota, ErrFull or ErrUnavailable.
+func (a Admission) Keep(ctx context.Context, w Writer, quota int64, e Envelope) error {
+	e.Kind, e.Nonce = a.Kind, a.Nonce
+	if a.To != a.On.To { // a canary on a merchant's route
+		held, err := w.Held(ctx, a.On.To)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		case held >= uint64(quota):
+			return ErrQuota
+		}
+	}
+	err := w.Put(ctx, a.To, e)
+	switch {
+	case err == nil, errors.Is(err, ErrFull):
+		return err
+	case errors.Is(err, ErrLimit):
+		if held, heldErr := w.Held(ctx, a.To); heldErr == nil && held >= uint64(quota) {
+			return ErrQuota
+		}
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	default:
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+}
+
+// Refused is the answer for an error of Keep.
+func Refused(err error) *Refusal {
+	switch {
+	case errors.Is(err, ErrQuota):
+		return &Refusal{http.StatusTooManyRequests, "this route holds as many hooks as it may",
+			RetryQuota}
+	case errors.Is(err, ErrFull):
+		return &Refusal{http.StatusServiceUnavailable, "the store is full", RetryFull}
+	default:
+		return &Refusal{http.StatusServiceUnavailable, "the store does not answer", RetryDown}
+	}
+}
+
+func tooMany() *Refusal {
+	return &Refusal{http.StatusTooManyRequests, "too many requests", RetryRate}
+}
+
+// TooLong is the answer to a body that is too long.
+func TooLong() *Refusal {
+	return &Refusal{Status: http.StatusRequestEntityTooLarge, Text: "body over 64 KiB"}
+}
