@@ -188,8 +188,9 @@ func TestMerchantCanary(t *testing.T) {
 
 	before := messages(t, r)
 	for name, handle := range map[string]string{
-		"no terminal": "", "unknown": rules.Handle("K009"), "another merchant's": rules.Handle("K003"),
-		"revoked": rules.Handle("gone"), "not base64": "K 1", "padded": "SzAwMg==",
+		"no terminal": "", "unknown": rules.Handle("K009"),
+		"another merchant's": rules.Handle("K003"),
+		"revoked":            rules.Handle("gone"), "not base64": "K 1", "padded": "SzAwMg==",
 	} {
 		if status := sendCanary(t, shop, handle, forged); status != http.StatusNotFound {
 			t.Errorf("%s: status %d", name, status)
@@ -241,13 +242,15 @@ func TestMerchantRouteRefusal(t *testing.T) {
 	for range 8 { // uses up the rate, and stores nothing
 		post(t, busy, strings.Repeat("x", relay.MaxHookBody+1))
 	}
-	if status := sendCanary(t, busy, rules.Handle(z.ID), nonce); status != http.StatusTooManyRequests {
+	if status := sendCanary(t, busy, rules.Handle(z.ID),
+		nonce); status != http.StatusTooManyRequests {
 		t.Errorf("canary while the rate is used up: status %d", status)
 	}
 	for i := range 5 {
 		mustPost(t, full, fmt.Sprint(i))
 	}
-	if status := sendCanary(t, full, rules.Handle(y.ID), nonce); status != http.StatusTooManyRequests {
+	if status := sendCanary(t, full, rules.Handle(y.ID),
+		nonce); status != http.StatusTooManyRequests {
 		t.Errorf("canary while the quota is used up: status %d", status)
 	}
 	mustPost(t, y.HookURL, "the terminal's own route is not hurt")
@@ -336,8 +339,8 @@ func FuzzTerminalHeader(f *testing.F) {
 			Route: sum([]byte("route " + id))}
 		list.index.putTerminal(&terminal{record: r}, nil)
 	}
-	seeds := []string{rules.Handle("K 1/ü"), rules.Handle("K002"), rules.Handle("M1"), "", "=", "SzAwMg==",
-		"SzAw\nMg", "\x00", strings.Repeat("A", 171)}
+	seeds := []string{rules.Handle("K 1/ü"), rules.Handle("K002"), rules.Handle("M1"), "", "=",
+		"SzAwMg==", "SzAw\nMg", "\x00", strings.Repeat("A", 171)}
 	if len(seeds) < 9 {
 		f.Fatal("the seeds are gone")
 	}
