@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/strictjson"
 	"kiosk-agent/sandbox/simkit"
 )
 
@@ -84,7 +85,7 @@ func (s *Server) refuseCode(w http.ResponseWriter, status int, problems []proble
 // one wallet.
 func parseCode(plaintext []byte, m *Merchant) (checkoutLink, []problem) {
 	l, problems := parseLink(plaintext, m, codeExpiry)
-	fields, err := strictObject(plaintext)
+	fields, err := strictjson.Object(plaintext, maxDepth)
 	if err != nil {
 		return l, problems
 	}

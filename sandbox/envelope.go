@@ -1,21 +1,19 @@
 package sandbox
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/strictjson"
 )
 
 // The envelope of axs.md, both directions.
@@ -24,6 +22,7 @@ const (
 	envEnc = jose.A256GCM
 	envP2C = 1000
 
+	maxDepth  = 16      // nesting of JSON; all that is defined has depth 1
 	maxToken  = 8 << 10 // longest token accepted, bytes; a link with all fields is under 1 KiB
 	maxSalts  = 1 << 17 // salts remembered before they are all forgotten
 	minSalt   = 8       // shortest p2s, decoded bytes
@@ -116,7 +115,7 @@ func openToken(token, clientID string, key secret.Value) (opened, []problem) {
 
 // checkHeader checks the protected header before any key is derived.
 func checkHeader(raw []byte, clientID string) (salt []byte, problems []problem) {
-	fields, err := strictObject(raw)
+	fields, err := strictjson.Object(raw, maxDepth)
 	if err != nil {
 		return nil, []problem{{"token header", err.Error()}}
 	}
@@ -162,41 +161,6 @@ func (s *Server) freshlySalted(o opened) bool {
 	}
 	s.salts[o.salt] = o.hash
 	return true
-}
-
-// strictObject reads one JSON object in UTF-8: no name twice, nothing behind it. Names keep their
-// case.
-func strictObject(raw []byte) (map[string]json.RawMessage, error) {
-	if !utf8.Valid(raw) {
-		return nil, errors.New("is not UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("is not a JSON object")
-	}
-	fields := map[string]json.RawMessage{}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return nil, errors.New("is not well-formed JSON")
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, errors.New("is not well-formed JSON")
-		}
-		key := name.(string) // a name inside an object is always a string
-		if _, twice := fields[key]; twice {
-			return nil, fmt.Errorf("names %.40q twice", key)
-		}
-		fields[key] = value
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, errors.New("is not well-formed JSON")
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("has something behind the JSON object")
-	}
-	return fields, nil
 }
 
 // stringField reads a JSON string; ok is false when it is absent or of another type.

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"kiosk-agent/internal/strictjson"
 )
 
 const (
@@ -53,7 +55,7 @@ type linkReader struct {
 // parseLink checks a decrypted checkout payload against the document.
 func parseLink(plaintext []byte, m *Merchant, defaultExpiry time.Duration) (checkoutLink,
 	[]problem) {
-	fields, err := strictObject(plaintext)
+	fields, err := strictjson.Object(plaintext, maxDepth)
 	if err != nil {
 		return checkoutLink{}, []problem{{"payload", err.Error()}}
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"kiosk-agent/internal/strictjson"
 )
 
 // maintenance is the page that a nonsense fault answers with by default.
@@ -44,7 +46,7 @@ func (s *Server) serveQuery(w http.ResponseWriter, r *http.Request) {
 
 // parseQuery checks the payload {"merchantRef": "..."}.
 func parseQuery(plaintext []byte) (string, []problem) {
-	fields, err := strictObject(plaintext)
+	fields, err := strictjson.Object(plaintext, maxDepth)
 	if err != nil {
 		return "", []problem{{"payload", err.Error()}}
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"kiosk-agent/internal/strictjson"
+
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
 )
@@ -198,7 +200,7 @@ func TestHeaderOfAWebhookIsExact(t *testing.T) {
 	for range 3 {
 		token := w.next().query.Get("data")
 		raw, _, _ := strings.Cut(token, ".")
-		h, err := strictObject(unb64(t, raw))
+		h, err := strictjson.Object(unb64(t, raw), maxDepth)
 		if err != nil || len(h) != 5 || string(h["p2c"]) != "1000" ||
 			string(h["kid"]) != `"`+testClient+`"` {
 			t.Fatal(h, err)

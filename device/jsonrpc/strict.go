@@ -1,7 +1,6 @@
 package jsonrpc
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,35 +8,18 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/strictjson"
 	"kiosk-agent/payment"
 )
 
-var errDuplicate = errors.New("a member is named twice")
-
-// members splits a valid JSON object into its members. encoding/json alone would take the last of
-// two equal names, and names in another case.
+// members splits a valid JSON object into its members. What is wrong with it is said in the words
+// that a till has always heard.
 func members(object []byte) (map[string]json.RawMessage, error) {
-	dec := json.NewDecoder(bytes.NewReader(object))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("not an object")
+	m, err := strictjson.Object(object, 0)
+	if twice, ok := errors.AsType[*strictjson.DuplicateError](err); ok {
+		return nil, fmt.Errorf("a member is named twice: %.40q", twice.Name)
 	}
-	m := make(map[string]json.RawMessage)
-	for dec.More() {
-		t, err := dec.Token()
-		name, ok := t.(string)
-		if err != nil || !ok {
-			return nil, errors.New("not an object")
-		}
-		var v json.RawMessage
-		if err := dec.Decode(&v); err != nil {
-			return nil, err
-		}
-		if _, twice := m[name]; twice {
-			return nil, fmt.Errorf("%w: %.40q", errDuplicate, name)
-		}
-		m[name] = v
-	}
-	return m, nil
+	return m, err
 }
 
 // args reads the named params of one call and keeps the first complaint.

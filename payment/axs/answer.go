@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 
+	"kiosk-agent/internal/strictjson"
 	"kiosk-agent/payment"
 )
 
@@ -31,9 +30,9 @@ func (g *Gateway) decodeAnswer(body []byte) payment.QueryAnswer {
 		}
 		body = stripped(plaintext)
 	}
-	list, err := elements(body)
+	list, err := strictjson.Array(body, maxDepth, maxRecords)
 	switch {
-	case errors.Is(err, errTooMany):
+	case errors.Is(err, strictjson.ErrLong):
 		return unread(fmt.Sprintf("more than %d records for one reference", maxRecords))
 	case err != nil && token != "":
 		return unread("the encrypted answer is not a list of records")
@@ -67,7 +66,7 @@ func answerToken(body []byte) string {
 		}
 		return ""
 	}
-	m, err := members(body)
+	m, err := strictjson.Object(body, maxDepth)
 	if err != nil {
 		return ""
 	}
@@ -85,46 +84,13 @@ func (g *Gateway) openAnswer(token string) ([]byte, *OpenError) {
 	return g.decrypt(token)
 }
 
-var (
-	errNotArray = errors.New("not one plain JSON array")
-	errTooMany  = errors.New("too many elements")
-)
-
-// elements reads exactly one JSON array, and nothing after it.
-func elements(b []byte) ([]json.RawMessage, error) {
-	if !utf8.Valid(b) || tooDeep(b) {
-		return nil, errNotArray
-	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	if start, err := dec.Token(); err != nil || start != json.Delim('[') {
-		return nil, errNotArray
-	}
-	var list []json.RawMessage
-	for dec.More() {
-		var raw json.RawMessage
-		if dec.Decode(&raw) != nil {
-			return nil, errNotArray
-		}
-		if list = append(list, raw); len(list) > maxRecords {
-			return nil, errTooMany
-		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, errNotArray
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errNotArray
-	}
-	return list, nil
-}
-
 // transaction reads one element. Unlike a notification it must state its transactionType: without
 // one a refund could pass for a payment. Which reference it names is for the caller to judge.
 func transaction(raw json.RawMessage) (payment.Record, string) {
 	if len(raw) > maxRecord {
 		return payment.Record{}, "is too long"
 	}
-	m, err := members(raw)
+	m, err := strictjson.Object(raw, maxDepth)
 	if err != nil {
 		return payment.Record{}, "is not a JSON object with each member once"
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"kiosk-agent/internal/strictjson"
 	"kiosk-agent/payment"
 )
 
@@ -127,7 +128,7 @@ func pairs(s string) values {
 // counts.
 func jsonFields(body string) values {
 	v := values{}
-	_ = eachMember([]byte(body), func(name string, raw json.RawMessage) error {
+	_ = strictjson.Members([]byte(body), maxDepth, func(name string, raw json.RawMessage) error {
 		if s, ok := text(raw); ok {
 			v.put(name, s)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/strictjson"
 	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment"
 )
@@ -32,7 +33,7 @@ func (g *Gateway) decodeCode(body []byte, merchantRef, scheme string) (a payment
 		}
 		body = stripped(plaintext)
 	}
-	m, err := members(body)
+	m, err := strictjson.Object(body, maxDepth)
 	switch {
 	case err != nil && token != "":
 		return a, "the encrypted answer is not a JSON object with each member once"

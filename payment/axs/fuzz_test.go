@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"kiosk-agent/internal/strictjson"
 	"kiosk-agent/payment"
 )
 
@@ -84,7 +85,7 @@ func FuzzPayload(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, plaintext []byte) {
-		m, err := members(plaintext)
+		m, err := strictjson.Object(plaintext, maxDepth)
 		if err != nil {
 			return
 		}

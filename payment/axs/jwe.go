@@ -11,6 +11,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/strictjson"
 )
 
 const (
@@ -115,7 +116,7 @@ func checkHeader(raw []byte, clientID string, maxP2C int) *OpenError {
 	if len(raw) > maxHeader {
 		return &OpenError{ReasonTooLong, "token header"}
 	}
-	h, err := members(raw)
+	h, err := strictjson.Object(raw, maxDepth)
 	if err != nil {
 		return refuse(ReasonHeader)
 	}

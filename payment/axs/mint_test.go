@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"kiosk-agent/internal/strictjson"
 	"kiosk-agent/payment"
 )
 
@@ -104,7 +105,7 @@ func TestMintHeader(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h, err := members(raw)
+		h, err := strictjson.Object(raw, maxDepth)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/strictjson"
 	"kiosk-agent/payment"
 )
 
@@ -44,7 +45,7 @@ func (g *Gateway) notification(token string) (payment.Record, *OpenError) {
 	if refused != nil {
 		return payment.Record{}, refused
 	}
-	m, err := members(plaintext)
+	m, err := strictjson.Object(plaintext, maxDepth)
 	if err != nil {
 		return payment.Record{}, refuse(ReasonPayload)
 	}

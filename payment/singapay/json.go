@@ -1,12 +1,11 @@
 package singapay
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"strconv"
-	"unicode/utf8"
+
+	"kiosk-agent/internal/strictjson"
 )
 
 // maxDepth bounds the nesting of any JSON that is read here; SingaPay's own has depth 6.
@@ -17,85 +16,14 @@ var errJSON = errors.New("not one plain JSON object")
 // object is a JSON object as it was written: numbers are json.Number, with every digit.
 type object = map[string]any
 
-// parse reads exactly one JSON object. No name may come twice in an object (two readers could then
-// see two things), nothing may follow, and all of it is text: UTF-8 without half a surrogate pair,
-// which Go would replace and PHP would refuse.
+// parse reads exactly one JSON object, strictly, and all of it is text: no half of a surrogate
+// pair, which Go would replace and PHP would refuse.
 func parse(b []byte) (object, error) {
-	if !utf8.Valid(b) || tooDeep(b) || !json.Valid(b) || halfSurrogate(b) {
-		return nil, errJSON
-	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	v, err := value(dec)
-	if err != nil {
-		return nil, err
-	}
-	m, ok := v.(object)
-	if _, err := dec.Token(); !ok || !errors.Is(err, io.EOF) {
+	m, err := strictjson.Tree(b, maxDepth)
+	if err != nil || halfSurrogate(b) {
 		return nil, errJSON
 	}
 	return m, nil
-}
-
-func value(dec *json.Decoder) (any, error) {
-	token, err := dec.Token()
-	if err != nil {
-		return nil, errJSON
-	}
-	switch token {
-	case json.Delim('{'):
-		m := object{}
-		for dec.More() {
-			name, err := dec.Token()
-			key, ok := name.(string)
-			if err != nil || !ok {
-				return nil, errJSON
-			}
-			if _, twice := m[key]; twice {
-				return nil, errJSON
-			}
-			if m[key], err = value(dec); err != nil {
-				return nil, err
-			}
-		}
-		_, err = dec.Token()
-		return m, err
-	case json.Delim('['):
-		list := []any{}
-		for dec.More() {
-			v, err := value(dec)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, v)
-		}
-		_, err = dec.Token()
-		return list, err
-	default:
-		return token, nil
-	}
-}
-
-// tooDeep counts brackets outside strings before any decoder sees them.
-func tooDeep(b []byte) bool {
-	depth, inString, escaped := 0, false, false
-	for _, c := range b {
-		switch {
-		case escaped:
-			escaped = false
-		case inString:
-			escaped, inString = c == '\\', c != '"'
-		case c == '"':
-			inString = true
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 // halfSurrogate finds, in valid JSON, an escape of one half of a surrogate pair without the other.
