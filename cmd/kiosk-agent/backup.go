@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/offline"
 )
@@ -26,7 +27,7 @@ func newBackup() *cobra.Command {
 			}
 			saved, err := offline.Backup(c.Journal.Path, args[0], progressLine(cmd.ErrOrStderr()))
 			if err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "Saved to %s, and verified:\n", saved.Path)
@@ -53,12 +54,12 @@ func newRestore() *cobra.Command {
 			done, err := offline.Restore(args[0], c.Journal.Path, time.Now(),
 				progressLine(cmd.ErrOrStderr()))
 			if errors.Is(err, offline.ErrLocked) {
-				return failed(
+				return exit.Failed(
 					fmt.Errorf(
 						"%w\nThe agent is running. Stop it first: systemctl stop kiosk-agent", err))
 			}
 			if err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			printRestored(cmd.OutOrStdout(), done)
 			return nil

@@ -15,6 +15,7 @@ import (
 
 	"kiosk-agent/internal/app/bundle"
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/offline"
 )
@@ -44,14 +45,14 @@ func newSupportBundle() *cobra.Command {
 			if log != "" {
 				text, err := readLog(cmd.InOrStdin(), log)
 				if err != nil {
-					return failed(err)
+					return exit.Failed(err)
 				}
 				members = append(members, bundle.Member{Name: "log.txt",
 					Make: func() ([]byte, error) { return bundle.Tail(text, lines), nil }})
 			}
 			if err := bundle.Write(args[0], time.Now(), members,
 				bundle.NewScrubber(c, credDir())); err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Written to %s. It holds no secret; look into it "+
 				"all the same before you send it: tar tzf %[1]s\n", args[0])

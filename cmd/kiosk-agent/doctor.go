@@ -9,6 +9,7 @@ import (
 
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/doctor"
+	"kiosk-agent/internal/app/exit"
 )
 
 func newDoctor() *cobra.Command {
@@ -36,9 +37,9 @@ func newDoctor() *cobra.Command {
 				err = report.Print(cmd.OutOrStdout())
 			}
 			if err == nil && report.Wrong() > 0 {
-				return &exitError{code: exitFailed}
+				return &exit.Error{Code: exit.Failure}
 			}
-			return failed(err)
+			return exit.Failed(err)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write one JSON object")

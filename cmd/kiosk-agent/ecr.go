@@ -13,6 +13,7 @@ import (
 
 	"kiosk-agent/device/ecr"
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/exit"
 )
 
 func newECR() *cobra.Command {
@@ -28,7 +29,7 @@ func newECR() *cobra.Command {
 		Use: "blueprint", Short: "Print a commented dialect file to start from", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := cmd.OutOrStdout().Write(ecr.Blueprint())
-			return failed(err)
+			return exit.Failed(err)
 		},
 	})
 	return cmd
@@ -47,16 +48,16 @@ func newECRExplain() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := config.LoadDialect(dialect)
 			if err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			capture, err := readCapture(args)
 			if err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			report := ecr.Explain(d, capture)
 			fmt.Fprint(cmd.OutOrStdout(), report)
 			if !report.OK() {
-				return &exitError{code: exitFailed}
+				return &exit.Error{Code: exit.Failure}
 			}
 			return nil
 		},

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/app/setup"
 	"kiosk-agent/internal/secret"
@@ -135,20 +136,20 @@ func (n *newKiosk) run(cmd *cobra.Command, _ []string) (err error) {
 	k.CredDir = credDir()
 	for _, dir := range []*string{&k.Dir, &k.State} {
 		if *dir, err = filepath.Abs(*dir); err != nil {
-			return failed(err)
+			return exit.Failed(err)
 		}
 	}
 	if err := k.Free(); err != nil { // before anything is asked
-		return failed(err)
+		return exit.Failed(err)
 	}
 	if err := n.collect(asker{cmd.InOrStdin(), cmd.ErrOrStderr()}); err != nil {
-		return failed(err)
+		return exit.Failed(err)
 	}
 	made, err := setup.Run(cmd.Context(), *k)
 	if err != nil {
-		return failed(err)
+		return exit.Failed(err)
 	}
-	return failed(n.report(cmd.OutOrStdout(), made))
+	return exit.Failed(n.report(cmd.OutOrStdout(), made))
 }
 
 // collect puts together what flags and the fleet's file say, and asks for what is missing.

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/internal/app/timeline"
 	"kiosk-agent/internal/secret"
@@ -50,7 +51,7 @@ func withJournal(cmd *cobra.Command, do func(*config.Config, *offline.Reader) er
 	}
 	j, err := offline.OpenReadOnly(c.Journal.Path)
 	if err != nil {
-		return failed(err)
+		return exit.Failed(err)
 	}
 	defer j.Close()
 	return do(c, j)
@@ -94,9 +95,9 @@ func newJournalList() *cobra.Command {
 					return err
 				})
 				if err != nil {
-					return failed(err)
+					return exit.Failed(err)
 				}
-				return failed(w.Flush())
+				return exit.Failed(w.Flush())
 			})
 		},
 	}
@@ -113,21 +114,21 @@ func newJournalShow() *cobra.Command {
 			return withJournal(cmd, func(_ *config.Config, j *offline.Reader) error {
 				id := args[0]
 				if found, err := j.ByMerchantRef(id); err != nil {
-					return failed(err)
+					return exit.Failed(err)
 				} else if found != "" {
 					id = found
 				}
 				facts, err := j.Facts(id)
 				if err != nil {
-					return failed(err)
+					return exit.Failed(err)
 				}
 				p, ok := payment.Fold(facts)
 				if !ok {
-					return failed(
+					return exit.Failed(
 						fmt.Errorf("no payment %.60q in this journal (kiosk-agent journal list "+
 							"shows them)", args[0]))
 				}
-				return failed(timeline.Print(legible{cmd.OutOrStdout()}, p, facts))
+				return exit.Failed(timeline.Print(legible{cmd.OutOrStdout()}, p, facts))
 			})
 		},
 	}
@@ -148,7 +149,7 @@ func newJournalVerify() *cobra.Command {
 				if withRelay {
 					known, kerr := relayHead(cmd.Context(), c)
 					if kerr != nil {
-						return failed(fmt.Errorf("the relay's anchor: %w", kerr))
+						return exit.Failed(fmt.Errorf("the relay's anchor: %w", kerr))
 					}
 					if known == nil {
 						fmt.Fprintln(out, "The relay has not been told of any journal of this "+
@@ -163,7 +164,7 @@ func newJournalVerify() *cobra.Command {
 					report, err = j.Verify(progress)
 				}
 				if err != nil {
-					return failed(err)
+					return exit.Failed(err)
 				}
 				return printReport(out, report, withRelay)
 			})
@@ -181,7 +182,7 @@ func printReport(out io.Writer, r offline.Report, withRelay bool) error {
 		fmt.Fprintf(out, "fact %d: %s\n", p.Seq, p.What)
 	}
 	if len(r.Problems) > 0 {
-		return failed(
+		return exit.Failed(
 			fmt.Errorf("the journal does not verify: %d problems (keep the file; do not repair it)",
 				len(r.Problems)))
 	}
@@ -272,9 +273,9 @@ func newJournalExport() *cobra.Command {
 					export = exportFacts
 				}
 				if err := export(out, j); err != nil {
-					return failed(err)
+					return exit.Failed(err)
 				}
-				return failed(out.Flush())
+				return exit.Failed(out.Flush())
 			})
 		},
 	}

@@ -3,7 +3,7 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -11,43 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/gateways"
 )
 
 // Version is set by the linker for releases.
 var version = ""
 
-// The exit codes of every command.
-const (
-	exitDone    = 0
-	exitFailed  = 1
-	exitUsage   = 2
-	exitUnknown = 3 // the outcome of a payment is not known
-)
-
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
-
-// exitError ends the program with a code; its cause, if any, has not been printed yet.
-type exitError struct {
-	code  int
-	cause error
-}
-
-func (e *exitError) Error() string {
-	if e.cause == nil {
-		return fmt.Sprintf("exit %d", e.code)
-	}
-	return e.cause.Error()
-}
-
-func (e *exitError) Unwrap() error { return e.cause }
-
-func failed(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &exitError{exitFailed, err}
-}
 
 // run is the whole program: main for tests.
 func run(args []string, stdout, stderr io.Writer) int {
@@ -55,18 +26,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.Execute()
-	if err == nil {
-		return exitDone
-	}
-	if e, ok := errors.AsType[*exitError](err); ok {
-		if e.cause != nil {
-			fmt.Fprintln(stderr, "kiosk-agent:", e.cause)
-		}
-		return e.code
-	}
-	fmt.Fprintf(stderr, "kiosk-agent: %v\nRun kiosk-agent help for the commands.\n", err)
-	return exitUsage
+	return exit.Run(context.Background(), root, stderr)
 }
 
 func newRoot() *cobra.Command {

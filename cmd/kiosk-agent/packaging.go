@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/internal/app/agent"
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/offline"
 )
@@ -41,7 +42,7 @@ func newMan() *cobra.Command {
 								"GLOSSARY.md; for tills INTEGRATION.md, openrpc.json, ECR.md, " +
 								"ECR-TILLS.md, ECR-DIALECTS.md"},
 					}}))
-			return failed(err)
+			return exit.Failed(err)
 		},
 	}
 	cmd.Flags().Int64Var(&epoch, "date", time.Now().Unix(),
@@ -68,11 +69,11 @@ func newCheckUpgrade() *cobra.Command {
 			opts := agent.Options{Version: versionText(), Log: slog.New(slog.DiscardHandler),
 				CredDir: credDir()}
 			if err := agent.Check(c, opts); err != nil {
-				return failed(c.Locate(err))
+				return exit.Failed(c.Locate(err))
 			}
 			if len(args) == 1 {
 				if err := rehearse(args[0]); err != nil {
-					return failed(fmt.Errorf("a copy of the journal: %w", err))
+					return exit.Failed(fmt.Errorf("a copy of the journal: %w", err))
 				}
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "kiosk-agent %s can take over\n", versionText())

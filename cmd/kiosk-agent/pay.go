@@ -13,6 +13,7 @@ import (
 
 	"kiosk-agent/device"
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/internal/app/tillclient"
 	"kiosk-agent/internal/secret"
@@ -44,7 +45,7 @@ func newPay() *cobra.Command {
 			}
 			if most := (payment.Money{Amount: c.Terminal.MaxAmount,
 				Currency: money.Currency}); money.Amount < 1 || money.Amount > most.Amount {
-				return failed(fmt.Errorf("AMOUNT: %s is not between 0.01 and %s", money,
+				return exit.Failed(fmt.Errorf("AMOUNT: %s is not between 0.01 and %s", money,
 					most.Decimal()))
 			}
 			if reference == "" {
@@ -52,7 +53,7 @@ func newPay() *cobra.Command {
 			}
 			p := payer{out: cmd.OutOrStdout(), reference: reference, money: money}
 			if err := p.choose(c, till); err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			return p.run(cmd.Context())
 		},
@@ -104,7 +105,7 @@ func (p *payer) run(parent context.Context) error {
 	defer stop()
 	client, err := tillclient.Dial(interrupted, p.url, p.token)
 	if err != nil {
-		return failed(err)
+		return exit.Failed(err)
 	}
 	defer func() { client.Close() }()
 	var pay device.Payment
@@ -128,7 +129,7 @@ func (p *payer) run(parent context.Context) error {
 			if !ok {
 				client, pay, err = p.reconnect(parent, pay, deadline.C)
 				if err != nil {
-					return &exitError{exitUnknown, err}
+					return &exit.Error{Code: exit.Unknown, Cause: err}
 				}
 				continue
 			}
@@ -148,8 +149,8 @@ func (p *payer) run(parent context.Context) error {
 				fmt.Fprintln(p.out, "The payment could not be cancelled:", err)
 			}
 		case <-deadline.C:
-			return &exitError{exitUnknown,
-				fmt.Errorf("no outcome: ask again with kiosk-agent journal show %s", pay.ID)}
+			return &exit.Error{Code: exit.Unknown,
+				Cause: fmt.Errorf("no outcome: ask again with kiosk-agent journal show %s", pay.ID)}
 		}
 	}
 }
@@ -158,8 +159,8 @@ func (p *payer) run(parent context.Context) error {
 func refused(err error) error {
 	e, ok := errors.AsType[*tillclient.Error](err)
 	if !ok {
-		return &exitError{exitUnknown,
-			fmt.Errorf("whether a payment was started is not known: %w", err)}
+		return &exit.Error{Code: exit.Unknown,
+			Cause: fmt.Errorf("whether a payment was started is not known: %w", err)}
 	}
 	text := e.Message
 	for _, r := range e.Data.Reasons {
@@ -168,7 +169,7 @@ func refused(err error) error {
 	if e.Data.Hint != "" && len(e.Data.Reasons) == 0 {
 		text += " (" + e.Data.Hint + ")"
 	}
-	return failed(errors.New(text))
+	return exit.Failed(errors.New(text))
 }
 
 func (p *payer) show(pay device.Payment) {
@@ -255,8 +256,8 @@ func (p *payer) finish(ctx context.Context, client *tillclient.Client, pay devic
 	case payment.StatusApproved:
 		return nil
 	case payment.StatusUnknown:
-		return &exitError{code: exitUnknown}
+		return &exit.Error{Code: exit.Unknown}
 	default:
-		return &exitError{code: exitFailed}
+		return &exit.Error{Code: exit.Failure}
 	}
 }

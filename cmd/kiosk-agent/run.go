@@ -15,6 +15,7 @@ import (
 
 	"kiosk-agent/internal/app/agent"
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/exit"
 )
 
 func loadConfig(cmd *cobra.Command) (*config.Config, error) {
@@ -23,7 +24,7 @@ func loadConfig(cmd *cobra.Command) (*config.Config, error) {
 		return nil, err
 	}
 	c, err := config.Load(path)
-	return c, failed(err)
+	return c, exit.Failed(err)
 }
 
 func credDir() string { return os.Getenv("CREDENTIALS_DIRECTORY") }
@@ -51,7 +52,7 @@ func newRun() *cobra.Command {
 				OnStep: crashStep(r.log)}
 			err = r.run(ctx)
 			r.log.Info("stopped")
-			return failed(err)
+			return exit.Failed(err)
 		},
 	}
 	cmd.Flags().BoolVar(&logJSON, "log-json", false, "write the log as JSON lines")
@@ -128,7 +129,7 @@ func newCheckConfig() *cobra.Command {
 			if err == nil {
 				fmt.Fprintln(cmd.OutOrStdout(), text)
 			}
-			return failed(err)
+			return exit.Failed(err)
 		},
 	}
 }
@@ -158,15 +159,15 @@ func newStatus() *cobra.Command {
 			var st map[string]any
 			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodGet, "/v1/status", nil,
 				&st); err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			enc := json.NewEncoder(cmd.OutOrStdout())
 			enc.SetIndent("", "  ")
 			if err := enc.Encode(st); err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			if ready, _ := st["ready"].(bool); !ready {
-				return &exitError{code: exitFailed}
+				return &exit.Error{Code: exit.Failure}
 			}
 			return nil
 		},

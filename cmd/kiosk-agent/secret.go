@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/internal/secret"
@@ -54,19 +55,19 @@ func newSecretSet() *cobra.Command {
 			s := setter{cmd.Context(), c, cmd.OutOrStdout()}
 			ref, err := s.ref(args[0])
 			if err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			value, err := typed(cmd.InOrStdin(), cmd.ErrOrStderr(), args[0])
 			if err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			if rotate {
 				if err := s.keepOld(ref, value); err != nil {
-					return failed(err)
+					return exit.Failed(err)
 				}
 			}
 			if err := s.store(ref, value); err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			fmt.Fprintln(s.out, "The running agent has the old one until it is restarted: "+
 				"systemctl restart kiosk-agent\nA payment that is under way goes on after that.")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kiosk-agent/device/ecr"
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/payment"
 )
 
@@ -165,7 +166,7 @@ func (s *simTill) command(c line, text string) error {
 // refuse says why a line of input was not carried out. Its exit code is not that of an approval.
 func (s *simTill) refuse(why string) {
 	fmt.Fprintln(s.out, why)
-	s.exit = exitUsage
+	s.exit = exit.Usage
 }
 
 func (s *simTill) waits(key string) bool {
@@ -192,7 +193,7 @@ func (s *simTill) supersede(by ecr.Kind) {
 func (s *simTill) leave() {
 	for _, kind := range s.asked {
 		if kind == ecr.KindSale || kind == ecr.KindLast {
-			s.exit = exitUnknown
+			s.exit = exit.Unknown
 		}
 	}
 }
@@ -291,7 +292,7 @@ func (s *simTill) transmit(c line) error {
 	if s.sent >= s.d.Timers().Transmissions {
 		fmt.Fprintln(s.out,
 			"No ACK: the terminal does not answer. Ask for the last result before selling again.")
-		s.frame, s.asked, s.exit = nil, map[string]ecr.Kind{}, exitUnknown
+		s.frame, s.asked, s.exit = nil, map[string]ecr.Kind{}, exit.Unknown
 		return nil
 	}
 	s.sent++
@@ -382,7 +383,7 @@ var (
 // say) does not.
 func (s *simTill) judge(kind ecr.Kind, r ecr.Response) int {
 	if r.Approved() {
-		return exitDone
+		return exit.Done
 	}
 	meanings := s.d.OutcomesWith(string(r.Code))
 	among := func(list []ecr.Outcome) bool {
@@ -391,9 +392,9 @@ func (s *simTill) judge(kind ecr.Kind, r ecr.Response) int {
 	}
 	switch {
 	case len(meanings) == 0, among(uncertain), kind == ecr.KindLast && !among(notPaid):
-		return exitUnknown
+		return exit.Unknown
 	default:
-		return exitFailed
+		return exit.Failure
 	}
 }
 

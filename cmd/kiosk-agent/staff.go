@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/internal/app/agent"
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
 )
 
@@ -81,18 +82,18 @@ func newResolve() *cobra.Command {
 			if number, ok := strings.CutPrefix(args[0], "#"); ok {
 				q.ID = ""
 				if q.Entry, err = strconv.ParseInt(number, 10, 64); err != nil || q.Entry < 1 {
-					return failed(
+					return exit.Failed(
 						fmt.Errorf("%s is no entry: kiosk-agent worklist shows them as #NUMBER",
 							args[0]))
 				}
 			}
 			if reason == "" {
-				return failed(errors.New("say why: --reason \"seen in the gateway's portal\""))
+				return exit.Failed(errors.New("say why: --reason \"seen in the gateway's portal\""))
 			}
 			var done agent.ResolveRequest
 			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodPost, "/v1/resolve", q,
 				&done); err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is resolved as %s by %s.\n", args[0], done.Outcome,
 				done.By)
@@ -120,13 +121,13 @@ func newRecover() *cobra.Command {
 				return err
 			}
 			if reason == "" {
-				return failed(
+				return exit.Failed(
 					errors.New("say why: --reason \"the disk was replaced, backup of Monday\""))
 			}
 			var done agent.Recovered
 			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodPost, "/v1/recover",
 				agent.RecoverRequest{Reason: reason, By: by}, &done); err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			printRecovered(cmd.OutOrStdout(), done)
 			return nil

@@ -16,6 +16,7 @@ import (
 
 	"kiosk-agent/device/serial"
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/exit"
 )
 
 const tillHelp = `till plays a till on an ECR line, for integrators without one. Commands, one to
@@ -53,11 +54,11 @@ func newTill() *cobra.Command {
 			}
 			d, err := config.LoadDialect(dialect)
 			if err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			input, err := openScript(cmd.InOrStdin(), script)
 			if err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			defer input.Close()
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
@@ -68,7 +69,7 @@ func newTill() *cobra.Command {
 						&slog.HandlerOptions{Level: slog.LevelWarn})),
 				})
 			if err != nil {
-				return failed(err)
+				return exit.Failed(err)
 			}
 			s := newSimTill(d, cmd.OutOrStdout())
 			return s.run(ctx, link, readLines(ctx, input))
@@ -126,10 +127,10 @@ func (s *simTill) run(ctx context.Context, link *serial.Link, lines <-chan strin
 	})
 	s.leave()
 	if err != nil {
-		return failed(err)
+		return exit.Failed(err)
 	}
-	if s.exit != exitDone {
-		return &exitError{code: s.exit}
+	if s.exit != exit.Done {
+		return &exit.Error{Code: s.exit}
 	}
 	return nil
 }

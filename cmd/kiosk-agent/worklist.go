@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/timeline"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
@@ -33,7 +34,7 @@ func newWorklist() *cobra.Command {
 			return withJournal(cmd, func(_ *config.Config, j *offline.Reader) error {
 				items, err := j.Work()
 				if err != nil {
-					return failed(err)
+					return exit.Failed(err)
 				}
 				todo := make([]workEntry, len(items))
 				for i, item := range items {
@@ -42,9 +43,9 @@ func newWorklist() *cobra.Command {
 				if asJSON {
 					enc := json.NewEncoder(cmd.OutOrStdout())
 					enc.SetIndent("", "  ")
-					return failed(enc.Encode(todo))
+					return exit.Failed(enc.Encode(todo))
 				}
-				return failed(printWork(legible{cmd.OutOrStdout()}, todo, time.Now()))
+				return exit.Failed(printWork(legible{cmd.OutOrStdout()}, todo, time.Now()))
 			})
 		},
 	}

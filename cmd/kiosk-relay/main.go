@@ -17,16 +17,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
 )
 
 // version is set by the linker; otherwise the module's build information is used.
 var version = ""
-
-const (
-	exitFailed = 1
-	exitUsage  = 2
-)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -35,33 +31,12 @@ func main() {
 	os.Exit(code)
 }
 
-// errFailed is a failure that has been explained on stderr already.
-var errFailed = errors.New("failed")
-
-// failure is an error of a command that was called rightly; every other error of cobra's is usage.
-type failure struct{ error }
-
-func (f failure) Unwrap() error { return f.error }
-
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := rootCommand(stdout, stderr)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	var failed failure
-	switch {
-	case err == nil:
-		return 0
-	case errors.Is(err, errFailed):
-		return exitFailed
-	case errors.As(err, &failed):
-		fmt.Fprintln(stderr, "kiosk-relay:", err)
-		return exitFailed
-	default:
-		fmt.Fprintf(stderr, "kiosk-relay: %v\nRun 'kiosk-relay --help' for usage.\n", err)
-		return exitUsage
-	}
+	return exit.Run(ctx, root, stderr)
 }
 
 func rootCommand(stdout, stderr io.Writer) *cobra.Command {
@@ -125,7 +100,7 @@ func checkCommand(config *string, stdout, stderr io.Writer) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			if _, err := loadConfig(*config); err != nil {
 				fmt.Fprintln(stderr, err)
-				return errFailed
+				return &exit.Error{Code: exit.Failure}
 			}
 			fmt.Fprintf(stdout, "%s: ok\n", *config)
 			return nil

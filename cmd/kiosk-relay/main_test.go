@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/relay/relayd"
 )
 
@@ -90,7 +91,7 @@ func TestCheckConfig(t *testing.T) {
 				}
 				return
 			}
-			if code != exitFailed || !strings.Contains(stderr, path+tc.want) {
+			if code != exit.Failure || !strings.Contains(stderr, path+tc.want) {
 				t.Errorf("code %d, want %q in:\n%s", code, path+tc.want, stderr)
 			}
 			if strings.Contains(stderr, "canary") {
@@ -111,15 +112,15 @@ func TestUsageAndFailures(t *testing.T) {
 		code int
 		want string
 	}{
-		{"", exitUsage, "a command is missing"},
-		{"fly", exitUsage, "unknown command"},
-		{"serve --fast", exitUsage, "unknown flag"},
-		{"serve now", exitUsage, "unknown command"},
-		{"terminal add", exitUsage, "ID is missing: kiosk-relay terminal add ID"},
+		{"", exit.Usage, "a command is missing"},
+		{"fly", exit.Usage, "unknown command"},
+		{"serve --fast", exit.Usage, "unknown flag"},
+		{"serve now", exit.Usage, "unknown command"},
+		{"terminal add", exit.Usage, "ID is missing: kiosk-relay terminal add ID"},
 		{"version", 0, "kiosk-relay "},
-		{"serve --config " + dir + "/none.toml", exitFailed, "none.toml: cannot be read"},
-		{"terminal list --config " + config, exitFailed, "is \"kiosk-relay serve\" running"},
-		{"terminal list --config " + writeConfig(t, t.TempDir()), exitFailed, "admin.token: "},
+		{"serve --config " + dir + "/none.toml", exit.Failure, "none.toml: cannot be read"},
+		{"terminal list --config " + config, exit.Failure, "is \"kiosk-relay serve\" running"},
+		{"terminal list --config " + writeConfig(t, t.TempDir()), exit.Failure, "admin.token: "},
 	} {
 		code, stdout, stderr := runMain(t, strings.Fields(tc.args)...)
 		if code != tc.code || !strings.Contains(stdout+stderr, tc.want) {
@@ -172,13 +173,13 @@ func TestTerminalCommands(t *testing.T) {
 	} {
 		code, _, stderr := runMain(t, append([]string{"terminal", "--config", config},
 			strings.Fields(args)...)...)
-		if code != exitFailed || !strings.Contains(stderr, want) {
+		if code != exit.Failure || !strings.Contains(stderr, want) {
 			t.Errorf("%s: code %d: %s", args, code, stderr)
 		}
 	}
 	second2 := program(t.Context(), "serve", "--config", secondConfig(t, config))
 	out, err := second2.CombinedOutput()
-	if err == nil || second2.ProcessState.ExitCode() != exitFailed ||
+	if err == nil || second2.ProcessState.ExitCode() != exit.Failure ||
 		!strings.Contains(string(out), "in use by another relay") {
 		t.Errorf("a second relay on the same store: %v\n%s", err, out)
 	}

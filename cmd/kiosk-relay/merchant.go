@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/relay/relayd"
 )
@@ -44,7 +45,7 @@ func merchantCommand(path *string, stdout io.Writer) *cobra.Command {
 			req := relayd.MerchantRequest{Name: args[0]}
 			if err := call(cmd.Context(), *path, http.MethodPost, "merchants/revoke", req,
 				nil); err != nil {
-				return failure{err}
+				return exit.Failed(err)
 			}
 			fmt.Fprintf(stdout, "merchant %s is revoked\n", strconv.Quote(args[0]))
 			return nil
@@ -64,7 +65,7 @@ func addMerchant(ctx context.Context, path, name string, asJSON bool, w io.Write
 	var out relayd.MerchantSecrets
 	if err := call(ctx, path, http.MethodPost, "merchants/add", relayd.MerchantRequest{Name: name},
 		&out); err != nil {
-		return failure{err}
+		return exit.Failed(err)
 	}
 	if asJSON {
 		return printJSON(w, out)
@@ -79,7 +80,7 @@ func addMerchant(ctx context.Context, path, name string, asJSON bool, w io.Write
 func listMerchants(ctx context.Context, path string, asJSON bool, w io.Writer) error {
 	var out []relayd.MerchantInfo
 	if err := call(ctx, path, http.MethodGet, "merchants", nil, &out); err != nil {
-		return failure{err}
+		return exit.Failed(err)
 	}
 	if asJSON {
 		return printJSON(w, out)

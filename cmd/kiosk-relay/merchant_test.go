@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/relay/relayd"
 )
 
@@ -111,13 +112,13 @@ func TestMerchantCommands(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"merchant", "revoke", "M2"}, exitFailed, "no such merchant"},
-		{[]string{"merchant", "add", strings.Repeat("x", 33)}, exitFailed, "1 to 32 characters"},
-		{[]string{"terminal", "add", "K002", "--merchant", "M 1/ü"}, exitFailed, "merchant add"},
-		{[]string{"terminal", "code", "K002"}, exitFailed, "no such terminal"},
-		{[]string{"terminal", "rotate", "K001", "--grace", "25h"}, exitFailed, "at most 24 h"},
-		{[]string{"terminal", "rotate", "K001", "--grace", "-1s"}, exitUsage, "whole seconds"},
-		{[]string{"merchant"}, exitUsage, "a merchant command is missing"},
+		{[]string{"merchant", "revoke", "M2"}, exit.Failure, "no such merchant"},
+		{[]string{"merchant", "add", strings.Repeat("x", 33)}, exit.Failure, "1 to 32 characters"},
+		{[]string{"terminal", "add", "K002", "--merchant", "M 1/ü"}, exit.Failure, "merchant add"},
+		{[]string{"terminal", "code", "K002"}, exit.Failure, "no such terminal"},
+		{[]string{"terminal", "rotate", "K001", "--grace", "25h"}, exit.Failure, "at most 24 h"},
+		{[]string{"terminal", "rotate", "K001", "--grace", "-1s"}, exit.Usage, "whole seconds"},
+		{[]string{"merchant"}, exit.Usage, "a merchant command is missing"},
 	} {
 		code, _, stderr := runMain(t, append(tc.args, "--config", config)...)
 		if code != tc.code || !strings.Contains(stderr, tc.want) {

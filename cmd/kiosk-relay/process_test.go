@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay"
 	"kiosk-agent/relay/relayd"
@@ -257,7 +258,7 @@ func TestWriteErrorIsMendedByRestart(t *testing.T) {
 			t.Errorf("a relay whose store is broken said %s", said)
 		}
 	}
-	if code := p.end(syscall.SIGKILL); code != exitFailed ||
+	if code := p.end(syscall.SIGKILL); code != exit.Failure ||
 		!strings.Contains(p.log.String(), "a restart opens it anew") {
 		t.Errorf("exit code %d", code)
 	}

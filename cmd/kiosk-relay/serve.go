@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay/relayd"
 )
@@ -27,12 +28,12 @@ func serveCommand(path *string, stderr io.Writer) *cobra.Command {
 			cfg, err := loadConfig(*path)
 			if err != nil {
 				fmt.Fprintln(stderr, err)
-				return errFailed
+				return &exit.Error{Code: exit.Failure}
 			}
 			log := newLogger(cfg.Log, stderr)
 			rc, err := cfg.relay()
 			if err != nil {
-				return failure{err}
+				return exit.Failed(err)
 			}
 			rc.Store.NewEpoch = restored
 			reg := prometheus.NewRegistry()
@@ -47,14 +48,14 @@ func serveCommand(path *string, stderr io.Writer) *cobra.Command {
 			rc.Health = n.health
 			srv, err := relayd.New(cmd.Context(), rc, log, reg)
 			if err != nil {
-				return failure{err}
+				return exit.Failed(err)
 			}
 			log.Info("ready", "version", programVersion(), "public", srv.PublicAddr().String(),
 				"admin", srv.AdminAddr().String(), "public_url", srv.PublicURL())
 			n.url = srv.PublicURL()
 			n.ready()
 			if err := srv.Run(cmd.Context()); err != nil {
-				return failure{err}
+				return exit.Failed(err)
 			}
 			log.Info("stopped")
 			return nil

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay/relayd"
@@ -78,7 +79,7 @@ func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := call(cmd.Context(), *path, http.MethodPost, "terminals/revoke",
 				relayd.TerminalRequest{ID: args[0]}, nil); err != nil {
-				return failure{err}
+				return exit.Failed(err)
 			}
 			fmt.Fprintf(stdout, "terminal %s is revoked\n", strconv.Quote(args[0]))
 			return nil
@@ -98,7 +99,7 @@ func printSecrets(ctx context.Context, path, what string, req relayd.TerminalReq
 	w io.Writer) error {
 	var out relayd.TerminalSecrets
 	if err := call(ctx, path, http.MethodPost, "terminals/"+what, req, &out); err != nil {
-		return failure{err}
+		return exit.Failed(err)
 	}
 	if asJSON {
 		return printJSON(w, out)
@@ -119,7 +120,7 @@ func printCode(ctx context.Context, path, id string, asJSON bool, w io.Writer) e
 	var out relayd.TerminalEnrolment
 	if err := call(ctx, path, http.MethodPost, "terminals/code", relayd.TerminalRequest{ID: id},
 		&out); err != nil {
-		return failure{err}
+		return exit.Failed(err)
 	}
 	if asJSON {
 		return printJSON(w, out)
@@ -134,7 +135,7 @@ func printCode(ctx context.Context, path, id string, asJSON bool, w io.Writer) e
 func printList(ctx context.Context, path string, asJSON bool, w io.Writer) error {
 	var out []relayd.TerminalInfo
 	if err := call(ctx, path, http.MethodGet, "terminals", nil, &out); err != nil {
-		return failure{err}
+		return exit.Failed(err)
 	}
 	if asJSON {
 		return printJSON(w, out)
