@@ -8,17 +8,23 @@
 // itself are only the look-up tables, which follow from the facts. The chain proves that nothing
 // inside the journal was altered, reordered or removed. It is not a signature: who can write the
 // file can compute a new chain, and an end that was cut off leaves no trace. Both show against the
-// relay's copy of the head (Reader.VerifyAgainst).
+// relay's copy of the head ([Reader.VerifyAgainst]).
 //
-// Journal and Reader may be used from any goroutine. Appends take turns; reads run beside them on
-// connections of their own and block nobody. Close once, after the last call has returned.
+// # Use
+//
+// [Journal] and [Reader] may be used from any goroutine. Appends take turns; reads run beside them
+// on connections of their own and block nobody. Close once, after the last call has returned.
+//
+// # After a crash
 //
 // After a crash of the program or a power cut, every fact of an Append that returned nil is there
 // (WAL, synchronous=FULL: the commit is on the disk before Append returns), and the facts of one
 // Append are there together or not at all. An Append whose error left the outcome open is settled
 // before it returns where possible, and before the next one at the latest.
 //
-// Files beside PATH: PATH-wal and PATH-shm belong to SQLite, PATH.lock names the one process that
+// # Files
+//
+// Beside PATH: PATH-wal and PATH-shm belong to SQLite, PATH.lock names the one process that
 // may write, PATH.id holds the journal's id, so that a journal that has vanished is not taken for
 // one that never was. Restore leaves PATH.replaced-DATE, a directory with the journal that was
 // there before (PATH.replacing while it is being moved).

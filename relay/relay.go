@@ -1,13 +1,16 @@
 // Package relay holds the messages that kiosk-agent and kiosk-relay exchange, and the agent's
 // outbound client: it dials the relay, resumes from the agent's durable position, hands deliveries
-// to a Handler one at a time and in order, acknowledges what the handler has committed, backs off,
-// and proves the path with canaries.
+// to a [Handler] one at a time and in order, acknowledges what the handler has committed, backs
+// off, and proves the path with canaries. It carries opaque bytes: it knows no payment and opens no
+// notification.
 //
-// It carries opaque bytes: it knows no payment, opens no notification and keeps no state of its own
-// on disk. What survives a crash is what the Handler committed and what the Journal returns;
-// everything else is asked for again. The decision logic is Machine, which is synchronous,
-// deterministic and for one goroutine; Client is the thin shell around it, whose methods may be
-// called from any goroutine. The wire is specified in docs/RELAY-PROTOCOL.md.
+// docs/RELAY-PROTOCOL.md specifies the wire; [Encode] and [Decode] are its messages.
+//
+// The decision logic is [Machine], which is synchronous, deterministic and for one goroutine.
+// [Client] is the thin shell around it, whose methods may be called from any goroutine.
+//
+// It keeps nothing on disk. What survives a crash is what the Handler committed and what the
+// [Journal] returns; everything else is asked for again.
 package relay
 
 import (

@@ -1,15 +1,15 @@
 // Package sandbox is a simulated AXS Checkout: hosted payment page, QR strings, webhooks and
 // transaction query, with scripted faults.
 //
-// It is written from the protocol paper axs.md alone and shares no code with the client that it
+// It is written from docs/protocols/axs.md alone and shares no code with the client that it
 // tests, so that one mistake is not made twice. It checks every field of a link strictly and says
 // on the page what is wrong with it, because that page is what an integrator debugs with. It moves
 // no money, knows nothing of AXS's own reserved amounts or test cards, and authenticates nobody on
 // its control endpoints (mount it on a loopback listener).
 //
-// A Server may be used by any number of goroutines. Webhooks are sent by Run alone, one after the
+// A [Server] may be used by any number of goroutines. Webhooks are sent by Run alone, one after the
 // other in the order in which they fall due, so that a test sees the same order each time. Nothing
-// survives a crash or a restart: it is a simulator. With Config.Book, payments do. Secrets and
+// survives a crash or a restart: it is a simulator. With [Config.Book], payments do. Secrets and
 // tokens never reach its log.
 package sandbox
 

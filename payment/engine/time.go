@@ -121,7 +121,7 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 	return at, ok
 }
 
-// Start is the first step after the journal was opened: the restart rules of docs/ARCHITECTURE.md,
+// Start is the first step after the journal was opened: the restart rules of docs/SALE.md,
 // and another try for what is parked. When that cannot be committed, the next steps bring it again.
 // The error is the journal's; the machine must not be used then.
 func (m *Machine) Start(now Now) (Output, error) {

@@ -7,7 +7,7 @@
 // acknowledged it: hooks go by age. It terminates TLS only if asked to and limits nobody by network
 // address.
 //
-// Server's methods may be called from any goroutine. After a crash everything that was answered
+// [Server]'s methods may be called from any goroutine. After a crash everything that was answered
 // with 200 is still held; a journal head may be the one of up to a second before; connections are
 // made anew by the agents.
 package relayd

@@ -1,11 +1,13 @@
-// Package qr turns text into a QR code: the matrix of modules, and its drawing as SVG, PNG or
-// terminal text. Fit chooses the error correction level and the size of a module for the pixels at
-// hand, and refuses a code that no phone would read.
+// Package qr turns text into a QR code: the matrix of modules ([Encode]), and its drawing as SVG,
+// PNG or terminal text. [Fit] chooses the error correction level and the size of a module for the
+// pixels at hand, and refuses a code that no phone would read.
 //
 // It draws black on white only, always whole pixels, always with the quiet zone of four modules
 // that ISO/IEC 18004 asks for: anything prettier loses scans. It does not look into the text and
-// does not decode. Functions and values are safe for concurrent use; nothing is kept, so nothing
-// has to survive a crash.
+// does not decode.
+//
+// Functions and values are safe for concurrent use; nothing is kept, so nothing has to survive a
+// crash.
 package qr
 
 import (
