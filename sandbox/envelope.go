@@ -16,7 +16,7 @@ import (
 	"kiosk-agent/internal/strictjson"
 )
 
-// The envelope of axs.md, both directions.
+// The envelope of docs/protocols/axs.md, both directions.
 const (
 	envAlg = jose.PBES2_HS512_A256KW
 	envEnc = jose.A256GCM

@@ -16,10 +16,11 @@ import (
 	"kiosk-agent/internal/strictjson"
 )
 
+// The bounds of a link, from docs/protocols/axs.md.
 const (
-	maxAmount = 999_999_900        // cents (axs.md)
-	maxRef    = 40                 // characters (axs.md)
-	maxExpiry = 366 * 24 * 60 * 60 // seconds; our own bound, the document names none
+	maxAmount = 999_999_900        // cents
+	maxRef    = 40                 // characters
+	maxExpiry = 366 * 24 * 60 * 60 // seconds; our own bound, AXS names none
 	currency  = "SGD"
 )
 

@@ -14,7 +14,7 @@ import (
 	"kiosk-agent/internal/secret"
 )
 
-// vector is the interop vector of axs.md.
+// vector is the test vector of docs/protocols/axs.md.
 const vector = `eyJhbGciOiJQQkVTMi1IUzUxMitBMjU2S1ciLCJlbmMiOiJBMjU2R0NNIiwicDJzIjoiQUFFQ0F3UUZCZ2NJQ1FvTERBME9EdyIsInAyYyI6MTAwMCwia2lkIjoiZXhhbXBsZS1jbGllbnQtaWQifQ.jv--AZELkeUl0kUnNEOVAlW94PZIkmnnFKMZrl1foj7cdTTe0Deq1w.AAECAwQFBgcICQoL.PCC1d6yArG_EJbWxk4wADO6m61HdGDMVXQmRqHQNIp4jccOT2q9muk6VT9-7qwpbmysS6DS12vgFtXleXMHZzJ1ZtBm7sEgVTjHMTNWtXI1eu_tRWwIxC9-A.9AT2_rxDRYxwikDfOqkKVw`
 
 var testMerchant = Merchant{ClientID: testClient, Secret: secret.New([]byte(testSecret)),

@@ -32,7 +32,7 @@ import (
 )
 
 // minSecret is the shortest secret accepted: a link is an offline guessing oracle at 1000
-// iterations (axs.md).
+// iterations.
 const minSecret = 20
 
 // Merchant is one account at the simulated gateway.

@@ -25,7 +25,7 @@ func dialect(t testing.TB, name string) *Dialect {
 	return d
 }
 
-// The two frames of paycube-ecr.md.
+// The two frames of docs/protocols/ecr-family.md.
 const (
 	docStatus = "02 0018 323531323130303931343031 4131 3031 30 1c 03 4e"
 	docSale   = "02 0035 323531323130303931343031 4331 3031 30 1c 3430 0012 " +

@@ -29,7 +29,7 @@ func TestBuiltins(t *testing.T) {
 	}
 }
 
-// The codes that paycube-ecr.md lists, said a second time.
+// The codes that docs/protocols/ecr-family.md lists, said a second time.
 func TestCodesOfTheDocument(t *testing.T) {
 	for name, codes := range map[string]map[string]string{
 		"paycube": {

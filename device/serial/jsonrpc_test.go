@@ -184,7 +184,7 @@ func (c *till) sale(v *terminal, reference string) {
 }
 
 // A sale over a serial line; then the adapter is pulled in the middle of the next, comes back under
-// another number, and the till hears the outcome that it is owed (scenario 18).
+// another number, and the till hears the outcome that it is owed.
 func TestJSONRPCOverSerial(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "kiosk-till")
 	plug := func() (master, slave *os.File) {

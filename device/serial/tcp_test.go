@@ -146,7 +146,7 @@ func TestListenSilentConnections(t *testing.T) {
 	}
 }
 
-// Scenario 35: a web page posts to the local port, by HTTP or by TLS. It is closed at its first
+// A web page posts to the local port, by HTTP or by TLS. It is closed at its first
 // bytes and counted, while the till's line goes on.
 func TestWebPageIsClosed(t *testing.T) {
 	r, address := listening(t, Config{})

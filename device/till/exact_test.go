@@ -9,8 +9,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// The frames of paycube-ecr.md, as hex: the till's side of these tests is compared with them first.
-func TestTheTillsOwnFramesAreThePapers(t *testing.T) {
+// The frames of docs/protocols/ecr-family.md, as hex: the till's side of these tests is compared
+// with them first.
+func TestTheTillsOwnFramesAreThePages(t *testing.T) {
 	for name, tc := range map[string]struct {
 		got  []byte
 		want string

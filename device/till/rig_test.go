@@ -17,7 +17,7 @@ import (
 // wall is the time of every test: 17:30 in Singapore.
 var wall = time.Date(2026, 11, 5, 9, 30, 0, 0, time.UTC)
 
-// The till's side, written from paycube-ecr.md alone: nothing of device/ecr is in it.
+// The till's side, written from docs/protocols/ecr-family.md alone: nothing of device/ecr is in it.
 
 const (
 	stx, etx, ack, nak = 0x02, 0x03, 0x06, 0x15

@@ -8,7 +8,7 @@ import (
 	"kiosk-agent/payment"
 )
 
-// Tests in this file are named for the rules of paycube-ecr.md.
+// Tests in this file are named for the rules of docs/protocols/ecr-family.md.
 
 // approvedUnacked is a sale whose response was sent three times and never acknowledged; 6 s have
 // passed.

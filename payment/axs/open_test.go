@@ -17,7 +17,7 @@ import (
 	"kiosk-agent/payment"
 )
 
-// The test vector of the protocol paper axs.md, which decrypts in two other libraries.
+// The test vector of docs/protocols/axs.md, which decrypts in two other libraries.
 const (
 	vectorSecret  = "example-client-secret"
 	vectorPayload = `{"clientId":"example-client-id","amount":1023,"currency":"SGD",` +

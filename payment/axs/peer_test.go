@@ -230,7 +230,7 @@ func TestNodeVariants(t *testing.T) {
 	}
 }
 
-// TestNodeOpensTheVector: the vector of the protocol paper is the same to both.
+// TestNodeOpensTheVector: the vector of docs/protocols/axs.md is the same to both.
 func TestNodeOpensTheVector(t *testing.T) {
 	if a := ask(t, map[string]any{"op": "open", "secret": vectorSecret,
 		"token": vectorToken}); a.Payload != vectorPayload {

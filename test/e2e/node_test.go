@@ -97,7 +97,7 @@ func (n *node) exchange(request object) (a nodeAnswer, err error) {
 	return a, err
 }
 
-// statement is what the gateway says about a payment, as protocols/axs.md writes it. Changes
+// statement is what the gateway says about a payment, as docs/protocols/axs.md writes it. Changes
 // replace members; nil removes one.
 func statement(p device.Payment, changes object) string {
 	claims := object{
@@ -164,7 +164,7 @@ func (s *stage) hook(form, token string) {
 	}
 }
 
-// checkLink opens a link with node's jose: what travels is exactly what protocols/axs.md says,
+// checkLink opens a link with node's jose: what travels is exactly what docs/protocols/axs.md says,
 // header and payload.
 func checkLink(t testing.TB, s *stage, p device.Payment, link string) {
 	t.Helper()

@@ -1,4 +1,4 @@
-// Package ecrtill is a till written from the protocol paper paycube-ecr.md alone, for tests: the
+// Package ecrtill is a till written from docs/protocols/ecr-family.md alone, for tests: the
 // ECR line protocol as somebody who integrates tills would read it. It shares no code with the
 // terminal's side and never imports device/..., so that an error shared by both ends cannot hide.
 //

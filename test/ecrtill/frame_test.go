@@ -27,7 +27,8 @@ func encode(t testing.TB, m Message) []byte {
 
 const exampleECN = "251210091401"
 
-// TestDocumentExamples: the two frames of paycube-ecr.md, byte for byte, in both directions.
+// TestDocumentExamples: the two frames of docs/protocols/ecr-family.md, byte for byte, in both
+// directions.
 func TestDocumentExamples(t *testing.T) {
 	for _, tc := range []struct {
 		name, frame string

@@ -26,7 +26,8 @@ const (
 )
 
 // ecrTill is a till on a serial line. Its bytes are those of ecrtill, which knows nothing of
-// device/ecr; its ways are those of the protocol paper: three transmissions, then the last result.
+// device/ecr; its ways are those of docs/protocols/ecr-family.md: three transmissions, then the
+// last result.
 type ecrTill struct {
 	w       *World
 	d       ecrtill.Dialect
