@@ -19,6 +19,6 @@
 // # How sure it is
 //
 // The frame's bytes are not published by AXS. They are assumptions taken from terminals of the NETS
-// family, and each dialect says so ([Dialect.Verified]); docs/protocols/ecr-family.md says how sure
+// family, and each dialect says so (verified = false); docs/protocols/ecr-family.md says how sure
 // each one is.
 package ecr

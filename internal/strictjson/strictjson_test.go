@@ -111,7 +111,8 @@ func TestTree(t *testing.T) {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	for in, want := range map[string]error{
-		`[]`: ErrNotObject, `{"a":[1,]}`: ErrMalformed, `{} {}`: ErrMalformed, `{"a":{"b":{}}}`: ErrDeep,
+		`[]`: ErrNotObject, `{"a":{"b":{}}}`: ErrDeep,
+		`{"a":[1,]}`: ErrMalformed, `{} {}`: ErrMalformed,
 		"{\"a\":\"\n\"}": ErrMalformed, `{"a":01}`: ErrMalformed,
 	} {
 		if m, err := Tree([]byte(in), 2); !errors.Is(err, want) || m != nil {

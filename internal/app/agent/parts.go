@@ -246,7 +246,8 @@ func (a *Agent) relayObserved(ev relay.Observation) {
 	case relay.ClockOffset:
 		a.offset.Store(int64(ev.Offset))
 		a.core.Post(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
-	case relay.GapSeen, relay.CanaryFailed: // the handler has booked the one; the other says nothing
+	case relay.GapSeen: // the handler has booked it
+	case relay.CanaryFailed: // which says nothing
 	default:
 		panic(fmt.Sprintf("agent: no case for the observation %T", ev))
 	}

@@ -19,9 +19,9 @@ func (t terminal) Info(till string) device.Info {
 	return device.Info{
 		TerminalID: c.Terminal.ID, Till: till, Version: t.a.opts.Version, Protocol: device.Protocol,
 		Currency:     payment.Currency(c.Terminal.Currency),
-		AmountLimits: device.AmountLimits{Min: 1, Max: c.Terminal.MaxAmount}, Schemes: t.a.chosen.Schemes(),
-		Provider: c.Payment.Provider,
-		Mode:     c.Payment.Mode, AnswerWithin: int(c.Payment.AnswerWithin.Of() / time.Second),
+		AmountLimits: device.AmountLimits{Min: 1, Max: c.Terminal.MaxAmount},
+		Provider:     c.Payment.Provider, Mode: c.Payment.Mode, Schemes: t.a.chosen.Schemes(),
+		AnswerWithin: int(c.Payment.AnswerWithin.Of() / time.Second),
 	}
 }
 

@@ -90,8 +90,8 @@ func (k *checker) payment() {
 	k.need(p.RequireCanary == 0 || p.RequireCanary.Of() >= 15*time.Second, "payment.require_canary",
 		"test messages go out every third of it, at most every 10 s", "%s is under 15s",
 		p.RequireCanary)
-	k.need(!p.OfflineLink || p.Mode == gateways.ModeQR, "payment.offline_link", "leave it false in mode link",
-		"is for mode qr")
+	k.need(!p.OfflineLink || p.Mode == gateways.ModeQR, "payment.offline_link",
+		"leave it false in mode link", "is for mode qr")
 }
 
 func (k *checker) relay() {

@@ -134,8 +134,8 @@ func (k *checker) gateway() {
 	}
 	row := g.Row()
 	k.oneOf("terminal.currency", t.Currency, string(row.Currency))
-	k.need(row.Least == 0 || t.MaxAmount >= row.Least, "terminal.max_amount", least(row), "%d is too little",
-		t.MaxAmount)
+	k.need(row.Least == 0 || t.MaxAmount >= row.Least, "terminal.max_amount", least(row),
+		"%d is too little", t.MaxAmount)
 	k.oneOf("payment.mode", p.Mode, row.ModeNames()...)
 	g.Check(sectionChecks{k, row.Name})
 	for i, ref := range row.Secrets(k.c.sections[row.Name]) {

@@ -14,7 +14,8 @@ func TestSecrets(t *testing.T) {
 	c.Till.Serial = []Serial{{Name: "line-1"}}
 	refs := c.Secrets()
 	for _, want := range []SecretRef{
-		{Name: "axs", Key: "axs.secret", Ref: "file:/a"}, {Name: "axs-previous", Key: "axs.previous_secret", Ref: ""},
+		{Name: "axs", Key: "axs.secret", Ref: "file:/a"},
+		{Name: "axs-previous", Key: "axs.previous_secret", Ref: ""},
 		{Name: "relay", Key: "relay.token", Ref: ""},
 		{Name: "display", Key: "display.token", Ref: "file:" + StateDir + "display.token"},
 		{Name: "till:till-1", Key: "till.websocket.tills[0].token", Ref: "credential:t"},

@@ -191,7 +191,8 @@ func TestMarks(t *testing.T) {
 	r.want(r.pump(), "mark 1 ", "caught up")
 	mark := &relay.Position{Epoch: "e1", Seq: 1, ID: "ID1"}
 	keeps := func() []string {
-		if markErr, err := r.session.KeepPosition(t.Context(), r.now); markErr != nil || err != nil {
+		markErr, err := r.session.KeepPosition(t.Context(), r.now)
+		if markErr != nil || err != nil {
 			t.Fatal(markErr, err)
 		}
 		return r.pump()
