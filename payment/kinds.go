@@ -222,8 +222,8 @@ type kindRow struct {
 }
 
 // kinds is the one table of facts, in the order in which docs/SALE.md tells them. It is never
-// written after its creation. The tests of kinds_test.go hold each row against its type, the bytes of
-// the journal, the fold and that page; offline and the simulation go by Kinds.
+// written after its creation. The tests of kinds_test.go hold each row against its type, the bytes
+// of the journal, the fold and that page; offline and the simulation go by Kinds.
 var kinds = []kindRow{
 	{KindRequested, false, decode[Requested], "a till asked, and before anything leaves the " +
 		"device; from an ECR line, `requested.line` is how: ECN, function, a digest of the " +

@@ -147,7 +147,9 @@ func folded() map[Kind]struct {
 	before *story
 	data   Data
 } {
-	ended := func(p Policy) *story { return shown(p).add(CancelRequested{By: "till-1"}, Withdrawn{}) }
+	ended := func(p Policy) *story {
+		return shown(p).add(CancelRequested{By: "till-1"}, Withdrawn{})
+	}
 	return map[Kind]struct {
 		before *story
 		data   Data

@@ -200,7 +200,9 @@ func (c *Client) carry(ctx context.Context, e Effect) Event {
 	case Handle:
 		c.helper(ctx, func() Event { return c.handle(ctx, e.Message) })
 	case PostCanary:
-		c.helper(ctx, func() Event { return CanaryPosted{Nonce: e.Nonce, Err: c.postCanary(ctx, e)} })
+		c.helper(ctx, func() Event {
+			return CanaryPosted{Nonce: e.Nonce, Err: c.postCanary(ctx, e)}
+		})
 	case Observe:
 		c.report(e.Observation)
 	default:
@@ -274,7 +276,9 @@ func (c *Client) report(o Observation) {
 	c.metrics.observe(o)
 	switch o := o.(type) {
 	case Connected:
-		c.setState(func(s *State) { s.Connected, s.Since, s.LastError = true, c.clock.Now().Up, "" })
+		c.setState(func(s *State) {
+			s.Connected, s.Since, s.LastError = true, c.clock.Now().Up, ""
+		})
 		c.log.Info("relay connected", "last", o.Welcome.Last)
 	case CaughtUp:
 		c.setState(func(s *State) { s.CaughtUp = true })

@@ -210,7 +210,8 @@ func TestCanaryCounts(t *testing.T) {
 	if at, ok := b.m.NextWake(); !ok || at != b.now.Up-2*time.Second+time.Minute {
 		t.Errorf("next canary at %v, %v", at, ok)
 	}
-	b.step(CanaryAsked{}).step(CanaryPosted{b.nonce, errors.New("429")}).want("canary", "CanaryFailed")
+	b.step(CanaryAsked{}).step(CanaryPosted{b.nonce, errors.New("429")})
+	b.want("canary", "CanaryFailed")
 	b.step(Lost{b.conn, errors.New("x")}).step(CanaryAsked{}).want("close", "disconnected 500ms",
 		"CanaryFailed")
 }

@@ -102,7 +102,7 @@ type agent struct {
 	cancel context.CancelFunc
 	done   chan error
 	events chan relay.Observation // unbounded enough for the tests: 4096
-	got    chan string            // bodies of hooks, "mark", "gap:reason", in the order of their commits
+	got    chan string            // bodies of hooks, "mark", "gap:reason", as they were committed
 
 	mu     sync.Mutex
 	memory *memory

@@ -33,8 +33,8 @@ func Compare(t *testing.T, path, name, want string, update bool) {
 			t.Fatal(err)
 		}
 	default:
-		t.Errorf("%s in %s is not what it must be; write it with go test . -run '^%s$' -update:\n%s",
-			name, path, t.Name(), want)
+		t.Errorf("%s in %s is not what it must be; write it with "+
+			"go test . -run '^%s$' -update:\n%s", name, path, t.Name(), want)
 	}
 }
 

@@ -348,7 +348,8 @@ Made from the code by ` + "`go test ./internal/app/config -update`" +
 		`. It is read strictly: a key that is not listed here is an error that names its line.
 ` + "`kiosk-agent check-config --config FILE`" + ` checks a file without starting anything.
 
-Durations are written "90s", "10m", "24h" or "400d"; sizes "64MiB"; amounts in minor units (1023 is SGD 10.23). Secrets never stand in
+Durations are written "90s", "10m", "24h" or "400d"; sizes "64MiB"; amounts in minor units ` +
+		`(1023 is SGD 10.23). Secrets never stand in
 the file: ` + "`file:PATH`" + ` names a file of mode 0600, ` + "`credential:NAME`" +
 		` a systemd credential.
 
