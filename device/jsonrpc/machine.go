@@ -11,15 +11,56 @@ import (
 // is larger, the calls that are left are refused instead of carried out.
 const maxBatchAnswer = 512 << 10
 
+// event is something that happened. The set is closed: every type of this group.
+type event interface{ event() }
+
+type (
+	// received: a message of the peer's.
+	received struct{ message message }
+	// replied: what came of the call that the last run named.
+	replied struct{ outcome outcome }
+	// changed: a payment of whichever till has changed.
+	changed struct{ payment payment.Payment }
+	// left: the peer has gone. What it had sent is still carried out, for it may have said
+	// "acknowledge" and closed; but no payment is started for nobody.
+	left struct{}
+)
+
+func (received) event() {}
+func (replied) event()  {}
+func (changed) event()  {}
+func (left) event()     {}
+
+// effect is something to do, in order. The set is closed: every type of this group.
+type effect interface{ effect() }
+
+type (
+	// send goes to the peer.
+	send struct{ message []byte }
+	// run carries a call out; replied must follow. There is never a second run before that.
+	run struct{ call *call }
+	// count is for the metrics and the log: a call is over.
+	count struct {
+		call    *call
+		outcome outcome
+	}
+	// free lets one more message be read: one is over.
+	free struct{}
+)
+
+func (send) effect()  {}
+func (run) effect()   {}
+func (count) effect() {}
+func (free) effect()  {}
+
 // machine decides what a connection's messages do, strictly one call at a time and in order. It has
-// no goroutine, no clock and no I/O; it is not safe for concurrent use: the session's mutex is
-// around it. Each method returns the messages to send, in order, and the call to carry out next, if
-// any; that call's outcome must come back by replied.
+// no goroutine, no clock and no I/O, and no time matters to it; it is not safe for concurrent use:
+// the session's mutex is around it.
 type machine struct {
 	till           string
 	maxBatchAnswer int
+	effects        []effect
 	queue          []message
-	finished       int // messages that are over
 
 	running *call
 	current message  // what running belongs to
@@ -30,25 +71,42 @@ type machine struct {
 	held    [][]byte // changes of those: a batch's answer must precede them
 	// the newest change of the payment that running is starting: its answer must precede it
 	early *payment.Payment
-	gone  bool                     // the peer is: no payment is started any more
-	note  func(c *call, o outcome) // told of every call that is over
+	gone  bool // the peer is: no payment is started any more
 }
 
-// accept takes an incoming message.
-func (m *machine) accept(msg message) (out [][]byte, next *call) {
-	m.queue = append(m.queue, msg)
-	if m.running != nil {
-		return nil, nil
+// Step takes one event and says what to do, in order. The slice is the caller's: a connection that
+// falls silent must not keep its last answer in memory.
+func (m *machine) Step(ev event) []effect {
+	switch ev := ev.(type) {
+	case received:
+		m.queue = append(m.queue, ev.message)
+		if m.running == nil {
+			m.advance()
+		}
+	case replied:
+		m.replied(ev.outcome)
+	case changed:
+		m.changed(ev.payment)
+	case left:
+		m.gone = true
 	}
-	return m.advance(nil)
+	effects := m.effects
+	m.effects = nil
+	return effects
 }
+
+func (m *machine) do(e effect) { m.effects = append(m.effects, e) }
+
+// idle reports whether nothing is left to do.
+func (m *machine) idle() bool { return m.running == nil }
 
 // replied takes the outcome of the running call.
-func (m *machine) replied(o outcome) (out [][]byte, next *call) {
+func (m *machine) replied(o outcome) {
 	c := m.running
 	if o.again != nil {
 		c.run = o.again
-		return nil, c
+		m.do(run{c})
+		return
 	}
 	m.running = nil
 	if m.early != nil {
@@ -60,26 +118,17 @@ func (m *machine) replied(o outcome) (out [][]byte, next *call) {
 	if m.current.batch && o.payment != "" {
 		m.heldIDs = append(m.heldIDs, o.payment)
 	}
-	return m.advance(m.finish(nil, c, o))
+	m.finish(c, o)
+	m.advance()
 }
-
-// leave says that the peer has gone. What it had sent is still carried out, for it may have said
-// "acknowledge" and closed; but no payment is started for nobody. It reports whether nothing is
-// left to do.
-func (m *machine) leave() (idle bool) {
-	m.gone = true
-	return m.idle()
-}
-
-func (m *machine) idle() bool { return m.running == nil }
 
 // changed takes a change of a payment.
-func (m *machine) changed(p payment.Payment) (out [][]byte) {
+func (m *machine) changed(p payment.Payment) {
 	msg := paymentChanged(device.ViewFor(p, m.till))
 	for _, id := range m.heldIDs {
 		if id == p.ID {
 			m.held = append(m.held, msg)
-			return nil
+			return
 		}
 	}
 	// Where the gateway makes the code, the payment is there, and changes, before its start can be
@@ -87,13 +136,13 @@ func (m *machine) changed(p payment.Payment) (out [][]byte) {
 	// What the newest change replaces is older news.
 	if c := m.running; c != nil && c.starts != "" && c.starts == p.Reference && p.Till == m.till {
 		m.early = &p
-		return nil
+		return
 	}
-	return [][]byte{msg}
+	m.do(send{msg})
 }
 
 // advance goes on until there is a call to carry out or nothing is left to do.
-func (m *machine) advance(out [][]byte) ([][]byte, *call) {
+func (m *machine) advance() {
 	for {
 		for len(m.left) > 0 {
 			c := m.left[0]
@@ -107,13 +156,14 @@ func (m *machine) advance(out [][]byte) ([][]byte, *call) {
 			}
 			if c.fail == nil {
 				m.running = c
-				return out, c
+				m.do(run{c})
+				return
 			}
-			out = m.finish(out, c, outcome{err: c.fail})
+			m.finish(c, outcome{err: c.fail})
 		}
-		out = m.flush(out)
+		m.flush()
 		if len(m.queue) == 0 {
-			return out, nil
+			return
 		}
 		m.current = m.queue[0]
 		m.queue = m.queue[1:]
@@ -122,10 +172,10 @@ func (m *machine) advance(out [][]byte) ([][]byte, *call) {
 }
 
 // finish answers one call: at once, or as a part of its batch.
-func (m *machine) finish(out [][]byte, c *call, o outcome) [][]byte {
-	m.note(c, o)
+func (m *machine) finish(c *call, o outcome) {
+	m.do(count{c, o})
 	if c.id == nil {
-		return out
+		return
 	}
 	var failure *device.Error
 	if o.err != nil {
@@ -133,24 +183,25 @@ func (m *machine) finish(out [][]byte, c *call, o outcome) [][]byte {
 	}
 	a := answer(c.id, o.result, failure)
 	if !m.current.batch {
-		return append(out, a)
+		m.do(send{a})
+		return
 	}
 	m.answers, m.size = append(m.answers, a), m.size+len(a)
-	return out
 }
 
 // flush ends the current message: it sends a batch's answers as one array, then the changes that
 // waited for it.
-func (m *machine) flush(out [][]byte) [][]byte {
+func (m *machine) flush() {
 	if m.current.calls == nil {
-		return out
+		return
 	}
 	if len(m.answers) > 0 {
 		all := append([]byte{'['}, bytes.Join(m.answers, []byte{','})...)
-		out = append(out, append(all, ']'))
+		m.do(send{append(all, ']')})
 	}
-	out = append(out, m.held...)
+	for _, msg := range m.held {
+		m.do(send{msg})
+	}
 	m.current, m.answers, m.size, m.heldIDs, m.held = message{}, nil, 0, nil, nil
-	m.finished++
-	return out
+	m.do(free{})
 }

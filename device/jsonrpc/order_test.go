@@ -85,6 +85,19 @@ func TestPipelinedRequestsKeepTheirOrder(t *testing.T) {
 	}
 }
 
+// said is what goes to the peer, and the call that is to be carried out.
+func said(effects []effect) (out [][]byte, next *call) {
+	for _, e := range effects {
+		switch e := e.(type) {
+		case send:
+			out = append(out, e.message)
+		case run:
+			next = e.call
+		}
+	}
+	return out, next
+}
+
 // Where the gateway makes the code, a payment changes before its start is answered: the newest of
 // those changes waits for the answer, other payments' changes do not, and a start that is refused
 // takes none with it, and what is older than the answer is not told.
@@ -108,25 +121,24 @@ func TestAnswerPrecedesEarlyChanges(t *testing.T) {
 		{"the answer is newer", "", "", answer(3), `"id":7`, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m := machine{till: "till-1", maxBatchAnswer: maxBatchAnswer,
-				note: func(*call, outcome) {}}
-			if out, next := m.accept(decode(
+			m := machine{till: "till-1", maxBatchAnswer: maxBatchAnswer}
+			if out, next := said(m.Step(received{decode(
 				[]byte(tc.open + request(7, "payment.start", start("R0", 1)) +
-					tc.close))); out != nil || next == nil {
+					tc.close))})); out != nil || next == nil {
 				t.Fatalf("%s, %v", out, next)
 			}
 			for i, s := range []payment.Status{payment.StatusCreated, payment.StatusAwaiting} {
-				if out := m.changed(told("till-1", "R0", s, int64(i)+1)); out != nil {
+				if out := m.Step(changed{told("till-1", "R0", s, int64(i)+1)}); out != nil {
 					t.Errorf("before the answer: %s", out)
 				}
 			}
 			for _, other := range []payment.Payment{told("till-1", "R9", payment.StatusApproved, 3),
 				told("till-2", "R0", payment.StatusApproved, 3)} {
-				if out := m.changed(other); len(out) != 1 {
+				if out, _ := said(m.Step(changed{other})); len(out) != 1 {
 					t.Errorf("another payment's change waits: %+v", other)
 				}
 			}
-			out, next := m.replied(tc.over)
+			out, next := said(m.Step(replied{tc.over}))
 			if next != nil || !strings.Contains(string(out[0]), tc.answer) {
 				t.Fatalf("%s, %v", out, next)
 			}
@@ -134,7 +146,8 @@ func TestAnswerPrecedesEarlyChanges(t *testing.T) {
 				(tc.change == "") != (after == "") {
 				t.Errorf("after the answer: %q", after)
 			}
-			if out := m.changed(told("till-1", "R0", payment.StatusApproved, 4)); len(out) != 1 {
+			last := told("till-1", "R0", payment.StatusApproved, 4)
+			if out, _ := said(m.Step(changed{last})); len(out) != 1 {
 				t.Errorf("later: %s", out)
 			}
 		})

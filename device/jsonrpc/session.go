@@ -31,11 +31,10 @@ type session struct {
 	flush    time.Duration // how long the outbox may take to empty at shutdown
 	options  sessionOptions
 
-	mu       sync.Mutex // guards machine, released, detach and left
-	machine  machine
-	released int
-	detach   func()
-	left     bool // run has let go of the engine
+	mu      sync.Mutex // guards machine, detach and left
+	machine machine
+	detach  func()
+	left    bool // run has let go of the engine
 
 	slots chan struct{} // one for each message that is not over; a full one stops the reader
 	// holds one: the machine carries out one call at a time, so a send never blocks
@@ -72,7 +71,7 @@ func newSession(s *Server, till Till, conn Conn, o sessionOptions) *session {
 		dirty: make(chan struct{}, 1), idle: make(chan struct{}, 1),
 		ended: make(chan Ending, 1), out: newOutbox(),
 	}
-	v.machine = machine{till: till.Name, note: v.note,
+	v.machine = machine{till: till.Name,
 		maxBatchAnswer: cmp.Or(o.maxBatchAnswer, maxBatchAnswer)}
 	if v.options.decode == nil {
 		v.options.decode = func(raw []byte) (message, bool) { return decode(raw), true }
@@ -132,9 +131,8 @@ func (s *session) end(why Ending) {
 
 // settle lets what a till had sent before it closed be carried out, within a bounded time.
 func (s *session) settle(ctx context.Context) {
-	s.mu.Lock()
-	idle := s.machine.leave()
-	s.mu.Unlock()
+	s.step(left{})
+	idle := s.idleNow()
 	limit := time.After(s.flush)
 	for !idle {
 		select {
@@ -144,10 +142,14 @@ func (s *session) settle(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		s.mu.Lock()
-		idle = s.machine.idle()
-		s.mu.Unlock()
+		idle = s.idleNow()
 	}
+}
+
+func (s *session) idleNow() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.machine.idle()
 }
 
 // attach registers the connection (again); the engine then sends what is owed.
@@ -197,20 +199,20 @@ func (s *session) read(ctx context.Context) {
 		case <-ctx.Done():
 			continue
 		}
-		s.mu.Lock()
-		s.pass(s.machine.accept(msg))
-		s.mu.Unlock()
+		s.step(received{msg})
 	}
 }
 
-// pass sends what the machine said and queues what it wants carried out. The mutex is held, so that
-// what two goroutines say reaches the outbox in the machine's order.
-func (s *session) pass(out [][]byte, next *call) {
-	if !s.out.add(out...) || len(s.machine.held) > maxOutbox {
-		s.end(EndSlow)
+// step feeds the machine and carries out its effects. The mutex is held all the while, so that what
+// two goroutines say reaches the outbox in the machine's order.
+func (s *session) step(ev event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.machine.Step(ev) {
+		s.carry(e)
 	}
-	if next != nil {
-		s.work <- next
+	if len(s.machine.held) > maxOutbox {
+		s.end(EndSlow)
 	}
 	if s.machine.idle() {
 		select {
@@ -218,7 +220,19 @@ func (s *session) pass(out [][]byte, next *call) {
 		default:
 		}
 	}
-	for ; s.released < s.machine.finished; s.released++ {
+}
+
+func (s *session) carry(e effect) {
+	switch e := e.(type) {
+	case send:
+		if !s.out.add(e.message) {
+			s.end(EndSlow)
+		}
+	case run:
+		s.work <- e.call
+	case count:
+		s.count(e.call, e.outcome)
+	case free:
 		<-s.slots
 	}
 }
@@ -249,11 +263,7 @@ func (s *session) carryOut(ctx context.Context) {
 			}
 			var once sync.Once
 			c.run(e, func(o outcome) {
-				once.Do(func() {
-					s.mu.Lock()
-					defer s.mu.Unlock()
-					s.pass(s.machine.replied(o))
-				})
+				once.Do(func() { s.step(replied{o}) })
 			})
 		}
 	}
@@ -261,11 +271,7 @@ func (s *session) carryOut(ctx context.Context) {
 
 // paymentChanged and readinessChanged are called from the engine's goroutine.
 
-func (s *session) paymentChanged(p payment.Payment) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pass(s.machine.changed(p), nil)
-}
+func (s *session) paymentChanged(p payment.Payment) { s.step(changed{p}) }
 
 func (s *session) readinessChanged() {
 	select {
@@ -322,9 +328,9 @@ func (s *session) write(ctx context.Context) {
 	}
 }
 
-// note counts and logs one call that is over. Params are not logged; a notification's refusal is
+// count counts and logs one call that is over. Params are not logged; a notification's refusal is
 // seen here only.
-func (s *session) note(c *call, o outcome) {
+func (s *session) count(c *call, o outcome) {
 	method, result := c.method, "ok"
 	if method == "" {
 		method = "other"
