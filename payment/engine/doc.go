@@ -4,10 +4,12 @@
 //
 // # Machine
 //
-// [Machine.Step] takes one [Event] and returns what must be committed and what is done after the
-// commit (or instead, when the commit fails). It is synchronous and deterministic: time comes with
-// the event, ids and ciphertext from [Ports], and the journal is only read. It is for one
-// goroutine.
+// [Machine.Step] takes one [Event], at a [Now], and returns an [Output]: what must be committed,
+// and each [Effect] that follows the commit (Then) or takes its place when it fails (Else).
+// [Machine.NextWake] says when it wants a [Ticked]. It is synchronous and deterministic: time comes
+// with the event, ids and ciphertext from [Ports], and the journal is only read. It is for one
+// goroutine. The other step machines (device/till, relay, device/jsonrpc) speak the same dialect;
+// they commit nothing, so that their Step returns the effects alone.
 //
 // # Engine
 //
