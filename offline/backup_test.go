@@ -72,7 +72,7 @@ func TestBackupBesideTheWriter(t *testing.T) {
 		t.Errorf("beside the backups lie %q", names)
 	}
 	for query, want := range map[string]string{
-		"PRAGMA application_id": "1263095635", "PRAGMA user_version": "2",
+		"PRAGMA application_id": "1263095635", "PRAGMA user_version": "3",
 		"PRAGMA journal_mode":                     "delete",
 		"SELECT epoch || seq || id FROM position": "e3D3",
 	} {

@@ -21,6 +21,7 @@ type lookup struct {
 	revision, offeredRev             int64
 	resolution                       string
 	needsStaff                       bool
+	account, lane                    string
 }
 
 // lookupOf is the row that belongs to a payment.
@@ -37,6 +38,7 @@ func lookupOf(firstSeq int64, p payment.Payment) lookup {
 		flags: strings.Join(flags, " "), final: p.Final, owed: p.Owed, unsettled: p.Owed ||
 			!p.Final, acknowledged: p.Acknowledged,
 		revision: p.Revision, offeredRev: p.OfferedRev, needsStaff: p.NeedsStaff(),
+		account: p.Account, lane: p.Lane,
 	}
 	if p.Resolution != nil {
 		l.resolution = p.Resolution.Outcome
@@ -46,25 +48,25 @@ func lookupOf(firstSeq int64, p payment.Payment) lookup {
 
 const lookupColumns = `first_seq, last_seq, id, till, reference, merchant_ref, amount, currency,
 	created_ms, status, flags, final, owed, unsettled, acknowledged, revision, offered_rev,
-	resolution, needs_staff`
+	resolution, needs_staff, account, lane`
 
 func (l *lookup) values() []any {
 	return []any{l.firstSeq, l.lastSeq, l.id, l.till, l.reference, l.merchantRef, l.amount,
 		l.currency, l.createdMs, l.status,
 		l.flags, l.final, l.owed, l.unsettled, l.acknowledged, l.revision, l.offeredRev,
-		l.resolution, l.needsStaff}
+		l.resolution, l.needsStaff, l.account, l.lane}
 }
 
 func scanLookup(row interface{ Scan(...any) error }) (l lookup, err error) {
 	err = row.Scan(&l.firstSeq, &l.lastSeq, &l.id, &l.till, &l.reference, &l.merchantRef, &l.amount,
 		&l.currency, &l.createdMs,
 		&l.status, &l.flags, &l.final, &l.owed, &l.unsettled, &l.acknowledged, &l.revision,
-		&l.offeredRev, &l.resolution, &l.needsStaff)
+		&l.offeredRev, &l.resolution, &l.needsStaff, &l.account, &l.lane)
 	return l, err
 }
 
 const insertLookup = "INSERT INTO payments (" + lookupColumns +
-	") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+	") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 // save writes the row; was is what the table holds. Columns with an index are left alone when they
 // stay the same: each page that is touched goes to the disk.

@@ -15,7 +15,7 @@ var schemaFiles embed.FS
 
 // projectionVersion is raised when the look-up tables, or the payment.Folder that they follow from,
 // change: the next Open makes them anew from the facts.
-const projectionVersion = "2"
+const projectionVersion = "3"
 
 // migration is one numbered file of schema/.
 type migration struct {

@@ -109,7 +109,7 @@ func TestMigrateForward(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, err = readSchemaNumber(db); err != nil || n.version != next || n.compat != 2 {
+	if n, err = readSchemaNumber(db); err != nil || n.version != next || n.compat != 3 {
 		t.Errorf("schema %+v %v", n, err)
 	}
 	db.Close()

@@ -45,6 +45,8 @@ type Policy struct {
 	Settle         Millis `json:"settle_ms"`
 	AnswerWithin   Millis `json:"answer_within_ms"`
 	Watch          Millis `json:"watch_ms"`
+	// a webhook's SUCCESS is told as approved only once the query has confirmed it
+	ApproveNeedsQuery bool `json:"approve_needs_query,omitempty"`
 }
 
 // EncodeData is the canonical form of a fact's data: the very bytes that the journal stores and

@@ -37,6 +37,7 @@ func Fold(facts []Fact) (p Payment, ok bool) {
 func (f *Folder) Payment() Payment {
 	p := f.p
 	p.Flags, p.Attempts = slices.Clone(p.Flags), slices.Clone(p.Attempts)
+	p.Claims = slices.Clone(p.Claims)
 	p.Schemes, p.Transactions, p.Sent = slices.Clone(p.Schemes), slices.Clone(p.Transactions),
 		slices.Clone(p.Sent)
 	return p
@@ -83,6 +84,7 @@ func (f *Folder) open(fact Fact, r Requested) {
 		Status: StatusCreated, Revision: 1, Provider: r.Provider, CreatedAt: fact.At,
 		DeadlineAt:  r.DeadlineAt,
 		Description: r.Description, Schemes: r.Schemes, Mode: r.Mode, Policy: r.Policy,
+		Account: r.Account, Lane: r.Lane,
 		Boot: fact.Boot, Deadline: r.DeadlineUp.Duration(), LastSeq: fact.Seq, Line: r.Line,
 	}
 }
@@ -138,6 +140,10 @@ func (f *Folder) take(fact Fact) {
 		f.notified(fact, d.Record)
 	case Superseded:
 		f.p.Superseded = true
+	case Claimed:
+		f.p.Claims = append(f.p.Claims, Claim{d, fact.Seq, fact.At})
+	case ReceiptPrinted:
+		f.p.Receipts++
 	case Resolved:
 		f.p.Resolution = &Resolution{Outcome: d.Outcome, By: d.By, Reason: d.Reason, At: fact.At}
 	}

@@ -391,16 +391,19 @@ func TestFactsSurviveEncoding(t *testing.T) {
 		Requested{Till: "t", Reference: "r", MerchantRef: testRef, Money: testMoney,
 			Schemes: []string{"paynow"}, DeadlineAt: at, Policy: queried,
 			Line: &Line{ECN: "1", Function: "Q1", Digest: "d", ECNIsNew: true}},
-		MintSent{"paynow"}, MintFailed{"a", "b"}, Minted{"p", "q", 7, true}, Shown{"display", 2},
+		MintSent{"paynow"}, MintFailed{"a", "b"}, Minted{"p", "q", 7, true, "t"},
+		Shown{"display", 2},
 		Opened{}, DisplayLost{"x"}, CancelRequested{"till"},
 		DeadlinePassed{"reboot"}, Withdrawn{}, PathProved{5}, record(
 			func(r *Record) { r.PaidAt = at }), QueryEmpty{404, 1}, QueryFailed{"x"},
 		Undecided{}, Offered{Revision: 3, Status: StatusApproved}, Acknowledged{3},
-		Resolved{"approved", "a", "b", 4}, Superseded{},
+		Resolved{Outcome: "approved", By: "a", Reason: "b",
+			Entry: 4}, Superseded{},
 		Unmatched{Record: record(nil).Record, Source: "webhook"},
 		Parked{Reason: "x", Envelope: Envelope{Method: "POST", Body: []byte{0, 255},
 			ReceivedAt: at}, Hash: "h"},
-		Gap{"x"}, ClockOffset{-3}, Recovered{"a", "b", Head{"j", 5, "h"}}, QueryProved{"e"},
+		Gap{"x"}, ClockOffset{-3}, Recovered{Reason: "a", By: "b", Lost: Head{"j", 5, "h"}},
+		QueryProved{"e"},
 	}
 	for _, d := range samples {
 		b, err := EncodeData(d)

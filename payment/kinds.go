@@ -30,16 +30,25 @@ const (
 	KindAcknowledged    Kind = "acknowledged"
 	KindSuperseded      Kind = "superseded"
 	KindResolved        Kind = "resolved"
+	KindClaimed         Kind = "claimed"
+	KindReceiptPrinted  Kind = "receipt_printed"
 )
 
 // Facts about the journal as a whole.
 const (
-	KindUnmatched   Kind = "unmatched"
-	KindParked      Kind = "parked"
-	KindGap         Kind = "gap"
-	KindClockOffset Kind = "clock_offset"
-	KindRecovered   Kind = "recovered"
-	KindQueryProved Kind = "query_proved"
+	KindUnmatched    Kind = "unmatched"
+	KindParked       Kind = "parked"
+	KindLeft         Kind = "left"
+	KindJunk         Kind = "junk"
+	KindGap          Kind = "gap"
+	KindClockOffset  Kind = "clock_offset"
+	KindRolledBack   Kind = "rolled_back"
+	KindRecovered    Kind = "recovered"
+	KindQueryProved  Kind = "query_proved"
+	KindDayClosed    Kind = "day_closed"
+	KindReconciled   Kind = "reconciled"
+	KindDifference   Kind = "difference"
+	KindStaffChanged Kind = "staff_changed"
 )
 
 // The data of each kind. A field's JSON name is part of the journal's format: add fields, never
@@ -60,6 +69,9 @@ type (
 		DeadlineAt time.Time `json:"deadline_at"` // wall clock, for people
 		Policy     Policy    `json:"policy"`
 		Line       *Line     `json:"line,omitempty"` // from a till on an ECR line
+		// the gateway account that it is made at; "" in journals before schema 3
+		Account string `json:"account,omitempty"`
+		Lane    string `json:"lane,omitempty"` // the display that shows it; "" = the only one
 	}
 	// MintSent says that a remote mint is about to leave; it is never sent again.
 	MintSent struct {
@@ -81,6 +93,8 @@ type (
 		DeadlineUp Millis `json:"deadline_up_ms,omitempty"`
 		// a link in place of the gateway's code: for every scheme, not for the one of mint_sent
 		Link bool `json:"link,omitempty"`
+		// where Payload is a short link: the link that it leads to
+		Target string `json:"target,omitempty"`
 	}
 	// Shown says that a display confirmed this payment.
 	Shown struct {
@@ -113,6 +127,12 @@ type (
 		Source     string `json:"source"`                // "webhook" or "query"
 		Delivery   string `json:"delivery,omitempty"`    // the relay's id of the delivery
 		FromParked int64  `json:"from_parked,omitempty"` // Seq of the parked fact that now opened
+		// of a query: how many payments of the right amount its answer reported, where that is more
+		// than one
+		Payments int `json:"payments,omitempty"`
+		// the vault's key that vouches for it, and the SHA-256 of the notice, where one did
+		Via   string `json:"via,omitempty"`
+		Proof string `json:"proof,omitempty"`
 	}
 	// QueryEmpty says that a query answered and reported no PAY SUCCESS (a 404 only after a proven
 	// good answer).
@@ -144,10 +164,32 @@ type (
 	// Resolved is what staff found out. It never changes the status. As a fact about the journal it
 	// closes an entry of the worklist that belongs to no payment: an unmatched or a parked fact.
 	Resolved struct {
-		Outcome string `json:"outcome"` // ResolvedApproved or ResolvedNotPaid
+		// ResolvedApproved, ResolvedNotPaid or ResolvedNoted
+		Outcome string `json:"outcome"`
 		By      string `json:"by"`
 		Reason  string `json:"reason"`
-		Entry   int64  `json:"entry,omitempty"` // Seq of the unmatched or parked fact
+		Entry   int64  `json:"entry,omitempty"` // Seq of the entry that belongs to no payment
+		// what they found; "" in journals before schema 3
+		Finding Finding `json:"finding,omitempty"`
+		// the transactions that were given back
+		Refs []string `json:"refs,omitempty"`
+		// what the gateway's portal calls it
+		PortalRef string `json:"portal_ref,omitempty"`
+		// Seq of the newest fact of the payment that they had before them; 0 = all before this one
+		Seen int64 `json:"seen,omitempty"`
+		// the account that they were signed in with, and its role
+		User string `json:"user,omitempty"`
+		Role string `json:"role,omitempty"`
+	}
+	// Claimed says that a customer says that he has paid: what staff saw on his phone. It puts the
+	// payment on the worklist, no more.
+	Claimed struct {
+		Amount int64     `json:"amount,omitempty"` // minor units; 0 = not seen
+		PaidAt time.Time `json:"paid_at,omitzero"` // as the phone shows it
+		Number string    `json:"number,omitempty"` // the transaction's, as the phone shows it
+		By     string    `json:"by"`
+		User   string    `json:"user,omitempty"`
+		Role   string    `json:"role,omitempty"`
 	}
 	// Unmatched is a verified record with this terminal's tag and no such payment.
 	Unmatched struct {
@@ -179,6 +221,33 @@ type (
 		Reason string `json:"reason"`
 		By     string `json:"by"`
 		Lost   Head   `json:"lost"` // the head that is given up
+		// when the last fact before the loss was made: what is lost came after
+		Since time.Time `json:"since,omitzero"`
+	}
+	// RolledBack says that the relay remembers a journal that this one is no continuation of. No
+	// sale starts until a Recovered comes after it, whatever any relay says meanwhile.
+	RolledBack struct {
+		Reason string `json:"reason"`
+		Known  Head   `json:"known"` // the head that the relay remembers
+		// when the last fact before the loss was made, and its Seq
+		Since time.Time `json:"since,omitzero"`
+		Last  int64     `json:"last,omitempty"`
+	}
+	// Left says that deliveries which may yet open found no place. They stay at the relay, and are
+	// read again from From once there is room. The position goes on behind them.
+	Left struct {
+		Epoch  string `json:"epoch"`
+		From   uint64 `json:"from"` // positions in the relay's stream, both inclusive
+		To     uint64 `json:"to"`
+		Count  int64  `json:"count"`
+		Reason string `json:"reason"` // what there was no room for: "places" or "bytes"
+	}
+	// Junk counts deliveries that nobody could ever open; nothing else of them is kept.
+	Junk struct {
+		Since  time.Time `json:"since"` // wall clock of the first, and of the last
+		Until  time.Time `json:"until"`
+		Count  int64     `json:"count"`
+		Reason string    `json:"reason"` // why the newest one cannot open
 	}
 	// QueryProved says that the transaction query at this endpoint has returned a record that could
 	// be read: from now on a 404 of the same endpoint means that there is none.
@@ -212,6 +281,10 @@ func (Gap) Kind() Kind             { return KindGap }
 func (ClockOffset) Kind() Kind     { return KindClockOffset }
 func (Recovered) Kind() Kind       { return KindRecovered }
 func (QueryProved) Kind() Kind     { return KindQueryProved }
+func (Claimed) Kind() Kind         { return KindClaimed }
+func (RolledBack) Kind() Kind      { return KindRolledBack }
+func (Left) Kind() Kind            { return KindLeft }
+func (Junk) Kind() Kind            { return KindJunk }
 
 // kindRow is what there is to say about one kind.
 type kindRow struct {
@@ -260,17 +333,35 @@ var kinds = []kindRow{
 		"while the response to this one was due; it is not given unasked any more"},
 	{KindResolved, false, decode[Resolved], "staff said what they found out about a payment, or " +
 		"about an unmatched or parked fact; changes no status"},
+	{KindClaimed, false, decode[Claimed], "a customer says that he has paid: what staff saw on " +
+		"his phone; puts the payment on the worklist and changes no status"},
+	{KindReceiptPrinted, false, decode[ReceiptPrinted],
+		"a receipt of this payment was printed, or printed again"},
 	{KindUnmatched, true, decode[Unmatched],
 		"a verified record has our tag, and there is no such payment"},
 	{KindParked, true, decode[Parked],
 		"a delivery did not open; it is kept whole and tried again at each start"},
+	{KindLeft, true, decode[Left], "deliveries that may yet open found no place: from which " +
+		"position of the relay's stream to which they are read again"},
+	{KindJunk, true, decode[Junk],
+		"how many deliveries came that nobody could ever open: one fact an hour at most"},
 	{KindGap, true, decode[Gap], "the relay cannot prove that nothing was missed"},
 	{KindClockOffset, true, decode[ClockOffset],
 		"the relay's clock minus ours has changed by more than 2 s"},
+	{KindRolledBack, true, decode[RolledBack],
+		"the relay remembers a journal that this one is no " +
+			"continuation of; no sale starts until recovered"},
 	{KindRecovered, true, decode[Recovered],
 		"staff accept this journal in place of one whose head the relay remembers"},
 	{KindQueryProved, true, decode[QueryProved],
 		"this query endpoint has returned a readable record: its 404 counts from now on"},
+	{KindDayClosed, true, decode[DayClosed], "a business day was closed: what was counted"},
+	{KindReconciled, true, decode[Reconciled],
+		"a gateway's report was compared with the journal: which, and the sums"},
+	{KindDifference, true, decode[Difference],
+		"one case in which that report and the journal do not agree"},
+	{KindStaffChanged, true, decode[StaffChanged],
+		"an account of the staff was made, changed or removed"},
 }
 
 // Kinds lists every Kind, for the tables that must be complete.

@@ -167,12 +167,15 @@ func folded() map[Kind]struct {
 		KindPathProved:      {ended(noQuery), PathProved{}},
 		KindQueryEmpty: {ended(queried).add(QueryEmpty{HTTPStatus: 200}).after(queried.Settle.
 			Duration()), QueryEmpty{HTTPStatus: 200}},
-		KindUndecided:    {ended(noQuery), Undecided{}},
-		KindNotified:     {shown(noQuery), record(nil)},
-		KindOffered:      {cancelled(), Offered{Revision: 4, Status: StatusCancelled}},
-		KindAcknowledged: {cancelled(), Acknowledged{4}},
-		KindSuperseded:   {cancelled(), Superseded{}},
-		KindResolved:     {cancelled(), Resolved{Outcome: ResolvedNotPaid, By: "ann", Reason: "x"}},
+		KindUndecided:      {ended(noQuery), Undecided{}},
+		KindNotified:       {shown(noQuery), record(nil)},
+		KindOffered:        {cancelled(), Offered{Revision: 4, Status: StatusCancelled}},
+		KindAcknowledged:   {cancelled(), Acknowledged{4}},
+		KindSuperseded:     {cancelled(), Superseded{}},
+		KindClaimed:        {cancelled(), Claimed{Amount: 1023, By: "ann"}},
+		KindReceiptPrinted: {cancelled(), ReceiptPrinted{Number: "K-1", By: "ann"}},
+		KindResolved: {cancelled(),
+			Resolved{Outcome: ResolvedNotPaid, By: "ann", Reason: "x"}},
 	}
 }
 

@@ -44,6 +44,7 @@ type Attempt struct {
 const (
 	ResolvedApproved = "approved"
 	ResolvedNotPaid  = "not-paid"
+	ResolvedNoted    = "noted" // it closes nothing that is owed, and comes back with any movement
 )
 
 // Resolution is what staff found out about a payment.
@@ -54,6 +55,13 @@ type Resolution struct {
 	At      time.Time `json:"at"`
 	// later evidence says otherwise: it settles nothing any more
 	Contradicted bool `json:"contradicted,omitempty"`
+}
+
+// Claim is what a customer told staff: that he has paid.
+type Claim struct {
+	Claimed
+	Seq int64
+	At  time.Time
 }
 
 // Transmission is one sending of an outcome on an ECR line.
@@ -116,7 +124,13 @@ type Payment struct {
 	Line        *Line          // on an ECR line: how it was asked for
 	Sent        []Transmission // on an ECR line: every sending of an outcome, oldest first
 	// on an ECR line: another sale was asked for while the response was due
-	Superseded   bool
+	Superseded bool
+	// what staff were told by the customer, newest last
+	Claims []Claim
+	// how often a receipt of it was printed
+	Receipts     int
+	Account      string   // the gateway account that it was made at; "" before schema 3
+	Lane         string   // the display that shows it; "" = the only one
 	Disputed     bool     // paid, and the gateway has also said something that does not fit
 	Transactions []string // the gateway's references of every payment that counts as paid
 	LastSeq      int64

@@ -23,6 +23,10 @@ type Line struct {
 	Digest   string `json:"digest"`   // of function and fields
 	// the ECN differs from the one of the sale before it on this line
 	ECNIsNew bool `json:"ecn_is_new,omitempty"`
+	// the till's receipt number, where its dialect sends one
+	Receipt string `json:"receipt,omitempty"`
+	// how long the till waits for the answer, where that is known; 0 = it is not
+	TillWaits Millis `json:"till_waits_ms,omitempty"`
 }
 
 // Key names one payment of one till: by the agent's ID, or by the till's Reference (the newest with

@@ -30,7 +30,7 @@ func fill(v reflect.Value, name string) error {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(1)
-	case reflect.Uint8:
+	case reflect.Uint8, reflect.Uint64:
 		v.SetUint(1)
 	case reflect.String:
 		v.SetString("a " + name)
