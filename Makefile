@@ -7,7 +7,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 
 .PHONY: powercuts demo demo-once build test lint bench bench-idle fuzz torture sim sim-mutants vuln setup clean
 
-# GATEWAY=axs|axs-qr|singapay: AXS's links, its codes for one wallet, or SingaPay's links in rupiah.
+# GATEWAY=axs|axs-qr|singapay|singapay-qr: AXS's links, its codes for one wallet, or the two of SingaPay
+# in rupiah.
 GATEWAY ?= axs
 demo: build
 	bin/kiosk-demo --gateway $(GATEWAY)

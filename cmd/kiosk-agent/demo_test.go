@@ -52,8 +52,9 @@ func startDemo(ts *testscript.TestScript, _ bool, _ []string) {
 	h, err := demo.Open(context.Background(), demo.Options{
 		Dir: dir, Log: slog.New(slog.DiscardHandler), Version: "script", MerchantName: "Kopi",
 		TillListen: freeAddr(ts), Settle: time.Second,
-		Faults: []sandbox.Fault{{Kind: sandbox.FaultWrongAmount, Amount: mismatch}},
-		Extra:  fmt.Sprintf(lines, line, nets),
+		Simulation: demo.AXSOptions{
+			Faults: []sandbox.Fault{{Kind: sandbox.FaultWrongAmount, Amount: mismatch}}},
+		Extra: fmt.Sprintf(lines, line, nets),
 	})
 	ts.Check(err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -114,7 +115,7 @@ func buy(ctx context.Context, h *demo.House, links <-chan payment.Payment) {
 			}
 			if p.Money.Amount == mismatch {
 				// the script sees what comes of it
-				_, _ = h.Sandbox.Act(p.MerchantRef, sandbox.Action{Do: sandbox.Pay})
+				_, _ = h.Sandbox().Act(p.MerchantRef, sandbox.Action{Do: sandbox.Pay})
 			}
 		}
 	}

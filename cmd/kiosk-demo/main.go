@@ -15,13 +15,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"kiosk-agent/examples"
 	"kiosk-agent/internal/app/demo"
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/payment"
 	"kiosk-agent/ui/qr"
 )
@@ -39,10 +39,6 @@ func main() {
 	}
 }
 
-// gateways are the values of --gateway: AXS's checkout link, its codes for one wallet, and
-// SingaPay's payment link.
-var gateways = [...]string{"axs", "axs-qr", demo.SingaPay}
-
 type options struct {
 	once    bool
 	dir     string
@@ -54,7 +50,8 @@ type options struct {
 	page    string
 	amount  string
 	chrome  string
-	gateway string
+	gateway demo.Gateway
+	way     demo.Way // what the customer scans
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -72,27 +69,23 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.page, "page", "127.0.0.1:7657", "address of the till page")
 	fs.StringVar(&o.sandbox, "sandbox", "127.0.0.1:7658", "address of the simulated gateway")
 	fs.StringVar(&o.amount, "amount", "",
-		"amount of the sale that --once plays (default: 10.23, in rupiah 15000)")
+		"amount of the sale that --once plays (default: one that suits the gateway)")
 	fs.StringVar(&o.chrome, "chromium", "", "browser that --once uses as the display (default: "+
 		"the one on PATH; \"none\": a small display client)")
-	fs.StringVar(&o.gateway, "gateway", gateways[0],
-		"what the customer scans: "+strings.Join(gateways[:], ", "))
+	ways := demo.Ways()
+	way := fs.String("gateway", ways[0], "what the customer scans: "+strings.Join(ways, ", "))
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
 	if fs.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
-	if !slices.Contains(gateways[:], o.gateway) {
-		return o, fmt.Errorf("there is no gateway %.40q: use one of %s", o.gateway,
-			strings.Join(gateways[:], ", "))
+	var ok bool
+	if o.gateway, o.way, ok = demo.FindWay(*way); !ok {
+		return o, fmt.Errorf("there is no gateway %.40q: use one of %s", *way,
+			strings.Join(ways, ", "))
 	}
-	if o.amount == "" {
-		o.amount = "10.23"
-		if o.gateway == demo.SingaPay {
-			o.amount = "15000"
-		}
-	}
+	o.amount = cmp.Or(o.amount, o.way.Amount)
 	if o.once { // beside a demo that runs already
 		o.till, o.display, o.metrics, o.sandbox = "", "", "", ""
 	}
@@ -123,15 +116,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		DisplayListen: o.display, MetricsListen: o.metrics,
 		SandboxListen: o.sandbox, MerchantName: "Kopi & Toast",
 		Origins: []string{"http://" + o.page}, Query: true,
+		Gateway: o.gateway, Mode: o.way.Mode,
 	}
-	switch o.gateway {
-	case "axs-qr":
-		options.Mode = "qr"
-		if !o.once { // the customer chooses on the display
-			options.Schemes = []string{"paynow", "alipay", "wechatpay"}
-		}
-	case demo.SingaPay:
-		options.Provider = demo.SingaPay
+	if !o.once { // the customer chooses on the display
+		options.Schemes = o.way.Wallets
 	}
 	var line *cable
 	if !o.once {
@@ -174,6 +162,7 @@ func serve(ctx context.Context, h *demo.House, o options, line *cable, out io.Wr
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
 
+	title := o.gateway.Row.Title
 	fmt.Fprintf(out, `
 kiosk-agent demo: agent, relay and a simulated %s on this machine. No money moves.
 
@@ -189,8 +178,8 @@ another terminal:
   bin/kiosk-agent till --serial %s      (a till on an ECR line: "status", "qr %s", "last")
 Ctrl-C stops the demo.
 
-`, title(o.gateway), h.Agent.DisplayLogin(), o.page, h.Agent.TillURL(),
-		string(h.TillToken.Reveal()), phone(o.gateway), title(o.gateway), h.SandboxURL,
+`, title, h.Agent.DisplayLogin(), o.page, h.Agent.TillURL(),
+		string(h.TillToken.Reveal()), o.way.Phone, title, h.SandboxURL,
 		h.Agent.MetricsURL(), h.ConfigPath, o.amount, line.Till, o.amount)
 
 	news := make(chan payment.Payment, 64)
@@ -204,7 +193,7 @@ Ctrl-C stops the demo.
 	for {
 		select {
 		case p := <-news:
-			announce(out, p, h.SandboxURL, shown)
+			announce(out, p, o, h.SandboxURL, shown)
 		case err := <-done:
 			return errors.Join(err, srv.Close(), ignoreClosed(<-served))
 		}
@@ -219,7 +208,8 @@ func ignoreClosed(err error) error {
 }
 
 // announce prints a payment's news, and its code once.
-func announce(out io.Writer, p payment.Payment, simulated string, shown map[string]bool) {
+func announce(out io.Writer, p payment.Payment, o options, simulated string,
+	shown map[string]bool) {
 	fmt.Fprintf(out, "%s  %s  %s  reference %s: %s\n", time.Now().Format(time.TimeOnly), p.Till,
 		p.Money, p.Reference, p.Status)
 	if p.QRPayload == "" || shown[p.ID] {
@@ -229,9 +219,13 @@ func announce(out io.Writer, p payment.Payment, simulated string, shown map[stri
 	if code, err := qr.Encode(p.QRPayload, qr.L); err == nil {
 		fmt.Fprintln(out, code.Terminal())
 	}
-	if p.Mode == "qr" && p.Wallet != "" {
-		fmt.Fprintf(out, "A %s code of the simulated AXS, which no real wallet can pay: open "+
-			"the payment on %s/ and pay it there.\n%s\n\n", p.Wallet, simulated, p.QRPayload)
+	if p.Mode == gateways.ModeQR {
+		what := "A code"
+		if p.Wallet != "" {
+			what = "A " + p.Wallet + " code"
+		}
+		fmt.Fprintf(out, "%s of the simulated %s, which no real wallet can pay: open the payment "+
+			"on %s/ and pay it there.\n%s\n\n", what, o.gateway.Row.Title, simulated, p.QRPayload)
 		return
 	}
 	fmt.Fprintf(out, "The link in the code, for a browser on this machine:\n%s\n\n", p.QRPayload)

@@ -126,7 +126,7 @@ func removeProfile(dir string) error {
 }
 
 func (s *sale) play(ctx context.Context, o options) error {
-	money, err := payment.ParseMoney(o.amount, currency(o.gateway))
+	money, err := payment.ParseMoney(o.amount, o.gateway.Row.Currency)
 	if err != nil {
 		return fmt.Errorf("--amount: %w (write it like 10.23)", err)
 	}
@@ -148,8 +148,15 @@ func (s *sale) play(ctx context.Context, o options) error {
 	if err := s.waitShown(ctx, pay.ID); err != nil {
 		return err
 	}
-	if err := s.customer(o.gateway)(ctx, pay.QRPayload); err != nil {
-		return err
+	for _, step := range []func(context.Context, device.Payment) (string, error){
+		s.h.Gateway.Scan, s.h.Gateway.Pay} {
+		did, err := step(ctx, pay)
+		if err != nil {
+			return err
+		}
+		if did != "" {
+			s.note("phone", "%s", did)
+		}
 	}
 	for !pay.Final {
 		select {
@@ -165,7 +172,7 @@ func (s *sale) play(ctx context.Context, o options) error {
 		}
 	}
 	proof := []string{pay.Scheme, pay.ProviderRef}
-	if pay.Scheme == "" { // SingaPay's word about a payment does not name the way to pay
+	if pay.Scheme == "" { // not every gateway's word about a payment names the way to pay
 		proof = proof[1:]
 	}
 	s.note("till", "heard %s (%s)", pay.Status, strings.Join(proof, ", "))
@@ -174,7 +181,7 @@ func (s *sale) play(ctx context.Context, o options) error {
 		return err
 	}
 	s.note("till", "stored it and acknowledged revision %d", pay.Revision)
-	return s.conclude(pay)
+	return s.conclude(pay, o.gateway.Row.Title)
 }
 
 // waitReady waits until the terminal takes sales: the relay path is proved and the display shows
@@ -228,7 +235,7 @@ func (s *sale) waitShown(ctx context.Context, id string) error {
 }
 
 // conclude prints the timeline and says whether the sale went as it must.
-func (s *sale) conclude(pay device.Payment) error {
+func (s *sale) conclude(pay device.Payment, gateway string) error {
 	facts, err := s.h.Agent.Facts(pay.ID)
 	if err != nil {
 		return err
@@ -237,7 +244,12 @@ func (s *sale) conclude(pay device.Payment) error {
 		s.moments = append(s.moments, moment{f.At, "journal",
 			strings.TrimSpace(string(f.Kind()) + "  " + timeline.Describe(f.Data))})
 	}
-	s.noteWebhooks()
+	for _, w := range s.h.Gateway.Webhooks() {
+		if !w.SentAt.IsZero() {
+			s.moments = append(s.moments, moment{w.SentAt, gateway,
+				fmt.Sprintf("webhook %s, the relay answered %d", w.State, w.Answer)})
+		}
+	}
 	slices.SortStableFunc(s.moments, func(a, b moment) int { return a.at.Compare(b.at) })
 	fmt.Fprintf(s.out, "\nTimeline of payment %s, %s %s\n\n", pay.ID, pay.Currency,
 		payment.Money{Amount: pay.Amount, Currency: pay.Currency}.Decimal())

@@ -144,7 +144,7 @@ func TestPaidTwice(t *testing.T) {
 	s.until(p.ID, payment.KindShown)
 	scan(t, p.QRPayload).press("pay", "VISA")
 	x.acknowledge(x.approved(p.ID))
-	if _, err := s.h.Sandbox.Act(p.MerchantRef,
+	if _, err := s.h.Sandbox().Act(p.MerchantRef,
 		sandbox.Action{Do: sandbox.PayAgain, Scheme: sandbox.PayNow}); err != nil {
 		t.Fatal(err)
 	}

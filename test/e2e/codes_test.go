@@ -57,7 +57,7 @@ func TestCodeSale(t *testing.T) {
 				t.Errorf("the display shows the code for %v", screen.Schemes)
 			}
 			s.until(p.ID, payment.KindShown)
-			if paid := scanned(t, s.h.Sandbox, p.QRPayload,
+			if paid := scanned(t, s.h.Sandbox(), p.QRPayload,
 				sandbox.Pay); paid.MerchantRef != p.MerchantRef || paid.Amount != 1023 {
 				t.Errorf("the customer paid %+v", paid)
 			}
@@ -97,7 +97,7 @@ func TestCodeOnARealScreen(t *testing.T) {
 				"schemes": []string{strings.ToLower(wallet)}}, &p)
 			s.until(p.ID, payment.KindShown)
 			screen.Until(`document.querySelector('#paper svg') !== null`)
-			made, err := s.h.Sandbox.Payment(p.MerchantRef)
+			made, err := s.h.Sandbox().Payment(p.MerchantRef)
 			if err != nil || made.QRString == "" {
 				t.Fatal(made, err)
 			}
@@ -110,7 +110,7 @@ func TestCodeOnARealScreen(t *testing.T) {
 				!strings.Contains(text, "wallet app") {
 				t.Errorf("the screen says %q", text)
 			}
-			scanned(t, s.h.Sandbox, p.QRPayload, sandbox.Pay)
+			scanned(t, s.h.Sandbox(), p.QRPayload, sandbox.Pay)
 			x.acknowledge(x.approved(p.ID))
 			screen.Until(`document.querySelector('#notice').dataset.kind === 'approved' && ` +
 				`!document.querySelector('#notice').classList.contains('off')`)
@@ -138,7 +138,7 @@ func TestTheCustomerChoosesTheWallet(t *testing.T) {
 		t.Fatalf("the till hears %+v", p)
 	}
 	screen.Until(`document.querySelectorAll('#choices button').length === 3`)
-	if all := s.h.Sandbox.Payments(); len(all) != 0 {
+	if all := s.h.Sandbox().Payments(); len(all) != 0 {
 		t.Errorf("the gateway was asked before anybody chose: %+v", all)
 	}
 	screen.Click(`button[data-brand="Alipay"]`)
@@ -153,7 +153,7 @@ func TestTheCustomerChoosesTheWallet(t *testing.T) {
 		strings.Contains(text, "PayNow") {
 		t.Errorf("the screen says %q", text)
 	}
-	if paid := scanned(t, s.h.Sandbox, made.QRPayload,
+	if paid := scanned(t, s.h.Sandbox(), made.QRPayload,
 		sandbox.Pay); paid.MerchantRef != p.MerchantRef {
 		t.Errorf("the customer paid %+v", paid)
 	}
@@ -165,7 +165,7 @@ func TestTheCustomerChoosesTheWallet(t *testing.T) {
 	screen.Until(`document.querySelectorAll('#choices button').length === 3`)
 	cancelled := x.cancelling(p.ID)()
 	checkOutcome(t, "nothing was chosen", cancelled, payment.StatusCancelled, nil, "cancelled")
-	if all := s.h.Sandbox.Payments(); len(all) != 1 {
+	if all := s.h.Sandbox().Payments(); len(all) != 1 {
 		t.Errorf("the gateway knows of %+v", all)
 	}
 	x.do("payment.start", object{"reference": "NAMED", "amount": 500,
@@ -200,7 +200,8 @@ func TestALostCodeIsNeverMadeAgain(t *testing.T) {
 			t.Parallel()
 			s, x := open(t, withCodes, func(o *demo.Options) {
 				o.OfflineLink = true // the request has left: no link either
-				o.Faults = []sandbox.Fault{{Kind: kind, Times: 1}}
+				o.Simulation = demo.AXSOptions{
+					Faults: []sandbox.Fault{{Kind: kind, Times: 1}}}
 			})
 			p := x.asks("LOST", 500)
 			checkOutcome(t, "no code", p, payment.StatusCancelled, nil, "mint_failed")
@@ -208,7 +209,7 @@ func TestALostCodeIsNeverMadeAgain(t *testing.T) {
 			if kind == sandbox.FaultQR500 {
 				made = 0
 			}
-			if all := s.h.Sandbox.Payments(); len(all) != made {
+			if all := s.h.Sandbox().Payments(); len(all) != made {
 				t.Errorf("the gateway knows of %+v", all)
 			}
 			if got := kinds(s.facts(p.ID)); count(s.facts(p.ID), payment.KindMintSent) != 1 ||
@@ -242,7 +243,7 @@ func TestAnExpiredCodeEndsTheSale(t *testing.T) {
 	s, x := open(t, withCodes)
 	p := x.start("EXPIRES", 800)
 	s.display.shows("pay", p.ID)
-	scanned(t, s.h.Sandbox, p.QRPayload, sandbox.Expire)
+	scanned(t, s.h.Sandbox(), p.QRPayload, sandbox.Expire)
 	checkOutcome(t, "the code expired", x.outcome(p.ID), payment.StatusExpired, nil, "")
 	s.display.shows("expired", p.ID)
 }

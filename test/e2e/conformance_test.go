@@ -10,51 +10,15 @@ import (
 	"kiosk-agent/payment"
 )
 
-// provider is a gateway as the conformance suite sees it: how to open a house with it, and its
-// customer.
-type provider struct {
-	name     string
-	open     func(*demo.Options)
-	customer func(*stage) customer
-	amount   int64          // of a sale
-	failed   payment.Status // how a sale ends whose only attempt has failed
-	once     bool           // the simulated gateway lets nobody pay the same code again
-}
-
-// customer does with a code what people do, and misfortune with the webhooks about it.
-type customer interface {
-	scan(p device.Payment)  // opens the link, or reads the code, and gets ready to pay
-	pay(p device.Payment)   // pays what was scanned, however late
-	fail(p device.Payment)  // an attempt that fails
-	again(p device.Payment) // pays once more
-	happens(m misfortune, p device.Payment)
-}
-
-// misfortune is what may happen to the webhooks about a payment.
-type misfortune string
-
-const (
-	webhookLost  misfortune = "lost"
-	webhookTwice misfortune = "duplicate"
-	wrongAmount  misfortune = "wrong_amount"
-)
-
-// providers are all gateways; a new one is a line here, and a customer.
-var providers = []provider{
-	{"axs", withQuery, axsCustomer, 1023, payment.StatusDeclined, false},
-	{"axs-qr", withCodes, axsCustomer, 1023, payment.StatusExpired, false},
-	{"singapay", withSingaPay, singaCustomer, 1_500_000, payment.StatusDeclined, false},
-	{"singapay-qr", withQRIS, singaCustomer, 1_500_000, payment.StatusExpired, true},
-}
-
 // sale is one sale of a scenario, its code shown.
 type sale struct {
 	t *testing.T
-	provider
+	demo.Way
 	customer
 	*stage
-	till *till
-	p    device.Payment
+	till   *till
+	p      device.Payment
+	amount int64
 }
 
 // scenarios are what each gateway must pass.
@@ -76,13 +40,13 @@ var scenarios = []struct {
 		s.scan(s.p)
 		s.fail(s.p)
 		var done device.Payment
-		if s.failed == payment.StatusExpired {
+		if s.Failed == payment.StatusExpired {
 			// a code has one attempt: its end is the sale's, as soon as it is told
 			done = s.till.outcome(s.p.ID)
 		} else {
 			done = s.till.cancelling(s.p.ID)()
 		}
-		checkOutcome(s.t, "failed", done, s.failed, nil, "")
+		checkOutcome(s.t, "failed", done, s.Failed, nil, "")
 		s.end(done)
 	}},
 	{"expired", func(s *sale) {
@@ -112,12 +76,12 @@ var scenarios = []struct {
 		s.end(late)
 	}},
 	{"duplicate", func(s *sale) {
-		s.happens(webhookTwice, s.p)
+		s.happens(demo.WebhookTwice, s.p)
 		s.scan(s.p)
 		s.pay(s.p)
 		done := s.till.approved(s.p.ID)
 		s.till.acknowledge(done)
-		if !s.once {
+		if !s.Once {
 			s.again(s.p)
 			done = s.till.hear("the second payment", s.p.ID,
 				func(p device.Payment) bool { return len(p.Flags) > 0 })
@@ -128,7 +92,7 @@ var scenarios = []struct {
 		s.end(done)
 	}},
 	{"wrong amount", func(s *sale) {
-		s.happens(wrongAmount, s.p)
+		s.happens(demo.WrongAmount, s.p)
 		s.scan(s.p)
 		s.pay(s.p)
 		done := s.till.outcome(s.p.ID)
@@ -136,7 +100,7 @@ var scenarios = []struct {
 			[]payment.Flag{payment.FlagAmountMismatch}, "amount_mismatch")
 	}},
 	{"lost webhook", func(s *sale) {
-		s.happens(webhookLost, s.p)
+		s.happens(demo.WebhookLost, s.p)
 		s.scan(s.p)
 		s.pay(s.p)
 		done := s.till.cancelling(s.p.ID)()
@@ -176,7 +140,7 @@ func (s *sale) end(done device.Payment) {
 	if n := count(s.facts(s.p.ID), payment.KindNotified); n > 2 {
 		s.t.Errorf("%d statements of the gateway are booked: %v", n, kinds(s.facts(s.p.ID)))
 	}
-	collected := s.collected(s.p)
+	collected := s.h.Gateway.Collected(s.p.MerchantRef)
 	want := int64(0)
 	if done.Status == payment.StatusApproved {
 		want = s.amount
@@ -190,42 +154,46 @@ func (s *sale) end(done device.Payment) {
 	}
 }
 
-// collected is what the gateway really got for a payment.
-func (s *stage) collected(p device.Payment) int64 {
-	if s.h.SingaPay != nil {
-		return s.h.SingaPay.Collected()[p.MerchantRef].Paid
-	}
-	return s.h.Sandbox.Collected()[p.MerchantRef].Paid
-}
-
 // TestConformance: every gateway keeps the same promises, in its simulator. The houses wait more
 // than they work: all run at once.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	var all sync.WaitGroup
-	for _, g := range providers {
-		for _, scenario := range scenarios {
-			all.Go(func() {
-				t.Run(g.name+"/"+scenario.name, func(t *testing.T) {
-					st, x := open(t, g.open, func(o *demo.Options) {
-						o.Remember,
-							o.SandboxListen = true, freeAddr(t)
+	for _, g := range demo.Gateways() {
+		for _, way := range g.Ways {
+			for _, scenario := range scenarios {
+				all.Go(func() {
+					t.Run(way.Name+"/"+scenario.name, func(t *testing.T) {
+						scenario.run(begin(t, g, way, scenario.name == "expired"))
 					})
-					s := &sale{t: t, provider: g, customer: g.customer(st), stage: st, till: x}
-					question := object{"reference": "SALE", "amount": g.amount}
-					if scenario.name == "expired" {
-						question["timeout_s"] = 30
-					}
-					x.do("payment.start", question, &s.p)
-					if s.p.Status != payment.StatusAwaiting || s.p.QRPayload == "" {
-						t.Fatalf("payment.start: %+v", s.p)
-					}
-					st.display.shows("pay", s.p.ID)
-					st.until(s.p.ID, payment.KindShown)
-					scenario.run(s)
 				})
-			})
+			}
 		}
 	}
 	all.Wait()
+}
+
+// begin is a sale whose code is shown. One that is to expire has the shortest time.
+func begin(t *testing.T, g demo.Gateway, way demo.Way, expires bool) *sale {
+	t.Helper()
+	money, err := way.Money(g.Row.Currency)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, x := open(t, func(o *demo.Options) {
+		o.Gateway, o.Mode, o.Query = g, way.Mode, true
+		o.Remember, o.SandboxListen = true, freeAddr(t)
+	})
+	s := &sale{t: t, Way: way, customer: st.customer(), stage: st, till: x, amount: money.Amount}
+	question := object{"reference": "SALE", "amount": s.amount}
+	if expires {
+		question["timeout_s"] = 30
+	}
+	x.do("payment.start", question, &s.p)
+	if s.p.Status != payment.StatusAwaiting || s.p.QRPayload == "" {
+		t.Fatalf("payment.start: %+v", s.p)
+	}
+	st.display.shows("pay", s.p.ID)
+	st.until(s.p.ID, payment.KindShown)
+	return s
 }

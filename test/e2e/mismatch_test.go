@@ -66,7 +66,7 @@ func TestApprovedNeedsEverything(t *testing.T) {
 		before := count(s.journal(), tc.fact)
 		if tc.fault.Kind != "" {
 			tc.fault.MerchantRef = p.MerchantRef
-			if _, err := s.h.Sandbox.AddFault(tc.fault); err != nil {
+			if _, err := s.h.Sandbox().AddFault(tc.fault); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -26,18 +26,23 @@ const sitisCard = "4111119876543210"
 // a stranger reads.
 func TestNoCustomerAnywhere(t *testing.T) {
 	t.Parallel()
-	named := func(o *demo.Options) { o.Customer = siti }
+	named := func(change func(*demo.Options)) func(*demo.Options) {
+		return func(o *demo.Options) {
+			change(o)
+			o.Simulation = demo.SingaPayOptions{Customer: siti}
+		}
+	}
 	for name, tc := range map[string]struct {
 		change func(*demo.Options)
 		play   func(*stage, *till) []device.Payment
 	}{
-		"singapay":    {withSingaPay, (*stage).sellToSiti},
-		"singapay-qr": {withQRIS, (*stage).sellToSiti},
+		"singapay":    {named(withSingaPay), (*stage).sellToSiti},
+		"singapay-qr": {named(withQRIS), (*stage).sellToSiti},
 		"axs":         {withQuery, (*stage).sellToSitiByAXS},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, x := open(t, tc.change, named)
+			s, x := open(t, tc.change)
 			sold := tc.play(s, x)
 			texts := s.readAll(sold)
 			canaries := s.canaries()
@@ -72,12 +77,12 @@ func (s *stage) canaries() []canary {
 		newCanary("customer's phone", siti.Phone).partly(),
 		newCanary("customer's card", sitisCard).partly(),
 	}
-	if s.h.SingaPay == nil {
+	if s.h.SingaPay() == nil {
 		return append(all, newCanary("AXS secret", s.axsSecret()).partly())
 	}
 	all = append(all, newCanary("client secret", readFile(s.t, s.dir, "singapay.secret")).partly(),
 		canary{"access token", []string{"eyJ0eXAi"}})
-	for _, p := range s.h.SingaPay.Payments() {
+	for _, p := range s.h.SingaPay().Payments() {
 		for _, a := range p.Attempts {
 			if strings.HasPrefix(a.Method, "VA_") {
 				all = append(all, newCanary("account number", a.Value).partly())
@@ -101,7 +106,7 @@ func (s *stage) sellToSiti(x *till) (sold []device.Payment) {
 		if s.options.Mode != "qr" {
 			scan(s.t, p.QRPayload).button("pick", "VA_BRI") // an inquiry
 		}
-		if _, err := s.h.SingaPay.Act(p.MerchantRef,
+		if _, err := s.h.SingaPay().Act(p.MerchantRef,
 			singapay.Action{Do: singapay.Pay}); err != nil {
 			s.t.Fatal(err)
 		}
@@ -131,12 +136,12 @@ func (s *stage) sellToSiti(x *till) (sold []device.Payment) {
 	s.faultOfSingaPay(singapay.Fault{Kind: singapay.FaultGarbage,
 		Value: fmt.Sprintf(`{"event":"new","who":"%s %s %s"}`, siti.Name, siti.Email, siti.Phone),
 		Times: 1})
-	if _, err := s.h.SingaPay.Act(p.MerchantRef, singapay.Action{Do: singapay.Pay}); err != nil {
+	if _, err := s.h.SingaPay().Act(p.MerchantRef, singapay.Action{Do: singapay.Pay}); err != nil {
 		s.t.Fatal(err)
 	}
 	s.parked(parked + 1) // signed well, about nothing that is known
 	x.acknowledge(x.cancelling(p.ID)())
-	if err := s.h.SingaPay.Test(""); err != nil {
+	if err := s.h.SingaPay().Test(""); err != nil {
 		s.t.Fatal(err)
 	}
 	s.parked(parked + 2)
@@ -147,7 +152,7 @@ func (s *stage) sellToSiti(x *till) (sold []device.Payment) {
 
 func (s *stage) faultOfSingaPay(f singapay.Fault) {
 	s.t.Helper()
-	if _, err := s.h.SingaPay.AddFault(f); err != nil {
+	if _, err := s.h.SingaPay().AddFault(f); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -28,7 +28,8 @@ func TestCancelConfirmedByQuery(t *testing.T) {
 func TestLostWebhookIsFoundByQuery(t *testing.T) {
 	t.Parallel()
 	s, x := open(t, withQuery, func(o *demo.Options) {
-		o.Faults = []sandbox.Fault{{Kind: sandbox.FaultLost}}
+		o.Simulation = demo.AXSOptions{
+			Faults: []sandbox.Fault{{Kind: sandbox.FaultLost}}}
 	})
 	p := x.start("LOST", 1023)
 	s.display.shows("pay", p.ID)
@@ -47,8 +48,8 @@ func TestUnprovedEndpoint(t *testing.T) {
 	t.Parallel()
 	const lost = 777
 	s, x := open(t, withQuery, func(o *demo.Options) {
-		o.Unknown404 = true
-		o.Faults = []sandbox.Fault{{Kind: sandbox.FaultLost, Amount: lost}}
+		o.Simulation = demo.AXSOptions{Unknown404: true,
+			Faults: []sandbox.Fault{{Kind: sandbox.FaultLost, Amount: lost}}}
 	})
 	p := x.start("BEFORE", 500)
 	s.display.shows("pay", p.ID)

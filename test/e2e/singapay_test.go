@@ -15,9 +15,9 @@ import (
 )
 
 // withSingaPay is a house whose gateway is SingaPay, with links; withQRIS is one with QRIS codes.
-func withSingaPay(o *demo.Options) { o.Provider = demo.SingaPay }
+func withSingaPay(o *demo.Options) { o.Gateway = demo.SingaPay() }
 
-func withQRIS(o *demo.Options) { o.Provider, o.Mode = demo.SingaPay, "qr" }
+func withQRIS(o *demo.Options) { o.Gateway, o.Mode = demo.SingaPay(), "qr" }
 
 // button uses a button of SingaPay's page.
 func (p *phone) button(action, method string) {
@@ -46,7 +46,7 @@ func TestSingaPaySale(t *testing.T) {
 			s.until(p.ID, payment.KindShown)
 			if mode == "link" {
 				scan(t, p.QRPayload).button("pay", "QRIS")
-			} else if _, err := s.h.SingaPay.Act(p.QRPayload,
+			} else if _, err := s.h.SingaPay().Act(p.QRPayload,
 				singapay.Action{Do: singapay.Pay}); err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +57,7 @@ func TestSingaPaySale(t *testing.T) {
 			}
 			x.acknowledge(done)
 			s.display.shows("approved", p.ID)
-			if got := s.h.SingaPay.Collected()[p.MerchantRef]; got.Paid != amount ||
+			if got := s.h.SingaPay().Collected()[p.MerchantRef]; got.Paid != amount ||
 				got.Currency != "IDR" {
 				t.Errorf("SingaPay has collected %+v", got)
 			}
@@ -102,7 +102,7 @@ func TestSingaPayAmounts(t *testing.T) {
 				}
 			}
 			if n := count(s.journal(), payment.KindRequested) +
-				len(s.h.SingaPay.Payments()); n != 0 {
+				len(s.h.SingaPay().Payments()); n != 0 {
 				t.Errorf("%d payments were begun", n)
 			}
 			x.start("ROUND", map[string]int64{"link": 1_500_100, "qris": 10_000}[mode])
@@ -164,7 +164,7 @@ func TestSingaPayOnARealScreen(t *testing.T) {
 			p := x.start("SALE", 1_500_000)
 			s.until(p.ID, payment.KindShown)
 			screen.Until(`document.querySelector('#paper svg') !== null`)
-			made := s.h.SingaPay.Payments()
+			made := s.h.SingaPay().Payments()
 			if len(made) != 1 || made[0].MerchantRef != p.MerchantRef {
 				t.Fatalf("SingaPay has made %+v", made)
 			}
@@ -176,8 +176,8 @@ func TestSingaPayOnARealScreen(t *testing.T) {
 				!strings.Contains(text, "15000") {
 				t.Errorf("the screen says %q", text)
 			}
-			singaCustomer(s).scan(p)
-			singaCustomer(s).pay(p)
+			s.customer().scan(p)
+			s.customer().pay(p)
 			x.acknowledge(x.approved(p.ID))
 			screen.Until(`document.querySelector('#notice').dataset.kind === 'approved' && ` +
 				`!document.querySelector('#notice').classList.contains('off')`)

@@ -24,18 +24,16 @@ import (
 
 	"kiosk-agent/internal/app/agent"
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/guard"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay/relayd"
-	"kiosk-agent/sandbox"
-	"kiosk-agent/sandbox/singapay"
 )
 
 // The names used in the house.
 const (
 	Terminal = "DEMO-1"
 	ClientID = "demo-client"
-	LinkID   = "demo-link"
 	Till     = "till-1"
 )
 
@@ -51,41 +49,36 @@ type Options struct {
 	MerchantName  string
 	Origins       []string // pages that may be tills
 	Settle        time.Duration
-	Faults        []sandbox.Fault
-	Carriage      sandbox.Carriage
 	Extra         string   // appended to the agent's configuration: [[till.serial]] …
 	Tills         []string // names; default: one, Till
-	Provider      string   // payment.provider: SingaPay; "" = axs
+	Gateway       Gateway  // zero = AXS
 	// what the simulated gateway knows survives too; with SandboxListen, under the same address
 	Remember    bool
 	SuccessURL  string   // where the customer's phone goes after paying; "" = not sent
-	Query       bool     // the agent asks AXS about payments; it always asks SingaPay
+	Query       bool     // the agent asks AXS about payments; others it always asks
 	Mode        string   // payment.mode; "" = link
-	Schemes     []string // axs.schemes, or singapay.methods
+	Schemes     []string // the ways to pay that the configuration names
 	OfflineLink bool     // payment.offline_link
 	NoTouch     bool     // the display cannot be touched: display.touch = false
 	NoGateway   bool     // codes are asked for where nobody listens
 	// the relay's merchant, whose one hook URL the gateway has for all of its kiosks; "" = the
 	// kiosk has its own
 	Merchant string
-	Customer singapay.Customer // who pays by SingaPay; zero = nobody is named
-	// the gateway answers 404 about a reference that it does not know, instead of an empty list
-	Unknown404 bool
+	// what the gateway's simulation is told besides: AXSOptions, SingaPayOptions; nil = nothing
+	Simulation any
 }
 
 // House is the running set.
 type House struct {
 	Agent      *agent.Agent
 	Relay      *relayd.Server
-	Sandbox    *sandbox.Server  // the simulated AXS, where it is the provider
-	SingaPay   *singapay.Server // the simulated SingaPay, where it is
-	SandboxURL string
+	Gateway    Simulation
+	SandboxURL string // the simulation's
 	ConfigPath string
 	TillToken  secret.Value            // of the first till
 	TillTokens map[string]secret.Value // by the till's name
 	Tag        string
 
-	simulated simulated
 	sandboxLn net.Listener
 	log       *slog.Logger
 	stopRelay context.CancelFunc
@@ -112,10 +105,11 @@ func Open(ctx context.Context, o Options) (_ *House, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.openSandbox(o, hookURL); err != nil {
+	section, err := h.openSandbox(o, hookURL)
+	if err != nil {
 		return nil, err
 	}
-	cfg, err := h.writeConfig(o, hookURL)
+	cfg, err := h.writeConfig(o, hookURL, section)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +182,7 @@ func (h *House) openRelay(ctx context.Context, o Options) (hookURL string, err e
 }
 
 // writeConfig writes the file that an integrator would write, and reads it back as the agent would.
-func (h *House) writeConfig(o Options, hookURL string) (*config.Config, error) {
+func (h *House) writeConfig(o Options, hookURL, section string) (*config.Config, error) {
 	h.ConfigPath = filepath.Join(o.Dir, "config.toml")
 	tills := make([]string, len(o.Tills))
 	for i, name := range o.Tills {
@@ -235,8 +229,8 @@ listen = %q
 
 [admin]
 socket = %q
-`, Terminal, o.Currency(), or(o.Provider, "axs"), or(o.Mode, "link"), settle, o.OfflineLink,
-		h.gatewayConfig(o),
+`, Terminal, o.Currency(), o.gateway().Row.Name, or(o.Mode, gateways.ModeLink), settle,
+		o.OfflineLink, section,
 		"ws"+strings.TrimPrefix(h.Relay.PublicURL(), "http"), filepath.Join(o.Dir, "relay.token"),
 		hookURL,
 		or(o.TillListen, anyPort), strings.Join(tills, ", "), quoted(o.Origins),
@@ -247,7 +241,7 @@ socket = %q
 	if err := os.WriteFile(h.ConfigPath, []byte(text+o.Extra), 0o600); err != nil {
 		return nil, err
 	}
-	return config.Load(h.ConfigPath)
+	return config.Reader{Gateways: o.gateway().table()}.Load(h.ConfigPath)
 }
 
 // quoted is the inside of a list of strings.
@@ -273,9 +267,9 @@ func (h *House) Run(ctx context.Context) error {
 	side := new(errgroup.Group)
 	// Links are opened by phones under any name of this machine: the sandbox checks no Host, it
 	// guards nothing.
-	srv := &http.Server{Handler: h.simulated.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Handler: h.Gateway.Handler(), ReadHeaderTimeout: 5 * time.Second}
 	side.Go(func() error { return h.serveSandbox(srv) })
-	side.Go(func() error { return h.simulated.Run(sandboxCtx) })
+	side.Go(func() error { return h.Gateway.Run(sandboxCtx) })
 	err := h.Agent.Run(ctx)
 	stopSandbox()
 	err = errors.Join(err, srv.Close(), side.Wait())

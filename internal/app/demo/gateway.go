@@ -4,38 +4,144 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
+	"time"
 
+	"kiosk-agent/device"
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
-	"kiosk-agent/sandbox"
-	"kiosk-agent/sandbox/singapay"
 )
 
-// SingaPay is the value of Options.Provider for the simulated SingaPay.
-const SingaPay = "singapay"
-
-// The names used with SingaPay.
-const (
-	APIKey    = "demo-api-key"
-	AccountID = "01K946KF851RK7FX075GJHBVKF"
-)
-
-// Currency is that of the provider.
-func (o Options) Currency() payment.Currency {
-	if o.Provider == SingaPay {
-		return payment.IDR
-	}
-	return payment.SGD
+// Gateway is a payment service as it is simulated here, with the customers that it has.
+type Gateway struct {
+	Row gateways.Row
+	// Open makes the simulation.
+	Open func(s Site) (Simulation, error)
+	// Section is what the agent's configuration says of it: the section and its keys.
+	Section func(s Site) string
+	Ways    []Way // at least one
 }
 
-// simulated is a simulated gateway that can be served.
-type simulated interface {
+// Way is one way to pay by a service: what the customer scans.
+type Way struct {
+	Name   string // a value of kiosk-demo's --gateway
+	Mode   string // payment.mode
+	Amount string // of a sale that is played: "10.23"
+	// what customers choose from on the display, where somebody is there to choose
+	Wallets []string
+	Phone   string // what to do in the customer's place
+	// how a sale ends whose only attempt has failed: declined, or, where a code has but one
+	// attempt, expired
+	Failed payment.Status
+	Once   bool // nobody can pay the same code again
+}
+
+// Gateways are all that there are. A new one is a line here.
+func Gateways() []Gateway { return []Gateway{AXS(), SingaPay()} }
+
+// Ways are the names of all the ways.
+func Ways() (names []string) {
+	for _, g := range Gateways() {
+		for _, w := range g.Ways {
+			names = append(names, w.Name)
+		}
+	}
+	return names
+}
+
+// FindWay is the way of this name, and its gateway.
+func FindWay(name string) (g Gateway, w Way, ok bool) {
+	for _, g := range Gateways() {
+		for _, w := range g.Ways {
+			if w.Name == name {
+				return g, w, true
+			}
+		}
+	}
+	return Gateway{}, Way{}, false
+}
+
+// Site is what a simulation and its section are made from.
+type Site struct {
+	Options
+	URL     string // the simulation's own
+	HookURL string // what the merchant would write into the service's dashboard
+	// the secret that service and agent share, and where it lies
+	Secret     secret.Value
+	SecretFile string
+	Book       string // what the simulation knows survives there; "" = nowhere
+	Log        *slog.Logger
+}
+
+// CodesURL is where the agent asks for codes: nobody listens there with Options.NoGateway.
+func (s Site) CodesURL() string {
+	if s.NoGateway {
+		return "http://127.0.0.1:1" // tcpmux: nobody has it
+	}
+	return s.URL
+}
+
+// Simulation is a simulated payment service that runs.
+type Simulation interface {
 	Handler() http.Handler
 	Run(ctx context.Context) error
+	Customer
+	Book
 }
+
+// Customer does with a code what people do. What was done is said in words for the timeline.
+type Customer interface {
+	// Scan opens the link, or reads the code, and gets ready to pay; "" = nothing was done yet.
+	Scan(ctx context.Context, p device.Payment) (did string, err error)
+	// Pay pays what was scanned, however late.
+	Pay(ctx context.Context, p device.Payment) (did string, err error)
+	// Fail is an attempt that fails.
+	Fail(ctx context.Context, p device.Payment) error
+	// Again pays once more what was paid.
+	Again(ctx context.Context, p device.Payment) error
+}
+
+// Book is what the service knows of payments, and what happens to its word about them.
+type Book interface {
+	// Collected is what it really got for a payment, in minor units.
+	Collected(merchantRef string) int64
+	// Happens lets a misfortune happen to the webhooks about a payment.
+	Happens(m Misfortune, merchantRef string) error
+	// Webhooks are those that it sent.
+	Webhooks() []Webhook
+}
+
+// Misfortune is what may happen to the webhooks about a payment.
+type Misfortune string
+
+// The misfortunes.
+const (
+	WebhookLost  Misfortune = "lost"
+	WebhookTwice Misfortune = "duplicate"
+	WrongAmount  Misfortune = "wrong_amount"
+)
+
+// Webhook is one that the service wanted to send.
+type Webhook struct {
+	SentAt time.Time // of the last try; zero = not yet
+	State  string
+	Answer int // the HTTP status
+}
+
+// gateway is the one of the options, AXS where they name none.
+func (o Options) gateway() Gateway {
+	if o.Gateway.Open == nil {
+		return AXS()
+	}
+	return o.Gateway
+}
+
+// Currency is that of the gateway.
+func (o Options) Currency() payment.Currency { return o.gateway().Row.Currency }
 
 // listenSandbox takes the simulated gateway's address, which its links and the configuration name.
 func (h *House) listenSandbox(o Options) (err error) {
@@ -46,81 +152,31 @@ func (h *House) listenSandbox(o Options) (err error) {
 	return nil
 }
 
-// openSandbox makes the simulated gateway. hookURL is what the merchant would write in SingaPay's
-// dashboard; AXS finds it in each link.
-func (h *House) openSandbox(o Options, hookURL string) error {
-	name := "axs.secret"
-	if o.Provider == SingaPay {
-		name = "singapay.secret"
+// openSandbox makes the simulated gateway, and what the agent's configuration says of it.
+func (h *House) openSandbox(o Options, hookURL string) (section string, err error) {
+	g := o.gateway()
+	s := Site{Options: o, URL: h.SandboxURL, HookURL: hookURL,
+		SecretFile: filepath.Join(o.Dir, g.Row.Name+".secret"),
+		Log:        o.Log.With("program", "sandbox")}
+	if s.Secret, err = secret.EnsureFile(s.SecretFile); err != nil {
+		return "", err
 	}
-	key, err := secret.EnsureFile(filepath.Join(o.Dir, name))
-	if err != nil {
-		return err
-	}
-	book := ""
 	if o.Remember {
-		book = filepath.Join(o.Dir, "sandbox.book")
+		s.Book = filepath.Join(o.Dir, "sandbox.book")
 	}
-	log := o.Log.With("program", "sandbox")
-	if o.Provider == SingaPay {
-		h.SingaPay, err = singapay.New(singapay.Config{
-			Credentials: []singapay.Credential{{
-				Name: o.MerchantName, ClientID: ClientID, APIKey: APIKey, Secret: key,
-				Accounts:       []string{AccountID},
-				TransactionURL: hookURL, InquiryURL: hookURL, ExpirationURL: hookURL,
-			}},
-			Book: book, Customer: o.Customer,
-		}, log)
-		h.simulated = h.SingaPay
-		return err
+	if h.Gateway, err = g.Open(s); err != nil {
+		return "", fmt.Errorf("%s: %w", g.Row.Name, err)
 	}
-	unknown := sandbox.UnknownEmpty
-	if o.Unknown404 {
-		unknown = sandbox.Unknown404
-	}
-	h.Sandbox, err = sandbox.New(sandbox.Config{
-		Unknown: unknown,
-		Merchants: []sandbox.Merchant{
-			{Name: o.MerchantName, ClientID: ClientID, Secret: key, LinkIDs: []string{LinkID},
-				Carriage: o.Carriage}},
-		Faults: o.Faults, Book: book,
-	}, log)
-	h.simulated = h.Sandbox
-	return err
+	return g.Section(s), nil
 }
 
-// gatewayConfig is the part of the agent's configuration that is about the gateway.
-func (h *House) gatewayConfig(o Options) string {
-	codes := h.SandboxURL
-	if o.NoGateway {
-		codes = "http://127.0.0.1:1" // tcpmux: nobody has it
+// table has the gateway's row, also one that the agent does not bring.
+func (g Gateway) table() gateways.Table {
+	table := gateways.All()
+	if _, err := table.Find(g.Row.Name); err != nil {
+		table = append(table, g.Row)
 	}
-	if o.Provider == SingaPay {
-		return fmt.Sprintf(`[singapay]
-base_url = %q
-client_id = %q
-client_secret = "file:%s"
-api_key = %q
-account_id = %q
-success_url = %q
-methods = [%s]
-`, codes, ClientID, filepath.Join(o.Dir, "singapay.secret"), APIKey, AccountID, o.SuccessURL,
-			quoted(o.Schemes))
-	}
-	query := ""
-	if o.Query {
-		query = h.SandboxURL + "/api/hpp/v2/transaction"
-	}
-	return fmt.Sprintf(`[axs]
-payment_link = "%s/hpp/checkout/%s"
-client_id = %q
-secret = "file:%s"
-success_url = %q
-query_url = %q
-qr_url = "%s/api/hpp/v1/qrcode"
-schemes = [%s]
-`, h.SandboxURL, LinkID, ClientID, filepath.Join(o.Dir, "axs.secret"), o.SuccessURL, query, codes,
-		quoted(o.Schemes))
+	return table
 }
 
 // serveSandbox answers until srv is closed.
@@ -129,4 +185,22 @@ func (h *House) serveSandbox(srv *http.Server) error {
 		return err
 	}
 	return nil
+}
+
+// told are the simulation's own options, as its gateway wants them; the zero ones where there are
+// none, and an error where they are another gateway's.
+func told[T any](s Site) (o T, err error) {
+	if s.Simulation == nil {
+		return o, nil
+	}
+	o, ok := s.Simulation.(T)
+	if !ok {
+		return o, fmt.Errorf("the options of the simulation are a %T", s.Simulation)
+	}
+	return o, nil
+}
+
+// Money is what a way's sale costs.
+func (w Way) Money(c payment.Currency) (payment.Money, error) {
+	return payment.ParseMoney(w.Amount, c)
 }

@@ -32,7 +32,8 @@ type AXS struct {
 // creditCard is AXS's word for the way to pay that has no code of its own.
 const creditCard = "credit_card"
 
-func axsRow() Row {
+// AXSRow is AXS: links that the agent makes, and codes for one wallet.
+func AXSRow() Row {
 	wallets := []string{"paynow", "alipay", "wechatpay"}
 	return Row{
 		Name: "axs", Title: "AXS", Currency: payment.SGD,

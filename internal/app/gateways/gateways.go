@@ -23,7 +23,7 @@ import (
 
 // All are the services that this program knows. The first is the one of a configuration that names
 // none. A new one is a line here.
-func All() Table { return Table{axsRow(), singaPayRow()} }
+func All() Table { return Table{AXSRow(), SingaPayRow()} }
 
 // The values of payment.mode.
 const (

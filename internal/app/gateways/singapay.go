@@ -33,7 +33,8 @@ type SingaPay struct {
 	ReplayWindow   conf.Duration `toml:"replay_window" doc:"A notification signed longer before or after its receipt is asked about and not believed, at most 15m."`
 }
 
-func singaPayRow() Row {
+// SingaPayRow is SingaPay, which makes its links and codes itself.
+func SingaPayRow() Row {
 	return Row{
 		Name: "singapay", Title: "SingaPay", Currency: payment.IDR, Least: 1_000_000,
 		Modes: []Mode{{Name: ModeLink, Remote: true}, {Name: ModeQR, Remote: true}},
