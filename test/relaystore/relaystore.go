@@ -184,6 +184,11 @@ func (s *Store) PutHead(_ context.Context, terminal string, h relay.Head, revisi
 	return nil
 }
 
+// MakeAnew loses the messages, as a stream that is made anew does; the heads stay.
+func (s *Store) MakeAnew(epoch string) {
+	s.Epoch, s.last, s.messages = epoch, 0, nil
+}
+
 // All are the messages that the store holds, oldest first.
 func (s *Store) All() []*rules.Stored {
 	out := make([]*rules.Stored, 0, len(s.messages))

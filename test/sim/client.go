@@ -81,7 +81,7 @@ func (c *client) carry(e relay.Effect) {
 	case relay.Handle:
 		c.handle(e.Message)
 	case relay.PostCanary:
-		w.relay.hook(message{kind: relay.KindCanary, nonce: e.Nonce},
+		w.relay.hook(hookRequest{canary: e.Nonce, terminal: e.Terminal},
 			w.between(5*time.Millisecond, 200*time.Millisecond), func(err error) {
 				w.inside(w.between(time.Millisecond, 100*time.Millisecond),
 					func() { c.step(relay.CanaryPosted{Nonce: e.Nonce, Err: err}) })
@@ -111,7 +111,7 @@ func (c *client) head() (relay.Head, error) {
 
 func (c *client) dial(e relay.Dial) {
 	w := c.a.w
-	if w.t < w.relay.downUntil || w.hit(dialFails) {
+	if w.relay.isDown() || w.hit(dialFails) {
 		c.soon(w.between(10*time.Millisecond, 10*time.Second), func() relay.Event {
 			return relay.Dialed{Conn: e.Conn, Err: errors.New("connection refused")}
 		})

@@ -40,6 +40,8 @@ const (
 	relayRestored
 	relayMadeAnew
 	relayFlood
+	relayStoreDown
+	relayStoreLies
 	dialFails
 	displayLate
 	displayLost
@@ -110,6 +112,8 @@ var faultSpecs = [numFaults]faultSpec{
 	relayRestored:          {"relay's store restored", 0.5},
 	relayMadeAnew:          {"relay's store made anew", 0.4},
 	relayFlood:             {"flood of other deliveries", 0.4},
+	relayStoreDown:         {"relay's store does not answer", 0.01},
+	relayStoreLies:         {"relay's store holds what it denies", 0.02},
 	dialFails:              {"relay cannot be reached", 0.15},
 	displayLate:            {"display late", 0.12},
 	displayLost:            {"display lost", 0.6},
@@ -162,6 +166,8 @@ type profile struct {
 	touch    bool // the customer chooses on the display, where there are several
 	closes   bool // the gateway can close a code
 	opens    bool // and tells that a customer has opened it
+
+	relay relayProfile
 }
 
 func (w *World) drawProfile() {
@@ -195,6 +201,7 @@ func (w *World) drawProfile() {
 		p.closes, p.opens = w.chance(0.7), w.chance(0.5)
 		p.finish = p.finish || w.chance(0.3)
 	}
+	p.relay = w.drawRelay()
 }
 
 // hit decides whether this fault happens now, and counts it.

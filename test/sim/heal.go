@@ -12,12 +12,9 @@ func (w *World) heal() {
 	w.healed = true
 	w.say("world", "everything is mended")
 	w.disk.badUntil, w.disk.blindUntil = 0, 0
-	w.relay.downUntil = 0
 	w.screen.small = false
 	w.wallOff = 0
-	if s := w.relay.session; s != nil && s.conn.deaf {
-		s.conn.cut("the deaf connection is cut")
-	}
+	w.relay.heals()
 	if w.gw.rotated {
 		w.gw.configure()
 	}

@@ -316,16 +316,12 @@ func (o *oracle) afterStep(a *agent) {
 
 // acknowledges checks that what the relay is told to be in the journal is there.
 func (o *oracle) acknowledges(a relay.Ack) {
-	r := o.w.relay
-	if a.Position.Epoch != r.epoch || a.Position.Seq > uint64(len(r.store)) {
-		return // of a store that is gone
-	}
-	m := r.store[a.Position.Seq-1]
-	if m.id != a.Position.ID || m.kind != relay.KindHook || o.booked(m.body) {
-		return
+	m := o.w.relay.at(a.Position)
+	if m == nil || m.Kind != relay.KindHook || o.booked(m.Body) {
+		return // of a store that is gone, a mark, or done
 	}
 	o.w.fail("delivery %d is acknowledged and its content is not in the journal: %s",
-		a.Position.Seq, m.body)
+		a.Position.Seq, m.Body)
 }
 
 // booked reports whether a delivery's content is in the journal, in one form or the other.
@@ -338,7 +334,7 @@ func (o *oracle) booked(body []byte) bool {
 		return false
 	}
 	for _, r := range s.Records {
-		if r.Status != payment.RecordSent && !o.contents[r.Content()] {
+		if r.Status != payment.RecordSent && ours(r.MerchantRef) && !o.contents[r.Content()] {
 			return false
 		}
 	}

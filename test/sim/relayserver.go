@@ -1,287 +1,264 @@
 package sim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"kiosk-agent/relay"
+	"kiosk-agent/relay/relayd/rules"
+	"kiosk-agent/test/relaystore"
 )
 
-// message is one entry of the relay's store.
-type message struct {
-	id       string
-	kind     string // "" = of another terminal
-	nonce    string
-	body     []byte
-	received time.Duration // true time
-}
-
-// relayServer is the relay as docs/RELAY-PROTOCOL.md has it: a store with an epoch, one terminal
-// that is of interest, and heads. Sequence i+1 is store[i].
+// relayServer is kiosk-relay: the real one's decisions (relay/relayd/rules) on a store in memory,
+// with one terminal that is of interest, its merchant, and neighbours whose hooks lie in between.
 type relayServer struct {
-	w         *World
-	epochs    int // ever made
-	epoch     string
-	store     []message
-	ids       int
-	head      *relay.Head // durable
-	told      *relay.Head // as told by acks, not durable yet
-	session   *relaySession
+	w        *World
+	disk     *relaystore.Store // what a crash leaves
+	epochs   int               // ever made
+	terminal rules.Terminal
+	route    rules.Route   // that the gateway posts to: the terminal's own, or its merchant's
+	canaries *rate.Limiter // of the terminal, on a merchant's route
+	ids      int
+	arrived  map[string]time.Duration // true times of messages, by their ids; only looked up
+
+	session   *relaySession // of the terminal's newest connection; nil while there is none
+	process   int           // grows at each crash
 	downUntil time.Duration
-	copied    *storeCopy
-	everGap   bool
+	coming    []*arrival // requests on their way
+	pumping   bool
+	again     bool
+	copied    *relayCopy
 }
 
-// storeCopy is a backup of the relay's store.
-type storeCopy struct {
-	epoch string
-	store []message
-	head  *relay.Head
+// relayCopy is a backup of the relay's store, with its list of terminals.
+type relayCopy struct {
+	disk     *relaystore.Store
+	terminal rules.Terminal
 }
 
-// relaySession is the relay's side of one connection.
-type relaySession struct {
-	conn     *conn
-	cursor   int // newest sequence that was read
-	helloSeq int
-	inFlight []relay.Position
-	caughtUp bool
-	greeted  bool
+const (
+	terminalID, merchantName = "K001", "M1"
+
+	inFlight = 8 // hooks and marks without an ack
+	pingTime = 15 * time.Second
+)
+
+// relayProfile is how this run's relay is configured.
+type relayProfile struct {
+	merchant  bool // the gateway posts to a merchant's hook URL
+	retention time.Duration
+	quota     int64
+	rate      float64
+	burst     int
 }
 
-const window = 8 // hooks and marks without an ack
+func (p relayProfile) String() string {
+	return fmt.Sprintf("merchant %t, quota %d, rate %g/%d, held %s", p.merchant, p.quota, p.rate,
+		p.burst, p.retention)
+}
+
+func (w *World) drawRelay() relayProfile {
+	p := relayProfile{merchant: w.chance(0.4), retention: pick(w, 168*time.Hour, 24*time.Hour),
+		quota: pick[int64](w, 20_000, 20_000, 45), rate: 20, burst: 100}
+	if w.chance(0.2) {
+		p.rate, p.burst = 1, 4
+	}
+	return p
+}
 
 func newRelayServer(w *World) *relayServer {
-	r := &relayServer{w: w}
+	r := &relayServer{w: w, arrived: map[string]time.Duration{}}
 	r.makeStore()
+	r.startsAnew()
 	return r
 }
 
+// makeStore is the relay's first start on an empty disk: the operator adds the terminal.
 func (r *relayServer) makeStore() {
+	p := r.w.prof.relay
+	r.disk = &relaystore.Store{Epoch: r.newEpoch(), Quota: uint64(p.quota), Retention: p.retention,
+		Now: r.w.trueWall}
+	r.terminal = rules.Terminal{ID: terminalID, CreatedAt: r.w.trueWall(), Epoch: r.disk.Epoch}
+	if p.merchant {
+		r.terminal.Merchant = merchantName
+	}
+	r.neighbours(r.w.rng.IntN(4))
+}
+
+func (r *relayServer) newEpoch() string {
 	r.epochs++
-	r.epoch, r.store = fmt.Sprintf("epoch-%d", r.epochs), nil
-	for range r.w.rng.IntN(4) {
-		r.add(message{})
-	}
+	return fmt.Sprintf("epoch-%d", r.epochs)
 }
 
-func (r *relayServer) add(m message) {
+// startsAnew is a new process of the relay: what it held in memory is gone.
+func (r *relayServer) startsAnew() {
+	p := r.w.prof.relay
+	r.process++
+	r.session = nil
+	r.route = rules.Route{To: rules.TerminalSource(terminalID),
+		Limiter: rate.NewLimiter(rate.Limit(p.rate), p.burst)}
+	if p.merchant {
+		r.route.To, r.route.Merchant = rules.MerchantSource(merchantName), merchantName
+	}
+	r.canaries = rate.NewLimiter(rules.CanaryRate, rules.CanaryBurst)
+}
+
+func (r *relayServer) newID() string {
 	r.ids++
-	m.id, m.received = fmt.Sprintf("MSG%d", r.ids), r.w.t
-	r.store = append(r.store, m)
+	id := fmt.Sprintf("MSG%d", r.ids)
+	r.arrived[id] = r.w.t
+	return id
 }
 
-// hook takes a request at the hook URL; done hears of the answer.
-func (r *relayServer) hook(m message, d time.Duration, done func(error)) {
-	w := r.w
-	w.after(d, func() {
-		if w.t < r.downUntil || m.kind == relay.KindHook && w.hit(hookRefused) {
-			done(errors.New("HTTP status 503"))
-			return
-		}
-		r.add(m)
-		if m.kind == relay.KindHook {
-			w.say("relay", "stores hook %s/%d", r.epoch, len(r.store))
-		}
-		done(nil)
-		if w.chance(0.2) {
-			r.add(message{}) // somebody else's
-		}
-		r.pump()
+func (r *relayServer) isDown() bool { return r.w.t < r.downUntil }
+
+// errStore is a store that does not answer.
+var errStore = errors.New("timeout")
+
+// relayStore is the store as the rules see it, with what can go wrong there.
+type relayStore struct {
+	*relaystore.Store
+	r *relayServer
+}
+
+func (s relayStore) fails() error {
+	if s.r.w.hit(relayStoreDown) {
+		s.r.w.say("relay", "its store does not answer")
+		return errStore
+	}
+	return nil
+}
+
+func (s relayStore) Span(ctx context.Context) (rules.Span, error) {
+	if err := s.fails(); err != nil {
+		return rules.Span{}, err
+	}
+	return s.Store.Span(ctx)
+}
+
+// Next lets a request arrive now and then while the store is asked: between two sources something
+// may be stored on either.
+func (s relayStore) Next(ctx context.Context, of rules.Source,
+	after uint64) (*rules.Stored, error) {
+	if err := s.fails(); err != nil {
+		return nil, err
+	}
+	m, err := s.Store.Next(ctx, of, after)
+	if len(s.r.coming) > 0 && s.r.w.chance(0.02) {
+		s.r.coming[0].arrives()
+	}
+	return m, err
+}
+
+// Put may have stored what it answers with an error.
+func (s relayStore) Put(ctx context.Context, to rules.Source, e rules.Envelope) error {
+	if err := s.fails(); err != nil {
+		return err
+	}
+	err := s.Store.Put(ctx, to, e)
+	if err == nil && s.r.w.hit(relayStoreLies) {
+		s.r.w.say("relay", "its store has %s %s and does not say so", e.Kind, e.ID)
+		return errStore
+	}
+	return err
+}
+
+func (s relayStore) PutHead(ctx context.Context, terminal string, h relay.Head,
+	revision uint64) error {
+	if err := s.fails(); err != nil {
+		return err
+	}
+	return s.Store.PutHead(ctx, terminal, h, revision)
+}
+
+func (r *relayServer) store() relayStore { return relayStore{r.disk, r} }
+
+// hooks are the messages in the store that the terminal gets to hear, but for its canaries.
+func (r *relayServer) hooks() []*rules.Stored {
+	sources := r.terminal.Sources()
+	return slices.DeleteFunc(r.disk.All(), func(m *rules.Stored) bool {
+		return m.Kind != relay.KindHook || !slices.ContainsFunc(sources,
+			func(s rules.Source) bool { return s.Has(m.Subject) })
 	})
 }
 
-// hears takes a message of the agent.
-func (r *relayServer) hears(k *conn, m relay.Message) {
-	if r.w.t < r.downUntil {
-		k.cut("the relay is down")
-		return
+// at is the message that an ack names, nil when it is none of this store's.
+func (r *relayServer) at(p relay.Position) *rules.Stored {
+	m, err := r.disk.At(context.Background(), p.Seq)
+	if err != nil || m == nil || p.Epoch != r.disk.Epoch || m.ID != p.ID {
+		return nil
 	}
-	switch m := m.(type) {
-	case relay.Hello:
-		r.greet(k, m)
-	case relay.Ack:
-		if k.session == nil || !k.session.greeted {
-			r.w.fail("the client acknowledges before its hello")
-		}
-		r.onAck(k.session, m)
-	default:
-		r.w.fail("the client sends %T", m)
-	}
+	return m
 }
 
-func (r *relayServer) greet(k *conn, h relay.Hello) {
-	if old := r.session; old != nil && old.conn != k {
-		old.conn.end(&relay.CloseError{Code: relay.CloseReplaced})
+// known is the head that the relay has stored.
+func (r *relayServer) known() *relay.Head {
+	h, _, err := r.disk.Head(context.Background(), terminalID)
+	if err != nil {
+		r.w.fail("the simulated store: %v", err)
 	}
-	s := &relaySession{conn: k, greeted: true, helloSeq: len(r.store)}
-	k.session, r.session = s, s
-	r.saveHead()
-	known := r.head
-	reason := r.position(s, h, known)
-	if r.follows(known, h.Journal, h.Supersedes) {
-		head := h.Journal
-		r.head = &head
-	}
-	r.w.say("relay", "welcome, gap %q", reason)
-	k.toAgent(relay.Welcome{
-		Epoch: r.epoch, First: min(1, uint64(len(r.store))), Last: uint64(len(r.store)),
-		Head: known,
-		Now:  relay.Time{Time: r.w.trueWall()}, RetentionS: 604800, InFlight: window, PingS: 15,
-	})
-	if reason != "" {
-		r.everGap = true
-		k.toAgent(relay.Gap{Reason: reason, Position: h.Position})
-	}
-	if s.cursor == 0 && !slices.ContainsFunc(r.store,
-		func(m message) bool { return m.kind == relay.KindMark }) {
-		r.add(message{kind: relay.KindMark})
-	}
-	r.pump()
+	return h
 }
 
-// position judges a hello and sets where reading begins.
-func (r *relayServer) position(s *relaySession, h relay.Hello, known *relay.Head) (gap string) {
-	p := h.Position
-	switch {
-	case p == nil && r.epochs == 1 &&
-		(known == nil || known.JournalID == h.Journal.JournalID && h.Journal.Seq >= known.Seq):
-		return ""
-	case p == nil:
-		return relay.GapNoPosition
-	case p.Epoch != r.epoch:
-		return relay.GapEpochChanged
-	case p.Seq > uint64(len(r.store)):
-		return relay.GapOutOfRange
-	}
-	if m := r.store[p.Seq-1]; m.id != p.ID || m.kind == "" || m.kind == relay.KindCanary {
-		return relay.GapIDMismatch
-	}
-	s.cursor = int(p.Seq)
-	return ""
-}
-
-// follows says whether a head may take the place of the known one.
-func (r *relayServer) follows(known *relay.Head, next relay.Head, supersedes *relay.Head) bool {
-	switch {
-	case known == nil, supersedes != nil && *supersedes == *known:
-		return true
-	default:
-		return next.JournalID == known.JournalID && next.Seq > known.Seq
-	}
-}
-
-func (r *relayServer) onAck(s *relaySession, a relay.Ack) {
-	head := a.Journal
-	if r.told == nil {
-		r.w.after(time.Second, r.saveHead)
-	}
-	r.told = &head
-	i := slices.Index(s.inFlight, a.Position)
-	if i < 0 {
-		r.w.fail("the client acknowledges %s/%d, which is not in flight", a.Position.Epoch,
-			a.Position.Seq)
-	}
-	s.inFlight = s.inFlight[i+1:]
-	r.pump()
-}
-
-// saveHead makes durable what acks have told, at most a second later.
-func (r *relayServer) saveHead() {
-	if r.told != nil && r.follows(r.head, *r.told, nil) {
-		r.head = r.told
-	}
-	r.told = nil
-}
-
-// pump sends what the store holds after the cursor, as far as the window allows.
-func (r *relayServer) pump() {
-	s := r.session
-	if s == nil || !s.conn.up {
-		return
-	}
-	for s.cursor < len(r.store) && len(s.inFlight) < window && s.conn.up {
-		m := r.store[s.cursor]
-		s.cursor++
-		if m.kind == "" || m.kind == relay.KindCanary && s.cursor <= s.helloSeq {
-			continue
-		}
-		d := relay.Delivery{
-			Position: relay.Position{Epoch: r.epoch, Seq: uint64(s.cursor), ID: m.id}, Kind: m.kind,
-			Nonce:      m.nonce,
-			ReceivedAt: wallStart.Add(m.received).Truncate(time.Millisecond),
-		}
-		if m.kind == relay.KindHook {
-			d.Hook = relay.Hook{Method: "POST", Body: m.body}
-		}
-		if m.kind != relay.KindCanary {
-			s.inFlight = append(s.inFlight, d.Position)
-		}
-		s.conn.toAgent(d)
-	}
-	if s.cursor >= len(r.store) && !s.caughtUp && s.conn.up {
-		s.caughtUp = true
-		s.conn.toAgent(relay.CaughtUpMessage{})
-	}
-}
-
-// gone: a connection has ended.
-func (r *relayServer) gone(k *conn) {
-	if r.session != nil && r.session.conn == k {
-		r.session = nil
-	}
-}
-
-// restarts is a crash of the relay: heads told in the last second are forgotten. What it answered
+// crashes ends the relay's process: heads told in the last second are forgotten. What it answered
 // 200 to is there.
+func (r *relayServer) crashes(why string) {
+	if s := r.session; s != nil {
+		s.over = true
+		s.conn.cut(why)
+	}
+	r.startsAnew()
+}
+
 func (r *relayServer) restarts() {
 	r.w.say("relay", "crashes")
-	r.told = nil
-	r.dropSession("the relay crashed")
+	r.crashes("the relay crashed")
 	r.downUntil = r.w.t + r.w.between(100*time.Millisecond, 60*time.Second)
 }
 
-func (r *relayServer) dropSession(why string) {
-	if r.session != nil {
-		r.session.conn.cut(why)
-	}
-	r.session = nil
-}
-
 // copies takes a backup of the store.
-func (r *relayServer) copies() {
-	r.copied = &storeCopy{r.epoch, slices.Clone(r.store), r.head}
-}
+func (r *relayServer) copies() { r.copied = &relayCopy{r.disk.Clone(), r.terminal} }
 
 // restored puts the backup in place. The operator says so, or forgets to.
 func (r *relayServer) restored(saidSo bool) {
 	c := r.copied
-	r.w.say("relay", "restores its store: %d messages of %d, --restored %t", len(c.store),
-		len(r.store), saidSo)
-	r.dropSession("the relay is restored")
-	r.epoch, r.store, r.head, r.told = c.epoch, slices.Clone(c.store), c.head, nil
+	r.w.say("relay", "restores its store: up to %d of %d, --restored %t", c.disk.Last(),
+		r.disk.Last(), saidSo)
+	r.crashes("the relay is restored")
+	r.disk, r.terminal = c.disk.Clone(), c.terminal
 	if saidSo {
-		r.epochs++
-		r.epoch = fmt.Sprintf("epoch-%d", r.epochs)
+		r.disk.Epoch = r.newEpoch()
 	}
 	r.downUntil = r.w.t + r.w.between(0, 30*time.Second)
 }
 
-// madeAnew is a store that is lost with everything in it.
+// madeAnew is a store that is lost: all of it, or the stream of hooks alone.
 func (r *relayServer) madeAnew() {
-	r.w.say("relay", "loses its store and makes a new one")
-	r.dropSession("the relay's store was made anew")
-	r.head, r.told = nil, nil
-	r.makeStore()
+	all := r.w.chance(0.5)
+	r.w.say("relay", "loses its store and makes a new one; terminals and heads as well: %t", all)
+	r.crashes("the relay's store was made anew")
+	if all {
+		r.makeStore()
+		return
+	}
+	r.disk.MakeAnew(r.newEpoch())
+	r.neighbours(r.w.rng.IntN(4))
 }
 
-// flood stores deliveries that are none of ours, or that do not open.
-func (r *relayServer) flood(n int) {
-	for range n {
-		r.add(message{kind: relay.KindHook, body: fmt.Appendf(nil, `junk %d`, r.ids)})
+// heals raises a quota that is used up, and brings the relay back.
+func (r *relayServer) heals() {
+	r.downUntil = 0
+	r.disk.Quota = 1 << 20
+	if s := r.session; s != nil && s.conn.deaf {
+		s.conn.cut("the deaf connection is cut")
 	}
-	r.w.say("relay", "is flooded with %d deliveries", n)
-	r.pump()
 }
+
+// ours reports whether a merchantRef is of this terminal.
+func ours(merchantRef string) bool { return strings.HasPrefix(merchantRef, tag+"-") }

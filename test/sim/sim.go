@@ -179,9 +179,9 @@ func (p profile) String() string {
 		}
 	}
 	return fmt.Sprintf("%s: query %t, finish %t, till-2 shows %t, require_canary %s, "+
-		"parked_cap %d, %d sales, unknown %d, ECN %s, nets %t, %s; faults: %s",
+		"parked_cap %d, %d sales, unknown %d, ECN %s, nets %t, %s; relay: %s; faults: %s",
 		p.name, p.query, p.finish, p.ownShow, p.canary, p.parked, p.sales, p.unknown, p.style,
-		p.nets, p.mints(), strings.Join(on, ", "))
+		p.nets, p.mints(), p.relay, strings.Join(on, ", "))
 }
 
 // mints says who makes what customers scan.

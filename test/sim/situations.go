@@ -14,6 +14,8 @@ const (
 	codePaidLate
 	walletChosen
 	neverChosen
+	hookTooMany
+	neighbourPaid
 	numSituations
 )
 
@@ -28,6 +30,8 @@ var situationNames = [numSituations]string{
 	codePaidLate:      "a code is paid after its withdrawal",
 	walletChosen:      "a customer chooses a wallet",
 	neverChosen:       "nobody chooses a wallet in time",
+	hookTooMany:       "the hook URL answers 429",
+	neighbourPaid:     "a neighbour of the merchant is paid",
 }
 
 func (w *World) met(s situation) { w.cov.Situations[s]++ }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"kiosk-agent/payment"
-	"kiosk-agent/relay"
 )
 
 // told checks every word about a payment to its own till, at the moment it leaves the engine.
@@ -72,16 +71,17 @@ func (o *oracle) notPaid(a *account, p payment.Payment) {
 		}
 		return
 	}
-	for _, m := range w.relay.store {
+	for _, m := range w.relay.hooks() {
 		var s sealed
-		if o.cut[envelopeOf(m.body).Content()] || m.kind != relay.KindHook ||
-			m.received > a.withdrawnAt+settle || json.Unmarshal(m.body, &s) != nil ||
+		received := w.relay.arrived[m.ID]
+		if o.cut[envelopeOf(m.Body).Content()] || received > a.withdrawnAt+settle ||
+			json.Unmarshal(m.Body, &s) != nil ||
 			!slices.Contains(w.agent.secrets, s.Secret) {
 			continue
 		}
 		for _, r := range s.Records {
 			if r.MerchantRef == a.ref && r.Status == payment.RecordSuccess && o.right(l, r) &&
-				m.received <= a.withdrawnAt && !w.prof.finish {
+				received <= a.withdrawnAt && !w.prof.finish {
 				w.fail("%s is told as %s unconfirmed, and the relay held its payment before "+
 					"the canary was sent", p.ID, p.Status)
 			}

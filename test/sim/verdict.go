@@ -57,10 +57,10 @@ func (w *World) judge() (head string) {
 
 // deliveries: what the relay holds is in the journal.
 func (v *verdict) deliveries() {
-	for i, m := range v.w.relay.store {
-		if m.kind == "hook" && !v.o.booked(m.body) {
-			v.w.fail("the relay holds delivery %d, and the journal does not have it: %s", i+1,
-				m.body)
+	for _, m := range v.w.relay.hooks() {
+		if !v.o.booked(m.Body) {
+			v.w.fail("the relay holds delivery %d, and the journal does not have it: %s", m.Seq,
+				m.Body)
 		}
 	}
 }

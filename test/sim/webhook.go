@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"kiosk-agent/payment"
-	"kiosk-agent/relay"
 )
 
 // notify posts a webhook to the relay, as well as the network lets it.
@@ -46,7 +45,7 @@ func mustJSON(w *World, v any) []byte {
 
 // post tries again a few times while the relay refuses.
 func (g *gateway) post(body []byte, d time.Duration, tries int) {
-	g.w.relay.hook(message{kind: relay.KindHook, body: body}, d, func(err error) {
+	g.w.relay.hook(hookRequest{body: body}, d, func(err error) {
 		if err != nil && tries < 5 {
 			g.post(body, g.w.between(time.Second, 20*time.Second)<<tries, tries+1)
 		}

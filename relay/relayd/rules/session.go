@@ -40,6 +40,7 @@ type Session struct {
 	markDue  time.Time
 	head     relay.Head // newest head told on this connection
 	headTold bool       // head is with the store
+	saving   bool       // SaveHead has been asked for
 }
 
 type sent struct {
@@ -120,10 +121,7 @@ func (s *Session) Hear(m relay.Message) (saveIn time.Duration, err error) {
 	if !ok || !s.greeted {
 		return 0, Violation("expected an ack")
 	}
-	if s.noteHead(ack.Journal) {
-		saveIn = HeadWait
-	}
-	return saveIn, s.onAck(ack.Position)
+	return s.noteHead(ack.Journal), s.onAck(ack.Position)
 }
 
 // Overhear takes what arrived before a connection ended: the last acks carry the newest head.
@@ -146,20 +144,23 @@ func (s *Session) onAck(p relay.Position) error {
 	return Violation("ack of something that is not in flight")
 }
 
-// noteHead remembers a head that is to be stored, and reports whether it is the first one since
-// SaveHead.
-func (s *Session) noteHead(h relay.Head) (first bool) {
-	if h == s.head {
-		return false
+// noteHead remembers a head that is to be stored, and asks for SaveHead if nobody has.
+func (s *Session) noteHead(h relay.Head) (saveIn time.Duration) {
+	if h == s.head && s.headTold {
+		return 0
 	}
-	first = s.headTold
 	s.head, s.headTold = h, false
-	return first
+	if s.saving {
+		return 0
+	}
+	s.saving = true
+	return HeadWait
 }
 
-// SaveHead stores the newest head that the agent has told. After an error the head is still to be
-// stored.
+// SaveHead stores the newest head that the agent has told. After an error it is still to be stored,
+// and the next head that is told asks for it again.
 func (s *Session) SaveHead(ctx context.Context) error {
+	s.saving = false
 	if s.headTold || s.head.JournalID == "" {
 		return nil
 	}

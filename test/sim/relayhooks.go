@@ -1,0 +1,126 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"kiosk-agent/payment"
+	"kiosk-agent/relay"
+	"kiosk-agent/relay/relayd/rules"
+)
+
+// arrival is a request on its way to the relay.
+type arrival struct {
+	r    *relayServer
+	do   func()
+	done bool
+}
+
+func (a *arrival) arrives() {
+	if a.done {
+		return
+	}
+	a.done = true
+	a.r.coming = slices.DeleteFunc(a.r.coming, func(b *arrival) bool { return b == a })
+	a.do()
+}
+
+// hookRequest is a POST to the hook URL.
+type hookRequest struct {
+	canary   string // the nonce; "" = a hook
+	terminal string // whom a canary is for, as the relay has called it
+	body     []byte
+}
+
+// hook takes a request after d; done hears of the answer.
+func (r *relayServer) hook(q hookRequest, d time.Duration, done func(error)) {
+	a := &arrival{r: r}
+	a.do = func() {
+		w := r.w
+		if r.isDown() || q.canary == "" && w.hit(hookRefused) {
+			done(errors.New("HTTP status 503"))
+			return
+		}
+		done(r.takes(q))
+		if w.chance(0.2) {
+			r.neighbours(1)
+		}
+		r.pump()
+	}
+	r.coming = append(r.coming, a)
+	r.w.after(d, a.arrives)
+}
+
+// takes is the hook URL's answer.
+func (r *relayServer) takes(q hookRequest) error {
+	w := r.w
+	a, refused := rules.Admit(w.trueWall(), rules.Request{Length: int64(len(q.body)),
+		Nonce: q.canary, Terminal: q.terminal}, r.route, r.member)
+	if refused == nil {
+		e := rules.Envelope{ID: r.newID(), ReceivedAt: relay.Time{Time: w.trueWall()}}
+		if a.Kind == relay.KindHook {
+			e.Method, e.Body = "POST", q.body
+		}
+		err := a.Keep(context.Background(), r.store(), int64(r.disk.Quota), e)
+		if err == nil {
+			if m, _ := r.disk.At(context.Background(), r.disk.Last()); m == nil || m.ID != e.ID {
+				w.fail("a %s is answered 200 and not stored", a.Kind)
+			}
+			if a.Kind == relay.KindHook {
+				w.say("relay", "stores hook %s/%d", r.disk.Epoch, r.disk.Last())
+			}
+			return nil
+		}
+		refused = rules.Refused(err)
+	}
+	w.say("relay", "refuses a %s: %d %s", a.Kind, refused.Status, refused.Text)
+	if refused.Status == 429 {
+		w.met(hookTooMany)
+	}
+	return fmt.Errorf("HTTP status %d", refused.Status)
+}
+
+func (r *relayServer) member(merchant, handle string) (rules.Member, bool) {
+	return rules.Member{Source: rules.TerminalSource(terminalID), Canaries: r.canaries},
+		merchant == r.terminal.Merchant && handle == rules.Handle(terminalID)
+}
+
+// flood posts deliveries that are none of the gateway's.
+func (r *relayServer) flood(n int) {
+	r.w.say("relay", "is flooded with %d deliveries", n)
+	for range n {
+		// what is refused is gone: nobody posts it again
+		_ = r.takes(hookRequest{body: fmt.Appendf(nil, "junk %d", r.ids)})
+	}
+	r.pump()
+}
+
+// neighbours store hooks of others: another terminal's, and where the merchant has one hook URL for
+// all, another terminal's payment that this one hears as well.
+func (r *relayServer) neighbours(n int) {
+	for range n {
+		to := rules.TerminalSource("K002")
+		body := []byte("of K002")
+		if r.terminal.Merchant != "" && r.w.chance(0.2) {
+			to = rules.MerchantSource(r.terminal.Merchant)
+			body = r.w.gw.seal(r.neighbourPays())
+			r.w.met(neighbourPaid)
+		}
+		e := rules.Envelope{ID: r.newID(), Kind: relay.KindHook, Method: "POST", Body: body,
+			ReceivedAt: relay.Time{Time: r.w.trueWall()}}
+		if err := r.disk.Put(context.Background(), to, e); err != nil {
+			r.w.say("relay", "refuses a neighbour's hook: %v", err)
+		}
+	}
+}
+
+func (r *relayServer) neighbourPays() payment.Record {
+	ref := fmt.Sprintf("K002SIMU-%d", r.ids)
+	return payment.Record{MerchantRef: ref, TransactionRef: "TXN-" + ref, Type: payment.TypePay,
+		Status: payment.RecordSuccess, ResponseCode: "00", Amount: 1234,
+		Currency: string(payment.SGD), Scheme: "PAYNOW",
+		PaidAt: r.w.trueWall().Truncate(time.Second)}
+}
