@@ -1,9 +1,9 @@
 // Package sim is the room in which money is tried to be lost: the real step machines
-// (payment/engine, relay, device/till) and the real journal (offline, on a tmpfs) work in a
-// simulated world, on one goroutine, in simulated time. One seed decides everything: the sales, the
-// customers, and every fault of the disk, the clocks, the network, the relay, the gateway, the
-// display and the tills. The same seed gives the same run, byte for byte; its history can be
-// printed.
+// (payment/engine, relay, device/till), the real relay's decisions (relay/relayd/rules) and the
+// real journal (offline, on a tmpfs) work in a simulated world, on one goroutine, in simulated
+// time. One seed decides everything: the sales, the customers, and every fault of the disk, the
+// clocks, the network, the relay and its store, the gateway, the display and the tills. The same
+// seed gives the same run, byte for byte; its history can be printed.
 //
 // In a third of the runs the gateway makes the codes: it is asked over the network, which may lose
 // the request or the answer, and a code exists whether or not the agent ever hears of it. Customers
