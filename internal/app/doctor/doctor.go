@@ -96,8 +96,8 @@ type Options struct {
 	TLS TLSRoots
 }
 
-// patient is what the probes share.
-type patient struct {
+// checker is what the probes share.
+type checker struct {
 	Options
 	cfg    *config.Config
 	status *agent.Status // of the running agent; nil = it does not answer
@@ -115,37 +115,37 @@ func Run(ctx context.Context, o Options) Report {
 	if o.CredDir == "" {
 		o.CredDir = serviceCredentials()
 	}
-	p := &patient{Options: o}
+	c := &checker{Options: o}
 	r := Report{At: time.Now().UTC(), Version: o.Version}
-	r.Findings = append(r.Findings, p.version(), p.readConfig())
-	if p.cfg == nil {
+	r.Findings = append(r.Findings, c.version(), c.readConfig())
+	if c.cfg == nil {
 		return r
 	}
 	r.Findings = append(r.Findings,
-		p.run(ctx, probe{"agent", "asked on " + p.cfg.Admin.Socket, p.askAgent})...)
-	if p.status != nil {
-		r.Findings[0] = p.versions()
+		c.run(ctx, probe{"agent", "asked on " + c.cfg.Admin.Socket, c.askAgent})...)
+	if c.status != nil {
+		r.Findings[0] = c.versions()
 	}
-	probes := []probe{{"secrets", "read the secrets and made a link", p.secrets},
-		{"relay", "asked the relay", p.relay}}
-	probes = append(append(probes, p.gateways()...), p.lines()...)
-	probes = append(probes, probe{"display", "asked the agent", p.display},
-		probe{"disk", "wrote to the journal's directory", p.disk})
+	probes := []probe{{"secrets", "read the secrets and made a link", c.secrets},
+		{"relay", "asked the relay", c.relay}}
+	probes = append(append(probes, c.gateways()...), c.lines()...)
+	probes = append(probes, probe{"display", "asked the agent", c.display},
+		probe{"disk", "wrote to the journal's directory", c.disk})
 	found := make([][]Finding, len(probes))
 	var all sync.WaitGroup
 	for i, pr := range probes {
-		all.Go(func() { found[i] = p.run(ctx, pr) })
+		all.Go(func() { found[i] = c.run(ctx, pr) })
 	}
 	all.Wait()
 	for _, f := range found {
 		r.Findings = append(r.Findings, f...)
 	}
-	r.Findings = append(r.Findings, p.clock())
+	r.Findings = append(r.Findings, c.clock())
 	return r
 }
 
 // run bounds a probe, also one that hangs in the kernel.
-func (p *patient) run(ctx context.Context, pr probe) []Finding {
+func (c *checker) run(ctx context.Context, pr probe) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, probeWithin)
 	defer cancel()
 	done := make(chan []Finding, 1)
@@ -164,19 +164,19 @@ func (p *patient) run(ctx context.Context, pr probe) []Finding {
 	}
 }
 
-func (p *patient) version() Finding {
+func (c *checker) version() Finding {
 	return Finding{"version", OK, "looked at this program",
-		fmt.Sprintf("kiosk-agent %s, %s, %s/%s", p.Version, runtime.Version(), runtime.GOOS,
+		fmt.Sprintf("kiosk-agent %s, %s, %s/%s", c.Version, runtime.Version(), runtime.GOOS,
 			runtime.GOARCH), ""}
 }
 
 // versions compares this program with the one that runs: after an upgrade that has not restarted it
 // they differ.
-func (p *patient) versions() Finding {
-	f := p.version()
+func (c *checker) versions() Finding {
+	f := c.version()
 	f.Tried = "compared this program with the running agent"
-	running := p.status.Version
-	if running == p.Version {
+	running := c.status.Version
+	if running == c.Version {
 		f.Found += "; the agent runs the same"
 		return f
 	}
@@ -189,16 +189,16 @@ func (p *patient) versions() Finding {
 	return f
 }
 
-func (p *patient) readConfig() Finding {
-	f := Finding{Check: "config", State: OK, Tried: "read " + p.Config}
+func (c *checker) readConfig() Finding {
+	f := Finding{Check: "config", State: OK, Tried: "read " + c.Config}
 	var err error
-	if p.cfg, err = config.Salvage(p.Config); err != nil {
+	if c.cfg, err = config.Salvage(c.Config); err != nil {
 		f.State, f.Found, f.Do = Wrong, err.Error(), "mend the file, then: kiosk-agent check-config"
 		return f
 	}
-	f.Found = fmt.Sprintf("terminal %s, tag %s, %s", p.cfg.Terminal.ID, p.cfg.TerminalTag(),
-		p.cfg.Payment.Provider)
-	if open := changeable(p.Config); open != "" {
+	f.Found = fmt.Sprintf("terminal %s, tag %s, %s", c.cfg.Terminal.ID, c.cfg.TerminalTag(),
+		c.cfg.Payment.Provider)
+	if open := changeable(c.Config); open != "" {
 		f.State, f.Found, f.Do = Wrong,
 			f.Found+"; but everybody on this machine can change "+open+
 				", and with it whom the agent believes", "chmod o-w "+open

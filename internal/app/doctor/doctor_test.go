@@ -177,7 +177,7 @@ func TestProbeIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		began := time.Now()
-		found := new(patient).run(t.Context(),
+		found := new(checker).run(t.Context(),
 			probe{"disk", "wrote", func(context.Context) []Finding {
 				<-release
 				return nil
@@ -229,8 +229,8 @@ func TestConfigurationThatAnybodyChanges(t *testing.T) {
 		if err := os.Chmod(tc.name, tc.mode); err != nil {
 			t.Fatal(err)
 		}
-		p := &patient{Options: o}
-		if f := p.readConfig(); f.State != tc.want ||
+		c := &checker{Options: o}
+		if f := c.readConfig(); f.State != tc.want ||
 			(f.State == Wrong) != strings.HasSuffix(f.Do, "chmod o-w "+tc.name) {
 			t.Errorf("%s with %v: %+v", tc.name, tc.mode, f)
 		}

@@ -33,20 +33,20 @@ func serviceCredentials() string {
 const slowSync = time.Second
 
 // secrets reads each secret and lets the gateway's make and open a link.
-func (p *patient) secrets(context.Context) (found []Finding) {
+func (c *checker) secrets(context.Context) (found []Finding) {
 	sealed := false
-	for _, s := range p.cfg.Secrets() {
+	for _, s := range c.cfg.Secrets() {
 		f := Finding{Check: "secrets", State: OK, Tried: "read " + s.Key + " (" + s.Ref + ")"}
 		name, credential := strings.CutPrefix(s.Ref, "credential:")
-		value, err := secret.Resolve(s.Ref, p.CredDir)
+		value, err := secret.Resolve(s.Ref, c.CredDir)
 		switch {
 		case s.Ref == "":
 			continue
-		case credential && p.CredDir == "":
+		case credential && c.CredDir == "":
 			f.State, f.Found = Note, "sealed for the service as "+name+
 				": only the running service can read it"
 			f.Do = "as root, with the agent running, this looks into it"
-			sealed = sealed || s.Name == p.cfg.Payment.Provider
+			sealed = sealed || s.Name == c.cfg.Payment.Provider
 		case s.Name == "display" && errors.Is(err, fs.ErrNotExist):
 			f.State, f.Found = Note, "not there yet: the agent makes it when it starts"
 		case err != nil:
@@ -66,8 +66,8 @@ func (p *patient) secrets(context.Context) (found []Finding) {
 		Found: "it opens"}
 	if sealed {
 		f.State, f.Found = Note, "not tried: the secret is sealed for the service"
-	} else if err := agent.TryGateway(p.cfg, p.CredDir); err != nil {
-		f.State, f.Found, f.Do = Wrong, p.cfg.Locate(err).Error(),
+	} else if err := agent.TryGateway(c.cfg, c.CredDir); err != nil {
+		f.State, f.Found, f.Do = Wrong, c.cfg.Locate(err).Error(),
 			"mend it: kiosk-agent check-config"
 	}
 	return append(found, f)
@@ -75,19 +75,19 @@ func (p *patient) secrets(context.Context) (found []Finding) {
 
 // lines looks at the tills' lines: the running agent's word where there is one, and the devices
 // themselves otherwise.
-func (p *patient) lines() (probes []probe) {
-	for _, s := range p.cfg.Till.Serial {
+func (c *checker) lines() (probes []probe) {
+	for _, s := range c.cfg.Till.Serial {
 		probes = append(probes, probe{"line " + s.Name, "looked at " + s.Device,
-			func(ctx context.Context) []Finding { return []Finding{p.line(ctx, s)} }})
+			func(ctx context.Context) []Finding { return []Finding{c.line(ctx, s)} }})
 	}
 	return probes
 }
 
-func (p *patient) line(ctx context.Context, s config.Serial) Finding {
+func (c *checker) line(ctx context.Context, s config.Serial) Finding {
 	f := Finding{Check: "line " + s.Name, State: OK}
-	if p.status != nil {
+	if c.status != nil {
 		f.Tried = "asked the agent for " + s.Device
-		for _, t := range p.status.Tills {
+		for _, t := range c.status.Tills {
 			if t.Name != s.Name {
 				continue
 			}
@@ -142,8 +142,8 @@ func (p *patient) line(ctx context.Context, s config.Serial) Finding {
 }
 
 // disk asks for the free space and times a write that must reach the disk, as every sale's does.
-func (p *patient) disk(context.Context) []Finding {
-	dir := filepath.Dir(p.cfg.Journal.Path)
+func (c *checker) disk(context.Context) []Finding {
+	dir := filepath.Dir(c.cfg.Journal.Path)
 	f := Finding{Check: "disk", State: OK,
 		Tried: "asked for the free space of " + dir + " and synced 4 KiB there"}
 	free, err := offline.Free(dir)
@@ -159,11 +159,11 @@ func (p *patient) disk(context.Context) []Finding {
 	case err != nil:
 		f.State, f.Found, f.Do = Wrong, err.Error(),
 			"is the disk full, read-only or broken? df -h "+dir+"; dmesg"
-	case free < int64(p.cfg.Journal.MinFree):
-		f.State, f.Do = Wrong, "make room: sales are refused below "+p.cfg.Journal.MinFree.String()
-	case free < 4*int64(p.cfg.Journal.MinFree):
+	case free < int64(c.cfg.Journal.MinFree):
+		f.State, f.Do = Wrong, "make room: sales are refused below "+c.cfg.Journal.MinFree.String()
+	case free < 4*int64(c.cfg.Journal.MinFree):
 		f.State, f.Do = Note, "make room soon: sales are refused below "+
-			p.cfg.Journal.MinFree.String()
+			c.cfg.Journal.MinFree.String()
 	case took > slowSync:
 		f.State, f.Do = Note, "every sale waits for this disk: use a better card, or an SSD"
 	}

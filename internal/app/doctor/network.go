@@ -49,19 +49,19 @@ func (d *dates) all() []date {
 
 // relay reaches the relay, and then either believes the running agent or asks with the terminal's
 // own token.
-func (p *patient) relay(ctx context.Context) []Finding {
-	u, err := url.Parse(p.cfg.Relay.URL)
+func (c *checker) relay(ctx context.Context) []Finding {
+	u, err := url.Parse(c.cfg.Relay.URL)
 	if err != nil {
 		return []Finding{{"relay", Wrong, "read relay.url", "it is no address",
 			"kiosk-agent check-config"}}
 	}
 	base := url.URL{Scheme: "http" + strings.TrimPrefix(u.Scheme, "ws"), Host: u.Host}
-	found := []Finding{p.reach(ctx, "relay", base)}
-	if hook, err := url.Parse(p.cfg.Relay.HookURL); err == nil && hook.Host != u.Host {
-		found = append(found, p.reach(ctx, "relay", url.URL{Scheme: hook.Scheme, Host: hook.Host}))
+	found := []Finding{c.reach(ctx, "relay", base)}
+	if hook, err := url.Parse(c.cfg.Relay.HookURL); err == nil && hook.Host != u.Host {
+		found = append(found, c.reach(ctx, "relay", url.URL{Scheme: hook.Scheme, Host: hook.Host}))
 	}
-	if p.status != nil {
-		return append(found, p.canary())
+	if c.status != nil {
+		return append(found, c.canary())
 	}
 	if found[0].State == Wrong {
 		return found
@@ -69,7 +69,7 @@ func (p *patient) relay(ctx context.Context) []Finding {
 	f := Finding{Check: "relay", State: OK,
 		Tried: "asked it for what it knows of this terminal's journal",
 		Found: "it knows this terminal's token"}
-	if err := p.Head(ctx, p.cfg); err != nil {
+	if err := c.Head(ctx, c.cfg); err != nil {
 		f.State, f.Found = Wrong, err.Error()
 		f.Do = "with 401, the token is not this terminal's: enrol it again, or kiosk-relay " +
 			"terminal rotate; then kiosk-agent secret set relay"
@@ -81,9 +81,9 @@ func (p *patient) relay(ctx context.Context) []Finding {
 }
 
 // gateways are the hosts of the gateway's addresses, each once.
-func (p *patient) gateways() (probes []probe) {
+func (c *checker) gateways() (probes []probe) {
 	var seen []string
-	g, err := p.cfg.Gateway()
+	g, err := c.cfg.Gateway()
 	if err != nil {
 		return []probe{{"gateway", "looked for its hosts", func(context.Context) []Finding {
 			return []Finding{{"gateway", Wrong, "looked for its hosts", err.Error(),
@@ -99,7 +99,7 @@ func (p *patient) gateways() (probes []probe) {
 		base := url.URL{Scheme: u.Scheme, Host: u.Host}
 		probes = append(probes, probe{"gateway", "reached " + u.Host,
 			func(ctx context.Context) []Finding {
-				return []Finding{p.reach(ctx, "gateway", base)}
+				return []Finding{c.reach(ctx, "gateway", base)}
 			}})
 	}
 	return probes
@@ -107,7 +107,7 @@ func (p *patient) gateways() (probes []probe) {
 
 // reach resolves a host, shakes hands and asks HEAD /, which starts nothing anywhere. Any answer is
 // a good one.
-func (p *patient) reach(ctx context.Context, check string, base url.URL) Finding {
+func (c *checker) reach(ctx context.Context, check string, base url.URL) Finding {
 	f := Finding{Check: check, State: OK,
 		Tried: "looked up " + base.Hostname() + ", connected, HEAD /"}
 	began := time.Now()
@@ -123,7 +123,7 @@ func (p *patient) reach(ctx context.Context, check string, base url.URL) Finding
 			return http.ErrUseLastResponse
 		},
 		Transport: &http.Transport{DisableKeepAlives: true,
-			TLSClientConfig: &tls.Config{RootCAs: p.TLS, MinVersion: tls.VersionTLS12}},
+			TLSClientConfig: &tls.Config{RootCAs: c.TLS, MinVersion: tls.VersionTLS12}},
 	}
 	base.Path = "/"
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, base.String(), nil)
@@ -141,7 +141,7 @@ func (p *patient) reach(ctx context.Context, check string, base url.URL) Finding
 	f.Found = fmt.Sprintf("%s answers HTTP %d after %d ms", addrs[0], resp.StatusCode,
 		took.Milliseconds())
 	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		p.dates.add(base.Hostname(), at.Sub(began.Add(took/2)).Truncate(time.Second))
+		c.dates.add(base.Hostname(), at.Sub(began.Add(took/2)).Truncate(time.Second))
 	}
 	if resp.TLS == nil {
 		f.Found += ", without encryption (this machine only)"

@@ -15,11 +15,11 @@ import (
 
 // askAgent asks whether the agent takes sales. An agent that does not run is no mistake by itself:
 // a kiosk is looked at before it starts, too.
-func (p *patient) askAgent(ctx context.Context) []Finding {
-	f := Finding{Check: "agent", State: OK, Tried: "asked for its status on " + p.cfg.Admin.Socket,
+func (c *checker) askAgent(ctx context.Context) []Finding {
+	f := Finding{Check: "agent", State: OK, Tried: "asked for its status on " + c.cfg.Admin.Socket,
 		Found: "it runs and takes sales"}
 	var answer json.RawMessage
-	err := p.Ask(ctx, p.cfg.Admin.Socket, "/v1/status", &answer)
+	err := c.Ask(ctx, c.cfg.Admin.Socket, "/v1/status", &answer)
 	var st struct {
 		agent.Status
 		// a payment that is under way: of no interest here, and device.Status only writes it
@@ -36,15 +36,15 @@ func (p *patient) askAgent(ctx context.Context) []Finding {
 		f.State, f.Found, f.Do = Note, "it does not answer: "+err.Error(),
 			"start it: systemctl start kiosk-agent; why it ended: journalctl -u kiosk-agent"
 	default:
-		p.status = &st.Status
+		c.status = &st.Status
 		if !st.Ready {
-			return p.notReady(f, st.Status.Status)
+			return c.notReady(f, st.Status.Status)
 		}
 	}
 	return []Finding{f}
 }
 
-func (p *patient) notReady(f Finding, st device.Status) (all []Finding) {
+func (c *checker) notReady(f Finding, st device.Status) (all []Finding) {
 	for _, r := range st.Reasons {
 		f.State, f.Found, f.Do = Wrong, "it runs and takes no sale: "+r.Code+": "+r.Message, r.Hint
 		all = append(all, f)
@@ -53,24 +53,24 @@ func (p *patient) notReady(f Finding, st device.Status) (all []Finding) {
 }
 
 // display knows only what the agent tells: it is the one that the display's page talks to.
-func (p *patient) display(context.Context) []Finding {
+func (c *checker) display(context.Context) []Finding {
 	f := Finding{Check: "display", State: OK, Tried: "asked the agent for its display"}
-	if p.status == nil {
+	if c.status == nil {
 		f.State, f.Found = Note, "not known: the agent did not say"
 		return []Finding{f}
 	}
-	d := p.status.Display
+	d := c.status.Display
 	switch {
-	case !d.Connected && p.cfg.Payment.RequireDisplay:
+	case !d.Connected && c.cfg.Payment.RequireDisplay:
 		f.State, f.Found = Wrong, "none is connected"
-		f.Do = "start the display's browser; its page is http://" + p.cfg.Display.Listen +
+		f.Do = "start the display's browser; its page is http://" + c.cfg.Display.Listen +
 			"/, the first time with ?token= and the content of display.token"
 	case !d.Connected:
 		f.State, f.Found = Note, "none is connected, and payment.require_display asks for none"
 	case d.Warning != "":
 		f.State, f.Found, f.Do = Wrong, d.Warning,
 			"use a larger display"
-		if g, err := p.cfg.Gateway(); err == nil && g.Row().Shorter != "" {
+		if g, err := c.cfg.Gateway(); err == nil && g.Row().Shorter != "" {
 			f.Do += ", or " + g.Row().Shorter
 		}
 	default:
@@ -83,9 +83,9 @@ func (p *patient) display(context.Context) []Finding {
 }
 
 // canary is what the running agent knows about the way from the hook URL to itself.
-func (p *patient) canary() Finding {
+func (c *checker) canary() Finding {
 	f := Finding{Check: "relay", State: OK, Tried: "asked the agent for the newest test message"}
-	r, most := p.status.Relay, p.cfg.Payment.RequireCanary.Of()
+	r, most := c.status.Relay, c.cfg.Payment.RequireCanary.Of()
 	switch {
 	case !r.Connected:
 		f.State, f.Found, f.Do = Wrong, "the agent is not connected: "+r.Error,
@@ -105,7 +105,7 @@ func (p *patient) canary() Finding {
 
 // clock compares this machine's wall clock with everybody who told a date. It is for people and
 // certificates; deadlines do not use it.
-func (p *patient) clock() Finding {
+func (c *checker) clock() Finding {
 	f := Finding{Check: "clock", State: OK, Tried: "compared this clock with others"}
 	var told []string
 	worst := time.Duration(0)
@@ -115,15 +115,15 @@ func (p *patient) clock() Finding {
 			worst = offset.Abs()
 		}
 	}
-	if p.status != nil && p.status.Clock.OffsetMS != nil {
+	if c.status != nil && c.status.Clock.OffsetMS != nil {
 		note("the relay, as the agent learned it",
-			time.Duration(*p.status.Clock.OffsetMS)*time.Millisecond)
+			time.Duration(*c.status.Clock.OffsetMS)*time.Millisecond)
 	}
-	for _, d := range p.dates.all() {
+	for _, d := range c.dates.all() {
 		note(d.host, d.offset)
 	}
 	switch {
-	case p.status != nil && !p.status.Clock.Plausible, worst > wrongClock:
+	case c.status != nil && !c.status.Clock.Plausible, worst > wrongClock:
 		f.State, f.Do = Wrong, "set the clock and keep it set: timedatectl set-ntp true"
 	case len(told) == 0:
 		f.State, f.Found, f.Do = Note,
