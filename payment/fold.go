@@ -217,7 +217,7 @@ func (f *Folder) notified(fact Fact, r Record) {
 	f.compareWords(r)
 }
 
-// paid books a record that satisfies promise 1; a second transactionRef is a second payment.
+// paid books a record that satisfies guarantee 1; a second transactionRef is a second payment.
 func (f *Folder) paid(r Record) {
 	ref := r.TransactionRef
 	if ref == "" {

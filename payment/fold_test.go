@@ -331,8 +331,8 @@ func TestAnyHistorySurvivesRetention(t *testing.T) {
 	})
 }
 
-// TestPromisesHoldForAnyHistory draws random histories and checks what must hold after each fact.
-func TestPromisesHoldForAnyHistory(t *testing.T) {
+// TestGuaranteesHoldForAnyHistory draws random histories and checks what must hold after each fact.
+func TestGuaranteesHoldForAnyHistory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStory(rapid.SampledFrom([]Policy{noQuery, queried, finish}).Draw(t, "policy"))
 		toldApproved, paid := false, false

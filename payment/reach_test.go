@@ -60,7 +60,7 @@ type situation struct {
 type history struct {
 	f      *Folder
 	told   bool // approved was offered
-	paid   bool // a record that satisfies promise 1 is among the facts
+	paid   bool // a record that satisfies guarantee 1 is among the facts
 	before *history
 	name   string // of the last fact
 }
@@ -146,7 +146,7 @@ func TestEveryHistory(t *testing.T) {
 	checkDiagram(t, edges)
 }
 
-// checkStep holds the last step of a history against the promises.
+// checkStep holds the last step of a history against the guarantees.
 func checkStep(t *testing.T, h *history) {
 	t.Helper()
 	before, after := h.before.f.Payment(), h.f.Payment()

@@ -56,7 +56,7 @@ type verdict int
 
 const (
 	saysNothing       verdict = iota // SENT, or a word that we do not know: not an outcome
-	saysPaid                         // promise 1 is satisfied
+	saysPaid                         // guarantee 1 is satisfied
 	saysMismatch                     // SUCCESS with another amount or currency
 	saysContradictory                // SUCCESS with a response code that says otherwise
 	saysDeclined
@@ -65,7 +65,7 @@ const (
 )
 
 // judge compares a record with the money that the payment asked for. It is the one place where
-// promise 1 is decided.
+// guarantee 1 is decided.
 func judge(r Record, merchantRef string, m Money) verdict {
 	if r.MerchantRef != merchantRef {
 		return saysNothing

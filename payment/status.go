@@ -4,7 +4,7 @@ package payment
 type Evidence struct {
 	Minted     bool // there is something a customer could have paid
 	MintFailed bool
-	Paid       bool // a record that satisfies promise 1
+	Paid       bool // a record that satisfies guarantee 1
 	Reversed   bool // a VOID or REFUND was on record before approved was first offered
 	// Contradicts: SUCCESS with a wrong amount, currency or response code, or one transactionRef
 	// that was reported in two ways.

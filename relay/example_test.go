@@ -10,7 +10,8 @@ import (
 
 func ExampleDecode() {
 	message, err := relay.Decode([]byte(`{"type":"delivery","kind":"mark",` +
-		`"position":{"epoch":"e1","seq":7,"id":"01JD4Z"},"received_at":"2026-11-20T12:00:00.000Z"}`))
+		`"position":{"epoch":"e1","seq":7,"id":"01JD4Z"},` +
+		`"received_at":"2026-11-20T12:00:00.000Z"}`))
 	if err != nil {
 		panic(err)
 	}

@@ -93,7 +93,7 @@ func (r *rig) cancel(till, id string) (engine.Answer, engine.Ticket) {
 	})
 }
 
-// paid is the record of a payment that satisfies promise 1, changed as the test wants.
+// paid is the record of a payment that satisfies guarantee 1, changed as the test wants.
 func paid(p payment.Payment, change ...func(*payment.Record)) payment.Record {
 	rec := payment.Record{
 		MerchantRef: p.MerchantRef, TransactionRef: "tx-" + p.ID, Type: payment.TypePay,

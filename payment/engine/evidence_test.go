@@ -9,8 +9,8 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// TestPromiseOne delivers one record that differs from the right one in one thing.
-func TestPromiseOne(t *testing.T) {
+// TestGuaranteeOne delivers one record that differs from the right one in one thing.
+func TestGuaranteeOne(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		change func(*payment.Record)

@@ -15,7 +15,7 @@ const (
 	codeDisplay = "no_display"
 )
 
-// reasons says why no sale can start now: promise 4. Empty = ready. till is the one that asks; a
+// reasons says why no sale can start now: guarantee 4. Empty = ready. till is the one that asks; a
 // till that shows the code itself needs no customer display.
 func (m *Machine) reasons(now Now, till string) []payment.Reason {
 	var rs []payment.Reason

@@ -110,8 +110,8 @@ func printable(s string) bool {
 }
 
 // repeated answers a request whose reference this till has used before, and reports whether it did.
-// Promise 3 lives here: a till that has acknowledged any revision has finished with that sale, so a
-// correction that is owed does not answer its next request.
+// Guarantee 3 lives here: a till that has acknowledged any revision has finished with that sale, so
+// a correction that is owed does not answer its next request.
 func (s *step) repeated(ev StartAsked) bool {
 	id, err := s.m.byReference(ev.Till, ev.Request.Reference)
 	var a *account
@@ -157,7 +157,7 @@ func (m *Machine) byReference(till, reference string) (string, error) {
 	return m.journal.ByReference(till, reference)
 }
 
-// admissible reports why no sale can start now: another one, the journal, or promise 4.
+// admissible reports why no sale can start now: another one, the journal, or guarantee 4.
 func (s *step) admissible(till string) *payment.Error {
 	if len(s.m.open) > 0 {
 		p := s.m.open[0].p

@@ -154,7 +154,7 @@ func (s *sale) end(done device.Payment) {
 	}
 }
 
-// TestConformance: every gateway keeps the same promises, in its simulator. The houses wait more
+// TestConformance: every gateway keeps the same guarantees, in its simulator. The houses wait more
 // than they work: all run at once.
 func TestConformance(t *testing.T) {
 	t.Parallel()

@@ -43,7 +43,7 @@ func TestKillRelayAfter200(t *testing.T) {
 	w.verify()
 }
 
-// TestRelayDownNoSale: promise 4, over the whole life of a connection.
+// TestRelayDownNoSale: guarantee 4, over the whole life of a connection.
 func TestRelayDownNoSale(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -13,8 +13,8 @@ import (
 	"kiosk-agent/test/ecrtill"
 )
 
-// verdict is everything that is wrong with a scene that has come to rest; nil is what the promises
-// promise.
+// verdict is everything that is wrong with a scene that has come to rest; nil is what the
+// guarantees promise.
 func (s *scene) verdict() (wrong []string) {
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	for _, p := range s.problems {

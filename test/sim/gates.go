@@ -9,7 +9,7 @@ import (
 	"kiosk-agent/test/ecrtill"
 )
 
-// confirmable checks promise 4 when a sale begins: there was a way to hear the answer, and a
+// confirmable checks guarantee 4 when a sale begins: there was a way to hear the answer, and a
 // display that shows what it is told.
 func (o *oracle) confirmable(a *account) {
 	w := o.w

@@ -12,7 +12,7 @@ type mutant struct {
 
 func one(name, file, old, new string) mutant { return mutant{name, []edit{{file, old, new}}} }
 
-// mutants breaks every promise in several ways.
+// mutants breaks every guarantee in several ways.
 func mutants() []mutant {
 	return []mutant{
 		// No invented approval.

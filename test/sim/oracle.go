@@ -10,8 +10,8 @@ import (
 )
 
 // oracle knows what was committed, what each till was told and what the gateway collected, and
-// fails the run at once when a promise is broken. It folds nothing: what it concludes, it concludes
-// from single facts.
+// fails the run at once when a guarantee is broken. It folds nothing: what it concludes, it
+// concludes from single facts.
 type oracle struct {
 	w              *World
 	facts          []entry // the journal as it must be

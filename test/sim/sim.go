@@ -25,7 +25,7 @@ type Options struct {
 type Result struct {
 	Seed     uint64
 	Profile  string
-	Problem  string   // "" = every promise was kept
+	Problem  string   // "" = every guarantee was kept
 	Digest   string   // of the history
 	Head     string   // the journal's last hash
 	History  []string // when asked for
@@ -107,7 +107,7 @@ type World struct {
 	keep    bool
 }
 
-// violation is how a run ends when a promise was broken.
+// violation is how a run ends when a guarantee was broken.
 type violation struct{ text string }
 
 func (w *World) fail(format string, args ...any) {

@@ -9,11 +9,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var seeds = flag.Int("seeds", 700, "how many seeds TestPromises plays")
+var seeds = flag.Int("seeds", 700, "how many seeds TestGuarantees plays")
 
-// TestPromises plays fresh seeds each time; a failure prints the seed that replays it. Every fault,
-// situation and kind of fact must occur.
-func TestPromises(t *testing.T) {
+// TestGuarantees plays fresh seeds each time; a failure prints the seed that replays it. Every
+// fault, situation and kind of fact must occur.
+func TestGuarantees(t *testing.T) {
 	first := uint64(time.Now().UnixNano()) % 1_000_000_000
 	t.Logf("%d seeds from %d", *seeds, first)
 	r := Batch{First: first, Seeds: *seeds, Workers: runtime.NumCPU(), Stop: 5}.Play()

@@ -1,6 +1,6 @@
 // Command kiosk-sim plays seeds of the simulation (test/sim): "kiosk-sim -seeds 10000" many,
 // "kiosk-sim -seed 42" one with its history. The last line is the verdict; the exit code is 1 when
-// a promise was broken.
+// a guarantee was broken.
 package main
 
 import (
