@@ -289,14 +289,14 @@ func (c *Client) report(o Observation) {
 			}
 			s.Connected, s.CaughtUp, s.LastError = false, false, o.Err.Error()
 		})
-		c.log.Warn("relay disconnected", "err", o.Err, "retry_in", o.RetryIn)
+		c.log.Warn("relay disconnected", "error", o.Err, "retry_in", o.RetryIn)
 	case GapSeen:
 		c.log.Warn("relay reported a gap", "reason", o.Reason)
 	case CanaryReturned:
 		c.setState(func(s *State) { s.LastCanary, s.CanaryRTT, s.LastError = o.SentAt, o.RTT, "" })
 	case CanaryFailed:
 		c.setState(func(s *State) { s.LastError = o.Err.Error() })
-		c.log.Warn("canary failed", "err", o.Err)
+		c.log.Warn("canary failed", "error", o.Err)
 	case HeadKnown, ClockOffset: // for whoever observes
 	default:
 		panic(fmt.Sprintf("relay client: no case for the observation %T", o))

@@ -51,7 +51,7 @@ type process struct {
 	ended  chan struct{}
 }
 
-var readyLine = regexp.MustCompile(`msg=ready .*public=(\S+) admin=(\S+)`)
+var readyLine = regexp.MustCompile(`msg=ready .*public_addr=(\S+) admin_addr=(\S+)`)
 
 func serve(t *testing.T, config string) *process {
 	t.Helper()

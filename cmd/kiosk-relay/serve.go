@@ -50,8 +50,9 @@ func serveCommand(path *string, stderr io.Writer) *cobra.Command {
 			if err != nil {
 				return exit.Failed(err)
 			}
-			log.Info("ready", "version", programVersion(), "public", srv.PublicAddr().String(),
-				"admin", srv.AdminAddr().String(), "public_url", srv.PublicURL())
+			log.Info("ready", "version", programVersion(),
+				"public_addr", srv.PublicAddr().String(),
+				"admin_addr", srv.AdminAddr().String(), "public_url", srv.PublicURL())
 			n.url = srv.PublicURL()
 			n.ready()
 			if err := srv.Run(cmd.Context()); err != nil {

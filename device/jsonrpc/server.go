@@ -148,7 +148,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) refuse(w http.ResponseWriter, status int, reason, text string) {
 	s.metrics.refused.WithLabelValues(reason).Inc()
 	s.refusals.Do(func() {
-		s.log.Warn("till connection refused", "status", status, "reason", reason,
+		s.log.Warn("till connection refused", "http_status", status, "reason", reason,
 			"detail", text)
 	})
 	http.Error(w, text, status)

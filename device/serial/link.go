@@ -242,5 +242,5 @@ func (l *Link) change(f func(*State)) {
 // refused counts and logs a connection that is no till's.
 func (l *Link) refused(peer, reason string) {
 	l.metrics.refused.WithLabelValues(l.cfg.Till, reason).Inc()
-	l.refusals.Do(func() { l.log.Warn("connection refused", "peer", peer, "reason", reason) })
+	l.refusals.Do(func() { l.log.Warn("connection refused", "addr", peer, "reason", reason) })
 }

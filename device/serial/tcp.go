@@ -161,7 +161,7 @@ func (l *Link) listen(ctx context.Context, serve Serve) (lasted time.Duration, e
 	defer ln.Close()
 	defer context.AfterFunc(ctx, func() { _ = ln.Close() })()
 	l.change(func(s *State) { s.Listening, s.Name, s.LastError, s.Hint = true, address, "", "" })
-	l.log.Info("line listens", "address", address)
+	l.log.Info("line listens", "addr", address)
 	for {
 		c, err := ln.Accept()
 		switch {
@@ -222,7 +222,7 @@ func (l *Link) receive(ctx context.Context, c *net.TCPConn, b *lobby, address st
 	}
 	err := l.attend(ctx, newConn(&tcpLine{TCPConn: c, first: first}, TCPListen, l.cfg), serve)
 	l.metrics.failures.WithLabelValues(l.cfg.Till, kindOf(err)).Inc()
-	l.log.Info("till disconnected", "peer", peer, "reason", err)
+	l.log.Info("till disconnected", "addr", peer, "error", err)
 	b.release(func() {
 		l.change(func(s *State) {
 			s.Open, s.Name, s.LastError, s.Hint = false, address, err.Error(),

@@ -295,7 +295,7 @@ func (s *Server) adminError(w http.ResponseWriter, err error) {
 			return
 		}
 	}
-	s.log.Error("admin request failed", "err", err)
+	s.log.Error("admin request failed", "error", err)
 	writeJSON(w, http.StatusServiceUnavailable,
 		adminFailure{"the store does not answer; see the relay's log"})
 }

@@ -83,7 +83,7 @@ func (s *Server) serveEnrol(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, ErrCode):
 		http.Error(w, ErrCode.Error(), http.StatusNotFound)
 	case err != nil:
-		s.log.Error("enrolment failed", "err", err)
+		s.log.Error("enrolment failed", "error", err)
 		unavailable(w, http.StatusServiceUnavailable, "the store does not answer", rules.RetryDown)
 	default:
 		s.log.Info("terminal enrolled", "terminal", c.ID)

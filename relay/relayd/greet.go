@@ -33,10 +33,10 @@ func (s *session) greet(ctx context.Context) error {
 			"lost or cloned")
 	}
 	if err := s.srv.terminals.settle(ctx, s.term.ID, s.token); err != nil {
-		s.log.Warn("the terminal's old token was not ended; it expires", "err", err)
+		s.log.Warn("the terminal's old token was not ended; it expires", "error", err)
 	}
 	if err := s.srv.store.announce(s.term.ID, s.id); err != nil {
-		s.log.Debug("other relays were not told of this connection", "err", err)
+		s.log.Debug("other relays were not told of this connection", "error", err)
 	}
 	s.log.Info("terminal connected", "conn", s.id, "agent", hello.Agent, "gap", g.Gap)
 	if g.Gap != "" {
@@ -67,7 +67,7 @@ func (s *session) awaitHello() (relay.Hello, error) {
 // marked tells of a mark that could not be stored, and passes on what ends the connection.
 func (s *session) marked(markErr, err error) error {
 	if markErr != nil {
-		s.log.Warn("no mark could be stored; a quiet terminal's position may age out", "err",
+		s.log.Warn("no mark could be stored; a quiet terminal's position may age out", "error",
 			markErr)
 	}
 	return s.ended(err)
@@ -79,7 +79,7 @@ func (s *session) ended(err error) error {
 	var broken rules.Violation
 	switch {
 	case errors.As(err, &down):
-		s.log.Error(down.Op, "err", down.Err)
+		s.log.Error(down.Op, "error", down.Err)
 		return farewell{websocket.CloseTryAgainLater, "the store does not answer"}
 	case errors.As(err, &broken):
 		return farewell{websocket.ClosePolicyViolation, broken.Error()}

@@ -93,9 +93,9 @@ func (s *Server) keep(w http.ResponseWriter, r *http.Request, on route, a rules.
 	case errors.Is(err, rules.ErrQuota):
 		log.Warn("hook refused: the route's quota is used up")
 	case errors.Is(err, rules.ErrFull):
-		log.Error("hook refused: the store is full", "err", err)
+		log.Error("hook refused: the store is full", "error", err)
 	default:
-		log.Error("hook refused", "err", err)
+		log.Error("hook refused", "error", err)
 	}
 	return answer(w, rules.Refused(err))
 }

@@ -40,7 +40,7 @@ func (s *store) Put(ctx context.Context, to rules.Source, e rules.Envelope) erro
 	}
 	s.stored.Store(time.Now().UnixNano())
 	if err := s.nc.Publish(wakeSubject+string(to), nil); err != nil {
-		s.log.Debug("wake-up lost; the next poll covers it", "err", err)
+		s.log.Debug("wake-up lost; the next poll covers it", "error", err)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func (s *Server) monitor(ctx context.Context) error {
 		} else {
 			failed++
 			s.metrics.storeUp.Set(0)
-			s.log.Error("the store takes no writes", "err", err, "failed", failed)
+			s.log.Error("the store takes no writes", "error", err, "failed", failed)
 		}
 		// where the connections' lock is stuck nobody is served, and nothing must say that all is
 		// well
@@ -85,7 +85,7 @@ func (s *Server) watchDisk() {
 	}
 	free, err := freeBytes(s.cfg.Store.Dir)
 	if err != nil {
-		s.log.Error("free space of the store's disk", "err", err)
+		s.log.Error("free space of the store's disk", "error", err)
 		return
 	}
 	s.metrics.diskFree.Set(float64(free))

@@ -260,7 +260,7 @@ func (s *Server) shutdown() {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 	defer cancel()
 	if err := s.public.Shutdown(ctx); err != nil {
-		s.log.Warn("hooks under way were cut off", "err", err)
+		s.log.Warn("hooks under way were cut off", "error", err)
 		_ = s.public.Close()
 	}
 	s.hub.closeAll(closeGoingAway, "the relay is shutting down")

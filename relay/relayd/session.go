@@ -85,7 +85,7 @@ func (s *session) run(ctx context.Context) {
 	s.drain(readerDone)
 	_ = s.conn.Close()
 	s.saveHead(context.Background())
-	s.log.Info("terminal disconnected", "conn", s.id, "err", err)
+	s.log.Info("terminal disconnected", "conn", s.id, "error", err)
 }
 
 // drain takes what read still has to give: the agent's last acks carry its newest head.
@@ -197,7 +197,7 @@ func (s *session) saveHead(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	if err := s.rules.SaveHead(ctx); err != nil {
-		s.log.Error("store a journal head", "err", err)
+		s.log.Error("store a journal head", "error", err)
 	}
 }
 

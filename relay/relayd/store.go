@@ -130,7 +130,7 @@ func (s *store) connect() (err error) {
 		nats.Name("kiosk-relay"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(false),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription,
 			err error) {
-			s.log.Warn("store connection", "err", err)
+			s.log.Warn("store connection", "error", err)
 		}),
 	}
 	if s.cfg.URL == "" {

@@ -53,7 +53,7 @@ func (s *Server) terminalOnly(next func(http.ResponseWriter, *http.Request, visi
 func (s *Server) serveHead(w http.ResponseWriter, r *http.Request, t visitor) {
 	head, _, err := s.heads.Head(r.Context(), t.ID)
 	if err != nil {
-		s.log.Error("read a journal head", "terminal", t.ID, "err", err)
+		s.log.Error("read a journal head", "terminal", t.ID, "error", err)
 		unavailable(w, http.StatusServiceUnavailable, "the store does not answer", rules.RetryDown)
 		return
 	}

@@ -80,7 +80,7 @@ func (s *Server) api(op Op, e Envelope, do func(*call) answer) http.HandlerFunc 
 		}
 		status, out := a.body(e, s.cfg.ErrorsAs200)
 		if a.failed() {
-			s.log.Info("call refused", "op", string(op), "status", status, "code", a.code)
+			s.log.Info("call refused", "op", string(op), "http_status", status, "code", a.code)
 		}
 		writeJSON(w, status, out)
 	}

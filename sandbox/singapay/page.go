@@ -150,7 +150,7 @@ func (s *Server) serveStyle(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) render(w http.ResponseWriter, status int, name string, v any) {
 	var out bytes.Buffer
 	if err := templates.ExecuteTemplate(&out, name, v); err != nil {
-		s.log.Error("page", "name", name, "error", err.Error())
+		s.log.Error("page", "page", name, "error", err.Error())
 		http.Error(w, "the page could not be made", http.StatusInternalServerError)
 		return
 	}

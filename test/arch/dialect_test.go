@@ -2,10 +2,7 @@ package arch
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"go/types"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,31 +20,11 @@ var (
 	_ = relay.Now(engine.Now{})
 )
 
-// syntax are the syntax files of a room, without its tests.
-func syntax(t *testing.T, room string) (files []*ast.File) {
-	t.Helper()
-	names, err := filepath.Glob(filepath.Join("../..", room, "*.go"))
-	if err != nil || len(names) == 0 {
-		t.Fatalf("%s: %v, %v", room, names, err)
-	}
-	for _, name := range names {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, f)
-	}
-	return files
-}
-
 // methods are the signatures of a room's methods, as Go writes them without names: "Machine.Step"
 // → "func(Now, Event) Output"; and the types that have a method of each name.
-func methods(t *testing.T, room string) (signatures map[string]string, having map[string][]string) {
+func methods(files []*ast.File) (signatures map[string]string, having map[string][]string) {
 	signatures, having = map[string]string{}, map[string][]string{}
-	for _, f := range syntax(t, room) {
+	for _, f := range files {
 		for _, d := range f.Decls {
 			fn, ok := d.(*ast.FuncDecl)
 			if !ok || fn.Recv == nil {
@@ -76,6 +53,7 @@ func kinds(list *ast.FieldList) string {
 
 // TestStepMachines holds the machines to one dialect: docs/ARCHITECTURE.md, "Step machines".
 func TestStepMachines(t *testing.T) {
+	_, rooms := parsed(t)
 	const wake = "func() (time.Duration, bool)"
 	for _, tc := range []struct{ room, machine, step, wake string }{
 		{"payment/engine", "Machine", "func(Now, Event) (Output)", wake},
@@ -84,7 +62,7 @@ func TestStepMachines(t *testing.T) {
 		{"device/jsonrpc", "machine", "func(event) ([]effect)", ""}, // no time matters to it
 	} {
 		t.Run(tc.room, func(t *testing.T) {
-			is, having := methods(t, tc.room)
+			is, having := methods(rooms[tc.room])
 			if got := is[tc.machine+".Step"]; got != tc.step {
 				t.Errorf("Step is %q, and not %q", got, tc.step)
 			}

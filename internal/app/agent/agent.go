@@ -139,7 +139,7 @@ func (a *Agent) openJournal() (err error) {
 		return err
 	}
 	if why := a.journal.Rebuilt(); why != "" {
-		a.log.Info("the journal's look-up tables were made anew", "why", why)
+		a.log.Info("the journal's look-up tables were made anew", "reason", why)
 	}
 	return nil
 }
@@ -292,8 +292,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	if len(a.closed) > 0 {
 		state = "out of service"
 	}
-	a.log.Info(state, "till", a.TillURL(), "display", a.DisplayURL(), "metrics", a.MetricsURL(),
-		"version", a.opts.Version)
+	a.log.Info(state, "till_url", a.TillURL(), "display_url", a.DisplayURL(),
+		"metrics_url", a.MetricsURL(), "version", a.opts.Version)
 	err = front.Wait()
 	stopEngine()
 	if !engineEnded {
