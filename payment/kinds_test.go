@@ -22,7 +22,7 @@ import (
 // TestKindsAreAll: each constant of type Kind and each type of Data in the sources has its row in
 // the table, once, and a row decodes the type whose kind it is.
 func TestKindsAreAll(t *testing.T) {
-	constants, types := declared(t)
+	constants, types := constantsOf(t, "Kind"), dataTypes(t)
 	if len(constants) < 20 || len(types) != len(constants) {
 		t.Errorf("%d constants of type Kind, %d types of Data", len(constants), len(types))
 	}
@@ -43,7 +43,7 @@ func TestKindsAreAll(t *testing.T) {
 		delete(types, strings.TrimPrefix(name, "payment."))
 	}
 	for name, k := range constants {
-		if !rows[k] {
+		if !rows[Kind(k)] {
 			t.Errorf("%s (%s) has no row in the table kinds", name, k)
 		}
 	}
@@ -52,11 +52,44 @@ func TestKindsAreAll(t *testing.T) {
 	}
 }
 
-// declared reads the package's sources: the constants of type Kind with their values, and the types
-// that have a method Kind.
-func declared(t *testing.T) (constants map[string]Kind, types map[string]bool) {
+// constantsOf reads the package's sources: the constants of a type, with their values.
+func constantsOf(t *testing.T, typ string) map[string]string {
 	t.Helper()
-	constants, types = map[string]Kind{}, map[string]bool{}
+	constants := map[string]string{}
+	inspect(t, func(n ast.Node) {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) == 0 {
+			return
+		}
+		if of, ok := spec.Type.(*ast.Ident); ok && of.Name == typ {
+			constants[spec.Names[0].Name] = strings.Trim(spec.Values[0].(*ast.BasicLit).Value, `"`)
+		}
+	})
+	if len(constants) == 0 {
+		t.Fatalf("no constant of type %s found", typ)
+	}
+	return constants
+}
+
+// dataTypes reads the package's sources: the types that have a method Kind.
+func dataTypes(t *testing.T) map[string]bool {
+	t.Helper()
+	types := map[string]bool{}
+	inspect(t, func(n ast.Node) {
+		method, ok := n.(*ast.FuncDecl)
+		if !ok || method.Name.Name != "Kind" || method.Recv == nil {
+			return
+		}
+		if typ, ok := method.Recv.List[0].Type.(*ast.Ident); ok && typ.Name != "Fact" {
+			types[typ.Name] = true
+		}
+	})
+	return types
+}
+
+// inspect walks through the package's sources, without its tests.
+func inspect(t *testing.T, look func(ast.Node)) {
+	t.Helper()
 	sources, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -70,23 +103,10 @@ func declared(t *testing.T) (constants map[string]Kind, types map[string]bool) {
 			t.Fatal(err)
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.ValueSpec:
-				if typ, ok := n.Type.(*ast.Ident); ok && typ.Name == "Kind" && len(n.Values) > 0 {
-					text := n.Values[0].(*ast.BasicLit).Value
-					constants[n.Names[0].Name] = Kind(strings.Trim(text, `"`))
-				}
-			case *ast.FuncDecl:
-				if n.Name.Name == "Kind" && n.Recv != nil {
-					if typ, ok := n.Recv.List[0].Type.(*ast.Ident); ok && typ.Name != "Fact" {
-						types[typ.Name] = true
-					}
-				}
-			}
+			look(n)
 			return true
 		})
 	}
-	return constants, types
 }
 
 // TestKindsBytes: what the journal stores of each kind, with something in every field, is the line

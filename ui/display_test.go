@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/payment"
 	"kiosk-agent/test/browser"
 	"kiosk-agent/ui/qr"
 )
@@ -108,7 +109,7 @@ func TestTooSmallScreenSaysSo(t *testing.T) {
 		t.Errorf("refused %+v", r)
 	}
 	tb.Until(`document.querySelector('#notice').dataset.kind === 'too_small'`)
-	s.events.awaitState(t, func(st State) bool { return st.Showing == KindOutOfService })
+	s.events.awaitState(t, func(st State) bool { return st.Showing == payment.ScreenOutOfService })
 	if evaluate[bool](tb, codeShown) {
 		t.Error("a code is shown")
 	}
@@ -125,7 +126,7 @@ func TestTheCustomerTouches(t *testing.T) {
 	for _, sz := range []size{sizes[0], sizes[3]} {
 		tb := newTab(t, sz)
 		tb.sign(s)
-		offer := Screen{Kind: KindChoose, Payment: "P1", Revision: 1, Amount: "10.23",
+		offer := Screen{Kind: payment.ScreenChoose, Payment: "P1", Revision: 1, Amount: "10.23",
 			Currency: "SGD", Schemes: []string{"paynow", "alipay", "wechatpay"},
 			Deadline: time.Minute}
 		s.Show(offer)
@@ -136,7 +137,7 @@ func TestTheCustomerTouches(t *testing.T) {
 		for _, name := range []string{"WeChat Pay", "Alipay"} {
 			tb.Do(chromedp.Click(`button[data-brand="` + name + `"]`))
 			if h := s.events.await(t, "chose", nil); h.payment != "P1" ||
-				h.kind != strings.ToLower(strings.ReplaceAll(name, " ", "")) {
+				h.scheme != strings.ToLower(strings.ReplaceAll(name, " ", "")) {
 				t.Errorf("touched %s, the agent hears %+v", name, h)
 			}
 			if !evaluate[bool](tb, `document.querySelectorAll('#choices `+
@@ -162,11 +163,12 @@ func TestNobodyChooses(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
 	tb := newTab(t, sizes[2])
 	tb.sign(s)
-	offer := Screen{Kind: KindChoose, Payment: "P1", Revision: 1, Amount: "10.23", Currency: "SGD",
+	offer := Screen{Kind: payment.ScreenChoose, Payment: "P1", Revision: 1,
+		Amount: "10.23", Currency: "SGD",
 		Schemes: []string{"paynow", "alipay"}, Deadline: 2 * time.Second}
 	s.Show(offer)
 	s.events.awaitShown(t, offer)
-	s.events.awaitState(t, func(st State) bool { return st.Showing == KindWait })
+	s.events.awaitState(t, func(st State) bool { return st.Showing == screenWait })
 	if !evaluate[bool](tb, `document.querySelectorAll('#choices button').length === 0`) {
 		t.Error("there is still something to choose")
 	}
@@ -252,9 +254,9 @@ type gate struct {
 	closed chan struct{}
 }
 
-func (g gate) DisplayShown(kind, payment string, revision int64) {
-	g.recorder.DisplayShown(kind, payment, revision)
-	if kind == KindPay {
+func (g gate) DisplayShown(kind payment.Screen, id string, revision int64) {
+	g.recorder.DisplayShown(kind, id, revision)
+	if kind == payment.ScreenPay {
 		<-g.closed
 	}
 }
@@ -290,8 +292,8 @@ func TestFrozenPageIsNotTrusted(t *testing.T) {
 	evaluate[bool](tb, `(() => { setTimeout(() => { const end = performance.now() + 6000; `+
 		`while (performance.now() < end); }, 0); return true; })()`)
 	s.events.awaitState(t, func(st State) bool { return !st.Connected })
-	s.Show(Screen{Kind: KindIdle})
-	s.events.awaitShown(t, Screen{Kind: KindIdle})
+	s.Show(Screen{Kind: payment.ScreenIdle})
+	s.events.awaitShown(t, Screen{Kind: payment.ScreenIdle})
 	tb.Until(codeGone)
 }
 
@@ -306,10 +308,11 @@ func TestHiddenPageIsNotShowing(t *testing.T) {
 	hide := `Object.defineProperty(document, 'hidden', {value: %t, configurable: true}); ` +
 		`document.dispatchEvent(new Event('visibilitychange'))`
 	evaluate[bool](tb, fmt.Sprintf(hide, true))
-	s.events.awaitState(t, func(st State) bool { return st.Showing == KindHidden && st.Warn != "" })
+	s.events.awaitState(t,
+		func(st State) bool { return st.Showing == screenHidden && st.Warn != "" })
 	evaluate[bool](tb, fmt.Sprintf(hide, false))
 	s.events.awaitShown(t, pay)
-	if st := s.State(); st.Showing != KindPay || st.Warn != "" {
+	if st := s.State(); st.Showing != payment.ScreenPay || st.Warn != "" {
 		t.Errorf("state %+v", st)
 	}
 }
@@ -318,15 +321,15 @@ func TestCountdownHidesTheCode(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
 	tb := newTab(t, sizes[2])
 	tb.sign(s)
-	s.Show(Screen{Kind: KindIdle})
-	s.events.awaitShown(t, Screen{Kind: KindIdle})
+	s.Show(Screen{Kind: payment.ScreenIdle})
+	s.events.awaitShown(t, Screen{Kind: payment.ScreenIdle})
 	pay := payScreen("P1", 729)
 	pay.Deadline = 2500 * time.Millisecond
 	start := time.Now()
 	s.Show(pay)
 	s.events.awaitShown(t, pay)
 	tb.Until(`document.querySelector('#pay .clock b').textContent === '0:01'`)
-	s.events.awaitState(t, func(st State) bool { return st.Showing == KindChecking })
+	s.events.awaitState(t, func(st State) bool { return st.Showing == payment.ScreenChecking })
 	if took := time.Since(start); took < 2400*time.Millisecond || took > 4500*time.Millisecond {
 		t.Errorf("hidden after %v, want 2.5 s", took)
 	}
@@ -338,17 +341,17 @@ func TestCountdownHidesTheCode(t *testing.T) {
 
 func TestOlderDisplayGivesWayAndComesBack(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
-	s.Show(Screen{Kind: KindIdle})
+	s.Show(Screen{Kind: payment.ScreenIdle})
 	older := newTab(t, sizes[2])
 	older.sign(s)
 	s.events.awaitState(t, func(st State) bool {
-		return st.Showing == KindIdle &&
+		return st.Showing == payment.ScreenIdle &&
 			st.ViewportW == 1024
 	})
 	newer := newTab(t, sizes[3])
 	newer.sign(s)
 	s.events.awaitState(t, func(st State) bool {
-		return st.Showing == KindIdle &&
+		return st.Showing == payment.ScreenIdle &&
 			st.ViewportW == 800
 	})
 	older.Until(`document.querySelector('#notice').dataset.kind === 'moved'`)
@@ -367,7 +370,7 @@ func TestOlderDisplayGivesWayAndComesBack(t *testing.T) {
 	}
 	newer.Do(chromedp.Navigate("about:blank"))
 	s.events.awaitState(t, func(st State) bool {
-		return st.Showing == KindPay &&
+		return st.Showing == payment.ScreenPay &&
 			st.ViewportW == 1024
 	})
 	if !evaluate[bool](older, codeShown) {
@@ -380,7 +383,7 @@ func TestChangedTokenShowsTheSignInPage(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
 	tb := newTab(t, sizes[2])
 	tb.sign(s)
-	s.events.awaitState(t, func(st State) bool { return st.Showing == KindOutOfService })
+	s.events.awaitState(t, func(st State) bool { return st.Showing == payment.ScreenOutOfService })
 	address := s.server.Listener.Addr().String()
 	s.stop()
 	listener, err := net.Listen("tcp", address)

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/payment"
 	"kiosk-agent/test/testlog"
 )
 
@@ -38,8 +39,9 @@ func link(n int) string {
 
 // happening is one call of Events.
 type happening struct {
-	what     string // shown, refused, state
-	kind     string
+	what     string // shown, chose, refused, state
+	kind     payment.Screen
+	scheme   string
 	payment  string
 	revision int64
 	reason   string
@@ -49,14 +51,14 @@ type happening struct {
 // recorder is an Events that hands everything to the test, in order.
 type recorder chan happening
 
-func (r recorder) DisplayShown(kind, payment string, revision int64) {
-	r <- happening{what: "shown", kind: kind, payment: payment, revision: revision}
+func (r recorder) DisplayShown(kind payment.Screen, id string, revision int64) {
+	r <- happening{what: "shown", kind: kind, payment: id, revision: revision}
 }
-func (r recorder) DisplayChose(payment, scheme string) {
-	r <- happening{what: "chose", payment: payment, kind: scheme}
+func (r recorder) DisplayChose(id, scheme string) {
+	r <- happening{what: "chose", payment: id, scheme: scheme}
 }
-func (r recorder) DisplayRefused(payment string, revision int64, reason string) {
-	r <- happening{what: "refused", payment: payment, revision: revision, reason: reason}
+func (r recorder) DisplayRefused(id string, revision int64, reason string) {
+	r <- happening{what: "refused", payment: id, revision: revision, reason: reason}
 }
 func (r recorder) DisplayState(s State) { r <- happening{what: "state", state: s} }
 
@@ -207,9 +209,9 @@ func hear(t testing.TB, conn *websocket.Conn, kind string) map[string]any {
 	}
 }
 
-func payScreen(payment string, bytes int) Screen {
+func payScreen(id string, bytes int) Screen {
 	return Screen{
-		Kind: KindPay, Payment: payment, Revision: 3, Amount: "10.23", Currency: "SGD",
+		Kind: payment.ScreenPay, Payment: id, Revision: 3, Amount: "10.23", Currency: "SGD",
 		Payload:  link(bytes),
 		Schemes:  []string{"PAYNOW", "VISA", "MASTERCARD", "ALIPAY", "WECHATPAY"},
 		Deadline: 180 * time.Second,

@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/payment"
 )
 
 func request(t *testing.T, s *stand, path string, edit func(*http.Request)) (*http.Response,
@@ -234,11 +235,11 @@ func TestOpen(t *testing.T) {
 		}); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("another host: %d", resp.StatusCode)
 	}
-	s.Show(Screen{Kind: KindOutOfService, Reason: "secret_invalid"})
+	s.Show(Screen{Kind: payment.ScreenOutOfService, Reason: "secret_invalid"})
 	conn := s.dial(t, http.Header{})
 	say(t, conn, map[string]any{"type": "hello", "box_px": 900, "viewport": []int{900, 900},
 		"dpr": 1})
-	if m := hear(t, conn, "snapshot"); m["kind"] != KindOutOfService ||
+	if m := hear(t, conn, "snapshot"); m["kind"] != string(payment.ScreenOutOfService) ||
 		m["reason"] != "secret_invalid" {
 		t.Errorf("snapshot: %v", m)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"kiosk-agent/internal/guard"
+	"kiosk-agent/payment"
 	"kiosk-agent/ui/qr"
 )
 
@@ -87,16 +88,16 @@ func NewHub(cfg Config, ev Events, log *slog.Logger, reg prometheus.Registerer) 
 		guard:   guard.Policy{Hosts: cfg.Hosts, Origins: cfg.Origins, SameOrigin: true},
 		refused: rate.Sometimes{First: 10, Interval: time.Second},
 		wake:    make(chan struct{}, 1), in: make(chan arrival), done: make(chan struct{}),
-		next: timed{Screen: Screen{Kind: KindOutOfService, Reason: "starting"}},
+		next: timed{Screen: Screen{Kind: payment.ScreenOutOfService, Reason: "starting"}},
 	}, nil
 }
 
 // Show replaces the screen. It never blocks and may be called before Run; of several quick calls
 // only the newest is drawn.
 func (h *Hub) Show(s Screen) {
-	if !slices.Contains(askable, s.Kind) {
+	if !slices.Contains(payment.Screens(), s.Kind) {
 		h.log.Error("no such screen", "kind", s.Kind, "payment", s.Payment)
-		s.Kind, s.Payload, s.Reason = KindOutOfService, "", reasonBadScreen
+		s.Kind, s.Payload, s.Reason = payment.ScreenOutOfService, "", reasonBadScreen
 	}
 	s.Schemes = slices.Clone(s.Schemes)
 	h.mu.Lock()

@@ -14,31 +14,32 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"kiosk-agent/payment"
 	"kiosk-agent/ui/qr"
 )
 
-func confirm(t *testing.T, conn *websocket.Conn, m map[string]any, kind string) {
+func confirm(t *testing.T, conn *websocket.Conn, m map[string]any, kind payment.Screen) {
 	t.Helper()
-	payment, _ := m["payment"].(string)
+	id, _ := m["payment"].(string)
 	revision, _ := m["revision"].(float64)
-	say(t, conn, map[string]any{"type": "shown", "seq": m["seq"], "kind": kind, "payment": payment,
+	say(t, conn, map[string]any{"type": "shown", "seq": m["seq"], "kind": kind, "payment": id,
 		"revision": revision, "box_px": 1000, "viewport": []int{1000, 1000}, "dpr": 1})
 }
 
 func TestSnapshotThenScreens(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
-	s.Show(Screen{Kind: KindIdle})
+	s.Show(Screen{Kind: payment.ScreenIdle})
 	conn := s.dialHello(t, 1000)
 	snapshot := hear(t, conn, "snapshot")
-	if snapshot["kind"] != KindIdle || snapshot["build"] != s.page.build {
+	if snapshot["kind"] != string(payment.ScreenIdle) || snapshot["build"] != s.page.build {
 		t.Errorf("snapshot %v", snapshot)
 	}
 	s.events.awaitState(t, func(st State) bool {
 		return st.Connected && st.BoxPx == 1000 &&
 			st.Showing == ""
 	})
-	confirm(t, conn, snapshot, KindIdle)
-	s.events.awaitShown(t, Screen{Kind: KindIdle})
+	confirm(t, conn, snapshot, payment.ScreenIdle)
+	s.events.awaitShown(t, Screen{Kind: payment.ScreenIdle})
 
 	pay := payScreen("P1", 926)
 	pay.Amount = "1234.50"
@@ -56,9 +57,9 @@ func TestSnapshotThenScreens(t *testing.T) {
 		strings.Contains(raw, "checkout") {
 		t.Error("the payload was sent as text")
 	}
-	confirm(t, conn, m, KindPay)
+	confirm(t, conn, m, payment.ScreenPay)
 	s.events.awaitShown(t, pay)
-	if got := s.State(); got.Showing != KindPay || got.Warn != "" {
+	if got := s.State(); got.Showing != payment.ScreenPay || got.Warn != "" {
 		t.Errorf("state %+v", got)
 	}
 	if got := testutil.ToFloat64(s.metrics.connected); got != 1 {
@@ -77,11 +78,12 @@ func TestOnlyTheNewestFrameIsConfirmed(t *testing.T) {
 	old := hear(t, conn, "snapshot")
 	s.Show(pay)
 	m := hear(t, conn, "screen")
-	confirm(t, conn, old, KindPay)
+	confirm(t, conn, old, payment.ScreenPay)
 	confirm(t, conn, map[string]any{"seq": m["seq"], "payment": "P2", "revision": m["revision"]},
-		KindPay)
-	confirm(t, conn, map[string]any{"seq": m["seq"], "payment": "P1", "revision": 2.0}, KindPay)
-	confirm(t, conn, m, KindIdle)
+		payment.ScreenPay)
+	confirm(t, conn, map[string]any{"seq": m["seq"], "payment": "P1", "revision": 2.0},
+		payment.ScreenPay)
+	confirm(t, conn, m, payment.ScreenIdle)
 	say(t, conn, map[string]any{"type": "layout", "box_px": 900, "viewport": []int{900, 900},
 		"dpr": 1})
 	m = hear(t, conn, "screen") // so all reports before it have been judged
@@ -93,7 +95,7 @@ func TestOnlyTheNewestFrameIsConfirmed(t *testing.T) {
 			t.Errorf("a wrong report confirmed %+v", h)
 		}
 	}
-	confirm(t, conn, m, KindPay)
+	confirm(t, conn, m, payment.ScreenPay)
 	s.events.awaitShown(t, pay)
 }
 
@@ -101,7 +103,8 @@ func TestOnlyTheNewestFrameIsConfirmed(t *testing.T) {
 // another one, or the choice is over.
 func TestOnlyAnOfferedWalletIsChosen(t *testing.T) {
 	s := newStand(t, testConfig(), nil)
-	offer := Screen{Kind: KindChoose, Payment: "P1", Revision: 1, Amount: "10.23", Currency: "SGD",
+	offer := Screen{Kind: payment.ScreenChoose, Payment: "P1", Revision: 1,
+		Amount: "10.23", Currency: "SGD",
 		Schemes: []string{"paynow", "alipay"}, Deadline: time.Minute}
 	s.Show(offer)
 	conn := s.dialHello(t, 1000)
@@ -122,14 +125,14 @@ func TestOnlyAnOfferedWalletIsChosen(t *testing.T) {
 	touch(m["seq"], "P1", "PayNow")
 	touch(m["seq"], "P1", "")
 	touch(m["seq"], "P1", "alipay")
-	if h := s.events.await(t, "chose", nil); h.payment != "P1" || h.kind != "alipay" {
+	if h := s.events.await(t, "chose", nil); h.payment != "P1" || h.scheme != "alipay" {
 		t.Errorf("chosen first: %+v", h)
 	}
-	s.Show(Screen{Kind: KindPreparing, Payment: "P1", Revision: 1})
+	s.Show(Screen{Kind: payment.ScreenPreparing, Payment: "P1", Revision: 1})
 	m = hear(t, conn, "screen")
 	touch(m["seq"], "P1", "paynow")
-	confirm(t, conn, m, KindPreparing)
-	s.events.awaitShown(t, Screen{Kind: KindPreparing, Payment: "P1", Revision: 1})
+	confirm(t, conn, m, payment.ScreenPreparing)
+	s.events.awaitShown(t, Screen{Kind: payment.ScreenPreparing, Payment: "P1", Revision: 1})
 	for len(s.events) > 0 {
 		if h := <-s.events; h.what == "chose" {
 			t.Errorf("chosen after the choice: %+v", h)
@@ -146,7 +149,8 @@ func TestCodeThatDoesNotFit(t *testing.T) {
 	s.Show(pay)
 	conn := s.dialHello(t, 240)
 	m := hear(t, conn, "snapshot")
-	if m["kind"] != KindOutOfService || m["reason"] != reasonTooSmall || m["qr"] != nil ||
+	if m["kind"] != string(payment.ScreenOutOfService) ||
+		m["reason"] != reasonTooSmall || m["qr"] != nil ||
 		m["payment"] != "P1" {
 		t.Errorf("sent %v", m)
 	}
@@ -163,7 +167,7 @@ func TestCodeThatDoesNotFit(t *testing.T) {
 	}
 	say(t, conn, map[string]any{"type": "layout", "box_px": 340, "viewport": []int{340, 340},
 		"dpr": 1})
-	if m = hear(t, conn, "screen"); m["kind"] != KindPay {
+	if m = hear(t, conn, "screen"); m["kind"] != string(payment.ScreenPay) {
 		t.Errorf("after the layout has grown: %v", m["kind"])
 	}
 	s.events.awaitState(t, func(st State) bool { return strings.Contains(st.Warn, "only 3 px") })
@@ -320,14 +324,14 @@ func TestShowNeverBlocksAndNewestWins(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 1000 { // nobody runs the hub
-		hub.Show(Screen{Kind: KindIdle, Revision: int64(i)})
+		hub.Show(Screen{Kind: payment.ScreenIdle, Revision: int64(i)})
 	}
 	if got := hub.current(); got.Revision != 999 {
 		t.Errorf("current %+v", got)
 	}
 	hub.Show(Screen{Kind: "paid", Payload: "x"})
-	if got := hub.current(); got.Kind != KindOutOfService || got.Reason != reasonBadScreen ||
-		got.Payload != "" {
+	if got := hub.current(); got.Kind != payment.ScreenOutOfService ||
+		got.Reason != reasonBadScreen || got.Payload != "" {
 		t.Errorf("an unknown kind became %+v", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"kiosk-agent/payment"
 	"kiosk-agent/ui/qr"
 )
 
@@ -105,7 +106,7 @@ func (l *loop) message(c *client, m report) {
 	case "layout":
 		before := l.h.State().BoxPx
 		l.measure(m)
-		if m.BoxPx != before && l.h.current().Kind == KindPay {
+		if m.BoxPx != before && l.h.current().Kind == payment.ScreenPay {
 			l.push("screen")
 		}
 	case "shown":
@@ -147,13 +148,13 @@ func (l *loop) shown(c *client, m report) {
 	if m.Seq != c.sent.Seq || m.Payment != c.sent.Payment || m.Revision != c.sent.Revision {
 		return
 	}
-	ownKind := m.Kind == KindWait || m.Kind == KindChecking || m.Kind == KindHidden
+	ownKind := m.Kind == screenWait || m.Kind == payment.ScreenChecking || m.Kind == screenHidden
 	if m.Kind != c.sent.Kind && !ownKind {
 		return
 	}
 	s := l.h.State()
 	s.Showing = m.Kind
-	if m.Kind == KindHidden {
+	if m.Kind == screenHidden {
 		s.Warn = "the page is not visible"
 	} else if s.Warn == "the page is not visible" {
 		s.Warn = ""
@@ -169,8 +170,8 @@ func (l *loop) shown(c *client, m report) {
 // may be about another sale.
 func (l *loop) chose(c *client, m report) {
 	s := l.h.current()
-	if m.Seq != c.sent.Seq || m.Payment != s.Payment || s.Kind != KindChoose ||
-		c.sent.Kind != KindChoose || !slices.Contains(s.Schemes, m.Scheme) {
+	if m.Seq != c.sent.Seq || m.Payment != s.Payment || s.Kind != payment.ScreenChoose ||
+		c.sent.Kind != payment.ScreenChoose || !slices.Contains(s.Schemes, m.Scheme) {
 		return
 	}
 	l.h.ev.DisplayChose(s.Payment, m.Scheme)
@@ -238,7 +239,9 @@ func (l *loop) drop(c *client, p parting) {
 
 // remaining is what is left of a countdown, never negative; nil for screens without one.
 func (l *loop) remaining(s timed) *int64 {
-	if s.Kind != KindChoose && s.Kind != KindPay && s.Kind != KindOpened {
+	switch s.Kind {
+	case payment.ScreenChoose, payment.ScreenPay, payment.ScreenOpened:
+	default:
 		return nil
 	}
 	ms := max(0, (s.until - l.h.cfg.Now()).Milliseconds())
@@ -254,13 +257,13 @@ func (l *loop) frame(s timed) (f frame, warn string) {
 		Schemes:  schemeLabels(s.Schemes), RemainingMS: l.remaining(s),
 		TotalMS: s.Deadline.Milliseconds(), Reason: reasonCode(s.Reason),
 	}
-	if s.Kind == KindChoose {
+	if s.Kind == payment.ScreenChoose {
 		f.Schemes = nil
 		for _, code := range s.Schemes {
 			f.Choices = append(f.Choices, choice{code, schemeLabel(code)})
 		}
 	}
-	if s.Kind != KindPay {
+	if s.Kind != payment.ScreenPay {
 		return f, ""
 	}
 	f.How = howToScan(s.Payload, s.App)
@@ -283,7 +286,8 @@ func (l *loop) frame(s timed) (f frame, warn string) {
 	if errors.Is(err, qr.ErrTooSmall) {
 		reason = reasonTooSmall
 	}
-	return frame{Kind: KindOutOfService, Payment: s.Payment, Revision: s.Revision, Reason: reason},
+	return frame{Kind: payment.ScreenOutOfService, Payment: s.Payment, Revision: s.Revision,
+			Reason: reason},
 		err.Error()
 }
 

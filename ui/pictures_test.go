@@ -12,11 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 
+	"kiosk-agent/payment"
 	"kiosk-agent/test/browser"
 )
 
@@ -28,31 +30,34 @@ const imageDir = "../docs/images"
 // hold.
 func scenes() map[string]Screen {
 	id := "01JD3V8Q6N4ZK9B7T5W2XYCMRE"
-	result := func(kind string) Screen {
+	result := func(kind payment.Screen) Screen {
 		return Screen{Kind: kind, Payment: id, Revision: 4, Amount: "10.23", Currency: "SGD"}
 	}
 	pay := payScreen(id, 729)
 	large := payScreen(id, 926)
 	large.Amount = "9999999.00"
-	choose := result(KindChoose)
+	choose := result(payment.ScreenChoose)
 	choose.Deadline, choose.Schemes = 172*time.Second, []string{"paynow", "alipay", "wechatpay"}
 	wallet := pay
 	wallet.Payload = "00020101021226420009SG.PAYNOW01012021020190000000K03010520400005303702540" +
 		"510.235802SG5912KOPI AND TOAST6009Singapore62230119142819140693664153663041D3E"
 	wallet.Schemes = []string{"paynow"}
-	opened := result(KindOpened)
+	opened := result(payment.ScreenOpened)
 	opened.Deadline = 95 * time.Second
-	out := Screen{Kind: KindOutOfService, Reason: "relay_unproven"}
-	unknown := result(KindUnknown)
+	out := Screen{Kind: payment.ScreenOutOfService, Reason: "relay_unproven"}
+	unknown := result(payment.ScreenUnknown)
 	unknown.Reason = "query_failed"
-	return map[string]Screen{
-		"idle": {Kind: KindIdle}, "pay": pay, "pay-large": large, "pay-wallet": wallet,
-		"choose": choose, "preparing": result(KindPreparing), "opened": opened,
-		"approved": result(KindApproved),
-		"declined": result(KindDeclined), "expired": result(KindExpired),
-		"cancelled": result(KindCancelled), "withdrawn": result(KindChecking),
-		"unknown": unknown, "out-of-service": out,
+	all := map[string]Screen{
+		"idle": {Kind: payment.ScreenIdle}, "pay": pay, "pay-large": large, "pay-wallet": wallet,
+		"choose": choose, "opened": opened, "unknown": unknown, "out-of-service": out,
 	}
+	for _, screen := range payment.Screens() {
+		name := strings.ReplaceAll(string(screen), "_", "-")
+		if _, ok := all[name]; !ok {
+			all[name] = result(screen)
+		}
+	}
+	return all
 }
 
 const longName = "Sri Thirumurugan Traditional Food Court & Catering (Bukit Timah Plaza) Pte Ltd"
@@ -93,12 +98,14 @@ func TestFirstCodeFits(t *testing.T) {
 	}
 }
 
-// ordinary keeps all but the rarest of the screens that the page shows by itself.
+// ordinary keeps all but the largest amount and, of the screens that the page shows by itself, the
+// one that is no other's.
 func ordinary(name string) string {
-	if name == KindChecking || name == "moved" || name == "too_small" || name == "pay-large" {
+	own, isOwn := strings.CutPrefix(name, "own ")
+	if name == "pay-large" || isOwn && own != string(screenWait) {
 		return ""
 	}
-	return name
+	return own
 }
 
 // walk shows every scene, and every screen that the page shows by itself. Pictures are kept under
@@ -122,17 +129,17 @@ func walk(t *testing.T, sz size, cfg Config, keep func(string) string) {
 		s.Show(screen)
 		s.events.awaitShown(t, screen)
 		look(name)
-		if screen.Kind == KindPay {
+		if screen.Kind == payment.ScreenPay {
 			if got := browser.Read(t, tb.Picture()); got != screen.Payload {
 				t.Errorf("%s: the code on the picture reads %q", name, got)
 			}
 		}
 	}
-	for _, kind := range []string{KindWait, KindChecking, "moved", "too_small"} {
+	for _, kind := range []string{"wait", "checking", "moved", "too_small"} {
 		evaluate[bool](tb, "import('/assets/view.js').then((view) => { view.showNotice('"+kind+
 			"', {payment: '01JD3V8Q6N4ZK9B7T5W2XYCMRE'}); return true; })",
 			chromedp.EvalAwaitPromise)
-		look(kind)
+		look("own " + kind)
 	}
 }
 

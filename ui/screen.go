@@ -6,36 +6,14 @@ import (
 	"time"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/payment"
 )
 
-// Kinds of screens. The last group is never asked for: a page shows these by itself and reports
-// them.
+// What a page shows by itself, and reports; nobody asks for it.
 const (
-	KindIdle      = "idle"
-	KindChoose    = "choose"    // which wallet is the code for
-	KindPreparing = "preparing" // the gateway is making the code
-	KindPay       = "pay"
-	KindOpened    = "opened" // the customer has the payment page on the phone
-	// the code is withdrawn, the outcome not known yet; a page also shows it by itself when the
-	// countdown is over
-	KindChecking     = "checking"
-	KindApproved     = "approved"
-	KindDeclined     = "declined"
-	KindExpired      = "expired"
-	KindCancelled    = "cancelled"
-	KindUnknown      = "unknown" // ask staff, do not pay again
-	KindOutOfService = "out_of_service"
-
-	KindWait   = "wait"   // the page has not heard the agent for 3 s
-	KindHidden = "hidden" // the page is there, but not visible
+	screenWait   payment.Screen = "wait"   // the page has not heard the agent for 3 s
+	screenHidden payment.Screen = "hidden" // the page is there, but not visible
 )
-
-var askable = []string{
-	KindIdle, KindChoose, KindPreparing, KindPay, KindOpened, KindChecking, KindApproved,
-	KindDeclined, KindExpired, KindCancelled, KindUnknown, KindOutOfService,
-}
-
-var reportable = append(slices.Clone(askable), KindWait, KindHidden)
 
 // Reasons that the hub itself gives for out_of_service.
 const (
@@ -46,7 +24,7 @@ const (
 
 // Screen is everything that the customer should see: a snapshot, not a change.
 type Screen struct {
-	Kind string // one of the Kind constants that may be asked for
+	Kind payment.Screen
 	// id, shown small on results so that staff can find it; "" when there is none
 	Payment  string
 	Revision int64  // 0 when there is none
@@ -69,14 +47,14 @@ type Screen struct {
 
 // State is what is known about the display.
 type State struct {
-	Connected bool    // an authenticated page is there and answers
-	Showing   string  // the kind that it has confirmed last; "" before the first report
-	BoxPx     int     // device pixels, the side of the square for the code
-	ViewportW int     // CSS pixels
-	ViewportH int     // CSS pixels
-	DPR       float64 // device pixels per CSS pixel
-	Touch     bool    // it can send what the customer touches
-	Warn      string  // for staff: the code is small, does not fit, the page is hidden
+	Connected bool           // an authenticated page is there and answers
+	Showing   payment.Screen // what it has confirmed last; "" before the first report
+	BoxPx     int            // device pixels, the side of the square for the code
+	ViewportW int            // CSS pixels
+	ViewportH int            // CSS pixels
+	DPR       float64        // device pixels per CSS pixel
+	Touch     bool           // it can send what the customer touches
+	Warn      string         // for staff: the code is small, does not fit, the page is hidden
 }
 
 // Config of a Hub. Token, Languages and MerchantName have no defaults.
@@ -104,13 +82,13 @@ type Config struct {
 type Events interface {
 	// DisplayShown: the page has painted this screen. It is repeated after a reconnect, a resize or
 	// a lost connection that healed.
-	DisplayShown(kind, payment string, revision int64)
+	DisplayShown(kind payment.Screen, id string, revision int64)
 	// DisplayChose: the customer has touched one of the schemes of the newest screen, which is of
 	// kind choose. A finger may do so twice.
-	DisplayChose(payment, scheme string)
+	DisplayChose(id, scheme string)
 	// DisplayRefused: this payment's code cannot be shown; reason is safe to log and to show. The
 	// page says so to the customer.
-	DisplayRefused(payment string, revision int64, reason string)
+	DisplayRefused(id string, revision int64, reason string)
 	// DisplayState is called on each change of State.
 	DisplayState(State)
 }

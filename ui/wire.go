@@ -8,6 +8,8 @@ import (
 	"io"
 	"math"
 	"slices"
+
+	"kiosk-agent/payment"
 )
 
 // Close codes of kiosk-display.v1 besides those of RFC 6455.
@@ -23,17 +25,17 @@ const (
 
 // report is any message from the display.
 type report struct {
-	Type     string  `json:"type"`
-	N        int64   `json:"n"`
-	Seq      int64   `json:"seq"`
-	Kind     string  `json:"kind"`
-	Payment  string  `json:"payment"`
-	Revision int64   `json:"revision"`
-	BoxPx    int     `json:"box_px"`
-	Viewport [2]int  `json:"viewport"`
-	DPR      float64 `json:"dpr"`
-	Touch    bool    `json:"touch"`
-	Scheme   string  `json:"scheme"`
+	Type     string         `json:"type"`
+	N        int64          `json:"n"`
+	Seq      int64          `json:"seq"`
+	Kind     payment.Screen `json:"kind"`
+	Payment  string         `json:"payment"`
+	Revision int64          `json:"revision"`
+	BoxPx    int            `json:"box_px"`
+	Viewport [2]int         `json:"viewport"`
+	DPR      float64        `json:"dpr"`
+	Touch    bool           `json:"touch"`
+	Scheme   string         `json:"scheme"`
 }
 
 // maxPx bounds what a display may claim about itself, in pixels.
@@ -54,7 +56,8 @@ func parseReport(raw []byte) (report, error) {
 	case "alive", "choose":
 		return r, nil
 	case "shown":
-		if !slices.Contains(reportable, r.Kind) {
+		if !slices.Contains(payment.Screens(), r.Kind) && r.Kind != screenWait &&
+			r.Kind != screenHidden {
 			return report{}, fmt.Errorf("shown: no kind %.20q", r.Kind)
 		}
 	case "hello", "layout":
@@ -74,21 +77,21 @@ func parseReport(raw []byte) (report, error) {
 
 // frame is a snapshot or a screen for the display.
 type frame struct {
-	Type        string   `json:"type"`
-	Build       string   `json:"build,omitempty"`
-	Seq         int64    `json:"seq"`
-	Kind        string   `json:"kind"`
-	Payment     string   `json:"payment,omitempty"`
-	Revision    int64    `json:"revision,omitempty"`
-	Amount      string   `json:"amount,omitempty"`
-	Currency    string   `json:"currency,omitempty"`
-	Schemes     []string `json:"schemes,omitempty"`
-	Choices     []choice `json:"choices,omitempty"`
-	RemainingMS *int64   `json:"remaining_ms,omitempty"`
-	TotalMS     int64    `json:"total_ms,omitempty"`
-	How         string   `json:"how,omitempty"`
-	Reason      string   `json:"reason,omitempty"`
-	QR          *drawing `json:"qr,omitempty"`
+	Type        string         `json:"type"`
+	Build       string         `json:"build,omitempty"`
+	Seq         int64          `json:"seq"`
+	Kind        payment.Screen `json:"kind"`
+	Payment     string         `json:"payment,omitempty"`
+	Revision    int64          `json:"revision,omitempty"`
+	Amount      string         `json:"amount,omitempty"`
+	Currency    string         `json:"currency,omitempty"`
+	Schemes     []string       `json:"schemes,omitempty"`
+	Choices     []choice       `json:"choices,omitempty"`
+	RemainingMS *int64         `json:"remaining_ms,omitempty"`
+	TotalMS     int64          `json:"total_ms,omitempty"`
+	How         string         `json:"how,omitempty"`
+	Reason      string         `json:"reason,omitempty"`
+	QR          *drawing       `json:"qr,omitempty"`
 }
 
 // choice is something to touch: the gateway's word, and the name that customers know.

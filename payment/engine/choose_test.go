@@ -35,8 +35,8 @@ func (r *rig) offers(reference string, schemes ...string) payment.Payment {
 	if err != nil || p.Status != payment.StatusCreated {
 		r.t.Fatalf("start: %s %v", p.Status, err)
 	}
-	r.wantScreen(engine.ViewChoose)
-	r.step(engine.DisplayShows{Kind: engine.ViewChoose, Payment: p.ID, Revision: p.Revision})
+	r.wantScreen(payment.ScreenChoose)
+	r.step(engine.DisplayShows{Kind: payment.ScreenChoose, Payment: p.ID, Revision: p.Revision})
 	return p
 }
 
@@ -59,7 +59,7 @@ func TestTheCustomerChooses(t *testing.T) {
 	}
 	r.chooses(p.ID, "alipay")
 	r.wantFacts(p.ID, "requested mint_sent")
-	r.wantScreen(engine.ViewPreparing)
+	r.wantScreen(payment.ScreenPreparing)
 	if m := r.mints[0].Request; !slices.Equal(m.Schemes, []string{"alipay"}) ||
 		m.Timeout != 139*time.Second {
 		t.Errorf("minted %+v", m)
@@ -71,7 +71,7 @@ func TestTheCustomerChooses(t *testing.T) {
 		t.Errorf("the till is told %+v", got)
 	}
 	r.chooses(p.ID, "paynow") // the customer has changed her mind: there is a code already
-	if r.screen.Kind != engine.ViewPay || r.screen.Wallet != "alipay" || len(r.mints) != 1 {
+	if r.screen.Kind != payment.ScreenPay || r.screen.Wallet != "alipay" || len(r.mints) != 1 {
 		t.Fatalf("shown %+v, minted %d times", r.screen, len(r.mints))
 	}
 	r.confirm(r.payment(p.ID))
@@ -109,7 +109,7 @@ func TestWhoIsNotAsked(t *testing.T) {
 			if len(r.mints) != 1 || !slices.Equal(r.mints[0].Request.Schemes, []string{tc.want}) {
 				t.Errorf("minted %+v", r.mints)
 			}
-			r.wantScreen(engine.ViewPreparing)
+			r.wantScreen(payment.ScreenPreparing)
 		})
 	}
 	t.Run("no display is needed, and none is there", func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestAChoiceThatCannotBeBooked(t *testing.T) {
 	p := r.offers("R1")
 	r.j.refuse = on(payment.KindMintSent)
 	r.chooses(p.ID, "alipay")
-	if len(r.mints) != 0 || r.screen.Kind != engine.ViewChoose {
+	if len(r.mints) != 0 || r.screen.Kind != payment.ScreenChoose {
 		t.Fatalf("minted %v, shown %s", r.mints, r.screen.Kind)
 	}
 	r.j.refuse = nil
@@ -271,7 +271,7 @@ func TestACodeInDoubt(t *testing.T) {
 	r.cancel(till1, id)
 	r.j.lie, r.j.unread = false, true
 	r.mintReturns(id, code)
-	r.wantScreen(engine.ViewChecking)
+	r.wantScreen(payment.ScreenChecking)
 }
 
 func TestACancelThatCannotBeBookedTakesTheChoiceAway(t *testing.T) {
@@ -280,7 +280,7 @@ func TestACancelThatCannotBeBookedTakesTheChoiceAway(t *testing.T) {
 	r.j.refuse = on(payment.KindCancelRequested)
 	r.cancel(till1, p.ID)
 	r.j.refuse = nil
-	r.wantScreen(engine.ViewChecking)
+	r.wantScreen(payment.ScreenChecking)
 	r.chooses(p.ID, "alipay")
 	if len(r.mints) != 0 {
 		t.Error("a code is asked for after the till's cancel")
@@ -311,9 +311,9 @@ func TestThePreparingScreenEnds(t *testing.T) {
 			r := chooser(t)
 			p := r.offers("R1")
 			r.chooses(p.ID, "alipay")
-			r.wantScreen(engine.ViewPreparing)
+			r.wantScreen(payment.ScreenPreparing)
 			end(r, p.ID)
-			r.wantScreen(engine.ViewChecking)
+			r.wantScreen(payment.ScreenChecking)
 		})
 	}
 }
@@ -327,7 +327,7 @@ func TestTheChoiceIsConfirmedLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.now.Up += 5 * time.Second
-	r.step(engine.DisplayShows{Kind: engine.ViewChoose, Payment: p.ID, Revision: p.Revision})
+	r.step(engine.DisplayShows{Kind: payment.ScreenChoose, Payment: p.ID, Revision: p.Revision})
 	r.wantStatus(p.ID, payment.StatusCreated)
 }
 

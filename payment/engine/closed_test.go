@@ -28,7 +28,7 @@ func TestClosedTerminal(t *testing.T) {
 	r.mustDeliver(paid(p))
 	r.pass(time.Hour)
 	r.closeDown()
-	r.wantScreen(engine.ViewOutOfService)
+	r.wantScreen(payment.ScreenOutOfService)
 	if r.screen.Reason != badSecret.Code {
 		t.Errorf("the screen's reason is %q", r.screen.Reason)
 	}
@@ -65,7 +65,7 @@ func TestClosedWithdrawsWhatIsOpen(t *testing.T) {
 	r := newRig(t)
 	p := r.sale(till1, "R1")
 	r.closeDown()
-	r.wantScreen(engine.ViewChecking)
+	r.wantScreen(payment.ScreenChecking)
 	r.wantFacts(p.ID, "requested minted shown display_lost withdrawn")
 	r.pass(24 * time.Second)
 	if r.payment(p.ID).Final {
@@ -74,7 +74,7 @@ func TestClosedWithdrawsWhatIsOpen(t *testing.T) {
 	r.pass(time.Second)
 	r.wantStatus(p.ID, payment.StatusUnknown)
 	r.pass(time.Minute)
-	r.wantScreen(engine.ViewOutOfService)
+	r.wantScreen(payment.ScreenOutOfService)
 
 	r.cfg.Closed, r.gw.fail = nil, nil
 	r.crash()

@@ -120,14 +120,14 @@ func TestTheTerminalBecomesReadyByItself(t *testing.T) {
 	_, err := r.tryStart(till1, request("R1"))
 	wantCode(t, err, payment.CodeJournalUnavailable)
 	r.pass(time.Second)
-	r.wantScreen(engine.ViewOutOfService)
+	r.wantScreen(payment.ScreenOutOfService)
 	r.j.refuse = nil
 	r.forget()
 	r.pass(time.Second)
 	if s := r.inspect(); !s.Ready || r.ready != 1 {
 		t.Errorf("still not ready: %+v; told %d times", s.Reasons, r.ready)
 	}
-	r.wantScreen(engine.ViewIdle)
+	r.wantScreen(payment.ScreenIdle)
 }
 
 // TestUnknownMayBeToldWithoutACommit: it promises nothing, and the till must hear something by
@@ -196,10 +196,10 @@ func TestACancelWhoseCommitFails(t *testing.T) {
 	r.j.refuse = always
 	a, _ := r.cancel(till1, p.ID)
 	wantCode(t, a.Err, payment.CodeJournalUnavailable)
-	r.wantScreen(engine.ViewChecking)
+	r.wantScreen(payment.ScreenChecking)
 	r.j.refuse = nil
 	r.mustDeliver(paid(p, status(payment.RecordDeclined, "1")))
-	r.wantScreen(engine.ViewChecking) // what was withdrawn stays withdrawn
+	r.wantScreen(payment.ScreenChecking) // what was withdrawn stays withdrawn
 	_, waiter := r.cancel(till1, p.ID)
 	r.pass(6 * time.Second)
 	r.prove()
@@ -215,14 +215,14 @@ func TestTheCodeIsGoneOnceMoneyWasSeen(t *testing.T) {
 	p := r.sale(till1, "R1")
 	r.j.refuse = on(payment.KindNotified)
 	r.deliver(paid(p))
-	r.wantScreen(engine.ViewChecking)
+	r.wantScreen(payment.ScreenChecking)
 	r.pass(5 * time.Second)
-	r.wantScreen(engine.ViewChecking)
+	r.wantScreen(payment.ScreenChecking)
 	r.j.refuse = nil
 	r.mustDeliver(paid(p, status(payment.RecordDeclined, "0")))
-	r.wantScreen(engine.ViewChecking)
+	r.wantScreen(payment.ScreenChecking)
 	r.mustDeliver(paid(p))
-	r.wantScreen(engine.ViewApproved)
+	r.wantScreen(payment.ScreenApproved)
 }
 
 // TestADeliveryThatCannotBeLookedUpIsNotAcknowledged: booked as unmatched, the money would never

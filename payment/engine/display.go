@@ -42,16 +42,16 @@ func (s *step) walletChosen(ev WalletChosen) {
 // only.
 func (s *step) displayShows(ev DisplayShows) {
 	v := s.m.view
-	if ev.Kind == ViewIdle || v.Payload == "" && ev.Kind == v.Kind && ev.Payment == v.Payment &&
-		ev.Revision == v.Revision {
+	if ev.Kind == payment.ScreenIdle || v.Payload == "" && ev.Kind == v.Kind &&
+		ev.Payment == v.Payment && ev.Revision == v.Revision {
 		s.m.displayProved = true
 	}
 	o := s.m.account(ev.Payment)
 	switch {
 	case o == nil:
-	case ev.Kind == ViewChoose && s.m.choosing(s.latest(o)):
+	case ev.Kind == payment.ScreenChoose && s.m.choosing(s.latest(o)):
 		s.stage(ev.Payment).showBy = 0
-	case (ev.Kind == ViewPay || ev.Kind == ViewOpened) && !o.p.Shown:
+	case (ev.Kind == payment.ScreenPay || ev.Kind == payment.ScreenOpened) && !o.p.Shown:
 		s.confirmShown(s.stage(ev.Payment), "display", ev.Revision)
 	}
 }

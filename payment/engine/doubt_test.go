@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"kiosk-agent/payment"
-	"kiosk-agent/payment/engine"
 )
 
 // A commit that said it failed and did not: the journal holds what the machine believes lost. It
@@ -82,7 +81,7 @@ func TestRequestedThoughItSaidNo(t *testing.T) {
 	if n := len(all[payment.Requested](r)); n != 1 || p.ID == "" {
 		t.Errorf("%d payments", n)
 	}
-	r.wantScreen(engine.ViewPay)
+	r.wantScreen(payment.ScreenPay)
 	r.pass(5 * time.Second)
 	if got := r.payment(p.ID); got.EndedBy != payment.KindDisplayLost {
 		t.Errorf("nobody confirmed the code, and it goes on: %+v", got)

@@ -83,7 +83,7 @@ func (r *rig) sale(till, reference string) payment.Payment {
 
 func (r *rig) confirm(p payment.Payment) {
 	r.t.Helper()
-	r.step(engine.DisplayShows{Kind: engine.ViewPay, Payment: p.ID, Revision: p.Revision})
+	r.step(engine.DisplayShows{Kind: payment.ScreenPay, Payment: p.ID, Revision: p.Revision})
 }
 
 func (r *rig) cancel(till, id string) (engine.Answer, engine.Ticket) {
@@ -225,12 +225,12 @@ func (r *rig) wantFacts(id, want string) {
 	}
 }
 
-func (r *rig) wantScreen(kind engine.ViewKind) {
+func (r *rig) wantScreen(kind payment.Screen) {
 	r.t.Helper()
 	if r.screen.Kind != kind {
 		r.t.Fatalf("the screen shows %s %q, want %s", r.screen.Kind, r.screen.Reason, kind)
 	}
-	if (r.screen.Payload != "") != (kind == engine.ViewPay) {
+	if (r.screen.Payload != "") != (kind == payment.ScreenPay) {
 		r.t.Fatalf("screen %s with payload %q", kind, r.screen.Payload)
 	}
 }

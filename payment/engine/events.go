@@ -137,7 +137,7 @@ type (
 	WalletChosen struct{ Payment, Wallet string }
 	// DisplayShows: the display confirmed that it has painted this view.
 	DisplayShows struct {
-		Kind     ViewKind
+		Kind     payment.Screen
 		Payment  string
 		Revision int64
 	}

@@ -78,7 +78,7 @@ func TestTheCustomerHasOpenedTheLink(t *testing.T) {
 	r.mustDeliver(opened)
 	r.mustDeliver(opened)
 	r.wantStatus(p.ID, payment.StatusAwaiting)
-	if r.screen.Kind != engine.ViewOpened || r.screen.Payload == "" {
+	if r.screen.Kind != payment.ScreenOpened || r.screen.Payload == "" {
 		t.Errorf("the screen shows %+v", r.screen)
 	}
 	r.wantFacts(p.ID, "requested minted shown opened")
@@ -100,7 +100,7 @@ func TestAttemptsEndNoPaymentOnALink(t *testing.T) {
 	if told := r.told(); told.Revision != got.Revision || told.QRPayload == "" {
 		t.Errorf("told %+v", told)
 	}
-	r.wantScreen(engine.ViewPay)
+	r.wantScreen(payment.ScreenPay)
 	r.mustDeliver(paid(p))
 	r.wantStatus(p.ID, payment.StatusApproved)
 }
@@ -114,7 +114,7 @@ func TestADeclineEndsAPaymentInModeQR(t *testing.T) {
 		p := r.sale(till1, "R1")
 		r.mustDeliver(paid(p, status(record, "1")))
 		r.wantStatus(p.ID, want)
-		r.wantScreen(engine.ViewKind(want))
+		r.wantScreen(payment.Screen(want))
 		r.sale(till1, "R2")
 		r.mustDeliver(paid(p))
 		r.wantStatus(p.ID, payment.StatusApproved, payment.FlagLate)
@@ -129,7 +129,7 @@ func TestTheProofMustBeSentAfterTheWithdrawalAndSettle(t *testing.T) {
 	r.pass(10 * time.Second)
 	early := r.now.Up
 	_, waiter := r.cancel(till1, p.ID)
-	r.wantScreen(engine.ViewChecking)
+	r.wantScreen(payment.ScreenChecking)
 	withdrawn := r.now.Up
 	r.pass(5*time.Second - time.Millisecond)
 	for _, sent := range []time.Duration{early, withdrawn, withdrawn + time.Second, r.now.Up} {
@@ -150,7 +150,7 @@ func TestTheProofMustBeSentAfterTheWithdrawalAndSettle(t *testing.T) {
 	r.step(engine.CanaryReturned{SentUp: withdrawn + 5*time.Second})
 	r.wantStatus(p.ID, payment.StatusCancelled, payment.FlagUnconfirmed)
 	r.wantFacts(p.ID, "requested minted shown cancel_requested withdrawn path_proved offered")
-	r.wantScreen(engine.ViewCancelled)
+	r.wantScreen(payment.ScreenCancelled)
 	if a := r.answers[waiter]; a.Err != nil || a.Payment.Status != payment.StatusCancelled ||
 		a.Payment.Reason.Code != "cancelled" {
 		t.Errorf("the cancel was answered %+v", a)
@@ -165,7 +165,7 @@ func TestThePaymentWinsWhileItIsCancelled(t *testing.T) {
 	if a := r.answers[waiter]; a.Err != nil || a.Payment.Status != payment.StatusApproved {
 		t.Errorf("the cancel was answered %+v", a)
 	}
-	r.wantScreen(engine.ViewApproved)
+	r.wantScreen(payment.ScreenApproved)
 	r.wantStatus(p.ID, payment.StatusApproved)
 }
 
@@ -202,9 +202,9 @@ func TestDeadline(t *testing.T) {
 			r := newRig(t)
 			p := r.sale(till1, "R1")
 			r.pass(180*time.Second - time.Millisecond)
-			r.wantScreen(engine.ViewPay)
+			r.wantScreen(payment.ScreenPay)
 			r.pass(time.Millisecond)
-			r.wantScreen(engine.ViewChecking)
+			r.wantScreen(payment.ScreenChecking)
 			if !strings.HasSuffix(r.facts(p.ID), "deadline_passed withdrawn") {
 				t.Fatal(r.facts(p.ID))
 			}
@@ -281,7 +281,7 @@ func TestLateMoneyIsACorrection(t *testing.T) {
 	if !got.Owed || got.Acknowledged || r.told().ID != p.ID || r.told().Revision != got.Revision {
 		t.Errorf("correction %+v", got)
 	}
-	r.wantScreen(engine.ViewPay) // the next customer's
+	r.wantScreen(payment.ScreenPay) // the next customer's
 	if r.screen.Payment != next.ID {
 		t.Error("another payment's code is on the screen")
 	}
@@ -297,12 +297,12 @@ func TestACorrectionReachesTheScreenThatStillShowsTheOldOutcome(t *testing.T) {
 	r.cancel(till1, p.ID)
 	r.pass(6 * time.Second)
 	r.prove()
-	r.wantScreen(engine.ViewCancelled)
+	r.wantScreen(payment.ScreenCancelled)
 	r.pass(4 * time.Second)
 	r.mustDeliver(paid(p))
-	r.wantScreen(engine.ViewApproved)
+	r.wantScreen(payment.ScreenApproved)
 	r.pass(6 * time.Second)
-	r.wantScreen(engine.ViewIdle)
+	r.wantScreen(payment.ScreenIdle)
 }
 
 func TestDisplayLost(t *testing.T) {
@@ -312,15 +312,15 @@ func TestDisplayLost(t *testing.T) {
 	}{
 		{"no confirmation", func(r *rig, _ payment.Payment) {
 			r.pass(5*time.Second - time.Millisecond)
-			r.wantScreen(engine.ViewPay)
+			r.wantScreen(payment.ScreenPay)
 			r.pass(time.Millisecond)
 		}},
 		{"the code does not fit", func(r *rig, p payment.Payment) {
 			r.step(engine.DisplayRefused{Payment: p.ID, Reason: "2 px per module"})
 		}},
 		{"another payment's confirmation", func(r *rig, _ payment.Payment) {
-			r.step(engine.DisplayShows{Kind: engine.ViewPay, Payment: "another", Revision: 2})
-			r.step(engine.DisplayShows{Kind: engine.ViewIdle})
+			r.step(engine.DisplayShows{Kind: payment.ScreenPay, Payment: "another", Revision: 2})
+			r.step(engine.DisplayShows{Kind: payment.ScreenIdle})
 			r.pass(5 * time.Second)
 		}},
 	} {
@@ -328,7 +328,7 @@ func TestDisplayLost(t *testing.T) {
 			r := newRig(t)
 			p := r.start(till1, "R1")
 			tc.lose(r, p)
-			r.wantScreen(engine.ViewChecking)
+			r.wantScreen(payment.ScreenChecking)
 			r.confirm(p) // too late
 			r.pass(6 * time.Second)
 			r.prove()

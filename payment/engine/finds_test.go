@@ -68,7 +68,7 @@ func TestMintedThoughItSaidNoAndTheJournalCannotBeAsked(t *testing.T) {
 			r.pass(time.Second)
 			r.wantFacts(id, "requested mint_sent minted")
 			r.wantStatus(id, payment.StatusAwaiting)
-			r.wantScreen(engine.ViewPay)
+			r.wantScreen(payment.ScreenPay)
 		})
 	}
 }

@@ -254,7 +254,7 @@ func (r *rig) begin() {
 	r.m = engine.NewMachine(r.cfg, engine.Ports{
 		Journal: r.j, Gateway: gw, Display: r.disp, IDs: r.ids,
 	})
-	r.screen = engine.View{Kind: engine.ViewIdle}
+	r.screen = engine.View{Kind: payment.ScreenIdle}
 	out, err := r.m.Start(r.now)
 	if err != nil {
 		r.t.Fatal(err)
@@ -284,7 +284,7 @@ func (r *rig) makeReady() {
 	r.step(engine.RollbackChecked{})
 	r.step(engine.CanaryReturned{SentUp: r.now.Up})
 	r.step(engine.DisplayChanged{Connected: true})
-	r.step(engine.DisplayShows{Kind: engine.ViewIdle})
+	r.step(engine.DisplayShows{Kind: payment.ScreenIdle})
 }
 
 func (r *rig) attach(till string) {

@@ -124,7 +124,7 @@ func NewMachine(cfg Config, ports Ports) *Machine {
 	return &Machine{
 		cfg: cfg, journal: ports.Journal, gateway: ports.Gateway, display: ports.Display,
 		ids: ports.IDs, attached: make(map[string]int), canaryUp: -1,
-		view:      View{Kind: ViewIdle},
+		view:      View{Kind: payment.ScreenIdle},
 		inquiries: inquiries{endpoint: cfg.QueryEndpoint, every: cfg.QueryEvery, sentUp: -1},
 	}
 }

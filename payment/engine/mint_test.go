@@ -87,7 +87,7 @@ func TestTheWallet(t *testing.T) {
 				t.Fatalf("minted %+v, booked %+v", r.mints[0].Request, sent)
 			}
 			r.mintReturns(id, code)
-			if !slices.Equal(r.screen.Schemes, tc.want) || r.screen.Kind != engine.ViewPay ||
+			if !slices.Equal(r.screen.Schemes, tc.want) || r.screen.Kind != payment.ScreenPay ||
 				r.screen.Wallet != sent.Scheme {
 				t.Errorf("shown %+v", r.screen)
 			}
@@ -178,7 +178,7 @@ func TestALostAnswerIsAskedFor(t *testing.T) {
 			if got := r.payment(id); got.Status != tc.want || got.QRPayload != "" {
 				t.Errorf("%+v", got)
 			}
-			r.wantScreen(engine.ViewKind(tc.want))
+			r.wantScreen(payment.Screen(tc.want))
 		})
 	}
 }
@@ -231,7 +231,7 @@ func TestCancelWhileMinting(t *testing.T) {
 	id, to := r.begins("R1")
 	_, waiter := r.cancel(till1, id)
 	r.mintReturns(id, code)
-	if len(r.closes) != 1 || r.screen.Kind == engine.ViewPay {
+	if len(r.closes) != 1 || r.screen.Kind == payment.ScreenPay {
 		t.Fatalf("closed %+v, screen %s", r.closes, r.screen.Kind)
 	}
 	for range 2 {

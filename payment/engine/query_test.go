@@ -205,7 +205,7 @@ func TestALostWebhookIsFoundWhileTheCodeIsShown(t *testing.T) {
 	r.pass(30 * time.Second)
 	r.answerNext(found(paid(p)))
 	r.wantStatus(p.ID, payment.StatusApproved)
-	r.wantScreen(engine.ViewApproved)
+	r.wantScreen(payment.ScreenApproved)
 }
 
 // TestARestartDoesNotShortenSettle: the second question comes settle after the first answer,

@@ -25,44 +25,44 @@ func TestReadiness(t *testing.T) {
 		name   string
 		do     func()
 		want   string
-		screen engine.ViewKind
+		screen payment.Screen
 	}{
-		{"started", func() {}, "relay_down no_display ", engine.ViewOutOfService},
+		{"started", func() {}, "relay_down no_display ", payment.ScreenOutOfService},
 		{"relay connected", func() { r.step(engine.RelayChanged{Connected: true}) },
-			"path_unproven no_display ", engine.ViewOutOfService},
-		{"canary back", func() { r.prove() }, "no_display ", engine.ViewIdle},
+			"path_unproven no_display ", payment.ScreenOutOfService},
+		{"canary back", func() { r.prove() }, "no_display ", payment.ScreenIdle},
 		{"display connected", func() {
 			r.step(
 				engine.DisplayChanged{Connected: true, Cause: "not idle yet"})
-		}, "no_display ", engine.ViewIdle},
+		}, "no_display ", payment.ScreenIdle},
 		{"it shows something else", func() {
 			r.step(
-				engine.DisplayShows{Kind: engine.ViewOutOfService})
-		}, "no_display ", engine.ViewIdle},
-		{"it shows idle", func() { r.confirmIdle() }, "", engine.ViewIdle},
-		{"a minute without a canary", func() { r.pass(time.Minute) }, "", engine.ViewIdle},
+				engine.DisplayShows{Kind: payment.ScreenOutOfService})
+		}, "no_display ", payment.ScreenIdle},
+		{"it shows idle", func() { r.confirmIdle() }, "", payment.ScreenIdle},
+		{"a minute without a canary", func() { r.pass(time.Minute) }, "", payment.ScreenIdle},
 		{"and a bit more", func() { r.pass(time.Millisecond) }, "path_unproven ",
-			engine.ViewOutOfService},
+			payment.ScreenOutOfService},
 		{"an old canary", func() { r.step(engine.CanaryReturned{SentUp: time.Hour - time.Second}) },
-			"path_unproven ", engine.ViewOutOfService},
-		{"a new canary", func() { r.prove() }, "", engine.ViewIdle},
+			"path_unproven ", payment.ScreenOutOfService},
+		{"a new canary", func() { r.prove() }, "", payment.ScreenIdle},
 		{"display gone", func() { r.step(engine.DisplayChanged{Cause: "silent"}) }, "no_display ",
-			engine.ViewIdle},
+			payment.ScreenIdle},
 		{"display back", func() { r.step(engine.DisplayChanged{Connected: true}) }, "no_display ",
-			engine.ViewIdle},
-		{"idle again", func() { r.confirmIdle() }, "", engine.ViewIdle},
+			payment.ScreenIdle},
+		{"idle again", func() { r.confirmIdle() }, "", payment.ScreenIdle},
 		{"rollback", func() { r.step(engine.RollbackChecked{Reason: "fact 9"}) },
-			"journal_rollback ", engine.ViewOutOfService},
-		{"recovered", func() { r.step(engine.RollbackChecked{}) }, "", engine.ViewIdle},
+			"journal_rollback ", payment.ScreenOutOfService},
+		{"recovered", func() { r.step(engine.RollbackChecked{}) }, "", payment.ScreenIdle},
 		{"the clock is wrong", func() { r.now.Wall = r.now.Wall.AddDate(-30, 0, 0); r.pass(0) },
-			"clock_implausible ", engine.ViewOutOfService},
+			"clock_implausible ", payment.ScreenOutOfService},
 		{"and right", func() { r.now.Wall = r.now.Wall.AddDate(30, 0, 0); r.pass(0) }, "",
-			engine.ViewIdle},
+			payment.ScreenIdle},
 		{"the disk is full", func() { r.j.refuse = always; r.pass(0) }, "journal_unavailable ",
-			engine.ViewOutOfService},
-		{"and is not", func() { r.j.refuse = nil; r.pass(0) }, "", engine.ViewIdle},
+			payment.ScreenOutOfService},
+		{"and is not", func() { r.j.refuse = nil; r.pass(0) }, "", payment.ScreenIdle},
 		{"relay lost", func() { r.step(engine.RelayChanged{Cause: "EOF"}) }, "relay_down ",
-			engine.ViewOutOfService},
+			payment.ScreenOutOfService},
 	} {
 		before := r.reasonsTold
 		r.ready = 0
@@ -98,46 +98,47 @@ func TestNothingIsRequiredThatIsSwitchedOff(t *testing.T) {
 // TestTheScreenThroughASale: what the customer sees at each step.
 func TestTheScreenThroughASale(t *testing.T) {
 	r := newRig(t)
-	r.wantScreen(engine.ViewIdle)
+	r.wantScreen(payment.ScreenIdle)
 	p := r.start(till1, "R1")
-	r.wantScreen(engine.ViewPay)
+	r.wantScreen(payment.ScreenPay)
 	r.confirm(p)
 	r.step(engine.RelayChanged{Cause: "EOF"})
-	r.wantScreen(engine.ViewPay) // money may be on its way: the code stays until the payment ends
+	// money may be on its way: the code stays until the payment ends
+	r.wantScreen(payment.ScreenPay)
 	r.mustDeliver(paid(p, status(payment.RecordDeclined, "1")))
-	r.wantScreen(engine.ViewPay)
+	r.wantScreen(payment.ScreenPay)
 	if r.screen.Revision != r.payment(p.ID).Revision {
 		t.Error("the screen shows another revision")
 	}
 	r.cancel(till1, p.ID)
-	r.wantScreen(engine.ViewChecking)
+	r.wantScreen(payment.ScreenChecking)
 	r.pass(6 * time.Second)
-	r.wantScreen(engine.ViewChecking)
+	r.wantScreen(payment.ScreenChecking)
 	r.prove()
-	r.wantScreen(engine.ViewDeclined)
+	r.wantScreen(payment.ScreenDeclined)
 	if r.screen.Payment != p.ID || r.screen.Money != sgd10 {
 		t.Errorf("%+v", r.screen)
 	}
 	r.pass(10*time.Second - time.Millisecond)
-	r.wantScreen(engine.ViewDeclined)
+	r.wantScreen(payment.ScreenDeclined)
 	r.pass(time.Millisecond)
-	r.wantScreen(engine.ViewOutOfService)
+	r.wantScreen(payment.ScreenOutOfService)
 	if r.screen.Reason != "relay_down" {
 		t.Errorf("reason %q", r.screen.Reason)
 	}
 	r.step(engine.RelayChanged{Connected: true})
-	r.wantScreen(engine.ViewIdle)
+	r.wantScreen(payment.ScreenIdle)
 }
 
 func TestTheNextSaleEndsTheOutcomeOnTheScreen(t *testing.T) {
 	r := newRig(t)
 	p := r.sale(till1, "R1")
 	r.mustDeliver(paid(p))
-	r.wantScreen(engine.ViewApproved)
+	r.wantScreen(payment.ScreenApproved)
 	q := r.sale(till2, "R2")
-	r.wantScreen(engine.ViewPay)
+	r.wantScreen(payment.ScreenPay)
 	r.pass(11 * time.Second)
-	r.wantScreen(engine.ViewPay)
+	r.wantScreen(payment.ScreenPay)
 	if r.screen.Payment != q.ID {
 		t.Error("the wrong code")
 	}
@@ -205,13 +206,15 @@ func TestDisplayDuringAnOutcome(t *testing.T) {
 		t.Fatalf("not ready because of %q", got)
 	}
 	final := r.payment(p.ID)
-	r.step(engine.DisplayShows{Kind: engine.ViewDeclined, Payment: p.ID, Revision: final.Revision})
-	r.step(engine.DisplayShows{Kind: engine.ViewApproved, Payment: p.ID,
+	r.step(engine.DisplayShows{Kind: payment.ScreenDeclined, Payment: p.ID,
+		Revision: final.Revision})
+	r.step(engine.DisplayShows{Kind: payment.ScreenApproved, Payment: p.ID,
 		Revision: final.Revision - 1})
 	if got := r.reasons(); got != "no_display " {
 		t.Fatalf("another screen proved the display: %q", got)
 	}
-	r.step(engine.DisplayShows{Kind: engine.ViewApproved, Payment: p.ID, Revision: final.Revision})
+	r.step(engine.DisplayShows{Kind: payment.ScreenApproved, Payment: p.ID,
+		Revision: final.Revision})
 	if got := r.reasons(); got != "" {
 		t.Fatalf("not ready because of %q", got)
 	}

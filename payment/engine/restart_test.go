@@ -54,21 +54,21 @@ func TestRestartBeforeAnythingWasMinted(t *testing.T) {
 	}
 }
 
-func (r *rig) confirmIdle() { r.step(engine.DisplayShows{Kind: engine.ViewIdle}) }
+func (r *rig) confirmIdle() { r.step(engine.DisplayShows{Kind: payment.ScreenIdle}) }
 
 func TestRestartInTheSameBootShowsTheSameCodeAgain(t *testing.T) {
 	r := newRig(t)
 	p := r.start(till1, "R1") // dies before the display confirms
 	r.pass(2 * time.Second)
 	r.crash()
-	r.wantScreen(engine.ViewPay)
+	r.wantScreen(payment.ScreenPay)
 	if r.screen.Payload != p.QRPayload || r.screen.Left != 178*time.Second {
 		t.Errorf("screen %+v", r.screen)
 	}
 	r.confirm(p)
 	r.pass(100 * time.Second)
 	r.crash()
-	r.wantScreen(engine.ViewPay)
+	r.wantScreen(payment.ScreenPay)
 	if r.screen.Left != 78*time.Second || len(r.gw.minted) != 1 {
 		t.Errorf("left %s, minted %d", r.screen.Left, len(r.gw.minted))
 	}
@@ -97,7 +97,7 @@ func TestRestartAfterTheDeadline(t *testing.T) {
 	r.now.Up += 181 * time.Second
 	r.crash()
 	r.wantFacts(p.ID, "requested minted shown deadline_passed withdrawn")
-	r.wantScreen(engine.ViewChecking)
+	r.wantScreen(payment.ScreenChecking)
 	r.pass(6 * time.Second)
 	r.prove()
 	r.wantStatus(p.ID, payment.StatusExpired, payment.FlagUnconfirmed)
@@ -116,7 +116,7 @@ func TestAnotherBootIsPastEveryDeadline(t *testing.T) {
 				t.Error("a code of an earlier boot is on the screen")
 			}
 		}
-		r.wantScreen(engine.ViewChecking)
+		r.wantScreen(payment.ScreenChecking)
 		if got := r.payment(p.ID); got.EndedBy != payment.KindDeadlinePassed || !got.Withdrawn {
 			t.Fatalf("%+v", got)
 		}
@@ -150,7 +150,7 @@ func TestRestartSameBootProofStillToCome(t *testing.T) {
 	withdrawn := r.now.Up
 	r.pass(2 * time.Second)
 	r.crash()
-	r.wantScreen(engine.ViewChecking)
+	r.wantScreen(payment.ScreenChecking)
 	r.step(engine.CanaryReturned{SentUp: withdrawn + 5*time.Second - 1})
 	r.wantStatus(p.ID, payment.StatusAwaiting)
 	r.pass(2 * time.Second)
@@ -193,7 +193,7 @@ func TestRestartAnotherBootEnded(t *testing.T) {
 	p := r.sale(till1, "R1")
 	r.cancel(till1, p.ID)
 	r.reboot()
-	r.wantScreen(engine.ViewChecking)
+	r.wantScreen(payment.ScreenChecking)
 	r.forget()
 	r.pass(time.Second)
 	if r.canary != 1 {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"kiosk-agent/payment"
-	"kiosk-agent/payment/engine"
 )
 
 func TestSale(t *testing.T) {
@@ -15,13 +14,13 @@ func TestSale(t *testing.T) {
 		p.Till != till1 || p.Reference != "R1" {
 		t.Fatalf("started: %+v", p)
 	}
-	r.wantScreen(engine.ViewPay)
+	r.wantScreen(payment.ScreenPay)
 	if r.screen.Left != 180*time.Second || r.screen.Payment != p.ID || r.screen.Money != sgd10 {
 		t.Errorf("screen %+v", r.screen)
 	}
 	r.confirm(p)
 	r.mustDeliver(paid(p))
-	r.wantScreen(engine.ViewApproved)
+	r.wantScreen(payment.ScreenApproved)
 	if got := r.told(); got.Status != payment.StatusApproved || got.OfferedRev != got.Revision ||
 		got.QRPayload != "" {
 		t.Errorf("told %+v", got)
@@ -34,5 +33,5 @@ func TestSale(t *testing.T) {
 		t.Error("not acknowledged")
 	}
 	r.pass(10 * time.Second)
-	r.wantScreen(engine.ViewIdle)
+	r.wantScreen(payment.ScreenIdle)
 }

@@ -97,7 +97,7 @@ func (s *shell) ready() {
 	s.Post(engine.RelayChanged{Connected: true})
 	s.Post(engine.CanaryReturned{SentUp: s.Now().Up})
 	s.Post(engine.DisplayChanged{Connected: true})
-	s.Post(engine.DisplayShows{Kind: engine.ViewIdle})
+	s.Post(engine.DisplayShows{Kind: payment.ScreenIdle})
 }
 
 func (s *shell) end() {
@@ -126,7 +126,7 @@ func (s *shell) start(till, reference string) payment.Payment {
 	if o.err != nil {
 		s.t.Fatal(o.err)
 	}
-	s.Post(engine.DisplayShows{Kind: engine.ViewPay, Payment: o.p.ID, Revision: o.p.Revision})
+	s.Post(engine.DisplayShows{Kind: payment.ScreenPay, Payment: o.p.ID, Revision: o.p.Revision})
 	return o.p
 }
 

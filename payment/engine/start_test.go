@@ -49,7 +49,7 @@ var obstacles = []struct {
 		func(r *rig, _ *payment.Request) { r.step(engine.DisplayChanged{Cause: "gone"}) },
 		func(r *rig, _ *payment.Request) {
 			r.step(engine.DisplayChanged{Connected: true})
-			r.step(engine.DisplayShows{Kind: engine.ViewIdle})
+			r.step(engine.DisplayShows{Kind: payment.ScreenIdle})
 		}},
 	{payment.CodeInternal, "", func(r *rig,
 		_ *payment.Request) {

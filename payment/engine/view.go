@@ -6,28 +6,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// ViewKind names a screen of the customer display.
-type ViewKind string
-
-// The screens. A final payment's screen has the name of its status.
-const (
-	ViewIdle         ViewKind = "idle"
-	ViewChoose       ViewKind = "choose"    // which wallet is the code for
-	ViewPreparing    ViewKind = "preparing" // the gateway is making the code
-	ViewPay          ViewKind = "pay"
-	ViewOpened       ViewKind = "opened"
-	ViewChecking     ViewKind = "checking" // the code is withdrawn, the truth is being read
-	ViewApproved     ViewKind = "approved"
-	ViewDeclined     ViewKind = "declined"
-	ViewExpired      ViewKind = "expired"
-	ViewCancelled    ViewKind = "cancelled"
-	ViewUnknown      ViewKind = "unknown"
-	ViewOutOfService ViewKind = "out_of_service"
-)
-
 // View is what the customer should see now.
 type View struct {
-	Kind     ViewKind
+	Kind     payment.Screen
 	Payment  string
 	Revision int64
 	Money    payment.Money
@@ -51,8 +32,8 @@ func (s *step) views() {
 	if s.out.Durable() {
 		s.out.onDone = append(s.out.onDone, show)
 		s.then(Show{next})
-		if v := s.m.view; v.Payload != "" && next.Payload == "" || v.Kind == ViewChoose &&
-			next.Kind != ViewPreparing {
+		if v := s.m.view; v.Payload != "" && next.Payload == "" || v.Kind == payment.ScreenChoose &&
+			next.Kind != payment.ScreenPreparing {
 			s.withdrawAnyway()
 		}
 		return
@@ -65,7 +46,8 @@ func (s *step) views() {
 // not be committed: nobody is asked to pay what has ended, or what somebody has paid.
 func (s *step) withdrawAnyway() {
 	m, p := s.m, s.m.view
-	checking := View{Kind: ViewChecking, Payment: p.Payment, Revision: p.Revision, Money: p.Money}
+	checking := View{Kind: payment.ScreenChecking, Payment: p.Payment, Revision: p.Revision,
+		Money: p.Money}
 	s.out.Else = append(s.out.Else, Show{checking})
 	s.out.onFail = append(s.out.onFail, func() {
 		m.view, m.viewUntil = checking, 0
@@ -93,10 +75,10 @@ func (s *step) nextView() (View, time.Duration) {
 	}
 	for _, r := range s.m.reasons(s.now, "") {
 		if r.Code != codeDisplay {
-			return View{Kind: ViewOutOfService, Reason: r.Code}, 0
+			return View{Kind: payment.ScreenOutOfService, Reason: r.Code}, 0
 		}
 	}
-	return View{Kind: ViewIdle}, 0
+	return View{Kind: payment.ScreenIdle}, 0
 }
 
 // correctedView is the new outcome of the payment whose old outcome is still on the screen.
@@ -128,24 +110,24 @@ func (s *step) current() *account {
 func (s *step) openView(a *account) View {
 	if s.m.choosing(a) && !a.dark {
 		return View{
-			Kind: ViewChoose, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money,
+			Kind: payment.ScreenChoose, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money,
 			Schemes: s.m.wallets(a.p.Schemes),
 			Left:    max(0, a.chooseBy()-s.now.Up),
 		}
 	}
 	if !a.p.Minted && a.p.EndedBy == "" && !a.doubtful && !a.dark {
-		return View{Kind: ViewPreparing, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money}
+		return plainView(payment.ScreenPreparing, a.p)
 	}
 	if a.p.EndedBy != "" || a.dark || !a.p.Minted {
-		return View{Kind: ViewChecking, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money}
+		return plainView(payment.ScreenChecking, a.p)
 	}
 	schemes := a.p.Schemes
 	if a.p.Wallet != "" {
 		schemes = []string{a.p.Wallet}
 	}
-	kind := ViewPay
+	kind := payment.ScreenPay
 	if a.p.Opened {
-		kind = ViewOpened
+		kind = payment.ScreenOpened
 	}
 	return View{
 		Kind: kind, Payment: a.p.ID, Revision: a.p.Revision, Money: a.p.Money,
@@ -154,6 +136,9 @@ func (s *step) openView(a *account) View {
 	}
 }
 
-func resultView(p payment.Payment) View {
-	return View{Kind: ViewKind(p.Status), Payment: p.ID, Revision: p.Revision, Money: p.Money}
+func resultView(p payment.Payment) View { return plainView(payment.Screen(p.Status), p) }
+
+// plainView is a screen with the payment's number and amount, and nothing to do.
+func plainView(s payment.Screen, p payment.Payment) View {
+	return View{Kind: s, Payment: p.ID, Revision: p.Revision, Money: p.Money}
 }

@@ -96,7 +96,7 @@ func (w *World) startAgent() {
 	w.proc++ // what was meant for nobody does not reach it
 	w.say("agent", "process %d starts", w.proc)
 	a := &agent{
-		w: w, screen: engine.View{Kind: engine.ViewIdle}, canaryUp: -1, behindAt: w.t,
+		w: w, screen: engine.View{Kind: payment.ScreenIdle}, canaryUp: -1, behindAt: w.t,
 		starts: map[engine.Ticket]*sale{}, asked: map[uint64]time.Duration{},
 		secrets: w.gw.configured,
 	}

@@ -95,6 +95,10 @@ func (r Report) Print(out io.Writer) {
 	for _, k := range slices.Sorted(maps.Keys(c.Facts)) {
 		fmt.Fprintf(out, "  %-42s %d\n", k, c.Facts[k])
 	}
+	fmt.Fprintln(out, "screens:")
+	for _, k := range payment.Screens() {
+		fmt.Fprintf(out, "  %-42s %d\n", k, c.Screens[k])
+	}
 	fmt.Fprintln(out, "at the end:")
 	for _, k := range slices.Sorted(maps.Keys(c.Statuses)) {
 		fmt.Fprintf(out, "  %-42s %d\n", k, c.Statuses[k])
@@ -105,7 +109,7 @@ func (r Report) Print(out io.Writer) {
 		float64(c.Runs)/r.Took.Seconds())
 }
 
-// Missing are the faults, the situations and the kinds of facts that never occurred.
+// Missing are the faults, the situations, the kinds of facts and the screens that never occurred.
 func (r Report) Missing() (missing []string) {
 	for i, name := range FaultNames() {
 		if r.Coverage.Faults[i] == 0 {
@@ -120,6 +124,11 @@ func (r Report) Missing() (missing []string) {
 	for _, k := range payment.Kinds() {
 		if r.Coverage.Facts[k] == 0 {
 			missing = append(missing, "fact "+string(k))
+		}
+	}
+	for _, k := range payment.Screens() {
+		if r.Coverage.Screens[k] == 0 {
+			missing = append(missing, "screen "+string(k))
 		}
 	}
 	return missing

@@ -273,7 +273,8 @@ func (o *oracle) exposed(l *link) {
 
 // shows checks every view that the engine sends to the display.
 func (o *oracle) shows(v engine.View) {
-	if v.Kind != engine.ViewPay && v.Kind != engine.ViewOpened {
+	o.w.cov.Screens[v.Kind]++
+	if v.Kind != payment.ScreenPay && v.Kind != payment.ScreenOpened {
 		if v.Payload != "" {
 			o.w.fail("a code is on the screen %s", v.Kind)
 		}

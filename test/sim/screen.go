@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"kiosk-agent/payment"
 	"kiosk-agent/payment/engine"
 )
 
@@ -88,7 +89,7 @@ func (s *screen) paints() {
 		}
 		s.painted = v
 		w.agent.post(engine.DisplayShows{Kind: v.Kind, Payment: v.Payment, Revision: v.Revision})
-		if v.Kind == engine.ViewChoose {
+		if v.Kind == payment.ScreenChoose {
 			w.customerChooses(v)
 		}
 		if v.Payload != "" {
@@ -136,7 +137,7 @@ func (s *screen) agentGone() {
 	s.connected, s.frozen, s.lostAt = false, false, s.w.t
 	s.conn++
 	s.version++
-	s.want = engine.View{Kind: engine.ViewIdle}
+	s.want = engine.View{Kind: payment.ScreenIdle}
 	s.dead()
 }
 

@@ -37,10 +37,16 @@ type Coverage struct {
 	Faults                          [numFaults]int
 	Situations                      [numSituations]int
 	Facts                           map[payment.Kind]int
+	Screens                         map[payment.Screen]int
 	Statuses                        map[string]int // what the tills' books say at the end
 	Runs, Sales, Collected, Crashes int
 	Steps                           int
 	Simulated                       time.Duration
+}
+
+func (c *Coverage) begin() {
+	c.Facts, c.Statuses = map[payment.Kind]int{}, map[string]int{}
+	c.Screens = map[payment.Screen]int{}
 }
 
 // Add sums up.
@@ -52,10 +58,13 @@ func (c *Coverage) Add(d Coverage) {
 		c.Situations[i] += n
 	}
 	if c.Facts == nil {
-		c.Facts, c.Statuses = map[payment.Kind]int{}, map[string]int{}
+		c.begin()
 	}
 	for k, n := range d.Facts {
 		c.Facts[k] += n
+	}
+	for k, n := range d.Screens {
+		c.Screens[k] += n
 	}
 	for k, n := range d.Statuses {
 		c.Statuses[k] += n
@@ -144,7 +153,7 @@ func (w *World) NewID(time.Time) string {
 func Run(seed uint64, o Options) (res Result) {
 	w := &World{seed: seed, rng: rand.New(rand.NewPCG(seed, 0x6b696f736b)), keep: o.History,
 		history: sha256.New()}
-	w.cov.Facts, w.cov.Statuses = map[payment.Kind]int{}, map[string]int{}
+	w.cov.begin()
 	res.Seed = seed
 	defer func() {
 		if r := recover(); r != nil {

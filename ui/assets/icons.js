@@ -15,6 +15,9 @@ const shapes = {
   moved: '<rect x="5" y="16" width="30" height="22" rx="3"/><path d="M14 46h12"/><path d="M41 27h18m-7-7 7 7-7 7"/>',
 };
 
+// looks are the screens without a code.
+export const looks = Object.keys(shapes);
+
 export function icon(kind) {
   const doc = new DOMParser().parseFromString(
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" fill="none" stroke="currentColor" stroke-width="4" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">${shapes[kind] || shapes.wait}</svg>`,

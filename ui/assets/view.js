@@ -1,5 +1,5 @@
 // Painting: every function here sets a whole screen from what it is given and remembers nothing but the texts.
-import { icon } from './icons.js';
+import { icon, looks } from './icons.js';
 import { clearCode, drawCode } from './code.js';
 
 const setup = JSON.parse(document.body.dataset.setup);
@@ -97,8 +97,6 @@ export function showPay(s) {
   settle(pay);
   return true;
 }
-
-const looks = ['too_small', 'wait', 'checking', 'moved', 'idle', 'preparing', 'opened', 'approved', 'declined', 'expired', 'cancelled', 'unknown', 'out_of_service'];
 
 // showNotice shows any screen that has no code; kind chooses words, icon and colour.
 export function showNotice(kind, s = {}) {

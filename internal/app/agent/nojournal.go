@@ -36,7 +36,7 @@ func (n *noJournal) refuse(op string) *payment.Error {
 
 // Run keeps the screen out of service until ctx ends.
 func (n *noJournal) Run(ctx context.Context) error {
-	n.canvas.Show(engine.View{Kind: engine.ViewOutOfService, Reason: n.reasons[0].Code})
+	n.canvas.Show(engine.View{Kind: payment.ScreenOutOfService, Reason: n.reasons[0].Code})
 	<-ctx.Done()
 	return nil
 }

@@ -127,10 +127,10 @@ type canvas struct {
 }
 
 func (c canvas) Show(v engine.View) {
-	s := ui.Screen{Kind: string(v.Kind), Payment: v.Payment, Revision: v.Revision,
+	s := ui.Screen{Kind: v.Kind, Payment: v.Payment, Revision: v.Revision,
 		Payload: v.Payload, Deadline: v.Left, Reason: v.Reason, App: v.Wallet != ""}
 	switch {
-	case v.Kind == engine.ViewChoose:
+	case v.Kind == payment.ScreenChoose:
 		s.Schemes = v.Schemes
 	case v.Payload != "":
 		schemes := v.Schemes // what the terminal takes, when a payment names nothing narrower
@@ -156,8 +156,8 @@ func closeCode(ctx context.Context, g gateways.Gateway, providerRef string, log 
 // displayEvents tells the engine what happens on the display.
 type displayEvents struct{ a *Agent }
 
-func (d displayEvents) DisplayShown(kind, id string, revision int64) {
-	d.a.core.Post(engine.DisplayShows{Kind: engine.ViewKind(kind), Payment: id, Revision: revision})
+func (d displayEvents) DisplayShown(kind payment.Screen, id string, revision int64) {
+	d.a.core.Post(engine.DisplayShows{Kind: kind, Payment: id, Revision: revision})
 }
 
 func (d displayEvents) DisplayChose(id, scheme string) {

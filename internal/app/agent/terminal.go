@@ -72,7 +72,7 @@ func (t terminal) relay() device.RelayStatus {
 
 func (t terminal) display() device.DisplayStatus {
 	s := t.a.display.State()
-	d := device.DisplayStatus{Connected: s.Connected, Showing: s.Showing, Warning: s.Warn}
+	d := device.DisplayStatus{Connected: s.Connected, Showing: string(s.Showing), Warning: s.Warn}
 	if s.Connected {
 		if fit, err := qr.Fit(t.a.sampleLink(), s.BoxPx); err == nil {
 			d.PxPerModule = fit.PxPerModule
