@@ -143,7 +143,7 @@ func (j *Journal) commit(b *batch) error {
 		return j.failed("begin", err)
 	}
 	if err := j.write(tx, b); err != nil {
-		j.folders.drop()
+		j.folded.drop()
 		rerr := tx.Rollback()
 		if refused := failure(j.path, "facts not accepted", err); errors.Is(refused, ErrInvalid) &&
 			rerr == nil {
@@ -164,7 +164,7 @@ func (j *Journal) commit(b *batch) error {
 
 // failed notes a write that did not succeed.
 func (j *Journal) failed(what string, err error) error {
-	j.folders.drop()
+	j.folded.drop()
 	j.doubtful = true
 	j.lastErr = failure(j.path, what, err)
 	return j.lastErr
@@ -226,7 +226,7 @@ func (j *Journal) changes(tx *sql.Tx, facts []payment.Fact) (map[string]*change,
 		if id == "" {
 			continue
 		}
-		l := j.folders.get(id)
+		l := j.folded.get(id)
 		if c := all[id]; c != nil {
 			l = c.live
 		} else if l == nil {
@@ -248,7 +248,7 @@ func (j *Journal) changes(tx *sql.Tx, facts []payment.Fact) (map[string]*change,
 		case all[id] == nil:
 			all[id] = &change{live: l, was: l.row}
 		}
-		j.folders.put(id, l)
+		j.folded.put(id, l)
 	}
 	return all, nil
 }

@@ -24,7 +24,7 @@ type Journal struct {
 
 	mu       sync.Mutex // one append at a time; guards what follows
 	head     head
-	folders  *folders
+	folded   *foldCache
 	doubtful bool  // the outcome of the last commit is not known: settle before the next one
 	lastErr  error // of the last write; nil after one that succeeded
 	closed   bool
@@ -96,7 +96,7 @@ func (j *Journal) room() error {
 // write. That write also overwrites whatever the failed commit may have left in the write-ahead
 // log, so that no later crash can bring it back.
 func (j *Journal) settle() error {
-	j.folders.drop()
+	j.folded.drop()
 	h, err := j.probe()
 	if err != nil {
 		j.doubtful = true

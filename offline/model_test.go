@@ -110,7 +110,7 @@ func drawData(t *rapid.T, id string, begun bool) payment.Data {
 func TestTheCacheIsBounded(t *testing.T) {
 	j, path := fresh(t)
 	x := &fixture{}
-	const n = 3 * maxFolders
+	const n = 3 * maxFolded
 	var batch []payment.Fact
 	for i := range n {
 		batch = append(batch, x.fact(name("P", i), requested("t", name("R", i))))
@@ -119,8 +119,8 @@ func TestTheCacheIsBounded(t *testing.T) {
 	for i := range n {
 		appendAll(t, j, x.fact(name("P", i), payment.Minted{Payload: "x"}))
 	}
-	if len(j.folders.byID) != maxFolders {
-		t.Errorf("%d payments are kept", len(j.folders.byID))
+	if len(j.folded.byID) != maxFolded {
+		t.Errorf("%d payments are kept", len(j.folded.byID))
 	}
 	closeJournal(t, j)
 	if r := mustBeWhole(t, path); r.Payments != n {

@@ -98,21 +98,21 @@ type live struct {
 	used   uint64
 }
 
-// folders keeps the payments that facts were appended to last, so that an append does not read all
-// the others again. It must be dropped whenever a transaction does not commit.
-type folders struct {
+// foldCache keeps the payments that facts were appended to last, so that an append does not read
+// all the others again. It must be dropped whenever a transaction does not commit.
+type foldCache struct {
 	byID  map[string]*live
 	clock uint64
 }
 
-// maxFolders bounds the cache: a terminal has a handful of payments in flight.
-const maxFolders = 64
+// maxFolded bounds the cache: a terminal has a handful of payments in flight.
+const maxFolded = 64
 
-func newFolders() *folders { return &folders{byID: map[string]*live{}} }
+func newFoldCache() *foldCache { return &foldCache{byID: map[string]*live{}} }
 
-func (c *folders) drop() { clear(c.byID) }
+func (c *foldCache) drop() { clear(c.byID) }
 
-func (c *folders) get(id string) *live {
+func (c *foldCache) get(id string) *live {
 	l := c.byID[id]
 	if l != nil {
 		c.clock++
@@ -121,8 +121,8 @@ func (c *folders) get(id string) *live {
 	return l
 }
 
-func (c *folders) put(id string, l *live) {
-	if len(c.byID) >= maxFolders {
+func (c *foldCache) put(id string, l *live) {
+	if len(c.byID) >= maxFolded {
 		oldest := ""
 		for k, v := range c.byID {
 			if oldest == "" || v.used < c.byID[oldest].used {
@@ -153,7 +153,7 @@ func load(q querier, id string) (*live, error) {
 // refreshLookups makes the look-up tables anew when they are of another version, or when a row of
 // these payments differs from their facts. That is no damage: the tables follow from the facts.
 func (j *Journal) refreshLookups(touched map[string]bool) error {
-	j.folders = newFolders()
+	j.folded = newFoldCache()
 	version, err := readMeta(j.writer, "projection")
 	if err != nil {
 		return failure(j.path, "read the version of the look-up tables", err)
