@@ -368,16 +368,6 @@ func (s *simTill) response(c line, ev ecr.Event) error {
 	return nil
 }
 
-// uncertain are the outcomes after which the customer may have paid, notPaid those after which
-// nobody has; never written.
-var (
-	uncertain = []ecr.Outcome{
-		ecr.Unknown, ecr.DeclinedUnconfirmed, ecr.ExpiredUnconfirmed, ecr.CancelledUnconfirmed,
-		ecr.RepeatUncertain, ecr.JournalAfter, ecr.Internal,
-	}
-	notPaid = []ecr.Outcome{ecr.Declined, ecr.Expired, ecr.Cancelled}
-)
-
 // judge is the exit code of the response to a sale, or to the question for the last one. A refusal
 // to start a sale says that nothing was paid; a refusal to tell the last result (it still runs,
 // say) does not.
@@ -386,12 +376,9 @@ func (s *simTill) judge(kind ecr.Kind, r ecr.Response) int {
 		return exit.Done
 	}
 	meanings := s.d.OutcomesWith(string(r.Code))
-	among := func(list []ecr.Outcome) bool {
-		return slices.ContainsFunc(meanings,
-			func(o ecr.Outcome) bool { return slices.Contains(list, o) })
-	}
 	switch {
-	case len(meanings) == 0, among(uncertain), kind == ecr.KindLast && !among(notPaid):
+	case len(meanings) == 0, slices.ContainsFunc(meanings, ecr.Outcome.Uncertain),
+		kind == ecr.KindLast && !slices.ContainsFunc(meanings, ecr.Outcome.NotPaid):
 		return exit.Unknown
 	default:
 		return exit.Failure

@@ -243,6 +243,17 @@ func TestOutcomeOf(t *testing.T) {
 		if got := OutcomeOf(payment.Payment{Status: tc.status, Flags: flagged}); got != tc.doubt {
 			t.Errorf("%s, unconfirmed: %s", tc.status, got)
 		}
+		ended := tc.sure != LastRunning
+		if tc.doubt.Uncertain() != ended || tc.doubt.NotPaid() {
+			t.Errorf("%s: not the word of one who does not know", tc.doubt)
+		}
+		known := tc.sure == Declined || tc.sure == Expired || tc.sure == Cancelled
+		if tc.sure.NotPaid() != known || tc.sure.Uncertain() && tc.sure != Unknown {
+			t.Errorf("%s: paid, not paid or not known?", tc.sure)
+		}
+	}
+	if novel := Outcome("novel"); !novel.Uncertain() || novel.NotPaid() {
+		t.Error("what nobody knows says that nothing was paid")
 	}
 }
 

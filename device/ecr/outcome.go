@@ -102,6 +102,19 @@ func classOf(o Outcome) (class, bool) {
 	return outcomes[i].class, true
 }
 
+// Uncertain reports whether the customer may have paid: an answer with such an outcome is no
+// decline. What is no outcome at all is.
+func (o Outcome) Uncertain() bool {
+	c, known := classOf(o)
+	return !known || c == uncertain
+}
+
+// NotPaid reports whether it is the end of a sale that nobody has paid.
+func (o Outcome) NotPaid() bool {
+	c, known := classOf(o)
+	return known && c == notPaid
+}
+
 // OutcomeOf says what became of a sale. A payment that is not final is still running; a status that
 // is not in the table, or approved without confirmation (which payment.Fold never makes), is
 // unknown.
