@@ -116,7 +116,7 @@ func NewMachine(cfg Config, ports Ports) *Machine {
 	cfg.ReuseWindow = orDefault(cfg.ReuseWindow, 10*time.Minute)
 	cfg.ShowWithin = orDefault(cfg.ShowWithin, 5*time.Second)
 	cfg.ResultFor = orDefault(cfg.ResultFor, 10*time.Second)
-	cfg.QueryEvery = orDefault(cfg.QueryEvery, 5*time.Second)
+	cfg.QueryEvery = orDefault(cfg.QueryEvery, queryEvery)
 	cfg.Policy.Query = cfg.QueryEndpoint != ""
 	if cfg.ParkedCap == 0 {
 		cfg.ParkedCap = 256
