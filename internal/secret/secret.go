@@ -19,6 +19,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"kiosk-agent/internal/invisible"
 )
 
 const redacted = "[redacted]"
@@ -67,7 +69,8 @@ func (Value) LogValue() slog.Value         { return slog.StringValue(redacted) }
 
 // Resolve reads the secret that ref names: "file:PATH", or "credential:NAME" in
 // $CREDENTIALS_DIRECTORY (given as credDir). One trailing newline is dropped. A file that others
-// may read is refused with the command that mends it.
+// may read is refused with the command that mends it, one with characters that nobody sees, or with
+// more than one line, by what it has.
 func Resolve(ref, credDir string) (Value, error) {
 	kind, name, ok := strings.Cut(ref, ":")
 	if !ok || name == "" {
@@ -127,7 +130,28 @@ func read(path string) (Value, error) {
 	if len(b) == 0 {
 		return Value{}, fmt.Errorf("secret file %s is empty", path)
 	}
+	if what := unclean(b); what != "" {
+		return Value{}, fmt.Errorf("secret file %s %s: write the secret anew, alone in the file",
+			path, what)
+	}
 	return hide(b), nil
+}
+
+// unclean says what a text has that nobody sees and that is no part of a secret; "" = nothing. It
+// tells nothing else of the text.
+func unclean(b []byte) string {
+	found, hidden := invisible.First(b)
+	switch {
+	case invisible.UTF16(b):
+		return "is in UTF-16"
+	case hidden:
+		return "has " + found.Name
+	case bytes.ContainsAny(b, "\n\t"):
+		return "has several lines, or a tab"
+	case b[0] == ' ' || b[len(b)-1] == ' ':
+		return "begins or ends with a space"
+	}
+	return ""
 }
 
 // Generate returns 256 random bits as 43 base64url characters.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"unicode"
-	"unicode/utf8"
 )
 
 // MinLen is the least number of bytes of a secret that somebody sets: each checkout link is
@@ -22,13 +20,9 @@ func Typed(b []byte) (Value, error) {
 		return Value{}, fmt.Errorf("the secret has %d bytes, fewer than %d", len(b), MinLen)
 	case len(b) >= maxFile:
 		return Value{}, fmt.Errorf("the secret has %d bytes or more: that is no secret", maxFile)
-	case !utf8.Valid(b) || bytes.ContainsFunc(b, unicode.IsControl):
-		return Value{},
-			errors.New(
-				"the secret has several lines or unprintable characters: give the secret alone")
-	case len(bytes.TrimSpace(b)) != len(b):
-		return Value{},
-			errors.New("the secret begins or ends with a space: was it pasted with one?")
+	}
+	if what := unclean(b); what != "" {
+		return Value{}, fmt.Errorf("the secret %s: give the secret alone", what)
 	}
 	return New(b), nil
 }

@@ -14,7 +14,7 @@ func TestTyped(t *testing.T) {
 		{"long", strings.Repeat("x", maxFile), "no secret"},
 		{"two lines", canary + "\n" + canary, "several lines"},
 		{"a space before", " " + canary, "a space"}, {"a space behind", canary + " \n", "a space"},
-		{"no text", canary + "\xff", "unprintable"},
+		{"no text", canary + "\xff", "no UTF-8"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			v, err := Typed([]byte(tc.typed))
