@@ -19,6 +19,7 @@ import (
 
 	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
+	"kiosk-agent/internal/app/relayconf"
 )
 
 // version is set by the linker; otherwise the module's build information is used.
@@ -98,7 +99,7 @@ func checkCommand(config *string, stdout, stderr io.Writer) *cobra.Command {
 		Use: "check-config", Short: "Check the configuration file without starting",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if _, err := loadConfig(*config); err != nil {
+			if _, err := relayconf.Load(*config); err != nil {
 				fmt.Fprintln(stderr, err)
 				return &exit.Error{Code: exit.Failure}
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kiosk-agent/internal/app/exit"
+	"kiosk-agent/internal/app/relayconf"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay/relayd"
 )
@@ -25,13 +26,13 @@ func serveCommand(path *string, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the relay", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(*path)
+			cfg, err := relayconf.Load(*path)
 			if err != nil {
 				fmt.Fprintln(stderr, err)
 				return &exit.Error{Code: exit.Failure}
 			}
 			log := newLogger(cfg.Log, stderr)
-			rc, err := cfg.relay()
+			rc, err := relayConfig(cfg)
 			if err != nil {
 				return exit.Failed(err)
 			}
@@ -77,8 +78,8 @@ func watched(log *slog.Logger) bool {
 	return every > 0
 }
 
-// relay turns the file into relayd's configuration; it reads the secrets and the certificate.
-func (c config) relay() (relayd.Config, error) {
+// relayConfig turns the file into relayd's configuration; it reads the secrets and the certificate.
+func relayConfig(c relayconf.Config) (relayd.Config, error) {
 	token, err := adminToken(c.Admin.Token, true)
 	if err != nil {
 		return relayd.Config{}, fmt.Errorf("admin.token: %w", err)
@@ -87,11 +88,11 @@ func (c config) relay() (relayd.Config, error) {
 		PublicURL: c.PublicURL, PublicListen: c.Public.Listen, PublicHosts: c.Public.Hosts,
 		AdminListen: c.Admin.Listen, AdminHosts: c.Admin.Hosts, AdminToken: token,
 		HookRate: c.Hook.Rate, HookBurst: c.Hook.Burst,
-		InFlight: c.Stream.InFlight, Ping: time.Duration(c.Stream.Ping),
+		InFlight: c.Stream.InFlight, Ping: c.Stream.Ping.Of(),
 		Store: relayd.StoreConfig{
 			Dir: c.Store.Dir, URL: c.Store.URL, Credentials: c.Store.Credentials,
 			MaxBytes:  int64(c.Store.MaxBytes),
-			Retention: time.Duration(c.Store.Retention), QuotaPerRoute: c.Store.QuotaPerRoute,
+			Retention: c.Store.Retention.Of(), QuotaPerRoute: c.Store.QuotaPerRoute,
 			MinFree: int64(c.Store.MinFree), Replicas: c.Store.Replicas,
 		},
 	}
@@ -113,7 +114,7 @@ func adminToken(ref string, create bool) (secret.Value, error) {
 	return secret.Resolve(ref, os.Getenv("CREDENTIALS_DIRECTORY"))
 }
 
-func newLogger(c logConfig, w io.Writer) *slog.Logger {
+func newLogger(c relayconf.Log, w io.Writer) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.Level)) // checked with the configuration
 	opts := &slog.HandlerOptions{Level: level}

@@ -17,6 +17,7 @@ import (
 
 	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
+	"kiosk-agent/internal/app/relayconf"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay/relayd"
 )
@@ -168,7 +169,7 @@ func printJSON(w io.Writer, v any) error {
 
 // call asks the running relay that the configuration file names.
 func call(ctx context.Context, path, method, below string, in, out any) error {
-	cfg, err := loadConfig(path)
+	cfg, err := relayconf.Load(path)
 	if err != nil {
 		return err
 	}

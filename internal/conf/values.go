@@ -1,11 +1,8 @@
-// Package conf has the values that the programs' configuration files are written in: durations and
-// sizes.
-//
-// It reads no file and knows no key. Values are plain data.
 package conf
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -20,18 +17,18 @@ func (d Duration) Of() time.Duration { return time.Duration(d) }
 // UnmarshalText reads the file's form.
 func (d *Duration) UnmarshalText(b []byte) error {
 	s := string(b)
+	refused := fmt.Errorf("%q is not a duration such as \"90s\", \"10m\", \"24h\" or \"400d\"", s)
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 16)
 		if err != nil {
-			return fmt.Errorf("%q is not a duration such as \"90s\", \"10m\", \"24h\" or \"400d\"",
-				s)
+			return refused
 		}
 		*d = Duration(time.Duration(n) * 24 * time.Hour)
 		return nil
 	}
 	v, err := time.ParseDuration(s)
 	if err != nil || v < 0 {
-		return fmt.Errorf("%q is not a duration such as \"90s\", \"10m\", \"24h\" or \"400d\"", s)
+		return refused
 	}
 	*d = Duration(v)
 	return nil
@@ -59,10 +56,10 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 type Size int64
 
 // sizeUnits are tried from the longest suffix.
-var sizeUnits = []struct {
+var sizeUnits = [...]struct {
 	suffix string
 	bytes  int64
-}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}}
+}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}}
 
 // UnmarshalText reads the file's form.
 func (z *Size) UnmarshalText(b []byte) error {
@@ -71,8 +68,11 @@ func (z *Size) UnmarshalText(b []byte) error {
 		if !ok {
 			continue
 		}
-		n, err := strconv.ParseUint(digits, 10, 32)
-		if err != nil {
+		if u.suffix != "" {
+			digits = strings.TrimSuffix(digits, " ")
+		}
+		n, err := strconv.ParseUint(digits, 10, 63)
+		if err != nil || n > math.MaxInt64/uint64(u.bytes) {
 			break
 		}
 		*z = Size(int64(n) * u.bytes)

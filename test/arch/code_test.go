@@ -22,9 +22,6 @@ const tab = 4
 // token or a code that is quoted in one piece.
 const unbreakable = 80
 
-// structTag is a field's tag, which gofmt keeps on the field's line.
-var structTag = regexp.MustCompile("`[a-z]+:\".*\"`$")
-
 // columns is how wide a line stands in an editor.
 func columns(line string) (n int) {
 	for _, r := range line {
@@ -42,7 +39,7 @@ func wideCode(source string) (found []int) {
 	for i, line := range strings.Split(source, "\n") {
 		whole := slices.ContainsFunc(strings.Fields(line),
 			func(word string) bool { return utf8.RuneCountInString(word) >= unbreakable })
-		if columns(line) > width && !whole && !structTag.MatchString(line) {
+		if columns(line) > width && !whole {
 			found = append(found, i+1)
 		}
 	}

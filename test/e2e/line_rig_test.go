@@ -81,7 +81,7 @@ func (r *rig) configureLine(o lineOptions) {
 	}
 	replace(`id = "WORLD-1"`, `id = "KIOSK001"`)
 	replace("[payment]\n", fmt.Sprintf(
-		"[payment]\ntimeout = %q\nafter_declined = \"finish\"\nanswer_within = \"10s\"\n",
+		"[payment]\ntimeout = %q\nafter_declined = \"finish\"\nanswer_within = \"12s\"\n",
 		or(o.timeout, "30s")))
 	text += fmt.Sprintf("[[till.serial]]\nname = %q\ndevice = %q\ndialect = %q\n", lineTill,
 		r.device, or(o.dialect, "paycube"))

@@ -8,6 +8,7 @@ import (
 
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/gateways"
+	"kiosk-agent/internal/conf"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
 )
@@ -42,7 +43,7 @@ func Hopeless(err error) bool {
 // Check or New; c is the configuration that it is about, nil where there is none.
 func Reasons(c *config.Config, err error) (rs []payment.Reason) {
 	each(err, func(err error) {
-		if ps, ok := errors.AsType[config.Problems](err); ok {
+		if ps, ok := errors.AsType[conf.Problems](err); ok {
 			for _, p := range ps {
 				rs = append(rs, problem(p))
 			}
@@ -66,7 +67,7 @@ func each(err error, visit func(error)) {
 	}
 }
 
-func problem(p config.Problem) payment.Reason {
+func problem(p conf.Problem) payment.Reason {
 	hint := p.Hint
 	if hint == "" {
 		hint = "mend the file: kiosk-agent check-config"

@@ -2,35 +2,47 @@ package config
 
 import (
 	"errors"
-	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pelletier/go-toml/v2"
 
 	"kiosk-agent/internal/app/gateways"
+	"kiosk-agent/internal/conf"
 )
 
-var update = flag.Bool("update", false, "write docs/CONFIGURATION.md anew")
+func allKeys() conf.Keys { return Keys(gateways.All()) }
 
+// defaultTables are the tables of an empty file.
+func defaultTables() any {
+	c := Default()
+	return c.Tables().Interface()
+}
+
+// fullText is the complete example of the reference.
 func fullText(t testing.TB) string {
 	t.Helper()
-	b, err := os.ReadFile("testdata/full.toml")
+	b, err := allKeys().Example(defaultTables(), conf.NoComments)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(b)
 }
 
-// TestExample reads the example of the public contracts: it names every key, and every value in it
-// that is not an example's own is the default.
+// TestKeys: each key has its text, and each text its key; each duration and size has bounds, and
+// its default lies within them.
+func TestKeys(t *testing.T) {
+	for _, fault := range allKeys().Faults(defaultTables()) {
+		t.Error(fault)
+	}
+}
+
+// TestExample: the example names every key, and every value in it that is not an example's own is
+// the default.
 func TestExample(t *testing.T) {
 	c, err := Parse("full.toml", []byte(fullText(t)))
 	if err != nil {
@@ -47,48 +59,25 @@ func TestExample(t *testing.T) {
 		HookURL: "https://relay.example.com/hook/route"}
 	want.Till.WebSocket.Tills = []NamedTill{
 		{Name: "till-1", Token: "file:/etc/kiosk-agent/till.token"}}
-	want.Till.Serial = []Serial{defaultSerial()}
+	want.Till.Serial = []Serial{{}}
+	want.Till.Serial[0].SetDefaults()
 	want.Till.Serial[0].Name, want.Till.Serial[0].Device = "till-2", "/dev/kiosk-till"
 	want.Display.MerchantName = "..."
 	if d := cmp.Diff(want.Tables().Interface(), c.Tables().Interface()); d != "" {
 		t.Error(d)
 	}
-	for _, k := range keys(c.Tables().Type(), "") {
-		if strings.HasPrefix(k, "till.serial.") || strings.HasPrefix(k, "till.websocket.tills.") ||
-			strings.Count(k, ".") == 0 || k == "till.serial" || k == "till.websocket" {
-			continue
-		}
-		if c.lines[k] == 0 {
-			t.Errorf("the example does not name %s", k)
+	for name := range allKeys() {
+		if name = strings.ReplaceAll(name, "[]", "[0]"); name != "till" && !c.file.Has(name) &&
+			name != "till.websocket.tills" && name != "till.serial" {
+			t.Errorf("the example does not name %s", name)
 		}
 	}
-}
-
-// keys are the dotted names of every field.
-func keys(rt reflect.Type, prefix string) []string {
-	var all []string
-	for i := range rt.NumField() {
-		f := rt.Field(i)
-		name := f.Tag.Get("toml")
-		if name == "" {
-			continue
-		}
-		all = append(all, prefix+name)
-		ft := f.Type
-		if ft.Kind() == reflect.Slice {
-			ft = ft.Elem()
-		}
-		if ft.Kind() == reflect.Struct {
-			all = append(all, keys(ft, prefix+name+".")...)
-		}
-	}
-	return all
 }
 
 func TestProblemsNameTheLine(t *testing.T) {
 	full := fullText(t)
 	for _, tc := range []struct{ name, old, new, want string }{
-		{"unknown key", `amount_as = "string" `, "amount_az = \"string\"\n#",
+		{"unknown key", `amount_as = "string"`, "amount_az = \"string\"\n#",
 			"f.toml:LINE: axs.amount_az: no such key (docs/CONFIGURATION.md lists them all)"},
 		{"unknown table", "[metrics]", "[metrix]", "f.toml:LINE: metrix: no such key"},
 		{"syntax", `id = "K001"`, `id = "K001`, "f.toml:LINE: "},
@@ -117,11 +106,13 @@ func TestProblemsNameTheLine(t *testing.T) {
 				"certificate"},
 		{"open display port", `listen = "127.0.0.1:7655"`, `listen = "0.0.0.0:7655"`,
 			"f.toml:LINE: display.listen: must be a loopback address"},
-		{"two tills of one name", `display = false}]`,
-			`display = false}, {name = "till-1", token = "file:/x"}]`,
-			"f.toml:LINE: till.websocket.tills: two tills are named"},
+		{"two tills of one name", `name = "till-2"`, `name = "till-1"`,
+			"f.toml:LINE: till.serial[0].name: two tills are named"},
+		{"two tills of one name in one list", `display = false`,
+			"[[till.websocket.tills]]\nname = \"till-1\"\ntoken = \"file:/x\"",
+			"f.toml:LINE2: till.websocket.tills[1].name: two tills are named"},
 		{"till token's value", `token = "file:/etc/kiosk-agent/till.token"`, `token = "abc"`,
-			"f.toml:LINE: till.websocket.tills: entry 1: the token must be named"},
+			"f.toml:LINE: till.websocket.tills[0].token: the value itself must not stand here"},
 		{"origin", `allowed_origins = []`, `allowed_origins = ["till.example"]`,
 			`f.toml:LINE: till.websocket.allowed_origins: "till.example" is not an origin`},
 		{"hook without a route", `https://relay.example.com/hook/route`,
@@ -166,7 +157,7 @@ func TestProblemsNameTheLine(t *testing.T) {
 				t.Fatal("the case changes nothing")
 			}
 			_, err := Parse("f.toml", []byte(text))
-			if _, ok := errors.AsType[Problems](err); !ok {
+			if _, ok := errors.AsType[conf.Problems](err); !ok {
 				t.Fatalf("error is %T: %v", err, err)
 			}
 			line := 1 + strings.Count(full[:strings.Index(full, tc.old)], "\n")
@@ -191,10 +182,10 @@ func TestSingaPay(t *testing.T) {
 		`api_key = ""`, `api_key = "k"`, `account_id = ""`,
 		`account_id = "01K946KF851RK7FX075GJHBVKF"`, `payment_link = "`, `payment_link = "" #`,
 		`secret = "file:/etc/kiosk-agent/axs.secret"`, `secret = ""`).Replace(fullText(t))
-	problems := func(text string) Problems {
+	problems := func(text string) conf.Problems {
 		t.Helper()
 		_, err := Parse("f.toml", []byte(text))
-		ps, ok := errors.AsType[Problems](err)
+		ps, ok := errors.AsType[conf.Problems](err)
 		if !ok && err != nil {
 			t.Fatalf("error is %v", err)
 		}
@@ -222,7 +213,7 @@ func TestSingaPay(t *testing.T) {
 	} {
 		text := strings.Replace(full, tc.old, tc.new, 1)
 		if ps := problems(text); text == full || len(ps) != 1 ||
-			!slices.ContainsFunc(ps, func(p Problem) bool { return p.Key == tc.key }) {
+			!slices.ContainsFunc(ps, func(p conf.Problem) bool { return p.Key == tc.key }) {
 			t.Errorf("%s: problems:\n%s", tc.key, ps)
 		}
 	}
@@ -255,7 +246,9 @@ func TestSerialDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, b := defaultSerial(), defaultSerial()
+	var a, b Serial
+	a.SetDefaults()
+	b.SetDefaults()
 	a.Name, a.Device = "a", "/dev/x"
 	b.Name, b.Device, b.Baud = "b", "usb:067b:2303", 19200
 	if d := cmp.Diff([]Serial{a, b}, c.Till.Serial[1:]); d != "" {
@@ -312,123 +305,10 @@ func FuzzParse(f *testing.F) {
 		if (c == nil) == (err == nil) {
 			t.Fatal("neither or both of configuration and error")
 		}
-		if _, ok := errors.AsType[Problems](err); err != nil && !ok {
+		if _, ok := errors.AsType[conf.Problems](err); err != nil && !ok {
 			t.Fatalf("error is %T", err)
 		}
 	})
-}
-
-const documentPath = "../../../docs/CONFIGURATION.md"
-
-// TestDocument compares docs/CONFIGURATION.md with the code; -update writes it.
-func TestDocument(t *testing.T) {
-	want := document(t)
-	if *update {
-		if err := os.WriteFile(documentPath, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(documentPath)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(want, string(got)); d != "" {
-		t.Errorf("docs/CONFIGURATION.md differs from the code (go test ./internal/app/config "+
-			"-update writes it):\n%s", d)
-	}
-}
-
-func document(t *testing.T) string {
-	var b strings.Builder
-	b.WriteString(`# Configuration of kiosk-agent
-
-Made from the code by ` + "`go test ./internal/app/config -update`" +
-		`; a test keeps the two equal. The file is TOML, by default
-` + "`/etc/kiosk-agent/config.toml`" +
-		`. It is read strictly: a key that is not listed here is an error that names its line.
-` + "`kiosk-agent check-config --config FILE`" + ` checks a file without starting anything.
-
-Durations are written "90s", "10m", "24h" or "400d"; sizes "64MiB"; amounts in minor units ` +
-		`(1023 is SGD 10.23). Secrets never stand in
-the file: ` + "`file:PATH`" + ` names a file of mode 0600, ` + "`credential:NAME`" +
-		` a systemd credential.
-
-`)
-	c := Default()
-	tables(t, &b, c.Tables(), "")
-	b.WriteString("## A complete example\n\n```toml\n" + fullText(t) + "```\n")
-	return b.String()
-}
-
-func tables(t *testing.T, b *strings.Builder, v reflect.Value, prefix string) {
-	var rows []string
-	type sub struct {
-		v      reflect.Value
-		prefix string
-		head   string
-	}
-	var subs []sub
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		name, doc := f.Tag.Get("toml"), f.Tag.Get("doc")
-		if name == "" {
-			continue
-		}
-		if doc == "" {
-			t.Errorf("%s%s has no doc", prefix, name)
-		}
-		fv := v.Field(i)
-		switch {
-		case fv.Kind() == reflect.Struct:
-			subs = append(subs, sub{fv, prefix + name + ".",
-				fmt.Sprintf("## [%s%s]\n\n%s\n\n", prefix, name, doc)})
-		case fv.Kind() == reflect.Slice && fv.Type().Elem().Kind() == reflect.Struct:
-			entry := reflect.New(fv.Type().Elem()).Elem()
-			if entry.Type() == reflect.TypeFor[Serial]() {
-				entry = reflect.ValueOf(defaultSerial())
-			}
-			subs = append(subs, sub{entry, prefix + name + "[].",
-				fmt.Sprintf("### Each entry of %s%s\n\n%s\n\n", prefix, name, doc)})
-		default:
-			rows = append(rows, fmt.Sprintf("| `%s` | %s | `%s` | %s |\n", name, typeName(fv),
-				defaultText(t, fv), doc))
-		}
-	}
-	if len(rows) > 0 {
-		b.WriteString("| key | type | default | meaning |\n|---|---|---|---|\n" +
-			strings.Join(rows, "") + "\n")
-	}
-	for _, s := range subs {
-		b.WriteString(s.head)
-		tables(t, b, s.v, s.prefix)
-	}
-}
-
-func typeName(v reflect.Value) string {
-	switch v.Interface().(type) {
-	case Duration:
-		return "duration"
-	case Size:
-		return "size"
-	case []string:
-		return "list of strings"
-	}
-	switch v.Kind() {
-	case reflect.Int, reflect.Int64:
-		return "integer"
-	case reflect.Bool:
-		return "boolean"
-	default:
-		return v.Kind().String()
-	}
-}
-
-func defaultText(t *testing.T, v reflect.Value) string {
-	text, err := toml.Marshal(map[string]any{"k": v.Interface()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.ReplaceAll(strings.TrimSpace(strings.TrimPrefix(string(text), "k = ")), "'", `"`)
 }
 
 // TestSalvage: a configuration is worth something without the files that it names, and nothing when

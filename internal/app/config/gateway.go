@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
-	"time"
 
 	"kiosk-agent/internal/app/gateways"
+	"kiosk-agent/internal/conf"
 	"kiosk-agent/payment"
 )
 
@@ -36,6 +36,11 @@ func (r Reader) Default() Config {
 	return c
 }
 
+// Render writes values, as TOML's decoder has them, as a file that the reader reads.
+func (r Reader) Render(values map[string]any, c conf.Comments) ([]byte, error) {
+	return Keys(r.table()).Render(values, layout(r.table()), c)
+}
+
 // Gateway is the payment service that the configuration names, with what the configuration says to
 // it. The error says that there is none of that name.
 func (c *Config) Gateway() (gateways.Chosen, error) {
@@ -54,9 +59,9 @@ func (c *Config) Gateway() (gateways.Chosen, error) {
 // of that name. Copies of the Config share it.
 func (c *Config) Section(name string) any { return c.sections[name] }
 
-// Layout is the file as a struct: the tables of Config and, behind payment, a section for each
-// gateway. Each field has the tags toml and doc.
-func Layout(t gateways.Table) reflect.Type {
+// layout is the file as a struct: the tables of Config and, behind payment, a section for each
+// gateway. Each field has the tag toml.
+func layout(t gateways.Table) reflect.Type {
 	var fields []reflect.StructField
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		if f.Tag.Get("toml") == "" {
@@ -69,17 +74,16 @@ func Layout(t gateways.Table) reflect.Type {
 		for i, row := range t {
 			fields = append(fields, reflect.StructField{
 				Name: "Gateway" + strconv.Itoa(i), Type: reflect.TypeOf(row.Section),
-				Tag: reflect.StructTag("toml:" + strconv.Quote(row.Name) +
-					" doc:" + strconv.Quote(row.Doc)),
+				Tag: reflect.StructTag("toml:" + strconv.Quote(row.Name)),
 			})
 		}
 	}
 	return reflect.StructOf(fields)
 }
 
-// Tables is a copy of what the file says, defaults included, as a struct of Layout's type.
+// Tables is a copy of what the file says, defaults included, as a struct of layout's type.
 func (c *Config) Tables() reflect.Value {
-	v := reflect.New(Layout(c.gateways)).Elem()
+	v := reflect.New(layout(c.gateways)).Elem()
 	c.each(v, func(field, own reflect.Value) { field.Set(own) })
 	return v
 }
@@ -108,19 +112,15 @@ type sectionChecks struct {
 }
 
 func (s sectionChecks) Need(ok bool, key, hint, format string, args ...any) {
-	s.k.need(ok, s.name+"."+key, hint, format, args...)
+	s.k.Need(ok, s.name+"."+key, hint, format, args...)
 }
 
 func (s sectionChecks) OneOf(key, value string, allowed ...string) {
-	s.k.oneOf(s.name+"."+key, value, allowed...)
-}
-
-func (s sectionChecks) Within(key string, d Duration, least, most time.Duration) {
-	s.k.within(s.name+"."+key, d, least, most)
+	s.k.OneOf(s.name+"."+key, value, allowed...)
 }
 
 func (s sectionChecks) WebURL(key, raw, secure, plain string) {
-	s.k.webURL(s.name+"."+key, raw, secure, plain)
+	s.k.WebURL(s.name+"."+key, raw, secure, plain)
 }
 
 // gateway checks what depends on the payment service. Of one that is not known nothing else can be
@@ -129,17 +129,18 @@ func (k *checker) gateway() {
 	p, t := k.c.Payment, k.c.Terminal
 	g, err := k.c.Gateway()
 	if err != nil {
-		k.oneOf("payment.provider", p.Provider, k.c.gateways.Names()...)
+		k.OneOf("payment.provider", p.Provider, k.c.gateways.Names()...)
 		return
 	}
 	row := g.Row()
-	k.oneOf("terminal.currency", t.Currency, string(row.Currency))
-	k.need(row.Least == 0 || t.MaxAmount >= row.Least, "terminal.max_amount", least(row),
+	k.OneOf("terminal.currency", t.Currency, string(row.Currency))
+	k.Need(row.Least == 0 || t.MaxAmount >= row.Least, "terminal.max_amount", least(row),
 		"%d is too little", t.MaxAmount)
-	k.oneOf("payment.mode", p.Mode, row.ModeNames()...)
+	k.OneOf("payment.mode", p.Mode, row.ModeNames()...)
 	g.Check(sectionChecks{k, row.Name})
+	k.answerWithin(g.Asked())
 	for i, ref := range row.Secrets(k.c.sections[row.Name]) {
-		k.secret(ref.Key, ref.Ref, i == 0)
+		k.Secret(ref.Key, ref.Ref, i == 0)
 	}
 }
 

@@ -41,52 +41,49 @@ func LoadDialect(name string) (*ecr.Dialect, error) {
 // serial checks one entry of [[till.serial]].
 func (k *checker) serial(i int, s Serial, names map[string]bool) {
 	key := func(name string) string { return fmt.Sprintf("till.serial[%d].%s", i, name) }
-	k.need(s.Name != "" && len(s.Name) <= 32 && printable(s.Name), key("name"), "",
-		"must be 1 to 32 printable ASCII characters")
-	k.need(!names[s.Name], key("name"), "", "two tills are named %q", s.Name)
-	names[s.Name] = true
+	k.name(key("name"), s.Name, names)
 	k.device(key("device"), key("allow_from"), s)
-	k.oneOf(key("protocol"), s.Protocol, "ecr", "jsonrpc")
+	k.OneOf(key("protocol"), s.Protocol, "ecr", "jsonrpc")
 	if s.Protocol == "ecr" {
 		_, err := LoadDialect(s.Dialect)
-		k.file(err, key("dialect"), "kiosk-agent ecr blueprint shows how to write one", "%v", err)
+		k.Other(err, key("dialect"), "kiosk-agent ecr blueprint shows how to write one", "%v", err)
 	}
 	needsToken := s.Protocol == "jsonrpc" && s.IsTCP()
-	k.need(needsToken || s.Token == "", key("token"), "only jsonrpc over TCP has one",
+	k.Need(needsToken || s.Token == "", key("token"), "only jsonrpc over TCP has one",
 		"must be empty")
 	if needsToken {
-		k.secret(key("token"), s.Token, true)
+		k.Secret(key("token"), s.Token, true)
 	}
-	k.need(s.Baud >= 300 && s.Baud <= 4_000_000, key("baud"), "9600 is usual", "%d is not possible",
+	k.Need(s.Baud >= 300 && s.Baud <= 4_000_000, key("baud"), "9600 is usual", "%d is not possible",
 		s.Baud)
-	k.need(s.DataBits == 7 || s.DataBits == 8, key("data_bits"), "7 or 8", "%d is not possible",
+	k.Need(s.DataBits == 7 || s.DataBits == 8, key("data_bits"), "7 or 8", "%d is not possible",
 		s.DataBits)
-	k.oneOf(key("parity"), s.Parity, "none", "odd", "even")
-	k.need(s.StopBits == 1 || s.StopBits == 2, key("stop_bits"), "1 or 2", "%d is not possible",
+	k.OneOf(key("parity"), s.Parity, "none", "odd", "even")
+	k.Need(s.StopBits == 1 || s.StopBits == 2, key("stop_bits"), "1 or 2", "%d is not possible",
 		s.StopBits)
-	k.oneOf(key("flow"), s.Flow, "none", "rtscts")
+	k.OneOf(key("flow"), s.Flow, "none", "rtscts")
 }
 
 func (k *checker) device(key, allowKey string, s Serial) {
 	if s.Device == "" {
-		k.fail(key, "such as /dev/serial/by-id/…, tcp-listen:127.0.0.1:8800", "is required")
+		k.Fail(key, "such as /dev/serial/by-id/…, tcp-listen:127.0.0.1:8800", "is required")
 		return
 	}
 	target, err := serial.Parse(s.Device)
 	if err != nil {
-		k.fail(key, "", "%s", strings.TrimPrefix(err.Error(), "device = "))
+		k.Fail(key, "", "%s", strings.TrimPrefix(err.Error(), "device = "))
 		return
 	}
 	if target.Kind != serial.TCPListen {
-		k.need(len(s.AllowFrom) == 0, allowKey, "it is for tcp-listen", "must be empty")
+		k.Need(len(s.AllowFrom) == 0, allowKey, "it is for tcp-listen", "must be empty")
 		return
 	}
 	host, _, err := net.SplitHostPort(strings.TrimPrefix(s.Device, tcpListen))
-	k.need(err != nil || webaddr.Loopback(host) || len(s.AllowFrom) > 0, allowKey,
+	k.Need(err != nil || webaddr.Loopback(host) || len(s.AllowFrom) > 0, allowKey,
 		"list the tills' addresses: [\"192.168.1.20/32\"]",
 		"an address that is not loopback needs it")
 	for _, cidr := range s.AllowFrom {
 		_, err := netip.ParsePrefix(cidr)
-		k.need(err == nil, allowKey, "such as 192.168.1.0/24", "%.60q is not a CIDR", cidr)
+		k.Need(err == nil, allowKey, "such as 192.168.1.0/24", "%.60q is not a CIDR", cidr)
 	}
 }

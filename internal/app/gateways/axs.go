@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/conf"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
 	"kiosk-agent/payment/axs"
@@ -14,19 +15,49 @@ import (
 
 // AXS is [axs].
 type AXS struct {
-	PaymentLink    string   `toml:"payment_link" doc:"The payment link of the portal: https://HOST/hpp/checkout/LINKID. Required."`
-	ClientID       string   `toml:"client_id" doc:"The application's Client ID. Required."`
-	Secret         string   `toml:"secret" doc:"Where the application's Secret is: file:PATH or credential:NAME; at least 20 bytes. Required."`
-	PreviousSecret string   `toml:"previous_secret" doc:"Where the secret before a rotation is: it opens notifications too."`
-	QueryURL       string   `toml:"query_url" doc:"The transaction query, without the LINKID at its end; empty: none. Without it, a sale that ends unpaid is only ever unconfirmed."`
-	QRURL          string   `toml:"qr_url" doc:"Mode qr: the request for a code, without the LINKID at its end."`
-	Schemes        []string `toml:"schemes" doc:"Of credit_card, paynow, alipay, wechatpay; empty: all. Mode qr has no credit_card; where the till names none of several, the customer chooses on the display (display.touch), else the first is taken; empty: paynow."`
-	AmountAs       string   `toml:"amount_as" doc:"string or number: how the amount is written in the link."`
-	SendExpiry     bool     `toml:"send_expiry" doc:"The link says when it ends: timeout + 30 s."`
-	SuccessURL     string   `toml:"success_url" doc:"Where the customer's phone goes after paying; proves nothing. Empty: not sent."`
-	FailURL        string   `toml:"fail_url" doc:"Where the customer's phone goes after a failure. Empty: not sent."`
-	CancelURL      string   `toml:"cancel_url" doc:"Where the customer's phone goes after giving up. Empty: not sent."`
-	MaxP2C         int      `toml:"max_p2c" doc:"Most PBKDF2 rounds that an incoming token may ask for, 1000 to 10000."`
+	PaymentLink    string   `toml:"payment_link"`
+	ClientID       string   `toml:"client_id"`
+	Secret         string   `toml:"secret"`
+	PreviousSecret string   `toml:"previous_secret"`
+	QueryURL       string   `toml:"query_url"`
+	QRURL          string   `toml:"qr_url"`
+	Schemes        []string `toml:"schemes"`
+	AmountAs       string   `toml:"amount_as"`
+	SendExpiry     bool     `toml:"send_expiry"`
+	SuccessURL     string   `toml:"success_url"`
+	FailURL        string   `toml:"fail_url"`
+	CancelURL      string   `toml:"cancel_url"`
+	MaxP2C         int      `toml:"max_p2c"`
+}
+
+// axsKeys are the keys of [axs]. They are never written.
+var axsKeys = conf.Keys{
+	"payment_link": {Text: "The payment link of the portal: " +
+		"https://HOST/hpp/checkout/LINKID. Required.",
+		Example: `"https://checkout.svc.uat.pay.axs.com.sg/hpp/checkout/merchantLinkId"`},
+	"client_id": {Text: "The application's Client ID. Required.",
+		Example: `"..."`},
+	"secret": {Text: "Where the application's Secret is: file:PATH or credential:NAME; at " +
+		"least 20 bytes. Required.",
+		Example: `"file:/etc/kiosk-agent/axs.secret"`},
+	"previous_secret": {Text: "Where the secret before a rotation is: it opens " +
+		"notifications too."},
+	"query_url": {Text: "The transaction query, without the LINKID at its end; empty: none. " +
+		"Without it, a sale that ends unpaid is only ever unconfirmed.",
+		Example: `"https://member.uat.pay.axs.com.sg/api/hpp/v2/transaction"`},
+	"qr_url": {Text: "Mode qr: the request for a code, without the LINKID at its end.",
+		Example: `"https://payment.uat.pay.axs.com.sg/api/hpp/v1/qrcode"`},
+	"schemes": {Text: "Of credit_card, paynow, alipay, wechatpay; empty: all. Mode qr has " +
+		"no credit_card; where the till names none of several, the customer chooses on the " +
+		"display (display.touch), else the first is taken; empty: paynow."},
+	"amount_as":   {Text: "string or number: how the amount is written in the link."},
+	"send_expiry": {Text: "The link says when it ends: timeout + 30 s."},
+	"success_url": {Text: "Where the customer's phone goes after paying; proves nothing. " +
+		"Empty: not sent."},
+	"fail_url":   {Text: "Where the customer's phone goes after a failure. Empty: not sent."},
+	"cancel_url": {Text: "Where the customer's phone goes after giving up. Empty: not sent."},
+	"max_p2c": {Text: "Most PBKDF2 rounds that an incoming token may ask for.",
+		Range: conf.Numbers(1000, 10_000)},
 }
 
 // creditCard is AXS's word for the way to pay that has no code of its own.
@@ -42,12 +73,14 @@ func AXSRow() Row {
 			{Name: ModeQR, Remote: true, Fallback: true, Schemes: wallets, Wallet: "paynow"},
 		},
 		Section: AXS{Schemes: []string{}, AmountAs: "string", SendExpiry: true, MaxP2C: 1000},
+		Keys:    axsKeys,
 		Doc:     "The AXS checkout, from its Merchant Portal.",
 		Secret:  "secret", PreviousSecret: "previous_secret",
 		Check: checkAXS, New: newAXS,
 		Schemes: func(s Settings) []string { return section[AXS](s).Schemes },
 		Brands:  map[string][]string{creditCard: {"visa", "mastercard"}},
 		Sample:  sampleAXS,
+		Asked:   func(s Settings) bool { return section[AXS](s).QueryURL != "" },
 		Shorter: "a shorter link (axs.success_url and its like make it longer)",
 		Hosts: func(s Settings) []string {
 			a := section[AXS](s)
@@ -77,8 +110,6 @@ func checkAXS(s Settings, k Checks) {
 		k.Need(!slices.Contains(a.Schemes, creditCard), "schemes",
 			"use paynow, alipay, wechatpay", "credit_card has no QR code: mode qr is for wallets")
 	}
-	k.Need(a.MaxP2C >= 1000 && a.MaxP2C <= 10000, "max_p2c", "",
-		"%d is not between 1000 and 10000", a.MaxP2C)
 }
 
 // axsGateway makes links on this machine, and asks for codes.

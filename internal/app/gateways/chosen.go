@@ -42,6 +42,9 @@ func (c Chosen) Check(k Checks) {
 	}
 }
 
+// Asked is whether the service is asked about payments.
+func (c Chosen) Asked() bool { return c.row.Asked == nil || c.row.Asked(c.settings) }
+
 // named are the ways to pay that the configuration names.
 func (c Chosen) named() []string {
 	if c.row.Schemes == nil {

@@ -58,9 +58,10 @@ type Row struct {
 	Least    int64
 	Modes    []Mode // at least one; the first is the usual one
 
-	// The section of the configuration: a struct with the defaults, whose fields have the tags toml
-	// and doc. Doc says what the section is.
+	// The section of the configuration: a struct with the defaults, whose fields have the tag toml;
+	// what each key means and may be, by its name there; and what the section is, in a sentence.
 	Section any
+	Keys    conf.Keys
 	Doc     string
 	// The keys of the section that name its secret and the one before a rotation, and those whose
 	// values support must not see.
@@ -77,6 +78,9 @@ type Row struct {
 	Brands map[string][]string
 	// Sample is a code or link as long as those that customers scan, which nobody can pay.
 	Sample func(s Settings, r payment.MintRequest) string
+	// Asked is whether the configuration says where the service is asked about payments. nil = it
+	// always is.
+	Asked func(s Settings) bool
 	// Shorter says what makes its codes shorter; "" = nothing does.
 	Shorter string
 	// Hosts are the addresses that the agent sends requests to; "" counts for nothing.
@@ -127,8 +131,6 @@ type Checks interface {
 	Need(ok bool, key, hint, format string, args ...any)
 	// OneOf wants one of these values.
 	OneOf(key, value string, allowed ...string)
-	// Within wants a time between the two.
-	Within(key string, d conf.Duration, least, most time.Duration)
 	// WebURL wants an address with the encrypted scheme, or the plain one on this very machine.
 	WebURL(key, raw, secure, plain string)
 }

@@ -14,23 +14,61 @@ import (
 
 // SingaPay is [singapay].
 type SingaPay struct {
-	BaseURL        string        `toml:"base_url" doc:"https://payment-b2b.singapay.id, or https://sandbox-payment-b2b.singapay.id for the sandbox. Required."`
-	ClientID       string        `toml:"client_id" doc:"The credential's Client ID. Required."`
-	ClientSecret   string        `toml:"client_secret" doc:"Where the credential's Client Secret is: file:PATH or credential:NAME; at least 20 bytes. Required."`
-	PreviousSecret string        `toml:"previous_secret" doc:"Where the secret before a rotation is: it verifies notifications too."`
-	APIKey         string        `toml:"api_key" doc:"The credential's API key, also called Partner ID. Required."`
-	AccountID      string        `toml:"account_id" doc:"The account that gets the money, 26 characters; the credential must own it. Required."`
-	WebhookPath    string        `toml:"webhook_path" doc:"What follows the host in the dashboard's notification URL, exactly: it is part of the signature. Empty: that of relay.hook_url."`
-	Methods        []string      `toml:"methods" doc:"Payment method codes such as QRIS, VA_BCA, EWALLET_DANA; empty: all of the account's."`
-	Description    string        `toml:"description" doc:"Text on SingaPay's page, at most 255 characters. Empty: none."`
-	CustomerName   string        `toml:"customer_name" doc:"With customer_email: filled in for the customer, where SingaPay's page would ask. The shop's own name. Empty: not sent."`
-	CustomerEmail  string        `toml:"customer_email" doc:"With customer_name: the shop's own address. Empty: not sent."`
-	SuccessURL     string        `toml:"success_url" doc:"Where the customer's phone goes after paying; proves nothing. Empty: not sent."`
-	ExpiredURL     string        `toml:"expired_url" doc:"Where the customer's phone goes when the link has ended. Empty: not sent."`
-	ExpiryGrace    conf.Duration `toml:"expiry_grace" doc:"How long a link or code outlives the customer's time on the screen, so that who pays in the last second still can."`
-	CreateTimeout  conf.Duration `toml:"create_timeout" doc:"How long SingaPay has to make a link or code, at most 30s."`
-	QueryTimeout   conf.Duration `toml:"query_timeout" doc:"How long one question has, with all its requests, at most 30s."`
-	ReplayWindow   conf.Duration `toml:"replay_window" doc:"A notification signed longer before or after its receipt is asked about and not believed, at most 15m."`
+	BaseURL        string        `toml:"base_url"`
+	ClientID       string        `toml:"client_id"`
+	ClientSecret   string        `toml:"client_secret"`
+	PreviousSecret string        `toml:"previous_secret"`
+	APIKey         string        `toml:"api_key"`
+	AccountID      string        `toml:"account_id"`
+	WebhookPath    string        `toml:"webhook_path"`
+	Methods        []string      `toml:"methods"`
+	Description    string        `toml:"description"`
+	CustomerName   string        `toml:"customer_name"`
+	CustomerEmail  string        `toml:"customer_email"`
+	SuccessURL     string        `toml:"success_url"`
+	ExpiredURL     string        `toml:"expired_url"`
+	ExpiryGrace    conf.Duration `toml:"expiry_grace"`
+	CreateTimeout  conf.Duration `toml:"create_timeout"`
+	QueryTimeout   conf.Duration `toml:"query_timeout"`
+	ReplayWindow   conf.Duration `toml:"replay_window"`
+}
+
+// singaPayKeys are the keys of [singapay]. They are never written.
+var singaPayKeys = conf.Keys{
+	"base_url": {Text: "https://payment-b2b.singapay.id, or " +
+		"https://sandbox-payment-b2b.singapay.id for the sandbox. Required."},
+	"client_id": {Text: "The credential's Client ID. Required."},
+	"client_secret": {Text: "Where the credential's Client Secret is: file:PATH or " +
+		"credential:NAME; at least 20 bytes. Required."},
+	"previous_secret": {Text: "Where the secret before a rotation is: it verifies " +
+		"notifications too."},
+	"api_key": {Text: "The credential's API key, also called Partner ID. Required."},
+	"account_id": {Text: "The account that gets the money, 26 characters; the " +
+		"credential must own it. Required."},
+	"webhook_path": {Text: "What follows the host in the dashboard's notification URL, " +
+		"exactly: it is part of the signature. Empty: that of relay.hook_url."},
+	"methods": {Text: "Payment method codes such as QRIS, VA_BCA, EWALLET_DANA; empty: " +
+		"all of the account's."},
+	"description": {Text: "Text on SingaPay's page, at most 255 characters. Empty: " +
+		"none.", People: true},
+	"customer_name": {Text: "With customer_email: filled in for the customer, where " +
+		"SingaPay's page would ask. The shop's own name. Empty: not sent.", People: true},
+	"customer_email": {Text: "With customer_name: the shop's own address. Empty: not " +
+		"sent."},
+	"success_url": {Text: "Where the customer's phone goes after paying; proves " +
+		"nothing. Empty: not sent."},
+	"expired_url": {Text: "Where the customer's phone goes when the link has ended. " +
+		"Empty: not sent."},
+	"expiry_grace": {Text: "How long a link or code outlives the customer's time on " +
+		"the screen, so that who pays in the last second still can.",
+		Range: conf.Times(time.Second, time.Hour)},
+	"create_timeout": {Text: "How long SingaPay has to make a link or code.",
+		Range: conf.Times(time.Second, 30*time.Second)},
+	"query_timeout": {Text: "How long one question has, with all its requests.",
+		Range: conf.Times(time.Second, 30*time.Second)},
+	"replay_window": {Text: "A notification signed longer before or after its receipt " +
+		"is asked about and not believed.",
+		Range: conf.Times(10*time.Second, 15*time.Minute)},
 }
 
 // SingaPayRow is SingaPay, which makes its links and codes itself.
@@ -42,7 +80,8 @@ func SingaPayRow() Row {
 			Methods: []string{}, ExpiryGrace: seconds(30), CreateTimeout: seconds(10),
 			QueryTimeout: seconds(10), ReplayWindow: seconds(300),
 		},
-		Doc:    "The SingaPay gateway, from its dashboard. For payment.provider = singapay.",
+		Keys:   singaPayKeys,
+		Doc:    "The SingaPay gateway, from its dashboard, for payment.provider = singapay.",
 		Secret: "client_secret", PreviousSecret: "previous_secret", Private: []string{"api_key"},
 		Check: checkSingaPay, New: newSingaPay,
 		Schemes: func(s Settings) []string { return section[SingaPay](s).Methods },
@@ -71,10 +110,6 @@ func checkSingaPay(s Settings, k Checks) {
 		{"api_key", p.APIKey}, {"account_id", p.AccountID}} {
 		k.Need(id.value != "", id.key, "copy it from the SingaPay dashboard", "is required")
 	}
-	k.Within("expiry_grace", p.ExpiryGrace, time.Second, time.Hour)
-	k.Within("create_timeout", p.CreateTimeout, time.Second, 30*time.Second)
-	k.Within("query_timeout", p.QueryTimeout, time.Second, 30*time.Second)
-	k.Within("replay_window", p.ReplayWindow, 10*time.Second, 15*time.Minute)
 }
 
 // singaGateway asks for everything.

@@ -20,6 +20,7 @@ import (
 	"kiosk-agent/internal/app/agent"
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/gateways"
+	"kiosk-agent/internal/conf"
 	"kiosk-agent/internal/secret"
 )
 
@@ -335,13 +336,12 @@ func below(path, dir string) bool {
 // parse reads the values as the agent would. Its errors name keys; there is no file yet whose line
 // could be named.
 func (k Kiosk) parse(values Values) (*config.Config, error) {
-	blank := k.reader().Default()
-	text, err := render(blank.Tables().Type(), values)
+	text, err := render(k.reader(), values)
 	if err != nil {
 		return nil, err
 	}
 	c, err := k.reader().Parse(k.Path(), text)
-	ps, ok := errors.AsType[config.Problems](err)
+	ps, ok := errors.AsType[conf.Problems](err)
 	if !ok {
 		return c, err
 	}

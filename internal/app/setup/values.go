@@ -1,19 +1,19 @@
 package setup
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/conf"
 )
 
 // Values are the keys of a configuration file, as TOML has them.
@@ -185,99 +185,11 @@ func (f *Fleet) Kiosk(id string) (Values, string, error) {
 }
 
 // render writes the values as a configuration file, in the order and with the descriptions of
-// the file's layout, which is config.Layout's.
-func render(layout reflect.Type, v Values) ([]byte, error) {
-	r := &renderer{}
-	r.out.WriteString("# kiosk-agent: the configuration of this kiosk, made by kiosk-agent " +
-		"init. docs/CONFIGURATION.md explains every key; what is not written\n" +
-		"# here has its default. After a change: kiosk-agent check-config, then systemctl " +
-		"restart kiosk-agent.\n")
-	r.table("", layout, v)
-	return r.out.Bytes(), errors.Join(r.errs...)
-}
-
-type renderer struct {
-	out  bytes.Buffer
-	errs []error
-}
-
-// table writes the plain keys first and then the tables below, as TOML wants it.
-func (r *renderer) table(path string, rt reflect.Type, v map[string]any) {
-	left := maps.Clone(v)
-	var below []reflect.StructField
-	for i := range rt.NumField() {
-		f := rt.Field(i)
-		name := f.Tag.Get("toml")
-		value, ok := v[name]
-		if name == "" || !ok {
-			continue
-		}
-		delete(left, name)
-		if isTable(f.Type) {
-			below = append(below, f)
-			continue
-		}
-		fmt.Fprintf(&r.out, "%s = %s\n", name, r.value(path+name, value))
-	}
-	for _, f := range below {
-		name := f.Tag.Get("toml")
-		key := path + name
-		switch value := v[name].(type) {
-		case map[string]any:
-			fmt.Fprintf(&r.out, "\n# %s\n[%s]\n", f.Tag.Get("doc"), key)
-			r.table(key+".", f.Type, value)
-		case []any:
-			r.list(key, f, value)
-		default:
-			r.errs = append(r.errs, fmt.Errorf("%s must be a table", key))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(left)) {
-		r.errs = append(r.errs, fmt.Errorf(
-			"%s%s: no such key (docs/CONFIGURATION.md lists them all)", path, name))
-	}
-}
-
-func (r *renderer) list(key string, f reflect.StructField, entries []any) {
-	for i, value := range entries {
-		entry, ok := value.(map[string]any)
-		if !ok || f.Type.Kind() != reflect.Slice {
-			r.errs = append(r.errs, fmt.Errorf("%s must be tables", key))
-			return
-		}
-		if i == 0 {
-			fmt.Fprintf(&r.out, "\n# %s", f.Tag.Get("doc"))
-		}
-		fmt.Fprintf(&r.out, "\n[[%s]]\n", key)
-		r.table(key+".", f.Type.Elem(), entry)
-	}
-}
-
-func isTable(t reflect.Type) bool {
-	if t.Kind() == reflect.Slice {
-		t = t.Elem()
-	}
-	return t.Kind() == reflect.Struct
-}
-
-// value writes one value. JSON's texts, numbers and truths are TOML's too.
-func (r *renderer) value(key string, value any) string {
-	if list, ok := value.([]any); ok {
-		items := make([]string, len(list))
-		for i, item := range list {
-			items[i] = r.value(key, item)
-		}
-		return "[" + strings.Join(items, ", ") + "]"
-	}
-	switch value.(type) {
-	case string, int64, float64, bool:
-		var text bytes.Buffer
-		enc := json.NewEncoder(&text)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(value); err == nil {
-			return strings.TrimSpace(text.String())
-		}
-	}
-	r.errs = append(r.errs, fmt.Errorf("%s: a value of this kind is not possible", key))
-	return `""`
+// the reader's files.
+func render(r config.Reader, v Values) ([]byte, error) {
+	text, err := r.Render(v, conf.OfTables)
+	return append([]byte("# kiosk-agent: the configuration of this kiosk, made by kiosk-agent "+
+		"init. docs/CONFIGURATION.md explains every key; what is not written\n"+
+		"# here has its default. After a change: kiosk-agent check-config, then systemctl "+
+		"restart kiosk-agent.\n\n"), text...), err
 }

@@ -1,0 +1,168 @@
+// Package relayconf is kiosk-relay's configuration file: its keys, what each means and may be
+// (keys.go), and what must hold between them. internal/conf reads it, as it does the agent's.
+//
+// It opens nothing but the file itself: secrets and certificates are read by the program that
+// starts. Values are plain data, to be changed by nobody after Load.
+package relayconf
+
+import (
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"kiosk-agent/internal/conf"
+	"kiosk-agent/internal/webaddr"
+)
+
+// Config is the whole file.
+type Config struct {
+	PublicURL string `toml:"public_url"`
+	Public    Public `toml:"public"`
+	Admin     Admin  `toml:"admin"`
+	Store     Store  `toml:"store"`
+	Hook      Hook   `toml:"hook"`
+	Stream    Stream `toml:"stream"`
+	Log       Log    `toml:"log"`
+}
+
+// Public is [public].
+type Public struct {
+	Listen  string   `toml:"listen"`
+	Hosts   []string `toml:"hosts"`
+	TLSCert string   `toml:"tls_cert"`
+	TLSKey  string   `toml:"tls_key"`
+}
+
+// Admin is [admin].
+type Admin struct {
+	Listen string   `toml:"listen"`
+	Token  string   `toml:"token"`
+	Hosts  []string `toml:"hosts"`
+}
+
+// Store is [store].
+type Store struct {
+	Dir           string        `toml:"dir"`
+	URL           string        `toml:"url"`
+	Credentials   string        `toml:"credentials"`
+	MaxBytes      conf.Size     `toml:"max_bytes"`
+	Retention     conf.Duration `toml:"retention"`
+	QuotaPerRoute int64         `toml:"quota_per_route"`
+	MinFree       conf.Size     `toml:"min_free"`
+	Replicas      int           `toml:"replicas"`
+}
+
+// Hook is [hook].
+type Hook struct {
+	Rate  float64 `toml:"rate"`
+	Burst int     `toml:"burst"`
+}
+
+// Stream is [stream].
+type Stream struct {
+	InFlight int           `toml:"in_flight"`
+	Ping     conf.Duration `toml:"ping"`
+}
+
+// Log is [log].
+type Log struct {
+	Level  string `toml:"level"`
+	Format string `toml:"format"`
+}
+
+// Default is the configuration of an empty file.
+func Default() Config {
+	return Config{
+		Public: Public{Listen: "127.0.0.1:9090", Hosts: []string{}},
+		Admin: Admin{Listen: "127.0.0.1:9091", Token: "file:/var/lib/kiosk-relay/admin.token",
+			Hosts: []string{}},
+		Store: Store{
+			Dir: "/var/lib/kiosk-relay/store", MaxBytes: 4 << 30,
+			Retention:     conf.Duration(7 * day),
+			QuotaPerRoute: 20_000, MinFree: 64 << 20, Replicas: 1,
+		},
+		Hook:   Hook{Rate: 20, Burst: 100},
+		Stream: Stream{InFlight: 64, Ping: conf.Duration(15 * time.Second)},
+		Log:    Log{Level: "info", Format: "text"},
+	}
+}
+
+// Load reads and checks a file. The error is conf.Problems.
+func Load(path string) (Config, error) {
+	data, err := conf.Read(path, "the relay's user", "")
+	if err != nil {
+		return Config{}, err
+	}
+	return Parse(path, data)
+}
+
+// Parse checks data as the content of the file at path. The error is conf.Problems.
+func Parse(path string, data []byte) (Config, error) {
+	c := Default()
+	file, ps := keys.Decode(path, data, &c)
+	if file != nil {
+		ps = append(ps, c.check(file.Check())...).Sorted()
+	}
+	if len(ps) > 0 {
+		return Config{}, ps
+	}
+	return c, nil
+}
+
+// check finds what the bounds of each key leave.
+func (c Config) check(k *conf.Checker) conf.Problems {
+	k.Need(goodPublicURL(c), "public_url", "write https://HOST[/PREFIX], as gateways reach it; "+
+		"http:// is for a loopback host, and \"\" only with a loopback listener",
+		"%.80q is not possible", c.PublicURL)
+	for _, at := range []struct{ key, addr, example string }{
+		{"public.listen", c.Public.Listen, "127.0.0.1:9090"},
+		{"admin.listen", c.Admin.Listen, "127.0.0.1:9091"},
+	} {
+		k.Need(goodAddress(at.addr), at.key, "such as "+at.example, "%.60q is not ADDRESS:PORT",
+			at.addr)
+	}
+	k.Need((c.Public.TLSCert == "") == (c.Public.TLSKey == ""), "public.tls_cert", "",
+		"tls_cert and tls_key go together")
+	k.Secret("admin.token", c.Admin.Token, true)
+	k.Need(c.Store.URL != "" || filepath.IsAbs(c.Store.Dir), "store.dir", "or set store.url",
+		"must be an absolute path")
+	k.Need(c.Store.URL == "" || goodStoreURL(c.Store.URL), "store.url",
+		"a password belongs into store.credentials", "is not nats://HOST:PORT or tls://HOST:PORT")
+	k.Need(c.Store.URL != "" || c.Store.Replicas == 1, "store.replicas",
+		"more are for a cluster: store.url", "must be 1 for the embedded store")
+	k.Need(c.Hook.Rate > 0 && c.Hook.Rate <= 1e6, "hook.rate", "requests per second and route",
+		"%v is not above 0", c.Hook.Rate)
+	k.OneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	k.OneOf("log.format", c.Log.Format, "text", "json")
+	return k.Problems()
+}
+
+func goodPublicURL(c Config) bool {
+	if c.PublicURL == "" {
+		host, _, err := net.SplitHostPort(c.Public.Listen)
+		return err == nil && webaddr.Loopback(host)
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && webaddr.Loopback(u.Hostname())
+}
+
+func goodStoreURL(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && u.Host != "" && u.User == nil &&
+		slices.Contains([]string{"nats", "tls"}, u.Scheme)
+}
+
+func goodAddress(a string) bool {
+	_, port, err := net.SplitHostPort(a)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
+}
