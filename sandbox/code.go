@@ -111,7 +111,7 @@ func parseCode(plaintext []byte, m *Merchant) (checkoutLink, []problem) {
 // makeCode registers the payment with its code, which waits to be paid (SENT) from now on. Answer
 // is nil when the reference was used.
 func (s *Server) makeCode(in incoming, l checkoutLink) (answer *codeAnswer,
-	strikes map[FaultKind]*fault, err error) {
+	strikes faultSet, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	strikes = s.struckBy(l.MerchantRef, l.Amount, ofCodes)

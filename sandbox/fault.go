@@ -2,14 +2,12 @@ package sandbox
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
-	"unicode/utf8"
+
+	"kiosk-agent/sandbox/simkit"
 )
 
 // FaultKind names a way in which the simulated gateway misbehaves.
@@ -118,73 +116,41 @@ type FaultState struct {
 }
 
 // Duration reads and writes "1.5s" in JSON.
-type Duration time.Duration
+type Duration = simkit.Duration
 
-// MarshalJSON writes the form of time.Duration.String.
-func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
-
-// UnmarshalJSON reads the form of time.ParseDuration.
-func (d *Duration) UnmarshalJSON(raw []byte) error {
-	var text string
-	if err := json.Unmarshal(raw, &text); err != nil {
-		return errors.New(`a duration is written like "1.5s"`)
-	}
-	v, err := time.ParseDuration(text)
-	if err != nil {
-		return errors.New(`a duration is written like "1.5s"`)
-	}
-	*d = Duration(v)
-	return nil
+// Script is what the list of faults goes by.
+func (f Fault) Script() simkit.Script[FaultKind] {
+	return simkit.Script[FaultKind]{Kind: f.Kind, MerchantRef: f.MerchantRef, Amount: f.Amount,
+		Times: f.Times, Count: f.Count, Delay: f.Delay}
 }
 
-// fault is a Fault in force; the Server's mutex guards it.
-type fault struct {
-	id int
-	Fault
-	struck int
-	held   []*Webhook
-}
-
-func (f Fault) check() error {
-	if !slices.Contains(FaultKinds(), f.Kind) {
-		return fmt.Errorf("sandbox: fault %.40q is not one of %v", string(f.Kind), FaultKinds())
-	}
-	if f.Times < 0 || f.Count < 0 || f.Count > 1000 || f.Delay < 0 || f.Amount < 0 {
-		return errors.New(
-			"sandbox: times, count (≤ 1000), delay and amount of a fault are not negative")
-	}
-	if f.Kind == FaultDelay && f.Delay == 0 {
-		return errors.New("sandbox: the fault delay needs a delay")
-	}
-	if f.Kind == FaultP2C && f.Value != "" {
-		if n, err := strconv.Atoi(f.Value); err != nil || n < 1 || n > 10_000_000 {
-			return errors.New(
-				"sandbox: the value of p2c_changed is a count of iterations, 1 to 10000000")
-		}
-	}
-	return nil
-}
+// faultSet are the faults that strike one webhook, query or request for a code.
+type faultSet = simkit.Strikes[FaultKind, Fault]
 
 // AddFault puts a fault into force and returns its number.
 func (s *Server) AddFault(f Fault) (id int, err error) {
-	if err := f.check(); err != nil {
-		return 0, err
+	if f.Kind == FaultP2C && f.Value != "" {
+		if n, err := strconv.Atoi(f.Value); err != nil || n < 1 || n > 10_000_000 {
+			return 0, errors.New(
+				"sandbox: the value of p2c_changed is a count of iterations, 1 to 10000000")
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faultSeq++
-	s.faults = append(s.faults, &fault{id: s.faultSeq, Fault: f})
-	return s.faultSeq, nil
+	if id, err = s.faults.Add(f); err != nil {
+		return 0, fmt.Errorf("sandbox: %w", err)
+	}
+	return id, nil
 }
 
 // Faults lists the faults in force.
 func (s *Server) Faults() []FaultState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]FaultState, 0, len(s.faults))
-	for _, f := range s.faults {
-		all = append(all, FaultState{ID: f.id, Fault: f.Fault, Struck: f.struck, Held: len(f.held)})
-	}
+	all := []FaultState{}
+	s.faults.Each(func(id int, f Fault, struck, held int) {
+		all = append(all, FaultState{ID: id, Fault: f, Struck: struck, Held: held})
+	})
 	return all
 }
 
@@ -192,39 +158,24 @@ func (s *Server) Faults() []FaultState {
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, f := range s.faults {
-		s.release(f)
-	}
-	s.faults = nil
+	s.release(s.faults.Clear())
 }
 
 // ReleaseHeld sends what out_of_order faults hold back, newest first; the faults stay in force.
 func (s *Server) ReleaseHeld() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, f := range s.faults {
-		s.release(f)
-	}
+	s.release(s.faults.Release())
 }
 
 // struckBy returns the first fault of each kind that strikes this payment, and counts it. The
 // caller holds s.mu.
-func (s *Server) struckBy(merchantRef string, amount int64, of string) map[FaultKind]*fault {
-	strikes := map[FaultKind]*fault{}
-	for _, f := range s.faults {
-		if f.Kind.of() != of || strikes[f.Kind] != nil || f.Times > 0 && f.struck >= f.Times ||
-			f.MerchantRef != "" && f.MerchantRef != merchantRef || f.Amount != 0 &&
-			f.Amount != amount {
-			continue
-		}
-		f.struck++
-		strikes[f.Kind] = f
-	}
-	return strikes
+func (s *Server) struckBy(merchantRef string, amount int64, of string) faultSet {
+	return s.faults.Strike(merchantRef, amount, func(f Fault) bool { return f.Kind.of() == of })
 }
 
 // otherAmount, otherCurrency and otherRef are what the faults claim instead of the truth.
-func (f *fault) otherAmount(cents int64) string {
+func (f *Fault) otherAmount(cents int64) string {
 	other := cents - 100
 	if cents <= 100 {
 		other = cents + 100
@@ -232,13 +183,6 @@ func (f *fault) otherAmount(cents int64) string {
 	return cmp.Or(f.Value, dollars(other))
 }
 
-func (f *fault) otherCurrency() string { return cmp.Or(f.Value, "USD") }
+func (f *Fault) otherCurrency() string { return cmp.Or(f.Value, "USD") }
 
-func (f *fault) otherRef(ref string) string {
-	changed := "0"
-	if strings.HasSuffix(ref, "0") {
-		changed = "1"
-	}
-	_, last := utf8.DecodeLastRuneInString(ref)
-	return cmp.Or(f.Value, ref[:len(ref)-last]+changed)
-}
+func (f *Fault) otherRef(ref string) string { return cmp.Or(f.Value, simkit.OtherRef(ref)) }

@@ -82,7 +82,7 @@ func (s *Server) answerQuery(w http.ResponseWriter, r *http.Request, in incoming
 
 // transactions collects what is on record, bent by the faults in force. Only payments of this very
 // link id are seen.
-func (s *Server) transactions(in incoming, ref string) ([]transaction, map[FaultKind]*fault) {
+func (s *Server) transactions(in incoming, ref string) ([]transaction, faultSet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.byRef[refKey{in.merchant.ClientID, ref}]

@@ -133,8 +133,7 @@ type Server struct {
 	byRef    map[refKey]*payment
 	txRefs   map[string]bool
 	salts    map[string][32]byte // salt seen → hash of the token that brought it
-	faults   []*fault
-	faultSeq int
+	faults   *simkit.Faults[FaultKind, Fault, *Webhook]
 	book     simkit.Book
 	queue    *simkit.Queue[job]
 	hooks    []*Webhook
@@ -163,7 +162,8 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	s := &Server{
 		cfg: cfg, log: log, clock: cfg.Clock, client: cfg.Client, rand: &sharedRand{r: cfg.Rand},
 		byLink: map[string]*Merchant{}, byRef: map[refKey]*payment{}, txRefs: map[string]bool{},
-		salts: map[string][32]byte{},
+		salts:  map[string][32]byte{},
+		faults: simkit.NewFaults[FaultKind, Fault, *Webhook](FaultKinds()),
 	}
 	if s.clock == nil {
 		s.clock = simkit.SystemClock{}

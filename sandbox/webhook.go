@@ -1,13 +1,13 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -61,7 +61,7 @@ type Webhook struct {
 
 	payment *payment
 	status  Status // the record's, whatever the claims say
-	strikes map[FaultKind]*fault
+	strikes faultSet
 }
 
 // dollars writes cents as the document does: "10.23".
@@ -82,22 +82,15 @@ func (s *Server) announce(p *payment, r *Record) {
 		PaymentDateTime: dateTime(r.At),
 	}
 	claims.bend(strikes, r.Amount)
-	copies, due := 1, s.clock.Now()
-	if f := strikes[FaultDuplicate]; f != nil {
-		copies = orInt(f.Count, 2)
-	}
-	if f := strikes[FaultDelay]; f != nil {
-		due = due.Add(time.Duration(f.Delay))
-	}
-	for range copies {
+	for range strikes.Copies() {
 		w := &Webhook{
 			Seq: len(s.hooks) + 1, MerchantRef: p.link.MerchantRef, Claims: claims,
 			Carriage: p.merchant.Carriage,
-			URL:      p.link.WebhookURL, Faults: names(strikes), State: HookQueued,
+			URL:      p.link.WebhookURL, Faults: strikes.Names(FaultKinds()), State: HookQueued,
 			QueuedAt: s.clock.Now(), payment: p, status: r.Status, strikes: strikes,
 		}
 		s.hooks = append(s.hooks, w)
-		s.post(w, due)
+		s.post(w, strikes.Delayed(w.QueuedAt))
 	}
 }
 
@@ -114,44 +107,23 @@ func (s *Server) post(w *Webhook, due time.Time) {
 		s.log.Warn("webhook dropped: the queue is full", "merchant_ref", w.MerchantRef)
 	case holder != nil:
 		w.State = HookHeld
-		holder.held = append(holder.held, w)
-		if len(holder.held) >= orInt(holder.Count, 2) {
-			s.release(holder)
-		}
+		s.release(s.faults.Hold(holder, w))
 	default:
 		s.queue.Add(due, job{hook: w})
 	}
 }
 
-// release queues what a fault holds back, newest first. The caller holds s.mu.
-func (s *Server) release(f *fault) {
+// release queues what faults held back. The caller holds s.mu.
+func (s *Server) release(held []*Webhook) {
 	now := s.clock.Now()
-	for _, w := range slices.Backward(f.held) {
+	for _, w := range held {
 		w.State = HookQueued
 		s.queue.Add(now, job{hook: w})
 	}
-	f.held = nil
-}
-
-func names(strikes map[FaultKind]*fault) []FaultKind {
-	var all []FaultKind
-	for _, kind := range FaultKinds() {
-		if strikes[kind] != nil {
-			all = append(all, kind)
-		}
-	}
-	return all
-}
-
-func orInt(n, otherwise int) int {
-	if n > 0 {
-		return n
-	}
-	return otherwise
 }
 
 // bend lets the faults of content change what the webhook claims.
-func (c *Claims) bend(strikes map[FaultKind]*fault, cents int64) {
+func (c *Claims) bend(strikes faultSet, cents int64) {
 	if f := strikes[FaultWrongAmount]; f != nil {
 		c.Amount = f.otherAmount(cents)
 	}
@@ -199,7 +171,7 @@ func (w *Webhook) token(random io.Reader) (string, error) {
 	}
 	if f := w.strikes[FaultP2C]; f != nil {
 		n, _ := strconv.Atoi(f.Value) // checked by Fault.check
-		o.p2c = orInt(n, 20_000)
+		o.p2c = cmp.Or(n, 20_000)
 	}
 	if f := w.strikes[FaultKidChanged]; f != nil {
 		o.kid = "somebody-else"

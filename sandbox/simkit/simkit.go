@@ -1,5 +1,9 @@
 // Package simkit is what the simulated gateways have in common and no protocol asks for: the book
-// that survives a kill, the queue of what is due, and the look of the pages.
+// that survives a kill ([Book]), the queue of what is due ([Queue]), the scripted faults that are
+// in force ([Faults]), and the look of the pages.
+//
+// It knows no gateway and no field of a protocol. Book, Queue and Faults are guarded by the
+// gateway's own lock. Only what the book keeps survives a crash.
 package simkit
 
 import (

@@ -86,7 +86,7 @@ func (s *Server) api(op Op, e Envelope, do func(*call) answer) http.HandlerFunc 
 	}
 }
 
-func (s *Server) do(c *call, body []byte, do func(*call) answer) (answer, map[FaultKind]*fault) {
+func (s *Server) do(c *call, body []byte, do func(*call) answer) (answer, faultSet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.now = s.clock.Now()
@@ -100,10 +100,8 @@ func (s *Server) do(c *call, body []byte, do func(*call) answer) (answer, map[Fa
 			"Bad request: the body is not a JSON object"), nil
 	}
 	ref, amount := s.subject(c)
-	strikes := s.struckBy(func(f *fault) bool {
-		return f.Kind.ofAPI() && f.strikes(ref, amount) &&
-			(f.Op == "" || f.Op == c.op)
-	})
+	strikes := s.faults.Strike(ref, amount,
+		func(f Fault) bool { return f.Kind.ofAPI() && (f.Op == "" || f.Op == c.op) })
 	if a, struck := s.before(c, strikes); struck {
 		return a, strikes
 	}
@@ -202,7 +200,7 @@ func (s *Server) subject(c *call) (ref string, amount int64) {
 }
 
 // before lets the faults strike that keep the operation from being done. The caller holds s.mu.
-func (s *Server) before(c *call, strikes map[FaultKind]*fault) (answer, bool) {
+func (s *Server) before(c *call, strikes faultSet) (answer, bool) {
 	switch {
 	case strikes[FaultAPITimeout] != nil, strikes[FaultAPINonsense] != nil:
 		return answer{}, true

@@ -1,12 +1,11 @@
 package singapay
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"kiosk-agent/sandbox"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // FaultKind names a misbehaviour.
@@ -91,9 +90,9 @@ type Fault struct {
 	// Times is how often it strikes before it is used up. 0 = every time.
 	Times int `json:"times,omitempty"`
 	// Count, Delay and Value are the kind's own parameter.
-	Count int              `json:"count,omitempty"`
-	Delay sandbox.Duration `json:"delay,omitempty"`
-	Value string           `json:"value,omitempty"`
+	Count int             `json:"count,omitempty"`
+	Delay simkit.Duration `json:"delay,omitempty"`
+	Value string          `json:"value,omitempty"`
 }
 
 // FaultState is a Fault in force.
@@ -104,30 +103,16 @@ type FaultState struct {
 	Held   int `json:"held"` // webhooks that it holds back now
 }
 
-// fault is a Fault in force; the Server's mutex guards it.
-type fault struct {
-	id int
-	Fault
-	struck int
-	held   []*Webhook
+// Script is what the list of faults goes by.
+func (f Fault) Script() simkit.Script[FaultKind] {
+	return simkit.Script[FaultKind]{Kind: f.Kind, MerchantRef: f.MerchantRef, Amount: f.Amount,
+		Times: f.Times, Count: f.Count, Delay: f.Delay}
 }
 
-func (f *fault) strikes(ref string, amount int64) bool {
-	return (f.MerchantRef == "" || f.MerchantRef == ref) && (f.Amount == 0 || f.Amount == amount)
-}
+// faultSet are the faults that strike one webhook or one call.
+type faultSet = simkit.Strikes[FaultKind, Fault]
 
 func (f Fault) check() error {
-	if !slices.Contains(FaultKinds(), f.Kind) {
-		return fmt.Errorf("singapay sandbox: fault %.40q is not one of %v", string(f.Kind),
-			FaultKinds())
-	}
-	if f.Times < 0 || f.Count < 0 || f.Count > 1000 || f.Delay < 0 || f.Amount < 0 {
-		return errors.New("singapay sandbox: times, count (≤ 1000), delay and amount of a " +
-			"fault are not negative")
-	}
-	if f.Kind == FaultDelay && f.Delay == 0 {
-		return errors.New("singapay sandbox: the fault delay needs a delay")
-	}
 	if f.Op != "" && (!f.Kind.ofAPI() || !slices.Contains(Ops(), f.Op)) {
 		return fmt.Errorf("singapay sandbox: op belongs to api_ faults and is one of %v", Ops())
 	}
@@ -145,19 +130,20 @@ func (s *Server) AddFault(f Fault) (id int, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faultSeq++
-	s.faults = append(s.faults, &fault{id: s.faultSeq, Fault: f})
-	return s.faultSeq, nil
+	if id, err = s.faults.Add(f); err != nil {
+		return 0, fmt.Errorf("singapay sandbox: %w", err)
+	}
+	return id, nil
 }
 
 // Faults lists the faults in force.
 func (s *Server) Faults() []FaultState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]FaultState, 0, len(s.faults))
-	for _, f := range s.faults {
-		all = append(all, FaultState{ID: f.id, Fault: f.Fault, Struck: f.struck, Held: len(f.held)})
-	}
+	all := []FaultState{}
+	s.faults.Each(func(id int, f Fault, struck, held int) {
+		all = append(all, FaultState{ID: id, Fault: f, Struck: struck, Held: held})
+	})
 	return all
 }
 
@@ -165,56 +151,18 @@ func (s *Server) Faults() []FaultState {
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, f := range s.faults {
-		s.release(f)
-	}
-	s.faults = nil
+	s.release(s.faults.Clear())
 }
 
 // ReleaseHeld sends what out_of_order faults hold back, newest first; the faults stay in force.
 func (s *Server) ReleaseHeld() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, f := range s.faults {
-		s.release(f)
-	}
-}
-
-// struckBy returns the first fault of each kind that meets, and counts it. The caller holds s.mu.
-func (s *Server) struckBy(meets func(*fault) bool) map[FaultKind]*fault {
-	strikes := map[FaultKind]*fault{}
-	for _, f := range s.faults {
-		if strikes[f.Kind] == nil && (f.Times == 0 || f.struck < f.Times) && meets(f) {
-			f.struck++
-			strikes[f.Kind] = f
-		}
-	}
-	return strikes
-}
-
-func names(strikes map[FaultKind]*fault) []FaultKind {
-	var all []FaultKind
-	for _, kind := range FaultKinds() {
-		if strikes[kind] != nil {
-			all = append(all, kind)
-		}
-	}
-	return all
-}
-
-// otherRef changes the last character.
-func otherRef(ref string) string {
-	if ref == "" {
-		return "0"
-	}
-	if strings.HasSuffix(ref, "0") {
-		return ref[:len(ref)-1] + "1"
-	}
-	return ref[:len(ref)-1] + "0"
+	s.release(s.faults.Release())
 }
 
 // bend lets the faults change what an answer says.
-func (a *answer) bend(strikes map[FaultKind]*fault) {
+func (a *answer) bend(strikes faultSet) {
 	if a.failed() {
 		return
 	}

@@ -132,18 +132,17 @@ type Server struct {
 	accounts map[string]*account
 	handler  http.Handler
 
-	mu       sync.Mutex // guards everything below
-	tokens   map[string]grant
-	links    []*link // in the order of their creation, deleted ones too
-	codes    []*code
-	lastID   int64 // of links and codes
-	histID   int64 // of attempts
-	faults   []*fault
-	faultSeq int
-	queue    *simkit.Queue[job]
-	hooks    []*Webhook
-	told     map[string]bool // attempts whose payment was answered 2xx
-	book     simkit.Book
+	mu     sync.Mutex // guards everything below
+	tokens map[string]grant
+	links  []*link // in the order of their creation, deleted ones too
+	codes  []*code
+	lastID int64 // of links and codes
+	histID int64 // of attempts
+	faults *simkit.Faults[FaultKind, Fault, *Webhook]
+	queue  *simkit.Queue[job]
+	hooks  []*Webhook
+	told   map[string]bool // attempts whose payment was answered 2xx
+	book   simkit.Book
 }
 
 // New checks cfg and returns a gateway whose Handler works at once; webhooks go out while Run runs.
@@ -178,6 +177,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	s := &Server{
 		cfg: cfg, log: log, clock: cfg.Clock, client: &client, accounts: map[string]*account{},
 		tokens: map[string]grant{}, told: map[string]bool{}, lastID: 2300, histID: 54_000,
+		faults: simkit.NewFaults[FaultKind, Fault, *Webhook](FaultKinds()),
 	}
 	s.queue = simkit.NewQueue(&s.mu, s.clock, job.sends, s.perform)
 	if err := s.check(); err != nil {

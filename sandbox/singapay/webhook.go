@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kiosk-agent/sandbox"
+	"kiosk-agent/sandbox/simkit"
 )
 
 // Event is what a webhook is about, whatever name it bears on the wire.
@@ -66,7 +67,7 @@ type Webhook struct {
 	token   string
 	stamp   time.Time // of the signature
 	pays    bool      // once answered 2xx it need not be sent after a restart
-	strikes map[FaultKind]*fault
+	strikes faultSet
 }
 
 // announcement is what a webhook is to say.
@@ -83,31 +84,23 @@ type announcement struct {
 // s.mu.
 func (s *Server) announce(n announcement, now time.Time) {
 	pays := n.event == EventPayment || n.event == EventQRIS
-	strikes := s.struckBy(func(f *fault) bool {
-		return !f.Kind.ofAPI() && f.strikes(n.ref, n.amount) &&
-			(f.Event == n.event || f.Event == "" && pays)
+	strikes := s.faults.Strike(n.ref, n.amount, func(f Fault) bool {
+		return !f.Kind.ofAPI() && (f.Event == n.event || f.Event == "" && pays)
 	})
 	bendBody(n.body, strikes)
-	copies, due := 1, now
-	if f := strikes[FaultDuplicate]; f != nil {
-		copies = cmp.Or(f.Count, 2)
-	}
-	if f := strikes[FaultDelay]; f != nil {
-		due = due.Add(time.Duration(f.Delay))
-	}
 	body := wire(n.body, !s.cfg.PlainWire)
 	if f := strikes[FaultGarbage]; f != nil {
 		body = []byte(cmp.Or(f.Value, "<p>this is not JSON"))
 	}
-	for range copies {
+	for range strikes.Copies() {
 		w := &Webhook{
 			Seq: len(s.hooks) + 1, Event: n.event, MerchantRef: n.ref, ReffNo: n.reff, URL: n.url,
-			Faults: names(strikes),
+			Faults: strikes.Names(FaultKinds()),
 			State:  sandbox.HookQueued, QueuedAt: now, owner: n.owner, body: body, pays: pays,
 			strikes: strikes, token: s.text(32, len(alphabet)),
 		}
 		s.hooks = append(s.hooks, w)
-		s.post(w, due)
+		s.post(w, strikes.Delayed(now))
 	}
 }
 
@@ -124,27 +117,23 @@ func (s *Server) post(w *Webhook, due time.Time) {
 		s.log.Warn("webhook dropped: the queue is full", "reff_no", w.MerchantRef)
 	case holder != nil:
 		w.State = sandbox.HookHeld
-		holder.held = append(holder.held, w)
-		if len(holder.held) >= cmp.Or(holder.Count, 2) {
-			s.release(holder)
-		}
+		s.release(s.faults.Hold(holder, w))
 	default:
 		s.queue.Add(due, job{hook: w})
 	}
 }
 
-// release queues what a fault holds back, newest first. The caller holds s.mu.
-func (s *Server) release(f *fault) {
+// release queues what faults held back. The caller holds s.mu.
+func (s *Server) release(held []*Webhook) {
 	now := s.clock.Now()
-	for _, w := range slices.Backward(f.held) {
+	for _, w := range held {
 		w.State = sandbox.HookQueued
 		s.queue.Add(now, job{hook: w})
 	}
-	f.held = nil
 }
 
 // bendBody lets the faults of content change what a payment's webhook claims.
-func bendBody(body object, strikes map[FaultKind]*fault) {
+func bendBody(body object, strikes faultSet) {
 	if strikes[FaultNotSuccess] != nil {
 		body["success"] = false
 	}
@@ -170,10 +159,10 @@ func bendBody(body object, strikes map[FaultKind]*fault) {
 	}
 	if f := strikes[FaultUnknownRef]; f != nil {
 		if ref, is := transaction["merchant_reff_no"].(string); is {
-			transaction["merchant_reff_no"] = cmp.Or(f.Value, otherRef(ref))
+			transaction["merchant_reff_no"] = cmp.Or(f.Value, simkit.OtherRef(ref))
 		} else {
 			of := data["payment"].(object)["additional_info"].(object)["payment_link"].(object)
-			of["reff_no"] = cmp.Or(f.Value, otherRef(of["reff_no"].(string)))
+			of["reff_no"] = cmp.Or(f.Value, simkit.OtherRef(of["reff_no"].(string)))
 		}
 	}
 }
