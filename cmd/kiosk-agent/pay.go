@@ -112,6 +112,9 @@ func (p *payer) run(parent context.Context) error {
 	err = client.Call(interrupted, "payment.start",
 		map[string]any{"reference": p.reference, "amount": p.money.Amount,
 			"currency": p.money.Currency}, &pay)
+	if own := p.unheard(err); own != nil {
+		return p.finish(parent, client, *own)
+	}
 	if err != nil {
 		return refused(err)
 	}
@@ -153,6 +156,21 @@ func (p *payer) run(parent context.Context) error {
 				Cause: fmt.Errorf("no outcome: ask again with kiosk-agent journal show %s", pay.ID)}
 		}
 	}
+}
+
+// unheard is the sale that a refusal is about, where it is this very one: its reference is used up,
+// and nobody has acknowledged how it ended. nil = it is not.
+func (p *payer) unheard(err error) *device.Payment {
+	e, ok := errors.AsType[*tillclient.Error](err)
+	if !ok || e.Code != device.CodeReference || e.Data.Payment == nil {
+		return nil
+	}
+	own := e.Data.Payment
+	if own.Reference != p.reference || own.Amount != p.money.Amount ||
+		own.Currency != p.money.Currency || !own.Final || own.Acknowledged {
+		return nil
+	}
+	return own
 }
 
 // refused explains an error of payment.start.

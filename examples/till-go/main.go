@@ -1,7 +1,5 @@
 // Till-go starts a payment, waits for its outcome, stores and acknowledges it. Start it again with
-// the same reference after a crash: it never charges twice.
-//
-//	till-go URL TOKEN REFERENCE CENTS
+// the same reference after a crash, however late: it never charges twice.
 package main
 
 import (
@@ -17,8 +15,8 @@ import (
 
 type payment struct {
 	ID, Reference, Status string
-	Final                 bool
-	Revision              int64
+	Amount, Revision      int64
+	Final, Acknowledged   bool
 }
 
 func main() {
@@ -26,37 +24,36 @@ func main() {
 		log.Fatal("usage: till-go URL TOKEN REFERENCE CENTS")
 	}
 	websocket.DefaultDialer.Subprotocols = []string{"kiosk-till.v1"}
-	auth := http.Header{"Authorization": {"Bearer " + os.Args[2]}}
-	conn, _, err := websocket.DefaultDialer.Dial(os.Args[1], auth)
-	check(err)
+	auth, ref, cents := "Bearer "+os.Args[2], os.Args[3], os.Args[4]
+	conn, _, err := websocket.DefaultDialer.Dial(os.Args[1], http.Header{"Authorization": {auth}})
 	type object = map[string]any
 	call := func(id int, method string, params object) {
-		check(conn.WriteJSON(object{"jsonrpc": "2.0",
-			"id": id, "method": method, "params": params}))
+		if err == nil {
+			err = conn.WriteJSON(object{"jsonrpc": "2.0",
+				"id": id, "method": method, "params": params})
+		}
 	}
-	call(1, "payment.start", object{"reference": os.Args[3], "amount": json.Number(os.Args[4])})
-	for {
-		var m struct {
-			ID     int
-			Params struct{ Payment payment } // of payment.changed
-			Result payment
-			Error  json.RawMessage // data.hint says what to do
+	call(1, "payment.start", object{"reference": ref, "amount": json.Number(cents)})
+	for err == nil {
+		var m, refused struct {
+			ID           int
+			Params, Data struct{ Payment payment } // of payment.changed; of a refusal
+			Result       payment
+			Error        json.RawMessage // data.hint says what to do
 		}
-		if err := conn.ReadJSON(&m); err != nil || m.Error != nil {
-			log.Fatalf("%v %s", err, m.Error) // connection lost? again with the same reference
-		}
-		if m.ID == 2 {
-			return // acknowledged
-		} else if p := cmp.Or(m.Result, m.Params.Payment); p.Final && p.Reference == os.Args[3] {
-			fmt.Println(p.ID, p.Status) // a real till stores its other outcomes too
-			check(os.WriteFile(p.ID+".outcome", fmt.Appendln(nil, p.Revision, p.Status), 0o600))
+		err = conn.ReadJSON(&m)
+		_ = json.Unmarshal(m.Error, &refused)
+		switch p := cmp.Or(m.Result, m.Params.Payment, refused.Data.Payment); {
+		case err != nil: // connection lost? again with the same reference
+		case p.Reference == ref && fmt.Sprint(p.Amount) == cents && p.Final && !p.Acknowledged:
+			fmt.Println(p.ID, p.Status) // even refused: that sale was ours, and we had not heard
+			err = os.WriteFile(p.ID+".outcome", fmt.Appendln(nil, p.Revision, p.Status), 0o600)
 			call(2, "payment.acknowledge", object{"id": p.ID, "revision": p.Revision})
+		case m.Error != nil:
+			log.Fatalf("%s", m.Error)
+		case m.ID == 2:
+			return // acknowledged
 		}
 	}
-}
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
+	log.Fatal(err)
 }

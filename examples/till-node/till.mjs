@@ -1,5 +1,5 @@
 // Sells one thing: starts a payment, waits for its outcome, stores it, acknowledges it. After a crash, start it again with the same
-// reference: it finds the same payment and never charges twice.
+// reference, however late: it finds the same payment and never charges twice.
 // Usage: npm install && node till.mjs ws://127.0.0.1:7654/v1/till TOKEN REFERENCE CENTS
 import { openSync, writeSync, fsyncSync, closeSync } from "node:fs";
 import WebSocket from "ws";
@@ -10,13 +10,14 @@ if (!cents) {
   process.exit(2);
 }
 
-let done = false;
+let done = false, kept = "";
 
 function store(p) {
   const f = openSync(`${p.id}.outcome`, "w", 0o600);
   writeSync(f, JSON.stringify(p) + "\n");
   fsyncSync(f); // on the disk before we acknowledge
   closeSync(f);
+  kept = p.id;
 }
 
 function connect() {
@@ -26,22 +27,20 @@ function connect() {
   ws.on("open", () => call("start", "payment.start", { reference, amount: Number(cents) }));
   ws.on("message", (text) => {
     const m = JSON.parse(text);
-    if (m.error) {
-      console.error(`${m.error.code} ${m.error.message}: ${m.error.data.hint}`);
-      process.exitCode = 1;
-      done = true;
-      return ws.close();
-    }
-    if (m.id === "ack") {
-      done = true;
-      return ws.close();
-    }
-    const p = m.method === "payment.changed" ? m.params.payment : m.id === "start" ? m.result : null;
-    if (!p) return; // terminal.changed
-    console.log(p.id, p.status);
-    if (p.final && p.reference === reference) { // others' payments come in outline, without a reference
+    const p = m.params?.payment ?? m.error?.data?.payment ?? (m.id === "start" ? m.result : undefined);
+    const ours = p?.reference === reference && p.amount === Number(cents); // others' come in outline, without a reference
+    if (ours && !m.error) console.log(p.id, p.status);
+    if (ours && p.final && !p.acknowledged) { // even refused: that sale was ours, and we had not heard how it ended
       store(p);
       call("ack", "payment.acknowledge", { id: p.id, revision: p.revision });
+    } else if (m.error && p?.id !== kept) {
+      console.error(`${m.error.code} ${m.error.message}: ${m.error.data?.hint}`);
+      process.exitCode = 1;
+      done = true;
+      ws.close();
+    } else if (m.error || m.id === "ack") { // a refusal: acknowledged, and the answer was lost
+      done = true;
+      ws.close();
     }
   });
   ws.on("error", (e) => console.error(e.message));
