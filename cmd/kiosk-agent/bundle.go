@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"kiosk-agent/internal/app/adminclient"
 	"kiosk-agent/internal/app/bundle"
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/exit"
@@ -117,7 +116,7 @@ func (b *bundler) members(cfgErr error) []bundle.Member {
 		bundle.Member{Name: "status.json", Make: b.status},
 		bundle.Member{Name: "metrics.txt",
 			Make: func() ([]byte, error) {
-				return fetchAdmin(b.ctx, b.cfg.Admin.Socket,
+				return adminclient.Fetch(b.ctx, b.cfg.Admin.Socket,
 					"/v1/metrics")
 			}},
 		b.journal("journal.json", bundle.Journal),
@@ -142,7 +141,7 @@ func (b *bundler) journal(name string, text func(*offline.Reader) ([]byte, error
 
 // status is the agent's, with no more of a payment that is under way than its id and status.
 func (b *bundler) status() ([]byte, error) {
-	text, err := fetchAdmin(b.ctx, b.cfg.Admin.Socket, "/v1/status")
+	text, err := adminclient.Fetch(b.ctx, b.cfg.Admin.Socket, "/v1/status")
 	if err != nil {
 		return nil, err
 	}
@@ -161,27 +160,4 @@ func (b *bundler) status() ([]byte, error) {
 		return nil, err
 	}
 	return json.MarshalIndent(st, "", "  ")
-}
-
-// fetchAdmin is what the running agent answers on its admin socket, as it is.
-func fetchAdmin(ctx context.Context, socket, path string) ([]byte, error) {
-	client := http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
-	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://admin"+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("the agent does not answer: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the agent answers %s", resp.Status)
-	}
-	return io.ReadAll(io.LimitReader(resp.Body, 4<<20))
 }

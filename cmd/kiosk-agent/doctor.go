@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
+	"kiosk-agent/internal/app/adminclient"
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/doctor"
 	"kiosk-agent/internal/app/exit"
@@ -49,9 +49,7 @@ func newDoctor() *cobra.Command {
 func examine(ctx context.Context, path string) doctor.Report {
 	return doctor.Run(ctx, doctor.Options{
 		Config: path, CredDir: credDir(), Version: versionText(),
-		Ask: func(ctx context.Context, socket, path string, into any) error {
-			return askAgent(ctx, socket, http.MethodGet, path, nil, into)
-		},
+		Ask: adminclient.Get,
 		Head: func(ctx context.Context, c *config.Config) error {
 			_, err := relayHead(ctx, c)
 			return err

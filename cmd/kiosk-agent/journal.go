@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -25,6 +24,7 @@ import (
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
+	"kiosk-agent/relay"
 )
 
 // pageSize is how many payments list and export read at a time.
@@ -216,42 +216,11 @@ func relayHead(ctx context.Context, c *config.Config) (*payment.Head, error) {
 	if err != nil {
 		return nil, fmt.Errorf("relay.token: %w", err)
 	}
-	// ws → http, wss → https
-	base := "http" + strings.TrimPrefix(strings.TrimRight(c.Relay.URL, "/"), "ws")
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/v1/head", nil)
-	if err != nil {
+	h, err := relay.AskHead(ctx, c.Relay.URL, token)
+	if err != nil || h == nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+string(token.Reveal()))
-	client := http.Client{
-		Timeout: 10 * time.Second, CheckRedirect: func(*http.Request,
-			[]*http.Request) error {
-			return http.ErrUseLastResponse
-		},
-		// no proxy, whatever the environment says: the token is for the relay alone
-		Transport: &http.Transport{DisableKeepAlives: true},
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the relay answered %s", resp.Status)
-	}
-	var answer struct {
-		Head *struct {
-			ID   string `json:"id"`
-			Seq  int64  `json:"seq"`
-			Hash string `json:"hash"`
-		} `json:"head"`
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&answer); err != nil ||
-		answer.Head == nil {
-		return nil, err
-	}
-	return &payment.Head{JournalID: answer.Head.ID, Seq: answer.Head.Seq, Hash: answer.Head.Hash},
-		nil
+	return &payment.Head{JournalID: h.JournalID, Seq: int64(h.Seq), Hash: h.Hash}, nil
 }
 
 func newJournalExport() *cobra.Command {

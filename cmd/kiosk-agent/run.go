@@ -1,21 +1,23 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
+	"kiosk-agent/internal/app/adminclient"
 	"kiosk-agent/internal/app/agent"
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/exit"
+	"kiosk-agent/internal/app/service"
 )
 
 func loadConfig(cmd *cobra.Command) (*config.Config, error) {
@@ -31,11 +33,11 @@ func credDir() string { return os.Getenv("CREDENTIALS_DIRECTORY") }
 
 func newRun() *cobra.Command {
 	var logJSON bool
-	var r runner
+	var c service.Config
 	cmd := &cobra.Command{
 		Use: "run", Short: "Run the agent", Long: runHelp, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if r.path, err = cmd.Flags().GetString("config"); err != nil {
+			if c.Path, err = cmd.Flags().GetString("config"); err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
@@ -43,24 +45,26 @@ func newRun() *cobra.Command {
 			hangUp := make(chan os.Signal, 1)
 			signal.Notify(hangUp, syscall.SIGHUP)
 			defer signal.Stop(hangUp)
-			r.log, r.hangUp = newLog(cmd.ErrOrStderr(), logJSON), hangUp
+			log := newLog(cmd.ErrOrStderr(), logJSON)
 			if err := keepMemoryPrivate(); err != nil {
-				r.log.Warn("other processes of this user can look into this one", "error", err)
+				log.Warn("other processes of this user can look into this one", "error", err)
 			}
-			r.service = serviceManager(r.log)
-			r.opts = agent.Options{Version: versionText(), Log: r.log, CredDir: credDir(),
-				OnStep: crashStep(r.log)}
-			err = r.run(ctx)
-			r.log.Info("stopped")
+			first, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
+			c.State = cmp.Or(c.State, first)
+			c.Again, c.Manager = hangUp, service.Systemd(log)
+			c.Options = agent.Options{Version: versionText(), Log: log, CredDir: credDir(),
+				OnStep: crashStep(log)}
+			err = service.New(c).Run(ctx)
+			log.Info("stopped")
 			return exit.Failed(err)
 		},
 	}
 	cmd.Flags().BoolVar(&logJSON, "log-json", false, "write the log as JSON lines")
-	cmd.Flags().StringVar(&r.state, "state", "", "directory of the configuration that passed "+
+	cmd.Flags().StringVar(&c.State, "state", "", "directory of the configuration that passed "+
 		"last (default: $STATE_DIRECTORY, or the journal's)")
-	cmd.Flags().StringVar(&r.display, "spare-display", config.Default().Display.Listen,
+	cmd.Flags().StringVar(&c.Display, "spare-display", config.Default().Display.Listen,
 		"the screen's address while no configuration can be used")
-	cmd.Flags().StringVar(&r.metrics, "spare-metrics", config.Default().Metrics.Listen,
+	cmd.Flags().StringVar(&c.Metrics, "spare-metrics", config.Default().Metrics.Listen,
 		"the status page's address while no configuration can be used")
 	return cmd
 }
@@ -76,19 +80,6 @@ last-good.toml. It looks again every 15 s, when the file changes and at once on
 SIGHUP, and goes on in full by itself. It ends with 1 where nothing could be
 served: another agent has the journal or the admin socket, or another program
 has the screen's or the tills' address.`
-
-// serviceManager is systemd, where it has started us.
-func serviceManager(log *slog.Logger) service {
-	watchdog, err := daemon.SdWatchdogEnabled(false)
-	if err != nil {
-		log.Warn("systemd's watchdog is not fed", "error", err)
-	}
-	return service{watchdog: watchdog, tell: func(state string) {
-		if _, err := daemon.SdNotify(false, state); err != nil {
-			log.Warn("systemd was not told", "error", err)
-		}
-	}}
-}
 
 func newLog(w io.Writer, asJSON bool) *slog.Logger {
 	if asJSON {
@@ -157,8 +148,8 @@ func newStatus() *cobra.Command {
 				return err
 			}
 			var st map[string]any
-			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodGet, "/v1/status", nil,
-				&st); err != nil {
+			err = adminclient.Get(cmd.Context(), c.Admin.Socket, "/v1/status", &st)
+			if err != nil {
 				return exit.Failed(err)
 			}
 			enc := json.NewEncoder(cmd.OutOrStdout())

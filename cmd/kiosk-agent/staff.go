@@ -1,67 +1,20 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"net"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"kiosk-agent/internal/app/adminclient"
 	"kiosk-agent/internal/app/agent"
 	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
 )
-
-// askAgent asks the running agent on its admin socket. A refusal is an *agent.AdminError.
-func askAgent(ctx context.Context, socket, method, path string, body, into any) error {
-	client := http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
-	}}
-	var content io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		content = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://admin"+path, content)
-	if err != nil {
-		return err
-	}
-	resp, err := client.Do(req)
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf(
-			"this user may not ask the agent on %s: %w (run this as root or as the agent's user)",
-			socket, fs.ErrPermission)
-	}
-	if err != nil {
-		return fmt.Errorf(
-			"the agent does not answer on %s: %w (is it running? systemctl status kiosk-agent)",
-			socket, err)
-	}
-	defer resp.Body.Close()
-	dec := json.NewDecoder(io.LimitReader(resp.Body, 1<<20))
-	if resp.StatusCode == http.StatusOK {
-		return dec.Decode(into)
-	}
-	refused := new(agent.AdminError)
-	if err := dec.Decode(refused); err != nil || refused.Message == "" {
-		return fmt.Errorf("the agent answered %s", resp.Status)
-	}
-	return refused
-}
 
 func newResolve() *cobra.Command {
 	var reason, by string
@@ -91,7 +44,7 @@ func newResolve() *cobra.Command {
 				return exit.Failed(errors.New("say why: --reason \"seen in the gateway's portal\""))
 			}
 			var done agent.ResolveRequest
-			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodPost, "/v1/resolve", q,
+			if err := adminclient.Post(cmd.Context(), c.Admin.Socket, "/v1/resolve", q,
 				&done); err != nil {
 				return exit.Failed(err)
 			}
@@ -125,7 +78,7 @@ func newRecover() *cobra.Command {
 					errors.New("say why: --reason \"the disk was replaced, backup of Monday\""))
 			}
 			var done agent.Recovered
-			if err := askAgent(cmd.Context(), c.Admin.Socket, http.MethodPost, "/v1/recover",
+			if err := adminclient.Post(cmd.Context(), c.Admin.Socket, "/v1/recover",
 				agent.RecoverRequest{Reason: reason, By: by}, &done); err != nil {
 				return exit.Failed(err)
 			}

@@ -1,8 +1,9 @@
-package main
+package service
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -15,10 +16,23 @@ import (
 // never.
 const reportEvery = 10 * time.Second
 
-// service is what the service manager is told about this process.
-type service struct {
+// Manager is the service manager, which is told about this process.
+type Manager struct {
 	tell     func(state string) // a message of sd_notify
 	watchdog time.Duration      // WatchdogSec; 0 = none
+}
+
+// Systemd is the manager, where it has started us; elsewhere nobody is told.
+func Systemd(log *slog.Logger) Manager {
+	watchdog, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		log.Warn("systemd's watchdog is not fed", "error", err)
+	}
+	return Manager{watchdog: watchdog, tell: func(state string) {
+		if _, err := daemon.SdNotify(false, state); err != nil {
+			log.Warn("systemd was not told", "error", err)
+		}
+	}}
 }
 
 // inspector is the engine, or what stands in its place in a closed agent. It answers from the
@@ -28,16 +42,16 @@ type inspector interface {
 }
 
 // ready says that the process is started.
-func (s service) ready() { s.tell(daemon.SdNotifyReady + "\nSTATUS=Started.") }
+func (m Manager) ready() { m.tell(daemon.SdNotifyReady + "\nSTATUS=Started.") }
 
 // report tells, until ctx ends, whether a sale can start and why not. With a watchdog it says that
 // the process lives, and only after the engine has answered: where the engine is stuck nothing is
 // said, and systemd starts the process again. It waits for an answer as long as it takes: a card
 // that syncs slowly is no reason for a restart, the watchdog's time is.
-func (s service) report(ctx context.Context, e inspector) {
+func (m Manager) report(ctx context.Context, e inspector) {
 	every := reportEvery
-	if s.watchdog > 0 {
-		every = min(every, s.watchdog/3)
+	if m.watchdog > 0 {
+		every = min(every, m.watchdog/3)
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -45,7 +59,7 @@ func (s service) report(ctx context.Context, e inspector) {
 		snap, err := e.Inspect(ctx)
 		if err == nil {
 			var lines []string
-			if s.watchdog > 0 {
+			if m.watchdog > 0 {
 				lines = append(lines, daemon.SdNotifyWatchdog)
 			}
 			if now := statusLine(snap); now != told {
@@ -53,7 +67,7 @@ func (s service) report(ctx context.Context, e inspector) {
 				lines = append(lines, "STATUS="+now)
 			}
 			if len(lines) > 0 {
-				s.tell(strings.Join(lines, "\n"))
+				m.tell(strings.Join(lines, "\n"))
 			}
 		}
 		select {

@@ -1,4 +1,10 @@
-package main
+// Package service keeps an agent in service: it starts it in full and, while that is not possible,
+// a closed one in its place, looks again when something may have been mended, and tells the service
+// manager how it is.
+//
+// It decides nothing about payments and handles no signal. Run is called once; what survives a
+// crash is the agent's journal, and a copy of the configuration with which it has started last.
+package service
 
 import (
 	"cmp"
@@ -26,43 +32,54 @@ const (
 	dateEvery = 2 * time.Second // at the configuration's date
 )
 
-// runner runs the agent and, while no full start is possible, a closed one in its place.
-type runner struct {
-	path  string // of the configuration
-	state string // --state
+// Config is what the program tells a service.
+type Config struct {
+	Path string // of the configuration
+	// directory of the configuration that has passed last; "" = the journal's
+	State string
 	// where the screen and the status page are when no configuration can be used
-	display, metrics string
-	opts             agent.Options
-	log              *slog.Logger
-	hangUp           <-chan os.Signal // look again now
-	service          service
+	Display, Metrics string
+	Options          agent.Options    // Log is the service's too
+	Again            <-chan os.Signal // look again now
+	Manager          Manager
+}
+
+// Service runs the agent and, while no full start is possible, a closed one in its place.
+type Service struct {
+	cfg Config
+	log *slog.Logger
 
 	told     string        // the reasons, as last logged
 	promised bool          // the last look found nothing in the way of a full start
 	patience time.Duration // until the next look, where one has promised too much; 0 = lookEvery
 }
 
+// New makes a service; Run starts it.
+func New(cfg Config) *Service { return &Service{cfg: cfg, log: cfg.Options.Log} }
+
 // errAgain ends a closed agent so that another start is tried.
 var errAgain = errors.New("another start is tried")
 
-func (r *runner) run(ctx context.Context) error {
+// Run serves until ctx ends. The error says why nothing could be served: another agent runs here,
+// or another program has the screen's or the tills' address.
+func (s *Service) Run(ctx context.Context) error {
 	for first := true; ctx.Err() == nil; first = false {
-		cfg, err := r.look(nil)
+		cfg, err := s.look(nil)
 		if err == nil {
 			var a *agent.Agent
-			if a, err = agent.New(cfg, r.opts); err == nil {
-				return r.serve(ctx, a, cfg)
+			if a, err = agent.New(cfg, s.cfg.Options); err == nil {
+				return s.serve(ctx, a, cfg)
 			}
 		}
-		if !r.promised {
-			r.patience = 0
+		if !s.promised {
+			s.patience = 0
 		} else {
-			r.patience = min(lookMost, max(lookEvery, 2*r.patience))
+			s.patience = min(lookMost, max(lookEvery, 2*s.patience))
 		}
 		if agent.Hopeless(err) && (first || !errors.Is(err, offline.ErrLocked)) {
 			return err
 		}
-		if err := r.serveClosed(ctx, cfg, err); !errors.Is(err, errAgain) {
+		if err := s.serveClosed(ctx, cfg, err); !errors.Is(err, errAgain) {
 			return err
 		}
 	}
@@ -71,10 +88,10 @@ func (r *runner) run(ctx context.Context) error {
 
 // look reports what is in the way of a full start. A closed agent that has the journal open knows
 // that it can be opened.
-func (r *runner) look(closed *agent.Agent) (*config.Config, error) {
-	cfg, err := config.Salvage(r.path)
+func (s *Service) look(closed *agent.Agent) (*config.Config, error) {
+	cfg, err := config.Salvage(s.cfg.Path)
 	if err == nil {
-		err = agent.Check(cfg, r.opts)
+		err = agent.Check(cfg, s.cfg.Options)
 	}
 	if err == nil && closed != nil && !closed.HasJournal() {
 		err = agent.OpensJournal(cfg)
@@ -82,24 +99,24 @@ func (r *runner) look(closed *agent.Agent) (*config.Config, error) {
 	return cfg, err
 }
 
-func (r *runner) serve(ctx context.Context, a *agent.Agent, cfg *config.Config) error {
-	if err := keep(filepath.Join(r.stateDir(cfg), lastGood), cfg.Text()); err != nil {
-		r.log.Warn("the configuration could not be kept for a start without one", "error", err)
+func (s *Service) serve(ctx context.Context, a *agent.Agent, cfg *config.Config) error {
+	if err := keep(filepath.Join(s.stateDir(cfg), lastGood), cfg.Text()); err != nil {
+		s.log.Warn("the configuration could not be kept for a start without one", "error", err)
 	}
-	if r.told != "" {
-		r.log.Info("back in service")
+	if s.told != "" {
+		s.log.Info("back in service")
 	}
 	// Ready means: journal open and its tail verified, listeners bound. It waits for no network,
 	// relay or display.
-	return r.runReported(ctx, a)
+	return s.runReported(ctx, a)
 }
 
 // runReported runs the agent and tells the service manager about it.
-func (r *runner) runReported(ctx context.Context, a *agent.Agent) error {
-	r.service.ready()
+func (s *Service) runReported(ctx context.Context, a *agent.Agent) error {
+	s.cfg.Manager.ready()
 	inner, stop := context.WithCancel(ctx)
 	var report sync.WaitGroup
-	report.Go(func() { r.service.report(inner, a) })
+	report.Go(func() { s.cfg.Manager.report(inner, a) })
 	err := a.Run(ctx)
 	stop()
 	report.Wait()
@@ -108,19 +125,19 @@ func (r *runner) runReported(ctx context.Context, a *agent.Agent) error {
 
 // serveClosed runs a closed agent until a full start may be possible, or is impossible for another
 // reason: the error is errAgain then.
-func (r *runner) serveClosed(ctx context.Context, cfg *config.Config, cause error) error {
+func (s *Service) serveClosed(ctx context.Context, cfg *config.Config, cause error) error {
 	reasons := agent.Reasons(cfg, cause)
-	if now := summary(reasons); now != r.told {
-		r.told = now
+	if now := summary(reasons); now != s.told {
+		s.told = now
 		for _, reason := range reasons {
-			r.log.Error("no sale is possible", "code", reason.Code, "reason", reason.Message,
+			s.log.Error("no sale is possible", "code", reason.Code, "reason", reason.Message,
 				"hint", reason.Hint)
 		}
 	}
 	if cfg == nil {
-		cfg = r.spare()
+		cfg = s.spare()
 	}
-	a, err := agent.NewClosed(cfg, r.opts, reasons)
+	a, err := agent.NewClosed(cfg, s.cfg.Options, reasons)
 	if err != nil {
 		return errors.Join(err, cause)
 	}
@@ -129,11 +146,11 @@ func (r *runner) serveClosed(ctx context.Context, cfg *config.Config, cause erro
 	inner, stop := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() {
-		if r.changes(inner, a) {
+		if s.changes(inner, a) {
 			stop(errAgain)
 		}
 	})
-	err = r.runReported(inner, a)
+	err = s.runReported(inner, a)
 	stop(nil)
 	watch.Wait()
 	if err == nil && ctx.Err() == nil {
@@ -143,30 +160,30 @@ func (r *runner) serveClosed(ctx context.Context, cfg *config.Config, cause erro
 }
 
 // changes waits until the reasons are others, or none; false = until ctx ended.
-func (r *runner) changes(ctx context.Context, a *agent.Agent) bool {
-	every := time.NewTicker(max(lookEvery, r.patience))
+func (s *Service) changes(ctx context.Context, a *agent.Agent) bool {
+	every := time.NewTicker(max(lookEvery, s.patience))
 	defer every.Stop()
 	date := time.NewTicker(dateEvery)
 	defer date.Stop()
-	for seen := dateOf(r.path); ; {
+	for seen := dateOf(s.cfg.Path); ; {
 		select {
 		case <-ctx.Done():
 			return false
-		case <-r.hangUp:
+		case <-s.cfg.Again:
 		case <-every.C:
 		case <-date.C:
-			now := dateOf(r.path)
+			now := dateOf(s.cfg.Path)
 			if now == seen {
 				continue
 			}
 			seen = now
 		}
-		cfg, err := r.look(a)
+		cfg, err := s.look(a)
 		if errors.Is(err, offline.ErrLocked) {
 			continue // somebody is mending the journal
 		}
-		r.promised = err == nil
-		if r.promised || summary(agent.Reasons(cfg, err)) != r.told {
+		s.promised = err == nil
+		if s.promised || summary(agent.Reasons(cfg, err)) != s.told {
 			return true
 		}
 	}
@@ -205,26 +222,24 @@ func summary(reasons []payment.Reason) string {
 const lastGood = "last-good.toml"
 
 // stateDir is where lastGood is; cfg may be nil.
-func (r *runner) stateDir(cfg *config.Config) string {
-	first, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
-	dir := cmp.Or(r.state, first)
-	if dir == "" && cfg != nil {
-		dir = filepath.Dir(cfg.Journal.Path)
+func (s *Service) stateDir(cfg *config.Config) string {
+	if s.cfg.State != "" || cfg == nil {
+		return cmp.Or(s.cfg.State, config.StateDir)
 	}
-	return cmp.Or(dir, config.StateDir)
+	return filepath.Dir(cfg.Journal.Path)
 }
 
 // spare is the configuration in place of one that cannot be used: the one that passed last or,
 // where there is none, no more than addresses for the screen and the status page.
-func (r *runner) spare() *config.Config {
-	cfg, err := config.Salvage(filepath.Join(r.stateDir(nil), lastGood))
+func (s *Service) spare() *config.Config {
+	cfg, err := config.Salvage(filepath.Join(s.stateDir(nil), lastGood))
 	if cfg != nil {
 		return cfg
 	}
-	r.log.Warn("there is no configuration that has passed before: no till can connect", "error",
+	s.log.Warn("there is no configuration that has passed before: no till can connect", "error",
 		err)
 	bare := config.Default()
-	bare.Display.Listen, bare.Metrics.Listen, bare.Display.Token = r.display, r.metrics, ""
+	bare.Display.Listen, bare.Metrics.Listen, bare.Display.Token = s.cfg.Display, s.cfg.Metrics, ""
 	bare.Till.WebSocket.Listen = ""
 	return &bare
 }

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -32,10 +32,10 @@ func TestWatchdogIsFedByTheEngineOnly(t *testing.T) {
 		var e stuckable
 		e.snap.Store(&engine.Snapshot{Ready: true})
 		said := make(chan string, 16)
-		s := service{watchdog: 24 * time.Second, tell: func(state string) { said <- state }}
+		m := Manager{watchdog: 24 * time.Second, tell: func(state string) { said <- state }}
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan struct{})
-		go func() { s.report(ctx, &e); close(done) }()
+		go func() { m.report(ctx, &e); close(done) }()
 		expect := func(want ...string) {
 			t.Helper()
 			synctest.Wait()
@@ -71,7 +71,7 @@ func TestWithoutWatchdogOnlyNewsIsTold(t *testing.T) {
 		var told []string
 		ctx, stop := context.WithTimeout(context.Background(), time.Hour)
 		defer stop()
-		service{tell: func(state string) { told = append(told, state) }}.report(ctx, &e)
+		Manager{tell: func(state string) { told = append(told, state) }}.report(ctx, &e)
 		if diff := cmp.Diff([]string{"STATUS=Ready; a payment of SGD 10.23 is under way."},
 			told); diff != "" {
 			t.Error(diff)
