@@ -215,7 +215,7 @@ func (n *newKiosk) gateway(values setup.Values) (gateways.Row, error) {
 	if given := *n.flags["provider"]; given != "" {
 		values.Set(providerKey, given)
 	}
-	row, err := n.gateways.Find(values.Text(providerKey))
+	row, err := n.gateways.Find(cmp.Or(values.Text(providerKey), n.gateways.Usual()))
 	if err != nil {
 		return row, fmt.Errorf("%s: %w", providerKey, err)
 	}

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/creack/pty"
+
+	"kiosk-agent/internal/app/gateways"
 )
 
 // TestInitAsks: at a terminal, init asks for what neither flags nor the fleet's file have said, and
@@ -105,5 +107,39 @@ func initAsks(t *testing.T, withFleet bool, want ...string) {
 	if strings.Contains(out.String(), "a-token-of-the-relay") ||
 		strings.Contains(out.String(), "ROUTE") || strings.Contains(out.String(), "the-secret-of") {
 		t.Errorf("a secret was printed:\n%s", out.String())
+	}
+}
+
+// TestInitOfAnotherGateway: the flags and questions of init are those of the table's rows; one that
+// two gateways have is each one's own.
+func TestInitOfAnotherGateway(t *testing.T) {
+	paper := gateways.AXSRow()
+	paper.Name = "paper"
+	paper.Questions = []gateways.Question{
+		{Flag: "shop", Key: "payment_link", Usage: "Paper's `NUMBER` of the shop", Ask: "Shop"},
+		{Flag: "client-id", Key: "client_id", Usage: "Paper's Client `ID`", Ask: "Client ID"}}
+	for _, tc := range []struct {
+		args string
+		want string
+	}{
+		{"--provider paper", "missing: --relay, --shop, --client-id, --code"},
+		{"--provider paper --relay wss://relay.example --shop 1", "missing: --client-id, --code"},
+		{"--provider paper --payment-link https://checkout.example/",
+			"--payment-link is nothing that the gateway paper has"},
+		{"--shop 1", "--shop is nothing that the gateway axs has"},
+		{"--provider coin", `there is no gateway "coin"; there are: axs, singapay, paper`},
+	} {
+		cmd := newInit(append(gateways.All(), paper))
+		cmd.Flags().String("config", "", "")
+		cmd.SilenceErrors, cmd.SilenceUsage = true, true
+		cmd.SetArgs(append(strings.Fields(tc.args), "--dir", filepath.Join(t.TempDir(), "etc")))
+		cmd.SetIn(strings.NewReader(""))
+		if err := cmd.Execute(); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v", tc.args, err)
+		}
+	}
+	flag := newInit(append(gateways.All(), paper)).Flags().Lookup("client-id")
+	if want := "AXS Client `ID`; SingaPay Client ID; Paper's Client ID"; flag.Usage != want {
+		t.Errorf("--client-id: %s, want %s", flag.Usage, want)
 	}
 }

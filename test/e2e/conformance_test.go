@@ -35,6 +35,9 @@ var scenarios = []struct {
 			s.t.Errorf("the till heard %+v", done)
 		}
 		s.end(done)
+		key := readFile(s.t, s.dir, s.stage.options.Gateway.Row.Name+".secret")
+		nowhere(s.t, map[string]string{"the log": s.log.String()},
+			[]canary{newCanary("the gateway's secret", key)})
 	}},
 	{"declined", func(s *sale) { // a second attempt could still pay a link; nobody makes one
 		s.scan(s.p)

@@ -150,6 +150,8 @@ func TestProblemsNameTheLine(t *testing.T) {
 			"f.toml:LINE: payment.offline_link: is for mode qr"},
 		{"provider", `provider = "axs"`, `provider = "stripe"`,
 			`f.toml:LINE: payment.provider: "stripe" is not possible`},
+		{"no provider", `provider = "axs"`, `provider = ""`,
+			`f.toml:LINE: payment.provider: "" is not possible`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			text := strings.Replace(full, tc.old, tc.new, 1)

@@ -30,9 +30,7 @@ func (r Reader) Default() Config {
 		section.Elem().Set(reflect.ValueOf(row.Section))
 		c.sections[row.Name] = section.Interface()
 	}
-	if len(c.gateways) > 0 {
-		c.Payment.Provider = c.gateways[0].Name
-	}
+	c.Payment.Provider = c.gateways.Usual()
 	return c
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"strings"
 	"time"
 
 	"kiosk-agent/internal/app/gateways"
@@ -17,6 +18,7 @@ const leastAnswer = 3 * time.Second
 // sections of a table of gateways. The reference and the examples are made from it.
 func Keys(t gateways.Table) conf.Keys {
 	all := maps.Clone(keys)
+	all["payment.provider"] = conf.Key{Text: "The gateway: " + oneOf(t.Names()) + "."}
 	for _, row := range t {
 		all[row.Name] = conf.Key{Text: row.Doc}
 		for name, key := range row.Keys {
@@ -26,7 +28,16 @@ func Keys(t gateways.Table) conf.Keys {
 	return all
 }
 
-// keys are those of Config. They are never written.
+// oneOf lists names in words.
+func oneOf(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+// keys are those of Config, but for payment.provider. They are never written.
 var keys = conf.Keys{
 	"terminal": {Text: "This terminal."},
 	"terminal.id": {Text: "Name of this terminal, at most 32 characters, shown in the AXS " +
@@ -37,7 +48,6 @@ var keys = conf.Keys{
 	"terminal.currency":   {Text: "ISO 4217 code of all amounts."},
 	"terminal.max_amount": {Text: "Largest amount of one payment, in minor units (cents)."},
 	"payment":             {Text: "How payments run."},
-	"payment.provider":    {Text: "The gateway: axs or singapay."},
 	"payment.mode": {Text: "link: the QR code holds the gateway's checkout link. qr: the " +
 		"gateway makes a code for one wallet (PayNow, Alipay, WeChat Pay), which the customer's " +
 		"app scans; needs qr_url."},

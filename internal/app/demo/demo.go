@@ -51,7 +51,7 @@ type Options struct {
 	Settle        time.Duration
 	Extra         string   // appended to the agent's configuration: [[till.serial]] …
 	Tills         []string // names; default: one, Till
-	Gateway       Gateway  // zero = AXS
+	Gateway       Gateway  // zero = the first of Gateways
 	// what the simulated gateway knows survives too; with SandboxListen, under the same address
 	Remember    bool
 	SuccessURL  string   // where the customer's phone goes after paying; "" = not sent

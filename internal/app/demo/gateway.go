@@ -132,10 +132,10 @@ type Webhook struct {
 	Answer int // the HTTP status
 }
 
-// gateway is the one of the options, AXS where they name none.
+// gateway is the one of the options, the first where they name none.
 func (o Options) gateway() Gateway {
 	if o.Gateway.Open == nil {
-		return AXS()
+		return Gateways()[0]
 	}
 	return o.Gateway
 }

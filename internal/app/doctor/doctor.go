@@ -22,6 +22,7 @@ import (
 
 	"kiosk-agent/internal/app/agent"
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/gateways"
 )
 
 // probeWithin bounds every single probe.
@@ -92,6 +93,8 @@ type Options struct {
 	// Head asks the relay for the newest journal head, with this terminal's token: a request that
 	// changes nothing.
 	Head func(ctx context.Context, c *config.Config) error
+	// Gateways are the payment services that there are; nil = gateways.All.
+	Gateways gateways.Table
 	// TLS is nil in production: the system's roots. Tests bring their own.
 	TLS TLSRoots
 }
@@ -192,7 +195,8 @@ func (c *checker) versions() Finding {
 func (c *checker) readConfig() Finding {
 	f := Finding{Check: "config", State: OK, Tried: "read " + c.Config}
 	var err error
-	if c.cfg, err = config.Salvage(c.Config); err != nil {
+	reader := config.Reader{Gateways: c.Gateways}
+	if c.cfg, err = reader.Salvage(c.Config); err != nil {
 		f.State, f.Found, f.Do = Wrong, err.Error(), "mend the file, then: kiosk-agent check-config"
 		return f
 	}

@@ -164,12 +164,16 @@ func (t Table) Names() []string {
 	return names
 }
 
-// Find is the row of this name; "" is the first's. The error is an *UnknownError, or says what the
-// row lacks.
-func (t Table) Find(name string) (Row, error) {
-	if name == "" && len(t) > 0 {
-		name = t[0].Name
+// Usual is the name of the first row: that of a configuration which names none. "" = there is none.
+func (t Table) Usual() string {
+	if len(t) == 0 {
+		return ""
 	}
+	return t[0].Name
+}
+
+// Find is the row of this name. The error is an *UnknownError, or says what the row lacks.
+func (t Table) Find(name string) (Row, error) {
 	i := slices.IndexFunc(t, func(r Row) bool { return r.Name == name })
 	if i < 0 {
 		return Row{}, &UnknownError{name, t.Names()}
@@ -189,6 +193,11 @@ func (r Row) whole() error {
 	} {
 		if !has.ok {
 			return fmt.Errorf("the gateway %s has no %s", r.Name, has.what)
+		}
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(r.Section)) {
+		if key := f.Tag.Get("toml"); r.Keys[key].Text == "" {
+			return fmt.Errorf("the gateway %s does not say what %s.%s means", r.Name, r.Name, key)
 		}
 	}
 	for _, key := range append([]string{r.Secret, r.PreviousSecret}, r.Private...) {

@@ -50,7 +50,7 @@ func (k Kiosk) gateway() (gateways.Row, error) {
 	if table == nil {
 		table = gateways.All()
 	}
-	row, err := table.Find(k.Values.Text("payment.provider"))
+	row, err := table.Find(cmp.Or(k.Values.Text("payment.provider"), table.Usual()))
 	if err != nil {
 		return row, fmt.Errorf("payment.provider: %w", err)
 	}
