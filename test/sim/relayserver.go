@@ -197,15 +197,6 @@ func (r *relayServer) at(p relay.Position) *rules.Stored {
 	return m
 }
 
-// known is the head that the relay has stored.
-func (r *relayServer) known() *relay.Head {
-	h, _, err := r.disk.Head(context.Background(), terminalID)
-	if err != nil {
-		r.w.fail("the simulated store: %v", err)
-	}
-	return h
-}
-
 // crashes ends the relay's process: heads told in the last second are forgotten. What it answered
 // 200 to is there.
 func (r *relayServer) crashes(why string) {
