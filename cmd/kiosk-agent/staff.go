@@ -3,10 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +12,7 @@ import (
 	"kiosk-agent/internal/app/agent"
 	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
+	"kiosk-agent/internal/app/reports"
 )
 
 func newResolve() *cobra.Command {
@@ -82,33 +81,11 @@ func newRecover() *cobra.Command {
 				agent.RecoverRequest{Reason: reason, By: by}, &done); err != nil {
 				return exit.Failed(err)
 			}
-			printRecovered(cmd.OutOrStdout(), done)
+			reports.Recovered(cmd.OutOrStdout(), done)
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "what happened to the journal (required)")
 	cmd.Flags().StringVar(&by, "by", "", "who decided, if it is not the user who runs this")
 	return cmd
-}
-
-func printRecovered(w io.Writer, r agent.Recovered) {
-	fmt.Fprintf(w, "Recovered: this journal (%.8s…, fact %d) now stands for the one that the "+
-		"relay remembered (%.8s…, fact %d).\n\n",
-		r.Here.JournalID, r.Here.Seq, r.Lost.JournalID, r.Lost.Seq)
-	since := "the terminal's first day"
-	if !r.HereUntil.IsZero() {
-		since = r.HereUntil.UTC().Format(time.RFC3339)
-	}
-	if r.Here.JournalID == r.Lost.JournalID && r.Lost.Seq > r.Here.Seq {
-		fmt.Fprintf(w, "%d facts are not here any more.\n", r.Lost.Seq-r.Here.Seq)
-	}
-	fmt.Fprintf(w, `What cannot be known here:
-  sales started after %s, and how they ended, as far as the relay no longer held
-  their notifications.
-What was done:
-  everything that the relay held was read again; %d payment(s) of this journal are being asked for.
-What to do:
-  1. kiosk-agent worklist: %d payment(s) were reported that this journal does not know.
-  2. Compare the tills' books with the gateway's portal from %s until now.
-`, since, r.Watched, r.Unmatched, since)
 }

@@ -1,4 +1,4 @@
-package main
+package payer
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 // drawn once.
 func TestPayAfterAChoice(t *testing.T) {
 	var out strings.Builder
-	p := &payer{out: &out, money: payment.Money{Amount: 1023, Currency: payment.SGD}}
+	p := &Payer{out: &out, money: payment.Money{Amount: 1023, Currency: payment.SGD}}
 	pay := device.Payment{ID: "01J", Reference: "R1", Status: payment.StatusCreated}
 	p.show(pay)
 	if got := out.String(); !strings.Contains(got, "chooses a wallet on the display") ||
@@ -67,9 +67,9 @@ func TestPayFindsItsOwnSale(t *testing.T) {
 		var out strings.Builder
 		about := payments.Payment(sale)
 		payments.Fail("start", &payment.Error{Code: code, Op: "start", Payment: &about})
-		p := &payer{out: &out, token: token, reference: "R1", money: money,
+		p := &Payer{out: &out, token: token,
 			url: "ws" + strings.TrimPrefix(web.URL, "http") + jsonrpc.Path}
-		err := p.run(ctx)
+		err := p.Run(ctx, ctx, func() {}, "R1", money)
 		return out.String(), err
 	}
 	other := payment.Money{Amount: 900, Currency: payment.SGD}

@@ -1,10 +1,13 @@
-package main
+package reports
 
 import (
 	"io"
 	"strings"
 	"unicode"
 )
+
+// Legible writes text to w without what a terminal would obey.
+func Legible(w io.Writer) io.Writer { return legible{w} }
 
 // legible writes text without what a terminal would obey: what a gateway or a till calls something
 // is shown to staff, who may be root. Each Write is whole characters.

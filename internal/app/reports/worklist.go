@@ -1,0 +1,154 @@
+package reports
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"kiosk-agent/internal/app/timeline"
+	"kiosk-agent/offline"
+	"kiosk-agent/payment"
+)
+
+// textWidth is how many characters a line of the worklist's texts has at most.
+const textWidth = 100
+
+// Worklist shows what staff must look at, a block for each entry.
+func Worklist(out io.Writer, j *offline.Reader, now time.Time) error {
+	todo, err := entries(j)
+	if err != nil {
+		return err
+	}
+	return printWork(legible{out}, todo, now)
+}
+
+// WorklistJSON writes it as a JSON array.
+func WorklistJSON(out io.Writer, j *offline.Reader) error {
+	todo, err := entries(j)
+	if err != nil {
+		return err
+	}
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(todo)
+}
+
+func entries(j *offline.Reader) ([]workEntry, error) {
+	items, err := j.Work()
+	todo := make([]workEntry, len(items))
+	for i, item := range items {
+		todo[i] = entryOf(item)
+	}
+	return todo, err
+}
+
+// workEntry is one entry as it is printed. ID is what resolve takes.
+type workEntry struct {
+	ID          string `json:"id"` // a payment's, or #NUMBER
+	Till        string `json:"till,omitempty"`
+	Reference   string `json:"reference,omitempty"`
+	MerchantRef string `json:"merchant_ref,omitempty"`
+	// minor units; absent when it cannot be read
+	Amount   *int64 `json:"amount,omitempty"`
+	Currency string `json:"currency,omitempty"`
+	// a payment's; or the gateway's word, as reported; or "parked"
+	Status string         `json:"status"`
+	Flags  []payment.Flag `json:"flags,omitempty"`
+	// when the payment was requested, or the fact was written
+	At    string         `json:"at"`
+	Tasks []payment.Task `json:"tasks"`
+
+	at          time.Time
+	money, word string
+}
+
+func entryOf(item payment.WorkItem) workEntry {
+	e := workEntry{Tasks: item.Tasks}
+	if p := item.Payment; p != nil {
+		e.ID, e.Till, e.Reference, e.MerchantRef = p.ID, p.Till, p.Reference, p.MerchantRef
+		e.Amount, e.Currency, e.Status, e.Flags = &p.Money.Amount, string(p.Money.Currency),
+			string(p.Status), p.Flags
+		e.at, e.money, e.word = p.CreatedAt, p.Money.String(), timeline.Outcome(*p)
+	} else {
+		e.ID, e.at = "#"+strconv.FormatInt(item.Entry.Seq, 10), item.Entry.At
+		e.Status, e.word = "parked", "a notification that does not open"
+		if u, ok := item.Entry.Data.(payment.Unmatched); ok {
+			r := u.Record
+			e.MerchantRef, e.Currency, e.Status, e.word = r.MerchantRef, r.Currency, r.Status,
+				r.Status+", of no payment here"
+			e.money = "an amount that cannot be read"
+			if r.Amount != payment.UnreadableAmount {
+				e.Amount, e.money = &r.Amount,
+					payment.Money{Amount: r.Amount, Currency: payment.Currency(r.Currency)}.String()
+			}
+		}
+	}
+	e.At = stamp(e.at)
+	return e
+}
+
+// printWork writes a block for each entry.
+func printWork(w io.Writer, todo []workEntry, now time.Time) error {
+	if len(todo) == 0 {
+		_, err := fmt.Fprintln(w, "nothing to do")
+		return err
+	}
+	for _, e := range todo {
+		head := []string{e.ID}
+		if e.money != "" {
+			head = append(head, e.money)
+		}
+		fmt.Fprintf(w, "%s  (%s)\n", strings.Join(append(head, e.word), "  "), age(now.Sub(e.at)))
+		if e.Till != "" {
+			fmt.Fprintf(w, "  till %s, reference %s, merchantRef %s\n", e.Till, e.Reference,
+				e.MerchantRef)
+		} else if e.MerchantRef != "" {
+			fmt.Fprintf(w, "  merchantRef %s\n", e.MerchantRef)
+		}
+		for _, task := range e.Tasks {
+			fmt.Fprint(w, wrap("  - "+task.Code+": ", "    ", task.Text))
+		}
+		fmt.Fprintln(w)
+	}
+	_, err := fmt.Fprintf(w, "%d to do. When one is settled: kiosk-agent resolve ID "+
+		"approved|not-paid --reason TEXT (for a number: resolve '#12' …)\n", len(todo))
+	return err
+}
+
+// age tells people how long ago something was.
+func age(d time.Duration) string {
+	switch minutes := int(d / time.Minute); {
+	case d < 0:
+		return "in the future: check the clock"
+	case minutes < 1:
+		return "just now"
+	case minutes < 60:
+		return fmt.Sprintf("%d min ago", minutes)
+	case minutes < 48*60:
+		return fmt.Sprintf("%d h %d min ago", minutes/60, minutes%60)
+	default:
+		return fmt.Sprintf("%d days ago", minutes/(24*60))
+	}
+}
+
+// wrap breaks a text into lines of at most textWidth characters, where words end.
+func wrap(first, indent, text string) string {
+	var b strings.Builder
+	line := first
+	for i, word := range strings.Fields(text) {
+		if i > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > textWidth {
+			b.WriteString(line + "\n")
+			line = indent + word
+			continue
+		}
+		if i > 0 {
+			line += " "
+		}
+		line += word
+	}
+	return b.String() + line + "\n"
+}
