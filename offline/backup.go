@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"kiosk-agent/internal/disk"
 	"kiosk-agent/payment"
 )
 
@@ -68,7 +69,7 @@ func (r *Reader) backup(dst string, progress func(done, total int64)) (Copy, err
 		err = failure(dst, "put it in place", os.Rename(part, dst))
 	}
 	if err == nil {
-		err = failure(dst, "sync the directory", syncDir(filepath.Dir(dst)))
+		err = failure(dst, "sync the directory", disk.SyncDir(filepath.Dir(dst)))
 	}
 	if err != nil {
 		return Copy{}, errors.Join(err, failure(part, "clean up", removeDatabase(part)))

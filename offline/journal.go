@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"kiosk-agent/internal/disk"
 	"kiosk-agent/payment"
 )
 
@@ -70,7 +71,7 @@ func (j *Journal) Writable() error {
 
 // FreeBytes is the space on the journal's file system that this process may still use.
 func (j *Journal) FreeBytes() (int64, error) {
-	free, err := freeIn(filepath.Dir(j.path))
+	free, err := disk.Free(filepath.Dir(j.path))
 	return free, failure(j.path, "ask for the free space", err)
 }
 

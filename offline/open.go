@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"kiosk-agent/internal/disk"
 )
 
 // Config says which journal to open and how.
@@ -232,7 +234,7 @@ func create(path string, all []migration, newID func() string) error {
 	if err := os.Rename(tmp, path); err != nil {
 		return failure(path, "create", err)
 	}
-	return failure(path, "sync the directory", syncDir(filepath.Dir(path)))
+	return failure(path, "sync the directory", disk.SyncDir(filepath.Dir(path)))
 }
 
 // christen gives the journal its id.
@@ -347,14 +349,5 @@ func writeMarker(name, id string) error {
 	if err := os.Rename(name+".new", name); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(name))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return disk.SyncDir(filepath.Dir(name))
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/disk"
 	"kiosk-agent/payment"
 )
 
@@ -211,7 +212,7 @@ func gather(hold, dst, id string, old []string, owner owner) error {
 	to := filepath.Join(hold, filepath.Base(dst))
 	err := os.Mkdir(hold, 0o700)
 	if err == nil {
-		err = errors.Join(syncDir(filepath.Dir(dst)), owner.take(hold))
+		err = errors.Join(disk.SyncDir(filepath.Dir(dst)), owner.take(hold))
 	} else if errors.Is(err, fs.ErrExist) {
 		err = nil
 	}
@@ -225,7 +226,7 @@ func gather(hold, dst, id string, old []string, owner owner) error {
 	for i := 0; err == nil && i < len(old); i++ {
 		if err = os.Rename(dst+old[i], to+old[i]); err == nil {
 			undo = func() error { return nil }
-			err = errors.Join(syncDir(hold), syncDir(filepath.Dir(dst)))
+			err = errors.Join(disk.SyncDir(hold), disk.SyncDir(filepath.Dir(dst)))
 		}
 	}
 	if err != nil {
@@ -267,7 +268,7 @@ func date(hold, dst string, now time.Time) (aside string, err error) {
 	if err := os.Rename(hold, aside); err != nil {
 		return "", err
 	}
-	return aside, syncDir(filepath.Dir(dst))
+	return aside, disk.SyncDir(filepath.Dir(dst))
 }
 
 // partsOf are the endings of the files that are there; "" first.
@@ -290,7 +291,7 @@ func install(staged, dst, id string, owner owner) error {
 		err = os.Rename(staged, dst)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(dst))
+		err = disk.SyncDir(filepath.Dir(dst))
 	}
 	return failure(dst, "put the backup in place", err)
 }

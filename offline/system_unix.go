@@ -23,15 +23,6 @@ func lockWhole(f *os.File) error {
 	return err
 }
 
-// freeIn is the space on dir's file system that this process may still use.
-func freeIn(dir string) (int64, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, err
-	}
-	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:unconvert // 32 bits wide on armhf
-}
-
 func ownerOf(info fs.FileInfo) owner {
 	if info != nil {
 		if st, ok := info.Sys().(*syscall.Stat_t); ok {

@@ -30,18 +30,5 @@ func lockWhole(f *os.File) error {
 	return err
 }
 
-// freeIn is the space on dir's file system that this process may still use.
-func freeIn(dir string) (int64, error) {
-	name, err := windows.UTF16PtrFromString(dir)
-	if err != nil {
-		return 0, err
-	}
-	var free uint64
-	if err := windows.GetDiskFreeSpaceEx(name, &free, nil, nil); err != nil {
-		return 0, err
-	}
-	return int64(min(free, 1<<62)), nil
-}
-
 // ownerOf tells nothing: new files inherit what their directory grants.
 func ownerOf(fs.FileInfo) owner { return owner{-1, -1} }

@@ -2,10 +2,10 @@ package secret
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+
+	"kiosk-agent/internal/disk"
 )
 
 // MinLen is the least number of bytes of a secret that somebody sets: each checkout link is
@@ -29,31 +29,11 @@ func Typed(b []byte) (Value, error) {
 
 // WriteFile puts the secret into a file of mode 0600, whole or not at all. Run by root, the file
 // belongs to whom the file at like, or its directory, belonged before.
-func WriteFile(path string, v Value, like string) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
+func WriteFile(path string, v Value, like string) error {
+	err := disk.Replace(path, append(bytes.Clone(v.Reveal()), '\n'),
+		func(f *os.File) error { return giveLike(f, path, like) })
 	if err != nil {
 		return fmt.Errorf("secret file: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("secret file: %w", err), os.Remove(tmp.Name()))
-		}
-	}()
-	_, err = tmp.Write(append(bytes.Clone(v.Reveal()), '\n'))
-	if err == nil {
-		err = giveLike(tmp, path, like)
-	}
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	dir, derr := os.Open(filepath.Dir(path))
-	if derr != nil {
-		return nil // it is there; only a power cut in the next seconds could undo it
-	}
-	_ = dir.Sync()
-	_ = dir.Close()
 	return nil
 }

@@ -49,7 +49,7 @@ func TestWriteFile(t *testing.T) {
 		strings.Contains(err.Error(), canary) {
 		t.Errorf("without a directory: %v", err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, ".secret-*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }

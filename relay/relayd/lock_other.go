@@ -3,7 +3,6 @@
 package relayd
 
 import (
-	"math"
 	"os"
 	"path/filepath"
 )
@@ -15,9 +14,3 @@ func lockDir(dir string) (*os.File, error) {
 	}
 	return os.OpenFile(filepath.Join(dir, "LOCK"), os.O_RDWR|os.O_CREATE, 0o600)
 }
-
-// syncDir cannot be done on every system, and on those it is not needed.
-func syncDir(string) error { return nil }
-
-// freeBytes is not known here.
-func freeBytes(string) (uint64, error) { return math.MaxUint64, nil }

@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"kiosk-agent/internal/disk"
 	"kiosk-agent/relay/relayd/rules"
 )
 
@@ -83,13 +84,13 @@ func (s *Server) watchDisk() {
 	if s.store.ns == nil {
 		return
 	}
-	free, err := freeBytes(s.cfg.Store.Dir)
+	free, err := disk.Free(s.cfg.Store.Dir)
 	if err != nil {
 		s.log.Error("free space of the store's disk", "error", err)
 		return
 	}
 	s.metrics.diskFree.Set(float64(free))
-	low := free < uint64(s.cfg.Store.MinFree)
+	low := free < int64(s.cfg.Store.MinFree)
 	if s.store.low.Swap(low) != low {
 		s.log.Warn("free space of the store's disk", "free", free, "min_free", s.cfg.Store.MinFree,
 			"hooks_refused", low)

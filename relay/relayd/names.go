@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"kiosk-agent/internal/disk"
 )
 
 // Names of JetStream's streams: ours, and those that it makes for key-value buckets.
@@ -37,14 +39,14 @@ func (n *names) syncAll() error {
 	if n == nil {
 		return nil
 	}
-	if err := syncDir(filepath.Dir(n.root)); err != nil {
+	if err := disk.SyncDir(filepath.Dir(n.root)); err != nil {
 		return err
 	}
 	return filepath.WalkDir(n.root, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !e.IsDir() {
 			return err
 		}
-		return syncDir(path)
+		return disk.SyncDir(path)
 	})
 }
 
@@ -89,7 +91,7 @@ func (n *names) sync(stream string) error {
 	if age := time.Since(changed); changed.Equal(n.synced[dir]) && age > coarse {
 		return nil
 	}
-	if err := syncDir(dir); err != nil {
+	if err := disk.SyncDir(dir); err != nil {
 		return err
 	}
 	n.synced[dir] = changed

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/app/config"
-	"kiosk-agent/offline"
+	"kiosk-agent/internal/disk"
 )
 
 // systemFiles are Linux's own words about the machine; none tells who owns it.
@@ -41,7 +41,7 @@ func System(version string, c *config.Config) ([]byte, error) {
 		return b.Bytes(), nil
 	}
 	dir := filepath.Dir(c.Journal.Path)
-	free, err := offline.Free(dir)
+	free, err := disk.Free(dir)
 	fmt.Fprintf(&b, "\n%s: %d MiB free\n", dir, free>>20)
 	files, globErr := filepath.Glob(c.Journal.Path + "*")
 	for _, name := range files {

@@ -15,8 +15,8 @@ import (
 	"kiosk-agent/device/serial"
 	"kiosk-agent/internal/app/agent"
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/disk"
 	"kiosk-agent/internal/secret"
-	"kiosk-agent/offline"
 )
 
 // serviceDir is where systemd puts the credentials of the running service; root may read it.
@@ -146,7 +146,7 @@ func (c *checker) disk(context.Context) []Finding {
 	dir := filepath.Dir(c.cfg.Journal.Path)
 	f := Finding{Check: "disk", State: OK,
 		Tried: "asked for the free space of " + dir + " and synced 4 KiB there"}
-	free, err := offline.Free(dir)
+	free, err := disk.Free(dir)
 	if err != nil {
 		f.State, f.Found, f.Do = Wrong, err.Error(), "make the directory, or set journal.path"
 		return []Finding{f}

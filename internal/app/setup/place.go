@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 
+	"kiosk-agent/internal/disk"
 	"kiosk-agent/packaging"
 )
 
@@ -55,24 +56,14 @@ func (k Kiosk) makeDir() error {
 // writeConfig puts the text into the configuration's file, for root and the agent's group, and says
 // where the one before is kept.
 func (k Kiosk) writeConfig(text []byte) (backup string, err error) {
-	tmp, err := os.CreateTemp(k.Dir, ".config-*")
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(tmp.Name()) // the first error says more
+	err = disk.Replace(k.Path(), text, func(f *os.File) (err error) {
+		if err := readableLike(f, k.State, 0o640); err != nil {
+			return err
 		}
-	}()
-	_, err = tmp.Write(text)
-	if err = errors.Join(err, readableLike(tmp, k.State, 0o640), tmp.Sync(),
-		tmp.Close()); err != nil {
-		return "", err
-	}
-	if backup, err = k.keepOld(); err != nil {
-		return "", err
-	}
-	return backup, os.Rename(tmp.Name(), k.Path())
+		backup, err = k.keepOld()
+		return err
+	})
+	return backup, err
 }
 
 // keepOld keeps the configuration that is there as config.toml.bak, or .bak.2 and so on: one that
