@@ -88,7 +88,7 @@ func NewHub(cfg Config, ev Events, log *slog.Logger, reg prometheus.Registerer) 
 		guard:   guard.Policy{Hosts: cfg.Hosts, Origins: cfg.Origins, SameOrigin: true},
 		refused: rate.Sometimes{First: 10, Interval: time.Second},
 		wake:    make(chan struct{}, 1), in: make(chan arrival), done: make(chan struct{}),
-		next: timed{Screen: Screen{Kind: payment.ScreenOutOfService, Reason: "starting"}},
+		next: timed{Screen: Screen{Kind: payment.ScreenOutOfService, Reason: reasonStarting}},
 	}, nil
 }
 

@@ -15,11 +15,14 @@ const (
 	screenHidden payment.Screen = "hidden" // the page is there, but not visible
 )
 
-// Reasons that the hub itself gives for out_of_service.
+// Reasons that the hub itself gives for out_of_service: what tills hear as display_too_small
+// (payment.Unready has both names), and what nobody but the display knows.
 const (
-	reasonTooSmall  = "code_too_small"
-	reasonTooLong   = "code_too_long"
-	reasonBadScreen = "bad_screen"
+	reasonTooSmall = "code_too_small" // under 3 px per module
+	reasonTooLong  = "code_too_long"  // no code holds it
+
+	reasonStarting  = "starting"   // the engine has not said yet what to show
+	reasonBadScreen = "bad_screen" // it was told a screen that it does not know
 )
 
 // Screen is everything that the customer should see: a snapshot, not a change.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"encoding/json"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -126,6 +127,35 @@ func TestReasonCode(t *testing.T) {
 	} {
 		if got := reasonCode(in); got != want {
 			t.Errorf("reasonCode(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestReasonsOfTheDisplay: what the display says by itself is a name of a reason that tills hear,
+// or stands in the runbook as its own.
+func TestReasonsOfTheDisplay(t *testing.T) {
+	row, ok := payment.UnreadyOf(string(payment.NotReadyTooSmall))
+	if want := []string{reasonTooSmall, reasonTooLong}; !ok || !slices.Equal(row.Screen, want) {
+		t.Errorf("the table says %v, the display %v", row.Screen, want)
+	}
+	main := string(mustAsset(t, "main.js"))
+	if !strings.Contains(main, "screen.reason === '"+reasonTooSmall+"'") {
+		t.Errorf("the page has no words of its own for %s", reasonTooSmall)
+	}
+	page, err := os.ReadFile("../docs/OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, own := range []string{reasonStarting, reasonBadScreen} {
+		if !strings.Contains(string(page), "`"+own+"`") {
+			t.Errorf("OPERATIONS.md does not say what %s is", own)
+		}
+	}
+	for _, row := range payment.NotReadyReasons() {
+		for _, code := range row.Screen {
+			if reasonCode(code) != code {
+				t.Errorf("%s: %q cannot be shown", row.Code, code)
+			}
 		}
 	}
 }

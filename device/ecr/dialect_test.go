@@ -274,11 +274,21 @@ func TestRefusalsAreComplete(t *testing.T) {
 		}
 		return e
 	}
+	for _, row := range payment.NotReadyReasons() {
+		want := Outcome(row.Heard)
+		if c, ok := classOf(want); !ok || c != refused {
+			t.Errorf("%s: what a line hears is no outcome that refuses: %s", row.Code, want)
+		}
+		if got := RefusalOf(notReady(string(row.Code))); got != want {
+			t.Errorf("%s: %s, want %s", row.Code, got, want)
+		}
+	}
 	for _, tc := range []struct {
 		err  error
 		want Outcome
 	}{
 		{errors.New("x"), Internal}, {&payment.Error{Code: "novel"}, Internal},
+		{notReady("novel"), NotReady},
 		{&payment.Error{Code: payment.CodeBusy}, Busy},
 		{&payment.Error{Code: payment.CodeJournalUnavailable}, JournalBefore},
 		{notReady(), NotReady}, {notReady("no_display"), NotReady},

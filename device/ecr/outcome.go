@@ -177,15 +177,16 @@ func RefusalOf(err error) Outcome {
 	return o
 }
 
-// notReady looks at the engine's reason codes; one that it does not know is NotReady, which every
-// till understands.
+// notReady goes by the rows of payment.NotReadyReasons; a code that has none is NotReady, which
+// every till understands.
 func notReady(reasons []payment.Reason) Outcome {
 	path := 0
 	for _, r := range reasons {
-		switch r.Code {
-		case "journal_unavailable":
+		row, _ := payment.UnreadyOf(r.Code)
+		switch Outcome(row.Heard) {
+		case JournalBefore:
 			return JournalBefore
-		case "relay_down", "path_unproven":
+		case PathDown:
 			path++
 		}
 	}

@@ -101,8 +101,9 @@ func (s *step) choose(id, wallet string) {
 		return
 	}
 	a := s.stage(id)
-	hindrances := slices.DeleteFunc(s.m.reasons(s.now, a.p.Till),
-		func(r payment.Reason) bool { return r.Code == codeJournal || r.Code == codeDisplay })
+	hindrances := slices.DeleteFunc(s.m.reasons(s.now, a.p.Till), func(r payment.Reason) bool {
+		return r.Is(payment.NotReadyJournal) || r.Is(payment.NotReadyDisplay)
+	})
 	if len(hindrances) > 0 {
 		s.fact(id, payment.MintFailed{Reason: "not_ready",
 			Message: "no code was asked for: " + hindrances[0].Message})

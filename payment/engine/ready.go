@@ -9,63 +9,49 @@ import (
 	"kiosk-agent/payment"
 )
 
-// The codes of reasons that are not the same to everybody who asks.
-const (
-	codeJournal = "journal_unavailable" // the journal takes no entries
-	codeDisplay = "no_display"
-)
-
 // reasons says why no sale can start now: guarantee 4. Empty = ready. till is the one that asks; a
 // till that shows the code itself needs no customer display.
-func (m *Machine) reasons(now Now, till string) []payment.Reason {
-	var rs []payment.Reason
-	add := func(code, message, hint string, retry int) {
-		rs = append(rs, payment.Reason{Code: code, Message: message, Hint: hint, RetryAfter: retry})
-	}
+func (m *Machine) reasons(now Now, till string) (rs []payment.Reason) {
 	if m.rollback != "" {
-		add("journal_rollback", "the relay knows a newer journal than this one: "+m.rollback,
-			"the journal was restored, lost or cloned: run kiosk-agent recover --reason TEXT", 0)
+		rs = append(rs, payment.NotReadyRollback.Reason(m.rollback))
 	}
 	if err := m.journal.Writable(); err != nil {
-		add(codeJournal, err.Error(), "check the disk: kiosk-agent doctor", 30)
+		r := payment.NotReadyJournal.Reason("")
+		r.Message = err.Error()
+		rs = append(rs, r)
 	}
 	if m.closed() { // there is no path and no code to show: nothing below would help anybody
 		return append(slices.Clone(m.cfg.Closed), rs...)
 	}
-	if message, hint := m.clockReason(now); message != "" {
-		add("clock_implausible", message, hint, 0)
+	if r, wrong := m.clockReason(now); wrong {
+		rs = append(rs, r)
 	}
 	if m.cfg.RequireCanary > 0 {
-		m.pathReason(now, add)
+		if r, broken := m.pathReason(now); broken {
+			rs = append(rs, r)
+		}
 	}
 	if m.cfg.RequireScreen && !m.showsItself(till) && (!m.displayUp || !m.displayProved) {
-		message := "no customer display shows what it is told"
-		if m.displayCause != "" {
-			message += ": " + m.displayCause
-		}
-		add(codeDisplay, message, "open the display's page in its browser: display.listen, the "+
-			"first time with ?token= and the content of display.token", 5)
+		rs = append(rs, payment.NotReadyDisplay.Reason(m.displayCause))
 	}
 	return rs
 }
 
-func (m *Machine) pathReason(now Now, add func(code, message, hint string, retry int)) {
-	age := now.Up - m.canaryUp
-	switch {
-	case !m.relayUp:
-		message := "there is no connection to the relay"
-		if m.relayCause != "" {
-			message += ": " + m.relayCause
-		}
-		add("relay_down", message, "check the network and relay.url", 5)
-	case m.canaryUp < 0:
-		add("path_unproven", "no test message has come back through the relay yet",
-			"wait some seconds; then check relay.hook_url", 5)
-	case age > m.cfg.RequireCanary:
-		add("path_unproven", "the last test message that came back through the relay is "+
-			age.Truncate(time.Second).String()+" old",
-			"check that relay.hook_url can be reached from here", 10)
+// pathReason says why the way by which outcomes come is not proved.
+func (m *Machine) pathReason(now Now) (r payment.Reason, broken bool) {
+	if !m.relayUp {
+		return payment.NotReadyRelay.Reason(m.relayCause), true
 	}
+	r = payment.NotReadyPath.Reason("")
+	if m.canaryUp < 0 {
+		r.Hint = "wait some seconds; then check relay.hook_url"
+		return r, true
+	}
+	age := now.Up - m.canaryUp
+	r.Message = "the last test message that came back through the relay is " +
+		age.Truncate(time.Second).String() + " old"
+	r.RetryAfter = 10
+	return r, age > m.cfg.RequireCanary
 }
 
 // closed reports whether the terminal was started to tell why it takes no sale, and what became of
@@ -106,8 +92,8 @@ func (m *Machine) snapshot(now Now) Snapshot {
 	if m.rollback != "" {
 		snap.Lost = m.lost
 	}
-	message, _ := m.clockReason(now)
-	snap.Clock.Plausible = message == ""
+	_, wrong := m.clockReason(now)
+	snap.Clock.Plausible = !wrong
 	if m.relayClock.known {
 		snap.Clock.Known, snap.Clock.Offset = true, m.relayClock.offsetAt(now)
 	}

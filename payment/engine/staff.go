@@ -45,18 +45,20 @@ func (s *step) clockLearned(ev ClockLearned) {
 	}
 }
 
-// clockReason says why this machine's clock cannot be right; "" = it may be.
-func (m *Machine) clockReason(now Now) (message, hint string) {
+// clockReason says why this machine's clock cannot be right, where it cannot.
+func (m *Machine) clockReason(now Now) (r payment.Reason, wrong bool) {
+	r = payment.NotReadyClock.Reason("")
 	switch off := m.relayClock.offsetAt(now); {
 	case now.Wall.Before(m.cfg.NotBefore):
-		return "this machine's clock says " + now.Wall.UTC().Format(time.DateOnly),
-			"set the clock; check its battery and NTP"
+		r.Message = "this machine's clock says " + now.Wall.UTC().Format(time.DateOnly)
+		r.Hint = "set the clock; check its battery and NTP"
+		return r, true
 	case m.relayClock.known && off.Abs() > clockTolerance+m.relayClock.doubt:
-		return "this machine's clock and the relay's are " +
-				off.Abs().Truncate(time.Second).String() + " apart",
-			"set the clock that is wrong; check NTP on both machines"
+		r.Message = "this machine's clock and the relay's are " +
+			off.Abs().Truncate(time.Second).String() + " apart"
+		return r, true
 	default:
-		return "", ""
+		return payment.Reason{}, false
 	}
 }
 

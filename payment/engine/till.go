@@ -174,7 +174,7 @@ func (s *step) admissible(till string) *payment.Error {
 	}
 	reasons := slices.DeleteFunc(s.m.reasons(s.now, till), func(r payment.Reason) bool {
 		// whether an entry can be made now, the commit itself will tell
-		return r.Code == codeJournal
+		return r.Is(payment.NotReadyJournal)
 	})
 	if len(reasons) > 0 {
 		return &payment.Error{
@@ -194,11 +194,7 @@ func (s *step) displayable(till, payload string) *payment.Error {
 	if err == nil {
 		return nil
 	}
-	reason := payment.Reason{
-		Code: "display_too_small", Message: "the customer display is too small for this code: " +
-			err.Error(),
-		Hint: "use a larger display, or shorten the link (leave out success_url, fail_url)",
-	}
+	reason := payment.NotReadyTooSmall.Reason(err.Error())
 	return &payment.Error{
 		Code: payment.CodeNotReady, Op: "start", Message: reason.Message, Hint: reason.Hint,
 		Reasons: []payment.Reason{reason}, Cause: err,

@@ -67,7 +67,7 @@ func (s *step) tickEnded(o *account) {
 func (s *step) withoutCommit(o, a *account) {
 	p := o.p
 	p.Status, p.Final, p.QRPayload = payment.StatusUnknown, true, ""
-	p.Reason = &payment.Reason{Code: codeJournal,
+	p.Reason = &payment.Reason{Code: string(payment.CodeJournalUnavailable),
 		Message: "the journal takes no entries; whether the customer paid is not known"}
 	if !p.Minted && !p.MintSent {
 		p.Reason.Message = "the journal takes no entries; no code was made for this sale"

@@ -74,7 +74,7 @@ func (s *step) nextView() (View, time.Duration) {
 		return v, s.m.viewUntil
 	}
 	for _, r := range s.m.reasons(s.now, "") {
-		if r.Code != codeDisplay {
+		if row, ok := payment.UnreadyOf(r.Code); !ok || len(row.Screen) > 0 {
 			return View{Kind: payment.ScreenOutOfService, Reason: r.Code}, 0
 		}
 	}

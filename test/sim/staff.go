@@ -24,7 +24,7 @@ func (s *staff) looks() {
 	a.ask(func(to engine.Ticket) engine.Event { return engine.Inspected{To: to} },
 		func(ans engine.Answer) {
 			if slices.ContainsFunc(ans.State.Reasons,
-				func(r payment.Reason) bool { return r.Code == "journal_rollback" }) {
+				func(r payment.Reason) bool { return r.Is(payment.NotReadyRollback) }) {
 				w.inside(w.between(time.Second, 20*time.Second), s.recovers)
 			}
 		})

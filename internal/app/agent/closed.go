@@ -60,7 +60,7 @@ func (a *Agent) openOldJournal() error {
 		return err
 	}
 	if !slices.ContainsFunc(a.closed,
-		func(r payment.Reason) bool { return r.Code == codeJournal }) {
+		func(r payment.Reason) bool { return r.Is(payment.NotReadyJournal) }) {
 		a.closed = append(clipped(Reasons(a.cfg, err)), a.closed...)
 	}
 	return nil

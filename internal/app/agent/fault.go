@@ -13,13 +13,6 @@ import (
 	"kiosk-agent/payment"
 )
 
-// The codes of the reasons for which an agent is closed.
-const (
-	codeConfig  = "config_invalid"
-	codeSecret  = "secret_invalid"
-	codeJournal = "journal_unavailable"
-)
-
 // What a closed agent tells at most: a till on a line takes no long answers.
 const (
 	maxReasons = 6
@@ -73,22 +66,25 @@ func problem(p conf.Problem) payment.Reason {
 		hint = "mend the file: kiosk-agent check-config"
 	}
 	p.Hint = ""
-	return payment.Reason{Code: codeConfig, Message: p.String(), Hint: hint}
+	r := payment.NotReadyConfig.Reason("")
+	r.Message, r.Hint = p.String(), hint
+	return r
 }
 
 func reason(c *config.Config, err error) payment.Reason {
 	if e, ok := errors.AsType[*offline.Error](err); ok {
 		bare := *e
 		bare.Hint = ""
-		return payment.Reason{Code: codeJournal, Message: bare.Error(),
-			Hint: cmp.Or(e.Hint, "look with kiosk-agent journal verify")}
+		r := payment.NotReadyJournal.Reason("")
+		r.Message, r.Hint = bare.Error(), cmp.Or(e.Hint, "look with kiosk-agent journal verify")
+		r.RetryAfter = 0 // that is for a disk that is full now
+		return r
 	}
-	r := payment.Reason{Code: codeConfig, Message: located(c, err),
-		Hint: "mend it: kiosk-agent check-config"}
+	r := payment.NotReadyConfig.Reason("")
 	if secretFault(c, err) {
-		r.Code, r.Hint = codeSecret, "put the secret there, readable for the agent's user "+
-			"only: chmod 0600; then kiosk-agent check-config"
+		r = payment.NotReadySecret.Reason("")
 	}
+	r.Message = located(c, err)
 	return r
 }
 

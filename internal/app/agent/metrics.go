@@ -11,13 +11,6 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-// readyReasons are the codes that terminal.status can name; each has a series of its own, so that
-// an alert sees the 0 before the 1.
-var readyReasons = []string{
-	codeConfig, codeSecret, codeJournal, "journal_rollback", "clock_implausible", "relay_down",
-	"path_unproven", "no_display", "display_too_small",
-}
-
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("kiosk_"+name, help, labels, nil)
 }
@@ -76,8 +69,8 @@ func (s state) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(descReady, truth(snap.Ready))
 	present := make(map[string]bool)
-	for _, code := range readyReasons {
-		present[code] = false
+	for _, row := range payment.NotReadyReasons() { // so that an alert sees the 0 before the 1
+		present[string(row.Code)] = false
 	}
 	for _, r := range snap.Reasons {
 		present[r.Code] = true

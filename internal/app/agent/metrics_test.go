@@ -13,6 +13,7 @@ import (
 
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/payment"
 	"kiosk-agent/test/metricspage"
 )
 
@@ -173,6 +174,11 @@ func TestStateOfAnAgentThatCannotSell(t *testing.T) {
 	} {
 		if got, ok := values[name]; !ok || got != want {
 			t.Errorf("%s = %v, %t; want %v", name, got, ok, want)
+		}
+	}
+	for _, row := range payment.NotReadyReasons() {
+		if _, ok := values["kiosk_not_ready "+string(row.Code)]; !ok {
+			t.Errorf("kiosk_not_ready has no series for %s", row.Code)
 		}
 	}
 	if values["kiosk_journal_free_bytes"] <= 0 {

@@ -24,7 +24,7 @@ type noJournal struct {
 func (n *noJournal) refuse(op string) *payment.Error {
 	r := n.reasons[0]
 	if i := slices.IndexFunc(n.reasons,
-		func(r payment.Reason) bool { return r.Code == codeJournal }); i >= 0 {
+		func(r payment.Reason) bool { return r.Is(payment.NotReadyJournal) }); i >= 0 {
 		r = n.reasons[i]
 	}
 	return &payment.Error{
