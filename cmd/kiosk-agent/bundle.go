@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,12 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kiosk-agent/internal/app/adminclient"
 	"kiosk-agent/internal/app/bundle"
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
-	"kiosk-agent/offline"
 )
 
 func newSupportBundle() *cobra.Command {
@@ -39,8 +35,10 @@ func newSupportBundle() *cobra.Command {
 				return err
 			}
 			c, cfgErr := config.Salvage(path)
-			b := bundler{ctx: cmd.Context(), path: path, cfg: c, facts: int64(facts)}
-			members := b.members(cfgErr)
+			members := bundle.Members(cmd.Context(), bundle.Sources{
+				Config: c, Fault: cfgErr, Version: versionText(), Facts: int64(facts),
+				Doctor: func(ctx context.Context) any { return examine(ctx, path) },
+			})
 			if log != "" {
 				text, err := readLog(cmd.InOrStdin(), log)
 				if err != nil {
@@ -81,83 +79,4 @@ func readLog(stdin io.Reader, name string) ([]byte, error) {
 		}
 	}
 	return io.ReadAll(io.LimitReader(f, most))
-}
-
-// bundler makes the members of one bundle. cfg is nil where the configuration cannot be used.
-type bundler struct {
-	ctx   context.Context
-	path  string
-	cfg   *config.Config
-	facts int64
-}
-
-func (b *bundler) members(cfgErr error) []bundle.Member {
-	members := []bundle.Member{
-		{Name: "system.txt", Make: func() ([]byte,
-			error) {
-			return bundle.System(versionText(), b.cfg)
-		}},
-		{Name: "doctor.json", Make: func() ([]byte,
-			error) {
-			return json.MarshalIndent(examine(b.ctx, b.path), "", "  ")
-		}},
-		{Name: "config.toml", Make: func() ([]byte, error) {
-			if b.cfg == nil {
-				return nil, cfgErr
-			}
-			text, err := bundle.Config(b.cfg)
-			return text, errors.Join(err, cfgErr)
-		}},
-	}
-	if b.cfg == nil {
-		return members
-	}
-	return append(members,
-		bundle.Member{Name: "status.json", Make: b.status},
-		bundle.Member{Name: "metrics.txt",
-			Make: func() ([]byte, error) {
-				return adminclient.Fetch(b.ctx, b.cfg.Admin.Socket,
-					"/v1/metrics")
-			}},
-		b.journal("journal.json", bundle.Journal),
-		b.journal("facts.jsonl", func(j *offline.Reader) ([]byte,
-			error) {
-			return bundle.Facts(j, b.facts)
-		}),
-		b.journal("worklist.json", bundle.Worklist),
-	)
-}
-
-func (b *bundler) journal(name string, text func(*offline.Reader) ([]byte, error)) bundle.Member {
-	return bundle.Member{Name: name, Make: func() ([]byte, error) {
-		j, err := offline.OpenReadOnly(b.cfg.Journal.Path)
-		if err != nil {
-			return nil, err
-		}
-		defer j.Close()
-		return text(j)
-	}}
-}
-
-// status is the agent's, with no more of a payment that is under way than its id and status.
-func (b *bundler) status() ([]byte, error) {
-	text, err := adminclient.Fetch(b.ctx, b.cfg.Admin.Socket, "/v1/status")
-	if err != nil {
-		return nil, err
-	}
-	var st map[string]json.RawMessage
-	if err := json.Unmarshal(text, &st); err != nil {
-		return nil, err
-	}
-	var active *struct {
-		ID     string `json:"id"`
-		Status string `json:"status"`
-	}
-	if err := json.Unmarshal(st["active"], &active); err != nil {
-		return nil, err
-	}
-	if st["active"], err = json.Marshal(active); err != nil {
-		return nil, err
-	}
-	return json.MarshalIndent(st, "", "  ")
 }

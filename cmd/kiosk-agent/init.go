@@ -16,6 +16,7 @@ import (
 
 	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/gateways"
+	"kiosk-agent/internal/app/prompt"
 	"kiosk-agent/internal/app/setup"
 	"kiosk-agent/internal/secret"
 )
@@ -142,7 +143,7 @@ func (n *newKiosk) run(cmd *cobra.Command, _ []string) (err error) {
 	if err := k.Free(); err != nil { // before anything is asked
 		return exit.Failed(err)
 	}
-	if err := n.collect(asker{cmd.InOrStdin(), cmd.ErrOrStderr()}); err != nil {
+	if err := n.collect(prompt.Person{In: cmd.InOrStdin(), Out: cmd.ErrOrStderr()}); err != nil {
 		return exit.Failed(err)
 	}
 	made, err := setup.Run(cmd.Context(), *k)
@@ -153,11 +154,11 @@ func (n *newKiosk) run(cmd *cobra.Command, _ []string) (err error) {
 }
 
 // collect puts together what flags and the fleet's file say, and asks for what is missing.
-func (n *newKiosk) collect(a asker) error {
+func (n *newKiosk) collect(a prompt.Person) error {
 	var missing []string
 	want := func(value *string, flag, question string) {
 		if *value == "" {
-			if *value = a.ask(question); *value == "" {
+			if *value = a.Ask(question); *value == "" {
 				missing = append(missing, "--"+flag)
 			}
 		}
@@ -189,7 +190,7 @@ func (n *newKiosk) collect(a asker) error {
 		switch {
 		case k.optional && value == "" && n.fleet == "":
 			// a fleet's file is the answer to what may be left out
-			value = a.ask(k.question)
+			value = a.Ask(k.question)
 		case k.optional:
 		default:
 			want(&value, k.flag, k.question)
@@ -227,7 +228,7 @@ func (n *newKiosk) gateway(values setup.Values) (gateways.Row, error) {
 
 // collectSecret reads the gateway's secret from the file that was named, or asks for it where it is
 // not there yet.
-func (n *newKiosk) collectSecret(a asker) (err error) {
+func (n *newKiosk) collectSecret(a prompt.Person) (err error) {
 	k := &n.kiosk
 	key, needed, err := k.NeedsSecret()
 	if err != nil {
@@ -236,11 +237,11 @@ func (n *newKiosk) collectSecret(a asker) (err error) {
 	var text []byte
 	switch {
 	case n.secretFile == "-":
-		text, err = io.ReadAll(io.LimitReader(a.in, 8<<10))
+		text, err = io.ReadAll(io.LimitReader(a.In, 8<<10))
 	case n.secretFile != "":
 		text, err = os.ReadFile(n.secretFile)
 	case needed:
-		if text, _, err = a.askHidden("The secret " + key +
+		if text, _, err = a.AskHidden("The secret " + key +
 			" (nothing is shown; empty: later)"); len(text) == 0 &&
 			(err == nil || errors.Is(err, io.EOF)) {
 			return nil
@@ -303,45 +304,4 @@ func (n *newKiosk) report(w io.Writer, made *setup.Made) error {
 	say("systemctl restart kiosk-agent")
 	say("kiosk-agent doctor%s", suffix)
 	return nil
-}
-
-// asker asks a person at a terminal, and nobody else.
-type asker struct {
-	in  io.Reader
-	out io.Writer
-}
-
-// ask returns what was typed; "" where nobody can be asked or nothing was answered.
-func (a asker) ask(question string) string {
-	f, ok := a.in.(*os.File)
-	if !ok {
-		return ""
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return ""
-	}
-	fmt.Fprintf(a.out, "%s: ", question)
-	line, err := readLine(f)
-	if err != nil {
-		fmt.Fprintln(a.out)
-		return ""
-	}
-	return strings.TrimSpace(string(line))
-}
-
-// askHidden is ask, without an echo, where that is possible.
-func (a asker) askHidden(question string) (line []byte, asked bool, err error) {
-	f, ok := a.in.(*os.File)
-	if !ok {
-		return nil, false, nil
-	}
-	restore, ok := withoutEcho(f)
-	if !ok {
-		return nil, false, nil
-	}
-	fmt.Fprintf(a.out, "%s: ", question)
-	line, err = readLine(f)
-	err = errors.Join(err, restore())
-	fmt.Fprintln(a.out)
-	return line, true, err
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package prompt
 
 import (
 	"io"
@@ -28,7 +28,7 @@ func TestTypedShowsNothing(t *testing.T) {
 		}
 		_, _ = io.Copy(io.Discard, asked)
 	}()
-	v, err := typed(terminal, prompt, "axs")
+	v, err := Person{terminal, prompt}.Secret("axs")
 	if err != nil || !v.Matches([]byte(canary)) {
 		t.Fatalf("typed: %v", err)
 	}
