@@ -127,7 +127,8 @@ func TestInitOfAnotherGateway(t *testing.T) {
 		{"--provider paper --payment-link https://checkout.example/",
 			"--payment-link is nothing that the gateway paper has"},
 		{"--shop 1", "--shop is nothing that the gateway axs has"},
-		{"--provider coin", `there is no gateway "coin"; there are: axs, singapay, paper`},
+		{"--provider coin", `there is no gateway "coin"; there are: ` +
+			strings.Join(gateways.All().Names(), ", ") + ", paper"},
 	} {
 		cmd := newInit(append(gateways.All(), paper))
 		cmd.Flags().String("config", "", "")
@@ -139,7 +140,9 @@ func TestInitOfAnotherGateway(t *testing.T) {
 		}
 	}
 	flag := newInit(append(gateways.All(), paper)).Flags().Lookup("client-id")
-	if want := "AXS Client `ID`; SingaPay Client ID; Paper's Client ID"; flag.Usage != want {
-		t.Errorf("--client-id: %s, want %s", flag.Usage, want)
+	for _, want := range []string{"AXS Client `ID`; ", "; Paper's Client ID"} {
+		if !strings.Contains(flag.Usage, want) {
+			t.Errorf("--client-id: %s, want %s", flag.Usage, want)
+		}
 	}
 }
