@@ -22,6 +22,14 @@ type Folder struct {
 	emptyBoot    string
 	emptySeen    bool
 	words        map[string]Record // transactionRef → first PAY outcome reported for it
+	foreseen     foreseen
+}
+
+// foreseen is what the newest resolution says that will still come: it is no news.
+type foreseen struct {
+	sale     bool // one payment of the right amount
+	back     int64
+	currency string // of back
 }
 
 // Fold computes a payment from all of its facts. ok is false when they do not begin with requested.
@@ -37,7 +45,8 @@ func Fold(facts []Fact) (p Payment, ok bool) {
 func (f *Folder) Payment() Payment {
 	p := f.p
 	p.Flags, p.Attempts = slices.Clone(p.Flags), slices.Clone(p.Attempts)
-	p.Claims = slices.Clone(p.Claims)
+	p.Claims, p.Movements = slices.Clone(p.Claims), slices.Clone(p.Movements)
+	p.Doubts, p.Settled = slices.Clone(p.Doubts), slices.Clone(p.Settled)
 	p.Schemes, p.Transactions, p.Sent = slices.Clone(p.Schemes), slices.Clone(p.Transactions),
 		slices.Clone(p.Sent)
 	return p
@@ -57,13 +66,18 @@ func (f *Folder) Add(fact Fact) {
 		return
 	}
 	before := f.visible()
+	moved, doubts := len(f.p.Movements), len(f.p.Doubts)
 	f.p.LastSeq = fact.Seq
 	f.take(fact)
 	f.conclude(fact)
-	after := f.visible()
-	f.contradict(before, after)
-	if after = f.visible(); !before.equal(after) {
+	if _, ok := fact.Data.(Notified); ok {
+		f.contradict(before, f.p.Movements[moved:], f.p.Doubts[min(doubts, len(f.p.Doubts)):])
+	}
+	if after := f.visible(); !before.equal(after) {
 		f.p.Revision++
+	}
+	if r, ok := fact.Data.(Resolved); ok && r.Finding == FindingTillChecked {
+		f.p.CheckedRev = f.p.Revision
 	}
 	switch d := fact.Data.(type) {
 	case Offered:
@@ -129,7 +143,7 @@ func (f *Folder) take(fact Fact) {
 	case Withdrawn:
 		f.p.Withdrawn, f.p.WithdrawnUp = true, fact.Up
 	case PathProved:
-		if f.searching() && !f.p.Policy.Query {
+		if f.searching() && !f.p.Policy.Query && !f.p.doubtful() {
 			f.e.Searched, f.unconfirmed = true, true
 		}
 	case QueryEmpty:
@@ -137,31 +151,83 @@ func (f *Folder) take(fact Fact) {
 	case Undecided:
 		f.e.Undecided = f.e.Undecided || f.p.EndedBy != "" && !f.p.Final
 	case Notified:
-		f.notified(fact, d.Record)
+		f.notified(fact, d)
 	case Superseded:
 		f.p.Superseded = true
 	case Claimed:
 		f.p.Claims = append(f.p.Claims, Claim{d, fact.Seq, fact.At})
+		f.p.Settled = slices.DeleteFunc(slices.Clone(f.p.Settled),
+			func(code string) bool { return code == "claimed" })
 	case ReceiptPrinted:
 		f.p.Receipts++
 	case Resolved:
-		f.p.Resolution = &Resolution{Outcome: d.Outcome, By: d.By, Reason: d.Reason, At: fact.At}
+		f.resolved(fact, d)
 	}
 }
 
-// contradict drops what staff found out when evidence after it changes what is true, unless it says
-// the same.
-func (f *Folder) contradict(before, after visible) {
+// resolved takes over what staff found out: it closes tasks, and says what is no news any more.
+func (f *Folder) resolved(fact Fact, d Resolved) {
+	closes := f.p.closes(d)
+	f.p.Settled = slices.Clone(f.p.Settled)
+	for _, code := range closes {
+		if !slices.Contains(f.p.Settled, code) {
+			f.p.Settled = append(f.p.Settled, code)
+		}
+	}
+	if d.Finding == FindingTillChecked && f.p.Resolution != nil {
+		return // what was found out about the money stays
+	}
+	f.p.Resolution = &Resolution{Outcome: d.Outcome, By: d.By, Reason: d.Reason, At: fact.At,
+		Finding: d.Finding, Refs: d.Refs, PortalRef: d.PortalRef}
+	f.foreseen = foreseen{sale: d.Outcome == ResolvedApproved && !f.e.Paid}
+	if d.Finding == FindingGivenBack {
+		for _, m := range f.p.paying() {
+			if slices.Contains(d.Refs, m.Ref()) {
+				f.foreseen.back, f.foreseen.currency = f.foreseen.back+m.Amount, m.Currency
+			}
+		}
+	}
+}
+
+// contradict drops what staff found out when money or a dispute comes after it that they did not
+// foresee, and says what is new.
+func (f *Folder) contradict(before visible, moved []Movement, doubts []Doubt) {
 	r := f.p.Resolution
-	if r == nil || before.resolved != after.resolved || before.equal(after) {
+	if r == nil {
 		return
 	}
-	agrees := r.Outcome == ResolvedApproved && f.p.Status == StatusApproved &&
-		!slices.ContainsFunc(f.p.Flags, func(x Flag) bool { return x != FlagLate })
-	if !agrees && !r.Contradicted {
-		c := *r
-		c.Contradicted = true
-		f.p.Resolution = &c
+	var news []string
+	for _, m := range moved {
+		if !f.foresaw(m) {
+			news = append(news, m.words())
+		}
+	}
+	for _, d := range doubts {
+		news = append(news, d.Why)
+	}
+	if len(moved) == 0 && len(news) == 0 && !before.equal(f.visible()) {
+		news = append(news, "the gateway's word has changed: the sale is "+string(f.p.Status))
+	}
+	if len(news) == 0 {
+		return
+	}
+	c := *r
+	c.Contradicted, c.News = true, append(slices.Clone(c.News), news...)
+	f.p.Resolution, f.foreseen = &c, foreseen{}
+	f.p.Settled = nil
+}
+
+// foresaw reports whether the newest resolution says that this movement will come, and uses it up.
+func (f *Folder) foresaw(m Movement) bool {
+	switch w := &f.foreseen; {
+	case m.Class == ClassSale && w.sale:
+		w.sale = false
+		return true
+	case m.Class == ClassBack && m.Stated && m.Currency == w.currency && -m.Amount <= w.back:
+		w.back += m.Amount
+		return true
+	default:
+		return false
 	}
 }
 
@@ -188,6 +254,10 @@ func (f *Folder) queryEmpty(fact Fact) {
 	if !f.searching() || !f.p.Policy.Query {
 		return
 	}
+	if d, ok := fact.Data.(QueryEmpty); ok && d.Records == 0 && f.p.doubtful() {
+		// the gateway has said something about it: an answer that does not name it is no answer
+		return
+	}
 	if !f.emptySeen {
 		f.emptySeen, f.emptyUp, f.emptyBoot = true, fact.Up, fact.Boot
 		return
@@ -197,10 +267,14 @@ func (f *Folder) queryEmpty(fact Fact) {
 	}
 }
 
-func (f *Folder) notified(fact Fact, r Record) {
+func (f *Folder) notified(fact Fact, d Notified) {
+	r := d.Record
+	f.count(fact, d)
 	switch judge(r, f.p.MerchantRef, f.p.Money) {
 	case saysPaid:
-		f.paid(r)
+		if !f.e.Paid {
+			f.paid(r)
+		}
 	case saysMismatch:
 		f.mismatch, f.e.Contradicts = true, true
 		f.because("amount_mismatch", "the gateway reports a payment of "+statedAmount(r)+
@@ -217,19 +291,8 @@ func (f *Folder) notified(fact Fact, r Record) {
 	f.compareWords(r)
 }
 
-// paid books a record that satisfies guarantee 1; a second transactionRef is a second payment.
+// paid takes over the first record that satisfies guarantee 1; count knows how many there are.
 func (f *Folder) paid(r Record) {
-	ref := r.TransactionRef
-	if ref == "" {
-		ref = "content:" + r.Content()
-	}
-	if slices.Contains(f.p.Transactions, ref) {
-		return
-	}
-	f.p.Transactions = append(f.p.Transactions, ref)
-	if len(f.p.Transactions) > 1 {
-		return
-	}
 	f.e.Paid = true
 	f.late = f.toldNotPaid
 	f.p.ProviderRef, f.p.Scheme, f.p.ResponseCode, f.p.PaidAt = r.TransactionRef, r.Scheme,
@@ -357,6 +420,8 @@ type visible struct {
 	attempts int
 	// not the code itself: retention drops it, and revisions stay what they were
 	payable                          bool
+	// further money makes a revision, also where nothing else does
+	moved                            int
 	providerRef, scheme, code        string
 	paidAt                           time.Time
 	reasonCode, reasonText, resolved string
@@ -367,14 +432,14 @@ func (f *Folder) visible() visible {
 		status: f.p.Status, flags: f.p.Flags, attempts: len(f.p.Attempts),
 		providerRef: f.p.ProviderRef, scheme: f.p.Scheme,
 		code: f.p.ResponseCode, payable: f.p.Minted && !f.p.Final && f.p.EndedBy == "",
-		paidAt: f.p.PaidAt,
+		paidAt: f.p.PaidAt, moved: len(f.p.Movements),
 	}
 	if r := f.p.Reason; r != nil {
 		v.reasonCode, v.reasonText = r.Code, r.Message
 	}
 	if r := f.p.Resolution; r != nil {
 		v.resolved = contentHash(r.Outcome, r.By, r.Reason, r.At.String(),
-			strconv.FormatBool(r.Contradicted))
+			strconv.FormatBool(r.Contradicted), strconv.Itoa(len(r.News)))
 	}
 	return v
 }
@@ -383,7 +448,7 @@ func (v visible) equal(w visible) bool {
 	return slices.Equal(v.flags, w.flags) && v.status == w.status && v.attempts == w.attempts &&
 		v.providerRef == w.providerRef &&
 		v.scheme == w.scheme && v.code == w.code && v.payable == w.payable &&
-		v.paidAt.Equal(w.paidAt) && v.reasonCode == w.reasonCode &&
+		v.paidAt.Equal(w.paidAt) && v.moved == w.moved && v.reasonCode == w.reasonCode &&
 		v.reasonText == w.reasonText && v.resolved == w.resolved
 }
 

@@ -53,8 +53,13 @@ type Resolution struct {
 	By      string    `json:"by"`
 	Reason  string    `json:"reason"`
 	At      time.Time `json:"at"`
-	// later evidence says otherwise: it settles nothing any more
-	Contradicted bool `json:"contradicted,omitempty"`
+	Finding Finding   `json:"finding,omitempty"` // "" in journals before schema 3
+	// the payments that were given back, and what the portal or the till's book calls it
+	Refs      []string `json:"refs,omitempty"`
+	PortalRef string   `json:"portal_ref,omitempty"`
+	// money or a dispute has come after it, which it did not foresee: it settles nothing any more
+	Contradicted bool     `json:"contradicted,omitempty"`
+	News         []string `json:"news,omitempty"` // that, in words
 }
 
 // Claim is what a customer told staff: that he has paid.
@@ -127,11 +132,19 @@ type Payment struct {
 	Superseded bool
 	// what staff were told by the customer, newest last
 	Claims []Claim
+	// what money moved, in the order in which it was stated, and what could not be counted
+	Movements []Movement
+	Doubts    []Doubt
+	// the codes of tasks that staff have settled, and nothing has contradicted since
+	Settled []string
+	// the revision of which staff say that the till's book says the same
+	CheckedRev int64
 	// how often a receipt of it was printed
-	Receipts     int
-	Account      string   // the gateway account that it was made at; "" before schema 3
-	Lane         string   // the display that shows it; "" = the only one
-	Disputed     bool     // paid, and the gateway has also said something that does not fit
-	Transactions []string // the gateway's references of every payment that counts as paid
+	Receipts int
+	Account  string // the gateway account that it was made at; "" before schema 3
+	Lane     string // the display that shows it; "" = the only one
+	Disputed bool   // paid, and the gateway has also said something that does not fit
+	// the gateway's references of every payment of the right amount; "" where it has stated none
+	Transactions []string
 	LastSeq      int64
 }

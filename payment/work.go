@@ -1,6 +1,9 @@
 package payment
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Task is one thing that staff must do about a payment, or about a fact that belongs to none.
 type Task struct {
@@ -15,17 +18,21 @@ type WorkItem struct {
 	Tasks   []Task
 }
 
-// Tasks is what staff must do about this payment, most urgent first; nil while it is not final, and
-// once a resolution that no later evidence contradicts stands.
+// Tasks is what staff must do about this payment, most urgent first; nil while it is not final.
+// What a resolution has settled is no task until money or a dispute contradicts it.
 func (p Payment) Tasks() []Task {
-	if !p.Final || p.Resolution != nil && !p.Resolution.Contradicted {
+	if !p.Final {
 		return nil
 	}
 	var tasks []Task
-	add := func(code, text string) { tasks = append(tasks, Task{code, text}) }
-	if p.Resolution != nil {
-		add("contradicted", "Staff resolved this as "+p.Resolution.Outcome+
-			", and the gateway has said otherwise since. Look at it again, then resolve it again.")
+	add := func(code, text string) {
+		if !slices.Contains(p.Settled, code) {
+			tasks = append(tasks, Task{code, text})
+		}
+	}
+	if r := p.Resolution; r != nil && r.Contradicted {
+		add("contradicted", "Staff resolved this as "+r.Outcome+", and since then: "+
+			strings.Join(r.News, "; ")+". Look at it again, then resolve it again.")
 	}
 	for _, f := range p.Flags {
 		if text := flagWork[f]; text != "" {
@@ -35,13 +42,25 @@ func (p Payment) Tasks() []Task {
 	if p.Disputed && !slices.Contains(p.Flags, FlagAmountMismatch) {
 		add("disputed", disputedWork)
 	}
-	if p.Status == StatusUnknown && len(p.Flags) == 0 {
+	if p.doubtful() {
+		add("doubtful", p.doubtfulWork())
+	} else if p.Status == StatusUnknown && len(p.Flags) == 0 {
 		add(string(StatusUnknown), unknownWork)
 	}
-	if p.Owed {
-		add("owed", p.owedWork())
+	if n := len(p.Claims); n > 0 {
+		add("claimed", p.Claims[n-1].work())
+	}
+	if p.OwedOpen() {
+		tasks = append(tasks, Task{"owed", p.owedWork()})
 	}
 	return tasks
+}
+
+// OwedOpen reports whether the till has not confirmed the outcome, and nobody has looked into its
+// book. Only that closes it: what was found out about the money does not.
+func (p Payment) OwedOpen() bool {
+	before3 := p.Resolution != nil && p.Resolution.Finding == "" && !p.Resolution.Contradicted
+	return p.Owed && p.CheckedRev != p.Revision && !before3
 }
 
 // NeedsStaff reports whether there is anything to do besides the till's missing acknowledgement.
@@ -71,6 +90,27 @@ var flagWork = map[Flag]string{
 		"difference with the customer or give the money back, then resolve it.",
 	FlagReversed: "The gateway reports that this payment was voided or refunded. Check in its " +
 		"portal whether the money was kept, then resolve it.",
+}
+
+func (p Payment) doubtfulWork() string {
+	var said []string
+	for _, d := range p.Doubts {
+		if !d.Conflict {
+			said = append(said, d.Why)
+		}
+	}
+	return "The gateway has said something that this agent does not understand: " +
+		strings.Join(said, "; ") + ". Look the merchant reference up in its portal, then " +
+		"resolve it. Until then do not charge the customer again."
+}
+
+// work says what a customer has told.
+func (c Claim) work() string {
+	text := c.By + " notes that the customer says he has paid"
+	if c.Number != "" {
+		text += " (number " + c.Number + ")"
+	}
+	return text + ". Look the sale up in the gateway's portal, then resolve it."
 }
 
 // owedWork says what a till has not confirmed.

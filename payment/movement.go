@@ -1,0 +1,255 @@
+package payment
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Movement is one movement of money between a customer and the merchant, as the gateway has stated
+// it. Totals are made of movements; no status is.
+//
+// One payment is counted once, however often and in whichever words it is reported: for each
+// transaction reference, and where none is stated for each content. A statement without reference
+// joins a payment with one, and the other way round. A query's answer that reports more payments
+// than are known adds those that are missing.
+type Movement struct {
+	Seq   int64  // of the fact that stated it first
+	Key   string // what is counted once, in the whole journal
+	Class Class
+	// minor units of Currency, given back negative; 0 where the statement could not be read: its
+	// total is incomplete then
+	Amount         int64
+	Stated         bool
+	Currency       string
+	Scheme         string
+	MerchantRef    string
+	TransactionRef string
+	PaidAt         time.Time // the gateway's clock
+}
+
+// Ref is what staff name the movement by.
+func (m Movement) Ref() string {
+	if m.TransactionRef != "" {
+		return m.TransactionRef
+	}
+	return "#" + strconv.FormatInt(m.Seq, 10)
+}
+
+// pays reports whether the customer's money came in by it.
+func (m Movement) pays() bool { return m.Class != ClassBack && m.Amount >= 0 }
+
+// words tells the movement in a line of the worklist.
+func (m Movement) words() string {
+	amount := "an amount that cannot be read"
+	if m.Stated {
+		amount = Money{max(m.Amount, -m.Amount), Currency(m.Currency)}.String()
+	}
+	what := "a payment of "
+	if !m.pays() {
+		what = "given back: "
+	}
+	if m.TransactionRef == "" {
+		return what + amount
+	}
+	return what + amount + " (transaction " + m.TransactionRef + ")"
+}
+
+// Doubt is a statement that may be about money and cannot be counted.
+type Doubt struct {
+	Seq            int64
+	TransactionRef string
+	Why            string // what it says, in words
+	// it cannot be true together with another statement, or contradicts itself: no later one clears
+	// it
+	Conflict bool
+}
+
+// The words of Record.Status that are no outcome and no doubt: they only ask for the query.
+const (
+	// verified, but not of now: perhaps a late repetition, perhaps a replay
+	RecordStale = "STALE"
+	// something has happened, where the gateway's word is no evidence of it
+	RecordRecheck = "RECHECK"
+)
+
+// UnmatchedMovement is the movement that a record of no payment of this journal states; ok is false
+// where it states none. Its Key is the same for every repetition of it.
+func UnmatchedMovement(seq int64, r Record) (m Movement, ok bool) {
+	switch {
+	case paysClearly(r):
+		return movement(seq, ClassUnmatched, 1, r, payKey(r)), true
+	case givesBack(r):
+		return movement(seq, ClassUnmatched, -1, r, "BACK|"+r.Content()), true
+	default:
+		return Movement{}, false
+	}
+}
+
+// paysClearly reports whether a record says that money came in, of whatever amount.
+func paysClearly(r Record) bool {
+	return r.Type == TypePay && r.Status == RecordSuccess &&
+		(r.ResponseCode == "" || r.ResponseCode == "00")
+}
+
+func givesBack(r Record) bool {
+	return (r.Type == TypeVoid || r.Type == TypeRefund) && r.Status == RecordSuccess
+}
+
+func payKey(r Record) string {
+	if r.TransactionRef == "" {
+		return "PAY|" + r.Content()
+	}
+	return "PAY|" + r.MerchantRef + "|" + r.TransactionRef
+}
+
+func movement(seq int64, class Class, sign int64, r Record, key string) Movement {
+	m := Movement{Seq: seq, Key: key, Class: class, Currency: r.Currency, Scheme: r.Scheme,
+		MerchantRef: r.MerchantRef, TransactionRef: r.TransactionRef, PaidAt: r.PaidAt}
+	if r.Amount != UnreadableAmount {
+		m.Stated, m.Amount = true, sign*max(r.Amount, -r.Amount)
+	}
+	return m
+}
+
+// count books the movement that a statement is about, or a doubt.
+func (f *Folder) count(fact Fact, d Notified) {
+	r := d.Record
+	if r.MerchantRef != f.p.MerchantRef {
+		return
+	}
+	refused := r.Status == RecordDeclined || r.Status == RecordExpired
+	switch back := r.Type == TypeVoid || r.Type == TypeRefund; {
+	case paysClearly(r):
+		f.countPay(fact, d)
+		f.clearDoubts(r)
+	case givesBack(r):
+		f.countBack(fact, r)
+		f.clearDoubts(r)
+	case back && !refused:
+		f.doubt(fact, r, "a reversal is reported as "+r.Status, true)
+	case back, r.Type == TypePay && r.Status == RecordSent,
+		r.Status == RecordStale, r.Status == RecordRecheck:
+	case r.Type != TypePay:
+		f.doubt(fact, r, "the gateway reports a transaction of type "+r.Type, false)
+	case r.Status == RecordSuccess:
+		f.doubt(fact, r, "SUCCESS is reported with response code "+r.ResponseCode, true)
+	case !refused:
+		f.doubt(fact, r, "the gateway reports the word "+r.Status, false)
+	case f.paidBy(r.TransactionRef):
+		f.doubt(fact, r, "a transaction that had succeeded is reported as "+r.Status, true)
+	default:
+		f.clearDoubts(r)
+	}
+}
+
+// paidBy reports whether a movement of this very transaction is booked.
+func (f *Folder) paidBy(ref string) bool {
+	return ref != "" && slices.ContainsFunc(f.p.Movements, func(m Movement) bool {
+		return m.Class != ClassBack && m.TransactionRef == ref
+	})
+}
+
+// countPay books a payment that is new; one of the same transaction, or one that joins it, is not.
+func (f *Folder) countPay(fact Fact, d Notified) {
+	r := d.Record
+	right := r.Amount == f.p.Money.Amount && r.Currency == string(f.p.Money.Currency)
+	alike, nameless := 0, -1 // payments of this amount; one of them without a reference
+	for i, m := range f.p.Movements {
+		if m.Class == ClassBack {
+			continue
+		}
+		same := m.Stated == (r.Amount != UnreadableAmount) && m.Currency == r.Currency &&
+			(!m.Stated || m.Amount == r.Amount)
+		if r.TransactionRef != "" && m.TransactionRef == r.TransactionRef {
+			if !same {
+				f.doubt(fact, r, "transaction "+r.TransactionRef+" is reported with another "+
+					"amount: "+statedAmount(r), true)
+			}
+			return
+		}
+		if same {
+			alike++
+			if m.TransactionRef == "" && nameless < 0 {
+				nameless = i
+			}
+		}
+	}
+	if r.TransactionRef != "" && nameless >= 0 {
+		f.join(nameless, r.TransactionRef)
+		return
+	}
+	if r.TransactionRef == "" && alike >= max(1, d.Payments) {
+		return
+	}
+	class, key := ClassOtherAmount, payKey(r)
+	if right {
+		class = ClassSale
+		if slices.ContainsFunc(f.p.Movements, func(m Movement) bool {
+			return m.Class == ClassSale
+		}) {
+			class = ClassAgain
+		}
+		f.p.Transactions = append(f.p.Transactions, r.TransactionRef)
+	}
+	if r.TransactionRef == "" && alike > 0 {
+		key += "|" + strconv.Itoa(alike+1)
+	}
+	f.p.Movements = append(f.p.Movements, movement(fact.Seq, class, 1, r, key))
+}
+
+// join gives a payment that was reported without a reference the one that it turns out to have.
+func (f *Folder) join(i int, ref string) {
+	f.p.Movements = slices.Clone(f.p.Movements)
+	f.p.Movements[i].TransactionRef = ref
+	if class := f.p.Movements[i].Class; class == ClassSale || class == ClassAgain {
+		f.p.Transactions = slices.Clone(f.p.Transactions)
+		if k := slices.Index(f.p.Transactions, ""); k >= 0 {
+			f.p.Transactions[k] = ref
+		}
+	}
+}
+
+func (f *Folder) countBack(fact Fact, r Record) {
+	key := "BACK|" + r.Content()
+	if !slices.ContainsFunc(f.p.Movements, func(m Movement) bool { return m.Key == key }) {
+		f.p.Movements = append(f.p.Movements, movement(fact.Seq, ClassBack, -1, r, key))
+	}
+}
+
+func (f *Folder) doubt(fact Fact, r Record, why string, conflict bool) {
+	f.p.Doubts = append(f.p.Doubts, Doubt{fact.Seq, r.TransactionRef, why, conflict})
+}
+
+// clearDoubts: a clear statement says what became of the transaction that an unclear one was about.
+func (f *Folder) clearDoubts(r Record) {
+	f.p.Doubts = slices.DeleteFunc(slices.Clone(f.p.Doubts), func(d Doubt) bool {
+		return !d.Conflict && (d.TransactionRef == r.TransactionRef || d.TransactionRef == "" ||
+			r.TransactionRef == "")
+	})
+}
+
+// doubtful reports whether a statement is on record that nobody understands: it is no silence.
+func (p Payment) doubtful() bool {
+	return slices.ContainsFunc(p.Doubts, func(d Doubt) bool { return !d.Conflict })
+}
+
+// paying are the movements by which money came in.
+func (p Payment) paying() (in []Movement) {
+	for _, m := range p.Movements {
+		if m.pays() {
+			in = append(in, m)
+		}
+	}
+	return in
+}
+
+// namesOf lists movements for a sentence.
+func namesOf(ms []Movement) string {
+	var names []string
+	for _, m := range ms {
+		names = append(names, m.Ref())
+	}
+	return strings.Join(names, ", ")
+}
