@@ -100,7 +100,7 @@ func TestAnotherGatewayIsTaken(t *testing.T) {
 		found[f.Check] = append(found[f.Check], f)
 	}
 	finds(t, found, "config", doctor.OK, "paper")
-	finds(t, found, "secrets", doctor.OK, "it opens")
+	finds(t, found, "secrets", doctor.OK, "the seal is whole")
 	finds(t, found, "gateway", doctor.OK, "answers HTTP 404")
 	faulty := agent.Reasons(c, paperError{"paper.key"})
 	if len(faulty) != 1 || faulty[0].Code != "secret_invalid" {

@@ -9,6 +9,7 @@ import (
 
 	"kiosk-agent/device"
 	"kiosk-agent/internal/app/demo"
+	"kiosk-agent/internal/app/doctor"
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox/singapay"
 	"kiosk-agent/test/browser"
@@ -183,4 +184,16 @@ func TestSingaPayOnARealScreen(t *testing.T) {
 				`!document.querySelector('#notice').classList.contains('off')`)
 		})
 	}
+}
+
+// TestSingaPayDoctor: whether the secret is right, only SingaPay can say; doctor claims no more.
+func TestSingaPayDoctor(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, withSingaPay)
+	found := map[string][]doctor.Finding{}
+	for _, f := range doctor.Run(t.Context(), s.doctors(nil)).Findings {
+		found[f.Check] = append(found[f.Check], f)
+	}
+	finds(t, found, "secrets", doctor.OK, "whether it is the right one shows")
+	finds(t, found, "gateway", doctor.OK, "answers HTTP")
 }

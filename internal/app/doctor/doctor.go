@@ -129,7 +129,7 @@ func Run(ctx context.Context, o Options) Report {
 	if c.status != nil {
 		r.Findings[0] = c.versions()
 	}
-	probes := []probe{{"secrets", "read the secrets and made a link", c.secrets},
+	probes := []probe{{"secrets", "read the secrets and tried the gateway's", c.secrets},
 		{"relay", "asked the relay", c.relay}}
 	probes = append(append(probes, c.gateways()...), c.lines()...)
 	probes = append(probes, probe{"display", "asked the agent", c.display},

@@ -77,6 +77,8 @@ func AXSRow() Row {
 		Doc:     "The AXS checkout, from its Merchant Portal.",
 		Secret:  "secret", PreviousSecret: "previous_secret",
 		Check: checkAXS, New: newAXS,
+		Tried:   "made a link with the gateway's secret and opened it; nothing left this machine",
+		Proved:  "it opens",
 		Schemes: func(s Settings) []string { return section[AXS](s).Schemes },
 		Brands:  map[string][]string{creditCard: {"visa", "mastercard"}},
 		Sample:  sampleAXS,

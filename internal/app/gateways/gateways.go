@@ -72,6 +72,9 @@ type Row struct {
 
 	// New builds the adapter. An error about a key has the key: see Keyed.
 	New func(s Settings, keys Keys, now func() time.Time) (Gateway, error)
+	// Tried and Proved say what Try does and what is known once it went well. "" = nothing but that
+	// the secret can be one.
+	Tried, Proved string
 	// Schemes are the ways to pay that the configuration names; none, or nil = what the mode has.
 	Schemes func(s Settings) []string
 	// Brands are what customers know a way to pay by, where that is not its own word.
