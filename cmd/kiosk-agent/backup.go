@@ -17,9 +17,9 @@ func newBackup() *cobra.Command {
 	return &cobra.Command{
 		Use: "backup FILE", Short: "Copy the journal to a new file, also while the agent runs",
 		Args: manual.Operands("FILE"),
-		Long: "backup writes one file that holds the whole journal as it was at one moment, " +
-			"and verifies it. FILE must not exist. Keep it\n" +
-			"where only staff can read it: it holds the customers' links.",
+		Long: `backup writes one file that holds the whole journal as it was at one moment, and
+verifies it. FILE must not exist. Keep it where only staff can read it: it holds
+the customers' links.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {
@@ -43,10 +43,10 @@ func newRestore() *cobra.Command {
 		Use:   "restore FILE",
 		Short: "Put a backup in the place of the journal; the agent must not run",
 		Args:  manual.Operands("FILE"),
-		Long: "restore verifies the backup and puts a copy of it where the configuration names " +
-			"the journal. The journal that is there, damaged or\n" +
-			"not, is moved aside whole and never deleted. Stop the agent first; afterwards " +
-			"start it and run kiosk-agent recover.",
+		Long: `restore verifies the backup and puts a copy of it where the configuration names
+the journal. The journal that is there, damaged or not, is moved aside whole and
+never deleted. Stop the agent first; afterwards start it and run kiosk-agent
+recover.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {

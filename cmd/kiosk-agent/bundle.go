@@ -22,13 +22,13 @@ func newSupportBundle() *cobra.Command {
 		Use:   "support-bundle FILE",
 		Short: "Write what a stranger needs in order to help, without secrets, into a .tar.gz",
 		Args:  manual.Operands("FILE"),
-		Long: "support-bundle writes FILE (mode 0600; it must not exist): the configuration, " +
-			"the agent's status, what doctor found, the journal's head\n" +
-			"and newest facts, the worklist, metrics and facts about the machine. No secret, " +
-			"token, link or frame is in it, no body of a\n" +
-			"notification, no till's reference. With --log also the end of a log file: " +
-			"journalctl -u kiosk-agent | kiosk-agent support-bundle\n" +
-			"--log - FILE. All of it is text: look into it before you send it.",
+		Long: `support-bundle writes FILE (mode 0600; it must not exist): the configuration,
+the agent's status, what doctor found, the journal's head and newest facts, the
+worklist, metrics and facts about the machine. No secret, token, link or frame
+is in it, no body of a notification, no till's reference. All of it is text:
+look into it before you send it. With --log also the end of a log file:
+
+  journalctl -u kiosk-agent | kiosk-agent support-bundle --log - FILE`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := cmd.Flags().GetString("config")
 			if err != nil {

@@ -17,12 +17,11 @@ func newDoctor() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Look at everything that a sale needs, and say what to do",
 		Args: cobra.NoArgs,
-		Long: "doctor looks at the configuration, the secrets, the relay, the gateway's hosts, " +
-			"the tills' lines, the display, the disk and the clock,\n" +
-			"whether the agent runs or not. Each entry says what was tried, what came back and " +
-			"what to do. Nothing that it does can touch money:\n" +
-			"it asks no gateway about a payment, opens no till's line and sends a link to " +
-			"nobody. It ends with 1 when something is wrong.",
+		Long: `doctor looks at the configuration, the secrets, the relay, the gateway's hosts,
+the tills' lines, the display, the disk and the clock, whether the agent runs or
+not. Each entry says what was tried, what came back and what to do. Nothing that
+it does can touch money: it asks no gateway about a payment, opens no till's
+line and sends a link to nobody. It ends with 1 when something is wrong.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path, err := cmd.Flags().GetString("config")
 			if err != nil {

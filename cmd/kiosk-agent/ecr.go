@@ -40,10 +40,10 @@ func newECRExplain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain FILE|HEX",
 		Short: "Decode a capture of an ECR line and say what is wrong with it",
-		Long: "explain takes a capture as a file (raw bytes, or hex text; \"till:\" and " +
-			"\"terminal:\" may mark who sent a line) or as hex digits on\n" +
-			"the command line. Exit code 0: at least one frame, and nothing wrong; 1: " +
-			"something is wrong.",
+		Long: `explain takes a capture as a file (raw bytes, or hex text; "till:" and
+"terminal:" may mark who sent a line) or as hex digits on the command line.
+
+Exit code 0: at least one frame, and nothing wrong; 1: something is wrong.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := config.LoadDialect(dialect)

@@ -77,8 +77,8 @@ func newJournalVerify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Check the whole hash chain and everything derived from it",
 		Args: cobra.NoArgs,
-		Long: "verify finds any altered, reordered or removed fact. Facts removed at the very " +
-			"end show only against the relay's anchor: --relay.",
+		Long: `verify finds any altered, reordered or removed fact. Facts removed at the very
+end show only against the relay's anchor: --relay.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withJournal(cmd, func(c *config.Config, j *offline.Reader) error {
 				out, progress := cmd.OutOrStdout(), reports.Progress(cmd.ErrOrStderr())
@@ -131,9 +131,9 @@ func newJournalExport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "export", Short: "Write payments (csv) or facts (jsonl) to standard output",
 		Args: cobra.NoArgs,
-		Long: "export writes every payment as CSV, or every fact as JSON lines. Links, and " +
-			"deliveries that did not open, are left out: their length\nand hash stand in their " +
-			"place.",
+		Long: `export writes every payment as CSV, or every fact as JSON lines. Links, and
+deliveries that did not open, are left out: their length and hash stand in their
+place.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "csv" && format != "jsonl" {
 				return fmt.Errorf("--format must be csv or jsonl, not %.20q", format)

@@ -33,8 +33,8 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kiosk-agent",
 		Short: "Payment agent for kiosks and tills",
-		Long: "kiosk-agent takes amounts from tills, shows the payment code to the " +
-			"customer, waits for the gateway's own word\nand tells the till what happened.",
+		Long: `kiosk-agent takes amounts from tills, shows the payment code to the customer,
+waits for the gateway's own word and tells the till what happened.`,
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.PersistentFlags().String("config", "/etc/kiosk-agent/config.toml", "configuration `FILE`")

@@ -56,10 +56,9 @@ func newCheckUpgrade() *cobra.Command {
 	return &cobra.Command{
 		Use: "check-upgrade [BACKUP]", Short: "Check that this version can take over: " +
 			"configuration, secrets, and a backup of the journal",
-		Long: "check-upgrade starts nothing and touches neither the journal nor BACKUP. It " +
-			"checks the configuration and every file that it names,\n" +
-			"restores a copy of BACKUP beside it as this version would, opens that and removes " +
-			"it again.",
+		Long: `check-upgrade starts nothing and touches neither the journal nor BACKUP. It
+checks the configuration and every file that it names, restores a copy of BACKUP
+beside it as this version would, opens that and removes it again.`,
 		Args: cobra.MaximumNArgs(1), Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)

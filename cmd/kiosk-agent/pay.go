@@ -19,10 +19,10 @@ func newPay() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pay AMOUNT",
 		Short: "Take one payment from the command line: a till without a till",
-		Long: "pay asks the running agent for a payment of AMOUNT (such as 10.23), shows its " +
-			"code here, and waits for the outcome.\n" +
-			"Ctrl-C cancels. Exit code: 0 approved, 1 not paid or refused, 3 the outcome is " +
-			"not known.",
+		Long: `pay asks the running agent for a payment of AMOUNT (such as 10.23), shows its
+code here, and waits for the outcome. Ctrl-C cancels.
+
+Exit code: 0 approved, 1 not paid or refused, 3 the outcome is not known.`,
 		Args: manual.Operands("AMOUNT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)

@@ -32,12 +32,11 @@ func newSecretSet() *cobra.Command {
 		Short: "Set a secret: " + strings.Join(gateways.All().Names(), ", ") +
 			", each with -previous, relay, display or till:NAME",
 		Args: manual.Operands("NAME"),
-		Long: "set reads the secret from standard input, or asks for it without showing it, " +
-			"and puts it where the configuration names it:\n" +
-			"credential:NAME is sealed with systemd-creds for this machine (NAME.cred beside " +
-			"the configuration), file:PATH is a file of mode 0600.\n" +
-			"With --rotate the secret that is there now becomes the previous one, which opens " +
-			"notifications too. Restart the agent afterwards.",
+		Long: `set reads the secret from standard input, or asks for it without showing it, and
+puts it where the configuration names it: credential:NAME is sealed with
+systemd-creds for this machine (NAME.cred beside the configuration), file:PATH
+is a file of mode 0600. With --rotate the secret that is there now becomes the
+previous one, which opens notifications too. Restart the agent afterwards.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {

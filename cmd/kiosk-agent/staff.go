@@ -20,10 +20,10 @@ func newResolve() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resolve ID|#ENTRY approved|not-paid --reason TEXT",
 		Short: "Write down what staff found out about an entry of the worklist",
-		Long: "resolve takes a payment, or an entry that belongs to none (#NUMBER), off the " +
-			"worklist. It never changes a payment's status: what\n" +
-			"staff found out is kept beside it, with the reason and the user's name. Evidence " +
-			"that says otherwise brings the entry back.",
+		Long: `resolve takes a payment, or an entry that belongs to none (#NUMBER), off the
+worklist. It never changes a payment's status: what staff found out is kept
+beside it, with the reason and the user's name. Evidence that says otherwise
+brings the entry back.`,
 		Args: manual.Operands("ID", "approved|not-paid"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
@@ -62,10 +62,10 @@ func newRecover() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "recover --reason TEXT",
 		Short: "Accept this journal although the relay remembers a newer one",
-		Long: "recover ends journal_rollback: the journal was restored from a backup, lost, or " +
-			"its disk was cloned. It works once the relay has sent\n" +
-			"everything that it still holds. What the lost part said, nobody on this machine " +
-			"can know: the command says what to look up.",
+		Long: `recover ends journal_rollback: the journal was restored from a backup, lost, or
+its disk was cloned. It works once the relay has sent everything that it still
+holds. What the lost part said, nobody on this machine can know: the command
+says what to look up.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd)

@@ -17,9 +17,9 @@ func newWorklist() *cobra.Command {
 		Use:   "worklist",
 		Short: "Show what staff must look at: also while the agent runs, or after it has stopped",
 		Args:  cobra.NoArgs,
-		Long: "worklist shows each payment, and each notification that belongs to none, that " +
-			"the agent cannot settle by itself, and what to do.\n" +
-			"kiosk-agent resolve takes an entry off the list.",
+		Long: `worklist shows each payment, and each notification that belongs to none, that
+the agent cannot settle by itself, and what to do. kiosk-agent resolve takes an
+entry off the list.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withJournal(cmd, func(_ *config.Config, j *offline.Reader) error {
 				if asJSON {

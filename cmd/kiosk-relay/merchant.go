@@ -21,10 +21,9 @@ func merchantCommand(path *string, stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "merchant", Short: "Add, list and revoke merchants: one hook URL for many terminals",
 		Args: cobra.NoArgs,
-		Long: "Some gateways have one webhook URL for all of a merchant's terminals. What is " +
-			"posted to a merchant's hook URL reaches each\n" +
-			"terminal that was added with \"terminal add ID --merchant NAME\"; each passes " +
-			"over what is not its own.",
+		Long: `Some gateways have one webhook URL for all of a merchant's terminals. What is
+posted to a merchant's hook URL reaches each terminal that was added with
+"terminal add ID --merchant NAME"; each passes over what is not its own.`,
 		RunE: func(*cobra.Command, []string) error {
 			return errors.New("a merchant command is missing: add, list or revoke")
 		},
@@ -71,9 +70,9 @@ func addMerchant(ctx context.Context, path, name string, asJSON bool, w io.Write
 		return printJSON(w, out)
 	}
 	fmt.Fprintf(w, "merchant: %s\nhook URL: %s\n", out.Name, out.HookURL)
-	fmt.Fprintln(w, "It is shown only now, and a secret: whoever has it can post to every "+
-		"terminal of this merchant. Enter it at the gateway, and as")
-	fmt.Fprintln(w, "relay.hook_url on each of the merchant's kiosks.")
+	fmt.Fprintln(w, "It is shown only now, and a secret: whoever has it can post to every\n"+
+		"terminal of this merchant. Enter it at the gateway, and as relay.hook_url on each\n"+
+		"of the merchant's kiosks.")
 	return nil
 }
 

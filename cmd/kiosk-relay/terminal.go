@@ -47,9 +47,10 @@ func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 	var grace time.Duration
 	rotate := &cobra.Command{
 		Use: "rotate ID", Short: "Give a terminal a new token", Args: manual.Operands("ID"),
-		Long: "Give a terminal a new token. The old one works until the kiosk first connects " +
-			"with the new one, and for --grace at most.\n" +
-			"If a token may have been stolen: --grace 0.",
+		Long: `Give a terminal a new token. The old one works until the kiosk first connects
+with the new one, and for --grace at most.
+
+If a token may have been stolen: --grace 0.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if grace < 0 || grace%time.Second != 0 {
 				return errors.New("--grace: whole seconds, for example 15m, or 0")
@@ -65,11 +66,10 @@ func terminalCommand(path *string, stdout io.Writer) *cobra.Command {
 	code := &cobra.Command{
 		Use: "code ID", Short: "Make a one-time code with which a kiosk enrols as this terminal",
 		Args: manual.Operands("ID"),
-		Long: "Make a one-time code with which a kiosk enrols as this terminal, within 24 " +
-			"hours; an earlier code ends. Enrolling gives the\n" +
-			"terminal a new token and a new hook URL. The token before works until the kiosk " +
-			"connects with the new one, 15 minutes at most;\n" +
-			"the hook URL before works for another 24 hours.",
+		Long: `Make a one-time code with which a kiosk enrols as this terminal, within 24
+hours; an earlier code ends. Enrolling gives the terminal a new token and a new
+hook URL. The token before works until the kiosk connects with the new one, 15
+minutes at most; the hook URL before works for another 24 hours.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return printCode(cmd.Context(), *path, args[0], asJSON, stdout)
 		},
@@ -112,7 +112,7 @@ func printSecrets(ctx context.Context, path, what string, req relayd.TerminalReq
 	if out.Merchant != "" {
 		fmt.Fprintf(w, "merchant: %s (its hook URL reaches this terminal too)\n", out.Merchant)
 	}
-	fmt.Fprintln(w, "These are shown only now. Both are secrets: the token opens the kiosk's "+
+	fmt.Fprintln(w, "These are shown only now. Both are secrets: the token opens the kiosk's\n"+
 		"connection, and whoever has the hook URL can post to it.")
 	return nil
 }
@@ -128,8 +128,8 @@ func printCode(ctx context.Context, path, id string, asJSON bool, w io.Writer) e
 	}
 	fmt.Fprintf(w, "terminal: %s\ncode:     %s\nexpires:  %s UTC\n", out.ID, out.Code,
 		out.ExpiresAt.Format(time.DateTime))
-	fmt.Fprintln(w, "It is shown only now and works once. Whoever has it first is this "+
-		"terminal: give it to the kiosk alone.")
+	fmt.Fprintln(w, "It is shown only now and works once. Whoever has it first is this terminal:\n"+
+		"give it to the kiosk alone.")
 	return nil
 }
 

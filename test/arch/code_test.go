@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -84,6 +85,59 @@ func TestWideCodeIsFound(t *testing.T) {
 	}, "\n")
 	if got, want := wideCode(source), []int{2, 3, 4, 6}; !slices.Equal(got, want) {
 		t.Errorf("wide lines %v, want %v", got, want)
+	}
+}
+
+// helpWidth is how many columns a help text may have: those of a terminal that nobody has widened.
+const helpWidth = 80
+
+// helps are the help texts of a source's commands, by where they stand: what is called Long, and
+// constants called Help or …Help.
+func helps(fset *token.FileSet, f *ast.File) map[token.Position]string {
+	texts := map[token.Position]string{}
+	add := func(named string, v ast.Expr) {
+		lit, ok := v.(*ast.BasicLit)
+		if !ok || lit.Kind != token.STRING || named != "Long" && !strings.HasSuffix(named, "Help") {
+			return
+		}
+		if text, err := strconv.Unquote(lit.Value); err == nil {
+			texts[fset.Position(lit.Pos())] = text
+		}
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.KeyValueExpr:
+			if key, ok := n.Key.(*ast.Ident); ok {
+				add(key.Name, n.Value)
+			}
+		case *ast.ValueSpec:
+			for i, v := range n.Values {
+				add(n.Names[i].Name, v)
+			}
+		}
+		return true
+	})
+	return texts
+}
+
+func TestHelpFitsATerminal(t *testing.T) {
+	fset, rooms := parsed(t)
+	n := 0
+	for _, files := range rooms {
+		for _, f := range files {
+			for at, text := range helps(fset, f) {
+				n++
+				for i, line := range strings.Split(text, "\n") {
+					if columns(line) > helpWidth {
+						t.Errorf("%s: line %d of the help is wider than %d columns", at, i+1,
+							helpWidth)
+					}
+				}
+			}
+		}
+	}
+	if n < 15 {
+		t.Errorf("only %d help texts found", n)
 	}
 }
 

@@ -23,7 +23,8 @@ a line:
   cancel            cancel the running sale
   last              how did the last sale end
   logon, settlement where the dialect has them
-  ecn TEXT|+|=      the next request's number: TEXT; counting again; or the same for ever
+  ecn TEXT|+|=      the next request's number: TEXT; counting again; or the same
+                    for ever
   send HEX          these very bytes
   quit
 
