@@ -419,7 +419,7 @@ type visible struct {
 	flags    []Flag
 	attempts int
 	// not the code itself: retention drops it, and revisions stay what they were
-	payable                          bool
+	payable bool
 	// further money makes a revision, also where nothing else does
 	moved                            int
 	providerRef, scheme, code        string
