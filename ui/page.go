@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -20,13 +19,7 @@ import (
 //go:embed assets
 var files embed.FS
 
-//go:embed texts.json
-var textsJSON []byte
-
 const maxLogo = 512 << 10
-
-// languages are those of texts.json.
-var languages = []string{"en", "zh", "ms", "ta"}
 
 // page is everything that is served over plain HTTP, made once.
 type page struct {
@@ -45,6 +38,7 @@ type setup struct {
 	Merchant  string                       `json:"merchant"`
 	Logo      bool                         `json:"logo"`
 	Languages []string                     `json:"languages"`
+	Tags      map[string]string            `json:"tags"` // language → tag of HTML
 	Texts     map[string]map[string]string `json:"texts"`
 }
 
@@ -61,7 +55,12 @@ func newPage(cfg Config) (page, error) {
 		p.logo = bytes.Clone(cfg.Logo)
 	}
 	s := setup{Merchant: clip(cfg.MerchantName, 80), Logo: p.logo != nil,
-		Languages: slices.Clone(cfg.Languages), Texts: texts}
+		Languages: slices.Clone(cfg.Languages), Tags: map[string]string{}, Texts: texts}
+	for _, l := range languages {
+		if texts[l.code] != nil {
+			s.Tags[l.code] = l.tag
+		}
+	}
 	sum := sha256.New()
 	err = fs.WalkDir(files, "assets", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -94,42 +93,11 @@ func render(name string, assets map[string][]byte, s setup, lang string) ([]byte
 	delete(assets, name)
 	var b bytes.Buffer
 	err = t.Execute(&b, map[string]any{"Setup": string(encode(s)), "Merchant": s.Merchant,
-		"Lang": langTag(lang)})
+		"Lang": s.Tags[lang]})
 	if err != nil {
 		return nil, fmt.Errorf("ui: %w", err)
 	}
 	return b.Bytes(), nil
-}
-
-// langTag is the tag that makes a browser choose the right glyphs.
-func langTag(lang string) string {
-	if lang == "zh" {
-		return "zh-Hans"
-	}
-	return lang
-}
-
-// loadTexts returns the texts of the wanted languages.
-func loadTexts(want []string) (map[string]map[string]string, error) {
-	if len(want) == 0 {
-		return nil, errors.New("ui: no language given")
-	}
-	var all map[string]map[string]string
-	if err := json.Unmarshal(textsJSON, &all); err != nil {
-		return nil, fmt.Errorf("ui: texts.json: %w", err)
-	}
-	out := map[string]map[string]string{}
-	for _, lang := range want {
-		if !slices.Contains(languages, lang) {
-			return nil, fmt.Errorf("ui: no texts in language %q, there are %s", lang,
-				strings.Join(languages, ", "))
-		}
-		if out[lang] != nil {
-			return nil, fmt.Errorf("ui: language %q is given twice", lang)
-		}
-		out[lang] = all[lang]
-	}
-	return out, nil
 }
 
 // logoType looks at the content, never at a file's name. An SVG is shown as an image only, where

@@ -65,7 +65,7 @@ type Config struct {
 	Token        secret.Value // display token, at least 20 bytes
 	MerchantName string       // 1 to 80 characters
 	Logo         []byte       // PNG, JPEG, WebP or SVG, at most 512 KiB; nil: none
-	Languages    []string     // of en, zh, ms, ta; the first is shown large
+	Languages    []string     // of Languages(); the first is shown large
 	Hosts        []string     // accepted Host values besides loopback, see guard.Policy
 	Origins      []string     // accepted Origin values besides the page's own
 	// Open lets every page in, without a token or a cookie, and ignores Token. It is for a terminal

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -23,48 +22,91 @@ func allTexts(t *testing.T) map[string]map[string]string {
 	return all
 }
 
-// Every language has every text, in its own script, and every screen has its words and its icon.
+// TestTextsAreComplete: every language has every text, in its own script, translated, and every
+// screen has its words and its icon.
 func TestTextsAreComplete(t *testing.T) {
 	all := allTexts(t)
-	if len(all) != len(languages) {
-		t.Errorf("texts.json has %d languages, want %v", len(all), languages)
-	}
-	var want []string
-	for key := range all["en"] {
-		want = append(want, key)
-	}
-	slices.Sort(want)
-	script := map[string]*unicode.RangeTable{"en": unicode.Latin, "ms": unicode.Latin,
-		"zh": unicode.Han, "ta": unicode.Tamil}
-	for _, lang := range languages {
-		var got []string
-		for key, text := range all[lang] {
-			got = append(got, key)
-			if strings.TrimSpace(text) != text || text == "" ||
-				!strings.ContainsFunc(text, func(r rune) bool {
-					return unicode.Is(script[lang], r)
-				}) {
-				t.Errorf("%s %s: %q is not a text in this language", lang, key, text)
-			}
-			if lang != "en" && text == all["en"][key] {
-				t.Errorf("%s %s is not translated", lang, key)
+	for _, l := range languages {
+		if err := l.whole(all); err != nil {
+			t.Error(err)
+		}
+		if l.tag == "" || len(l.unknown) != 2 {
+			t.Errorf("%s: the line of the language is not whole: %+v", l.code, l)
+		}
+		for key, text := range all[l.code] {
+			if strings.TrimSpace(text) != text || l.code != "en" && text == all["en"][key] {
+				t.Errorf("%s %s is not translated: %q", l.code, key, text)
 			}
 		}
-		slices.Sort(got)
-		if d := cmp.Diff(want, got); d != "" {
-			t.Errorf("%s has other keys than en:\n%s", lang, d)
+	}
+	for code := range all {
+		if _, err := languageOf(code); err != nil {
+			t.Errorf("texts.json has %s, and languages has no line for it", code)
 		}
 	}
 	icons := string(mustAsset(t, "icons.js"))
 	for _, screen := range append(payment.Screens(), screenWait, "too_small", "moved") {
 		kind := string(screen)
-		if !slices.Contains(want, kind+".title") || !slices.Contains(want, kind+".text") &&
+		if all["en"][kind+".title"] == "" || all["en"][kind+".text"] == "" &&
 			screen != payment.ScreenPay {
 			t.Errorf("no words for screen %s", kind)
 		}
 		if screen != payment.ScreenPay && screen != payment.ScreenChoose &&
 			!strings.Contains(icons, "\n  "+kind+": ") {
 			t.Errorf("no icon for screen %s", kind)
+		}
+	}
+}
+
+// TestTextsOfThePage: what the page asks for by name is there.
+func TestTextsOfThePage(t *testing.T) {
+	en := allTexts(t)["en"]
+	asked := regexp.MustCompile(`data-text="([^"]+)"|setup\.texts\[first\]\.([a-z_]+)`)
+	names := []string{"pay.link", "pay.app"} // of howToScan
+	for _, file := range []string{"index.html", "view.js"} {
+		for _, m := range asked.FindAllStringSubmatch(string(mustAsset(t, file)), -1) {
+			names = append(names, m[1]+m[2])
+		}
+	}
+	if len(names) < 5 {
+		t.Errorf("only %q found", names)
+	}
+	for _, name := range names {
+		if en[name] == "" {
+			t.Errorf("the page asks for the text %s, and texts.json has none", name)
+		}
+	}
+}
+
+// TestWhatALanguageLacks is said by name.
+func TestWhatALanguageLacks(t *testing.T) {
+	for _, tc := range []struct {
+		name, want string
+		change     func(all map[string]map[string]string)
+	}{
+		{"the language", "no language ms", func(all map[string]map[string]string) {
+			delete(all, "ms")
+		}},
+		{"a text", "ms has no pay.title, which en has", func(all map[string]map[string]string) {
+			delete(all["ms"], "pay.title")
+		}},
+		{"a text that only one language has", "ms has no novel.title, which ta has",
+			func(all map[string]map[string]string) { all["ta"]["novel.title"] = "புதிய" }},
+		{"its script", "ms, wait.title: \"…\" is not in this language's script",
+			func(all map[string]map[string]string) { all["ms"]["wait.title"] = "…" }},
+		{"the warning", "unknown.title does not say \"jangan bayar sekali lagi\"",
+			func(all map[string]map[string]string) {
+				all["ms"]["unknown.title"] = "Sila tanya kakitangan kami"
+			}},
+	} {
+		all := allTexts(t)
+		tc.change(all)
+		l, err := languageOf("ms")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.whole(all); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q", tc.name, err, tc.want)
 		}
 	}
 }
@@ -78,28 +120,13 @@ func mustAsset(t *testing.T, name string) []byte {
 	return b
 }
 
-// What the customer must do when the truth is not known is the most important sentence of all.
-func TestUnknownSaysDoNotPayAgain(t *testing.T) {
-	for lang, words := range map[string][]string{
-		"en": {"ask our staff", "do not pay again"}, "zh": {"工作人员", "请勿再次付款"},
-		"ms": {"kakitangan", "jangan bayar sekali lagi"},
-		"ta": {"ஊழியரிடம்", "மீண்டும் பணம் செலுத்த வேண்டாம்"},
-	} {
-		for _, w := range words {
-			if title := allTexts(t)[lang]["unknown.title"]; !strings.Contains(title, w) {
-				t.Errorf("%s: %q does not say %q", lang, title, w)
-			}
-		}
-	}
-}
-
 func TestLanguagesOfConfig(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		want []string
 		ok   bool
 	}{
-		{"all", languages, true}, {"one", []string{"ta"}, true}, {"none", nil, false},
+		{"all", Languages(), true}, {"one", []string{"ta"}, true}, {"none", nil, false},
 		{"unknown", []string{"fr"}, false}, {"twice", []string{"en", "en"}, false},
 	} {
 		if _, err := loadTexts(tc.want); (err == nil) != tc.ok {

@@ -7,7 +7,6 @@ const [first, ...others] = setup.languages;
 const pay = document.getElementById('pay');
 const notice = document.getElementById('notice');
 const choices = document.getElementById('choices');
-const tag = (lang) => (lang === 'zh' ? 'zh-Hans' : lang);
 
 export const build = setup.build;
 
@@ -15,7 +14,7 @@ function node(name, className, text, lang) {
   const n = document.createElement(name);
   if (className) n.className = className;
   if (text) n.textContent = text;
-  if (lang) n.lang = tag(lang);
+  if (lang) n.lang = setup.tags[lang];
   return n;
 }
 

@@ -12,6 +12,7 @@ import (
 	"kiosk-agent/internal/conf"
 	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment/engine"
+	"kiosk-agent/ui"
 )
 
 // checker finds what is wrong with a configuration.
@@ -122,7 +123,7 @@ func (k *checker) rest() {
 	k.Secret("display.token", c.Display.Token, true)
 	k.Need(len(c.Display.Languages) > 0, "display.languages", "", "names no language")
 	for _, l := range c.Display.Languages {
-		k.OneOf("display.languages", l, "en", "zh", "ms", "ta")
+		k.OneOf("display.languages", l, ui.Languages()...)
 	}
 	if c.Display.Logo != "" {
 		_, err := os.Stat(c.Display.Logo)

@@ -7,6 +7,7 @@ import (
 
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/conf"
+	"kiosk-agent/ui"
 )
 
 const day = 24 * time.Hour
@@ -127,7 +128,8 @@ var keys = conf.Keys{
 		"credential:NAME."},
 	"display.merchant_name": {Text: "Shown to the customer.", People: true, Example: `"..."`},
 	"display.logo":          {Text: "An SVG or PNG file shown to the customer; empty: none."},
-	"display.languages":     {Text: "Of en, zh, ms, ta; the first is the largest on the screen."},
+	"display.languages": {Text: "Of " + strings.Join(ui.Languages(), ", ") +
+		"; the first is the largest on the screen."},
 	"display.touch": {Text: "The customer can touch the display: in mode qr, where axs.schemes " +
 		"names several wallets and the till none, it asks for one. false: the first is taken."},
 	"journal":      {Text: "The durable record of every payment."},
