@@ -31,10 +31,11 @@ func newest[T payment.Data](r *Reader) (d T, ok bool, err error) {
 	return d, ok, nil
 }
 
-// Watched are the ids of the newest final payments, at most limit of them, newest first.
-func (r *Reader) Watched(limit int) ([]string, error) {
-	return r.many("SELECT id FROM payments WHERE final = 1 ORDER BY first_seq DESC LIMIT ?",
-		max(limit, 0))
+// Watched are the ids of the newest final payments, at most limit of them, newest first; with
+// unpaid of those that are not approved.
+func (r *Reader) Watched(unpaid bool, limit int) ([]string, error) {
+	return r.many("SELECT id FROM payments WHERE final = 1 AND (status <> ? OR NOT ?) "+
+		"ORDER BY first_seq DESC LIMIT ?", string(payment.StatusApproved), unpaid, max(limit, 0))
 }
 
 // A payment that staff have resolved is work again only when later evidence contradicts them: then

@@ -126,11 +126,14 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 		}
 	}
 	var work []payment.WorkItem
-	var final []string
+	var final, unpaid []string
 	for _, id := range ids {
 		p, _ := payment.Fold(of[id])
 		if p.Final {
 			final = append([]string{id}, final...)
+			if p.Status != payment.StatusApproved {
+				unpaid = append([]string{id}, unpaid...)
+			}
 		}
 		if tasks := p.Tasks(); len(tasks) > 0 {
 			work = append(work, payment.WorkItem{Payment: &p, Tasks: tasks})
@@ -152,8 +155,10 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 	gotWork, err := j.Work()
 	check("work", work, gotWork, err)
 	for _, limit := range []int{1, 10} {
-		got, err := j.Watched(limit)
+		got, err := j.Watched(false, limit)
 		check("watched", final[:min(limit, len(final))], got, err)
+		got, err = j.Watched(true, limit)
+		check("watched, not approved", unpaid[:min(limit, len(unpaid))], got, err)
 	}
 	endpoint, err := j.Proved()
 	check("proved", proved, endpoint, err)

@@ -252,7 +252,7 @@ type Snapshot struct {
 	CanaryAge time.Duration // since the newest returned canary was sent; -1 = none has returned
 	Attached  map[string]int
 	Clock     Clockwork
-	Watched   int          // final payments that are still asked for
+	Watch     Watch
 	CaughtUp  bool         // the relay holds nothing that is not in the journal
 	Lost      payment.Head // with journal_rollback: what the relay remembers
 }

@@ -229,6 +229,8 @@ func (m *Machine) Committed(out Output) {
 		case !a.p.Final:
 			m.open = append(m.open, a)
 			m.inquiries.open(a.p, out.at+awaitingEvery)
+		default:
+			m.inquiries.turned(a.p)
 		}
 	}
 	for _, do := range out.onDone {

@@ -36,8 +36,9 @@ type Reader interface {
 	// Owed are the ids of this till's payments whose final outcome it has not acknowledged, oldest
 	// first.
 	Owed(till string) ([]string, error)
-	// Watched are the ids of the newest final payments, newest first, at most limit.
-	Watched(limit int) ([]string, error)
+	// Watched are the ids of the newest final payments, newest first, at most limit; with unpaid of
+	// those that are not approved.
+	Watched(unpaid bool, limit int) ([]string, error)
 
 	// Seen reports whether a fact with this payment.Content was committed before.
 	Seen(content string) (bool, error)

@@ -16,11 +16,6 @@ const (
 	queryTimeout = time.Minute
 	// while the code is on the screen: a webhook may have been lost
 	awaitingEvery = 30 * time.Second
-	watchFirst    = 30 * time.Second // after the end, then doubling
-	watchMost     = time.Hour
-	watchCap      = 256 // payments that are watched at once
-	// whose payments are watched anew after a reboot, whatever the wall clock says
-	recentBoots = 3
 )
 
 // inquiry is what is known about asking for one payment. It is volatile: a restart asks anew.
@@ -30,19 +25,12 @@ type inquiry struct {
 	sentUp    time.Duration // of the newest query; -1 = none yet
 	round     uint64        // of the query under way; 0 = none is
 	withdrawn bool          // the withdrawal was committed before that query was sent
-	wait      time.Duration // before the next one, once the payment is final
-	until     time.Duration // boot clock; once it is final: not watched after this
-	final     bool
-}
-
-// rest puts off the next query: for a payment that is watched, twice as long each time.
-func (x *inquiry) rest(now time.Duration) {
-	if !x.final {
-		x.due = now + awaitingEvery
-		return
-	}
-	x.due = now + x.wait
-	x.wait = min(2*x.wait, watchMost)
+	// of one that is final, which is watched
+	final    bool
+	approved bool
+	left     bool          // others take its place: it is not asked for
+	wait     time.Duration // before the next query
+	until    time.Duration // boot clock: not watched after this
 }
 
 // inquiries keeps one inquiry for each payment that is open or watched, in the order in which they
@@ -73,44 +61,14 @@ func (q *inquiries) open(p payment.Payment, due time.Duration) {
 	}
 }
 
-// watch goes on asking for a payment that is final, until its watch is over. One for which nothing
-// was sent is not asked for, unless this process found it so: a journal that was restored says that
-// of a sale that may have gone on.
-func (q *inquiries) watch(p payment.Payment, due, until time.Duration) {
-	unsent := !p.Minted && !p.MintSent && (p.Reason == nil || p.Reason.Code != "mint_failed")
-	if q.endpoint == "" || unsent || until <= 0 {
-		q.forget(p.ID)
-		return
-	}
-	x := q.of(p.ID)
-	if x == nil {
-		x = &inquiry{id: p.ID, ref: p.MerchantRef, sentUp: -1}
-		q.all = append(q.all, x)
-	}
-	x.final, x.due, x.until, x.wait = true, due, until, watchFirst
-	if over := slices.IndexFunc(q.all,
-		func(x *inquiry) bool { return x.final }); q.watched() > watchCap {
-		q.all = slices.Delete(q.all, over, over+1)
-	}
-}
-
-func (q *inquiries) watched() (n int) {
-	for _, x := range q.all {
-		if x.final {
-			n++
-		}
-	}
-	return n
-}
-
 func (q *inquiries) forget(id string) {
 	q.all = slices.DeleteFunc(q.all, func(x *inquiry) bool { return x.id == id })
 }
 
-// askNow asks for one payment as soon as the limits allow.
+// askNow asks for one payment as soon as the limits allow, also for one that had no place.
 func (q *inquiries) askNow(id string, now time.Duration) {
 	if x := q.of(id); x != nil {
-		x.due = min(x.due, now)
+		x.due, x.left = min(x.due, now), false
 	}
 }
 
@@ -119,6 +77,19 @@ func (q *inquiries) hurry(now time.Duration) {
 	for _, x := range q.all {
 		x.due, x.wait = min(x.due, now), watchFirst
 	}
+}
+
+// flying counts the queries under way, and those of them that are about final payments.
+func (q *inquiries) flying() (all, watch int) {
+	for _, x := range q.all {
+		if x.round != 0 {
+			all++
+			if x.final {
+				watch++
+			}
+		}
+	}
+	return all, watch
 }
 
 // at is when this payment may be asked for.
@@ -135,10 +106,10 @@ func (q *inquiries) at(x *inquiry) time.Duration {
 
 // next is the boot clock at which a query may go out; ok is false when none is to.
 func (q *inquiries) next() (at time.Duration, ok bool) {
-	flying := 0
+	flying, watch := q.flying()
 	for _, x := range q.all {
-		if x.round != 0 {
-			flying++
+		if x.left || x.final && x.round == 0 && watch >= watchInFlight {
+			continue
 		}
 		if t := q.at(x); !ok || t < at {
 			at, ok = t, true
@@ -164,30 +135,21 @@ func (q *inquiries) landing() (at time.Duration) {
 }
 
 // inquire sends the query that is most urgent, if one is due: payments that a till waits for come
-// first.
+// first, those that are approved last.
 func (s *step) inquire() {
 	m, q := s.m, &s.m.inquiries
 	if q.endpoint == "" {
 		return
 	}
-	flying := 0
-	q.all = slices.DeleteFunc(q.all,
-		func(x *inquiry) bool { return x.final && s.now.Up >= x.until })
-	for _, x := range q.all {
-		if x.round != 0 && s.now.Up >= x.sentUp+queryTimeout {
-			x.round = 0
-			x.rest(s.now.Up)
-		}
-		if x.round != 0 {
-			flying++
-		}
-	}
+	q.expire(s.now.Up)
+	flying, watch := q.flying()
 	if flying >= maxInFlight || q.sentUp >= 0 && s.now.Up < q.sentUp+queriesApart {
 		return
 	}
 	var best *inquiry
 	for _, x := range q.all {
-		if x.round == 0 && s.now.Up >= q.at(x) && !s.withdraws(x.id) &&
+		if x.round == 0 && !x.left && !(x.final && watch >= watchInFlight) &&
+			s.now.Up >= q.at(x) && !s.withdraws(x.id) &&
 			(best == nil || m.urgency(x) > m.urgency(best) || m.urgency(x) == m.urgency(best) &&
 				x.due < best.due) {
 			best = x
@@ -215,12 +177,14 @@ func (s *step) withdraws(id string) bool {
 
 func (m *Machine) urgency(x *inquiry) int {
 	switch o := m.account(x.id); {
-	case o == nil:
+	case o == nil && x.approved:
 		return 0
-	case o.p.EndedBy == "":
+	case o == nil:
 		return 1
-	default:
+	case o.p.EndedBy == "":
 		return 2
+	default:
+		return 3
 	}
 }
 

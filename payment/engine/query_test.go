@@ -252,7 +252,7 @@ func TestLateMoneyIsFound(t *testing.T) {
 	if asked < 20 || asked > 40 {
 		t.Errorf("asked %d times in a day", asked)
 	}
-	if n := r.inspect().Watched; n != 0 {
+	if n := r.inspect().Watch.Asked; n != 0 {
 		t.Errorf("%d payments are watched after the watch", n)
 	}
 	if facts := r.facts(p.ID); facts != "requested minted shown cancel_requested withdrawn "+
@@ -297,7 +297,7 @@ func TestTheWatchGoesOnAfterARestart(t *testing.T) {
 		r.answerNext(found(paid(p)))
 		r.wantStatus(p.ID, payment.StatusApproved, payment.FlagLate)
 		r.pass(time.Hour)
-		if n := r.inspect().Watched; n != 1 {
+		if n := r.inspect().Watch.Asked; n != 1 {
 			t.Errorf("an hour later %d payments are watched", n)
 		}
 	}

@@ -87,7 +87,7 @@ func (m *Machine) snapshot(now Now) Snapshot {
 	rs := m.reasons(now, "")
 	snap := Snapshot{
 		Ready: len(rs) == 0, Reasons: rs, Relay: m.relayUp, Display: m.displayUp, CanaryAge: -1,
-		Attached: maps.Clone(m.attached), Watched: m.inquiries.watched(), CaughtUp: m.caughtUp,
+		Attached: maps.Clone(m.attached), Watch: m.inquiries.watched(now.Up), CaughtUp: m.caughtUp,
 	}
 	if m.rollback != "" {
 		snap.Lost = m.lost

@@ -187,45 +187,7 @@ func (m *Machine) remember(now Now) error {
 		return err
 	}
 	m.inquiries.proved = proved == m.cfg.QueryEndpoint
-	ids, err := m.journal.Watched(watchCap)
-	if err != nil {
-		return err
-	}
-	var recent []string // boots
-	var final []payment.Payment
-	for _, id := range ids {
-		facts, err := m.journal.Facts(id)
-		if err != nil {
-			return err
-		}
-		p, ok := payment.Fold(facts)
-		if !ok || !p.Final {
-			continue
-		}
-		if len(recent) < recentBoots && !slices.Contains(recent, p.FinalBoot) {
-			recent = append(recent, p.FinalBoot)
-		}
-		final = append(final, p)
-	}
-	for _, p := range slices.Backward(final) {
-		m.inquiries.watch(p, now.Up, watchUntil(p, now, slices.Contains(recent, p.FinalBoot)))
-	}
-	return nil
-}
-
-// watchUntil is the boot clock at which the watch of a final payment ends. After a reboot only the
-// wall clock can tell its age, and that may be wrong by years: payments of the recent boots are
-// watched for the whole time again, older ones asked for at least once.
-func watchUntil(p payment.Payment, now Now, recent bool) time.Duration {
-	watch := p.Policy.Watch.Duration()
-	switch {
-	case p.FinalBoot == now.Boot:
-		return p.FinalUp + watch
-	case recent:
-		return now.Up + watch
-	}
-	age := min(max(0, now.Wall.Sub(p.DeadlineAt)), watch)
-	return now.Up + max(queryTimeout, watch-age)
+	return m.rememberWatched(now)
 }
 
 // reread believes the journal after a failed commit: where the disk failed late, the facts are

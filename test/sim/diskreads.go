@@ -51,8 +51,8 @@ func (d *disk) Proved() (string, error) {
 	return read(d, d.Journal.Proved)
 }
 
-func (d *disk) Watched(limit int) ([]string, error) {
-	return read(d, func() ([]string, error) { return d.Journal.Watched(limit) })
+func (d *disk) Watched(unpaid bool, limit int) ([]string, error) {
+	return read(d, func() ([]string, error) { return d.Journal.Watched(unpaid, limit) })
 }
 
 func (d *disk) Head() (payment.Head, error) {

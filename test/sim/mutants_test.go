@@ -56,7 +56,7 @@ func mutants() []mutant {
 			"	s.then(ask)\n	s.out.Else = append(s.out.Else, ask)\n", "	_ = ask\n"),
 		one("owed outcomes are forgotten when a till attaches", "payment/engine/till.go",
 			"ids[:min(len(ids), maxOwed)]", "ids[:0]"),
-		one("final payments are not watched", "payment/engine/query.go",
+		one("final payments are not watched", "payment/engine/watch.go",
 			`if q.endpoint == "" || unsent || until <= 0 {`, "if unsent || true {"),
 		one("the position is not in the journal", "offline/append.go",
 			"	if b.pos == nil {\n		return nil\n	}\n",

@@ -109,6 +109,15 @@ type Status struct {
 	// of the program that runs, which need not be the one that is installed
 	Version string `json:"version"`
 	device.Status
+	Watch Watch `json:"watch"`
+}
+
+// Watch is how many final payments the gateway is asked about, and how many it is not though their
+// time is not over: those that may still be paid, and those that are approved.
+type Watch struct {
+	Asked        int `json:"asked"`
+	Left         int `json:"left"`
+	LeftApproved int `json:"left_approved"`
 }
 
 // MarshalJSON is the status's own, which would hide the version otherwise.
@@ -123,15 +132,16 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Version string `json:"version"`
 		plain
-	}{s.Version, plain(s.Status)})
+		Watch Watch `json:"watch"`
+	}{s.Version, plain(s.Status), s.Watch})
 }
 
 func (a *Agent) status(r *http.Request) (any, error) {
-	st, err := terminal{a}.Status(r.Context(), "")
+	st, snap, err := terminal{a}.look(r.Context(), "")
 	if err != nil {
 		return nil, err
 	}
-	return Status{a.opts.Version, st}, nil
+	return Status{a.opts.Version, st, Watch(snap.Watch)}, nil
 }
 
 type peerKey struct{}

@@ -25,6 +25,8 @@ var (
 	descOwed     = describe("outcomes_owed", "Final outcomes that the till has not acknowledged.")
 	descWatched  = describe("payments_watched",
 		"Final payments whose late money is still asked for.")
+	descLeft = describe("payments_left", "Final payments whose late money is not asked for as it "+
+		"should be, because there are too many or the gateway is slow.", "approved")
 	descWork = describe("worklist_entries",
 		"Entries that staff must look at: kiosk-agent worklist.")
 	descCanary = describe("canary_age_seconds",
@@ -44,7 +46,8 @@ type state struct{ a *Agent }
 // Describe is prometheus.Collector's.
 func (s state) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descInfo, descUp, descReady, descNotReady, descActive, descOwed, descWatched, descWork,
+		descInfo, descUp, descReady, descNotReady, descActive, descOwed, descWatched, descLeft,
+		descWork,
 		descCanary, descFree, descLeast, descWritable,
 		descHead, descOffset,
 	} {
@@ -78,7 +81,9 @@ func (s state) Collect(out chan<- prometheus.Metric) {
 	for code, is := range present {
 		gauge(descNotReady, truth(is), code)
 	}
-	gauge(descWatched, float64(snap.Watched))
+	gauge(descWatched, float64(snap.Watch.Asked))
+	gauge(descLeft, float64(snap.Watch.Left), "no")
+	gauge(descLeft, float64(snap.Watch.LeftApproved), "yes")
 	age := math.Inf(1)
 	if snap.CanaryAge >= 0 {
 		age = snap.CanaryAge.Seconds()

@@ -79,13 +79,13 @@ func (a *Agent) statusHandler() (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), askWithin)
 		defer cancel()
-		st, err := terminal{a}.Status(ctx, "")
+		st, snap, err := terminal{a}.look(ctx, "")
 		if err != nil {
 			http.Error(w, "the engine does not answer: "+err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		var page bytes.Buffer
-		if err := t.Execute(&page, a.statusPage(st)); err != nil {
+		if err := t.Execute(&page, a.statusPage(st, Watch(snap.Watch))); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
@@ -100,7 +100,7 @@ func (a *Agent) statusHandler() (http.Handler, error) {
 	}), nil
 }
 
-func (a *Agent) statusPage(st device.Status) statusPage {
+func (a *Agent) statusPage(st device.Status, w Watch) statusPage {
 	p := statusPage{
 		Terminal: cmp.Or(a.cfg.Terminal.ID, "kiosk-agent"), State: "ready",
 		Means: "A sale can start now.", Reasons: st.Reasons,
@@ -122,6 +122,7 @@ func (a *Agent) statusPage(st device.Status) statusPage {
 			Bad: a.cfg.Path() == ""},
 		a.journalRow(st.Journal), relayRow(st.Relay), displayRow(st.Display),
 		{Name: "Clock", Value: clockText(st.Clock), Bad: !st.Clock.Plausible},
+		watchRow(w),
 	}
 	for _, t := range st.Tills {
 		p.Rows = append(p.Rows, tillRow(t))
@@ -183,6 +184,16 @@ func clockText(c device.ClockStatus) string {
 	default:
 		return fmt.Sprintf("%d ms from the relay's", *c.OffsetMS)
 	}
+}
+
+func watchRow(w Watch) statusRow {
+	row := statusRow{Name: "Late money", Bad: w.Left > 0,
+		Value: fmt.Sprintf("asked for, of %d earlier payments", w.Asked)}
+	if w.Left+w.LeftApproved > 0 {
+		row.Value += fmt.Sprintf("; %d are left out, %d of them approved", w.Left+w.LeftApproved,
+			w.LeftApproved)
+	}
+	return row
 }
 
 func tillRow(t device.TillStatus) statusRow {

@@ -100,7 +100,7 @@ func (a *Agent) recovered(ctx context.Context) (Recovered, error) {
 	if err != nil {
 		return Recovered{}, err
 	}
-	r := Recovered{Here: here, Lost: snap.Lost, Watched: snap.Watched}
+	r := Recovered{Here: here, Lost: snap.Lost, Watched: snap.Watch.Asked}
 	if err := a.journal.Each(here.Seq, func(f payment.Fact, _ string) error {
 		r.HereUntil = f.At
 		return nil

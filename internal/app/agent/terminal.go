@@ -26,9 +26,15 @@ func (t terminal) Info(till string) device.Info {
 }
 
 func (t terminal) Status(ctx context.Context, till string) (device.Status, error) {
+	st, _, err := t.look(ctx, till)
+	return st, err
+}
+
+// look is the till's status, and what the engine said.
+func (t terminal) look(ctx context.Context, till string) (device.Status, engine.Snapshot, error) {
 	snap, err := t.a.core.Inspect(ctx)
 	if err != nil {
-		return device.Status{}, err
+		return device.Status{}, snap, err
 	}
 	st := device.Status{
 		Ready: snap.Ready, Reasons: snap.Reasons, Relay: t.relay(), Display: t.display(),
@@ -44,7 +50,7 @@ func (t terminal) Status(ctx context.Context, till string) (device.Status, error
 	for _, l := range t.a.lines {
 		st.Tills = append(st.Tills, l.status())
 	}
-	return st, nil
+	return st, snap, nil
 }
 
 func (t terminal) relay() device.RelayStatus {
