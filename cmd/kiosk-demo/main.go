@@ -10,20 +10,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
-	"kiosk-agent/examples"
 	"kiosk-agent/internal/app/demo"
-	"kiosk-agent/internal/app/gateways"
-	"kiosk-agent/payment"
-	"kiosk-agent/ui/qr"
 )
 
 // version is set by the linker (-X main.version=…) in releases.
@@ -121,13 +114,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if !o.once { // the customer chooses on the display
 		options.Schemes = o.way.Wallets
 	}
-	var line *cable
+	var line *demo.Cable
 	if !o.once {
-		if line, err = newCable(); err != nil {
+		if line, err = demo.LayCable(); err != nil {
 			return fmt.Errorf("a pair of pseudo-terminals for the till on a line: %w", err)
 		}
 		defer func() { err = errors.Join(err, line.Close()) }()
-		options.Extra = line.lineConfig()
+		options.Extra = line.Config()
 	}
 	h, err := demo.Open(ctx, options)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -138,95 +131,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	if o.once {
-		return playOnce(ctx, h, o, stdout)
+		return h.PlayOnce(ctx, demo.Sale{Amount: o.amount, Browser: o.chrome}, stdout)
 	}
-	return serve(ctx, h, o, line, stdout)
-}
-
-// serve runs until the person at the terminal has seen enough.
-func serve(ctx context.Context, h *demo.House, o options, line *cable, out io.Writer) error {
-	runCtx, stop := context.WithCancel(ctx)
-	defer stop()
-	done := make(chan error, 1)
-	go func() { done <- h.Run(runCtx) }()
-
-	ln, err := net.Listen("tcp", o.page)
-	if err != nil {
-		stop()
-		return errors.Join(err, <-done)
-	}
-	srv := &http.Server{ReadHeaderTimeout: 5 * time.Second,
-		Handler: demo.Guarded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			http.ServeContent(w, r, "till.html", time.Time{}, examples.TillPage())
-		}))}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
-
-	title := o.gateway.Row.Title
-	fmt.Fprintf(out, `
-kiosk-agent demo: agent, relay and a simulated %s on this machine. No money moves.
-
-  1. Customer display   %s
-  2. Till               http://%s/#url=%s&token=%s
-  3. Phone              %s
-     Simulated %-8s %s/
-     Metrics            %s/metrics
-
-Open 1 first (a sale needs a display), then 2, and start a sale. The commands work too, in
-another terminal:
-  bin/kiosk-agent --config %s pay %s
-  bin/kiosk-agent till --serial %s      (a till on an ECR line: "status", "qr %s", "last")
-Ctrl-C stops the demo.
-
-`, title, h.Agent.DisplayLogin(), o.page, h.Agent.TillURL(),
-		string(h.TillToken.Reveal()), o.way.Phone, title, h.SandboxURL,
-		h.Agent.MetricsURL(), h.ConfigPath, o.amount, line.Till, o.amount)
-
-	news := make(chan payment.Payment, 64)
-	defer h.Agent.Watch(func(p payment.Payment) {
-		select {
-		case news <- p:
-		default: // a terminal that is not read misses news, never holds up a payment
-		}
-	})()
-	shown := map[string]bool{}
-	for {
-		select {
-		case p := <-news:
-			announce(out, p, o, h.SandboxURL, shown)
-		case err := <-done:
-			return errors.Join(err, srv.Close(), ignoreClosed(<-served))
-		}
-	}
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
-}
-
-// announce prints a payment's news, and its code once.
-func announce(out io.Writer, p payment.Payment, o options, simulated string,
-	shown map[string]bool) {
-	fmt.Fprintf(out, "%s  %s  %s  reference %s: %s\n", time.Now().Format(time.TimeOnly), p.Till,
-		p.Money, p.Reference, p.Status)
-	if p.QRPayload == "" || shown[p.ID] {
-		return
-	}
-	shown[p.ID] = true
-	if code, err := qr.Encode(p.QRPayload, qr.L); err == nil {
-		fmt.Fprintln(out, code.Terminal())
-	}
-	if p.Mode == gateways.ModeQR {
-		what := "A code"
-		if p.Wallet != "" {
-			what = "A " + p.Wallet + " code"
-		}
-		fmt.Fprintf(out, "%s of the simulated %s, which no real wallet can pay: open the payment "+
-			"on %s/ and pay it there.\n%s\n\n", what, o.gateway.Row.Title, simulated, p.QRPayload)
-		return
-	}
-	fmt.Fprintf(out, "The link in the code, for a browser on this machine:\n%s\n\n", p.QRPayload)
+	return h.Serve(ctx, demo.Visit{Page: o.page, Amount: o.amount, Phone: o.way.Phone,
+		TillDevice: line.Till}, stdout)
 }

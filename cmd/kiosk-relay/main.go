@@ -118,3 +118,5 @@ func programVersion() string {
 	}
 	return "devel"
 }
+
+func credDir() string { return os.Getenv("CREDENTIALS_DIRECTORY") }

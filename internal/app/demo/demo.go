@@ -79,6 +79,7 @@ type House struct {
 	TillTokens map[string]secret.Value // by the till's name
 	Tag        string
 
+	row       gateways.Row // the gateway's
 	sandboxLn net.Listener
 	log       *slog.Logger
 	stopRelay context.CancelFunc
@@ -89,7 +90,7 @@ const anyPort = "127.0.0.1:0"
 
 // Open starts the relay and the sandbox, writes the agent's files and builds the agent.
 func Open(ctx context.Context, o Options) (_ *House, err error) {
-	h := &House{log: o.Log}
+	h := &House{log: o.Log, row: o.gateway().Row}
 	defer func() {
 		if err != nil {
 			h.abandon()

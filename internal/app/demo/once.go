@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"kiosk-agent/device"
-	"kiosk-agent/internal/app/demo"
 	"kiosk-agent/internal/app/displayclient"
 	"kiosk-agent/internal/app/tillclient"
 	"kiosk-agent/internal/app/timeline"
@@ -35,7 +34,7 @@ type moment struct {
 
 // sale plays one sale and notes when what happened.
 type sale struct {
-	h       *demo.House
+	h       *House
 	out     io.Writer
 	moments []moment
 }
@@ -44,19 +43,27 @@ func (s *sale) note(who, format string, args ...any) {
 	s.moments = append(s.moments, moment{time.Now(), who, fmt.Sprintf(format, args...)})
 }
 
-// playOnce plays one sale through the real parts: till, agent, display, simulated phone and
-// gateway, relay, and back.
-func playOnce(parent context.Context, h *demo.House, o options, out io.Writer) error {
+// Sale is the one that PlayOnce plays.
+type Sale struct {
+	Amount string // as people write it
+	// the display's; "" = a Chromium on PATH, else a small display client; "none" = that client
+	Browser string
+}
+
+// PlayOnce plays one sale through the real parts: till, agent, display, simulated phone and
+// gateway, relay, and back. It prints the sale's timeline; the error says that the till has not
+// heard approved and acknowledged it.
+func (h *House) PlayOnce(parent context.Context, sold Sale, out io.Writer) error {
 	ctx, stop := context.WithTimeout(parent, onceWithin)
 	defer stop()
 	runCtx, stopHouse := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHouse()
 	done := make(chan error, 1)
 	go func() { done <- h.Run(runCtx) }()
-	stopDisplay, err := startDisplay(ctx, h, o, out)
+	stopDisplay, err := startDisplay(ctx, h, sold.Browser, out)
 	if err == nil {
 		s := &sale{h: h, out: out}
-		err = s.play(ctx, o)
+		err = s.play(ctx, sold.Amount)
 		err = errors.Join(err, stopDisplay())
 	}
 	stopHouse()
@@ -65,9 +72,8 @@ func playOnce(parent context.Context, h *demo.House, o options, out io.Writer) e
 
 // startDisplay opens the customer display in headless Chromium where there is one, and says which
 // display it is.
-func startDisplay(ctx context.Context, h *demo.House, o options, out io.Writer) (stop func() error,
-	err error) {
-	browser := o.chrome
+func startDisplay(ctx context.Context, h *House, browser string, out io.Writer) (
+	stop func() error, err error) {
 	for _, name := range browsers {
 		if browser != "" {
 			break
@@ -125,8 +131,8 @@ func removeProfile(dir string) error {
 	return err
 }
 
-func (s *sale) play(ctx context.Context, o options) error {
-	money, err := payment.ParseMoney(o.amount, o.gateway.Row.Currency)
+func (s *sale) play(ctx context.Context, amount string) error {
+	money, err := payment.ParseMoney(amount, s.h.row.Currency)
 	if err != nil {
 		return fmt.Errorf("--amount: %w (write it like 10.23)", err)
 	}
@@ -181,7 +187,7 @@ func (s *sale) play(ctx context.Context, o options) error {
 		return err
 	}
 	s.note("till", "stored it and acknowledged revision %d", pay.Revision)
-	return s.conclude(pay, o.gateway.Row.Title)
+	return s.conclude(pay, s.h.row.Title)
 }
 
 // waitReady waits until the terminal takes sales: the relay path is proved and the display shows

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// cable is a serial cable between two devices of this machine: a pair of pseudo-terminals.
-type cable struct {
+// Cable is a serial cable between two devices of this machine: a pair of pseudo-terminals.
+type Cable struct {
 	Agent, Till string // the device at either end
 	masters     []*os.File
 }
@@ -19,9 +19,9 @@ type cable struct {
 // eioWait is how long a master waits for somebody to open its other end.
 const eioWait = 100 * time.Millisecond
 
-// newCable lays a cable. A till may come and go at its end.
-func newCable() (*cable, error) {
-	c := &cable{}
+// LayCable lays a cable. A till may come and go at its end.
+func LayCable() (*Cable, error) {
+	c := &Cable{}
 	var names []string
 	for range 2 {
 		master, slave, err := pty.Open()
@@ -59,7 +59,7 @@ func carry(to, from *os.File) {
 }
 
 // Close ends the cable.
-func (c *cable) Close() error {
+func (c *Cable) Close() error {
 	var errs []error
 	for _, f := range c.masters {
 		errs = append(errs, f.Close())
@@ -67,7 +67,7 @@ func (c *cable) Close() error {
 	return errors.Join(errs...)
 }
 
-// lineConfig is the section of the configuration for a till at the cable's other end.
-func (c *cable) lineConfig() string {
+// Config is the section of the configuration for a till at the cable's other end.
+func (c *Cable) Config() string {
 	return fmt.Sprintf("\n[[till.serial]]\nname = \"till-on-a-line\"\ndevice = %q\n", c.Agent)
 }

@@ -1,0 +1,153 @@
+// Package relayhost is a relay, wired: from its configuration file to a running relayd, which the
+// service manager is told about.
+//
+// It decides nothing about hooks and handles no signal. Run is called once; what survives a crash
+// is what relayd has stored.
+package relayhost
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"kiosk-agent/internal/app/relayconf"
+	"kiosk-agent/internal/secret"
+	"kiosk-agent/relay/relayd"
+)
+
+// Options are what the program tells a relay beside its file.
+type Options struct {
+	Version string
+	// the store was restored from a copy: every kiosk is told that something may be missing
+	Restored bool
+	Log      *slog.Logger
+	CredDir  string // $CREDENTIALS_DIRECTORY
+}
+
+// Run serves until ctx ends. It makes the admin token's file where there is none.
+func Run(ctx context.Context, cfg relayconf.Config, o Options) error {
+	rc, err := relayConfig(cfg, o.CredDir)
+	if err != nil {
+		return err
+	}
+	rc.Store.NewEpoch = o.Restored
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	n := &notifier{watchdog: watched(o.Log), external: rc.Store.URL != "",
+		tell: func(state string) {
+			if _, err := daemon.SdNotify(false, state); err != nil {
+				o.Log.Warn("systemd was not told", "error", err)
+			}
+		}}
+	rc.Health = n.health
+	srv, err := relayd.New(ctx, rc, o.Log, reg)
+	if err != nil {
+		return err
+	}
+	o.Log.Info("ready", "version", o.Version, "public_addr", srv.PublicAddr().String(),
+		"admin_addr", srv.AdminAddr().String(), "public_url", srv.PublicURL())
+	n.url = srv.PublicURL()
+	n.ready()
+	if err := srv.Run(ctx); err != nil {
+		return err
+	}
+	o.Log.Info("stopped")
+	return nil
+}
+
+// watched is whether systemd waits for signs of life.
+func watched(log *slog.Logger) bool {
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		log.Warn("systemd's watchdog is not fed", "error", err)
+	}
+	return every > 0
+}
+
+// relayConfig turns the file into relayd's configuration; it reads the secrets and the certificate.
+func relayConfig(c relayconf.Config, credDir string) (relayd.Config, error) {
+	token, err := adminToken(c.Admin.Token, credDir)
+	if err != nil {
+		return relayd.Config{}, fmt.Errorf("admin.token: %w", err)
+	}
+	rc := relayd.Config{
+		PublicURL: c.PublicURL, PublicListen: c.Public.Listen, PublicHosts: c.Public.Hosts,
+		AdminListen: c.Admin.Listen, AdminHosts: c.Admin.Hosts, AdminToken: token,
+		HookRate: c.Hook.Rate, HookBurst: c.Hook.Burst,
+		InFlight: c.Stream.InFlight, Ping: c.Stream.Ping.Of(),
+		Store: relayd.StoreConfig{
+			Dir: c.Store.Dir, URL: c.Store.URL, Credentials: c.Store.Credentials,
+			MaxBytes:  int64(c.Store.MaxBytes),
+			Retention: c.Store.Retention.Of(), QuotaPerRoute: c.Store.QuotaPerRoute,
+			MinFree: int64(c.Store.MinFree), Replicas: c.Store.Replicas,
+		},
+	}
+	if c.Public.TLSCert != "" {
+		pair := &certificate{cert: c.Public.TLSCert, key: c.Public.TLSKey}
+		if _, err := pair.get(nil); err != nil {
+			return relayd.Config{}, fmt.Errorf("public.tls_cert: %w", err)
+		}
+		rc.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
+	}
+	return rc, nil
+}
+
+// adminToken reads the token; a file that is not there is made.
+func adminToken(ref, credDir string) (secret.Value, error) {
+	if path, ok := strings.CutPrefix(ref, "file:"); ok {
+		return secret.EnsureFile(path)
+	}
+	return secret.Resolve(ref, credDir)
+}
+
+// certificate reads the pair again when the files have changed, at most once a minute. A pair that
+// cannot be read leaves the old one in use.
+type certificate struct {
+	cert, key string
+
+	mu      sync.Mutex
+	checked time.Time
+	stamp   [2]time.Time
+	pair    *tls.Certificate
+}
+
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pair != nil && time.Since(c.checked) < time.Minute {
+		return c.pair, nil
+	}
+	c.checked = time.Now()
+	stamp, err := c.stamps()
+	if err == nil && (c.pair == nil || stamp != c.stamp) {
+		var pair tls.Certificate
+		if pair, err = tls.LoadX509KeyPair(c.cert, c.key); err == nil {
+			c.pair, c.stamp = &pair, stamp
+		}
+	}
+	if c.pair == nil {
+		return nil, err
+	}
+	return c.pair, nil
+}
+
+func (c *certificate) stamps() (out [2]time.Time, err error) {
+	for i, path := range []string{c.cert, c.key} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return out, err
+		}
+		out[i] = info.ModTime()
+	}
+	return out, nil
+}
