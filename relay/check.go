@@ -1,12 +1,16 @@
 package relay
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // Longest texts that the wire accepts, in bytes; all are far above what either program writes.
 const (
 	maxIDLen    = 64
 	maxHashLen  = 128
 	maxAgentLen = 128
+	maxAccepts  = 64 // names
 )
 
 func (p Position) check() error {
@@ -37,7 +41,18 @@ func (h Hello) check() error {
 	if !plain(h.Agent, 0, maxAgentLen) {
 		return errors.New("agent out of range")
 	}
+	if !names(h.Accepts) {
+		return errors.New("accepts out of range")
+	}
 	return h.Journal.check()
+}
+
+func (m HeadMessage) check() error { return m.Journal.check() }
+
+// names reports whether a list of what a side accepts can be one.
+func names(list []string) bool {
+	return len(list) <= maxAccepts &&
+		!slices.ContainsFunc(list, func(s string) bool { return !plain(s, 1, maxIDLen) })
 }
 
 func (a Ack) check() error {
@@ -46,7 +61,7 @@ func (a Ack) check() error {
 
 func (w Welcome) check() error {
 	if !plain(w.Epoch, 1, maxIDLen) || w.Now.IsZero() || w.RetentionS < 0 || w.InFlight < 0 ||
-		w.PingS < 0 ||
+		w.PingS < 0 || !names(w.Accepts) ||
 		w.Terminal != "" && !validHandle(w.Terminal) {
 		return errors.New("field out of range")
 	}

@@ -26,6 +26,10 @@ const CanaryHeader = "Kiosk-Canary"
 // hook URL has many.
 const TerminalHeader = "Kiosk-Terminal"
 
+// AcceptHead is the one name of Accepts that has a meaning now: HeadMessage is spoken. A name that
+// is not known is passed over.
+const AcceptHead = "head"
+
 // Sizes of messages, and of a hook's parts, in bytes.
 const (
 	MaxToRelay = 16 << 10 // a message from the agent
@@ -39,8 +43,8 @@ const (
 // ErrMalformed is wrapped by every error of Decode. The text never holds the message's content.
 var ErrMalformed = errors.New("malformed message")
 
-// Message is one of Hello, Ack (agent to relay), Welcome, Gap, Delivery and CaughtUpMessage (relay
-// to agent).
+// Message is one of Hello, Ack, HeadMessage (agent to relay), Welcome, Gap, Delivery and
+// CaughtUpMessage (relay to agent).
 type Message interface{ messageType() string }
 
 // Hello is the agent's first message.
@@ -50,12 +54,20 @@ type Hello struct {
 	// staff's word that Journal replaces the journal of this head
 	Supersedes *Head  `json:"supersedes,omitempty"`
 	Agent      string `json:"agent"` // program version, for the operator
+	// what the agent speaks beyond the first v1; neither side sends what the other has not named
+	Accepts []string `json:"accepts,omitempty"`
 }
 
 // Ack says that everything up to and with Position is in the journal, whose head is now Journal.
 type Ack struct {
 	Position Position `json:"position"`
 	Journal  Head     `json:"journal"`
+}
+
+// HeadMessage says what the journal's head is now: the anchor. It follows each canary that came
+// back, where both sides accept AcceptHead.
+type HeadMessage struct {
+	Journal Head `json:"journal"`
 }
 
 // Welcome answers Hello.
@@ -71,6 +83,8 @@ type Welcome struct {
 	RetentionS int64 `json:"retention_s"` // how long hooks are held
 	InFlight   int   `json:"in_flight"`   // hooks and marks sent before an ack is awaited
 	PingS      int64 `json:"ping_s"`      // a connection silent for three times as long is dead
+	// what the relay speaks beyond the first v1; said to an agent that has said what it accepts
+	Accepts []string `json:"accepts,omitempty"`
 }
 
 // Gap says that the terminal may have missed something; everything that the relay holds for it
@@ -85,6 +99,7 @@ type CaughtUpMessage struct{}
 
 func (Hello) messageType() string           { return "hello" }
 func (Ack) messageType() string             { return "ack" }
+func (HeadMessage) messageType() string     { return "head" }
 func (Welcome) messageType() string         { return "welcome" }
 func (Gap) messageType() string             { return "gap" }
 func (Delivery) messageType() string        { return "delivery" }
@@ -180,6 +195,8 @@ func Decode(data []byte) (Message, error) {
 		return decodeAs(data, Hello.check)
 	case "ack":
 		return decodeAs(data, Ack.check)
+	case "head":
+		return decodeAs(data, HeadMessage.check)
 	case "welcome":
 		return decodeAs(data, Welcome.check)
 	case "gap":
@@ -191,6 +208,36 @@ func Decode(data []byte) (Message, error) {
 	default:
 		return nil, fmt.Errorf("%w: unknown type", ErrMalformed)
 	}
+}
+
+// HeadAnswer is what the relay answers to GET /v1/head.
+type HeadAnswer struct {
+	Head *Head `json:"head"` // nil: none was ever told
+}
+
+const maxHeadAnswer = 4 << 10 // bytes
+
+// decodeHeadAnswer reads a HeadAnswer; one that does not say "head" is none.
+func decodeHeadAnswer(data []byte) (*Head, error) {
+	var fields map[string]json.RawMessage
+	if err := decodeOne(data, &fields); err != nil {
+		return nil, err
+	}
+	raw, ok := fields["head"]
+	if !ok {
+		return nil, fmt.Errorf("%w: no head in it", ErrMalformed)
+	}
+	var head *Head
+	if err := decodeOne(raw, &head); err != nil {
+		return nil, err
+	}
+	if head == nil {
+		return nil, nil
+	}
+	if err := head.check(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return head, nil
 }
 
 func decodeAs[M Message](data []byte, check func(M) error) (Message, error) {

@@ -23,12 +23,14 @@ func samples() map[string]Message {
 		Headers: map[string][]string{"Content-Type": {"application/jose"}},
 	}
 	return map[string]Message{
-		"hello":       Hello{Position: &p, Journal: h, Agent: "1.4.0"},
+		"hello": Hello{Position: &p, Journal: h, Agent: "1.4.0",
+			Accepts: []string{AcceptHead}},
 		"hello-first": Hello{Journal: h, Supersedes: &h, Agent: "1.4.0"},
 		"ack":         Ack{Position: p, Journal: h},
 		"welcome": Welcome{Terminal: "SzAwMQ", Epoch: p.Epoch, First: 12, Last: 4711, Head: &h,
 			Now:        Time{sampleTime},
-			RetentionS: 604800, InFlight: 64, PingS: 15},
+			RetentionS: 604800, InFlight: 64, PingS: 15, Accepts: []string{AcceptHead}},
+		"head": HeadMessage{Journal: h},
 		"gap":  Gap{Reason: GapIDMismatch, Position: &p},
 		"hook": Delivery{Position: p, Kind: KindHook, ReceivedAt: sampleTime, Hook: hook},
 		"mark": Delivery{Position: p, Kind: KindMark, ReceivedAt: sampleTime},
@@ -73,6 +75,10 @@ func TestDocumentShowsTheWire(t *testing.T) {
 
 func TestDecodeRefuses(t *testing.T) {
 	long := strings.Repeat("x", 200)
+	hello := func(accepts string) string {
+		return `{"type":"hello","position":null,"journal":{"id":"j","seq":1,"hash":""},` +
+			`"accepts":` + accepts + `}`
+	}
 	for name, text := range map[string]string{
 		"empty":             ``,
 		"not JSON":          `hello`,
@@ -111,7 +117,16 @@ func TestDecodeRefuses(t *testing.T) {
 			`","epoch":"e","first":1,"last":1,"now":"2026-11-20T12:00:00.000Z"}`,
 		"welcome, no epoch": `{"type":"welcome","first":1,"last":1,` +
 			`"now":"2026-11-20T12:00:00.000Z"}`,
-		"gap without reason": `{"type":"gap","position":null}`,
+		"gap without reason":   `{"type":"gap","position":null}`,
+		"head without journal": `{"type":"head"}`,
+		"head with control":    `{"type":"head","journal":{"id":"a\nb","seq":1,"hash":""}}`,
+		"accepts no list":      hello(`"head"`),
+		"accepts numbers":      hello(`[1]`),
+		"accepts nothing":      hello(`[""]`),
+		"accepts a long name":  hello(`["` + long + `"]`),
+		"accepts too much":     hello(`["a"` + strings.Repeat(`,"a"`, maxAccepts) + `]`),
+		"welcome accepts a line": `{"type":"welcome","epoch":"e","first":1,"last":1,` +
+			`"now":"2026-11-20T12:00:00.000Z","accepts":["a\nb"]}`,
 	} {
 		m, err := Decode([]byte(text))
 		if !errors.Is(err, ErrMalformed) {
@@ -121,6 +136,10 @@ func TestDecodeRefuses(t *testing.T) {
 	if m, err := Decode([]byte(`{"type":"caught_up","from":"a later version"}`)); err != nil ||
 		m != (CaughtUpMessage{}) {
 		t.Errorf("unknown field: %v, %v", m, err)
+	}
+	if m, err := Decode([]byte(hello(`["head","a name of later"]`))); err != nil ||
+		len(m.(Hello).Accepts) != 2 {
+		t.Errorf("unknown name: %v, %v", m, err)
 	}
 }
 
@@ -136,7 +155,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(data[:len(data)-1])
 		seeds++
 	}
-	if seeds < 9 {
+	if seeds < 10 {
 		f.Fatal("the seeds are gone")
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -21,17 +21,7 @@ func (s *session) greet(ctx context.Context) error {
 	if err != nil {
 		return s.ended(err)
 	}
-	switch {
-	case g.Replaced:
-		// The only trace outside the kiosk: whoever has the token could do it, also to hide that a
-		// journal was cut.
-		s.log.Warn("the terminal's journal has taken the place of the one that was known here",
-			"was", g.Known.JournalID, "was_seq", g.Known.Seq,
-			"is", hello.Journal.JournalID, "is_seq", hello.Journal.Seq)
-	case !g.HeadStored:
-		s.log.Warn("the terminal's journal is not the one known here, or older: rolled back, " +
-			"lost or cloned")
-	}
+	s.anchored(g.Head)
 	if err := s.srv.terminals.settle(ctx, s.term.ID, s.token); err != nil {
 		s.log.Warn("the terminal's old token was not ended; it expires", "error", err)
 	}
@@ -61,6 +51,22 @@ func (s *session) awaitHello() (relay.Hello, error) {
 		return relay.Hello{}, err
 	case <-timer.C:
 		return relay.Hello{}, farewell{websocket.ClosePolicyViolation, "no hello in time"}
+	}
+}
+
+// anchored tells of a journal head that is not simply the next one.
+func (s *session) anchored(a rules.Anchored) {
+	switch {
+	case a.Replaced != nil:
+		// The only trace outside the kiosk: whoever has the token could do it, also to hide that a
+		// journal was cut.
+		s.log.Warn("the terminal's journal has taken the place of the one that was known here",
+			"was", a.Replaced.JournalID, "was_seq", a.Replaced.Seq,
+			"is", a.Head.JournalID, "is_seq", a.Head.Seq)
+	case a.Doubtful && !s.doubted:
+		s.doubted = true
+		s.log.Warn("the terminal's journal is not the one known here, or older: rolled back, " +
+			"lost or cloned")
 	}
 }
 

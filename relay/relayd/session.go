@@ -38,6 +38,7 @@ type session struct {
 	bye     chan farewell      // holds one: the first reason counts
 
 	rules    *rules.Session
+	doubted  bool // and said so: its head is not the known one
 	headTick *time.Timer
 }
 
@@ -128,8 +129,8 @@ func (s *session) turn(ctx context.Context, ping <-chan time.Time) error {
 	case err := <-s.lost:
 		return err
 	case m := <-s.inbound:
-		saveIn, err := s.rules.Hear(m)
-		if saveIn > 0 {
+		saveIn, err := s.rules.Hear(s.srv.cfg.Now(), m)
+		if saveIn != rules.NoSave {
 			s.headTick.Reset(saveIn)
 		}
 		if err != nil {
@@ -196,9 +197,12 @@ func (s *session) pump(ctx context.Context) error {
 func (s *session) saveHead(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if err := s.rules.SaveHead(ctx); err != nil {
+	a, err := s.rules.SaveHead(ctx)
+	if err != nil {
 		s.log.Error("store a journal head", "error", err)
+		return
 	}
+	s.anchored(a)
 }
 
 func (s *session) send(m relay.Message) error {

@@ -49,7 +49,8 @@ func (s *Server) terminalOnly(next func(http.ResponseWriter, *http.Request, visi
 	}))
 }
 
-// serveHead answers GET /v1/head: the anchor for "journal verify --relay".
+// serveHead answers GET /v1/head: the anchor, which agents judge before each hello and "journal
+// verify --relay" compares.
 func (s *Server) serveHead(w http.ResponseWriter, r *http.Request, t visitor) {
 	head, _, err := s.heads.Head(r.Context(), t.ID)
 	if err != nil {
@@ -57,9 +58,7 @@ func (s *Server) serveHead(w http.ResponseWriter, r *http.Request, t visitor) {
 		unavailable(w, http.StatusServiceUnavailable, "the store does not answer", rules.RetryDown)
 		return
 	}
-	writeJSON(w, http.StatusOK, struct {
-		Head *relay.Head `json:"head"`
-	}{head})
+	writeJSON(w, http.StatusOK, relay.HeadAnswer{Head: head})
 }
 
 // serveStream answers GET /v1/stream: it stays until the connection has ended.

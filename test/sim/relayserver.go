@@ -51,6 +51,7 @@ const (
 
 // relayProfile is how this run's relay is configured.
 type relayProfile struct {
+	old       bool // of the first v1: it knows no names, and no head message
 	merchant  bool // the gateway posts to a merchant's hook URL
 	retention time.Duration
 	quota     int64
@@ -59,13 +60,14 @@ type relayProfile struct {
 }
 
 func (p relayProfile) String() string {
-	return fmt.Sprintf("merchant %t, quota %d, rate %g/%d, held %s", p.merchant, p.quota, p.rate,
-		p.burst, p.retention)
+	return fmt.Sprintf("first v1 %t, merchant %t, quota %d, rate %g/%d, held %s", p.old, p.merchant,
+		p.quota, p.rate, p.burst, p.retention)
 }
 
 func (w *World) drawRelay() relayProfile {
-	p := relayProfile{merchant: w.chance(0.4), retention: pick(w, 168*time.Hour, 24*time.Hour),
-		quota: pick[int64](w, 20_000, 20_000, 45), rate: 20, burst: 100}
+	p := relayProfile{old: w.chance(0.3), merchant: w.chance(0.4),
+		retention: pick(w, 168*time.Hour, 24*time.Hour),
+		quota:     pick[int64](w, 20_000, 20_000, 45), rate: 20, burst: 100}
 	if w.chance(0.2) {
 		p.rate, p.burst = 1, 4
 	}
@@ -195,6 +197,23 @@ func (r *relayServer) at(p relay.Position) *rules.Stored {
 		return nil
 	}
 	return m
+}
+
+// known is the head that the relay has stored.
+func (r *relayServer) known() *relay.Head {
+	h, _, err := r.disk.Head(context.Background(), terminalID)
+	if err != nil {
+		r.w.fail("the simulated store: %v", err)
+	}
+	return h
+}
+
+// answersHead is the answer to GET /v1/head.
+func (r *relayServer) answersHead() (*relay.Head, error) {
+	if err := r.store().fails(); err != nil {
+		return nil, &relay.DialError{Status: 503}
+	}
+	return r.known(), nil
 }
 
 // crashes ends the relay's process: heads told in the last second are forgotten. What it answered

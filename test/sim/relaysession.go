@@ -33,8 +33,8 @@ func (r *relayServer) hears(k *conn, m relay.Message) {
 	if s == nil {
 		r.w.fail("the client says %T before its hello", m)
 	}
-	saveIn, err := s.rules.Hear(m)
-	if saveIn > 0 {
+	saveIn, err := s.rules.Hear(r.w.trueWall(), m)
+	if saveIn != rules.NoSave {
 		r.w.after(saveIn, func() {
 			if !s.over {
 				r.saveHead(s)
@@ -64,9 +64,12 @@ func (r *relayServer) greet(k *conn, h relay.Hello) {
 				return nil
 			}})
 	k.session, r.session = s, s
+	if w.prof.relay.old {
+		h.Accepts = nil // which passes over what it does not know
+	}
 	g, err := s.rules.Greet(context.Background(), w.trueWall(), h)
 	if err == nil {
-		w.say("relay", "welcome, gap %q, the head is stored: %t", g.Gap, g.HeadStored)
+		w.say("relay", "welcome, gap %q, the journal is in doubt: %t", g.Gap, g.Head.Doubtful)
 		var markErr error
 		if markErr, err = s.rules.Begin(context.Background(), w.trueWall()); markErr != nil {
 			w.say("relay", "stores no mark: %v", markErr)
@@ -151,7 +154,7 @@ func (r *relayServer) gone(k *conn) {
 }
 
 func (r *relayServer) saveHead(s *relaySession) {
-	if err := s.rules.SaveHead(context.Background()); err != nil {
+	if _, err := s.rules.SaveHead(context.Background()); err != nil {
 		r.w.say("relay", "stores no head: %v", err)
 	}
 }

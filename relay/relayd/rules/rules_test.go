@@ -111,18 +111,20 @@ func TestHandsOut(t *testing.T) {
 	r.post(r.route, "after", "")
 	r.post(r.route, "", fresh)
 	r.want(r.pump()) // the window is full
-	if _, err := r.session.Hear(relay.Ack{Position: first, Journal: at("j", 2)}); err != nil {
+	if _, err := r.session.Hear(r.now,
+		relay.Ack{Position: first, Journal: at("j", 2)}); err != nil {
 		t.Fatal(err)
 	}
 	r.want(r.pump(), "hook 6 after") // the canary waits behind the full window
 	second := relay.Position{Epoch: "e1", Seq: 2, ID: "ID2"}
 	mark := relay.Position{Epoch: "e1", Seq: 5, ID: "ID4"} // and with it what came before
-	if _, err := r.session.Hear(relay.Ack{Position: mark, Journal: at("j", 3)}); err != nil {
+	if _, err := r.session.Hear(r.now,
+		relay.Ack{Position: mark, Journal: at("j", 3)}); err != nil {
 		t.Fatal(err)
 	}
 	r.want(r.pump(), "canary 7 "+fresh, "caught up")
 	var broken rules.Violation
-	if _, err := r.session.Hear(relay.Ack{Position: second,
+	if _, err := r.session.Hear(r.now, relay.Ack{Position: second,
 		Journal: at("j", 3)}); !errors.As(err, &broken) {
 		t.Errorf("an ack of what is not in flight: %v", err)
 	}

@@ -2,13 +2,18 @@ package rules
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"kiosk-agent/relay"
 )
 
-// HeadWait is how long a head that an agent has told may wait to be stored: one write for many.
+// A head that an ack tells waits HeadWait to be stored: one write for many acks. One that comes in
+// a message of its own is stored at once, but not sooner than HeadWait after the one before.
 const HeadWait = time.Second
+
+// NoSave says that SaveHead need not be called.
+const NoSave time.Duration = -1
 
 // Ports are what a Session works with.
 type Ports struct {
@@ -28,6 +33,7 @@ type Session struct {
 	Ports
 
 	greeted  bool
+	anchors  bool // the agent tells heads by HeadMessage alone
 	gap      *relay.Gap
 	epoch    string
 	cursor   uint64 // newest sequence read; the next read starts after it
@@ -41,6 +47,9 @@ type Session struct {
 	head     relay.Head // newest head told on this connection
 	headTold bool       // head is with the store
 	saving   bool       // SaveHead has been asked for
+	savedAt  time.Time  // when it was asked for last, or is to be called
+	// staff's word, from the hello of an agent that tells heads by HeadMessage
+	supersedes *relay.Head
 }
 
 type sent struct {
@@ -50,20 +59,17 @@ type sent struct {
 
 // NewSession makes the session of a connection whose hello is awaited.
 func NewSession(l Limits, t Terminal, p Ports) *Session {
-	return &Session{limits: l, terminal: t, sources: t.Sources(), Ports: p}
+	return &Session{limits: l, terminal: t, sources: t.Sources(), Ports: p, headTold: true}
 }
 
 // Greeting is what became of a hello.
 type Greeting struct {
-	Gap   string      // the reason of a gap; "" = none
-	Known *relay.Head // the newest head before this hello; nil = none
-	// HeadStored: the hello's head is the known one now. If not, the journal is not the one that is
-	// known here, or older: rolled back, lost or cloned.
-	HeadStored bool
-	Replaced   bool // staff's word let the hello's head take the place of Known
+	Gap  string // the reason of a gap; "" = none
+	Head Anchored
 }
 
-// Greet answers a hello with welcome and finds where reading begins.
+// Greet answers a hello with welcome and finds where reading begins. The hello's head is stored,
+// unless the agent tells heads by HeadMessage: then it is compared only.
 func (s *Session) Greet(ctx context.Context, now time.Time, h relay.Hello) (Greeting, error) {
 	var g Greeting
 	if s.greeted {
@@ -77,7 +83,6 @@ func (s *Session) Greet(ctx context.Context, now time.Time, h relay.Hello) (Gree
 	if err != nil {
 		return g, storeError("read the store", err)
 	}
-	g.Known = known
 	if g.Gap, err = s.judge(ctx, now, h, known, sp); err != nil {
 		return g, storeError("check the position", err)
 	}
@@ -85,18 +90,29 @@ func (s *Session) Greet(ctx context.Context, now time.Time, h relay.Hello) (Gree
 		s.gap = &relay.Gap{Reason: g.Gap, Position: h.Position}
 	}
 	s.greeted, s.epoch, s.helloSeq = true, sp.Epoch, sp.Last
-	if err := s.Send(s.welcome(now, sp, known)); err != nil {
+	s.anchors, s.headTold = slices.Contains(h.Accepts, relay.AcceptHead), true
+	if err := s.Send(s.welcome(now, sp, known, len(h.Accepts) > 0)); err != nil {
 		return g, err
 	}
-	s.head, s.headTold = h.Journal, true
-	g.HeadStored, err = Advance(ctx, s.Heads, s.terminal.ID, h.Journal, h.Supersedes)
-	g.Replaced = g.HeadStored && known != nil && h.Supersedes != nil && *h.Supersedes == *known &&
-		h.Journal != *known
+	if s.anchors {
+		s.supersedes, g.Head = h.Supersedes, weigh(known, h.Journal, h.Supersedes)
+		g.Head.Replaced = nil // not before a head is told
+		return g, nil
+	}
+	s.head = h.Journal
+	g.Head, err = advance(ctx, s.Heads, s.terminal.ID, h.Journal, h.Supersedes)
 	return g, storeError("store the journal head", err)
 }
 
-func (s *Session) welcome(now time.Time, sp Span, known *relay.Head) relay.Welcome {
+// welcome names what the relay accepts only to an agent that has done so: one of the first v1 gets
+// the first v1, byte for byte.
+func (s *Session) welcome(now time.Time, sp Span, known *relay.Head, grown bool) relay.Welcome {
+	var accepts []string
+	if grown {
+		accepts = []string{relay.AcceptHead}
+	}
 	return relay.Welcome{
+		Accepts:  accepts,
 		Terminal: Handle(s.terminal.ID), Epoch: sp.Epoch, First: sp.First, Last: sp.Last,
 		Head: known, Now: relay.Time{Time: now},
 		RetentionS: int64(s.limits.Retention / time.Second), InFlight: s.limits.InFlight,
@@ -114,21 +130,53 @@ func (s *Session) Begin(ctx context.Context, now time.Time) (markErr, err error)
 	return s.KeepPosition(ctx, now)
 }
 
-// Hear takes a message of the agent after its hello. It returns when SaveHead wants to be called
-// next; 0 = this message has changed nothing about that.
-func (s *Session) Hear(m relay.Message) (saveIn time.Duration, err error) {
-	ack, ok := m.(relay.Ack)
-	if !ok || !s.greeted {
-		return 0, Violation("expected an ack")
+// Hear takes a message of the agent after its hello. It returns when SaveHead wants to be called;
+// NoSave = this message has changed nothing about that.
+func (s *Session) Hear(now time.Time, m relay.Message) (saveIn time.Duration, err error) {
+	ack, isAck := m.(relay.Ack)
+	_, isHead := m.(relay.HeadMessage)
+	switch {
+	case !s.greeted, !isAck && !isHead:
+		return NoSave, Violation("expected an ack")
+	case isHead && !s.anchors:
+		return NoSave, Violation("head was not offered")
 	}
-	return s.noteHead(ack.Journal), s.onAck(ack.Position)
+	saveIn = NoSave
+	if s.Overhear(m) && !s.saving {
+		saveIn = HeadWait
+		if isHead {
+			saveIn = min(HeadWait, max(0, HeadWait-now.Sub(s.savedAt)))
+		}
+		s.saving, s.savedAt = true, now.Add(saveIn)
+	}
+	if isAck {
+		err = s.onAck(ack.Position)
+	}
+	return saveIn, err
 }
 
-// Overhear takes what arrived before a connection ended: the last acks carry the newest head.
-func (s *Session) Overhear(m relay.Message) {
-	if ack, ok := m.(relay.Ack); ok && s.greeted {
-		s.noteHead(ack.Journal)
+// Overhear takes the head that a message tells, and nothing else of it: what arrived before a
+// connection ended carries the newest one. An ack tells one unless the agent has a message for it.
+// It reports whether there is a head to be stored now.
+func (s *Session) Overhear(m relay.Message) bool {
+	var h relay.Head
+	switch m := m.(type) {
+	case relay.Ack:
+		if s.anchors || !s.greeted {
+			return false
+		}
+		h = m.Journal
+	case relay.HeadMessage:
+		if !s.anchors {
+			return false
+		}
+		h = m.Journal
+	default:
+		return false
 	}
+	s.headTold = s.headTold && h == s.head
+	s.head = h
+	return !s.headTold
 }
 
 // onAck moves the window. An ack is cumulative; one that names what was never sent ends the
@@ -144,29 +192,16 @@ func (s *Session) onAck(p relay.Position) error {
 	return Violation("ack of something that is not in flight")
 }
 
-// noteHead remembers a head that is to be stored, and asks for SaveHead if nobody has.
-func (s *Session) noteHead(h relay.Head) (saveIn time.Duration) {
-	if h == s.head && s.headTold {
-		return 0
-	}
-	s.head, s.headTold = h, false
-	if s.saving {
-		return 0
-	}
-	s.saving = true
-	return HeadWait
-}
-
 // SaveHead stores the newest head that the agent has told. After an error it is still to be stored,
 // and the next head that is told asks for it again.
-func (s *Session) SaveHead(ctx context.Context) error {
+func (s *Session) SaveHead(ctx context.Context) (Anchored, error) {
 	s.saving = false
-	if s.headTold || s.head.JournalID == "" {
-		return nil
+	if s.headTold {
+		return Anchored{}, nil
 	}
-	_, err := Advance(ctx, s.Heads, s.terminal.ID, s.head, nil)
+	a, err := advance(ctx, s.Heads, s.terminal.ID, s.head, s.supersedes)
 	s.headTold = err == nil
-	return storeError("store a journal head", err)
+	return a, storeError("store a journal head", err)
 }
 
 // Pump sends what the store holds after what was sent last, as far as the window allows. It comes
