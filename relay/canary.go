@@ -49,6 +49,33 @@ func (m *Machine) canaryBack(now Now, d Delivery) {
 	rtt := now.Up - c.sentAt
 	m.observe(CanaryReturned{SentAt: c.sentAt, RTT: rtt})
 	m.observeOffset(now, d.ReceivedAt, rtt)
+	m.takeHead()
+}
+
+// takeHead asks for the head that the relay may be told, once at a time.
+func (m *Machine) takeHead() {
+	switch {
+	case !m.anchors:
+	case m.taking:
+		m.takeAgain = true
+	default:
+		m.taking = true
+		m.do(TakeHead{Conn: m.conn})
+	}
+}
+
+func (m *Machine) onHeadTaken(ev HeadTaken) {
+	if !m.taking || ev.Conn != m.conn {
+		return
+	}
+	m.taking = false
+	if ev.OK {
+		m.do(Send{Conn: m.conn, Message: HeadMessage{Journal: ev.Head}})
+	}
+	if m.takeAgain {
+		m.takeAgain = false
+		m.takeHead()
+	}
 }
 
 func (m *Machine) expireCanaries(now Now) {

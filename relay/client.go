@@ -20,14 +20,16 @@ const tickCap = 2 * time.Second
 // Client keeps one connection to the relay. Its methods may be called from any goroutine.
 type Client struct {
 	cfg     Config
-	stream  string
+	stream  string // URL
+	headURL string
 	journal Journal
 	handler Handler
 	clock   Clock
 	log     *slog.Logger
 	observe func(Observation)
 	metrics *metrics
-	http    *http.Client
+	http    *http.Client // canaries
+	heads   *http.Client // GET /v1/head
 
 	// answers of the helpers; a full one makes them wait, and they give up with Run's context
 	events chan Event
@@ -50,7 +52,7 @@ type Client struct {
 // Run's goroutine and must not block; it may be nil, and so may reg.
 func NewClient(cfg Config, j Journal, h Handler, clock Clock, log *slog.Logger,
 	reg prometheus.Registerer, observe func(Observation)) (*Client, error) {
-	stream, err := cfg.check()
+	stream, head, err := cfg.check()
 	if err != nil {
 		return nil, err
 	}
@@ -62,18 +64,23 @@ func NewClient(cfg Config, j Journal, h Handler, clock Clock, log *slog.Logger,
 		return nil, fmt.Errorf("relay client: %w", err)
 	}
 	cfg = cfg.withDefaults()
+	if cfg.Anchor == nil {
+		cfg.Anchor = unjudged{j}
+	}
 	c := &Client{
-		cfg: cfg, stream: stream, journal: j, handler: h, clock: clock, log: log, observe: observe,
-		metrics: m,
-		events:  make(chan Event, 16), made: make(chan madeConn), canaryNow: make(chan struct{}, 1),
+		cfg: cfg, stream: stream, headURL: head, journal: j, handler: h, clock: clock, log: log,
+		observe: observe, metrics: m,
+		events: make(chan Event, 16), made: make(chan madeConn), canaryNow: make(chan struct{}, 1),
 		supersede: make(chan Head, 1),
 	}
+	c.heads = &http.Client{
+		Timeout: cfg.DialTimeout, CheckRedirect: noRedirect,
+		// A connection of its own each time, as the stream has: an old one may be dead by now.
+		Transport: &http.Transport{Proxy: cfg.Proxy, TLSClientConfig: cfg.TLS,
+			DisableKeepAlives: true, MaxResponseHeaderBytes: 16 << 10},
+	}
 	c.http = &http.Client{
-		Timeout: cfg.CanaryTimeout,
-		CheckRedirect: func(*http.Request,
-			[]*http.Request) error {
-			return http.ErrUseLastResponse
-		},
+		Timeout: cfg.CanaryTimeout, CheckRedirect: noRedirect,
 		Transport: &http.Transport{
 			Proxy: cfg.Proxy, TLSClientConfig: cfg.TLS, ForceAttemptHTTP2: true,
 			MaxIdleConnsPerHost: 1, IdleConnTimeout: 30 * time.Second,
@@ -87,6 +94,8 @@ func NewClient(cfg Config, j Journal, h Handler, clock Clock, log *slog.Logger,
 	}
 	return c, nil
 }
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Run connects and keeps connecting until ctx ends; then it returns nil, after every goroutine of
 // its own has ended. The handler's call under way is waited for. A second concurrent Run is an
@@ -185,6 +194,14 @@ func (c *Client) step(ctx context.Context, m *Machine, ev Event) {
 
 func (c *Client) carry(ctx context.Context, e Effect) Event {
 	switch e := e.(type) {
+	case ReadHead:
+		c.helper(ctx, func() Event { return c.readHead(ctx, e.Conn) })
+	case JudgeHead:
+		c.helper(ctx, func() Event {
+			return HeadJudged{Conn: e.Conn, Err: c.cfg.Anchor.Judge(ctx, e.Known)}
+		})
+	case TakeHead:
+		c.helper(ctx, func() Event { return c.takeHead(ctx, e.Conn) })
 	case ReadJournal:
 		c.helper(ctx, func() Event { return c.readJournal(ctx, e.Conn) })
 	case Dial:
@@ -230,6 +247,15 @@ func (c *Client) readJournal(ctx context.Context, conn int) Event {
 		ev.Head, ev.Err = c.journal.Head(ctx)
 	}
 	return ev
+}
+
+// takeHead asks what may be told; what cannot be read now is read with the next canary.
+func (c *Client) takeHead(ctx context.Context, conn int) Event {
+	h, ok, err := c.cfg.Anchor.Tell(ctx)
+	if err != nil {
+		c.log.Warn("the relay was not told the journal's head", "error", err)
+	}
+	return HeadTaken{Conn: conn, Head: h, OK: ok && err == nil}
 }
 
 // handle gives one message to the handler, and reads the head that the commit has made.

@@ -30,7 +30,11 @@ func fakeRelay(t *testing.T, serve func(conn *websocket.Conn)) (url string) {
 	up := websocket.Upgrader{Subprotocols: []string{Subprotocol}}
 	var handlers sync.WaitGroup
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasSuffix(r.URL.Path, "/v1/stream") {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/v1/head"):
+			_, _ = io.WriteString(w, `{"head":null}`)
+			return
+		case !strings.HasSuffix(r.URL.Path, "/v1/stream"):
 			return // the hook URL takes everything and delivers nothing
 		}
 		handlers.Add(1)
@@ -219,8 +223,10 @@ func TestConfigIsChecked(t *testing.T) {
 	token := secret.New([]byte("token-canary"))
 	good := Config{URL: "wss://relay.example/base/", Token: token,
 		HookURL: "https://relay.example/hook/route-canary"}
-	if stream, err := good.check(); err != nil || stream != "wss://relay.example/base/v1/stream" {
-		t.Errorf("check() = %q, %v", stream, err)
+	if stream, head, err := good.check(); err != nil ||
+		stream != "wss://relay.example/base/v1/stream" ||
+		head != "https://relay.example/base/v1/head" {
+		t.Errorf("check() = %q, %q, %v", stream, head, err)
 	}
 	for name, change := range map[string]func(*Config){
 		"no token":            func(c *Config) { c.Token = secret.Value{} },
@@ -247,7 +253,7 @@ func TestConfigIsChecked(t *testing.T) {
 		}
 	}
 	for _, url := range []string{"ws://127.0.0.1:1", "ws://[::1]:1", "ws://LocalHost"} {
-		if _, err := (Config{URL: url, Token: token}).check(); err != nil {
+		if _, _, err := (Config{URL: url, Token: token}).check(); err != nil {
 			t.Errorf("%s: %v", url, err)
 		}
 	}

@@ -35,6 +35,9 @@ type Config struct {
 	// Supersedes is the journal head that staff declared replaced; nil = none. See also
 	// Client.Supersede.
 	Supersedes *Head
+	// Anchor judges what the relay remembers of the journal; nil = hello whatever it is, and
+	// whatever head the journal has is told.
+	Anchor Anchor
 	// TLS is used for both URLs; nil = the system's roots and the URL's host name.
 	TLS *tls.Config
 	// Proxy as in http.Transport; nil = none.
@@ -74,23 +77,26 @@ func (c Config) timing() Timing {
 	}
 }
 
-// check returns the URL of the stream, or why the configuration cannot work. Its errors name no
-// token and no route.
-func (c Config) check() (stream string, err error) {
+// check returns the URLs of the stream and of the known head, or why the configuration cannot work.
+// Its errors name no token and no route.
+func (c Config) check() (stream, head string, err error) {
 	if c.Token.IsZero() {
-		return "", errors.New("relay client: no token")
+		return "", "", errors.New("relay client: no token")
 	}
 	u, err := parseURL(c.URL, "wss", "ws")
 	if err != nil {
-		return "", fmt.Errorf("relay client: url: %w", err)
+		return "", "", fmt.Errorf("relay client: url: %w", err)
 	}
 	if c.HookURL != "" {
 		if _, err := parseURL(c.HookURL, "https", "http"); err != nil {
-			return "", fmt.Errorf("relay client: hook_url: %w", err)
+			return "", "", fmt.Errorf("relay client: hook_url: %w", err)
 		}
 	}
-	u.Path = strings.TrimRight(u.Path, "/") + "/v1/stream"
-	return u.String(), nil
+	base := strings.TrimRight(u.Path, "/")
+	u.Path = base + "/v1/stream"
+	stream = u.String()
+	u.Scheme, u.Path = strings.Replace(u.Scheme, "ws", "http", 1), base+"/v1/head"
+	return stream, u.String(), nil
 }
 
 // parseURL accepts an absolute URL of the safe scheme, or of the open one when the host is this

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -30,13 +31,53 @@ func (c *Client) bring(ctx context.Context, d madeConn) {
 	}
 }
 
+func (c *Client) bearer() string { return "Bearer " + string(c.cfg.Token.Reveal()) }
+
+// readHead asks the relay what it remembers of the journal. A relay that has no such path does not
+// tell.
+func (c *Client) readHead(ctx context.Context, conn int) Event {
+	known, err := c.knownHead(ctx)
+	return HeadRead{Conn: conn, Known: known, Err: err}
+}
+
+func (c *Client) knownHead(ctx context.Context) (KnownHead, error) {
+	const op = "ask the relay for the journal head"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.headURL, nil)
+	if err != nil {
+		return KnownHead{}, errors.New("the relay's URL is not usable")
+	}
+	req.Header.Set("Authorization", c.bearer())
+	req.Header.Set("User-Agent", "kiosk-agent")
+	res, err := c.heads.Do(req)
+	if err != nil {
+		return KnownHead{}, fmt.Errorf("%s: %w", op, withoutURL(err))
+	}
+	defer res.Body.Close()
+	switch res.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return KnownHead{Unsupported: true}, nil
+	default:
+		return KnownHead{}, &DialError{Status: res.StatusCode}
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxHeadAnswer))
+	if err != nil {
+		return KnownHead{}, fmt.Errorf("%s: %w", op, withoutURL(err))
+	}
+	head, err := decodeHeadAnswer(body)
+	if err != nil {
+		return KnownHead{}, fmt.Errorf("%s: %w", op, err)
+	}
+	return KnownHead{Head: head}, nil
+}
+
 func (c *Client) dial(ctx context.Context, cancel context.CancelFunc, e Dial) madeConn {
 	defer cancel()
 	d := websocket.Dialer{
 		Subprotocols: []string{Subprotocol}, TLSClientConfig: c.cfg.TLS, Proxy: c.cfg.Proxy,
 		HandshakeTimeout: c.cfg.DialTimeout,
 	}
-	header := http.Header{"Authorization": {"Bearer " + string(c.cfg.Token.Reveal())}}
+	header := http.Header{"Authorization": {c.bearer()}}
 	conn, res, err := d.DialContext(ctx, c.stream, header)
 	switch {
 	case err != nil && res != nil:

@@ -9,8 +9,17 @@ type Event interface{ event() }
 
 // Events. Conn is the number of the connection attempt that the answer belongs to.
 type (
-	Started     struct{} // the first of all
-	Ticked      struct{} // the time that NextWake named has come, or any other moment
+	Started  struct{} // the first of all
+	Ticked   struct{} // the time that NextWake named has come, or any other moment
+	HeadRead struct { // answers ReadHead
+		Conn  int
+		Known KnownHead
+		Err   error
+	}
+	HeadJudged struct { // answers JudgeHead: nil when the hello may be said
+		Conn int
+		Err  error
+	}
 	JournalRead struct { // answers ReadJournal
 		Conn     int
 		Position Position
@@ -39,11 +48,18 @@ type (
 		Nonce string
 		Err   error // a refusal by the hook URL; nil when it was taken, or when nothing is known
 	}
+	HeadTaken struct { // answers TakeHead
+		Conn int
+		Head Head
+		OK   bool // it may be told
+	}
 	SupersedeAsked struct{ Head Head } // staff have recovered the journal
 )
 
 func (Started) event()        {}
 func (Ticked) event()         {}
+func (HeadRead) event()       {}
+func (HeadJudged) event()     {}
 func (JournalRead) event()    {}
 func (Dialed) event()         {}
 func (Received) event()       {}
@@ -51,6 +67,7 @@ func (Lost) event()           {}
 func (Handled) event()        {}
 func (CanaryAsked) event()    {}
 func (CanaryPosted) event()   {}
+func (HeadTaken) event()      {}
 func (SupersedeAsked) event() {}
 
 // Effect is something to do, in order. The set is closed: every type of this group.
@@ -60,6 +77,11 @@ type Effect interface{ effect() }
 
 // Effects. Each but Send, Close and Observe is answered by one event.
 type (
+	ReadHead  struct{ Conn int } // ask the relay what it remembers of the journal
+	JudgeHead struct {           // the journal's owner says whether to say hello
+		Conn  int
+		Known KnownHead
+	}
 	ReadJournal struct{ Conn int }
 	Dial        struct { // connect and send Hello
 		Conn  int
@@ -78,15 +100,20 @@ type (
 	}
 	// Terminal as the relay calls it; "" when it has not said
 	PostCanary struct{ Nonce, Terminal string }
-	Observe    struct{ Observation Observation } // for the log, the metrics and the engine
+	// the journal's head, if its owner lets the relay be told
+	TakeHead struct{ Conn int }
+	Observe  struct{ Observation Observation } // for the log, the metrics and the engine
 )
 
+func (ReadHead) effect()    {}
+func (JudgeHead) effect()   {}
 func (ReadJournal) effect() {}
 func (Dial) effect()        {}
 func (Send) effect()        {}
 func (Close) effect()       {}
 func (Handle) effect()      {}
 func (PostCanary) effect()  {}
+func (TakeHead) effect()    {}
 func (Observe) effect()     {}
 
 // CloseError is the relay's WebSocket close, with a code of RFC 6455 or one of the Close constants.
@@ -107,7 +134,7 @@ func (e *CloseError) Error() string {
 	}
 }
 
-// DialError is the relay's HTTP answer to the handshake.
+// DialError is the relay's HTTP answer to the handshake, or to the question before it.
 type DialError struct{ Status int }
 
 func (e *DialError) Error() string {
@@ -119,6 +146,6 @@ func (e *DialError) Error() string {
 		return "the relay refused the connection (403): check that relay.url names the relay's " +
 			"public host"
 	default:
-		return fmt.Sprintf("the relay answered the handshake with HTTP status %d", e.Status)
+		return fmt.Sprintf("the relay answered with HTTP status %d", e.Status)
 	}
 }

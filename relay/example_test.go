@@ -45,6 +45,8 @@ func ExampleMachine() {
 		fmt.Println()
 	}
 	step(relay.Started{})
+	step(relay.HeadRead{Conn: 1})
+	step(relay.HeadJudged{Conn: 1})
 	step(relay.JournalRead{Conn: 1, Head: relay.Head{JournalID: "j", Seq: 4, Hash: "h"}})
 	step(relay.Dialed{Conn: 1})
 	step(relay.Received{Conn: 1, Message: relay.Welcome{Epoch: "e1", First: 1, Last: 1}})
@@ -52,7 +54,9 @@ func ExampleMachine() {
 		Position: relay.Position{Epoch: "e1", Seq: 1, ID: "01JD4Z"}}})
 	step(relay.Handled{Head: relay.Head{JournalID: "j", Seq: 5, Hash: "i"}})
 	// Output:
-	// relay.Started: relay.ReadJournal;
+	// relay.Started: relay.ReadHead;
+	// relay.HeadRead: relay.JudgeHead;
+	// relay.HeadJudged: relay.ReadJournal;
 	// relay.JournalRead: relay.Dial;
 	// relay.Dialed:
 	// relay.Received:

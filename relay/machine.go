@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"kiosk-agent/internal/bootclock"
@@ -44,6 +45,8 @@ type phase int
 
 const (
 	waiting  phase = iota // for retryAt, and for the handler to finish what it holds
+	asking                // the relay what it remembers of the journal
+	judging               // that, by the journal's owner
 	reading               // the journal
 	dialing               // the relay
 	greeting              // hello sent, welcome not yet here
@@ -84,6 +87,10 @@ type Machine struct {
 	canaryDue time.Duration
 	deaf      int
 
+	anchors   bool // the relay accepts heads on the present connection
+	taking    bool // the head to tell
+	takeAgain bool // another canary has come back meanwhile
+
 	effects []Effect
 }
 
@@ -100,6 +107,10 @@ func (m *Machine) Step(now Now, ev Event) []Effect {
 	case Started:
 		m.retryAt = now.Up
 	case Ticked:
+	case HeadRead:
+		m.onHeadRead(now, ev)
+	case HeadJudged:
+		m.onHeadJudged(now, ev)
 	case JournalRead:
 		m.onJournal(now, ev)
 	case Dialed:
@@ -118,11 +129,10 @@ func (m *Machine) Step(now Now, ev Event) []Effect {
 		m.onCanaryWanted(now)
 	case CanaryPosted:
 		m.onPosted(ev)
+	case HeadTaken:
+		m.onHeadTaken(ev)
 	case SupersedeAsked:
-		m.supersedes = &ev.Head
-		if m.phase >= dialing {
-			m.drop(now, ErrSuperseding)
-		}
+		m.onSupersede(now, ev.Head)
 	default:
 		panic(fmt.Sprintf("relay machine: no case for the event %T", ev))
 	}
@@ -164,9 +174,9 @@ func (m *Machine) observe(o Observation) { m.do(Observe{o}) }
 // onTime does what has become due.
 func (m *Machine) onTime(now Now) {
 	if m.phase == waiting && !m.handling && now.Up >= m.retryAt {
-		m.phase = reading
+		m.phase = asking
 		m.conn++
-		m.do(ReadJournal{Conn: m.conn})
+		m.do(ReadHead{Conn: m.conn})
 	}
 	if m.phase == greeting && now.Up >= m.deadline {
 		m.drop(now, ErrNoWelcome)
@@ -177,6 +187,31 @@ func (m *Machine) onTime(now Now) {
 	if m.phase == streaming && m.canaryOn() && now.Up >= m.canaryDue {
 		m.sendCanary(now)
 	}
+}
+
+// onHeadRead: what the relay remembers is judged before anything is said that it may remember.
+func (m *Machine) onHeadRead(now Now, ev HeadRead) {
+	if m.phase != asking || ev.Conn != m.conn {
+		return
+	}
+	if ev.Err != nil {
+		m.retry(now, ev.Err)
+		return
+	}
+	m.phase = judging
+	m.do(JudgeHead{Conn: m.conn, Known: ev.Known})
+}
+
+func (m *Machine) onHeadJudged(now Now, ev HeadJudged) {
+	if m.phase != judging || ev.Conn != m.conn {
+		return
+	}
+	if ev.Err != nil {
+		m.retry(now, fmt.Errorf("judge the journal head that the relay remembers: %w", ev.Err))
+		return
+	}
+	m.phase = reading
+	m.do(ReadJournal{Conn: m.conn})
 }
 
 func (m *Machine) onJournal(now Now, ev JournalRead) {
@@ -190,6 +225,9 @@ func (m *Machine) onJournal(now Now, ev JournalRead) {
 	hello := Hello{Journal: ev.Head, Supersedes: m.supersedes, Agent: m.agent}
 	if ev.Has {
 		hello.Position = &ev.Position
+	}
+	if m.canaryOn() { // no head is told without one
+		hello.Accepts = []string{AcceptHead}
 	}
 	m.phase = dialing
 	m.do(Dial{Conn: m.conn, Hello: hello})
@@ -237,6 +275,7 @@ func (m *Machine) onMessage(now Now, msg Message) {
 func (m *Machine) onWelcome(now Now, w Welcome) {
 	m.phase, m.attempts, m.deaf = streaming, 0, 0
 	m.canaryDue, m.terminal = now.Up, w.Terminal
+	m.anchors = m.canaryOn() && slices.Contains(w.Accepts, AcceptHead)
 	m.observe(Connected{w})
 	m.observe(HeadKnown{w.Head})
 	m.observeOffset(now, w.Now.Time, now.Up-m.helloAt)
@@ -296,6 +335,18 @@ func (m *Machine) onHandled(now Now, ev Handled) {
 	m.pump(now)
 }
 
+// onSupersede says hello anew, unless the present one has said just that: the relay goes on
+// remembering the old head until it is told the next one.
+func (m *Machine) onSupersede(now Now, old Head) {
+	if m.supersedes != nil && *m.supersedes == old {
+		return
+	}
+	m.supersedes = &old
+	if m.phase >= dialing {
+		m.drop(now, ErrSuperseding)
+	}
+}
+
 // drop gives the connection up and retries later.
 func (m *Machine) drop(now Now, err error) {
 	m.do(Close{Conn: m.conn, Err: err})
@@ -306,6 +357,7 @@ func (m *Machine) drop(now Now, err error) {
 // never reached welcome, and with deliveries that the handler refused, whichever is more.
 func (m *Machine) retry(now Now, err error) {
 	m.phase, m.queue, m.out = waiting, nil, nil
+	m.taking, m.takeAgain = false, false
 	wait := m.backoff(max(m.attempts, m.refusals))
 	m.attempts++
 	var closed *CloseError

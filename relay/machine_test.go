@@ -44,11 +44,23 @@ func (b *bench) step(ev Event) *bench {
 		case ReadJournal:
 			b.conn = e.Conn
 			b.lines = append(b.lines, "read")
+		case ReadHead:
+			b.conn = e.Conn
+			b.lines = append(b.lines, "ask")
+		case JudgeHead:
+			b.lines = append(b.lines, "judge "+knownText(e.Known))
+		case TakeHead:
+			b.lines = append(b.lines, "take")
 		case Dial:
 			b.lines = append(b.lines, fmt.Sprintf("dial %v", e.Hello.Position))
 		case Send:
-			b.lines = append(b.lines, fmt.Sprintf("ack %d head %d", e.Message.(Ack).Position.Seq,
-				e.Message.(Ack).Journal.Seq))
+			switch m := e.Message.(type) {
+			case Ack:
+				b.lines = append(b.lines, fmt.Sprintf("ack %d head %d", m.Position.Seq,
+					m.Journal.Seq))
+			case HeadMessage:
+				b.lines = append(b.lines, fmt.Sprintf("tell head %d", m.Journal.Seq))
+			}
 		case Close:
 			b.lines = append(b.lines, "close")
 		case Handle:
@@ -68,6 +80,22 @@ func (b *bench) step(ev Event) *bench {
 		}
 	}
 	return b
+}
+
+func knownText(k KnownHead) string {
+	switch {
+	case k.Unsupported:
+		return "unsupported"
+	case k.Head == nil:
+		return "none"
+	default:
+		return fmt.Sprint(k.Head.JournalID, k.Head.Seq)
+	}
+}
+
+// judged lets the relay's memory of the journal pass.
+func (b *bench) judged() *bench {
+	return b.step(HeadRead{Conn: b.conn}).step(HeadJudged{Conn: b.conn})
 }
 
 func describe(e Observation) string {
@@ -93,19 +121,20 @@ func (b *bench) message(m Message) *bench { return b.step(Received{b.conn, m}) }
 
 // connected goes to the state after welcome and forgets the lines up to there.
 func (b *bench) connected() *bench {
-	b.step(Started{}).step(JournalRead{Conn: b.conn}).step(Dialed{Conn: b.conn})
+	b.step(Started{}).judged().step(JournalRead{Conn: b.conn}).step(Dialed{Conn: b.conn})
 	b.message(Welcome{Epoch: "e", Now: Time{b.now.Wall}})
 	b.lines = nil
 	return b
 }
 
 // want compares the lines since the last call.
-func (b *bench) want(lines ...string) {
+func (b *bench) want(lines ...string) *bench {
 	b.t.Helper()
 	if diff := cmp.Diff(lines, b.lines); diff != "" {
 		b.t.Errorf("(-want +got):\n%s", diff)
 	}
 	b.lines = nil
+	return b
 }
 
 func hookAt(seq uint64) Delivery {
@@ -119,7 +148,10 @@ func (b *bench) canaryBack(nonce string) *bench {
 
 func TestConnectAndDeliverInOrder(t *testing.T) {
 	b := newBench(t, time.Minute)
-	b.step(Started{}).want("read")
+	b.step(Started{}).want("ask")
+	b.step(HeadRead{Conn: b.conn, Known: KnownHead{Head: &Head{JournalID: "j", Seq: 3}}}).want(
+		"judge j3")
+	b.step(HeadJudged{Conn: b.conn}).want("read")
 	b.step(JournalRead{Conn: b.conn, Has: true, Position: Position{"e", 7, "i"}}).want(
 		"dial &{e 7 i}")
 	b.step(Dialed{Conn: b.conn}).want()
@@ -150,7 +182,7 @@ func TestRefusedDeliveryIsNotAcknowledged(t *testing.T) {
 }
 
 func (b *bench) connectedAgain() *bench {
-	b.step(JournalRead{Conn: b.conn}).step(Dialed{Conn: b.conn}).message(
+	b.judged().step(JournalRead{Conn: b.conn}).step(Dialed{Conn: b.conn}).message(
 		Welcome{Epoch: "e", Now: Time{b.now.Wall}})
 	b.lines = nil
 	return b
@@ -166,7 +198,7 @@ func TestLostWhileHandling(t *testing.T) {
 	if _, ok := b.m.NextWake(); ok {
 		t.Error("a timer is wanted while only the handler can go on")
 	}
-	b.step(Handled{}).want("read") // no ack on a connection that is gone
+	b.step(Handled{}).want("ask") // no ack on a connection that is gone
 }
 
 func TestStaleAnswersAreIgnored(t *testing.T) {
@@ -182,16 +214,16 @@ func TestBackoff(t *testing.T) {
 	b := newBench(t, 0).step(Started{})
 	b.lines = nil
 	for _, wait := range []string{"500ms", "1s", "2s", "4s", "8s", "16s", "30s", "30s"} {
-		b.step(JournalRead{Conn: b.conn}).step(Dialed{Conn: b.conn, Err: &DialError{503}})
-		b.want("dial <nil>", "disconnected "+wait)
-		b.after(30 * time.Second).step(Ticked{}).want("read")
+		b.judged().step(JournalRead{Conn: b.conn}).step(Dialed{Conn: b.conn, Err: &DialError{503}})
+		b.want("judge none", "read", "dial <nil>", "disconnected "+wait)
+		b.after(30 * time.Second).step(Ticked{}).want("ask")
 	}
 	b.connectedAgain().step(Lost{b.conn, &CloseError{CloseReplaced, ""}}).want("close",
 		"disconnected 30s")
 }
 
 func TestNoWelcome(t *testing.T) {
-	b := newBench(t, 0).step(Started{}).step(JournalRead{Conn: 1}).step(Dialed{Conn: 1})
+	b := newBench(t, 0).step(Started{}).judged().step(JournalRead{Conn: 1}).step(Dialed{Conn: 1})
 	b.lines = nil
 	b.after(10*time.Second - 1).step(Ticked{}).want()
 	b.after(1).step(Ticked{}).want("close", "disconnected 500ms")
@@ -247,11 +279,93 @@ func TestOutOfTurn(t *testing.T) {
 
 func TestSupersede(t *testing.T) {
 	b := newBench(t, 0).connected()
-	b.step(SupersedeAsked{Head{JournalID: "old"}}).want("close", "disconnected 0s", "read")
+	b.step(SupersedeAsked{Head{JournalID: "old"}}).want("close", "disconnected 0s", "ask")
+	b.judged()
 	for _, e := range b.m.Step(b.now, JournalRead{Conn: b.conn}) {
 		if d, ok := e.(Dial); !ok || d.Hello.Supersedes == nil ||
 			d.Hello.Supersedes.JournalID != "old" {
 			t.Errorf("hello %+v", e)
+		}
+	}
+}
+
+// TestSupersedeOnce: staff's word that the present hello has brought is not said anew, although the
+// relay still names the old head.
+func TestSupersedeOnce(t *testing.T) {
+	b := newBench(t, 0).connected()
+	old := Head{JournalID: "old"}
+	b.step(SupersedeAsked{old}).want("close", "disconnected 0s", "ask")
+	b.connectedAgain().step(SupersedeAsked{old}).want()
+	b.step(SupersedeAsked{Head{JournalID: "another"}}).want("close", "disconnected 0s", "ask")
+}
+
+// TestJudgedBeforeHello: no hello before the relay's memory of the journal was judged, and the
+// journal is read after that: judging may have written to it.
+func TestJudgedBeforeHello(t *testing.T) {
+	b := newBench(t, 0).step(Started{}).want("ask")
+	b.step(HeadJudged{Conn: b.conn}).step(JournalRead{Conn: b.conn}).want() // out of turn
+	b.step(HeadRead{Conn: b.conn, Err: errors.New("503")}).want("disconnected 500ms")
+	b.after(time.Minute).step(Ticked{}).want("ask")
+	b.step(HeadRead{Conn: b.conn - 1}).want() // stale
+	b.step(HeadRead{Conn: b.conn, Known: KnownHead{Unsupported: true}}).want("judge unsupported")
+	b.step(HeadJudged{Conn: b.conn - 1}).step(Ticked{}).want()
+	b.step(HeadJudged{Conn: b.conn, Err: errors.New("disk full")}).want("disconnected 1s")
+	b.after(time.Minute).step(Ticked{}).want("ask")
+	b.step(HeadRead{Conn: b.conn}).want("judge none")
+	b.step(HeadJudged{Conn: b.conn}).want("read")
+	b.step(JournalRead{Conn: b.conn}).want("dial <nil>")
+}
+
+// accepted goes to the state after a welcome that accepts heads.
+func (b *bench) accepted() *bench {
+	b.step(Started{}).judged().step(JournalRead{Conn: b.conn}).step(Dialed{Conn: b.conn})
+	b.message(Welcome{Epoch: "e", Now: Time{b.now.Wall}, Accepts: []string{"x", AcceptHead}})
+	b.lines = nil
+	return b
+}
+
+// TestHeadFollowsTheCanary: where the relay accepts it, once for each canary that came back, and as
+// the journal is then.
+func TestHeadFollowsTheCanary(t *testing.T) {
+	b := newBench(t, time.Minute).accepted()
+	first := b.nonce
+	b.message(hookAt(1)).canaryBack(first).want("deliver 1")
+	b.step(Handled{Head: Head{Seq: 1}}).want("ack 1 head 1", "returned 0s", "offset 0s±1ms", "take")
+	b.step(HeadTaken{Conn: b.conn, Head: Head{Seq: 2}, OK: true}).want("tell head 2")
+	b.step(HeadTaken{Conn: b.conn, Head: Head{Seq: 3}, OK: true}).want() // nobody asked
+	b.canaryBack(first).canaryBack("forged-0123456789").want()
+
+	// Two come back while a head is taken: it is taken once more. A journal in doubt tells none.
+	back := func() { b.step(CanaryAsked{}).canaryBack(b.nonce); b.lines = nil }
+	b.step(CanaryAsked{}).canaryBack(b.nonce).want("canary", "returned 0s", "offset 0s±1ms", "take")
+	back()
+	back()
+	b.step(HeadTaken{Conn: b.conn}).want("take")
+	b.step(HeadTaken{Conn: b.conn, Head: Head{Seq: 5}, OK: true}).want("tell head 5")
+
+	// The answer for a connection that is gone is told on no other.
+	b.step(CanaryAsked{}).canaryBack(b.nonce)
+	old := b.conn
+	b.step(Lost{old, errors.New("x")}).after(time.Minute).step(Ticked{})
+	b.lines = nil
+	b.judged().step(JournalRead{Conn: b.conn}).step(Dialed{Conn: b.conn})
+	b.message(Welcome{Epoch: "e", Now: Time{b.now.Wall}, Accepts: []string{AcceptHead}})
+	b.lines = nil
+	b.step(HeadTaken{Conn: old, Head: Head{Seq: 6}, OK: true}).want()
+
+	// A relay of the first v1 hears none.
+	b = newBench(t, time.Minute).connected()
+	b.canaryBack(b.nonce).want("returned 0s", "offset 0s±1ms")
+}
+
+// TestHelloNamesHead: where canaries go out, for no head is told without one.
+func TestHelloNamesHead(t *testing.T) {
+	for every, want := range map[time.Duration]int{0: 0, time.Minute: 1} {
+		b := newBench(t, every).step(Started{}).judged()
+		for _, e := range b.m.Step(b.now, JournalRead{Conn: b.conn}) {
+			if d, ok := e.(Dial); !ok || len(d.Hello.Accepts) != want {
+				t.Errorf("canaries every %s: %+v", every, e)
+			}
 		}
 	}
 }
@@ -278,15 +392,17 @@ func randomRun(t *testing.T, seed uint64) []string {
 			err = errors.New("x")
 		}
 		b.step([]Event{
-			Ticked{}, JournalRead{Conn: b.conn, Err: err}, Dialed{Conn: b.conn, Err: err},
+			Ticked{}, HeadRead{Conn: b.conn, Err: err}, HeadJudged{Conn: b.conn, Err: err},
+			HeadTaken{Conn: b.conn, OK: err == nil}, JournalRead{Conn: b.conn, Err: err},
+			Dialed{Conn: b.conn, Err: err},
 			Handled{Err: err}, CanaryAsked{},
-			Received{b.conn, Welcome{Now: Time{sampleTime}}},
+			Received{b.conn, Welcome{Now: Time{sampleTime}, Accepts: []string{AcceptHead}}},
 			Received{b.conn, hookAt(uint64(r.IntN(9) + 1))},
 			Received{b.conn, Gap{Reason: "r"}}, Received{b.conn, CaughtUpMessage{}},
 			CanaryPosted{b.nonce, err},
 			Received{b.conn, Delivery{Kind: KindCanary, Nonce: b.nonce, ReceivedAt: sampleTime}},
 			Lost{b.conn, errors.New("x")}, SupersedeAsked{},
-		}[r.IntN(13)])
+		}[r.IntN(16)])
 	}
 	return b.lines
 }

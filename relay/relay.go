@@ -95,6 +95,35 @@ type Journal interface {
 	Head(ctx context.Context) (Head, error)
 }
 
+// KnownHead is what the relay remembers of this terminal's journal.
+type KnownHead struct {
+	Head *Head // nil: it was never told one
+	// Unsupported: the relay does not tell it before the hello, so Head says nothing.
+	Unsupported bool
+}
+
+// Anchor is whose journal it is. The client asks it before it does what the relay's memory of the
+// journal is good for; what an answer means for a sale is not the client's business.
+type Anchor interface {
+	// Judge is given what the relay remembers, before each hello. The client says hello when it
+	// returns nil; after an error it backs off and asks the relay again.
+	Judge(ctx context.Context, known KnownHead) error
+	// Tell returns the head that the relay may be told now, after a canary has come back; false
+	// for none, as long as the journal is in doubt. An error is tried again with the next canary.
+	Tell(ctx context.Context) (Head, bool, error)
+}
+
+// unjudged is the Anchor of a client that has none: hello whatever the relay remembers, and
+// whatever head the journal has.
+type unjudged struct{ Journal }
+
+func (unjudged) Judge(context.Context, KnownHead) error { return nil }
+
+func (u unjudged) Tell(ctx context.Context) (Head, bool, error) {
+	h, err := u.Head(ctx)
+	return h, err == nil, err
+}
+
 // Clock is the time that the client sees. Up dates canaries, deadlines and backoff; Wall is for
 // people, and for its offset to the relay's clock.
 type Clock interface{ Now() Now }

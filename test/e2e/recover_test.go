@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -58,6 +59,19 @@ func (w *world) useJournal(name string) {
 	}
 }
 
+// anchored waits until the relay has been told of the newest fact.
+func (w *world) anchored() {
+	w.t.Helper()
+	eventually(w.t, "the relay knows the newest fact", func() error {
+		facts := readJournal(w.t, w.dir)
+		newest := fmt.Sprintf("The relay knows fact %d of journal ", facts[len(facts)-1].Seq)
+		if said := w.command(0, "journal", "verify", "--relay"); !strings.Contains(said, newest) {
+			return fmt.Errorf("want %q of:\n%s", newest, said)
+		}
+		return nil
+	})
+}
+
 // TestRecover: the journal is older than what the relay remembers of it. The terminal sells nothing
 // until staff have said why; the relay's backlog brings the lost payment back as unmatched, and
 // staff resolve it.
@@ -78,6 +92,10 @@ func TestRecover(t *testing.T) {
 			x = w.connect()
 			x.ready()
 			lost := w.sale(x, "LOST", 2000)
+			w.agent.stop()
+			w.startAgent("") // its first canary takes the journal's head to the relay
+			w.connect().ready()
+			w.anchored()
 			w.agent.stop()
 			w.useJournal(copied)
 

@@ -69,6 +69,12 @@ func (c *client) soon(d time.Duration, ev func() relay.Event) {
 func (c *client) carry(e relay.Effect) {
 	w := c.a.w
 	switch e := e.(type) {
+	case relay.ReadHead:
+		c.readHead(e.Conn)
+	case relay.JudgeHead:
+		c.judgeHead(e)
+	case relay.TakeHead:
+		c.takeHead(e.Conn)
 	case relay.ReadJournal:
 		c.soon(w.between(0, 2*time.Millisecond),
 			func() relay.Event { return c.readJournal(e.Conn) })
@@ -91,6 +97,36 @@ func (c *client) carry(e relay.Effect) {
 	default:
 		w.fail("an effect of the relay's client that nobody knows: %T", e)
 	}
+}
+
+// readHead is GET /v1/head, over the same network as the dial after it.
+func (c *client) readHead(n int) {
+	w := c.a.w
+	c.soon(w.between(5*time.Millisecond, 300*time.Millisecond), func() relay.Event {
+		if w.relay.isDown() || w.hit(dialFails) {
+			return relay.HeadRead{Conn: n, Err: errors.New("connection refused")}
+		}
+		known, err := w.relay.answersHead()
+		return relay.HeadRead{Conn: n, Known: relay.KnownHead{Head: known}, Err: err}
+	})
+}
+
+// judgeHead is Judge of internal/app/agent: the journal is compared when the relay has said
+// welcome.
+func (c *client) judgeHead(e relay.JudgeHead) {
+	c.soon(0, func() relay.Event { return relay.HeadJudged{Conn: e.Conn} })
+}
+
+// takeHead is Tell of internal/app/agent.
+func (c *client) takeHead(n int) {
+	c.a.ask(func(t engine.Ticket) engine.Event { return engine.Inspected{To: t} },
+		func(ans engine.Answer) {
+			doubt := ans.Err != nil || ans.State.Lost != payment.Head{}
+			c.soon(c.a.w.between(0, 2*time.Millisecond), func() relay.Event {
+				h, err := c.head()
+				return relay.HeadTaken{Conn: n, Head: h, OK: !doubt && err == nil}
+			})
+		})
 }
 
 func (c *client) readJournal(n int) relay.Event {

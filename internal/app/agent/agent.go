@@ -219,7 +219,7 @@ func (a *Agent) buildRelay() error {
 	}
 	a.relay, err = relay.NewClient(relay.Config{
 		URL: a.cfg.Relay.URL, Token: token, HookURL: a.cfg.Relay.HookURL, Agent: a.opts.Version,
-		CanaryEvery: max(10*time.Second, a.cfg.Payment.RequireCanary.Of()/3),
+		CanaryEvery: max(10*time.Second, a.cfg.Payment.RequireCanary.Of()/3), Anchor: anchor{a},
 	}, relayJournal{a.journal}, deliveries{a.core}, a.clock, a.log.With("part", "relay"),
 		a.registry, a.relayObserved)
 	return err

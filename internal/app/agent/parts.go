@@ -226,6 +226,23 @@ func (r relayJournal) Head(context.Context) (relay.Head, error) {
 	return relay.Head{JournalID: h.JournalID, Seq: uint64(max(0, h.Seq)), Hash: h.Hash}, err
 }
 
+// anchor is the journal's side of what the relay remembers of it.
+type anchor struct{ a *Agent }
+
+// Judge lets every hello be said: the journal is compared when the relay has said welcome.
+func (anchor) Judge(context.Context, relay.KnownHead) error { return nil }
+
+// Tell leaves the relay's memory as it is while it knows a newer journal than this one, until staff
+// have recovered.
+func (x anchor) Tell(ctx context.Context) (relay.Head, bool, error) {
+	snap, err := x.a.core.Inspect(ctx)
+	if err != nil || snap.Lost != (payment.Head{}) {
+		return relay.Head{}, false, err
+	}
+	h, err := relayJournal{x.a.journal}.Head(ctx)
+	return h, err == nil, err
+}
+
 // relayObserved tells the engine what the relay client observed.
 func (a *Agent) relayObserved(ev relay.Observation) {
 	switch ev := ev.(type) {
