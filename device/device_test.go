@@ -96,14 +96,13 @@ func full() payment.Payment {
 		ID: "01J", Till: "till-1", Reference: "R-1", MerchantRef: "TAG-01J",
 		Money:  payment.Money{Amount: 1023, Currency: payment.SGD},
 		Status: payment.StatusAwaiting, Flags: []payment.Flag{payment.FlagLate}, Revision: 3,
-		Provider: "axs", ProviderRef: "P",
-		Scheme: "VISA", ResponseCode: "00",
+		Provider: "axs", ProviderRef: "P", Scheme: "VISA", ResponseCode: "00",
 		Attempts:   []payment.Attempt{{Status: "declined", At: at}},
 		Reason:     &payment.Reason{Code: "c", Message: "m", Hint: "not shown"},
 		Resolution: &payment.Resolution{Outcome: "approved", By: "uid 0", Reason: "r", At: at},
 		CreatedAt:  at, DeadlineAt: time.Date(2026, 11, 5, 9, 33, 0, 0, time.UTC), PaidAt: at,
-		QRPayload:   "https://x.example/?a=1&b=2",
-		Description: "staff only", Policy: payment.Policy{Query: true},
+		QRPayload: "https://x.example/?a=1&b=2", Description: "staff only",
+		Policy: payment.Policy{Query: true},
 	}
 }
 

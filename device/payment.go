@@ -83,14 +83,11 @@ func ViewFor(p payment.Payment, till string) View {
 func NewPayment(p payment.Payment) Payment {
 	v := Payment{
 		ID: p.ID, Till: p.Till, Reference: p.Reference, MerchantRef: p.MerchantRef,
-		Amount: p.Money.Amount, Currency: p.Money.Currency,
-		Status: p.Status, Final: p.Final, Flags: append([]payment.Flag{}, p.Flags...),
-		Revision: p.Revision,
-		Provider: p.Provider, ProviderRef: p.ProviderRef, Scheme: p.Scheme,
-		ResponseCode: p.ResponseCode,
-		Attempts:     make([]Attempt, 0, len(p.Attempts)), CreatedAt: Time{p.CreatedAt},
-		DeadlineAt: Time{p.DeadlineAt},
-		PaidAt:     Time{p.PaidAt}, Acknowledged: p.Acknowledged,
+		Amount: p.Money.Amount, Currency: p.Money.Currency, Status: p.Status, Final: p.Final,
+		Flags: append([]payment.Flag{}, p.Flags...), Revision: p.Revision, Provider: p.Provider,
+		ProviderRef: p.ProviderRef, Scheme: p.Scheme, ResponseCode: p.ResponseCode,
+		Attempts: make([]Attempt, 0, len(p.Attempts)), CreatedAt: Time{p.CreatedAt},
+		DeadlineAt: Time{p.DeadlineAt}, PaidAt: Time{p.PaidAt}, Acknowledged: p.Acknowledged,
 	}
 	for _, a := range p.Attempts {
 		v.Attempts = append(v.Attempts, Attempt{Status: a.Status, Scheme: a.Scheme, At: Time{a.At}})
@@ -112,7 +109,7 @@ func NewPayment(p payment.Payment) Payment {
 func NewOutline(p payment.Payment) Outline {
 	return Outline{
 		ID: p.ID, Till: p.Till, Status: p.Status, Final: p.Final,
-		Flags:    append([]payment.Flag{}, p.Flags...),
-		Revision: p.Revision, DeadlineAt: Time{p.DeadlineAt},
+		Flags: append([]payment.Flag{}, p.Flags...), Revision: p.Revision,
+		DeadlineAt: Time{p.DeadlineAt},
 	}
 }

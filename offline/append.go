@@ -118,8 +118,8 @@ func encode(f payment.Fact) (r record, err error) {
 	}
 	return record{
 		payment: f.Payment, kind: string(kind), atMs: f.At.UnixMilli(), boot: f.Boot,
-		upMs: int64(f.Up / time.Millisecond),
-		body: body, bodyHash: sha256.Sum256(body), content: payment.Content(f.Data),
+		upMs: int64(f.Up / time.Millisecond), body: body, bodyHash: sha256.Sum256(body),
+		content: payment.Content(f.Data),
 	}, nil
 }
 

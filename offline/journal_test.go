@@ -197,10 +197,10 @@ func TestLookups(t *testing.T) {
 	put("nothing seen", seen, err)
 	want := map[string]any{
 		"by merchantRef": "A000001", "by merchantRef, none": "", "by reference": "A9",
-		"by reference of the other till": "B1",
-		"by reference, none":             "", "newest": "A9", "newest, none": "",
-		"unsettled": []string{"A9", "B1"}, "owed": []string(nil),
-		"owed to the other": []string{"B1"}, "seen": true, "not seen": false, "nothing seen": false,
+		"by reference of the other till": "B1", "by reference, none": "",
+		"newest": "A9", "newest, none": "", "unsettled": []string{"A9", "B1"},
+		"owed": []string(nil), "owed to the other": []string{"B1"}, "seen": true, "not seen": false,
+		"nothing seen": false,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

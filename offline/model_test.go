@@ -98,8 +98,8 @@ func drawData(t *rapid.T, id string, begun bool) payment.Data {
 	wrong.Record.Amount = 7
 	return rapid.SampledFrom([]payment.Data{
 		payment.MintSent{}, payment.Minted{Payload: "x"}, payment.Shown{By: "display"},
-		payment.CancelRequested{}, payment.Withdrawn{},
-		payment.PathProved{}, payment.QueryEmpty{}, payment.Undecided{}, good, wrong,
+		payment.CancelRequested{}, payment.Withdrawn{}, payment.PathProved{}, payment.QueryEmpty{},
+		payment.Undecided{}, good, wrong,
 		payment.Offered{Revision: 2, Status: payment.StatusCancelled},
 		payment.Acknowledged{Revision: 2}, payment.Acknowledged{Revision: 3},
 		payment.Resolved{Outcome: "approved", By: "ann", Reason: "seen"},

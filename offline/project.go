@@ -52,9 +52,8 @@ const lookupColumns = `first_seq, last_seq, id, till, reference, merchant_ref, a
 
 func (l *lookup) values() []any {
 	return []any{l.firstSeq, l.lastSeq, l.id, l.till, l.reference, l.merchantRef, l.amount,
-		l.currency, l.createdMs, l.status,
-		l.flags, l.final, l.owed, l.unsettled, l.acknowledged, l.revision, l.offeredRev,
-		l.resolution, l.needsStaff, l.account, l.lane}
+		l.currency, l.createdMs, l.status, l.flags, l.final, l.owed, l.unsettled, l.acknowledged,
+		l.revision, l.offeredRev, l.resolution, l.needsStaff, l.account, l.lane}
 }
 
 func scanLookup(row interface{ Scan(...any) error }) (l lookup, err error) {

@@ -46,9 +46,8 @@ type connector struct {
 func writerPragmas() map[string]string {
 	return map[string]string{
 		"journal_mode": "wal", "synchronous": "2", "busy_timeout": "5000", "foreign_keys": "1",
-		"query_only":      "0",
-		"cell_size_check": "1", "trusted_schema": "0", "journal_size_limit": "4194304",
-		"secure_delete": "1",
+		"query_only": "0", "cell_size_check": "1", "trusted_schema": "0",
+		"journal_size_limit": "4194304", "secure_delete": "1",
 	}
 }
 

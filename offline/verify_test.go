@@ -341,8 +341,8 @@ func TestChainFormat(t *testing.T) {
 	g := genesis("00112233445566778899aabbccddeeff")
 	r := record{
 		seq: 1, payment: "01JABCDEFGHJKMNPQRSTVWXYZ0", kind: "shown", atMs: -1, boot: "b",
-		upMs:     3600000,
-		bodyHash: sha256.Sum256([]byte(`{"by":"display","revision":2}`)), content: "c",
+		upMs: 3600000, bodyHash: sha256.Sum256([]byte(`{"by":"display","revision":2}`)),
+		content: "c",
 	}
 	got := r.link(g)
 	const wantGenesis = "556eb8bb668855cf8f859f514fa49e3e85d725ccbd944e61885efd084b1cb6f6"

@@ -32,8 +32,8 @@ const (
 func Codes() []Code {
 	return []Code{
 		CodeBusy, CodeNotReady, CodeAmountInvalid, CodeReferenceConflict, CodeReferenceReused,
-		CodeReferenceInvalid, CodeNotFound,
-		CodeNotCancellable, CodeJournalUnavailable, CodeNotOwner, CodeInvalid, CodeInternal,
+		CodeReferenceInvalid, CodeNotFound, CodeNotCancellable, CodeJournalUnavailable,
+		CodeNotOwner, CodeInvalid, CodeInternal,
 	}
 }
 

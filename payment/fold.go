@@ -94,11 +94,9 @@ func (f *Folder) open(fact Fact, r Requested) {
 	f.e.Finish = r.Policy.FinishDeclined
 	f.p = Payment{
 		ID: fact.Payment, Till: r.Till, Reference: r.Reference, MerchantRef: r.MerchantRef,
-		Money:  r.Money,
-		Status: StatusCreated, Revision: 1, Provider: r.Provider, CreatedAt: fact.At,
-		DeadlineAt:  r.DeadlineAt,
-		Description: r.Description, Schemes: r.Schemes, Mode: r.Mode, Policy: r.Policy,
-		Account: r.Account, Lane: r.Lane,
+		Money: r.Money, Status: StatusCreated, Revision: 1, Provider: r.Provider,
+		CreatedAt: fact.At, DeadlineAt: r.DeadlineAt, Description: r.Description,
+		Schemes: r.Schemes, Mode: r.Mode, Policy: r.Policy, Account: r.Account, Lane: r.Lane,
 		Boot: fact.Boot, Deadline: r.DeadlineUp.Duration(), LastSeq: fact.Seq, Line: r.Line,
 	}
 }
@@ -430,9 +428,9 @@ type visible struct {
 func (f *Folder) visible() visible {
 	v := visible{
 		status: f.p.Status, flags: f.p.Flags, attempts: len(f.p.Attempts),
-		providerRef: f.p.ProviderRef, scheme: f.p.Scheme,
-		code: f.p.ResponseCode, payable: f.p.Minted && !f.p.Final && f.p.EndedBy == "",
-		paidAt: f.p.PaidAt, moved: len(f.p.Movements),
+		providerRef: f.p.ProviderRef, scheme: f.p.Scheme, code: f.p.ResponseCode,
+		payable: f.p.Minted && !f.p.Final && f.p.EndedBy == "", paidAt: f.p.PaidAt,
+		moved: len(f.p.Movements),
 	}
 	if r := f.p.Reason; r != nil {
 		v.reasonCode, v.reasonText = r.Code, r.Message

@@ -30,9 +30,8 @@ func newStory(p Policy) *story {
 	s := &story{up: time.Hour, boot: boot1}
 	return s.add(Requested{
 		Till: "till-1", Reference: "R1", MerchantRef: testRef, Money: testMoney, Provider: "axs",
-		Mode:       "link",
-		DeadlineUp: ToMillis(s.up + 3*time.Minute), DeadlineAt: wall.Add(3 * time.Minute),
-		Policy: p,
+		Mode: "link", DeadlineUp: ToMillis(s.up + 3*time.Minute),
+		DeadlineAt: wall.Add(3 * time.Minute), Policy: p,
 	})
 }
 
@@ -53,8 +52,8 @@ func (s *story) reboot() *story               { s.boot, s.up = s.boot+"'", 0; re
 func record(change func(*Record)) Notified {
 	r := Record{
 		MerchantRef: testRef, TransactionRef: "1428191406936641536", Type: TypePay,
-		Status: RecordSuccess, ResponseCode: "00",
-		Amount: 1023, Currency: "SGD", Scheme: "VISA", PaidAt: wall,
+		Status: RecordSuccess, ResponseCode: "00", Amount: 1023, Currency: "SGD", Scheme: "VISA",
+		PaidAt: wall,
 	}
 	if change != nil {
 		change(&r)
@@ -371,9 +370,8 @@ func drawData(t *rapid.T, last *Payment) Data {
 	ref := rapid.SampledFrom([]string{"1", "2", ""}).Draw(t, "ref")
 	choices := []Data{
 		Minted{Payload: "x"}, Shown{}, CancelRequested{}, DeadlinePassed{}, DisplayLost{},
-		Withdrawn{}, PathProved{}, QueryEmpty{},
-		QueryFailed{}, Undecided{}, MintFailed{}, Resolved{}, with(RecordSuccess, ref),
-		with(RecordDeclined, ref), with(RecordExpired, ref),
+		Withdrawn{}, PathProved{}, QueryEmpty{}, QueryFailed{}, Undecided{}, MintFailed{},
+		Resolved{}, with(RecordSuccess, ref), with(RecordDeclined, ref), with(RecordExpired, ref),
 		record(func(r *Record) { r.Amount = 5; r.TransactionRef = ref }),
 		record(func(r *Record) { r.Type = TypeVoid }),
 	}

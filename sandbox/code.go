@@ -131,14 +131,13 @@ func (s *Server) makeCode(in incoming, l checkoutLink) (answer *codeAnswer,
 	if err := s.carryOut(p, Action{Do: ShowCode, Scheme: l.Schemes[0]}, now); err != nil {
 		return nil, strikes, err
 	}
-	s.log.Info("code made", "merchant_ref", l.MerchantRef, "amount", l.Amount, "scheme",
-		string(l.Schemes[0]))
+	s.log.Info("code made", "merchant_ref", l.MerchantRef, "amount", l.Amount,
+		"scheme", string(l.Schemes[0]))
 	answer = &codeAnswer{
 		TransactionReferenceID: p.records[0].TransactionRef, MerchantID: in.merchant.ClientID,
-		MerchantRef: l.MerchantRef,
-		QRString:    p.qrString(), Expiry: int64(l.Expiry / time.Second),
-		CreatedAt: now.UnixMilli(),
-		Status:    "SUCCESS", PaymentType: string(l.Schemes[0]),
+		MerchantRef: l.MerchantRef, QRString: p.qrString(),
+		Expiry: int64(l.Expiry / time.Second), CreatedAt: now.UnixMilli(), Status: "SUCCESS",
+		PaymentType: string(l.Schemes[0]),
 	}
 	if s.cfg.NumbersAsText {
 		answer.Expiry, answer.CreatedAt = fmt.Sprint(answer.Expiry), fmt.Sprint(answer.CreatedAt)

@@ -48,8 +48,8 @@ func TestACodeIsMade(t *testing.T) {
 	}
 	want := map[string]any{
 		"transactionReferenceId": p.Records[0].TransactionRef, "merchantId": testClient,
-		"merchantRef": "R-1", "qrString": p.QRString,
-		"expiry": 180.0, "createdAt": float64(w.clock.Now().UnixMilli()), "status": "SUCCESS",
+		"merchantRef": "R-1", "qrString": p.QRString, "expiry": 180.0,
+		"createdAt": float64(w.clock.Now().UnixMilli()), "status": "SUCCESS",
 		"paymentType": "PAYNOW",
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -64,14 +64,14 @@ const (
 func FaultKinds() []FaultKind {
 	return []FaultKind{
 		FaultDuplicate, FaultDelay, FaultOutOfOrder, FaultLost, FaultForged, FaultWrongAmount,
-		FaultWrongCurrency,
-		FaultUnknownRef, FaultGarbage, FaultAlg, FaultEnc, FaultP2C, FaultKidAbsent,
-		FaultKidChanged, FaultTruncated,
-		FaultLinkEcho, FaultWrongStatus, FaultSuccessCode05,
+		FaultWrongCurrency, FaultUnknownRef, FaultGarbage, FaultAlg, FaultEnc, FaultP2C,
+		FaultKidAbsent, FaultKidChanged, FaultTruncated, FaultLinkEcho, FaultWrongStatus,
+		FaultSuccessCode05,
+
 		FaultQuery500, FaultQueryTimeout, FaultQueryNonsense, FaultQuery404, FaultQueryEmpty,
-		FaultQueryAmount,
-		FaultQueryCurrency, FaultQueryOtherRef, FaultQR500, FaultQRTimeout, FaultQRNonsense,
-		FaultQROtherRef,
+		FaultQueryAmount, FaultQueryCurrency, FaultQueryOtherRef,
+
+		FaultQR500, FaultQRTimeout, FaultQRNonsense, FaultQROtherRef,
 	}
 }
 

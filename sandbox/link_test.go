@@ -129,8 +129,8 @@ func TestLinkIsReadAsTheDocumentSays(t *testing.T) {
 func TestPayloadsThatAreNoStrictObject(t *testing.T) {
 	for name, raw := range map[string]string{
 		"array": `[]`, "text": `"x"`, "empty": ``, "cut": `{"clientId":`,
-		"twice": `{"amount":"1","amount":"2"}`,
-		"tail":  `{} {}`, "not UTF-8": "{\"clientId\":\"\xff\"}", "null": "null",
+		"twice": `{"amount":"1","amount":"2"}`, "tail": `{} {}`,
+		"not UTF-8": "{\"clientId\":\"\xff\"}", "null": "null",
 	} {
 		if _, problems := parseLink([]byte(raw), &testMerchant, time.Minute); len(problems) != 1 ||
 			problems[0].Field != "payload" {
@@ -180,8 +180,8 @@ func TestTokensThatAreRefused(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			status, body := w.get(w.pageURL(tt.token))
-			text := html.UnescapeString(strings.NewReplacer("<code>", "", "</code>",
-				"").Replace(body))
+			text := html.UnescapeString(strings.NewReplacer("<code>", "",
+				"</code>", "").Replace(body))
 			if status != http.StatusBadRequest || !strings.Contains(text, tt.want) ||
 				!strings.Contains(body, "SANDBOX") {
 				t.Errorf("status %d, want %q in\n%s", status, tt.want, text)

@@ -139,10 +139,9 @@ func (p *payment) state(now time.Time) State {
 func (p *payment) copy(now time.Time) Payment {
 	c := Payment{
 		MerchantRef: p.link.MerchantRef, ClientID: p.merchant.ClientID, Merchant: p.merchant.Name,
-		LinkID: p.linkID,
-		Amount: p.link.Amount, Currency: p.link.Currency, TerminalID: p.link.TerminalID,
-		Schemes: slices.Clone(p.link.Schemes), State: p.state(now), Abandoned: p.abandoned,
-		OpenedAt: p.openedAt, ExpiresAt: p.expiresAt, Records: []Record{},
+		LinkID: p.linkID, Amount: p.link.Amount, Currency: p.link.Currency,
+		TerminalID: p.link.TerminalID, Schemes: slices.Clone(p.link.Schemes), State: p.state(now),
+		Abandoned: p.abandoned, OpenedAt: p.openedAt, ExpiresAt: p.expiresAt, Records: []Record{},
 		Notes: slices.Clone(p.link.Notes), QRString: p.qrString(),
 	}
 	for _, r := range p.records {
@@ -338,8 +337,7 @@ func (s *Server) addRecord(p *payment, kind string, scheme Scheme, status Status
 		return nil, err
 	}
 	r := &Record{Type: kind, TransactionRef: ref, Amount: p.link.Amount, Currency: p.link.Currency,
-		Status:       status,
-		ResponseCode: code, Scheme: scheme, At: now}
+		Status: status, ResponseCode: code, Scheme: scheme, At: now}
 	if err := s.keepRecord(p, *r); err != nil {
 		return nil, err
 	}

@@ -97,9 +97,8 @@ func (s *Server) transactions(in incoming, ref string) ([]transaction, faultSet)
 	for _, r := range p.records {
 		t := transaction{
 			Amount: dollars(r.Amount), Currency: r.Currency, TransactionRef: r.TransactionRef,
-			MerchantRef: ref,
-			TerminalID:  p.link.TerminalID, Status: string(r.Status), TransactionType: r.Type,
-			ResponseCode: r.ResponseCode, PaymentScheme: string(r.Scheme),
+			MerchantRef: ref, TerminalID: p.link.TerminalID, Status: string(r.Status),
+			TransactionType: r.Type, ResponseCode: r.ResponseCode, PaymentScheme: string(r.Scheme),
 			PaymentDateTime: dateTime(r.At),
 		}
 		if f := strikes[FaultQueryAmount]; f != nil {

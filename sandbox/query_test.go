@@ -45,8 +45,7 @@ func TestQueryTellsSeveralRecords(t *testing.T) {
 		r := map[string]any{"amount": "10.23", "currency": "SGD",
 			"transactionRef": p.Records[i].TransactionRef, "merchantRef": "R-1",
 			"terminalId": "K001", "status": f[1], "transactionType": f[0], "responseCode": f[2],
-			"paymentScheme":   f[3],
-			"paymentDateTime": "2026-01-16T01:22:46.010508Z"}
+			"paymentScheme": f[3], "paymentDateTime": "2026-01-16T01:22:46.010508Z"}
 		if f[2] == "" {
 			delete(r, "responseCode")
 		}

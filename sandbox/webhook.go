@@ -76,18 +76,17 @@ func (s *Server) announce(p *payment, r *Record) {
 	strikes := s.struckBy(p.link.MerchantRef, p.link.Amount, ofWebhooks)
 	claims := Claims{
 		Amount: dollars(r.Amount), Currency: r.Currency, TransactionRef: r.TransactionRef,
-		MerchantRef: p.link.MerchantRef,
-		Status:      string(r.Status), ResponseCode: r.ResponseCode,
-		PaymentScheme:   string(r.Scheme),
+		MerchantRef: p.link.MerchantRef, Status: string(r.Status),
+		ResponseCode: r.ResponseCode, PaymentScheme: string(r.Scheme),
 		PaymentDateTime: dateTime(r.At),
 	}
 	claims.bend(strikes, r.Amount)
 	for range strikes.Copies() {
 		w := &Webhook{
 			Seq: len(s.hooks) + 1, MerchantRef: p.link.MerchantRef, Claims: claims,
-			Carriage: p.merchant.Carriage,
-			URL:      p.link.WebhookURL, Faults: strikes.Names(FaultKinds()), State: HookQueued,
-			QueuedAt: s.clock.Now(), payment: p, status: r.Status, strikes: strikes,
+			Carriage: p.merchant.Carriage, URL: p.link.WebhookURL,
+			Faults: strikes.Names(FaultKinds()), State: HookQueued, QueuedAt: s.clock.Now(),
+			payment: p, status: r.Status, strikes: strikes,
 		}
 		s.hooks = append(s.hooks, w)
 		s.post(w, strikes.Delayed(w.QueuedAt))
@@ -215,8 +214,8 @@ func (s *Server) deliver(ctx context.Context, j simkit.Job[job]) {
 	default:
 		w.State = HookRefused
 	}
-	s.log.Info("webhook sent", "merchant_ref", w.MerchantRef, "seq", w.Seq, "state",
-		string(w.State), "http_status", status)
+	s.log.Info("webhook sent", "merchant_ref", w.MerchantRef, "seq", w.Seq,
+		"state", string(w.State), "http_status", status)
 	if w.State != HookDelivered && w.Tries <= len(s.cfg.Retry) && ctx.Err() == nil {
 		w.State = HookQueued
 		s.queue.Add(w.SentAt.Add(s.cfg.Retry[w.Tries-1]), job{hook: w})

@@ -46,10 +46,9 @@ func tokenOf(r received) (token, where string) {
 func TestCarriages(t *testing.T) {
 	want := map[Carriage]string{
 		QueryGET: "GET query data", QueryPOST: "POST query data", FormJWE: "POST form jwe",
-		FormToken: "POST form token",
-		FormData:  "POST form data", JSONJWE: "POST json jwe", JSONToken: "POST json token",
-		JSONData: "POST json data",
-		Raw:      "POST body", RawQuoted: "POST quoted body",
+		FormToken: "POST form token", FormData: "POST form data", JSONJWE: "POST json jwe",
+		JSONToken: "POST json token", JSONData: "POST json data", Raw: "POST body",
+		RawQuoted: "POST quoted body",
 	}
 	for _, c := range Carriages() {
 		t.Run(string(c), func(t *testing.T) {

@@ -86,8 +86,8 @@ func (h *Hub) servePage(w http.ResponseWriter, r *http.Request) {
 		}
 		http.SetCookie(w, &http.Cookie{
 			Name: cookieName, Value: h.cookieValue(), Path: "/",
-			MaxAge:   int(cookieLife / time.Second),
-			HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
+			MaxAge: int(cookieLife / time.Second), HttpOnly: true,
+			SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
 		})
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return

@@ -184,8 +184,8 @@ func (l *loop) tick() {
 	for c := range l.clients {
 		if time.Since(c.heard) > limit || !c.hello && time.Since(c.joined) > limit {
 			l.h.metrics.dropped.WithLabelValues("silent").Inc()
-			l.h.log.Warn("display has not answered", "addr", c.addr, "silent",
-				time.Since(c.heard).Round(time.Millisecond))
+			l.h.log.Warn("display has not answered", "addr", c.addr,
+				"silent", time.Since(c.heard).Round(time.Millisecond))
 			l.drop(c, parting{reason: "silent", code: closeSilent})
 		}
 	}
@@ -253,9 +253,9 @@ func (l *loop) remaining(s timed) *int64 {
 func (l *loop) frame(s timed) (f frame, warn string) {
 	f = frame{
 		Kind: s.Kind, Payment: s.Payment, Revision: s.Revision, Amount: groupThousands(s.Amount),
-		Currency: clip(s.Currency, 8),
-		Schemes:  schemeLabels(s.Schemes), RemainingMS: l.remaining(s),
-		TotalMS: s.Deadline.Milliseconds(), Reason: reasonCode(s.Reason),
+		Currency: clip(s.Currency, 8), Schemes: schemeLabels(s.Schemes),
+		RemainingMS: l.remaining(s), TotalMS: s.Deadline.Milliseconds(),
+		Reason: reasonCode(s.Reason),
 	}
 	if s.Kind == payment.ScreenChoose {
 		f.Schemes = nil

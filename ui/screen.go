@@ -99,10 +99,9 @@ type Events interface {
 // schemeNames are the brands' own spellings. Codes are compared in lower case.
 var schemeNames = map[string]string{
 	"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "unionpay": "UnionPay",
-	"jcb":    "JCB",
-	"paynow": "PayNow", "alipay": "Alipay", "wechatpay": "WeChat Pay", "grabpay": "GrabPay",
-	"shopeepay": "ShopeePay",
-	"qris":      "QRIS", "nets": "NETS", "netsqr": "NETS QR",
+	"jcb": "JCB", "paynow": "PayNow", "alipay": "Alipay", "wechatpay": "WeChat Pay",
+	"grabpay": "GrabPay", "shopeepay": "ShopeePay", "qris": "QRIS", "nets": "NETS",
+	"netsqr": "NETS QR",
 }
 
 func schemeLabel(code string) string {

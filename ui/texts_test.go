@@ -138,8 +138,7 @@ func TestLanguagesOfConfig(t *testing.T) {
 func TestGroupThousands(t *testing.T) {
 	for in, want := range map[string]string{
 		"10.23": "10.23", "9999999.00": "9,999,999.00", "1000": "1,000", "123456": "123,456",
-		"0.05": "0.05", "": "",
-		"1e9": "1e9", "-1000.00": "-1000.00", ".5": ".5", "1000.": "1,000.",
+		"0.05": "0.05", "": "", "1e9": "1e9", "-1000.00": "-1000.00", ".5": ".5", "1000.": "1,000.",
 	} {
 		if got := groupThousands(in); got != want {
 			t.Errorf("groupThousands(%q) = %q, want %q", in, got, want)

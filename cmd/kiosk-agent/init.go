@@ -108,8 +108,7 @@ func newInit(table gateways.Table) *cobra.Command {
 	n := &newKiosk{gateways: table, kiosk: setup.Kiosk{Gateways: table}}
 	cmd := &cobra.Command{
 		Use: "init", Short: "Make a new kiosk: secrets, enrolment at the relay, configuration",
-		Long: initHelp, Args: cobra.NoArgs,
-		RunE: n.run,
+		Long: initHelp, Args: cobra.NoArgs, RunE: n.run,
 	}
 	f := cmd.Flags()
 	f.StringVar(&n.id, "id", "",

@@ -72,8 +72,7 @@ func initAsks(t *testing.T, withFleet bool, want ...string) {
 	var out bytes.Buffer
 	root := newRoot()
 	args := []string{"init", "--dir", filepath.Join(dir, "etc"), "--state",
-		filepath.Join(dir, "var"),
-		"--payment-link", "https://checkout.example/hpp/checkout/link-1"}
+		filepath.Join(dir, "var"), "--payment-link", "https://checkout.example/hpp/checkout/link-1"}
 	if withFleet {
 		args = append(args, "--fleet", fleet)
 	}

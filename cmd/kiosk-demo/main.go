@@ -106,9 +106,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	options := demo.Options{
 		Dir: o.dir, Log: log, Version: cmp.Or(version, "demo"), TillListen: o.till,
-		DisplayListen: o.display, MetricsListen: o.metrics,
-		SandboxListen: o.sandbox, MerchantName: "Kopi & Toast",
-		Origins: []string{"http://" + o.page}, Query: true,
+		DisplayListen: o.display, MetricsListen: o.metrics, SandboxListen: o.sandbox,
+		MerchantName: "Kopi & Toast", Origins: []string{"http://" + o.page}, Query: true,
 		Gateway: o.gateway, Mode: o.way.Mode,
 	}
 	if !o.once { // the customer chooses on the display

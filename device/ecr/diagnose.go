@@ -172,8 +172,8 @@ func lengthRules(d *Dialect) []lengthSpec {
 	list := []lengthSpec{own}
 	for _, counts := range [][]string{
 		own.Counts, {"header", "fields"}, {"fields"}, {"header", "fields", "etx"},
-		{"header", "fields", "etx", "lrc"},
-		{"length", "header", "fields"}, {"stx", "length", "header", "fields", "etx", "lrc"},
+		{"header", "fields", "etx", "lrc"}, {"length", "header", "fields"},
+		{"stx", "length", "header", "fields", "etx", "lrc"},
 	} {
 		list = append(list, lengthSpec{own.Encoding, own.Width, counts})
 		for _, code := range []lengthCode{{"bcd", 2}, {"big-endian", 2}, {"little-endian", 2},

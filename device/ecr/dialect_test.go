@@ -72,8 +72,8 @@ func TestCodesOfTheDocument(t *testing.T) {
 func TestTimers(t *testing.T) {
 	want := Timers{
 		ACK: 2 * time.Second, Gap: 500 * time.Millisecond, Quiet: 2 * time.Second, Transmissions: 3,
-		RepeatWindow:       10 * time.Second,
-		RepeatWindowNewECN: 2 * time.Minute, StoredFor: 10 * time.Minute,
+		RepeatWindow: 10 * time.Second, RepeatWindowNewECN: 2 * time.Minute,
+		StoredFor: 10 * time.Minute,
 	}
 	if diff := cmp.Diff(want, dialect(t, "paycube").Timers()); diff != "" {
 		t.Error(diff)
@@ -84,9 +84,8 @@ func TestTimers(t *testing.T) {
 	}
 	want = Timers{
 		ACK: 36 * time.Millisecond, Gap: 10 * time.Millisecond, Quiet: 36 * time.Millisecond,
-		Transmissions: 3,
-		RepeatWindow:  200 * time.Millisecond, RepeatWindowNewECN: 2400 * time.Millisecond,
-		StoredFor: 12 * time.Second,
+		Transmissions: 3, RepeatWindow: 200 * time.Millisecond,
+		RepeatWindowNewECN: 2400 * time.Millisecond, StoredFor: 12 * time.Second,
 	}
 	if diff := cmp.Diff(want, dialect(t, "nets").Timers().Scaled(50)); diff != "" {
 		t.Error(diff)

@@ -33,8 +33,7 @@ func golden(t *testing.T, path, got string) {
 // asks says which kind of function an outcome answers, where it is not a sale.
 var asks = map[Outcome]Kind{
 	Ready: KindStatus, CancelDone: KindCancel, CancelRefused: KindCancel, VoidRefused: KindVoid,
-	LastNone: KindLast, LastRunning: KindLast,
-	LogonDone: KindLogon, SettlementDone: KindSettlement,
+	LastNone: KindLast, LastRunning: KindLast, LogonDone: KindLogon, SettlementDone: KindSettlement,
 }
 
 // asked is the request whose answer o is; what the dialect has no function for is asked with one

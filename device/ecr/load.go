@@ -181,11 +181,9 @@ func decodeProblems(file string, err error) Problems {
 func compile(s spec) *Dialect {
 	d := &Dialect{
 		s: s, stx: s.Frame.STX.first(), etx: s.Frame.ETX.first(), ack: s.Frame.ACK.first(),
-		nak:         s.Frame.NAK.first(),
-		fieldLength: lengthCode{s.Field.Encoding, s.Field.Width},
-		headerLen:   s.headerLen(),
-		timers:      s.Timers.compile(),
-		codes:       make(map[string]int),
+		nak: s.Frame.NAK.first(), fieldLength: lengthCode{s.Field.Encoding, s.Field.Width},
+		headerLen: s.headerLen(), timers: s.Timers.compile(),
+		codes: make(map[string]int),
 	}
 	d.frameRules()
 	d.indicator, _ = s.Header.Indicator.bytes()

@@ -58,16 +58,14 @@ var outcomes = []struct {
 	class   class
 }{
 	{Approved, good}, {Declined, notPaid}, {Expired, notPaid}, {Cancelled, notPaid},
-	{DeclinedUnconfirmed, uncertain},
-	{ExpiredUnconfirmed, uncertain}, {CancelledUnconfirmed, uncertain}, {Unknown, uncertain},
-	{RepeatUncertain, uncertain},
+	{DeclinedUnconfirmed, uncertain}, {ExpiredUnconfirmed, uncertain},
+	{CancelledUnconfirmed, uncertain}, {Unknown, uncertain}, {RepeatUncertain, uncertain},
 	{JournalAfter, uncertain}, {Internal, uncertain}, {NotReady, refused}, {PathDown, refused},
-	{Busy, refused}, {BadFrame, refused},
-	{BadFunction, refused}, {BadField, refused}, {AmountInvalid, refused}, {ECNConflict, refused},
-	{ECNReused, refused},
+	{Busy, refused}, {BadFrame, refused}, {BadFunction, refused}, {BadField, refused},
+	{AmountInvalid, refused}, {ECNConflict, refused}, {ECNReused, refused},
 	{JournalBefore, refused}, {VoidRefused, refused}, {Ready, good}, {CancelDone, good},
-	{CancelRefused, refused}, {LastNone, refused},
-	{LastRunning, refused}, {LogonDone, good}, {SettlementDone, good},
+	{CancelRefused, refused}, {LastNone, refused}, {LastRunning, refused}, {LogonDone, good},
+	{SettlementDone, good},
 }
 
 // class is what must not be told with the same response code.

@@ -45,8 +45,7 @@ const (
 // sources in the order in which texts list them; never written.
 var sources = []string{
 	sourceText, sourceDate, sourceTime, sourceTerminal, sourceAmount, sourceReference, sourceScheme,
-	sourceHostCode, sourceMerchant,
-	sourceMerchantID, sourceResponseCode, sourceConst, sourceEcho,
+	sourceHostCode, sourceMerchant, sourceMerchantID, sourceResponseCode, sourceConst, sourceEcho,
 }
 
 // Respond is the frame of the response to req that tells o. Of req only the header is looked at; a
@@ -211,6 +210,6 @@ func keepDigits(s string) string {
 
 // layout is Go's form of "DDMMYY" and "hhmmss".
 func layout(format string) string {
-	return strings.NewReplacer("YYYY", "2006", "YY", "06", "MM", "01", "DD", "02", "hh", "15", "mm",
-		"04", "ss", "05").Replace(format)
+	return strings.NewReplacer("YYYY", "2006", "YY", "06", "MM", "01", "DD", "02", "hh", "15",
+		"mm", "04", "ss", "05").Replace(format)
 }

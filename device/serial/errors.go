@@ -27,9 +27,9 @@ var kinds = []struct {
 	label string
 }{
 	{ErrMissing, "missing"}, {ErrAmbiguous, "ambiguous"}, {ErrPermission, "permission"},
-	{ErrBusy, "busy"}, {ErrNotSerial, "not_serial"},
-	{ErrHungUp, "hung_up"}, {ErrBlocked, "blocked"}, {ErrClosed, "closed"}, {ErrAddress, "address"},
-	{ErrIO, "io"}, {ErrMode, "mode"},
+	{ErrBusy, "busy"}, {ErrNotSerial, "not_serial"}, {ErrHungUp, "hung_up"},
+	{ErrBlocked, "blocked"}, {ErrClosed, "closed"}, {ErrAddress, "address"}, {ErrIO, "io"},
+	{ErrMode, "mode"},
 }
 
 func kindOf(err error) string {

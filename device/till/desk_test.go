@@ -210,8 +210,8 @@ func (d *desk) finish(id string, how payment.Status) payment.Payment {
 	p := d.get(id)
 	paid := payment.Record{
 		MerchantRef: p.MerchantRef, TransactionRef: "TXN-" + id, Type: payment.TypePay,
-		Status: payment.RecordSuccess, ResponseCode: "00",
-		Amount: p.Money.Amount, Currency: string(p.Money.Currency), Scheme: "PAYNOW", PaidAt: wall,
+		Status: payment.RecordSuccess, ResponseCode: "00", Amount: p.Money.Amount,
+		Currency: string(p.Money.Currency), Scheme: "PAYNOW", PaidAt: wall,
 	}
 	var end payment.Data = payment.DeadlinePassed{}
 	switch how {

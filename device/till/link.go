@@ -226,8 +226,8 @@ func (m *Machine) ack() {
 	m.over(true)
 	if a.tell {
 		a.s.acked = true
-		m.note("the till has the outcome", "payment", a.s.p.ID, "status", a.status, "transmissions",
-			a.tries)
+		m.note("the till has the outcome", "payment", a.s.p.ID, "status", a.status,
+			"transmissions", a.tries)
 		m.book(a.s.p.ID, a.rev)
 	}
 }
@@ -260,8 +260,8 @@ func (m *Machine) unanswered() {
 	}
 	m.count(CounterUnacked)
 	if a.tell {
-		m.warn("an outcome was not acknowledged; it stays owed", "payment", a.s.p.ID, "status",
-			a.status, "transmissions", a.tries)
+		m.warn("an outcome was not acknowledged; it stays owed", "payment", a.s.p.ID,
+			"status", a.status, "transmissions", a.tries)
 	}
 	m.over(false)
 	if a.last {

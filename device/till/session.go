@@ -107,8 +107,7 @@ func (s *Session) Run(ctx context.Context, conn Conn) error {
 	inner, cancel := context.WithCancel(ctx)
 	c := &connection{
 		Session: s, conn: conn, ctx: inner, chunks: make(chan []byte), writes: make(chan []byte, 1),
-		wrote: make(chan struct{}, 1),
-		ended: make(chan error, 2),
+		wrote: make(chan struct{}, 1), ended: make(chan error, 2),
 	}
 	detach := s.payments.Watch(func(p payment.Payment) { s.post(Changed{p}) }, func() {})
 	c.wg.Go(c.read)

@@ -10,8 +10,7 @@ import (
 func TestTyped(t *testing.T) {
 	for _, tc := range []struct{ name, typed, wantErr string }{
 		{"good", canary + "\r\n", ""}, {"short", "nineteen-bytes-long", "fewer than 20"},
-		{"empty", "\n", "fewer than"},
-		{"long", strings.Repeat("x", maxFile), "no secret"},
+		{"empty", "\n", "fewer than"}, {"long", strings.Repeat("x", maxFile), "no secret"},
 		{"two lines", canary + "\n" + canary, "several lines"},
 		{"a space before", " " + canary, "a space"}, {"a space behind", canary + " \n", "a space"},
 		{"no text", canary + "\xff", "no UTF-8"},

@@ -29,12 +29,11 @@ func TestCheck(t *testing.T) {
 	}
 	for raw, want := range map[string]string{
 		"": "empty", "https://shop.example/" + strings.Repeat("x", 512): "longer than 512",
-		"https://shop.example/ü":  "printable",
-		"https://shop.example/\n": "printable", "shop.example": "absolute",
-		"https:shop.example": "absolute", "https://:443/": "absolute", "https://a b/": "absolute",
-		"https://user@shop.example/": "user name", "https://user:pass@shop.example/": "password",
-		"http://shop.example/": "not https",
-		"ftp://shop.example/":  "not https", "http://127.0.0.1.example/": "not https",
+		"https://shop.example/ü": "printable", "https://shop.example/\n": "printable",
+		"shop.example": "absolute", "https:shop.example": "absolute", "https://:443/": "absolute",
+		"https://a b/": "absolute", "https://user@shop.example/": "user name",
+		"https://user:pass@shop.example/": "password", "http://shop.example/": "not https",
+		"ftp://shop.example/": "not https", "http://127.0.0.1.example/": "not https",
 		"javascript://localhost/": "not https",
 	} {
 		if u, problem := Check(raw, 512); u != nil || !strings.Contains(problem, want) {

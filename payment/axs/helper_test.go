@@ -35,9 +35,8 @@ const (
 
 var sampleRecord = payment.Record{
 	MerchantRef: "Ref123", TransactionRef: "1428191406936641536", Type: payment.TypePay,
-	Status: payment.RecordSuccess, ResponseCode: "00",
-	Amount: 1023, Currency: "SGD", Scheme: "VISA",
-	PaidAt: time.Date(2026, 1, 16, 1, 22, 46, 10508000, time.UTC),
+	Status: payment.RecordSuccess, ResponseCode: "00", Amount: 1023, Currency: "SGD",
+	Scheme: "VISA", PaidAt: time.Date(2026, 1, 16, 1, 22, 46, 10508000, time.UTC),
 }
 
 func testConfig() Config {

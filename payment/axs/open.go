@@ -73,8 +73,7 @@ func record(m map[string]json.RawMessage) (payment.Record, *OpenError) {
 		into *string
 	}{
 		{"merchantRef", &r.MerchantRef}, {"transactionRef", &r.TransactionRef},
-		{"responseCode", &r.ResponseCode},
-		{"currency", &r.Currency}, {"transactionType", &r.Type},
+		{"responseCode", &r.ResponseCode}, {"currency", &r.Currency}, {"transactionType", &r.Type},
 	} {
 		s, ok := scalar(m[field.name])
 		if !ok {

@@ -292,9 +292,8 @@ func TestRotation(t *testing.T) {
 		opens bool
 	}{
 		{"before, old", old, byOld, true}, {"before, new", old, byNew, false},
-		{"during, old", during, byOld, true},
-		{"during, new", during, byNew, true}, {"after, old", after, byOld, false},
-		{"after, new", after, byNew, true},
+		{"during, old", during, byOld, true}, {"during, new", during, byNew, true},
+		{"after, old", after, byOld, false}, {"after, new", after, byNew, true},
 	} {
 		if _, err := tc.g.Open(tc.e); (err == nil) != tc.opens {
 			t.Errorf("%s: %v", tc.name, err)

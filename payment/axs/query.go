@@ -39,8 +39,8 @@ func newClient(timeout time.Duration, keep bool) *http.Client {
 		Transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: timeout}).DialContext,
 			TLSHandshakeTimeout: timeout, ResponseHeaderTimeout: timeout,
-			IdleConnTimeout:        idleConnection,
-			MaxResponseHeaderBytes: 64 << 10, DisableCompression: true, DisableKeepAlives: !keep,
+			IdleConnTimeout: idleConnection, MaxResponseHeaderBytes: 64 << 10,
+			DisableCompression: true, DisableKeepAlives: !keep,
 		},
 	}
 }

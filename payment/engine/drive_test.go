@@ -97,8 +97,8 @@ func (r *rig) cancel(till, id string) (engine.Answer, engine.Ticket) {
 func paid(p payment.Payment, change ...func(*payment.Record)) payment.Record {
 	rec := payment.Record{
 		MerchantRef: p.MerchantRef, TransactionRef: "tx-" + p.ID, Type: payment.TypePay,
-		Status: payment.RecordSuccess, ResponseCode: "00",
-		Amount: p.Money.Amount, Currency: string(p.Money.Currency), Scheme: "VISA", PaidAt: day,
+		Status: payment.RecordSuccess, ResponseCode: "00", Amount: p.Money.Amount,
+		Currency: string(p.Money.Currency), Scheme: "VISA", PaidAt: day,
 	}
 	for _, c := range change {
 		c(&rec)

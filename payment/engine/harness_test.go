@@ -199,8 +199,7 @@ func config() engine.Config {
 		Schemes:       []string{"paynow", "credit_card"},
 		Policy:        payment.Policy{Settle: 5000, AnswerWithin: 25000, Watch: 86_400_000},
 		RequireCanary: time.Minute, RequireScreen: true, ParkedCap: 3,
-		DisplayTills: []string{tillOwn},
-		NotBefore:    time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+		DisplayTills: []string{tillOwn}, NotBefore: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 	}
 }
 

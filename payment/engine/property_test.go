@@ -76,13 +76,12 @@ func TestNothingIsLostInventedOrChargedTwice(t *testing.T) {
 
 var acts = []func(*world){
 	(*world).asksToPay, (*world).asksToPay, (*world).asksToPay, (*world).asksToCancel,
-	(*world).asks, (*world).stores, (*world).stores,
-	(*world).connects, (*world).pays, (*world).pays, (*world).pays, (*world).relays,
-	(*world).relays, (*world).relays, (*world).relays,
-	(*world).sendsCanary, (*world).waits, (*world).waits, (*world).waits, (*world).answers,
-	(*world).answers, (*world).answers, (*world).resolves, (*world).displays, (*world).displays,
-	(*world).recovers,
-	(*world).breaks, (*world).dies, (*world).makes, (*world).makes, (*world).chooses,
+	(*world).asks, (*world).stores, (*world).stores, (*world).connects, (*world).pays,
+	(*world).pays, (*world).pays, (*world).relays, (*world).relays, (*world).relays,
+	(*world).relays, (*world).sendsCanary, (*world).waits, (*world).waits, (*world).waits,
+	(*world).answers, (*world).answers, (*world).answers, (*world).resolves, (*world).displays,
+	(*world).displays, (*world).recovers, (*world).breaks, (*world).dies, (*world).makes,
+	(*world).makes, (*world).chooses,
 }
 
 func (w *world) act() {
@@ -337,8 +336,8 @@ func (w *world) sendsCanary() {
 
 func (w *world) waits() {
 	w.pass(rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second, 5 * time.Second,
-		6 * time.Second, 25 * time.Second,
-		90 * time.Second, 181 * time.Second, 11 * time.Minute}).Draw(w.rt, "for"))
+		6 * time.Second, 25 * time.Second, 90 * time.Second, 181 * time.Second,
+		11 * time.Minute}).Draw(w.rt, "for"))
 }
 
 func (w *world) displays() {

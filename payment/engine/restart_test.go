@@ -15,9 +15,8 @@ func (r *rig) requestedOnly(more ...payment.Data) string {
 	id := r.ids.NewID(r.now.Wall)
 	data := append([]payment.Data{payment.Requested{
 		Till: till1, Reference: "R1", MerchantRef: tag + "-" + id, Money: sgd10, Provider: "axs",
-		Mode:       "qr",
-		DeadlineUp: payment.ToMillis(r.now.Up + time.Minute), DeadlineAt: r.now.Wall,
-		Policy: r.cfg.Policy,
+		Mode: "qr", DeadlineUp: payment.ToMillis(r.now.Up + time.Minute),
+		DeadlineAt: r.now.Wall, Policy: r.cfg.Policy,
 	}}, more...)
 	for _, d := range data {
 		f := []payment.Fact{{Payment: id, At: r.now.Wall, Boot: r.now.Boot, Up: r.now.Up, Data: d}}
@@ -238,8 +237,7 @@ func TestStartWithAJournalThatTakesNothing(t *testing.T) {
 		want   string // facts once the journal is well
 	}{
 		{"awaiting, another boot", func(r *rig) string { return r.sale(till1, "R1").ID },
-			(*rig).reboot,
-			"requested minted shown deadline_passed withdrawn"},
+			(*rig).reboot, "requested minted shown deadline_passed withdrawn"},
 		{"nothing minted", func(r *rig) string { return r.requestedOnly() }, (*rig).crash,
 			"requested mint_failed"},
 		{"cancelling, another boot", func(r *rig) string {

@@ -155,8 +155,7 @@ func TestStartChecksTheRequest(t *testing.T) {
 	q := payment.Request{
 		Reference: strings.Repeat("~", 40),
 		Money:     payment.Money{Amount: 999_999_900, Currency: payment.SGD},
-		Timeout:   30 * time.Second,
-		Schemes:   []string{"paynow"}, Description: "a coffee",
+		Timeout:   30 * time.Second, Schemes: []string{"paynow"}, Description: "a coffee",
 	}
 	p, err := r.tryStart(till1, q)
 	if err != nil {

@@ -32,9 +32,8 @@ func (s *step) start(ev StartAsked) {
 	ref := s.m.cfg.Tag + "-" + id
 	requested := payment.Requested{
 		Till: ev.Till, Reference: ev.Request.Reference, MerchantRef: ref, Money: ev.Request.Money,
-		Schemes:     ev.Request.Schemes,
-		Description: ev.Request.Description, Provider: s.m.cfg.Provider, Mode: s.m.cfg.Mode,
-		Line:       ev.Request.Line,
+		Schemes: ev.Request.Schemes, Description: ev.Request.Description,
+		Provider: s.m.cfg.Provider, Mode: s.m.cfg.Mode, Line: ev.Request.Line,
 		DeadlineUp: payment.ToMillis(s.now.Up + timeout),
 		DeadlineAt: s.now.Wall.UTC().Add(timeout).Truncate(1e6), Policy: s.m.cfg.Policy,
 	}
@@ -163,8 +162,7 @@ func (s *step) admissible(till string) *payment.Error {
 		p := s.m.open[0].p
 		return &payment.Error{
 			Code: payment.CodeBusy, Op: "start", Message: "another payment is awaiting",
-			Retryable: true,
-			Hint:      "wait for it to end, or cancel it", Payment: &p,
+			Retryable: true, Hint: "wait for it to end, or cancel it", Payment: &p,
 		}
 	}
 	if err := s.m.journal.Writable(); err != nil {

@@ -124,8 +124,8 @@ func leakyAnswers(t *testing.T, out *bytes.Buffer) {
 			w.WriteHeader(302)
 		},
 	}
-	spiked := strings.NewReplacer(`"Pelanggan"`, `"`+nosy+`"`, "VA BRI",
-		personal[0]+" 081234567890").Replace(attempt)
+	spiked := strings.NewReplacer(`"Pelanggan"`, `"`+nosy+`"`,
+		"VA BRI", personal[0]+" 081234567890").Replace(attempt)
 	for _, h := range append(answers, says(200, listed(spiked))) {
 		for _, route := range []string{tokenRoute, createRoute, updateRoute, linksRoute,
 			historyRoute, codesRoute, codeRoute} {

@@ -76,9 +76,9 @@ func TestParseRefuses(t *testing.T) {
 	}
 	for _, body := range []string{
 		"", " ", "null", "1", `"text"`, "[]", `[{"a":1}]`, "{", `{"a":1}x`, `{"a":1}{}`, `{"a":1,}`,
-		`{"a":1,"a":2}`, `{"x":{"a":1,"a":1}}`, "{'a':1}",
-		`{"a":"\ud800"}`, `{"a":"\udc00"}`, `{"a":"\ud800\ud800"}`, `{"a":"\ud800x"}`,
-		`{"\udfff":1}`, "{\"a\":\"\xff\"}", `{"a":01}`, `{"a":"` + "\n" + `"}`, deep(maxDepth),
+		`{"a":1,"a":2}`, `{"x":{"a":1,"a":1}}`, "{'a':1}", `{"a":"\ud800"}`, `{"a":"\udc00"}`,
+		`{"a":"\ud800\ud800"}`, `{"a":"\ud800x"}`, `{"\udfff":1}`, "{\"a\":\"\xff\"}", `{"a":01}`,
+		`{"a":"` + "\n" + `"}`, deep(maxDepth),
 	} {
 		if m, err := parse([]byte(body)); err == nil {
 			t.Errorf("%q was read as %v", body, m)

@@ -27,9 +27,9 @@ var events = map[string]kind{
 	"qris-acquirer-transaction": kindQR,
 
 	"payment-link-inquiry": kindInquiry, "payment_link.inquiry": kindInquiry,
-	"payment_link.inquiry.expired": kindInquiry,
-	"transaction-expiration":       kindExpiry, "transaction_expiration": kindExpiry,
-	"product-expiration": kindExpiry, "product_expiration": kindExpiry,
+	"payment_link.inquiry.expired": kindInquiry, "transaction-expiration": kindExpiry,
+	"transaction_expiration": kindExpiry, "product-expiration": kindExpiry,
+	"product_expiration": kindExpiry,
 
 	"settlement.refunded": kindReversal, "settlement.refund_cancelled": kindReversal,
 

@@ -25,8 +25,8 @@ const paidLink = `{"status":200,"success":true,"event":"payment-link-transaction
 
 var paidRecord = payment.Record{
 	MerchantRef: ref, TransactionRef: "18917720261016120000705", Type: payment.TypePay,
-	Status: payment.RecordSuccess,
-	Amount: 5_000_000, Currency: "IDR", PaidAt: time.Date(2026, 10, 16, 4, 59, 59, 0, time.UTC),
+	Status: payment.RecordSuccess, Amount: 5_000_000, Currency: "IDR",
+	PaidAt: time.Date(2026, 10, 16, 4, 59, 59, 0, time.UTC),
 }
 
 const paidQR = `{"status":200,"success":true,"event":"qris-acquirer-transaction",` +
@@ -42,8 +42,7 @@ const paidQR = `{"status":200,"success":true,"event":"qris-acquirer-transaction"
 
 var paidCode = payment.Record{
 	MerchantRef: ref, TransactionRef: "6601K62BH34X445J046C4W5249E6", Type: payment.TypePay,
-	Status: payment.RecordSuccess,
-	Amount: 5_000_000, Currency: "IDR", Scheme: "QRIS",
+	Status: payment.RecordSuccess, Amount: 5_000_000, Currency: "IDR", Scheme: "QRIS",
 	PaidAt: time.Date(2026, 10, 16, 4, 59, 59, 0, time.UTC),
 }
 

@@ -30,8 +30,7 @@ func TestOpenVectors(t *testing.T) {
 				wantSame(t, []payment.Record{{
 					MerchantRef:    "PL20251105160923690b1443a67e9",
 					TransactionRef: "18917720251110094037705", Type: payment.TypePay,
-					Status: payment.RecordSuccess,
-					Amount: 1_000_000, Currency: "IDR",
+					Status: payment.RecordSuccess, Amount: 1_000_000, Currency: "IDR",
 					PaidAt: time.Date(2025, 11, 10, 2, 46, 38, 0, time.UTC),
 				}}, records)
 				return
@@ -258,8 +257,8 @@ func TestOpenHeaders(t *testing.T) {
 				strings.Replace(paidLink, "{", `{"event":"x",`, 1))
 		}, ReasonPayload},
 		{"the same body, written otherwise", func(e *payment.Envelope) {
-			e.Body = []byte(strings.NewReplacer(`/`, `\/`, `é`, `\u00e9`, `,`,
-				" ,\n").Replace(paidLink))
+			e.Body = []byte(strings.NewReplacer(`/`, `\/`, `é`, `\u00e9`,
+				`,`, " ,\n").Replace(paidLink))
 		}, ""},
 		{"unsigned", func(e *payment.Envelope) { e.Headers = nil }, ReasonUnsigned},
 	} {

@@ -203,8 +203,8 @@ func (g *Gateway) askCode(ctx context.Context, ref string) (a payment.QueryAnswe
 	}
 	r := payment.Record{
 		MerchantRef: ref, TransactionRef: q.ref, Type: payment.TypePay, Status: q.status,
-		Amount: q.total, AmountText: q.amountText,
-		Currency: string(payment.IDR), Scheme: methodQRIS,
+		Amount: q.total, AmountText: q.amountText, Currency: string(payment.IDR),
+		Scheme: methodQRIS,
 	}
 	if isPaid(r) {
 		r.PaidAt = q.paidAt

@@ -31,8 +31,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		ReasonMethod, ReasonTooLong, ReasonUnsigned, ReasonTest, ReasonTimestamp, ReasonForm,
-		ReasonPayload, ReasonSignature, ReasonEvent,
-		ReasonReversal, ReasonField,
+		ReasonPayload, ReasonSignature, ReasonEvent, ReasonReversal, ReasonField,
 	}
 }
 

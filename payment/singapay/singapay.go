@@ -39,8 +39,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{
 		signKey: newKey(cfg.ClientSecret), openKeys: []key{newKey(cfg.ClientSecret)},
-		tokens: newTokens(), seen: newMemory(),
-		client: newClient(true), fresh: newClient(false),
+		tokens: newTokens(), seen: newMemory(), client: newClient(true), fresh: newClient(false),
 	}
 	if !cfg.PreviousSecret.IsZero() && !cfg.PreviousSecret.Matches(cfg.ClientSecret.Reveal()) {
 		g.openKeys = append(g.openKeys, newKey(cfg.PreviousSecret))

@@ -287,8 +287,8 @@ func (s *Server) adminError(w http.ResponseWriter, err error) {
 		ErrTerminalID: http.StatusBadRequest, ErrTerminalExists: http.StatusConflict,
 		ErrTerminalUnknown: http.StatusNotFound, ErrTerminalRevoked: http.StatusConflict,
 		ErrMerchantName: http.StatusBadRequest, ErrMerchantExists: http.StatusConflict,
-		ErrMerchantUnknown: http.StatusNotFound,
-		ErrGrace:           http.StatusBadRequest, ErrChanged: http.StatusConflict,
+		ErrMerchantUnknown: http.StatusNotFound, ErrGrace: http.StatusBadRequest,
+		ErrChanged: http.StatusConflict,
 	} {
 		if errors.Is(err, known) {
 			writeJSON(w, status, adminFailure{err.Error()})

@@ -350,8 +350,8 @@ func TestEnrolmentLeavesNoSecret(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"a used code": used, "a code": open, "a code's digits": strings.ReplaceAll(open, "-", ""),
-		"a token": string(c.Token.Reveal()),
-		"a route": filepath.Base(c.HookURL), "a merchant's route": filepath.Base(shop),
+		"a token": string(c.Token.Reveal()), "a route": filepath.Base(c.HookURL),
+		"a merchant's route": filepath.Base(shop),
 	} {
 		if strings.Contains(everything, text) {
 			t.Errorf("%s can be read", name)

@@ -171,8 +171,7 @@ func startAgent(t testing.TB, r *rig, c Credentials, m *memory, change func(*rel
 		got: make(chan string, 4096), done: make(chan error, 1)}
 	cfg := relay.Config{
 		URL: strings.Replace(r.PublicURL(), "http", "ws", 1), Token: c.Token, HookURL: c.HookURL,
-		Agent:      "test",
-		BackoffMin: 10 * time.Millisecond, BackoffMax: 50 * time.Millisecond,
+		Agent: "test", BackoffMin: 10 * time.Millisecond, BackoffMax: 50 * time.Millisecond,
 	}
 	if change != nil {
 		change(&cfg)

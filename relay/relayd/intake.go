@@ -112,8 +112,8 @@ func endToEnd(h http.Header) map[string][]string {
 		}
 	}
 	for _, name := range []string{"Connection", "Proxy-Connection", "Keep-Alive",
-		"Proxy-Authenticate", "Proxy-Authorization",
-		"Te", "Trailer", "Transfer-Encoding", "Upgrade"} {
+		"Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding",
+		"Upgrade"} {
 		out.Del(name)
 	}
 	return out

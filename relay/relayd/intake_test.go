@@ -84,9 +84,8 @@ func TestHookIsStoredWhole(t *testing.T) {
 	}
 	req.Header = http.Header{
 		"Authorization": {"Bearer of-the-gateway"}, "X-Signature": {"s1", "s2"},
-		"User-Agent": {"gw"}, "Accept-Encoding": {"gzip"},
-		"Connection": {"close, X-Hop"}, "X-Hop": {"1"}, "Te": {"trailers"},
-		"Keep-Alive": {"timeout=5"}, "Kiosk-Canary": {"short"},
+		"User-Agent": {"gw"}, "Accept-Encoding": {"gzip"}, "Connection": {"close, X-Hop"},
+		"X-Hop": {"1"}, "Te": {"trailers"}, "Keep-Alive": {"timeout=5"}, "Kiosk-Canary": {"short"},
 	}
 	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil || res.StatusCode != http.StatusOK {
@@ -102,8 +101,8 @@ func TestHookIsStoredWhole(t *testing.T) {
 		Body: []byte("\x00\xff body"),
 		Headers: map[string][]string{
 			"Authorization": {"Bearer of-the-gateway"}, "X-Signature": {"s1", "s2"},
-			"User-Agent":      {"gw"},
-			"Accept-Encoding": {"gzip"}, "Content-Length": {"7"}, "Kiosk-Canary": {"short"},
+			"User-Agent": {"gw"}, "Accept-Encoding": {"gzip"}, "Content-Length": {"7"},
+			"Kiosk-Canary": {"short"},
 		},
 	}
 	if diff := cmp.Diff(want, m.Delivery("e").Hook); diff != "" {
@@ -218,8 +217,8 @@ func TestStoreDown(t *testing.T) {
 func TestBrokenStoreEndsRun(t *testing.T) {
 	cfg := Config{
 		PublicListen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
-		AdminToken: secret.New([]byte("x")),
-		Store:      StoreConfig{Dir: t.TempDir()}, Ping: 20 * time.Millisecond,
+		AdminToken: secret.New([]byte("x")), Store: StoreConfig{Dir: t.TempDir()},
+		Ping: 20 * time.Millisecond,
 	}
 	var health []error
 	cfg.Health = func(err error) { health = append(health, err) }
@@ -347,8 +346,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	everything := r.log.String() + string(metrics)
 	route := c.HookURL[strings.LastIndex(c.HookURL, "/")+1:]
 	for _, secret := range []string{string(c.Token.Reveal()), route, "path-canary", "query-canary",
-		"body-canary",
-		"unknown-route-canary", "wrong-token-canary", "admin-canary-secret"} {
+		"body-canary", "unknown-route-canary", "wrong-token-canary", "admin-canary-secret"} {
 		if strings.Contains(everything, secret) {
 			t.Errorf("%q was printed", secret)
 		}

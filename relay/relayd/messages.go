@@ -106,8 +106,8 @@ func (s *store) found(m *jetstream.RawStreamMsg, err error) (*rules.Stored, erro
 	}
 	out := rules.Open(m.Sequence, m.Subject, m.Data)
 	if out.Kind == "" {
-		s.log.Error("a message in the store is not one of ours and is passed over", "seq",
-			m.Sequence)
+		s.log.Error("a message in the store is not one of ours and is passed over",
+			"seq", m.Sequence)
 	}
 	return out, nil
 }

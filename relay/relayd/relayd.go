@@ -198,14 +198,12 @@ func (s *Server) bind() (err error) {
 	s.public = &http.Server{
 		Handler: s.publicHandler(), TLSConfig: s.cfg.TLS, ErrorLog: errLog,
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
-		WriteTimeout: 30 * time.Second,
-		IdleTimeout:  2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 	}
 	s.admin = &http.Server{
 		Handler: s.adminHandler(), ErrorLog: errLog,
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
-		WriteTimeout: 30 * time.Second,
-		IdleTimeout:  2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 	}
 	connlimit.Bound(s.public, maxStrangers)
 	connlimit.Bound(s.admin, maxStrangers)

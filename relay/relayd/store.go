@@ -178,9 +178,8 @@ func (s *store) streamConfig() jetstream.StreamConfig {
 		Name: streamName, Description: "hooks, canaries and marks of kiosk-relay",
 		Subjects:  []string{rules.Subjects + ">"},
 		Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage,
-		Discard:              jetstream.DiscardNew,
-		DiscardNewPerSubject: true, MaxMsgsPerSubject: s.cfg.QuotaPerRoute,
-		MaxBytes: s.cfg.MaxBytes, MaxAge: s.cfg.Retention,
+		Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
+		MaxMsgsPerSubject: s.cfg.QuotaPerRoute, MaxBytes: s.cfg.MaxBytes, MaxAge: s.cfg.Retention,
 		Duplicates: min(dedupWindow, s.cfg.Retention), Replicas: s.cfg.Replicas, AllowMsgTTL: true,
 		Metadata: map[string]string{epochKey: newEpoch()},
 	}

@@ -100,8 +100,7 @@ func (s *Server) newSession(conn *websocket.Conn, t visitor) *session {
 	sess := &session{
 		srv: s, conn: conn, term: t.terminal, token: t.token, sources: of.Sources(), id: newID(),
 		log: s.log.With("terminal", t.ID), inbound: make(chan relay.Message, 16),
-		wake: make(chan struct{}, 1),
-		lost: make(chan error, 1), bye: make(chan farewell, 1),
+		wake: make(chan struct{}, 1), lost: make(chan error, 1), bye: make(chan farewell, 1),
 	}
 	sess.rules = rules.NewSession(s.limits(), of, rules.Ports{
 		Store: s.store, Heads: s.heads, NewID: newID, Send: sess.send,

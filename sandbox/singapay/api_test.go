@@ -156,9 +156,8 @@ func TestFaultsOfTheAPI(t *testing.T) {
 		created bool
 	}{
 		{FaultAPI500, 500, false}, {FaultAPI500After, 500, true}, {FaultAPI429, 429, false},
-		{FaultAPICode, 400, false},
-		{FaultAPINonsense, 200, false}, {FaultAPINonsenseAfter, 200, true},
-		{FaultAPIAddress, 403, false},
+		{FaultAPICode, 400, false}, {FaultAPINonsense, 200, false},
+		{FaultAPINonsenseAfter, 200, true}, {FaultAPIAddress, 403, false},
 		{FaultAPITokenExpired, 401, false}, {FaultAPIEcho, 200, true}, {FaultAPIStatus, 200, true},
 	} {
 		t.Run(string(tc.kind), func(t *testing.T) {

@@ -68,9 +68,9 @@ func (s *Server) announceCode(q *code, now time.Time) {
 		"data": object{
 			"transaction": object{
 				"id": q.ID, "reff_no": q.Reff, "merchant_reff_no": orNull(q.MerchantReff),
-				"type": "qris", "status": paid,
-				"amount": amount(q.Amount), "tip": amount(0), "total_amount": amount(q.Amount),
-				"post_timestamp": textTime(q.CreatedAt), "processed_timestamp": textTime(q.PaidAt),
+				"type": "qris", "status": paid, "amount": amount(q.Amount), "tip": amount(0),
+				"total_amount": amount(q.Amount), "post_timestamp": textTime(q.CreatedAt),
+				"processed_timestamp": textTime(q.PaidAt),
 			},
 			"customer": object{"id": "936000140000000000",
 				"name": cmp.Or(s.cfg.Customer.Name, "Pelanggan Café")},
@@ -94,12 +94,11 @@ func (s *Server) inquire(l *link, a *Attempt, e Event, now time.Time) {
 		"status": 200, "success": true, "event": s.wireName(e), "timestamp": textTime(now),
 		"data": object{"payment_link_history": object{
 			"id": a.ID, "reff_no": a.Reff, "payment_link_reff_no": l.Reff,
-			"status":              a.computed(now),
-			"payment_method_name": methodOf(a.Method).Name, "payment_method_value": a.Value,
-			"payment_method_additional": orNull(a.Additional),
-			"amount":                    a.Amount, "vendor_fee": fee / 2, "our_margin": fee - fee/2,
-			"merchant_fee": fee, "net_amount": a.Amount - fee,
-			"expired_at": iso(a.ExpiresAt), "created_at": iso(a.CreatedAt),
+			"status": a.computed(now), "payment_method_name": methodOf(a.Method).Name,
+			"payment_method_value": a.Value, "payment_method_additional": orNull(a.Additional),
+			"amount": a.Amount, "vendor_fee": fee / 2, "our_margin": fee - fee/2,
+			"merchant_fee": fee, "net_amount": a.Amount - fee, "expired_at": iso(a.ExpiresAt),
+			"created_at": iso(a.CreatedAt),
 		}},
 	}
 	s.announce(announcement{e, owner, owner.InquiryURL, l.Reff, a.Reff, minor(l.Amount), body}, now)
@@ -175,8 +174,7 @@ func (s *Server) sweep(owner *Credential, now time.Time) {
 			"qris_histories": codes,
 			"summary": object{
 				"payment_link_histories": len(histories), "virtual_account_transactions": 0,
-				"qris_histories": len(codes),
-				"total":          len(histories) + len(codes),
+				"qris_histories": len(codes), "total": len(histories) + len(codes),
 			},
 		},
 	}

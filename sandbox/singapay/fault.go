@@ -62,14 +62,13 @@ const (
 func FaultKinds() []FaultKind {
 	return []FaultKind{
 		FaultLost, FaultDuplicate, FaultDelay, FaultOutOfOrder, FaultWrongAmount,
-		FaultWrongCurrency, FaultWrongStatus,
-		FaultUnknownRef, FaultNotSuccess, FaultForged, FaultWrongSecret, FaultUnsigned, FaultStale,
-		FaultFuture, FaultTampered,
+		FaultWrongCurrency, FaultWrongStatus, FaultUnknownRef, FaultNotSuccess, FaultForged,
+		FaultWrongSecret, FaultUnsigned, FaultStale, FaultFuture, FaultTampered,
 		FaultWrongEndpoint, FaultTruncated, FaultGarbage,
+
 		FaultAPITimeout, FaultAPITimeoutAfter, FaultAPI500, FaultAPI500After, FaultAPINonsense,
-		FaultAPINonsenseAfter, FaultAPI429,
-		FaultAPICode, FaultAPITokenExpired, FaultAPIAddress, FaultAPIEcho, FaultAPIEmpty,
-		FaultAPIStatus, FaultAPINoLinkRef,
+		FaultAPINonsenseAfter, FaultAPI429, FaultAPICode, FaultAPITokenExpired, FaultAPIAddress,
+		FaultAPIEcho, FaultAPIEmpty, FaultAPIStatus, FaultAPINoLinkRef,
 	}
 }
 

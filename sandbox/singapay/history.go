@@ -54,17 +54,14 @@ func (s *Server) historyData(l *link, a *Attempt, now time.Time) object {
 	payer := s.payer(l)
 	out := object{
 		"id": a.ID, "reff_no": a.Reff, "payment_link_reff_no": l.Reff,
-		"payment_method_name":  methodOf(a.Method).Name,
-		"payment_method_value": a.Value, "payment_method_additional": orNull(a.Additional),
-		"amount": s.money(a.Amount),
+		"payment_method_name": methodOf(a.Method).Name, "payment_method_value": a.Value,
+		"payment_method_additional": orNull(a.Additional), "amount": s.money(a.Amount),
 		"status": a.Status, "status_computed": a.computed(now),
-		"is_expired":   a.computed(now) == expired,
-		"payment_date": iso(a.PaidAt), "processed_timestamp": iso(a.PaidAt),
-		"expired_at": iso(a.ExpiresAt), "balance_after": nil,
+		"is_expired": a.computed(now) == expired, "payment_date": iso(a.PaidAt),
+		"processed_timestamp": iso(a.PaidAt), "expired_at": iso(a.ExpiresAt), "balance_after": nil,
 		"customer_name": orNull(payer.Name), "customer_email": orNull(payer.Email),
-		"customer_phone": orNull(payer.Phone),
-		"has_settle":     !a.SettledAt.IsZero(), "settle_at": iso(a.SettledAt),
-		"optional_metadata": nil, "created_at": iso(a.CreatedAt),
+		"customer_phone": orNull(payer.Phone), "has_settle": !a.SettledAt.IsZero(),
+		"settle_at": iso(a.SettledAt), "optional_metadata": nil, "created_at": iso(a.CreatedAt),
 	}
 	if s.cfg.HideLinkRef {
 		delete(out, "payment_link_reff_no")

@@ -17,9 +17,8 @@ func TestCreateAnswers(t *testing.T) {
 		`"customer_name":"Budi","customer_email":"b@example.com","surprise":1`)
 	for path, want := range map[string]any{
 		"id": 2301.0, "reff_no": "R-1", "source": "api v2", "status": "open",
-		"status_computed": "open", "is_expired": false,
-		"max_usage": 1.0, "current_usage": 0.0, "total_amount": 150000.0,
-		"customer_pays_fee":            false,
+		"status_computed": "open", "is_expired": false, "max_usage": 1.0, "current_usage": 0.0,
+		"total_amount": 150000.0, "customer_pays_fee": false,
 		"whitelisted_payment_method.0": "RETAIL_INDOMARET_LINKQU",
 		"whitelisted_payment_method.1": "RETAIL_ALFAMART_LINKQU",
 		"whitelisted_payment_method.2": "QRIS",

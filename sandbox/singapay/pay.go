@@ -254,12 +254,10 @@ func (s *Server) linkCopy(l *link, now time.Time) Payment {
 	owner := s.accounts[l.Account].owner
 	p := Payment{
 		MerchantRef: l.Reff, ClientID: owner.ClientID, Merchant: owner.Name, Account: l.Account,
-		Kind: "link", ID: l.ID,
-		Amount: minor(l.Amount), Currency: "IDR", URL: s.payURL(l), Status: l.Status,
-		Computed: l.computed(now), Usage: l.Usage,
-		MaxUsage: l.MaxUsage, State: l.computed(now), CreatedAt: l.CreatedAt,
-		ExpiresAt: l.ExpiresAt, Attempts: []Attempt{},
-		Notes: slices.Clone(l.Notes),
+		Kind: "link", ID: l.ID, Amount: minor(l.Amount), Currency: "IDR", URL: s.payURL(l),
+		Status: l.Status, Computed: l.computed(now), Usage: l.Usage, MaxUsage: l.MaxUsage,
+		State: l.computed(now), CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt,
+		Attempts: []Attempt{}, Notes: slices.Clone(l.Notes),
 	}
 	if l.usedUp() {
 		p.State = paid
@@ -276,9 +274,8 @@ func (s *Server) codeCopy(q *code, now time.Time) Payment {
 	owner := s.accounts[q.Account].owner
 	p := Payment{
 		MerchantRef: q.MerchantReff, ClientID: owner.ClientID, Merchant: owner.Name,
-		Account: q.Account, Kind: "qris", ID: q.ID,
-		Amount: minor(q.Amount), Currency: "IDR", QR: q.Data, Status: q.Status,
-		Computed: q.computed(now), MaxUsage: 1,
+		Account: q.Account, Kind: "qris", ID: q.ID, Amount: minor(q.Amount), Currency: "IDR",
+		QR: q.Data, Status: q.Status, Computed: q.computed(now), MaxUsage: 1,
 		State: q.computed(now), CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt,
 		Attempts: []Attempt{}, Notes: slices.Clone(q.Notes),
 	}

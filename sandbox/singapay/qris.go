@@ -55,8 +55,7 @@ func (s *Server) createCode(c *call) answer {
 	}
 	q := &code{
 		Account: acc.id, MerchantReff: f.text("merchant_reff_no", false, 255), Status: open,
-		CreatedAt: c.now,
-		Amount:    f.whole("amount", 0, 1, maxQRIS),
+		CreatedAt: c.now, Amount: f.whole("amount", 0, 1, maxQRIS),
 		ExpiresAt: f.future("expired_at", time.Time{}, c.now),
 	}
 	if len(f.errors) > 0 {
@@ -73,8 +72,8 @@ func (s *Server) createCode(c *call) answer {
 	if !q.ExpiresAt.IsZero() {
 		s.queue.Add(q.ExpiresAt, job{code: q})
 	}
-	s.log.Info("QRIS code created", "merchant_reff_no", q.MerchantReff, "code_id", q.ID, "amount",
-		q.Amount)
+	s.log.Info("QRIS code created", "merchant_reff_no", q.MerchantReff, "code_id", q.ID,
+		"amount", q.Amount)
 	return ok(codeData(q, c.now))
 }
 
@@ -83,9 +82,8 @@ func codeData(q *code, now time.Time) object {
 		"id": q.ID, "reff_no": q.Reff, "merchant_reff_no": orNull(q.MerchantReff),
 		"status": q.Status, "status_computed": q.computed(now),
 		"is_expired": q.computed(now) == expired, "qr_data": q.Data, "kind": "acquirer",
-		"type": "mpm-dynamic", "amount": q.Amount,
-		"total_amount": q.Amount, "mdr_percentage": 0.7, "mdr_amount": float64(q.Amount*7) / 1000,
-		"expired_at":   iso(q.ExpiresAt),
+		"type": "mpm-dynamic", "amount": q.Amount, "total_amount": q.Amount, "mdr_percentage": 0.7,
+		"mdr_amount": float64(q.Amount*7) / 1000, "expired_at": iso(q.ExpiresAt),
 		"payment_date": iso(q.PaidAt), "created_at": iso(q.CreatedAt),
 	}
 }

@@ -35,9 +35,8 @@ func TestQRIS(t *testing.T) {
 	r := w.only("qris-acquirer-transaction")[0]
 	for path, want := range map[string]any{
 		"data.transaction.type": "qris", "data.transaction.status": "paid",
-		"data.transaction.merchant_reff_no": "Q-1",
-		"data.transaction.amount.value":     25000.0, "data.transaction.tip.value": 0.0,
-		"data.transaction.total_amount.value":    25000.0,
+		"data.transaction.merchant_reff_no": "Q-1", "data.transaction.amount.value": 25000.0,
+		"data.transaction.tip.value": 0.0, "data.transaction.total_amount.value": 25000.0,
 		"data.payment.method":                    "qris",
 		"data.payment.additional_info.qr_string": text,
 	} {

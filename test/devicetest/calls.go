@@ -215,9 +215,8 @@ func (t *Terminal) Set(s device.Status, err error) {
 func (t *Terminal) Info(till string) device.Info {
 	return device.Info{
 		TerminalID: "K001", Till: till, Version: "test", Protocol: device.Protocol,
-		Currency:     payment.SGD,
-		AmountLimits: device.AmountLimits{Min: 1, Max: 999_999_900}, Provider: "axs", Mode: "link",
-		AnswerWithin: 25,
+		Currency: payment.SGD, AmountLimits: device.AmountLimits{Min: 1, Max: 999_999_900},
+		Provider: "axs", Mode: "link", AnswerWithin: 25,
 	}
 }
 

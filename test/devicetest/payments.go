@@ -225,10 +225,9 @@ func (p *Payments) create(till string, r payment.Request) *payment.Payment {
 	at := epoch.Add(time.Duration(n) * time.Second)
 	x := &payment.Payment{
 		ID: fmt.Sprintf("01JBXV%020d", n+1), Till: till, Reference: r.Reference, Money: r.Money,
-		Status:   payment.StatusAwaiting,
-		Revision: 2, Provider: "axs", CreatedAt: at, DeadlineAt: at.Add(r.Timeout),
-		LastSeq:     int64(n + 1),
-		Description: r.Description, Schemes: r.Schemes,
+		Status: payment.StatusAwaiting, Revision: 2, Provider: "axs", CreatedAt: at,
+		DeadlineAt: at.Add(r.Timeout), LastSeq: int64(n + 1), Description: r.Description,
+		Schemes: r.Schemes,
 	}
 	x.MerchantRef = "K001TEST-" + x.ID
 	x.QRPayload = "https://checkout.example/hpp/checkout/demo?payload=" + x.ID

@@ -69,8 +69,7 @@ func TestNoSecretInBundle(t *testing.T) {
 	log := w.agentLog.String() + strings.Repeat("an old line\n", 10)
 	for i, secret := range []string{
 		string(w.secret.Reveal()), readFile(t, w.dir, "relay.token"), string(w.tillToken.Reveal()),
-		w.hookURL, open.QRPayload,
-		"Authorization: Bearer " + readFile(t, w.dir, "admin.token"),
+		w.hookURL, open.QRPayload, "Authorization: Bearer " + readFile(t, w.dir, "admin.token"),
 		"http://screen/?token=" + string(w.displayToken.Reveal()),
 	} {
 		log += fmt.Sprintf("line %d: error=%q %s\n", i, secret, secret)

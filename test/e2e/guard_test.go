@@ -87,8 +87,7 @@ func handshake(t *testing.T, target, token, origin, host, protocol string) int {
 	}
 	if protocol != "" {
 		for k, v := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket",
-			"Sec-WebSocket-Version":  "13",
-			"Sec-WebSocket-Key":      "dGhlIHNhbXBsZSBub25jZQ==",
+			"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 			"Sec-WebSocket-Protocol": protocol} {
 			req.Header.Set(k, v)
 		}

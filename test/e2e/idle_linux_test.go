@@ -233,10 +233,9 @@ func (w watched) reading(b *testing.B, before, after usage) []float64 {
 	const mib = 1 << 20
 	return []float64{
 		float64(after.rss) / mib, float64(after.own) / mib, float64(len(after.cpu)),
-		w.goroutines(b),
-		perHour(since(b, before.cpu, after.cpu)) / 1e9,
-		perHour(since(b, before.wakes, after.wakes)),
-		perHour(after.written - before.written), perHour(int64(strings.Count(said, "\n"))),
+		w.goroutines(b), perHour(since(b, before.cpu, after.cpu)) / 1e9,
+		perHour(since(b, before.wakes, after.wakes)), perHour(after.written - before.written),
+		perHour(int64(strings.Count(said, "\n"))),
 	}
 }
 

@@ -44,8 +44,8 @@ func newChain(t *testing.T, kiosks int) *chain {
 	var err error
 	c.singa, err = simulated.New(simulated.Config{Credentials: []simulated.Credential{{
 		Name: merchantName, ClientID: demo.ClientID, APIKey: demo.APIKey, Secret: key,
-		Accounts:       []string{demo.AccountID},
-		TransactionURL: c.hookURL, InquiryURL: c.hookURL, ExpirationURL: c.hookURL,
+		Accounts: []string{demo.AccountID}, TransactionURL: c.hookURL, InquiryURL: c.hookURL,
+		ExpirationURL: c.hookURL,
 	}}}, slog.New(slog.NewTextHandler(c.otherLog, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
@@ -99,8 +99,8 @@ func (c *chain) addKiosk(id string) {
 	c.t.Helper()
 	k := &world{
 		t: c.t, dir: tempDir(c.t), till: freeAddr(c.t), screen: freeAddr(c.t),
-		metrics: freeAddr(c.t), hookURL: c.hookURL,
-		agentLog: &record{}, relayLog: c.relayLog, otherLog: c.otherLog,
+		metrics: freeAddr(c.t), hookURL: c.hookURL, agentLog: &record{}, relayLog: c.relayLog,
+		otherLog: c.otherLog,
 	}
 	k.tillToken, k.displayToken = k.newSecret("till.token"), k.newSecret("display.token")
 	var given relayd.TerminalSecrets
@@ -171,9 +171,8 @@ func (c *chain) webShop(ref string) {
 	c.t.Helper()
 	g, err := singapay.New(singapay.Config{
 		BaseURL: c.url, ClientID: demo.ClientID, ClientSecret: c.newSecret("singapay.secret"),
-		APIKey:    demo.APIKey,
-		AccountID: demo.AccountID, WebhookPath: "/elsewhere", Mode: singapay.ModeQR,
-		MaxAmount: 100_000_000, Now: time.Now,
+		APIKey: demo.APIKey, AccountID: demo.AccountID, WebhookPath: "/elsewhere",
+		Mode: singapay.ModeQR, MaxAmount: 100_000_000, Now: time.Now,
 	})
 	if err != nil {
 		c.t.Fatal(err)

@@ -102,9 +102,8 @@ func (n *node) exchange(request object) (a nodeAnswer, err error) {
 func statement(p device.Payment, changes object) string {
 	claims := object{
 		"amount": fmt.Sprintf("%d.%02d", p.Amount/100, p.Amount%100), "currency": "SGD",
-		"transactionRef": "1428191406936641536",
-		"merchantRef":    p.MerchantRef, "status": "SUCCESS", "responseCode": "00",
-		"paymentScheme":   "VISA",
+		"transactionRef": "1428191406936641536", "merchantRef": p.MerchantRef,
+		"status": "SUCCESS", "responseCode": "00", "paymentScheme": "VISA",
 		"paymentDateTime": "2026-11-16T01:22:46.010508Z",
 	}
 	for k, v := range changes {
@@ -194,8 +193,8 @@ func checkLink(t testing.TB, s *stage, p device.Payment, link string) {
 	}
 	wantPayload := object{
 		"clientId": demo.ClientID, "amount": fmt.Sprint(p.Amount), "currency": "SGD",
-		"merchantRef": p.MerchantRef,
-		"terminalId":  demo.Terminal, "webhookUrl": s.hookURL(), "expiry": 210.0,
+		"merchantRef": p.MerchantRef, "terminalId": demo.Terminal, "webhookUrl": s.hookURL(),
+		"expiry": 210.0,
 	}
 	if d := cmp.Diff(wantPayload, payload); d != "" {
 		t.Errorf("payload: %s", d)

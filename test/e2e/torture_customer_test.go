@@ -39,8 +39,8 @@ var conducts = []struct {
 	permille int
 }{
 	{pays, 420}, {paysTwice, 50}, {declined, 70}, {declinedPays, 70}, {walksAway, 90}, {races, 120},
-	{paysLate, 90}, {staysAway, 2},
-	{paysTooLate, 3}, {undecidable, 5}, {paysUnnoticed, 60}, {forgotten, 20},
+	{paysLate, 90}, {staysAway, 2}, {paysTooLate, 3}, {undecidable, 5}, {paysUnnoticed, 60},
+	{forgotten, 20},
 }
 
 // visit is one customer's.
@@ -91,9 +91,8 @@ func drawFaults(rng *rand.Rand) []sandbox.Fault {
 	short := sandbox.Duration(time.Duration(100+rng.IntN(4000)) * time.Millisecond)
 	hooks := []sandbox.Fault{
 		{Kind: sandbox.FaultDuplicate, Count: 3}, {Kind: sandbox.FaultDuplicate, Count: 2},
-		{Kind: sandbox.FaultDelay, Delay: short},
-		{Kind: sandbox.FaultDelay, Delay: short}, {Kind: sandbox.FaultOutOfOrder},
-		{Kind: sandbox.FaultLost}, {Kind: sandbox.FaultForged},
+		{Kind: sandbox.FaultDelay, Delay: short}, {Kind: sandbox.FaultDelay, Delay: short},
+		{Kind: sandbox.FaultOutOfOrder}, {Kind: sandbox.FaultLost}, {Kind: sandbox.FaultForged},
 		{Kind: sandbox.FaultWrongAmount}, {Kind: sandbox.FaultWrongCurrency},
 		{Kind: sandbox.FaultUnknownRef}, {Kind: sandbox.FaultGarbage},
 		{Kind: sandbox.FaultTruncated}, {Kind: sandbox.FaultLinkEcho},
@@ -102,9 +101,8 @@ func drawFaults(rng *rand.Rand) []sandbox.Fault {
 	queries := []sandbox.Fault{
 		{Kind: sandbox.FaultQuery500, Times: 2},
 		{Kind: sandbox.FaultQueryTimeout, Times: 1, Delay: short},
-		{Kind: sandbox.FaultQueryNonsense, Times: 1},
-		{Kind: sandbox.FaultQuery404, Times: 2}, {Kind: sandbox.FaultQueryEmpty, Times: 2},
-		{Kind: sandbox.FaultQueryAmount, Times: 1},
+		{Kind: sandbox.FaultQueryNonsense, Times: 1}, {Kind: sandbox.FaultQuery404, Times: 2},
+		{Kind: sandbox.FaultQueryEmpty, Times: 2}, {Kind: sandbox.FaultQueryAmount, Times: 1},
 		{Kind: sandbox.FaultQueryOtherRef, Times: 1},
 	}
 	var chosen []sandbox.Fault

@@ -126,8 +126,8 @@ func TestWordsWithoutSeal(t *testing.T) {
 	facts := s.facts(p.ID)
 	says := url.Values{
 		"status": {"SUCCESS"}, "responseCode": {"00"}, "merchantRef": {p.MerchantRef},
-		"amount": {"9.99"}, "currency": {"SGD"},
-		"transactionRef": {"1428191406936641536"}, "paymentScheme": {"VISA"},
+		"amount": {"9.99"}, "currency": {"SGD"}, "transactionRef": {"1428191406936641536"},
+		"paymentScheme": {"VISA"},
 	}
 	client := &http.Client{}
 	t.Cleanup(client.CloseIdleConnections)

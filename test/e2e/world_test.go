@@ -117,8 +117,8 @@ func newWorldWith(t testing.TB, startGateway func(*world)) *world {
 	t.Helper()
 	w := &world{
 		t: t, dir: tempDir(t), till: freeAddr(t), screen: freeAddr(t), metrics: freeAddr(t),
-		relayPublic: freeAddr(t), relayAdmin: freeAddr(t),
-		agentLog: &record{}, relayLog: &record{}, otherLog: &record{},
+		relayPublic: freeAddr(t), relayAdmin: freeAddr(t), agentLog: &record{}, relayLog: &record{},
+		otherLog: &record{},
 	}
 	w.tillToken, w.displayToken, w.secret = w.newSecret("till.token"), w.newSecret("display.token"),
 		w.newSecret("axs.secret")

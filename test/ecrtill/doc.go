@@ -47,8 +47,8 @@ func Paycube() Dialect {
 		Void: "C2", Running: "E6",
 		Codes: map[string]Verdict{
 			"00": Approved, "51": NotPaid, "01": NotPaid, "02": NotPaid, "E1": NotPaid,
-			"E2": NotPaid, "E3": NotPaid, "E4": NotPaid,
-			"E6": NotPaid, "XX": NotPaid, "TO": Uncertain,
+			"E2": NotPaid, "E3": NotPaid, "E4": NotPaid, "E6": NotPaid, "XX": NotPaid,
+			"TO": Uncertain,
 		},
 	}
 }

@@ -158,8 +158,7 @@ func rebuilt(t *testing.T, fields string) []byte {
 func TestEncodeRefuses(t *testing.T) {
 	for _, m := range []Message{
 		{ECN: "1", Function: "A1", Code: "01"}, {ECN: exampleECN, Function: "A", Code: "01"},
-		{ECN: exampleECN, Function: "A1", Code: "1"},
-		Request(exampleECN, "A1", Field{"4", ""}),
+		{ECN: exampleECN, Function: "A1", Code: "1"}, Request(exampleECN, "A1", Field{"4", ""}),
 		Request(exampleECN, "A1", Field{"40", strings.Repeat("x", 10_000)}),
 		Request(exampleECN, "A1", Field{"40", strings.Repeat("x", 9_990)}),
 	} {

@@ -132,9 +132,8 @@ func netsGoldens() []golden {
 	missing := []part{text, merchant, date, clock, terminalID, message, echoHD}
 	paid := []part{
 		text, merchant, date, clock, terminalID, {"65", "", 6, "STAN"},
-		{"01", "", 6, "approval code"}, tail12,
-		{"L7", "", 20, "the scheme"}, amount, message, {"HC", "00", 0, "host response code"},
-		echoHD,
+		{"01", "", 6, "approval code"}, tail12, {"L7", "", 20, "the scheme"}, amount, message,
+		{"HC", "00", 0, "host response code"}, echoHD,
 	}
 	all := []golden{
 		{"status-ready", "55, ready", head(exampleECN, "55", "00"), nil},
@@ -151,8 +150,7 @@ func netsGoldens() []golden {
 		{"qr-unknown", "30 of 10.23", head(exampleECN, "30", "TO"), asked},
 		{"card-approved", "I0 of 10.23", head(exampleECN, "I0", "00"), paid},
 		{"busy", "30 of 5.00 while another sale is awaited: HS is the default of a setting",
-			head(secondECN, "30", "HS"),
-			missing},
+			head(secondECN, "30", "HS"), missing},
 		{"last-approved", "56 after 30 of 10.23 was approved", head(exampleECN, "56", "00"), paid},
 		{"bad-field", "30 without an amount", head(exampleECN, "30", "20"), missing},
 		{"bad-function", "a function that is not there", head(exampleECN, "Z9", "01"),

@@ -60,8 +60,8 @@ func alone(t *testing.T, archs ...string) (debs string, inside bool) {
 		cleanRoot(t)
 	}
 	args := []string{"--net", "--mount", "--propagation", "private", "sh", "-c",
-		`ip link set lo up && exec "$0" "$@"`,
-		os.Args[0], "-packages", "-test.v", "-test.timeout=30m", "-test.run=^" + t.Name() + "$"}
+		`ip link set lo up && exec "$0" "$@"`, os.Args[0], "-packages", "-test.v",
+		"-test.timeout=30m", "-test.run=^" + t.Name() + "$"}
 	cmd := exec.Command("unshare", args...)
 	cmd.Env = append(os.Environ(), debsEnv+"="+debs)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

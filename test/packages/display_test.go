@@ -28,8 +28,7 @@ func TestDisplay(t *testing.T) {
 	}
 	h, err := demo.Open(t.Context(), demo.Options{
 		Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler), Version: "packages",
-		MerchantName:  "Kopi",
-		DisplayListen: "127.0.0.1:7655", MetricsListen: "127.0.0.1:7656",
+		MerchantName: "Kopi", DisplayListen: "127.0.0.1:7655", MetricsListen: "127.0.0.1:7656",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -108,9 +107,8 @@ func startScreen(t *testing.T, token string) (pid int, ended <-chan error) {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir,
 		"XDG_CONFIG_HOME=" + dir + "/config", "XDG_CACHE_HOME=" + dir + "/cache",
 		"RUNTIME_DIRECTORY=" + dir + "/run", "CREDENTIALS_DIRECTORY=" + dir + "/cred",
-		"KIOSK_MISSES=4",
-		"WLR_BACKENDS=headless", "WLR_RENDERER=pixman", "WLR_LIBINPUT_NO_DEVICES=1",
-		"CHROMIUM_FLAGS=--no-sandbox --disable-gpu",
+		"KIOSK_MISSES=4", "WLR_BACKENDS=headless", "WLR_RENDERER=pixman",
+		"WLR_LIBINPUT_NO_DEVICES=1", "CHROMIUM_FLAGS=--no-sandbox --disable-gpu",
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, Setpgid: true,

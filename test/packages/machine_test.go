@@ -67,8 +67,7 @@ func (m *machine) cut() {
 // try runs a command in the machine.
 func (m *machine) try(command ...string) (string, error) {
 	args := append([]string{"-t", strconv.Itoa(m.leader), "-m", "-u", "-i", "-p", "--",
-		"/usr/bin/env", "-i",
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"/usr/bin/env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"DEBIAN_FRONTEND=noninteractive"}, command...)
 	out, err := exec.Command("nsenter", args...).CombinedOutput()
 	return string(out), err

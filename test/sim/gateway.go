@@ -165,8 +165,8 @@ func (g *gateway) record(l *link, status string) payment.Record {
 	}
 	return payment.Record{
 		MerchantRef: l.ref, TransactionRef: fmt.Sprintf("TXN%06d", g.txns), Type: payment.TypePay,
-		Status: status, ResponseCode: code,
-		Amount: l.money.Amount, Currency: string(l.money.Currency), Scheme: "PAYNOW",
+		Status: status, ResponseCode: code, Amount: l.money.Amount,
+		Currency: string(l.money.Currency), Scheme: "PAYNOW",
 		PaidAt: g.w.trueWall().Truncate(time.Second),
 	}
 }

@@ -105,8 +105,8 @@ func (a *Agent) buildClosedTills() error {
 			err = errors.New("it is another till's too")
 		}
 		if err != nil {
-			a.log.Warn("a till cannot connect: its token cannot be had", "till", t.Name, "error",
-				err)
+			a.log.Warn("a till cannot connect: its token cannot be had", "till", t.Name,
+				"error", err)
 			continue
 		}
 		tills = append(tills, jsonrpc.Till{Name: t.Name, Token: token, Display: t.Display})

@@ -166,11 +166,9 @@ func TestStateOfAnAgentThatCannotSell(t *testing.T) {
 	}
 	for name, want := range map[string]float64{
 		"kiosk_ready": 0, "kiosk_not_ready relay_down": 1, "kiosk_not_ready no_display": 1,
-		"kiosk_not_ready journal_rollback": 0,
-		"kiosk_journal_writable":           1, "kiosk_worklist_entries": 0,
-		"kiosk_payments_open": 0,
-		"kiosk_outcomes_owed": 0, "kiosk_engine_up": 1,
-		"kiosk_agent_info test": 1,
+		"kiosk_not_ready journal_rollback": 0, "kiosk_journal_writable": 1,
+		"kiosk_worklist_entries": 0, "kiosk_payments_open": 0, "kiosk_outcomes_owed": 0,
+		"kiosk_engine_up": 1, "kiosk_agent_info test": 1,
 	} {
 		if got, ok := values[name]; !ok || got != want {
 			t.Errorf("%s = %v, %t; want %v", name, got, ok, want)

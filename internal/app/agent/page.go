@@ -91,8 +91,8 @@ func (a *Agent) statusHandler() (http.Handler, error) {
 		}
 		for name, value := range map[string]string{
 			"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy,
-			"Cache-Control":   "no-store",
-			"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
+			"Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
+			"X-Content-Type-Options": "nosniff",
 		} {
 			w.Header().Set(name, value)
 		}

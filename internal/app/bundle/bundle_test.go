@@ -43,8 +43,7 @@ func TestFactsSayNoContent(t *testing.T) {
 		payment.Requested{Reference: canary, MerchantRef: canary, Description: canary},
 		payment.Minted{Payload: canary, ProviderRef: canary},
 		payment.Notified{Record: record}, payment.Unmatched{Record: record},
-		payment.Offered{Frame: []byte(canary)},
-		payment.Resolved{By: canary, Reason: canary},
+		payment.Offered{Frame: []byte(canary)}, payment.Resolved{By: canary, Reason: canary},
 		payment.Parked{Envelope: payment.Envelope{Body: []byte(canary), Query: canary}},
 		payment.CancelRequested{By: canary}, payment.Recovered{By: canary, Reason: canary},
 		payment.MintFailed{Message: canary},
@@ -62,8 +61,8 @@ func TestScrub(t *testing.T) {
 	s.add(canary + `"\`)
 	for _, text := range []string{
 		`error="` + canary + `\"\\"`, "POST https://r.example/hook/" + canary + " 200",
-		"Authorization: Bearer " + canary,
-		"GET /?token=" + canary + "&x=1", "link https://c.example/x?data=" + canary,
+		"Authorization: Bearer " + canary, "GET /?token=" + canary + "&x=1",
+		"link https://c.example/x?data=" + canary,
 		"eyJhbGciOiJQQkVTMi" + canary + ".AAAA.BBBB." + canary + ".C",
 	} {
 		if got := string(s.Scrub([]byte(text))); strings.Contains(got, canary) ||

@@ -18,8 +18,7 @@ func Journal(j *offline.Reader) ([]byte, error) {
 	}
 	return json.MarshalIndent(map[string]any{
 		"journal_id": r.Head.JournalID, "head_seq": r.Head.Seq, "head_hash": r.Head.Hash,
-		"facts": r.Facts, "payments": r.Payments,
-		"problems": r.Problems,
+		"facts": r.Facts, "payments": r.Payments, "problems": r.Problems,
 	}, "", "  ")
 }
 

@@ -177,12 +177,14 @@ func TestProblemsNameTheLine(t *testing.T) {
 
 // TestSingaPay: a configuration for SingaPay is checked whole and asks for nothing of AXS.
 func TestSingaPay(t *testing.T) {
-	full := strings.NewReplacer(`currency = "SGD"`, `currency = "IDR"`, `provider = "axs"`,
-		`provider = "singapay"`, `base_url = ""`, `base_url = "https://payment-b2b.singapay.id"`,
+	full := strings.NewReplacer(`currency = "SGD"`, `currency = "IDR"`,
+		`provider = "axs"`, `provider = "singapay"`,
+		`base_url = ""`, `base_url = "https://payment-b2b.singapay.id"`,
 		"[singapay]", "[singapay]\nclient_id = \"c\"", "\nclient_id = \"\"\n", "\n",
 		`client_secret = ""`, `client_secret = "file:/etc/kiosk-agent/singapay.secret"`,
-		`api_key = ""`, `api_key = "k"`, `account_id = ""`,
-		`account_id = "01K946KF851RK7FX075GJHBVKF"`, `payment_link = "`, `payment_link = "" #`,
+		`api_key = ""`, `api_key = "k"`,
+		`account_id = ""`, `account_id = "01K946KF851RK7FX075GJHBVKF"`,
+		`payment_link = "`, `payment_link = "" #`,
 		`secret = "file:/etc/kiosk-agent/axs.secret"`, `secret = ""`).Replace(fullText(t))
 	problems := func(text string) conf.Problems {
 		t.Helper()

@@ -120,7 +120,7 @@ func line(s string) string {
 	return s
 }
 
-var escapes = strings.NewReplacer(`\`, `\e`, "-", `\-`, "\n", " ", "≤", `\(<=`, "≥", `\(>=`, "–",
-	`\(en`, "…", "...", "→", `\(->`)
+var escapes = strings.NewReplacer(`\`, `\e`, "-", `\-`, "\n", " ", "≤", `\(<=`, "≥", `\(>=`,
+	"–", `\(en`, "…", "...", "→", `\(->`)
 
 func text(s string) string { return escapes.Replace(s) }

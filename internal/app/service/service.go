@@ -236,8 +236,8 @@ func (s *Service) spare() *config.Config {
 	if cfg != nil {
 		return cfg
 	}
-	s.log.Warn("there is no configuration that has passed before: no till can connect", "error",
-		err)
+	s.log.Warn("there is no configuration that has passed before: no till can connect",
+		"error", err)
 	bare := config.Default()
 	bare.Display.Listen, bare.Metrics.Listen, bare.Display.Token = s.cfg.Display, s.cfg.Metrics, ""
 	bare.Till.WebSocket.Listen = ""

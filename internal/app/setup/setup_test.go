@@ -349,9 +349,9 @@ func TestSingaPay(t *testing.T) {
 	for key, value := range map[string]any{
 		"payment.provider": "singapay", "terminal.currency": "IDR",
 		"singapay.base_url":  "https://sandbox-payment-b2b.singapay.id",
-		"singapay.client_id": "client-1",
-		"singapay.api_key":   "key-1", "singapay.account_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
-		"relay.hook_url": "https://relay.example/hook/MERCHANT",
+		"singapay.client_id": "client-1", "singapay.api_key": "key-1",
+		"singapay.account_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+		"relay.hook_url":      "https://relay.example/hook/MERCHANT",
 	} {
 		k.Values.Set(key, value)
 	}
