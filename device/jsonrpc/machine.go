@@ -2,6 +2,7 @@ package jsonrpc
 
 import (
 	"bytes"
+	"fmt"
 
 	"kiosk-agent/device"
 	"kiosk-agent/payment"
@@ -12,6 +13,8 @@ import (
 const maxBatchAnswer = 512 << 10
 
 // event is something that happened. The set is closed: every type of this group.
+//
+//sumtype:decl
 type event interface{ event() }
 
 type (
@@ -32,6 +35,8 @@ func (changed) event()  {}
 func (left) event()     {}
 
 // effect is something to do, in order. The set is closed: every type of this group.
+//
+//sumtype:decl
 type effect interface{ effect() }
 
 type (
@@ -89,6 +94,8 @@ func (m *machine) Step(ev event) []effect {
 		m.changed(ev.payment)
 	case left:
 		m.gone = true
+	default:
+		panic(fmt.Sprintf("jsonrpc: no case for the event %T", ev))
 	}
 	effects := m.effects
 	m.effects = nil

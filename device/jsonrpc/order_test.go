@@ -93,6 +93,7 @@ func said(effects []effect) (out [][]byte, next *call) {
 			out = append(out, e.message)
 		case run:
 			next = e.call
+		case count, free:
 		}
 	}
 	return out, next

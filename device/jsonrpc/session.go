@@ -3,6 +3,7 @@ package jsonrpc
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -234,6 +235,8 @@ func (s *session) carry(e effect) {
 		s.count(e.call, e.outcome)
 	case free:
 		<-s.slots
+	default:
+		panic(fmt.Sprintf("jsonrpc: no case for the effect %T", e))
 	}
 }
 

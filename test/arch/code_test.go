@@ -181,8 +181,7 @@ var docLink = regexp.MustCompile(`\[(\*?[A-Za-z]+(?:\.[A-Z]\w*)+|[A-Z]\w*)\]`)
 // import of its files.
 func openLinks(pkg *doc.Package) (names []string) {
 	page := pkg.Parser().Parse(pkg.Doc)
-	var walk func(texts []comment.Text)
-	walk = func(texts []comment.Text) {
+	walk := func(texts []comment.Text) {
 		for _, text := range texts {
 			if plain, ok := text.(comment.Plain); ok {
 				for _, m := range docLink.FindAllStringSubmatch(string(plain), -1) {
