@@ -1,11 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,7 +68,7 @@ beside it as this version would, opens that and removes it again.`,
 				return exit.Failed(c.Locate(err))
 			}
 			if len(args) == 1 {
-				if err := rehearse(args[0]); err != nil {
+				if err := offline.Rehearse(args[0]); err != nil {
 					return exit.Failed(fmt.Errorf("a copy of the journal: %w", err))
 				}
 			}
@@ -79,22 +76,4 @@ beside it as this version would, opens that and removes it again.`,
 			return nil
 		},
 	}
-}
-
-// rehearse does to a copy of a backup what the next start would do to the journal.
-func rehearse(backup string) (err error) {
-	dir, err := os.MkdirTemp(filepath.Dir(backup), "rehearsal-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path := filepath.Join(dir, "journal.db")
-	if _, err := offline.Restore(backup, path, time.Now(), nil); err != nil {
-		return err
-	}
-	j, err := offline.Open(offline.Config{Path: path})
-	if err != nil {
-		return err
-	}
-	return j.Close()
 }
