@@ -67,6 +67,9 @@ type request struct {
 	path   string
 	query  url.Values
 	body   []byte
+	// makes the body when the token is there: what it says of the time is fresh then; nil = body is
+	// all
+	make func() ([]byte, error)
 }
 
 // answer is what one request came to. It is a success only when failure is "".
@@ -81,6 +84,9 @@ type answer struct {
 	badSignature bool // SingaPay says so of the signature
 	forbidden    bool // SingaPay says that this credential may not ask that
 	sent         bool // a byte of the request may have reached SingaPay
+
+	theirs time.Time     // SingaPay's clock, within the last took; zero = not stated
+	took   time.Duration // from the request to the answer's header
 }
 
 // call makes a request with an access token, and once more with a new one when SingaPay does not
@@ -91,6 +97,13 @@ func (g *Gateway) call(ctx context.Context, r request) answer {
 		token, failure := g.token(ctx)
 		if failure != "" {
 			return answer{failure: "no access token: " + failure, sent: sent}
+		}
+		if r.make != nil {
+			body, err := r.make()
+			if err != nil {
+				return answer{failure: "the request could not be encoded", sent: sent}
+			}
+			r.body = body
 		}
 		a := g.exchange(ctx, r, http.Header{"Authorization": {"Bearer " + string(token.Reveal())}})
 		a.sent = a.sent || sent
@@ -123,13 +136,16 @@ func (g *Gateway) exchange(ctx context.Context, r request, header http.Header) a
 	header.Set("Accept", "application/json")
 	header.Set("User-Agent", "kiosk-agent")
 	req.Header = header
+	began := time.Now()
 	resp, err := r.client.Do(req)
 	if err != nil {
 		return answer{failure: networkFailure(ctx, req.URL.Host, err), sent: connected.Load()}
 	}
 	defer resp.Body.Close()
+	a := answer{status: resp.StatusCode, sent: true, took: time.Since(began),
+		theirs: dateOf(resp.Header)}
+	g.heard(a.theirs, a.took)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	a := answer{status: resp.StatusCode, sent: true}
 	switch {
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		a.failure = httpWords(resp.StatusCode)

@@ -31,6 +31,9 @@ const (
 	maxURL         = 512                 // characters: every one of them makes the QR code denser
 	maxID          = 128
 	maxText        = 255 // characters of a link's description
+
+	leastClockError = 5 * time.Second // a clock is read to the second, over a network
+	mostClockError  = 30 * time.Second
 )
 
 // The values of Config.Mode.
@@ -84,9 +87,18 @@ type Config struct {
 	ReplayWindow time.Duration
 	// MaxAmount is the largest amount in minor units. 0 = a thousand million rupiah.
 	MaxAmount int64
-	// Now is the wall clock, corrected by what the relay's clock says: the token's signature has a
-	// date in it, a link an end. Required.
+	// Now is the best that is known of SingaPay's clock: the token's signature has a date in it, a
+	// link an end. Required.
 	Now func() time.Time
+	// Heard takes what an answer says of SingaPay's clock, which was read within the last took, to
+	// the second; Now should follow it. It must not block. nil = nobody listens.
+	Heard func(theirs time.Time, took time.Duration)
+}
+
+// ClockError is how far the clock that a link's end is made by may be from SingaPay's: less than
+// the grace, so that no link ends while it is on the screen.
+func ClockError(grace time.Duration) time.Duration {
+	return max(leastClockError, min(grace, mostClockError))
 }
 
 // ConfigError is one fault of a Config. Its text names the key of the configuration file and is

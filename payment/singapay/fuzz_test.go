@@ -149,9 +149,9 @@ func FuzzAnswer(f *testing.F) {
 			}
 			return
 		}
-		_ = linkOf(a.data).echoes(order{MintRequest: mintRequest(), now: noon, ends: noon},
-			[]string{"QRIS"})
-		_ = codeOf(a.data).echoes(order{MintRequest: mintRequest(), now: noon, ends: noon})
+		o := &order{MintRequest: mintRequest(), ends: noon}
+		_ = linkOf(a.data).echoes(o, []string{"QRIS"})
+		_ = codeOf(a.data).echoes(o)
 		h := history{ref: ref, link: "189"}
 		elements, _ := a.data.([]any)
 		for _, e := range elements {

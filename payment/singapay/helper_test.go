@@ -70,6 +70,7 @@ type site struct {
 	mu     sync.Mutex
 	routes map[string]http.HandlerFunc
 	log    []asked
+	date   func(line string) time.Time // of the answer to this request; zero = it has none
 }
 
 const tokenRoute = "POST " + tokenPath
@@ -85,7 +86,15 @@ func newSite(t testing.TB) *site {
 		s.log = append(s.log, asked{r.Method + " " + r.URL.RequestURI(), r.Header.Clone(),
 			string(body)})
 		h := s.routes[r.Method+" "+r.URL.Path]
+		date := noon
+		if s.date != nil {
+			date = s.date(r.Method + " " + r.URL.Path)
+		}
 		s.mu.Unlock()
+		w.Header()["Date"] = nil
+		if !date.IsZero() {
+			w.Header().Set("Date", date.UTC().Format(http.TimeFormat))
+		}
 		if h == nil {
 			h = says(404,
 				`{"status":404,"success":false,"error":{"code":404,"message":"Not found"}}`)

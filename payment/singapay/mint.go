@@ -102,11 +102,9 @@ func (g *Gateway) Mint(ctx context.Context, r payment.MintRequest) payment.MintA
 		return payment.MintAnswer{Failure: strings.TrimPrefix(err.Error(), "mint: "),
 			NeverSent: true}
 	}
+	o := &order{MintRequest: r, lasts: r.Timeout + g.cfg.ExpiryGrace, began: time.Now()}
 	ctx, cancel := within(ctx, g.cfg.CreateTimeout)
 	defer cancel()
-	now := g.cfg.Now()
-	o := order{r, now, now.Add(r.Timeout + g.cfg.ExpiryGrace + time.Second - 1).Truncate(
-		time.Second)}
 	if g.cfg.Mode == ModeQR {
 		return g.mintQR(ctx, o)
 	}
@@ -116,11 +114,15 @@ func (g *Gateway) Mint(ctx context.Context, r payment.MintRequest) payment.MintA
 // order is what is asked for.
 type order struct {
 	payment.MintRequest
-	now  time.Time
-	ends time.Time
+	lasts time.Duration // from the moment at which Mint was called
+	began time.Time     // that moment, on Go's monotonic clock
+	ends  time.Time     // by the clock that was the best then
 }
 
-func (o order) rupiah() int64 { return o.Money.Amount / 100 }
+func (o *order) rupiah() int64 { return o.Money.Amount / 100 }
+
+// validFor is how long something is good that ends then, from the moment at which Mint was called.
+func (o *order) validFor(ends time.Time) time.Duration { return o.lasts + ends.Sub(o.ends) }
 
 // linkRequest is the body of a create. What is empty is left out: SingaPay has a meaning of its own
 // for an empty list.
@@ -138,30 +140,33 @@ type linkRequest struct {
 	Email       string   `json:"customer_email,omitempty"`
 }
 
-func (g *Gateway) mintLink(ctx context.Context, o order) payment.MintAnswer {
+func (g *Gateway) mintLink(ctx context.Context, o *order) payment.MintAnswer {
 	methods, _ := g.methods(o.Schemes) // Check has looked
-	body, err := marshal(linkRequest{
-		Reff: o.MerchantRef, Type: "total", Amount: o.rupiah(), MaxUsage: 1,
-		ExpiredAt: o.ends.In(jakarta).Format(iso), Description: g.cfg.Description,
-		Methods: methods, SuccessURL: g.cfg.SuccessURL, ExpiredURL: g.cfg.ExpiredURL,
-		Name: g.cfg.CustomerName, Email: g.cfg.CustomerEmail,
-	})
-	if err != nil {
-		return payment.MintAnswer{Failure: "the request could not be encoded", NeverSent: true}
-	}
 	a := g.call(ctx, request{client: g.fresh, method: http.MethodPost,
-		path: linkPath + g.cfg.AccountID, body: body})
+		path: linkPath + g.cfg.AccountID, make: func() ([]byte, error) {
+			g.date(o)
+			return marshal(linkRequest{
+				Reff: o.MerchantRef, Type: "total", Amount: o.rupiah(), MaxUsage: 1,
+				ExpiredAt: o.ends.In(jakarta).Format(iso), Description: g.cfg.Description,
+				Methods: methods, SuccessURL: g.cfg.SuccessURL, ExpiredURL: g.cfg.ExpiredURL,
+				Name: g.cfg.CustomerName, Email: g.cfg.CustomerEmail,
+			})
+		}})
 	if a.failure != "" {
 		return payment.MintAnswer{Failure: a.failure, NeverSent: !a.sent}
 	}
 	l := linkOf(a.data)
-	if problem := l.echoes(o, methods); problem != "" {
+	problem := l.echoes(o, methods)
+	if problem == "" {
+		problem = g.misdated(o, a, l.created)
+	}
+	if problem != "" {
 		return payment.MintAnswer{Failure: "the link is not as it was asked for: " + problem +
 			g.takeBack(ctx, l, o.MerchantRef)}
 	}
 	g.seen.put(linkPrefix, o.MerchantRef, l.id)
 	return payment.MintAnswer{Minted: payment.Minted{Payload: l.url,
-		ProviderRef: linkPrefix + l.id}, ValidFor: l.ends.Sub(o.now)}
+		ProviderRef: linkPrefix + l.id}, ValidFor: o.validFor(l.ends)}
 }
 
 // takeBack closes a link that is not what it should be, if it is known to be ours; the words say
@@ -215,7 +220,7 @@ func linkOf(v any) link {
 
 // echoes reports what in a fresh link is not what was asked for: SingaPay drops fields that it does
 // not know, and a repeated reference might bring an old link back.
-func (l link) echoes(o order, methods []string) string {
+func (l link) echoes(o *order, methods []string) string {
 	switch {
 	case l.reff != o.MerchantRef:
 		return "it has another reff_no"

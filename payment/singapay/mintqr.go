@@ -17,24 +17,27 @@ type qrRequest struct {
 	ExpiredAt string `json:"expired_at"` // without it a code stays open for ever
 }
 
-func (g *Gateway) mintQR(ctx context.Context, o order) payment.MintAnswer {
-	body, err := marshal(qrRequest{o.rupiah(), o.MerchantRef, o.ends.In(jakarta).Format(iso)})
-	if err != nil {
-		return payment.MintAnswer{Failure: "the request could not be encoded", NeverSent: true}
-	}
+func (g *Gateway) mintQR(ctx context.Context, o *order) payment.MintAnswer {
 	a := g.call(ctx, request{client: g.fresh, method: http.MethodPost,
-		path: qrPath + g.cfg.AccountID + "/generate-qr", body: body})
+		path: qrPath + g.cfg.AccountID + "/generate-qr", make: func() ([]byte, error) {
+			g.date(o)
+			return marshal(qrRequest{o.rupiah(), o.MerchantRef, o.ends.In(jakarta).Format(iso)})
+		}})
 	if a.failure != "" {
 		return payment.MintAnswer{Failure: a.failure, NeverSent: !a.sent}
 	}
 	q := codeOf(a.data)
-	if problem := q.echoes(o); problem != "" {
+	problem := q.echoes(o)
+	if problem == "" {
+		problem = g.misdated(o, a, q.created)
+	}
+	if problem != "" {
 		return payment.MintAnswer{Failure: "the code is not as it was asked for: " + problem +
 			"; it is not shown, and ends by itself"}
 	}
 	g.seen.put(qrPrefix, o.MerchantRef, q.id)
 	return payment.MintAnswer{Minted: payment.Minted{Payload: q.payload,
-		ProviderRef: qrPrefix + q.id}, ValidFor: q.ends.Sub(o.now)}
+		ProviderRef: qrPrefix + q.id}, ValidFor: o.validFor(q.ends)}
 }
 
 // code is what SingaPay says about a QRIS code.
@@ -63,7 +66,7 @@ func codeOf(v any) code {
 	return q
 }
 
-func (q code) echoes(o order) string {
+func (q code) echoes(o *order) string {
 	switch {
 	case q.reff != o.MerchantRef:
 		return "it has another merchant_reff_no"

@@ -94,7 +94,6 @@ func (g *Gateway) token(ctx context.Context) (secret.Value, string) {
 	if why, fresh := g.tokens.since(failures); fresh {
 		return secret.Value{}, why
 	}
-	start := g.cfg.Now()
 	value, life, failure := g.fetchToken(ctx)
 	if failure != "" {
 		if ctx.Err() == nil { // what ended the one who asked says nothing to the others
@@ -102,7 +101,8 @@ func (g *Gateway) token(ctx context.Context) (secret.Value, string) {
 		}
 		return secret.Value{}, failure
 	}
-	g.tokens.keep(value, start, start.Add(life-min(tokenMargin, life/2)))
+	got := g.cfg.Now() // the answer may have put the clock right
+	g.tokens.keep(value, got, got.Add(life-min(tokenMargin, life/2)))
 	return value, ""
 }
 

@@ -251,8 +251,8 @@ func TestTokenSingleFlight(t *testing.T) {
 			all.Go(func() { _, failures[i] = g.token(t.Context()) })
 		}
 		<-asking
-		for range many + 2 {
-			// each has looked at what is kept; the first again, and at the time of its question
+		for range many + 1 {
+			// each has looked at what is kept; the first again
 			<-looked
 		}
 		<-looked // the day to sign with

@@ -55,6 +55,10 @@ type call struct {
 // faults of after.
 func (s *Server) api(op Op, e Envelope, do func(*call) answer) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Date"] = nil
+		if !s.cfg.NoDate {
+			w.Header().Set("Date", s.clock.Now().UTC().Format(http.TimeFormat))
+		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
 			http.Error(w, "the body is too long", http.StatusRequestEntityTooLarge)

@@ -2,6 +2,7 @@ package singapay
 
 import (
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -71,6 +72,25 @@ func TestTokenEnds(t *testing.T) {
 	}
 	w.login()
 	w.api("GET", "/api/v2.0/payment-link/2301", "")
+}
+
+// TestDate: an answer says what the clock says that ends links, or nothing.
+func TestDate(t *testing.T) {
+	for _, none := range []bool{false, true} {
+		w := newWorld(t, func(c *Config) { c.NoDate = none })
+		resp, err := http.Get(w.site.URL + "/sp/api/v2.0/payment-link/1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		want := w.clock.Now().UTC().Format(http.TimeFormat)
+		if none {
+			want = ""
+		}
+		if got := resp.Header.Get("Date"); got != want {
+			t.Errorf("the date is %q, want %q", got, want)
+		}
+	}
 }
 
 func TestAddress(t *testing.T) {

@@ -72,6 +72,8 @@ type Config struct {
 	// LinkEnvelope is the envelope of /api/v2.0/payment-link (default V2), OtherEnvelope that of
 	// all other paths (default V1).
 	LinkEnvelope, OtherEnvelope Envelope
+	// NoDate leaves the header Date out of answers, which says what Clock says otherwise.
+	NoDate bool
 	// ErrorsAs200 sends errors in the v2 envelope with HTTP 200.
 	ErrorsAs200 bool
 	// AmountText gives amounts of links and histories as "20000.00" instead of 20000.
