@@ -178,6 +178,7 @@ const insertFact = `INSERT INTO facts
 type change struct {
 	live  *live
 	was   lookup
+	moved []payment.Movement // before it
 	isNew bool
 }
 
@@ -200,6 +201,9 @@ func (j *Journal) write(tx *sql.Tx, b *batch) error {
 		if err := note(tx, f); err != nil {
 			return err
 		}
+		if err := noteMoney(tx, f); err != nil {
+			return err
+		}
 		if c := changes[f.Payment]; c != nil {
 			c.live.folder.Add(f)
 		}
@@ -207,6 +211,9 @@ func (j *Journal) write(tx *sql.Tx, b *batch) error {
 	for _, c := range changes {
 		c.live.row = lookupOf(c.live.row.firstSeq, c.live.folder.Payment())
 		if err := c.live.row.save(tx, c.was, c.isNew); err != nil {
+			return err
+		}
+		if err := saveMoney(tx, c.live.row, c.moved, c.live.folder.Movements()); err != nil {
 			return err
 		}
 	}
@@ -246,7 +253,7 @@ func (j *Journal) changes(tx *sql.Tx, facts []payment.Fact) (map[string]*change,
 			l = &live{row: lookup{firstSeq: f.Seq}}
 			all[id] = &change{live: l, isNew: true}
 		case all[id] == nil:
-			all[id] = &change{live: l, was: l.row}
+			all[id] = &change{live: l, was: l.row, moved: l.folder.Movements()}
 		}
 		j.folded.put(id, l)
 	}

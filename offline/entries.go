@@ -103,6 +103,9 @@ func rebuildEntries(tx *sql.Tx) error {
 		if err != nil {
 			return err
 		}
+		if err := noteMoney(tx, f); err != nil {
+			return err
+		}
 		return settleEntry(tx, f)
 	})
 }

@@ -68,7 +68,7 @@ func checkKind(t *testing.T, k payment.Kind) {
 // lookupTables is what the look-up tables hold, row by row.
 func lookupTables(t *testing.T, j *Journal) (rows []string) {
 	t.Helper()
-	for _, table := range []string{"payments", "parked", "unmatched"} {
+	for _, table := range []string{"payments", "parked", "unmatched", "money"} {
 		found, err := j.writer.Query("SELECT * FROM " + table + " ORDER BY 1")
 		if err != nil {
 			t.Fatal(err)

@@ -22,6 +22,7 @@ type lookup struct {
 	resolution                       string
 	needsStaff                       bool
 	account, lane                    string
+	owedOpen                         bool
 }
 
 // lookupOf is the row that belongs to a payment.
@@ -38,7 +39,7 @@ func lookupOf(firstSeq int64, p payment.Payment) lookup {
 		flags: strings.Join(flags, " "), final: p.Final, owed: p.Owed, unsettled: p.Owed ||
 			!p.Final, acknowledged: p.Acknowledged,
 		revision: p.Revision, offeredRev: p.OfferedRev, needsStaff: p.NeedsStaff(),
-		account: p.Account, lane: p.Lane,
+		account: p.Account, lane: p.Lane, owedOpen: p.OwedOpen(),
 	}
 	if p.Resolution != nil {
 		l.resolution = p.Resolution.Outcome
@@ -48,24 +49,25 @@ func lookupOf(firstSeq int64, p payment.Payment) lookup {
 
 const lookupColumns = `first_seq, last_seq, id, till, reference, merchant_ref, amount, currency,
 	created_ms, status, flags, final, owed, unsettled, acknowledged, revision, offered_rev,
-	resolution, needs_staff, account, lane`
+	resolution, needs_staff, account, lane, owed_open`
 
 func (l *lookup) values() []any {
 	return []any{l.firstSeq, l.lastSeq, l.id, l.till, l.reference, l.merchantRef, l.amount,
 		l.currency, l.createdMs, l.status, l.flags, l.final, l.owed, l.unsettled, l.acknowledged,
-		l.revision, l.offeredRev, l.resolution, l.needsStaff, l.account, l.lane}
+		l.revision, l.offeredRev, l.resolution, l.needsStaff, l.account, l.lane,
+		l.owedOpen}
 }
 
 func scanLookup(row interface{ Scan(...any) error }) (l lookup, err error) {
 	err = row.Scan(&l.firstSeq, &l.lastSeq, &l.id, &l.till, &l.reference, &l.merchantRef, &l.amount,
 		&l.currency, &l.createdMs,
 		&l.status, &l.flags, &l.final, &l.owed, &l.unsettled, &l.acknowledged, &l.revision,
-		&l.offeredRev, &l.resolution, &l.needsStaff, &l.account, &l.lane)
+		&l.offeredRev, &l.resolution, &l.needsStaff, &l.account, &l.lane, &l.owedOpen)
 	return l, err
 }
 
 const insertLookup = "INSERT INTO payments (" + lookupColumns +
-	") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+	") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 // save writes the row; was is what the table holds. Columns with an index are left alone when they
 // stay the same: each page that is touched goes to the disk.
@@ -81,12 +83,13 @@ func (l *lookup) save(tx *sql.Tx, was lookup, isNew bool) error {
 		l.resolution, l.firstSeq); err != nil {
 		return err
 	}
-	if l.owed == was.owed && l.unsettled == was.unsettled && l.needsStaff == was.needsStaff {
+	if l.owed == was.owed && l.unsettled == was.unsettled && l.needsStaff == was.needsStaff &&
+		l.owedOpen == was.owedOpen {
 		return nil
 	}
 	_, err := tx.Exec(
-		"UPDATE payments SET owed = ?, unsettled = ?, needs_staff = ? WHERE first_seq = ?", l.owed,
-		l.unsettled, l.needsStaff, l.firstSeq)
+		"UPDATE payments SET owed = ?, unsettled = ?, needs_staff = ?, owed_open = ? "+
+			"WHERE first_seq = ?", l.owed, l.unsettled, l.needsStaff, l.owedOpen, l.firstSeq)
 	return err
 }
 
@@ -186,7 +189,8 @@ func (j *Journal) rebuild() error {
 	}
 	defer tx.Rollback()
 	if _, err := tx.Exec(
-		"DELETE FROM payments; DELETE FROM parked; DELETE FROM unmatched"); err != nil {
+		"DELETE FROM money; DELETE FROM payments; " +
+			"DELETE FROM parked; DELETE FROM unmatched"); err != nil {
 		return err
 	}
 	for last := ""; ; {
@@ -208,6 +212,9 @@ func (j *Journal) rebuild() error {
 					id), "")
 			}
 			if err := l.row.save(tx, lookup{}, true); err != nil {
+				return err
+			}
+			if err := saveMoney(tx, l.row, nil, l.folder.Movements()); err != nil {
 				return err
 			}
 		}

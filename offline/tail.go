@@ -73,7 +73,10 @@ func (j *Journal) sameAsFacts(id string) (bool, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
-	return row == l.row, err
+	if err != nil || row != l.row {
+		return false, err
+	}
+	return l.sameMoney(j.writer)
 }
 
 // quickCheck lets SQLite check pages and cells; running out of time is no finding.

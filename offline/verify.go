@@ -211,6 +211,15 @@ func (v *verifier) somePayments(after int64) (next int64, err error) {
 		case l.row != row:
 			v.problem(row.firstSeq,
 				"the look-up table says something else about this payment than its facts")
+		default:
+			same, err := l.sameMoney(tx)
+			if err != nil {
+				return 0, err
+			}
+			if !same {
+				v.problem(row.firstSeq,
+					"the table of movements says something else about its money than its facts")
+			}
 		}
 	}
 	return rows[len(rows)-1].firstSeq, nil

@@ -121,7 +121,7 @@ func TestVerifyFindsEveryAlteration(t *testing.T) {
 		{"look-up row added", 12, "no fact requested",
 			[]string{`INSERT INTO payments SELECT 12, 'P9', 12, till, reference, 'x', amount,
 				currency, created_ms, status, flags, final, owed, unsettled, acknowledged,
-				revision, offered_rev, resolution, needs_staff, account, lane
+				revision, offered_rev, resolution, needs_staff, account, lane, owed_open
 				FROM payments WHERE id = 'P2'`}},
 		{"parked row removed", 9, "not in the table of parked",
 			[]string{"DELETE FROM parked WHERE seq = 9"}},

@@ -38,12 +38,13 @@ func (r *Reader) Watched(unpaid bool, limit int) ([]string, error) {
 		"ORDER BY first_seq DESC LIMIT ?", string(payment.StatusApproved), unpaid, max(limit, 0))
 }
 
-// A payment that staff have resolved is work again only when later evidence contradicts them: then
-// needs_staff is 1.
+// A payment that staff have resolved is work again only when money or a dispute that they did not
+// foresee comes after it: then needs_staff is 1. What a till was not told stays, until somebody has
+// looked into its book: owed_open.
 const (
 	workNeeded = "SELECT first_seq FROM payments WHERE needs_staff = 1"
 	workOwed   = `SELECT first_seq FROM payments
-		WHERE owed = 1 AND needs_staff = 0 AND resolution = ''`
+		WHERE owed = 1 AND owed_open = 1 AND needs_staff = 0`
 	workEntries = `SELECT seq FROM parked WHERE opened_by IS NULL AND closed_by IS NULL
 		UNION SELECT seq FROM unmatched WHERE closed_by IS NULL ORDER BY 1`
 )

@@ -52,6 +52,9 @@ func (f *Folder) Payment() Payment {
 	return p
 }
 
+// Movements are the payment's movements so far; for reading only.
+func (f *Folder) Movements() []Movement { return f.p.Movements }
+
 // Seen reports whether the payment has been requested.
 func (f *Folder) Seen() bool { return f.seen }
 

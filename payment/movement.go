@@ -79,9 +79,9 @@ const (
 func UnmatchedMovement(seq int64, r Record) (m Movement, ok bool) {
 	switch {
 	case paysClearly(r):
-		return movement(seq, ClassUnmatched, 1, r, payKey(r)), true
+		return movement(seq, ClassUnmatched, 1, r, "UNMATCHED|"+payKey(r)), true
 	case givesBack(r):
-		return movement(seq, ClassUnmatched, -1, r, "BACK|"+r.Content()), true
+		return movement(seq, ClassUnmatched, -1, r, "UNMATCHED|BACK|"+r.Content()), true
 	default:
 		return Movement{}, false
 	}

@@ -6,6 +6,7 @@ UPDATE meta SET value = '3' WHERE key = 'compat';
 -- What a payment's row says more; and, for the search, the amount together with the order.
 ALTER TABLE payments ADD COLUMN account TEXT NOT NULL DEFAULT ''; -- payment.Requested.Account
 ALTER TABLE payments ADD COLUMN lane TEXT NOT NULL DEFAULT '';    -- payment.Requested.Lane
+ALTER TABLE payments ADD COLUMN owed_open INTEGER NOT NULL DEFAULT 0;  -- payment.Payment.OwedOpen
 
 CREATE INDEX payments_by_amount ON payments (amount, first_seq);
 
@@ -26,6 +27,7 @@ CREATE TABLE money (
 ) STRICT;
 
 CREATE INDEX money_by_provider_ref ON money (provider_ref) WHERE provider_ref <> '';
+CREATE INDEX money_by_payment ON money (first_seq) WHERE first_seq IS NOT NULL;
 CREATE INDEX money_by_amount ON money (amount, seq);
 
 -- Deliveries that may yet open and found no place: they are read again from the relay.

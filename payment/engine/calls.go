@@ -127,12 +127,18 @@ func (e *Engine) Inspect(ctx context.Context) (Snapshot, error) {
 }
 
 // Resolve books what staff found out about a payment (ID) or about an entry of the worklist that
-// belongs to none (Entry).
-func (e *Engine) Resolve(ctx context.Context, r Resolving) error {
-	_, err := e.wait(ctx, func(t Ticket) Event {
+// belongs to none (Entry), and returns it as it was booked.
+func (e *Engine) Resolve(ctx context.Context, r Resolving) (payment.Resolved, error) {
+	a, err := e.wait(ctx, func(t Ticket) Event {
 		r.To = t
 		return r
 	})
+	return a.Said, err
+}
+
+// Claim books that a customer says he has paid this final payment.
+func (e *Engine) Claim(ctx context.Context, id string, c payment.Claimed) error {
+	_, err := e.wait(ctx, func(t Ticket) Event { return Claiming{ID: id, Claim: c, To: t} })
 	return err
 }
 

@@ -116,11 +116,23 @@ type (
 	// Resolving: staff say what became of a payment (ID), or of an unmatched or parked fact
 	// (Entry).
 	Resolving struct {
-		ID         string
-		Entry      int64
-		Outcome    string
+		ID      string
+		Entry   int64
+		Outcome string          // "" = what the finding leads to
+		Finding payment.Finding // "" = the only one that fits the outcome
+		// the payments that were given back; what the portal or the till's book calls it
+		Refs       []string
+		PortalRef  string
+		Seen       int64 // newest fact of the payment that they had before them; 0 = all
 		By, Reason string
+		User, Role string // the account that they are signed in with
 		To         Ticket
+	}
+	// Claiming: staff note that a customer says he has paid.
+	Claiming struct {
+		ID    string
+		Claim payment.Claimed
+		To    Ticket
 	}
 	// Recovering: staff accept this journal although the relay remembers a newer one.
 	Recovering struct {
@@ -169,6 +181,7 @@ func (ClockLearned) event()    {}
 func (Queried) event()         {}
 func (MintReturned) event()    {}
 func (Resolving) event()       {}
+func (Claiming) event()        {}
 func (Recovering) event()      {}
 func (DisplayChanged) event()  {}
 func (WalletChosen) event()    {}
@@ -191,7 +204,8 @@ type (
 		Payment payment.Payment
 		Page    payment.Page
 		State   Snapshot
-		Err     error // *payment.Error, or nil
+		Said    payment.Resolved // to Resolving: as it was booked
+		Err     error            // *payment.Error, or nil
 	}
 	// Changed tells every attached session about a payment.
 	Changed struct{ Payment payment.Payment }

@@ -187,6 +187,8 @@ func (m *Machine) Step(now Now, ev Event) Output {
 		s.mintReturned(ev)
 	case Resolving:
 		s.resolving(ev)
+	case Claiming:
+		s.claiming(ev)
 	case Recovering:
 		s.recovering(ev)
 	case DisplayChanged:

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -11,7 +12,9 @@ import (
 )
 
 const (
+	minReason = 10  // characters of what staff write about money
 	maxReason = 500 // characters of what staff write
+	maxNumber = 64  // characters of a reference or a number that they copy
 	// clockTolerance is how far this machine's clock may be from the relay's: the times on receipts
 	// are wrong beyond it.
 	clockTolerance = 10 * time.Minute
@@ -103,52 +106,158 @@ func (s *step) recovering(ev Recovering) {
 
 // resolving books what staff found out about a payment, or about an entry that belongs to none.
 func (s *step) resolving(ev Resolving) {
-	why := checkWords(ev.By, ev.Reason)
-	if why == "" && ev.Outcome != payment.ResolvedApproved &&
-		ev.Outcome != payment.ResolvedNotPaid {
-		why = fmt.Sprintf("outcome %.20q is none", ev.Outcome)
-	}
-	if why != "" {
-		s.refuse(ev.To, invalid("resolve", why,
-			"say "+payment.ResolvedApproved+" or "+payment.ResolvedNotPaid+", and why in --reason"))
+	said := payment.Resolved{Outcome: ev.Outcome, By: ev.By, Reason: ev.Reason, Entry: ev.Entry,
+		Finding: ev.Finding, Refs: ev.Refs, PortalRef: ev.PortalRef, Seen: ev.Seen, User: ev.User,
+		Role: ev.Role}
+	if why := checkFinding(said); why != "" {
+		s.refuse(ev.To, invalid("resolve", why, resolveHint))
 		return
 	}
-	said := payment.Resolved{Outcome: ev.Outcome, By: ev.By, Reason: ev.Reason, Entry: ev.Entry}
 	if ev.Entry != 0 {
-		s.resolveEntry(ev, said)
+		s.resolveEntry(ev.To, said)
 		return
 	}
 	a, ok, err := s.load(ev.ID)
-	switch {
-	case err != nil:
-		s.refuse(ev.To, journalUnreadable("resolve", err))
-	case !ok:
-		s.refuse(ev.To, &payment.Error{Code: payment.CodeNotFound, Op: "resolve",
-			Message: "there is no such payment", Hint: "kiosk-agent worklist lists the ids"})
-	case !a.p.Final:
-		s.refuse(ev.To, invalid("resolve",
-			"the payment is "+string(a.p.Status)+": it may still be paid", "wait for its end"))
-	default:
-		s.fact(ev.ID, said)
-		s.answer(Answer{To: ev.To})
+	if err != nil || !ok {
+		s.refuse(ev.To, notThere("resolve", err))
+		return
 	}
+	if ref := cardNumber(said.Reason+" "+said.PortalRef, a.p); ref != "" {
+		s.refuse(ev.To, invalid("resolve", "the reason has what looks like a card's number",
+			"leave it out: nobody needs it here"))
+		return
+	}
+	if said, err = a.p.CheckResolution(said); err != nil {
+		s.refuse(ev.To, invalid("resolve", err.Error(), resolveHint))
+		return
+	}
+	s.fact(ev.ID, said)
+	s.answer(Answer{To: ev.To, Payment: a.p, Said: said})
 }
 
-func (s *step) resolveEntry(ev Resolving, said payment.Resolved) {
-	f, ok, err := s.m.journal.Entry(ev.Entry)
+const resolveHint = "kiosk-agent worklist shows what there is to do, with the findings that fit"
+
+func (s *step) resolveEntry(to Ticket, said payment.Resolved) {
+	f, ok, err := s.m.journal.Entry(said.Entry)
 	switch {
 	case err != nil:
-		s.refuse(ev.To, journalUnreadable("resolve", err))
+		s.refuse(to, journalUnreadable("resolve", err))
+		return
 	case !ok || payment.EntryWork(f.Data) == nil:
-		s.refuse(ev.To, &payment.Error{Code: payment.CodeNotFound, Op: "resolve",
+		s.refuse(to, &payment.Error{Code: payment.CodeNotFound, Op: "resolve",
 			Message: "there is no such entry", Hint: "kiosk-agent worklist lists them as #number"})
+		return
+	case cardNumber(said.Reason+" "+said.PortalRef, payment.Payment{}) != "":
+		s.refuse(to, invalid("resolve", "the reason has what looks like a card's number",
+			"leave it out: nobody needs it here"))
+		return
+	}
+	said, err = payment.CheckEntry(f.Data, said)
+	if err != nil {
+		s.refuse(to, invalid("resolve", err.Error(), resolveHint))
+		return
+	}
+	s.fact("", said)
+	s.answer(Answer{To: to, Said: said})
+}
+
+// claiming notes that a customer says he has paid: it puts the payment on the worklist, no more.
+func (s *step) claiming(ev Claiming) {
+	a, ok, err := s.load(ev.ID)
+	switch c := ev.Claim; {
+	case err != nil || !ok:
+		s.refuse(ev.To, notThere("claim", err))
+	case strings.TrimSpace(c.By) == "" || !legible(c.By):
+		s.refuse(ev.To, invalid("claim", "nobody is named", "say who in --by"))
+	case c.Amount < 0 || !legible(c.Number) || utf8.RuneCountInString(c.Number) > maxNumber:
+		s.refuse(ev.To, invalid("claim", "the amount or the number cannot be read",
+			"write them as the phone shows them"))
+	case cardNumber(c.Number, a.p) != "":
+		s.refuse(ev.To, invalid("claim", "that looks like a card's number",
+			"leave it out: nobody needs it here"))
+	case !a.p.Final:
+		s.refuse(ev.To, invalid("claim", "the payment is "+string(a.p.Status)+
+			": it may still be paid", "wait for its end"))
 	default:
-		s.fact("", said)
-		s.answer(Answer{To: ev.To})
+		s.fact(ev.ID, c)
+		s.m.inquiries.askNow(ev.ID, s.now.Up)
+		s.answer(Answer{To: ev.To, Payment: a.p})
 	}
 }
 
-// checkWords says what is wrong with what staff wrote; "" = nothing.
+func notThere(op string, err error) *payment.Error {
+	if err != nil {
+		return journalUnreadable(op, err)
+	}
+	return &payment.Error{Code: payment.CodeNotFound, Op: op, Message: "there is no such payment",
+		Hint: "kiosk-agent worklist lists the ids"}
+}
+
+// checkFinding says what is wrong with what staff wrote; "" = nothing. Whether it fits what is on
+// record is the payment's to say.
+func checkFinding(r payment.Resolved) string {
+	switch why := checkWords(r.By, r.Reason); {
+	case why != "":
+		return why
+	case utf8.RuneCountInString(strings.TrimSpace(r.Reason)) < minReason:
+		return fmt.Sprintf("the reason is shorter than %d characters", minReason)
+	case !legible(r.PortalRef) || utf8.RuneCountInString(r.PortalRef) > maxNumber:
+		return fmt.Sprintf("the reference has control characters, or more than %d characters",
+			maxNumber)
+	case r.Outcome != "" && r.Outcome != payment.ResolvedApproved &&
+		r.Outcome != payment.ResolvedNotPaid && r.Outcome != payment.ResolvedNoted:
+		return fmt.Sprintf("outcome %.20q is none", r.Outcome)
+	case r.Outcome == "" && r.Finding == "":
+		return "neither a finding nor an outcome is named"
+	default:
+		return ""
+	}
+}
+
+// cardNumber finds a number of 13 to 19 digits that a card could have, unless it is one of this
+// payment's transactions; "" = none. Spaces and dashes between digits are passed over.
+func cardNumber(text string, p payment.Payment) string {
+	var digits strings.Builder
+	found := ""
+	end := func() {
+		d := digits.String()
+		digits.Reset()
+		ours := slices.ContainsFunc(p.Movements, func(m payment.Movement) bool {
+			return m.TransactionRef == d
+		})
+		if len(d) >= 13 && len(d) <= 19 && luhn(d) && !ours {
+			found = d
+		}
+	}
+	for i, c := range text {
+		switch {
+		case c >= '0' && c <= '9':
+			digits.WriteRune(c)
+		case (c == ' ' || c == '-') && i+1 < len(text) && text[i+1] >= '0' && text[i+1] <= '9':
+		default:
+			end()
+		}
+	}
+	end()
+	return found
+}
+
+// luhn is the check of ISO/IEC 7812-1 that card numbers pass.
+func luhn(digits string) bool {
+	sum := 0
+	for i := range len(digits) {
+		d := int(digits[len(digits)-1-i] - '0')
+		if i%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}
+
+// checkWords says what is wrong with a name and a reason; "" = nothing.
 func checkWords(by, reason string) string {
 	switch {
 	case strings.TrimSpace(by) == "" || !legible(by):

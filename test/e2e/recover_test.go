@@ -122,7 +122,8 @@ func TestRecover(t *testing.T) {
 			for _, f := range readJournal(t, w.dir) {
 				if u, ok := f.Data.(payment.Unmatched); ok {
 					w.command(0, "resolve", "#"+strconv.FormatInt(f.Seq, 10), "approved",
-						"--reason", "found "+u.Record.MerchantRef+" in the till's book")
+						"--reason", "found "+u.Record.MerchantRef+" in the till's book",
+						"--portal-ref", "S-1")
 				}
 			}
 			if work := w.command(0, "worklist"); strings.Contains(work, lost.MerchantRef) {
@@ -149,15 +150,25 @@ func TestResolve(t *testing.T) {
 	x.ready()
 	p := x.start("R1", 1000)
 	w.until(p.ID, payment.KindShown)
-	if said := w.command(1, "resolve", p.ID, "not-paid", "--reason", "x"); !strings.Contains(said,
+	if said := w.command(1, "resolve", p.ID, "not-paid", "--reason",
+		"not in the portal"); !strings.Contains(said,
 		"may still be paid") {
 		t.Errorf("resolve of a running payment says:\n%s", said)
 	}
 	x.cancelling(p.ID)()
 	x.acknowledge(x.outcome(p.ID))
+	if said := w.command(1, "resolve", p.ID, "not-paid", "--reason", "not in the portal"); !strings.
+		Contains(said, "not on the worklist") {
+		t.Errorf("resolve of a healthy payment says:\n%s", said)
+	}
+	w.command(0, "claim", p.ID, "--amount", "10.00", "--number", "2026112800123", "--by", "ann")
+	if work := w.command(0, "worklist"); !strings.Contains(work, "number 2026112800123") ||
+		!strings.Contains(work, "--finding paid --portal-ref REF") {
+		t.Errorf("the worklist says:\n%s", work)
+	}
 	said := w.command(0, "resolve", p.ID, "not-paid", "--reason", "not in the portal", "--by",
 		"ann")
-	if !strings.Contains(said, "resolved as not-paid by ann (") {
+	if !strings.Contains(said, "resolved as not-paid (not-paid) by ann (") {
 		t.Errorf("resolve says:\n%s", said)
 	}
 	eventually(t, "the till hears of it", func() error {
@@ -173,8 +184,12 @@ func TestResolve(t *testing.T) {
 		t.Errorf("resolution %+v", late.Resolution)
 	}
 	if work := w.command(0, "worklist"); !strings.Contains(work, p.ID) ||
-		!strings.Contains(work, "said otherwise") {
+		!strings.Contains(work, "and since then: a payment of SGD 10.00") {
 		t.Errorf("the worklist says:\n%s", work)
+	}
+	if said := w.command(1, "resolve", p.ID, "not-paid", "--reason", "not in the portal",
+		"--finding", "not-paid"); !strings.Contains(said, "which finding?") {
+		t.Errorf("a resolution against the evidence says:\n%s", said)
 	}
 	w.command(0, "resolve", p.ID, "approved", "--reason", "booked by hand")
 	x.acknowledge(x.get(p.ID))

@@ -101,10 +101,10 @@ func (x *torture) staff(s step) (left func()) {
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			if name := x.work(); name != "" {
+			if name, found := x.work(); name != "" {
 				// Refused, or not answered any more: the agent dies of it.
-				_ = exec.CommandContext(ctx, command, "resolve", name, "not-paid", "--reason",
-					"torture", "--config", x.config()).Run()
+				_ = exec.CommandContext(ctx, command, append([]string{"resolve", name, "--reason",
+					"looked up by torture", "--config", x.config()}, found...)...).Run()
 			}
 			_ = pause(ctx, 200*time.Millisecond, nil) // its end is the loop's
 		}
@@ -112,21 +112,42 @@ func (x *torture) staff(s step) (left func()) {
 	return func() { stop(); <-done }
 }
 
-// work is the newest entry of the worklist, as kiosk-agent resolve wants it; "" = there is none.
-func (x *torture) work() string {
+// work is the newest entry of the worklist, as kiosk-agent resolve wants it, with a finding that
+// fits; "" = there is none.
+func (x *torture) work() (name string, found []string) {
 	j, err := offline.OpenReadOnly(filepath.Join(x.dir, "journal.db"))
 	if err != nil {
-		return "" // not there yet
+		return "", nil // not there yet
 	}
 	defer j.Close()
 	items, err := j.Work()
 	if err != nil || len(items) == 0 {
-		return ""
+		return "", nil
 	}
-	if last := items[len(items)-1]; last.Payment == nil {
-		return fmt.Sprintf("#%d", last.Entry.Seq)
+	last := items[len(items)-1]
+	if last.Payment == nil {
+		return fmt.Sprintf("#%d", last.Entry.Seq),
+			finding(payment.EntryChoices(last.Entry.Data), nil)
 	}
-	return items[len(items)-1].Payment.ID
+	return last.Payment.ID, finding(last.Payment.Choices(), last.Payment.Movements)
+}
+
+// finding is the last finding that fits, as the command wants it.
+func finding(choices []payment.Choice, moved []payment.Movement) (args []string) {
+	if len(choices) == 0 {
+		return nil
+	}
+	c := choices[len(choices)-1]
+	args = []string{"--finding", string(c.Finding)}
+	if c.NeedsRef {
+		args = append(args, "--portal-ref", "P-1")
+	}
+	for _, m := range moved {
+		if c.AllBack && m.Class != payment.ClassBack {
+			args = append(args, "--given-back", m.Ref())
+		}
+	}
+	return args
 }
 
 // nextStep decides how the next life of the agent ends; the zero step is a random moment.

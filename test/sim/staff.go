@@ -65,22 +65,25 @@ func (s *staff) works() {
 		if !w.chance(0.5) {
 			continue
 		}
-		ev := engine.Resolving{By: "staff", Reason: "looked into the portal",
-			Outcome: payment.ResolvedNotPaid}
+		ev := engine.Resolving{By: "staff", Reason: "looked into the portal"}
+		choices := payment.EntryChoices(entryData(i))
 		ref := ""
 		if i.Payment != nil {
 			ev.ID, ref = i.Payment.ID, i.Payment.MerchantRef
+			choices = i.Payment.Choices()
 		} else {
 			ev.Entry = i.Entry.Seq
 			if u, ok := i.Entry.Data.(payment.Unmatched); ok {
 				ref = u.Record.MerchantRef
 			}
 		}
+		want := payment.ResolvedNotPaid
 		if l := w.gw.byRef[ref]; l != nil {
 			if good, _, _ := l.captured(); good > 0 {
-				ev.Outcome = payment.ResolvedApproved
+				want = payment.ResolvedApproved
 			}
 		}
+		s.choose(&ev, choices, want, i.Payment)
 		w.say("staff", "resolve %s #%d as %s: %s", short(ev.ID), ev.Entry, ev.Outcome,
 			i.Tasks[0].Code)
 		w.agent.ask(func(to engine.Ticket) engine.Event {
@@ -91,5 +94,46 @@ func (s *staff) works() {
 				w.say("staff", "could not resolve: %v", ans.Err)
 			}
 		})
+	}
+}
+
+func entryData(i payment.WorkItem) payment.Data {
+	if i.Entry == nil {
+		return nil
+	}
+	return i.Entry.Data
+}
+
+// choose takes a finding that fits, rather one of the outcome that the portal shows.
+func (s *staff) choose(ev *engine.Resolving, choices []payment.Choice, want string,
+	p *payment.Payment) {
+	var fit []payment.Choice
+	for _, c := range choices {
+		if c.Outcome == want {
+			fit = append(fit, c)
+		}
+	}
+	if len(fit) == 0 {
+		fit = choices
+	}
+	if len(fit) == 0 {
+		ev.Outcome = want
+		return
+	}
+	c := fit[s.w.rng.IntN(len(fit))]
+	ev.Finding, ev.Outcome = c.Finding, c.Outcome
+	if c.NeedsRef {
+		ev.PortalRef = "portal"
+	}
+	if p == nil || !c.AllBack && !c.AllButOne {
+		return
+	}
+	for _, m := range p.Movements {
+		if m.Class != payment.ClassBack {
+			ev.Refs = append(ev.Refs, m.Ref())
+		}
+	}
+	if c.AllButOne {
+		ev.Refs = ev.Refs[1:]
 	}
 }

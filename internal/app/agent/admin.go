@@ -97,6 +97,7 @@ func (a *Agent) adminHandler() http.Handler {
 	mux.HandleFunc("GET /v1/status", a.answering(a.status))
 	mux.Handle("GET /v1/metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("POST /v1/resolve", a.answering(a.resolve))
+	mux.HandleFunc("POST /v1/claim", a.answering(a.claim))
 	mux.HandleFunc("POST /v1/recover", a.answering(a.recover))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.log.Info("admin", "method", r.Method, "path", r.URL.Path, "uid", peerUID(r))

@@ -91,7 +91,8 @@ type core interface {
 	Deliver(ctx context.Context, e payment.Envelope, pos payment.Position, mark bool) error
 	Gap(ctx context.Context, reason string) error
 	Inspect(ctx context.Context) (engine.Snapshot, error)
-	Resolve(ctx context.Context, r engine.Resolving) error
+	Resolve(ctx context.Context, r engine.Resolving) (payment.Resolved, error)
+	Claim(ctx context.Context, id string, c payment.Claimed) error
 	Recover(ctx context.Context, by, reason string) error
 }
 

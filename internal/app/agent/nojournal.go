@@ -79,9 +79,14 @@ func (n *noJournal) Supersede(_, _ string,
 	reply func(error)) {
 	reply(n.refuse("supersede"))
 }
-func (n *noJournal) Resolve(context.Context, engine.Resolving) error { return n.refuse("resolve") }
-func (n *noJournal) Recover(context.Context, string, string) error   { return n.refuse("recover") }
-func (n *noJournal) Gap(context.Context, string) error               { return n.refuse("gap") }
+func (n *noJournal) Resolve(context.Context, engine.Resolving) (payment.Resolved, error) {
+	return payment.Resolved{}, n.refuse("resolve")
+}
+func (n *noJournal) Claim(context.Context, string, payment.Claimed) error {
+	return n.refuse("claim")
+}
+func (n *noJournal) Recover(context.Context, string, string) error { return n.refuse("recover") }
+func (n *noJournal) Gap(context.Context, string) error             { return n.refuse("gap") }
 
 func (n *noJournal) Deliver(context.Context, payment.Envelope, payment.Position, bool) error {
 	return n.refuse("deliver")

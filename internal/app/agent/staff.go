@@ -20,11 +20,27 @@ const maxAdminBody = 16 << 10
 
 // ResolveRequest is the body of POST /v1/resolve on the admin socket: exactly one of ID and Entry.
 type ResolveRequest struct {
-	ID      string `json:"id,omitempty"`
-	Entry   int64  `json:"entry,omitempty"` // seq of an unmatched or parked fact
-	Outcome string `json:"outcome"`
-	Reason  string `json:"reason"`
-	By      string `json:"by,omitempty"` // "" = the peer's user
+	ID    string `json:"id,omitempty"`
+	Entry int64  `json:"entry,omitempty"` // seq of an unmatched or parked fact
+	// "" = what the finding leads to
+	Outcome string `json:"outcome,omitempty"`
+	// "" = the only one that fits the outcome
+	Finding   payment.Finding `json:"finding,omitempty"`
+	GivenBack []string        `json:"given_back,omitempty"` // transactions
+	PortalRef string          `json:"portal_ref,omitempty"`
+	Seen      int64           `json:"seen,omitempty"` // newest fact of the payment that was read
+	Reason    string          `json:"reason"`
+	By        string          `json:"by,omitempty"` // "" = the peer's user
+}
+
+// ClaimRequest is the body of POST /v1/claim on the admin socket: what staff saw on the customer's
+// phone. Nothing in it is evidence.
+type ClaimRequest struct {
+	ID     string    `json:"id"`
+	Amount int64     `json:"amount,omitempty"` // minor units; 0 = not seen
+	PaidAt time.Time `json:"paid_at,omitzero"`
+	Number string    `json:"number,omitempty"`
+	By     string    `json:"by,omitempty"` // "" = the peer's user
 }
 
 // RecoverRequest is the body of POST /v1/recover on the admin socket.
@@ -68,8 +84,21 @@ func (a *Agent) resolve(r *http.Request) (any, error) {
 			Hint: "kiosk-agent worklist lists them"}
 	}
 	q.By = signature(q.By, peerUID(r))
-	return q, a.core.Resolve(r.Context(),
-		engine.Resolving{ID: q.ID, Entry: q.Entry, Outcome: q.Outcome, Reason: q.Reason, By: q.By})
+	said, err := a.core.Resolve(r.Context(), engine.Resolving{ID: q.ID, Entry: q.Entry,
+		Outcome: q.Outcome, Finding: q.Finding, Refs: q.GivenBack, PortalRef: q.PortalRef,
+		Seen: q.Seen, Reason: q.Reason, By: q.By})
+	q.Outcome, q.Finding, q.GivenBack = said.Outcome, said.Finding, said.Refs
+	return q, err
+}
+
+func (a *Agent) claim(r *http.Request) (any, error) {
+	var q ClaimRequest
+	if err := readAdmin(r, &q); err != nil {
+		return nil, err
+	}
+	q.By = signature(q.By, peerUID(r))
+	return q, a.core.Claim(r.Context(), q.ID,
+		payment.Claimed{Amount: q.Amount, PaidAt: q.PaidAt, Number: q.Number, By: q.By})
 }
 
 func (a *Agent) recover(r *http.Request) (any, error) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,14 +62,49 @@ type workEntry struct {
 	// when the payment was requested, or the fact was written
 	At    string         `json:"at"`
 	Tasks []payment.Task `json:"tasks"`
+	// what resolve takes, and the newest fact of the payment, for its --seen
+	Findings []workFinding `json:"findings,omitempty"`
+	Seen     int64         `json:"seen,omitempty"`
+	// the payments that --given-back names
+	Payments []string `json:"payments,omitempty"`
 
 	at          time.Time
 	money, word string
 }
 
+// workFinding is one finding that fits an entry.
+type workFinding struct {
+	Finding payment.Finding `json:"finding"`
+	Outcome string          `json:"outcome"`
+	Text    string          `json:"text"`
+	// --portal-ref, or --given-back with all payments or all but one, must say more
+	PortalRef bool `json:"portal_ref,omitempty"`
+	AllBack   bool `json:"all_back,omitempty"`
+	AllButOne bool `json:"all_but_one,omitempty"`
+}
+
+func findings(choices []payment.Choice) (all []workFinding) {
+	for _, c := range choices {
+		f := workFinding{c.Finding, c.Outcome, c.Text, c.NeedsRef, c.AllBack, c.AllButOne}
+		if !slices.Contains(all, f) {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
 func entryOf(item payment.WorkItem) workEntry {
 	e := workEntry{Tasks: item.Tasks}
+	if item.Entry != nil {
+		e.Findings = findings(payment.EntryChoices(item.Entry.Data))
+	}
 	if p := item.Payment; p != nil {
+		e.Findings, e.Seen = findings(p.Choices()), p.LastSeq
+		for _, m := range p.Movements {
+			if m.Class != payment.ClassBack {
+				e.Payments = append(e.Payments, m.Ref())
+			}
+		}
 		e.ID, e.Till, e.Reference, e.MerchantRef = p.ID, p.Till, p.Reference, p.MerchantRef
 		e.Amount, e.Currency, e.Status, e.Flags = &p.Money.Amount, string(p.Money.Currency),
 			string(p.Status), p.Flags
@@ -112,11 +148,31 @@ func printWork(w io.Writer, todo []workEntry, now time.Time) error {
 		for _, task := range e.Tasks {
 			fmt.Fprint(w, wrap("  - "+task.Code+": ", "    ", task.Text))
 		}
+		if len(e.Payments) > 1 {
+			fmt.Fprint(w, wrap("  payments: ", "    ", strings.Join(e.Payments, ", ")))
+		}
+		for _, f := range e.Findings {
+			fmt.Fprint(w, wrap("  = ", "      ", f.command()))
+		}
 		fmt.Fprintln(w)
 	}
-	_, err := fmt.Fprintf(w, "%d to do. When one is settled: kiosk-agent resolve ID "+
-		"approved|not-paid --reason TEXT (for a number: resolve '#12' …)\n", len(todo))
+	_, err := fmt.Fprintf(w, "%d to do. When one is settled: kiosk-agent resolve ID --finding "+
+		"FINDING --reason TEXT (for a number: resolve '#12' …)\n", len(todo))
 	return err
+}
+
+// command is how a finding is written, and what it says.
+func (f workFinding) command() string {
+	text := "--finding " + string(f.Finding)
+	switch {
+	case f.PortalRef:
+		text += " --portal-ref REF"
+	case f.AllBack:
+		text += " (--given-back REF for each payment, where there are several)"
+	case f.AllButOne:
+		text += " --given-back REF for each payment but one"
+	}
+	return text + ": " + f.Text + " → " + f.Outcome
 }
 
 // age tells people how long ago something was.

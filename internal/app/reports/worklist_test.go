@@ -40,6 +40,9 @@ func TestPrintWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	words := strings.Repeat("word ", 18)
+	found := "  = --finding sale-found --portal-ref REF: the sale is in a till's book, under " +
+		"this reference →\n      approved\n" +
+		"  = --finding given-back: the money was given back → not-paid\n"
 	want := "P1  SGD 5.00  approved [late]  (1 h 30 min ago)\n" +
 		"  till till-1, reference R1, merchantRef K001-P1\n" +
 		"  - late: " + words[:len(words)-1] + "\n" +
@@ -47,12 +50,12 @@ func TestPrintWork(t *testing.T) {
 		"    word word word\n" +
 		"  - owed: short\n\n" +
 		"#7  SGD 10.23  SUCCESS, of no payment here  (3 days ago)\n  merchantRef K001-1\n  - " +
-		"unmatched: x\n\n" +
+		"unmatched: x\n" + found + "\n" +
 		"#8  an amount that cannot be read  SUCCESS, of no payment here  (31 min ago)\n  " +
-		"merchantRef K001-1\n  - unmatched: x\n\n" +
+		"merchantRef K001-1\n  - unmatched: x\n" + found + "\n" +
 		"#9  a notification that does not open  (in the future: check the clock)\n  - parked: " +
-		"x\n\n" +
-		"4 to do. When one is settled: kiosk-agent resolve ID approved|not-paid --reason TEXT " +
+		"x\n  = --finding junk: it is somebody's junk → not-paid\n\n" +
+		"4 to do. When one is settled: kiosk-agent resolve ID --finding FINDING --reason TEXT " +
 		"(for a number: resolve '#12' …)\n"
 	if d := cmp.Diff(want, got.String()); d != "" {
 		t.Error(d)
