@@ -109,6 +109,12 @@ func (r Report) Print(out io.Writer) {
 		float64(c.Runs)/r.Took.Seconds())
 }
 
+// unmade are the kinds of facts that stand in the schema and that no part of the agent makes yet:
+// the books, the console and the receipts will.
+var unmade = []payment.Kind{payment.KindReceiptPrinted, payment.KindLeft, payment.KindJunk,
+	payment.KindRolledBack, payment.KindDayClosed, payment.KindReconciled, payment.KindDifference,
+	payment.KindStaffChanged}
+
 // Missing are the faults, the situations, the kinds of facts and the screens that never occurred.
 func (r Report) Missing() (missing []string) {
 	for i, name := range FaultNames() {
@@ -122,8 +128,11 @@ func (r Report) Missing() (missing []string) {
 		}
 	}
 	for _, k := range payment.Kinds() {
-		if r.Coverage.Facts[k] == 0 {
+		switch planned := slices.Contains(unmade, k); {
+		case r.Coverage.Facts[k] == 0 && !planned:
 			missing = append(missing, "fact "+string(k))
+		case r.Coverage.Facts[k] > 0 && planned:
+			missing = append(missing, "fact "+string(k)+" is made: it is not planned any more")
 		}
 	}
 	for _, k := range payment.Screens() {

@@ -219,7 +219,8 @@ func (v *verdict) mint(a *account, p payment.Payment) {
 		p.Reason.Code != "mint_failed" && !notReady) {
 		w.fail("%s was never minted, and ends as %s %+v", a.id, p.Status, p.Reason)
 	}
-	if p.Acknowledged && p.Status == payment.StatusCancelled && v.listed(p) && p.Resolution == nil {
+	if p.Acknowledged && p.Status == payment.StatusCancelled && v.listed(p) &&
+		p.Resolution == nil && len(p.Claims) == 0 && !v.strange(p) {
 		w.fail("%s was never minted, its till knows, and it is on the worklist", a.id)
 	}
 }

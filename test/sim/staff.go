@@ -31,6 +31,32 @@ func (s *staff) looks() {
 	if w.chance(0.4) {
 		s.works()
 	}
+	if w.chance(0.1) {
+		s.claims()
+	}
+}
+
+// claims: a customer shows his phone, about one of the newest sales that have ended.
+func (s *staff) claims() {
+	w := s.w
+	page, err := w.disk.Journal.ListAll(payment.ListQuery{Limit: 5})
+	if err != nil {
+		w.fail("the newest payments cannot be read: %v", err)
+	}
+	for _, p := range page.Payments {
+		if !p.Final || !w.chance(0.3) {
+			continue
+		}
+		w.say("staff", "claim %s", short(p.ID))
+		w.agent.ask(func(to engine.Ticket) engine.Event {
+			return engine.Claiming{ID: p.ID, Claim: payment.Claimed{By: "staff"}, To: to}
+		}, func(ans engine.Answer) {
+			if ans.Err != nil {
+				w.say("staff", "could not claim: %v", ans.Err)
+			}
+		})
+		return
+	}
 }
 
 // recovers accepts the journal.

@@ -102,6 +102,15 @@ func (v *verdict) listed(p payment.Payment) bool {
 		func(i payment.WorkItem) bool { return i.Payment != nil && i.Payment.ID == p.ID })
 }
 
+// strange reports whether the gateway has said a word about this payment that nobody knows: staff
+// look at that, whatever became of it.
+func (v *verdict) strange(p payment.Payment) bool {
+	return slices.ContainsFunc(v.o.facts, func(e entry) bool {
+		n, ok := e.f.Data.(payment.Notified)
+		return ok && e.f.Payment == p.ID && !payment.Known(n.Record)
+	})
+}
+
 // known counts what the journal has heard of the link's money.
 func (v *verdict) known(l *link) (good, bad, reversed int) {
 	for _, s := range l.records {
