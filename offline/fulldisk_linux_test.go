@@ -25,8 +25,7 @@ func smallDisk(t *testing.T, bytes int64) (dir string, readOnly func()) {
 		dir = mount(t, disk)
 		t.Cleanup(func() { unmount(t, disk) })
 		return dir, func() {
-			disk.Fail(
-				crashfs.Fault{Op: crashfs.Changes, Nth: 1, Errno: unix.EROFS, Onward: true})
+			disk.Fail(crashfs.Fault{Op: crashfs.Changes, Nth: 1, Errno: unix.EROFS, Onward: true})
 		}
 	}
 	if err != nil {

@@ -234,13 +234,11 @@ func TestConfigIsChecked(t *testing.T) {
 		"open to a stranger":  func(c *Config) { c.URL = "ws://relay.example" },
 		"not a WebSocket":     func(c *Config) { c.URL = "https://relay.example" },
 		"password in the url": func(c *Config) { c.URL = "wss://u:token-canary@relay.example" },
-		"open hook": func(
-			c *Config) {
+		"open hook": func(c *Config) {
 			c.HookURL = "http://relay.example/hook/route-canary"
 		},
 		"hook without host": func(c *Config) { c.HookURL = "/hook/route-canary" },
-		"broken hook": func(
-			c *Config) {
+		"broken hook": func(c *Config) {
 			c.HookURL = "https://relay.example:x/hook/route-canary"
 		},
 	} {

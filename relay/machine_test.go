@@ -149,11 +149,11 @@ func (b *bench) canaryBack(nonce string) *bench {
 func TestConnectAndDeliverInOrder(t *testing.T) {
 	b := newBench(t, time.Minute)
 	b.step(Started{}).want("ask")
-	b.step(HeadRead{Conn: b.conn, Known: KnownHead{Head: &Head{JournalID: "j", Seq: 3}}}).want(
-		"judge j3")
+	b.step(HeadRead{Conn: b.conn, Known: KnownHead{Head: &Head{JournalID: "j", Seq: 3}}})
+	b.want("judge j3")
 	b.step(HeadJudged{Conn: b.conn}).want("read")
-	b.step(JournalRead{Conn: b.conn, Has: true, Position: Position{"e", 7, "i"}}).want(
-		"dial &{e 7 i}")
+	b.step(JournalRead{Conn: b.conn, Has: true, Position: Position{"e", 7, "i"}})
+	b.want("dial &{e 7 i}")
 	b.step(Dialed{Conn: b.conn}).want()
 	b.after(40 * time.Millisecond).message(
 		Welcome{Epoch: "e", Now: Time{b.now.Wall.Add(time.Second)}})
@@ -172,12 +172,12 @@ func TestRefusedDeliveryIsNotAcknowledged(t *testing.T) {
 	b.step(refusal).want("close", "disconnected 1s")
 	// A journal that keeps refusing slows down, although each connection is welcomed.
 	for _, wait := range []string{"2s", "4s", "8s", "16s", "30s", "30s"} {
-		b.after(30 * time.Second).step(Ticked{}).connectedAgain().message(hookAt(1)).want(
-			"deliver 1")
+		b.after(30 * time.Second).step(Ticked{}).connectedAgain()
+		b.message(hookAt(1)).want("deliver 1")
 		b.step(refusal).want("close", "disconnected "+wait)
 	}
-	b.after(30*time.Second).step(Ticked{}).connectedAgain().message(hookAt(1)).step(
-		Handled{}).want("deliver 1", "ack 1 head 0")
+	b.after(30 * time.Second).step(Ticked{}).connectedAgain()
+	b.message(hookAt(1)).step(Handled{}).want("deliver 1", "ack 1 head 0")
 	b.step(Lost{b.conn, errors.New("x")}).want("close", "disconnected 500ms")
 }
 

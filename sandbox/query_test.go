@@ -124,8 +124,7 @@ func TestQueryRefuses(t *testing.T) {
 			"merchantRef"},
 		"foreign token": {testLink + "?data=" +
 			mint(t, fields("R-1"), func(r *jose.Recipient) {
-				r.Key = []byte(
-					"another-client-secret")
+				r.Key = []byte("another-client-secret")
 			}), 400, "does not open"},
 	} {
 		if status, body := w.get(base + tt.path); status != tt.status ||

@@ -115,8 +115,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"empty token", "/?token=", nil, 401},
 		{"wrong token beats a good cookie", "/?token=wrong",
 			func(r *http.Request) { r.AddCookie(cookie) }, 401},
-		{"token as cookie", "/", func(
-			r *http.Request) {
+		{"token as cookie", "/", func(r *http.Request) {
 			r.AddCookie(&http.Cookie{Name: cookieName, Value: testToken})
 		}, 401},
 		{"unknown path", "/etc/passwd", nil, 404},
@@ -150,8 +149,7 @@ func TestRefusedRequests(t *testing.T) {
 			func(r *http.Request) {
 				upgrade(r)
 				r.AddCookie(cookie)
-				r.Header.Del(
-					"Sec-WebSocket-Protocol")
+				r.Header.Del("Sec-WebSocket-Protocol")
 			}, 400},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -229,8 +227,7 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	if resp, _ := request(t, s, "/",
-		func(
-			r *http.Request) {
+		func(r *http.Request) {
 			r.Host = "evil.example"
 		}); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("another host: %d", resp.StatusCode)

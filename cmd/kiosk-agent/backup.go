@@ -55,9 +55,8 @@ recover.`,
 			done, err := offline.Restore(args[0], c.Journal.Path, time.Now(),
 				reports.Progress(cmd.ErrOrStderr()))
 			if errors.Is(err, offline.ErrLocked) {
-				return exit.Failed(
-					fmt.Errorf(
-						"%w\nThe agent is running. Stop it first: systemctl stop kiosk-agent", err))
+				return exit.Failed(fmt.Errorf("%w\n"+
+					"The agent is running. Stop it first: systemctl stop kiosk-agent", err))
 			}
 			if err != nil {
 				return exit.Failed(err)

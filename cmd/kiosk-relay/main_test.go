@@ -86,9 +86,8 @@ func TestTerminalCommands(t *testing.T) {
 		"--config", config), &first); err != nil {
 		t.Fatal(err)
 	}
-	if first.ID != "K 1/ü" || len(first.Token) != 43 ||
-		!regexp.MustCompile(`^http://127\.0\.0\.1:\d+/hook/[A-Za-z0-9_-]{22}$`).MatchString(
-			first.HookURL) {
+	hook := regexp.MustCompile(`^http://127\.0\.0\.1:\d+/hook/[A-Za-z0-9_-]{22}$`)
+	if first.ID != "K 1/ü" || len(first.Token) != 43 || !hook.MatchString(first.HookURL) {
 		t.Errorf("added %+v", first)
 	}
 	if err := json.Unmarshal(mustRun(t, "terminal", "rotate", "K 1/ü", "--route", "--json",

@@ -142,8 +142,7 @@ func newRig(t testing.TB, dialect string, change ...func(*Config)) *rig {
 		status: device.Status{Ready: true}, deferred: map[string]bool{},
 	}
 	r.desk = newDesk(func() Now { return r.now })
-	r.desk.watchers = []func(payment.Payment){func(
-		p payment.Payment) {
+	r.desk.watchers = []func(payment.Payment){func(p payment.Payment) {
 		r.todo = append(r.todo, Changed{p})
 	}}
 	r.restart()

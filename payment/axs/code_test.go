@@ -123,49 +123,33 @@ func TestFetchCodeAsks(t *testing.T) {
 // TestFetchCodeDoesNotAsk: what is refused here has left no trace anywhere.
 func TestFetchCodeDoesNotAsk(t *testing.T) {
 	asked := func(http.ResponseWriter, *http.Request) { t.Error("asked") }
-	for want, change := range map[string]func(*Config, *payment.MintRequest){
-		"no QR code request is configured (axs.qr_url)": func(
-			c *Config, _ *payment.MintRequest) {
-			c.QRURL = ""
-		},
-		"a code is for one wallet, and paynow, alipay were asked for": func(
-			_ *Config, r *payment.MintRequest) {
-			r.Schemes = []string{"paynow", "alipay"}
-		},
-		"a card cannot pay by a code": func(
-			_ *Config, r *payment.MintRequest) {
-			r.Schemes = []string{"credit_card"}
-		},
-		"this terminal offers cards only, and they cannot pay by a code": func(
-			c *Config, _ *payment.MintRequest) {
-			c.Schemes = []string{"credit_card"}
-		},
-		`scheme "cash" is not offered on this terminal`: func(
-			_ *Config, r *payment.MintRequest) {
-			r.Schemes = []string{"cash"}
-		},
-		"the timeout is not positive": func(
-			_ *Config, r *payment.MintRequest) {
-			r.Timeout = 0
-		},
-		"AXS takes SGD only": func(
-			_ *Config, r *payment.MintRequest) {
-			r.Money.Currency = "IDR"
-		},
-		"the amount is not positive": func(
-			_ *Config, r *payment.MintRequest) {
-			r.Money.Amount = 0
-		},
-		"the merchant reference is not 1 to 40 printable characters": func(
-			_ *Config, r *payment.MintRequest) {
-			r.MerchantRef = ""
-		},
-		"the amount is over the limit of " + fmt.Sprint(int64(MaxAmount)) +
-			" cents": func(_ *Config, r *payment.MintRequest) { r.Money.Amount = MaxAmount + 1 },
+	type ask = payment.MintRequest
+	for _, tc := range []struct {
+		want   string
+		change func(*Config, *ask)
+	}{
+		{"no QR code request is configured (axs.qr_url)",
+			func(c *Config, _ *ask) { c.QRURL = "" }},
+		{"a code is for one wallet, and paynow, alipay were asked for",
+			func(_ *Config, r *ask) { r.Schemes = []string{"paynow", "alipay"} }},
+		{"a card cannot pay by a code",
+			func(_ *Config, r *ask) { r.Schemes = []string{"credit_card"} }},
+		{"this terminal offers cards only, and they cannot pay by a code",
+			func(c *Config, _ *ask) { c.Schemes = []string{"credit_card"} }},
+		{`scheme "cash" is not offered on this terminal`,
+			func(_ *Config, r *ask) { r.Schemes = []string{"cash"} }},
+		{"the timeout is not positive", func(_ *Config, r *ask) { r.Timeout = 0 }},
+		{"AXS takes SGD only", func(_ *Config, r *ask) { r.Money.Currency = "IDR" }},
+		{"the amount is not positive", func(_ *Config, r *ask) { r.Money.Amount = 0 }},
+		{"the merchant reference is not 1 to 40 printable characters",
+			func(_ *Config, r *ask) { r.MerchantRef = "" }},
+		{"the amount is over the limit of " + fmt.Sprint(int64(MaxAmount)) + " cents",
+			func(_ *Config, r *ask) { r.Money.Amount = MaxAmount + 1 }},
 	} {
 		r := sale
-		g := ordering(t, asked, func(c *Config) { change(c, &r) })
-		wantCode(t, payment.MintAnswer{Failure: want, NeverSent: true}, g.FetchCode(t.Context(), r))
+		g := ordering(t, asked, func(c *Config) { tc.change(c, &r) })
+		wantCode(t, payment.MintAnswer{Failure: tc.want, NeverSent: true},
+			g.FetchCode(t.Context(), r))
 	}
 }
 

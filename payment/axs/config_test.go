@@ -23,8 +23,7 @@ func TestNewRefuses(t *testing.T) {
 		words  string
 	}{
 		{"production-like",
-			func(
-				c *Config) {
+			func(c *Config) {
 				c.PaymentLink = "https://checkout.example/hpp/checkout/abc_DEF-1.2~3"
 			}, "", ""},
 		{"sandbox", func(c *Config) { c.PaymentLink = "http://127.0.0.1:8080/hpp/checkout/x" }, "",
@@ -55,8 +54,7 @@ func TestNewRefuses(t *testing.T) {
 			func(c *Config) { c.PaymentLink = "https://checkout.example/hpp/checkout/" },
 			"axs.payment_link", "path"},
 		{"placeholder",
-			func(
-				c *Config) {
+			func(c *Config) {
 				c.PaymentLink = "https://checkout.example/hpp/checkout/<merchantLinkId>"
 			}, "axs.payment_link", "path"},
 		{"escaped",
@@ -80,23 +78,20 @@ func TestNewRefuses(t *testing.T) {
 		{"secret of 19", func(c *Config) { c.Secret = secret.New([]byte(canary[:19])) },
 			"axs.secret", "19 bytes"},
 		{"secret of 20", func(c *Config) { c.Secret = secret.New([]byte(canary[:20])) }, "", ""},
-		{"secret with a line break", func(
-			c *Config) {
+		{"secret with a line break", func(c *Config) {
 			c.Secret = secret.New([]byte(canary + "\n" + canary))
 		}, "axs.secret", "line breaks"},
 		{"secret with a space", func(c *Config) { c.Secret = secret.New([]byte(canary + " ")) },
 			"axs.secret", "spaces"},
 		{"secret not text", func(c *Config) {
-			c.Secret = secret.New(
-				bytes.Repeat([]byte{0xff}, 32))
+			c.Secret = secret.New(bytes.Repeat([]byte{0xff}, 32))
 		}, "axs.secret", "no text"},
 		{"previous of 19", func(c *Config) { c.PreviousSecret = secret.New([]byte(canary[:19])) },
 			"axs.previous_secret", "19 bytes"},
 		{"webhook with query",
 			func(c *Config) { c.WebhookURL = "https://relay.example/hook/x?a=1" }, "relay.hook_url",
 			"query"},
-		{"webhook with empty query", func(
-			c *Config) {
+		{"webhook with empty query", func(c *Config) {
 			c.WebhookURL = "https://relay.example/hook/x?"
 		}, "relay.hook_url", "query"},
 		{"webhook plain http", func(c *Config) { c.WebhookURL = "http://relay.example/hook/x" },
@@ -114,12 +109,10 @@ func TestNewRefuses(t *testing.T) {
 				strings.Repeat("x", maxURL)
 		}, "axs.cancel_url", "longer"},
 		{"query",
-			func(
-				c *Config) {
+			func(c *Config) {
 				c.QueryURL = "https://member.uat.pay.axs.com.sg/api/hpp/v2/transaction"
 			}, "", ""},
-		{"query of the sandbox", func(
-			c *Config) {
+		{"query of the sandbox", func(c *Config) {
 			c.QueryURL = "http://127.0.0.1:9000/axs/api/hpp/v2/transaction/"
 		}, "", ""},
 		{"query plain http", func(c *Config) { c.QueryURL = "http://member.example/transaction" },
@@ -133,16 +126,13 @@ func TestNewRefuses(t *testing.T) {
 		{"query with a query",
 			func(c *Config) { c.QueryURL = "https://member.example/transaction?data=1" },
 			"axs.query_url", "query string"},
-		{"query with an empty query", func(
-			c *Config) {
+		{"query with an empty query", func(c *Config) {
 			c.QueryURL = "https://member.example/transaction?"
 		}, "axs.query_url", "query string"},
-		{"query with a fragment", func(
-			c *Config) {
+		{"query with a fragment", func(c *Config) {
 			c.QueryURL = "https://member.example/transaction#x"
 		}, "axs.query_url", "query string"},
-		{"query with the link's id", func(
-			c *Config) {
+		{"query with the link's id", func(c *Config) {
 			c.QueryURL = "https://member.example/transaction/lnk-123/"
 		}, "axs.query_url", "appends"},
 		{"query too long", func(c *Config) {
@@ -156,8 +146,7 @@ func TestNewRefuses(t *testing.T) {
 			"", ""},
 		{"codes plain http", func(c *Config) { c.QRURL = "http://payment.example/qrcode" },
 			"axs.qr_url", "not https"},
-		{"codes with the link's id", func(
-			c *Config) {
+		{"codes with the link's id", func(c *Config) {
 			c.QRURL = "https://payment.example/qrcode/lnk-123"
 		}, "axs.qr_url", "appends"},
 		{"query timeout negative", func(c *Config) { c.QueryTimeout = -1 }, "axs.query_url",

@@ -305,8 +305,8 @@ func TestRotation(t *testing.T) {
 	if _, refused := after.open(tokenOf(t, minted)); refused != nil {
 		t.Errorf("during a rotation links are not minted with the new secret: %v", refused)
 	}
-	if same := newGateway(t, func(c *Config) { c.PreviousSecret = c.Secret }); len(
-		same.openKeys) != 1 {
+	same := newGateway(t, func(c *Config) { c.PreviousSecret = c.Secret })
+	if len(same.openKeys) != 1 {
 		t.Error("a previous secret that is the present one is tried twice")
 	}
 }

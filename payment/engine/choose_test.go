@@ -147,8 +147,7 @@ func TestNobodyChose(t *testing.T) {
 		"the till": {func(r *rig, id string) { r.cancel(till1, id) },
 			"requested cancel_requested mint_failed offered", "cancelled"},
 		"the screen": {func(r *rig, id string) {
-			r.step(
-				engine.DisplayRefused{Payment: id, Reason: "torn"})
+			r.step(engine.DisplayRefused{Payment: id, Reason: "torn"})
 		}, "requested display_lost mint_failed offered", "display_lost"},
 		"a restart": {func(r *rig, _ string) { r.crash(); r.attach(till1) },
 			"requested mint_failed offered", "mint_failed"},
@@ -227,8 +226,7 @@ func TestNoCodeWithoutAPath(t *testing.T) {
 	for name, breaks := range map[string]func(*rig){
 		"the relay is gone":     func(r *rig) { r.step(engine.RelayChanged{Cause: "EOF"}) },
 		"no canary for minutes": func(r *rig) { r.pass(2 * time.Minute) },
-		"another journal": func(
-			r *rig) {
+		"another journal": func(r *rig) {
 			r.step(engine.RollbackChecked{Reason: "it remembers fact 9"})
 		},
 	} {

@@ -237,8 +237,7 @@ func (e *Engine) carry(ef Effect) {
 			e.Post(Queried{Payment: ef.Payment, Round: ef.Round, Answer: a})
 		})
 	case SendMint:
-		e.network.Mint(ef.Request, func(
-			a payment.MintAnswer) {
+		e.network.Mint(ef.Request, func(a payment.MintAnswer) {
 			e.Post(MintReturned{Payment: ef.Payment, Answer: a})
 		})
 	case CloseCode:

@@ -45,8 +45,7 @@ func TestACodeThatComesTooLateIsClosed(t *testing.T) {
 // nothing is concluded from the silence.
 func TestMintedThoughItSaidNoAndTheJournalCannotBeAsked(t *testing.T) {
 	for name, change := range map[string]func(*engine.Config){
-		"query": func(*engine.Config) {}, "no query": func(
-			c *engine.Config) {
+		"query": func(*engine.Config) {}, "no query": func(c *engine.Config) {
 			c.QueryEndpoint = ""
 		},
 	} {

@@ -32,12 +32,10 @@ func TestReadiness(t *testing.T) {
 			"path_unproven no_display ", payment.ScreenOutOfService},
 		{"canary back", func() { r.prove() }, "no_display ", payment.ScreenIdle},
 		{"display connected", func() {
-			r.step(
-				engine.DisplayChanged{Connected: true, Cause: "not idle yet"})
+			r.step(engine.DisplayChanged{Connected: true, Cause: "not idle yet"})
 		}, "no_display ", payment.ScreenIdle},
 		{"it shows something else", func() {
-			r.step(
-				engine.DisplayShows{Kind: payment.ScreenOutOfService})
+			r.step(engine.DisplayShows{Kind: payment.ScreenOutOfService})
 		}, "no_display ", payment.ScreenIdle},
 		{"it shows idle", func() { r.confirmIdle() }, "", payment.ScreenIdle},
 		{"a minute without a canary", func() { r.pass(time.Minute) }, "", payment.ScreenIdle},

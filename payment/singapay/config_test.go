@@ -50,17 +50,14 @@ func TestNewRefuses(t *testing.T) {
 			"singapay.client_secret", "19 bytes"},
 		{"secret of 20", func(c *Config) { c.ClientSecret = secret.New([]byte(canary[:20])) }, "",
 			""},
-		{"secret with a line break", func(
-			c *Config) {
+		{"secret with a line break", func(c *Config) {
 			c.ClientSecret = secret.New([]byte(canary + "\n" + canary))
 		}, "singapay.client_secret", "line breaks"},
 		{"secret with a space", func(c *Config) {
-			c.ClientSecret = secret.New(
-				[]byte(canary + " "))
+			c.ClientSecret = secret.New([]byte(canary + " "))
 		}, "singapay.client_secret", "spaces"},
 		{"secret not text", func(c *Config) {
-			c.ClientSecret = secret.New(
-				bytes.Repeat([]byte{0xff}, 32))
+			c.ClientSecret = secret.New(bytes.Repeat([]byte{0xff}, 32))
 		}, "singapay.client_secret", "no text"},
 		{"previous of 19", func(c *Config) { c.PreviousSecret = secret.New([]byte(canary[:19])) },
 			"singapay.previous_secret", "19 bytes"},

@@ -258,8 +258,8 @@ func TestMintEcho(t *testing.T) {
 			with(t, created, `"whitelisted_payment_method":null`,
 				`"whitelisted_payment_method":`+echo))))
 		s.on(updateRoute, says(200, newer(`{"id":189,"status":"closed"}`)))
-		a := s.gateway(t, func(c *Config) { c.Methods = []string{"QRIS", "VA_BCA"} }).Mint(
-			t.Context(), mintRequest())
+		g := s.gateway(t, func(c *Config) { c.Methods = []string{"QRIS", "VA_BCA"} })
+		a := g.Mint(t.Context(), mintRequest())
 		if (a.Failure == "") != ok {
 			t.Errorf("%s: %+v", echo, a)
 		}

@@ -83,8 +83,7 @@ func TestSmallVectors(t *testing.T) {
 func TestOpenVectorsAccept(t *testing.T) {
 	simple := loadVectors(t).Webhook.Vectors[0]
 	change := map[string]func(headers map[string][]string){
-		"upper-case hex in X-Signature": func(
-			h map[string][]string) {
+		"upper-case hex in X-Signature": func(h map[string][]string) {
 			h["X-Signature"][0] = strings.ToUpper(h["X-Signature"][0])
 		},
 		"Authorization with scheme \"bearer\" in any case": func(h map[string][]string) {
@@ -125,8 +124,7 @@ func TestOpenVectorsRefuse(t *testing.T) {
 			return err
 		}
 	}
-	add("tampered body", changed(func(
-		v *vector) {
+	add("tampered body", changed(func(v *vector) {
 		v.Body = strings.Replace(v.Body, "INV-1", "INV-2", 1)
 	}), nil)
 	add("wrong secret", changed(func(v *vector) { v.Secret = "wrong-secret-of-20-bytes" }), nil)
@@ -241,20 +239,17 @@ func TestOpenHeaders(t *testing.T) {
 		{"milliseconds", set("X-Timestamp", "1792126800000"), ReasonTimestamp},
 		{"signed time", set("X-Timestamp", "+792126800"), ReasonTimestamp},
 		{"early time", set("X-Timestamp", "0792126800"), ReasonTimestamp},
-		{"a body that is too long", func(
-			e *payment.Envelope) {
+		{"a body that is too long", func(e *payment.Envelope) {
 			e.Body = append(e.Body, make([]byte, maxBody)...)
 		}, ReasonTooLong},
 		{"a body that is as long as it may be", func(e *payment.Envelope) {
 			e.Body = append(e.Body, bytes.Repeat([]byte(" "), maxBody-len(e.Body))...)
 		}, ""},
 		{"another body", func(e *payment.Envelope) {
-			e.Body = []byte(
-				strings.Replace(paidLink, "50000.00", "50000.01", 1))
+			e.Body = []byte(strings.Replace(paidLink, "50000.00", "50000.01", 1))
 		}, ReasonSignature},
 		{"a member twice", func(e *payment.Envelope) {
-			e.Body = []byte(
-				strings.Replace(paidLink, "{", `{"event":"x",`, 1))
+			e.Body = []byte(strings.Replace(paidLink, "{", `{"event":"x",`, 1))
 		}, ReasonPayload},
 		{"the same body, written otherwise", func(e *payment.Envelope) {
 			e.Body = []byte(strings.NewReplacer(`/`, `\/`, `é`, `\u00e9`,

@@ -129,8 +129,7 @@ func TestEnrolRefuses(t *testing.T) {
 	r := startRelay(t, t.TempDir(),
 		func(c *Config) {
 			c.Now = func() time.Time {
-				return time.Now().Add(
-					time.Duration(ahead.Load()))
+				return time.Now().Add(time.Duration(ahead.Load()))
 			}
 		})
 	r.add("K001")

@@ -110,8 +110,7 @@ func TestNoSecretInBundle(t *testing.T) {
 	file = filepath.Join(w.dir, "broken.tar.gz")
 	w.command(0, "support-bundle", file)
 	nowhere(t, unpack(t, file), canaries)
-	if !slices.ContainsFunc(sold, func(
-		p device.Payment) bool {
+	if !slices.ContainsFunc(sold, func(p device.Payment) bool {
 		return strings.Contains(log, p.QRPayload)
 	}) {
 		t.Error("the log holds no link: this test looks at the wrong thing")

@@ -251,11 +251,10 @@ func TestAnExpiredCodeEndsTheSale(t *testing.T) {
 // withCodes changes the agent's configuration to codes that the gateway makes.
 func (w *world) withCodes() {
 	w.t.Helper()
-	w.write("config.toml", strings.NewReplacer("[payment]\n", "[payment]\nmode = \"qr\"\n",
-		"[axs]\n",
-		fmt.Sprintf("[axs]\nqr_url = \"%s/api/hpp/v1/qrcode\"\nquery_url = "+
-			"\"%s/api/hpp/v2/transaction\"\n", w.sandboxURL, w.sandboxURL)).Replace(
-		readText(w.t, w.config())))
+	axs := fmt.Sprintf("[axs]\nqr_url = \"%[1]s/api/hpp/v1/qrcode\"\n"+
+		"query_url = \"%[1]s/api/hpp/v2/transaction\"\n", w.sandboxURL)
+	with := strings.NewReplacer("[payment]\n", "[payment]\nmode = \"qr\"\n", "[axs]\n", axs)
+	w.write("config.toml", with.Replace(readText(w.t, w.config())))
 }
 
 // TestCodeOnALine: a till on a line asks for any wallet and gets the terminal's first; a card has

@@ -316,8 +316,8 @@ func failingUpgrades(t *testing.T, m *machine, s *stage) {
 	}
 	metric := fmt.Sprintf(`kiosk_agent_upgrade_refused{installed="%s",running="%s"} 1`, refused,
 		second)
-	if got := m.read(t, "/var/lib/kiosk-agent-upgrade/kiosk_agent_upgrade.prom"); !strings.Contains(
-		got, metric) {
+	got := m.read(t, "/var/lib/kiosk-agent-upgrade/kiosk_agent_upgrade.prom")
+	if !strings.Contains(got, metric) {
 		t.Error(got)
 	}
 	s.sell(t, "after an upgrade that was refused")

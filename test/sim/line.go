@@ -133,24 +133,21 @@ func (l *line) carry(e till.Effect) {
 			a.starts[to] = w.ecr.asker(e.Request)
 			return engine.StartAsked{Till: lineTill, Request: e.Request, To: to}
 		}, func(ans engine.Answer) {
-			l.post(
-				till.Started{To: e.To, Payment: ans.Payment, Err: ans.Err})
+			l.post(till.Started{To: e.To, Payment: ans.Payment, Err: ans.Err})
 		})
 	case till.AskCancel:
 		a.ask(func(to engine.Ticket) engine.Event {
 			return engine.CancelAsked{Till: lineTill, Key: e.Key, To: to}
 		},
 			func(ans engine.Answer) {
-				l.post(
-					till.Cancelled{To: e.To, Payment: ans.Payment, Err: ans.Err})
+				l.post(till.Cancelled{To: e.To, Payment: ans.Payment, Err: ans.Err})
 			})
 	case till.AskLast:
 		a.ask(func(to engine.Ticket) engine.Event {
 			return engine.GetAsked{Till: lineTill, Newest: true, To: to}
 		},
 			func(ans engine.Answer) {
-				l.post(
-					till.LastRead{To: e.To, Payment: ans.Payment, Err: ans.Err})
+				l.post(till.LastRead{To: e.To, Payment: ans.Payment, Err: ans.Err})
 			})
 	case till.AskOffer:
 		a.ask(func(to engine.Ticket) engine.Event {

@@ -80,8 +80,8 @@ func (v *verdict) strays() {
 	}
 	for i, e := range v.o.facts {
 		if p, ok := e.f.Data.(payment.Parked); ok && !p.Cut && !closed[int64(i+1)] {
-			if _, err := (&agentGateway{w: v.w, secrets: v.w.agent.secrets}).Open(
-				p.Envelope); err == nil {
+			g := agentGateway{w: v.w, secrets: v.w.agent.secrets}
+			if _, err := g.Open(p.Envelope); err == nil {
 				v.w.fail("parked fact %d would open, and is not tried", i+1)
 			}
 		}

@@ -226,8 +226,7 @@ func (s *sale) waitShown(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(facts, func(
-			f payment.Fact) bool {
+		if slices.ContainsFunc(facts, func(f payment.Fact) bool {
 			return f.Kind() == payment.KindShown
 		}) {
 			return nil

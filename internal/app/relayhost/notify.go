@@ -19,8 +19,7 @@ type notifier struct {
 }
 
 func (n *notifier) ready() {
-	n.tell(
-		strings.Join(n.status([]string{daemon.SdNotifyReady}, nil), "\n"))
+	n.tell(strings.Join(n.status([]string{daemon.SdNotifyReady}, nil), "\n"))
 }
 
 // health takes what relayd says after each look at the store. An embedded store that takes no

@@ -195,8 +195,7 @@ func TestNothingHalfWritten(t *testing.T) {
 			[]string{`terminal "K002"`, "used up"}},
 		{"open hook", 200, strings.Replace(enrolled, "https:", "http:", 1), nil, 1,
 			[]string{"relay.hook_url", "used up", "--force"}},
-		{"no relay", 200, enrolled, func(
-			k *Kiosk) {
+		{"no relay", 200, enrolled, func(k *Kiosk) {
 			k.Values.Set("relay.url", "ws://127.0.0.1:1")
 		}, 0, []string{"cannot be reached", "was not used"}},
 		{"wrong certificate", 200, enrolled,
@@ -207,8 +206,7 @@ func TestNothingHalfWritten(t *testing.T) {
 		{"plain relay", 200, enrolled,
 			func(k *Kiosk) { k.Values.Set("relay.url", "http://relay.example") }, 0,
 			[]string{"relay.url: must start with wss://"}},
-		{"bad link", 200, enrolled, func(
-			k *Kiosk) {
+		{"bad link", 200, enrolled, func(k *Kiosk) {
 			k.Values.Set("axs.payment_link", "https://checkout.example/")
 		}, 0, []string{"axs.payment_link"}},
 		{"unknown key", 200, enrolled, func(k *Kiosk) { k.Values.Set("terminal.curency", "SGD") },
@@ -220,8 +218,7 @@ func TestNothingHalfWritten(t *testing.T) {
 		{"a secret's value", 200, enrolled,
 			func(k *Kiosk) { k.Values.Set("axs.secret", "hunter2-hunter2-hunter2") }, 0,
 			[]string{"must not stand here"}},
-		{"outside", 200, enrolled, func(
-			k *Kiosk) {
+		{"outside", 200, enrolled, func(k *Kiosk) {
 			k.Values.Set("relay.token", "file:/elsewhere/relay.token")
 		}, 0, []string{"lies neither below"}},
 		{"a secret to be sealed", 200, enrolled, func(k *Kiosk) {
@@ -230,8 +227,7 @@ func TestNothingHalfWritten(t *testing.T) {
 		}, 0, []string{"belongs into a file", "was not used"}},
 		{"short secret", 200, enrolled, func(k *Kiosk) { k.Secret = secret.New([]byte("hunter2")) },
 			0, []string{"axs.secret", "was not used"}},
-		{"sealed", 200, enrolled, func(
-			k *Kiosk) {
+		{"sealed", 200, enrolled, func(k *Kiosk) {
 			k.Values.Set("relay.token", "credential:relay")
 		}, 0, []string{"must be file:PATH at first"}},
 		{"no directory", 200, enrolled, func(k *Kiosk) { k.State = "/dev/null/var" }, 0,
