@@ -108,8 +108,8 @@ func TestBackupReplacesNothing(t *testing.T) {
 			t.Errorf("%s: %v", dst, err)
 		}
 	}
-	if names := filesIn(t, dir); !slices.Equal(names,
-		[]string{"cut-off.part", "dangling", "taken"}) {
+	names := filesIn(t, dir)
+	if !slices.Equal(names, []string{"cut-off.part", "dangling", "taken"}) {
 		t.Errorf("%q", names)
 	}
 	if b, _ := os.ReadFile(taken); string(b) != "precious" {
@@ -131,8 +131,7 @@ func TestBackupOfWhatIsNoWholeJournal(t *testing.T) {
 		{"empty", ErrDamaged, func(p string) error { return os.Truncate(p, 0) }},
 		{"an altered fact", ErrDamaged,
 			func(p string) error {
-				withoutTriggers(t, p,
-					"UPDATE facts SET boot = 'x' WHERE seq = 12")
+				withoutTriggers(t, p, "UPDATE facts SET boot = 'x' WHERE seq = 12")
 				return nil
 			}},
 		{"a page of zeroes", ErrDamaged, func(p string) error {
@@ -206,8 +205,7 @@ func TestRestore(t *testing.T) {
 					os.WriteFile(p+"-journal", []byte("hot"), 0o600))
 			}},
 		{"gone", 0, nil, func(t *testing.T, p string) { must(t, os.Remove(p)) }},
-		{"never there", 0, nil, func(t *testing.T,
-			p string) {
+		{"never there", 0, nil, func(t *testing.T, p string) {
 			must(t, os.Remove(p), os.Remove(p+".id"))
 		}},
 	} {
@@ -247,7 +245,8 @@ func TestRestore(t *testing.T) {
 			if tc.was != 0 && (mustBeWhole(t, aside).Head != done.Was || done.Was.Seq != tc.was) {
 				t.Errorf("it was %+v", done.Was)
 			}
-			if names := filesIn(t, filepath.Dir(path)); slices.ContainsFunc(names,
+			names := filesIn(t, filepath.Dir(path))
+			if slices.ContainsFunc(names,
 				func(n string) bool { return strings.Contains(n, ".new") }) {
 				t.Errorf("left behind: %q", names)
 			}
@@ -287,17 +286,14 @@ func TestRestoreRefuses(t *testing.T) {
 		{"no such file", backup + "x", "cannot be read", ErrIO},
 		{"the journal itself", original, "journal itself", ErrIO},
 		{"not a journal", bad(func(p string) {
-			must(t,
-				os.WriteFile(p, []byte(strings.Repeat("hello", 4000)), 0o600))
+			must(t, os.WriteFile(p, []byte(strings.Repeat("hello", 4000)), 0o600))
 		}), "not a database", ErrDamaged},
 		{"cut", bad(func(p string) { must(t, os.Truncate(p, 40960)) }), "", ErrDamaged},
 		{"an altered fact", bad(func(p string) {
-			withoutTriggers(t, p,
-				"UPDATE facts SET boot = 'x' WHERE seq = 12")
+			withoutTriggers(t, p, "UPDATE facts SET boot = 'x' WHERE seq = 12")
 		}), "fact 12", ErrDamaged},
 		{"an altered body", bad(func(p string) {
-			withoutTriggers(t, p,
-				"UPDATE facts SET body = x'7b7d' WHERE seq = 12")
+			withoutTriggers(t, p, "UPDATE facts SET body = x'7b7d' WHERE seq = 12")
 		}), "fact 12", ErrDamaged},
 		{"no triggers", bad(func(p string) { tamper(t, p, "DROP TRIGGER facts_no_delete") }),
 			"facts_no_delete", ErrDamaged},

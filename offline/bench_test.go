@@ -76,19 +76,16 @@ func BenchmarkRead(b *testing.B) {
 		fn   func() error
 	}{
 		{"facts+fold", func() error {
-			_, _,
-				err := j.Payment("01JABCDEFGHJKMNPQRST000777")
+			_, _, err := j.Payment("01JABCDEFGHJKMNPQRST000777")
 			return err
 		}},
 		{"by merchantRef", func() error {
-			_,
-				err := j.ByMerchantRef("K001TEST-till-1-01JABCDEFGHJKMNPQRST000777")
+			_, err := j.ByMerchantRef("K001TEST-till-1-01JABCDEFGHJKMNPQRST000777")
 			return err
 		}},
 		{"unsettled", func() error { _, err := j.Unsettled(); return err }},
 		{"list 200", func() error {
-			_,
-				err := j.List("till-1", payment.ListQuery{Limit: 200})
+			_, err := j.List("till-1", payment.ListQuery{Limit: 200})
 			return err
 		}},
 	} {

@@ -203,8 +203,8 @@ func TestClosed(t *testing.T) {
 	j, _ := fresh(t)
 	closeJournal(t, j)
 	closeJournal(t, j)
-	if err := j.Append([]payment.Fact{(&fixture{}).fact("", payment.Gap{})}, nil); !errors.Is(err,
-		ErrClosed) {
+	err := j.Append([]payment.Fact{(&fixture{}).fact("", payment.Gap{})}, nil)
+	if !errors.Is(err, ErrClosed) {
 		t.Error(err)
 	}
 	if err := j.Writable(); !errors.Is(err, ErrClosed) {

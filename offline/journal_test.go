@@ -83,8 +83,8 @@ func TestPosition(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad := payment.Position{Epoch: "e3", Seq: 9}
-	if err := j.Append([]payment.Fact{x.fact("P1", payment.Shown{})}, &bad); !errors.Is(err,
-		ErrInvalid) {
+	err := j.Append([]payment.Fact{x.fact("P1", payment.Shown{})}, &bad)
+	if !errors.Is(err, ErrInvalid) {
 		t.Fatal("facts of an unknown payment:", err)
 	}
 	if err := j.Append(nil, &payment.Position{Seq: math.MaxUint64}); !errors.Is(err, ErrInvalid) {

@@ -248,8 +248,7 @@ func TestADamagedJournalIsNeverReplaced(t *testing.T) {
 		{"another journal", "names", func(p string) error { return os.WriteFile(p, other, 0o600) }},
 		{"an altered fact", "fact 12",
 			func(p string) error {
-				withoutTriggers(t, p,
-					"UPDATE facts SET boot = 'x' WHERE seq = 12")
+				withoutTriggers(t, p, "UPDATE facts SET boot = 'x' WHERE seq = 12")
 				return nil
 			}},
 		{"a missing fact", "missing", func(p string) error {

@@ -217,8 +217,7 @@ func gather(hold, dst, id string, old []string, owner owner) error {
 		err = nil
 	}
 	undo := func() error {
-		return errors.Join(removeFile(to+".id"), removeFile(to+".id.new"),
-			os.Remove(hold))
+		return errors.Join(removeFile(to+".id"), removeFile(to+".id.new"), os.Remove(hold))
 	}
 	if err == nil {
 		err = keepMarker(dst, to, id, owner, &undo)
@@ -242,8 +241,7 @@ func keepMarker(dst, to, id string, owner owner, undo *func() error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		was := *undo
 		*undo = func() error {
-			return errors.Join(was(), removeFile(dst+".id"),
-				removeFile(dst+".id.new"))
+			return errors.Join(was(), removeFile(dst+".id"), removeFile(dst+".id.new"))
 		}
 		return mark(dst+".id", id, owner)
 	}

@@ -315,8 +315,8 @@ func TestUnknownKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ro.Close()
-	if err := ro.Each(20, func(payment.Fact, string) error { return nil }); !errors.Is(err,
-		payment.ErrFact) {
+	err = ro.Each(20, func(payment.Fact, string) error { return nil })
+	if !errors.Is(err, payment.ErrFact) {
 		t.Error(err)
 	}
 }

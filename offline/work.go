@@ -14,8 +14,7 @@ func (r *Reader) Proved() (endpoint string, err error) {
 }
 
 // Recovered is the newest recovered fact; ok is false when there is none.
-func (r *Reader) Recovered() (payment.Recovered, bool,
-	error) {
+func (r *Reader) Recovered() (payment.Recovered, bool, error) {
 	return newest[payment.Recovered](r)
 }
 

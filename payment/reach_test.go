@@ -151,8 +151,7 @@ func checkStep(t *testing.T, h *history) {
 	t.Helper()
 	before, after := h.before.f.Payment(), h.f.Payment()
 	fail := func(what string) {
-		t.Errorf("%s: %s → %s after %s", what, before.Status, after.Status,
-			h)
+		t.Errorf("%s: %s → %s after %s", what, before.Status, after.Status, h)
 	}
 	switch {
 	case after.Status == StatusApproved && !h.paid:

@@ -94,8 +94,7 @@ func parseLink(plaintext []byte, m *Merchant, defaultExpiry time.Duration) (chec
 	return l, r.problems
 }
 
-func (r *linkReader) bad(field,
-	text string) {
+func (r *linkReader) bad(field, text string) {
 	r.problems = append(r.problems, problem{field, text})
 }
 

@@ -151,16 +151,13 @@ func TestFaultsOfQueries(t *testing.T) {
 			return status == 200 &&
 				body == "[]"
 		},
-		FaultQueryAmount: func(_ int,
-			body string) bool {
+		FaultQueryAmount: func(_ int, body string) bool {
 			return records(t, body)[0]["amount"] == "9.23"
 		},
-		FaultQueryCurrency: func(_ int,
-			body string) bool {
+		FaultQueryCurrency: func(_ int, body string) bool {
 			return records(t, body)[0]["currency"] == "USD"
 		},
-		FaultQueryOtherRef: func(_ int,
-			body string) bool {
+		FaultQueryOtherRef: func(_ int, body string) bool {
 			return records(t, body)[0]["merchantRef"] == "R-0"
 		},
 	} {

@@ -172,8 +172,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if s.client == nil {
 		s.client = &http.Client{
 			Timeout: 10 * time.Second,
-			CheckRedirect: func(*http.Request,
-				[]*http.Request) error {
+			CheckRedirect: func(*http.Request, []*http.Request) error {
 				return http.ErrUseLastResponse
 			},
 		}

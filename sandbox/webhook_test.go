@@ -149,12 +149,10 @@ func TestFaultsOfTheEnvelope(t *testing.T) {
 				header(tok)["kid"] == testClient
 		},
 		FaultGarbage: func(_ *world, tok string) bool { return strings.Count(tok, ".") != 4 },
-		FaultAlg: func(_ *world,
-			tok string) bool {
+		FaultAlg: func(_ *world, tok string) bool {
 			return opens(tok, jose.PBES2_HS256_A128KW, envEnc, testSecret)
 		},
-		FaultEnc: func(_ *world,
-			tok string) bool {
+		FaultEnc: func(_ *world, tok string) bool {
 			return opens(tok, envAlg, jose.A256CBC_HS512, testSecret)
 		},
 		FaultP2C: func(_ *world, tok string) bool {
@@ -162,16 +160,13 @@ func TestFaultsOfTheEnvelope(t *testing.T) {
 				normal(tok)
 		},
 		FaultKidAbsent: func(_ *world, tok string) bool {
-			_,
-				there := header(tok)["kid"]
+			_, there := header(tok)["kid"]
 			return !there && normal(tok)
 		},
-		FaultKidChanged: func(_ *world,
-			tok string) bool {
+		FaultKidChanged: func(_ *world, tok string) bool {
 			return header(tok)["kid"] == "somebody-else" && normal(tok)
 		},
-		FaultTruncated: func(_ *world,
-			tok string) bool {
+		FaultTruncated: func(_ *world, tok string) bool {
 			return header(tok)["kid"] == testClient && !normal(tok)
 		},
 		FaultLinkEcho: func(w *world, tok string) bool {

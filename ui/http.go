@@ -111,8 +111,7 @@ func (h *Hub) serveVacant(w http.ResponseWriter, r *http.Request) {
 func (h *Hub) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if !h.signedIn(r) {
 		h.refused.Do(func() {
-			h.log.Warn("display: connection without a valid cookie or token",
-				"addr", r.RemoteAddr)
+			h.log.Warn("display: connection without a valid cookie or token", "addr", r.RemoteAddr)
 		})
 		http.Error(w, "not signed in: open the display's address with its token first",
 			http.StatusUnauthorized)

@@ -25,8 +25,7 @@ func request(t *testing.T, s *stand, path string, edit func(*http.Request)) (*ht
 	}
 	client := &http.Client{
 		Transport: &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request,
-			[]*http.Request) error {
+		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 	}
@@ -72,8 +71,8 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	if policy := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy,
-		"default-src 'none'") || strings.Contains(policy, "unsafe") {
+	policy := resp.Header.Get("Content-Security-Policy")
+	if !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy %q", policy)
 	}
 	if strings.Contains(page, testToken) || strings.Contains(page, cookie.Value) ||
@@ -136,8 +135,7 @@ func TestRefusedRequests(t *testing.T) {
 			func(r *http.Request) {
 				upgrade(r)
 				r.AddCookie(cookie)
-				r.Header.Set("Origin",
-					"http://evil.test")
+				r.Header.Set("Origin", "http://evil.test")
 			}, 403},
 		{"socket, rebound host", "/ws", func(r *http.Request) {
 			upgrade(r)

@@ -103,8 +103,8 @@ func TestMerchantCommands(t *testing.T) {
 		t.Errorf("list %+v", list)
 	}
 	mustRun(t, "merchant", "revoke", "M 1/ü", "--config", config)
-	if list := string(mustRun(t, "merchant", "list", "--config", config)); !regexp.MustCompile(
-		`M 1/ü +1 +20.* revoked 20`).MatchString(list) {
+	list := string(mustRun(t, "merchant", "list", "--config", config))
+	if !regexp.MustCompile(`M 1/ü +1 +20.* revoked 20`).MatchString(list) {
 		t.Errorf("list:\n%s", list)
 	}
 	for _, tc := range []struct {
@@ -136,8 +136,8 @@ func TestEnrolKilled(t *testing.T) {
 	code := runJSON[relayd.TerminalEnrolment](t, config, "terminal", "code", "K001")
 	p.end(syscall.SIGKILL)
 	p = serve(t, config)
-	if list := string(mustRun(t, "terminal", "list", "--config", config)); !strings.Contains(list,
-		"code open until 20") {
+	list := string(mustRun(t, "terminal", "list", "--config", config))
+	if !strings.Contains(list, "code open until 20") {
 		t.Errorf("list:\n%s", list)
 	}
 	enrol := func() (out relayd.TerminalSecrets, status int) {

@@ -225,8 +225,8 @@ func TestDocumentTimers(t *testing.T) {
 	doc := document(t, tills)
 	p, n := dialect(t, "paycube").Timers(), dialect(t, "nets").Timers()
 	row := func(key string, a, b any) {
-		if want := fmt.Sprintf("\n| `timers.%s` | %v | %v | ", key, a, b); !strings.Contains(doc,
-			want) {
+		want := fmt.Sprintf("\n| `timers.%s` | %v | %v | ", key, a, b)
+		if !strings.Contains(doc, want) {
 			t.Errorf("no row %s", want)
 		}
 	}

@@ -130,8 +130,8 @@ func TestSplitAtEveryPosition(t *testing.T) {
 		} {
 			want := tell(d.NewRequestScanner(), stream)
 			for i := range min(len(stream), 400) {
-				if got := tell(d.NewRequestScanner(), stream[:i], stream[i:]); !slices.Equal(got,
-					want) {
+				got := tell(d.NewRequestScanner(), stream[:i], stream[i:])
+				if !slices.Equal(got, want) {
 					t.Fatalf("%s: split at %d: %q, want %q", d.Name(), i, got, want)
 				}
 			}

@@ -180,8 +180,7 @@ func bindGet(a *args) action {
 
 func bindLast(*args) action {
 	return func(e *env, done func(outcome)) {
-		e.payments.Last(e.till.Name, func(p payment.Payment,
-			err error) {
+		e.payments.Last(e.till.Name, func(p payment.Payment, err error) {
 			done(paymentOutcome(e, p, err))
 		})
 	}

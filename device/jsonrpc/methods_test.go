@@ -18,8 +18,8 @@ func start(ref string, amount int) string {
 func TestASale(t *testing.T) {
 	r := newRig(t)
 	till := r.dial(token1)
-	if g := till.call("terminal.info", `{}`); !strings.Contains(g.raw,
-		`"terminal_id":"K001","till":"till-1"`) {
+	g := till.call("terminal.info", `{}`)
+	if !strings.Contains(g.raw, `"terminal_id":"K001","till":"till-1"`) {
 		t.Fatal(g.raw)
 	}
 	p := till.payment("payment.start", `{"reference":"R1","amount":1023,"currency":"SGD",`+
@@ -222,8 +222,8 @@ func (r *rig) last(till string) (id string) {
 func TestStatusAndItsChanges(t *testing.T) {
 	r := newRig(t)
 	till := r.dial(token1)
-	if g := till.call("terminal.status", `{}`); !strings.Contains(g.raw,
-		`"ready":true,"reasons":[],"active":null`) {
+	const ready = `"ready":true,"reasons":[],"active":null`
+	if g := till.call("terminal.status", `{}`); !strings.Contains(g.raw, ready) {
 		t.Error(g.raw)
 	}
 	r.terminal.Set(device.Status{Reasons: []payment.Reason{

@@ -240,8 +240,8 @@ func TestWriteLastsAsLongAsItsBytes(t *testing.T) {
 	if took := time.Since(began); took < 50*time.Millisecond {
 		t.Errorf("48 bytes at 9600 baud in %v", took)
 	}
-	if err := tty.Write(make([]byte, 960), time.Now().Add(20*time.Millisecond)); !errors.Is(err,
-		ErrBlocked) {
+	err = tty.Write(make([]byte, 960), time.Now().Add(20*time.Millisecond))
+	if !errors.Is(err, ErrBlocked) {
 		t.Errorf("a second's worth of bytes in 20 ms: %v", err)
 	}
 }

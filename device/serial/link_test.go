@@ -357,12 +357,12 @@ func TestPresent(t *testing.T) {
 	for _, name := range strings.Split(strings.TrimPrefix(h.present(), "present are: "), ", ") {
 		got = append(got, filepath.Base(name))
 	}
-	if want := []string{"usb-Prolific", "ttyACM0", "ttyS0", "ttyUSB1", "ttyUSB2"}; !sameSet(got,
-		want) {
+	want := []string{"usb-Prolific", "ttyACM0", "ttyS0", "ttyUSB1", "ttyUSB2"}
+	if !sameSet(got, want) {
 		t.Errorf("present are %v, want %v", got, want)
 	}
-	if got := (host{dev: t.TempDir(), sys: t.TempDir()}).present(); !strings.Contains(got,
-		"no serial device") {
+	empty := host{dev: t.TempDir(), sys: t.TempDir()}
+	if got := empty.present(); !strings.Contains(got, "no serial device") {
 		t.Error(got)
 	}
 	if got := listed([]string{"h", "g", "f", "e", "d", "c", "b",

@@ -106,8 +106,8 @@ func TestNoWriteAfterClose(t *testing.T) {
 				t.Fatal(err)
 			}
 			journal := journalAt(t, fd)
-			if err := raw.Write([]byte("approved"), time.Now().Add(patience)); !errors.Is(err,
-				ErrClosed) {
+			err := raw.Write([]byte("approved"), time.Now().Add(patience))
+			if !errors.Is(err, ErrClosed) {
 				t.Errorf("write: %v", err)
 			}
 			if n, err := raw.Read(make([]byte, 1)); n != 0 || !errors.Is(err, ErrClosed) {
@@ -227,8 +227,8 @@ func TestPortLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.hear("out")
-	if err := l.Write(make([]byte, 100_000), time.Now().Add(50*time.Millisecond)); !errors.Is(err,
-		ErrBlocked) {
+	err := l.Write(make([]byte, 100_000), time.Now().Add(50*time.Millisecond))
+	if !errors.Is(err, ErrBlocked) {
 		t.Fatalf("a write that nobody reads: %v", err)
 	}
 	if err := l.Close(); !errors.Is(err, ErrBlocked) {

@@ -80,8 +80,7 @@ func (t *ttyLine) claim(h host, name string) error {
 		return h.explain("open", name, err) // a serial port without hardware says EIO
 	}
 	if err := t.ioctl(func(fd int) error {
-		return unix.Flock(fd,
-			unix.LOCK_EX|unix.LOCK_NB)
+		return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 	}); err != nil {
 		return h.explain("lock", name, unix.EBUSY)
 	}

@@ -225,18 +225,15 @@ func (r *rig) carry(e Effect) {
 	case Close:
 		r.closed = true
 	case AskStart:
-		r.desk.Start(till, e.Request, func(p payment.Payment,
-			err error) {
+		r.desk.Start(till, e.Request, func(p payment.Payment, err error) {
 			r.post("start", func() Event { return Started{e.To, p, err} })
 		})
 	case AskCancel:
-		r.desk.Cancel(till, e.Key, func(p payment.Payment,
-			err error) {
+		r.desk.Cancel(till, e.Key, func(p payment.Payment, err error) {
 			r.post("cancel", func() Event { return Cancelled{e.To, p, err} })
 		})
 	case AskLast:
-		r.desk.Last(till, func(p payment.Payment,
-			err error) {
+		r.desk.Last(till, func(p payment.Payment, err error) {
 			r.post("last", func() Event { return LastRead{e.To, p, err} })
 		})
 	case AskOffer:

@@ -140,8 +140,7 @@ func TestMintRefuses(t *testing.T) {
 			payment.CodeAmountInvalid},
 		{"no reference", func(r *payment.MintRequest) { r.MerchantRef = "" }, payment.CodeInvalid},
 		{"reference too long", func(r *payment.MintRequest) {
-			r.MerchantRef = strings.Repeat("R",
-				41)
+			r.MerchantRef = strings.Repeat("R", 41)
 		}, payment.CodeInvalid},
 		{"reference unprintable", func(r *payment.MintRequest) { r.MerchantRef = "Ref\n1" },
 			payment.CodeInvalid},

@@ -126,8 +126,7 @@ func TestOpenRefusesHeaders(t *testing.T) {
 				c.MaxP2C = tc.maxP2C
 				c.PreviousSecret = secret.New([]byte(oldCanary))
 			})
-			g.unseal = func(token string, key secret.Value) ([]byte,
-				error) {
+			g.unseal = func(token string, key secret.Value) ([]byte, error) {
 				derived++
 				return unseal(token, key)
 			}
@@ -331,8 +330,7 @@ func TestOwnLinkEchoed(t *testing.T) {
 func TestStrangerBuysNoCPU(t *testing.T) {
 	derived := 0
 	g := newGateway(t, func(c *Config) { c.PreviousSecret = secret.New([]byte(oldCanary)) })
-	g.unseal = func(token string, key secret.Value) ([]byte,
-		error) {
+	g.unseal = func(token string, key secret.Value) ([]byte, error) {
 		derived++
 		return unseal(token, key)
 	}

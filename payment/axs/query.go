@@ -30,8 +30,7 @@ const (
 // at to see where payments are asked about.
 func newClient(timeout time.Duration, keep bool) *http.Client {
 	return &http.Client{
-		CheckRedirect: func(*http.Request,
-			[]*http.Request) error {
+		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 		// The caller's context ends it all after timeout; the bounds here end a dial that goes on

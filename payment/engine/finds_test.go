@@ -14,8 +14,7 @@ import (
 // name.
 func TestACodeThatComesTooLateIsClosed(t *testing.T) {
 	for name, end := range map[string]func(*rig, string){
-		"nobody knew of it": func(r *rig,
-			_ string) {
+		"nobody knew of it": func(r *rig, _ string) {
 			r.pass(21 * time.Second)
 			r.answerNext(nothing())
 		},
@@ -33,8 +32,8 @@ func TestACodeThatComesTooLateIsClosed(t *testing.T) {
 			end(r, id)
 			p := r.wantStatus(id, payment.StatusCancelled)
 			r.mintReturns(id, code)
-			if want := (engine.CloseCode{MerchantRef: p.MerchantRef, ProviderRef: "77"}); len(
-				r.closes) != 1 || r.closes[0] != want {
+			want := (engine.CloseCode{MerchantRef: p.MerchantRef, ProviderRef: "77"})
+			if len(r.closes) != 1 || r.closes[0] != want {
 				t.Errorf("closed %+v, want %+v", r.closes, want)
 			}
 		})

@@ -202,8 +202,7 @@ func TestALinkInPlaceOfACode(t *testing.T) {
 		t.Errorf("minted %+v", r.gw.minted)
 	}
 	id, _ = func() (string, engine.Ticket) {
-		r.cancel(till1,
-			id)
+		r.cancel(till1, id)
 		r.pass(40 * time.Second)
 		return r.begins("R2")
 	}()

@@ -51,8 +51,7 @@ var obstacles = []struct {
 			r.step(engine.DisplayChanged{Connected: true})
 			r.step(engine.DisplayShows{Kind: payment.ScreenIdle})
 		}},
-	{payment.CodeInternal, "", func(r *rig,
-		_ *payment.Request) {
+	{payment.CodeInternal, "", func(r *rig, _ *payment.Request) {
 		r.gw.fail = errors.New("no key")
 	}, func(r *rig, _ *payment.Request) { r.gw.fail = nil }},
 	{payment.CodeNotReady, "display_too_small",

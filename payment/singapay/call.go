@@ -26,8 +26,7 @@ const (
 // of a kiosk's service is no place that anybody looks at to see where payments are asked about.
 func newClient(reuse bool) *http.Client {
 	return &http.Client{
-		CheckRedirect: func(*http.Request,
-			[]*http.Request) error {
+		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 		// A request's context ends it before these bounds; they end a dial that goes on behind a

@@ -130,8 +130,7 @@ func TestMintRefuses(t *testing.T) {
 		{"no reference", func(r *payment.MintRequest) { r.MerchantRef = "" }, payment.CodeInvalid,
 			"the merchant reference is not 1 to 40 letters, digits, dots, dashes and underscores"},
 		{"a long reference", func(r *payment.MintRequest) {
-			r.MerchantRef = strings.Repeat("R",
-				41)
+			r.MerchantRef = strings.Repeat("R", 41)
 		}, payment.CodeInvalid,
 			"the merchant reference is not 1 to 40 letters, digits, dots, dashes and underscores"},
 		{"a slash", func(r *payment.MintRequest) { r.MerchantRef = "A/B" }, payment.CodeInvalid,

@@ -190,8 +190,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	elsewhere := newSite(t)
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		s := shop(t, list(used), list(attempt), nil)
-		to := func(w http.ResponseWriter,
-			r *http.Request) {
+		to := func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+r.URL.Path, status)
 		}
 		for _, route := range []string{createRoute, linksRoute, updateRoute} {

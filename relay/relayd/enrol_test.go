@@ -277,8 +277,8 @@ func TestRotateOverlaps(t *testing.T) {
 		return c
 	}
 	for _, grace := range []time.Duration{-time.Second, 24*time.Hour + time.Second} {
-		if _, err := r.RotateTerminal(t.Context(), "K001", false, grace); !errors.Is(err,
-			ErrGrace) {
+		_, err := r.RotateTerminal(t.Context(), "K001", false, grace)
+		if !errors.Is(err, ErrGrace) {
 			t.Errorf("%v: %v", grace, err)
 		}
 	}

@@ -128,8 +128,7 @@ func openStore(ctx context.Context, cfg StoreConfig, log *slog.Logger) (_ *store
 func (s *store) connect() (err error) {
 	opts := []nats.Option{
 		nats.Name("kiosk-relay"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(false),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription,
-			err error) {
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			s.log.Warn("store connection", "error", err)
 		}),
 	}
@@ -196,8 +195,8 @@ func (s *store) openHooks(ctx context.Context) (jetstream.Stream, error) {
 			return nil, err
 		}
 		var created jetstream.Stream
-		if created, err = s.js.CreateStream(ctx, want); !errors.Is(err,
-			jetstream.ErrStreamNameAlreadyInUse) {
+		created, err = s.js.CreateStream(ctx, want)
+		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return created, err
 		}
 		existing, err = s.js.Stream(ctx, streamName) // another relay of the cluster was faster

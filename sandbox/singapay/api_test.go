@@ -244,8 +244,8 @@ func TestTimeouts(t *testing.T) {
 	if status := w.stalled(); status != 504 || len(w.Payments()) != 1 {
 		t.Error("after creating:", status, w.Payments())
 	}
-	if got := w.api("GET", "/api/v1.0/payment-link-manage/"+testAccount, ""); at(got,
-		"0.reff_no") != "R-1" {
+	got := w.api("GET", "/api/v1.0/payment-link-manage/"+testAccount, "")
+	if at(got, "0.reff_no") != "R-1" {
 		t.Error(got)
 	}
 	if status, out := w.send("POST", newLink,

@@ -139,8 +139,8 @@ func TestControl(t *testing.T) {
 				status, step.status, step.want, text)
 		}
 	}
-	if text := fmt.Sprintf("%v %+v %#v", w.Server, w.Server, w.Server); strings.Contains(text,
-		testSecret) || !strings.Contains(text, "singapay.Server") {
+	text := fmt.Sprintf("%v %+v %#v", w.Server, w.Server, w.Server)
+	if strings.Contains(text, testSecret) || !strings.Contains(text, "singapay.Server") {
 		t.Error(text)
 	}
 	status, _ := w.send("POST", "/sandbox/act", `{"merchantRef":"R-1","action":"refund"}`, "Origin",

@@ -26,8 +26,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	handle := func(pattern, path string,
-		h http.HandlerFunc) {
+	handle := func(pattern, path string, h http.HandlerFunc) {
 		mux.HandleFunc(pattern+" "+s.cfg.BasePath+path, h)
 	}
 	links, others := s.cfg.LinkEnvelope, s.cfg.OtherEnvelope

@@ -129,8 +129,7 @@ func (tb *Tab) Until(expression string) {
 // Text is what the page says.
 func (tb *Tab) Text() string {
 	tb.t.Helper()
-	return Evaluate[string](tb,
-		"document.body.innerText")
+	return Evaluate[string](tb, "document.body.innerText")
 }
 
 // Picture is a PNG of the page.

@@ -137,8 +137,7 @@ func readJournal(t testing.TB, dir string) []payment.Fact {
 	}
 	defer r.Close()
 	var all []payment.Fact
-	if err := r.Each(1, func(f payment.Fact,
-		_ string) error {
+	if err := r.Each(1, func(f payment.Fact, _ string) error {
 		all = append(all, f)
 		return nil
 	}); err != nil {

@@ -131,8 +131,7 @@ func (l *lane) forget(ctx context.Context, v visit, p payment.Payment, answer <-
 	told := make(chan struct{})
 	// as in sale
 	h := hearing{told: told, cancel: func(ctx context.Context) error {
-		_,
-			_ = l.f.Cancel(ctx)
+		_, _ = l.f.Cancel(ctx)
 		return ctx.Err()
 	}}
 	l.guests.Go(func() error { return v.play(ctx, l.bank, p.QRPayload, p.MerchantRef, h) })

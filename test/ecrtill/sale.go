@@ -7,8 +7,7 @@ import (
 )
 
 // Status asks how the terminal is.
-func (t *Till) Status(ctx context.Context) (Result,
-	error) {
+func (t *Till) Status(ctx context.Context) (Result, error) {
 	return t.Ask(ctx, t.cfg.Dialect.Status)
 }
 

@@ -135,8 +135,7 @@ func later(f func() (Result, error)) <-chan outcome {
 
 func sell(t *testing.T, till *Till, cents int64) <-chan outcome {
 	return later(func() (Result, error) {
-		return till.Sale(t.Context(), till.cfg.Dialect.QR,
-			cents)
+		return till.Sale(t.Context(), till.cfg.Dialect.QR, cents)
 	})
 }
 
@@ -159,8 +158,8 @@ func TestSaleApproved(t *testing.T) {
 	onLine(t, Config{}, func(t *testing.T, till *Till, term *terminal) {
 		sale := sell(t, till, 1023)
 		req := term.request("Q1")
-		if want := Paycube().Sale(exampleECN, "Q1", 1023, ""); !bytes.Equal(encode(t, req),
-			encode(t, want)) {
+		want := Paycube().Sale(exampleECN, "Q1", 1023, "")
+		if !bytes.Equal(encode(t, req), encode(t, want)) {
 			t.Errorf("%+v", req)
 		}
 		term.silent(200 * time.Second)

@@ -112,8 +112,8 @@ func isInstalled(t *testing.T, m *machine) {
 		if len(got) != len(strings.Fields(groups)) {
 			t.Errorf("%s is in %v", user, got)
 		}
-		if shell := m.run(t, "getent", "passwd", user); !strings.HasSuffix(shell,
-			"/usr/sbin/nologin") {
+		shell := m.run(t, "getent", "passwd", user)
+		if !strings.HasSuffix(shell, "/usr/sbin/nologin") {
 			t.Error(shell)
 		}
 	}

@@ -174,8 +174,8 @@ func TestScripts(t *testing.T) {
 			}
 		}
 	}
-	if rule := read(t, "packaging/agent/61-kiosk-till.rules"); !strings.Contains(rule,
-		`GROUP="kiosk-agent", MODE="0660"`) {
+	rule := read(t, "packaging/agent/61-kiosk-till.rules")
+	if !strings.Contains(rule, `GROUP="kiosk-agent", MODE="0660"`) {
 		t.Error("the rule of the till's cable has another group or mode")
 	}
 }

@@ -79,8 +79,7 @@ func (a *Agent) serveJSON(s config.Serial) (serial.Serve, error) {
 		}
 		t.Token = token
 	}
-	return func(ctx context.Context,
-		c serial.Conn) error {
+	return func(ctx context.Context, c serial.Conn) error {
 		return a.tills.ServeLine(ctx, t, c, s.IsTCP())
 	}, nil
 }

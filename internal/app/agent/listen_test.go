@@ -21,8 +21,7 @@ func TestStrangersAreBounded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		refuse := http.HandlerFunc(func(w http.ResponseWriter,
-			_ *http.Request) {
+		refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "no token", http.StatusUnauthorized)
 		})
 		done <- serve(ctx, ln, refuse, slog.New(slog.DiscardHandler))

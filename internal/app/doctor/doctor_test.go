@@ -85,8 +85,7 @@ socket = "DIR/admin.sock"
 	}
 	return Options{
 		Config: path, Version: "test",
-		Ask: func(context.Context, string, string,
-			any) error {
+		Ask: func(context.Context, string, string, any) error {
 			return errors.New("nobody is there")
 		},
 		Head: func(context.Context, *config.Config) error { return nil },
@@ -131,16 +130,14 @@ func TestWhatIsWrongOutside(t *testing.T) {
 	o := kiosk(t, g.Listener.Addr().String(), "")
 	find(t, Run(t.Context(), o), "gateway", Wrong, "not trusted")
 	o.TLS = g.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	o.Head = func(context.Context,
-		*config.Config) error {
+	o.Head = func(context.Context, *config.Config) error {
 		return errors.New("the relay answered 401")
 	}
 	r := Run(t.Context(), o)
 	find(t, r, "clock", Wrong, "timedatectl")
 	find(t, r, "relay", Wrong, "secret set relay")
 	// nobody was asked
-	o.Head = func(context.Context,
-		*config.Config) error {
+	o.Head = func(context.Context, *config.Config) error {
 		return fmt.Errorf("relay.token: %w", fs.ErrPermission)
 	}
 	find(t, Run(t.Context(), o), "relay", Wrong, "run this as root")
@@ -203,8 +200,7 @@ func TestVersions(t *testing.T) {
 			Found: "which does not say which\nrestart it"},
 	} {
 		o := kiosk(t, g.Listener.Addr().String(), "")
-		o.Ask = func(_ context.Context, _, _ string,
-			into any) error {
+		o.Ask = func(_ context.Context, _, _ string, into any) error {
 			return json.Unmarshal([]byte(answer), into)
 		}
 		find(t, Run(t.Context(), o), "version", want.State, want.Found)

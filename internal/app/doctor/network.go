@@ -118,8 +118,7 @@ func (c *checker) reach(ctx context.Context, check string, base url.URL) Finding
 		return f
 	}
 	client := http.Client{
-		CheckRedirect: func(*http.Request,
-			[]*http.Request) error {
+		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 		Transport: &http.Transport{DisableKeepAlives: true,

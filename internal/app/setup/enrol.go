@@ -46,8 +46,7 @@ func enrol(ctx context.Context, url, code string) (answer, error) {
 	client := &http.Client{
 		Transport: &http.Transport{DisableKeepAlives: true,
 			TLSHandshakeTimeout: 10 * time.Second},
-		CheckRedirect: func(*http.Request,
-			[]*http.Request) error {
+		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 	}
