@@ -65,6 +65,8 @@ func TestFindings(t *testing.T) {
 			Claimed{By: "ann"}), Resolved{Outcome: ResolvedNotPaid}, "not-paid not-paid"},
 		{"claimed, paid", append(append(cancelledHistory(), Acknowledged{5}), Claimed{By: "ann"}),
 			Resolved{Finding: FindingPaid, PortalRef: "P"}, "paid approved"},
+		{"claimed, and then reported", append(append(cancelledHistory(), Acknowledged{5}),
+			Claimed{By: "ann"}, pay("A")), Resolved{Outcome: ResolvedApproved}, "booked approved"},
 		{"not on the list", []Data{pay("A"), offered, ack}, Resolved{Outcome: ResolvedNotPaid},
 			"!not on the worklist"},
 		{"it may still be paid", nil, Resolved{Outcome: ResolvedNotPaid}, "!may still be paid"},

@@ -215,7 +215,8 @@ func (f *Folder) contradict(before visible, moved []Movement, doubts []Doubt) {
 	c := *r
 	c.Contradicted, c.News = true, append(slices.Clone(c.News), news...)
 	f.p.Resolution, f.foreseen = &c, foreseen{}
-	f.p.Settled = nil
+	f.p.Settled = slices.DeleteFunc(slices.Clone(f.p.Settled), // what a customer said is no news
+		func(code string) bool { return code != "claimed" })
 }
 
 // foresaw reports whether the newest resolution says that this movement will come, and uses it up.

@@ -47,13 +47,21 @@ func (p Payment) Tasks() []Task {
 	} else if p.Status == StatusUnknown && len(p.Flags) == 0 {
 		add(string(StatusUnknown), unknownWork)
 	}
-	if n := len(p.Claims); n > 0 {
+	if n := len(p.Claims); n > 0 && !p.bears(p.Claims[n-1]) {
 		add("claimed", p.Claims[n-1].work())
 	}
 	if p.OwedOpen() {
 		tasks = append(tasks, Task{"owed", p.owedWork()})
 	}
 	return tasks
+}
+
+// bears reports whether money has come that bears a claim out: what there is to do then, other
+// tasks say.
+func (p Payment) bears(c Claim) bool {
+	return slices.ContainsFunc(p.Movements, func(m Movement) bool {
+		return m.pays() && m.Seq > c.Seq
+	})
 }
 
 // OwedOpen reports whether the till has not confirmed the outcome, and nobody has looked into its
