@@ -98,11 +98,14 @@ type (
 	Handle struct { // a Gap or a Delivery for the Handler; the next comes only after Handled
 		Message Message
 	}
-	// Terminal as the relay calls it; "" when it has not said
-	PostCanary struct{ Nonce, Terminal string }
-	// the journal's head, if its owner lets the relay be told
-	TakeHead struct{ Conn int }
-	Observe  struct{ Observation Observation } // for the log, the metrics and the engine
+	PostCanary struct {
+		Nonce    string
+		Terminal string // as the relay calls it; "" when it has not said
+	}
+	TakeHead struct { // the journal's head, if its owner lets the relay be told
+		Conn int
+	}
+	Observe struct{ Observation Observation } // for the log, the metrics and the engine
 )
 
 func (ReadHead) effect()    {}

@@ -133,7 +133,7 @@ func (g axsGateway) Make(ctx context.Context, r payment.MintRequest) payment.Min
 	return g.FetchCode(ctx, r)
 }
 
-// links and codes end by themselves
+// Close has nothing to do: links and codes end by themselves.
 func (axsGateway) Close(context.Context, string) error { return nil }
 
 // Try opens a link of its own: that it is then told apart from a notification says that the secret
