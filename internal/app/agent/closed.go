@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"kiosk-agent/device/jsonrpc"
-	"kiosk-agent/device/serial"
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
@@ -115,22 +114,10 @@ func (a *Agent) buildClosedTills() error {
 }
 
 func (a *Agent) buildClosedLines() error {
-	if len(a.cfg.Till.Serial) == 0 {
+	return a.buildEachLine(func(till string, err error) error {
+		a.log.Warn("a line is not served", "till", till, "error", err)
 		return nil
-	}
-	metrics, err := serial.NewMetrics(a.registry)
-	if err != nil {
-		return err
-	}
-	for _, s := range a.cfg.Till.Serial {
-		l, err := a.buildLine(s, metrics)
-		if err != nil {
-			a.log.Warn("a line is not served", "till", s.Name, "error", err)
-			continue
-		}
-		a.lines = append(a.lines, l)
-	}
-	return nil
+	})
 }
 
 // listenClosed needs the screen and the tills. A tills' listener that should have a certificate

@@ -26,6 +26,13 @@ type lineTill struct {
 // buildLines makes the tills on a line. They open their lines in Run: a line that is missing keeps
 // nobody from starting.
 func (a *Agent) buildLines() error {
+	return a.buildEachLine(func(till string, err error) error {
+		return fmt.Errorf("till.serial: %s: %w", till, err)
+	})
+}
+
+// buildEachLine asks about each line that cannot be served: an error of unserved ends it.
+func (a *Agent) buildEachLine(unserved func(till string, err error) error) error {
 	if len(a.cfg.Till.Serial) == 0 {
 		return nil
 	}
@@ -36,7 +43,10 @@ func (a *Agent) buildLines() error {
 	for _, s := range a.cfg.Till.Serial {
 		l, err := a.buildLine(s, metrics)
 		if err != nil {
-			return fmt.Errorf("till.serial: %s: %w", s.Name, err)
+			if err := unserved(s.Name, err); err != nil {
+				return err
+			}
+			continue
 		}
 		a.lines = append(a.lines, l)
 	}
