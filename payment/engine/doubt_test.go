@@ -110,3 +110,28 @@ func TestAcknowledgedThoughItSaidNo(t *testing.T) {
 	r.mustAcknowledge(till1, p.ID)
 	r.wantFacts(p.ID, "requested minted shown notified offered acknowledged")
 }
+
+// TestMintFailedThoughItSaidNo: a code that comes for a sale of which nobody knows whether it has
+// ended stays off the screen, and is closed at the gateway.
+func TestMintFailedThoughItSaidNo(t *testing.T) {
+	r := newRig(t, remote)
+	id, _ := r.begins("R1")
+	r.mintReturns(id, payment.MintAnswer{Failure: "timeout after 10s"})
+	r.pass(0)
+	r.j.lie = true
+	r.answerNext(nothing())
+	r.j.lie, r.j.unread = false, true
+	r.mintReturns(id, code)
+	r.wantFacts(id, "requested mint_sent mint_failed offered minted")
+	if len(r.closes) != 1 || r.closes[0].ProviderRef != "77" {
+		t.Errorf("closed: %+v", r.closes)
+	}
+	r.j.unread = false
+	r.pass(0)
+	r.wantStatus(id, payment.StatusCancelled)
+	for _, v := range r.screens {
+		if v.Payload != "" {
+			t.Errorf("the code was shown: %+v", v)
+		}
+	}
+}

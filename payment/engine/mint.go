@@ -176,9 +176,11 @@ func (s *step) minted(a *account, m payment.Minted, validFor time.Duration) {
 	ended := a.p.EndedBy != "" || a.p.Final
 	s.fact(a.p.ID, m)
 	a.mintBy, a.doubtful = 0, false
-	a.dark = a.dark || s.m.doubt // the journal may say that it has ended
-	if ended {
+	a.dark = a.dark || s.m.doubt // the journal may say that it has ended: nobody may pay it
+	if ended || s.m.doubt {
 		s.closeCode(a, m.ProviderRef)
+	}
+	if ended {
 		return
 	}
 	if err := s.displayable(a.p.Till, m.Payload); err != nil {
