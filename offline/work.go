@@ -7,10 +7,20 @@ import (
 	"kiosk-agent/payment"
 )
 
-// Proved is the endpoint that the newest query_proved fact names; "" when there is none.
-func (r *Reader) Proved() (endpoint string, err error) {
-	p, _, err := newest[payment.QueryProved](r)
-	return p.Endpoint, err
+// Proved are the query_proved facts, oldest first: which endpoints of which accounts.
+func (r *Reader) Proved() ([]payment.QueryProved, error) {
+	facts, err := selectFacts(r.db, "WHERE payment IS NULL AND kind = ? ORDER BY seq",
+		string(payment.KindQueryProved))
+	if err != nil {
+		return nil, r.reading("look up which queries are proved", err)
+	}
+	proved := make([]payment.QueryProved, 0, len(facts))
+	for _, f := range facts {
+		if p, ok := f.Data.(payment.QueryProved); ok {
+			proved = append(proved, p)
+		}
+	}
+	return proved, nil
 }
 
 // Recovered is the newest recovered fact; ok is false when there is none.

@@ -401,7 +401,7 @@ func TestFactsSurviveEncoding(t *testing.T) {
 		Parked{Reason: "x", Envelope: Envelope{Method: "POST", Body: []byte{0, 255},
 			ReceivedAt: at}, Hash: "h"},
 		Gap{"x"}, ClockOffset{-3}, Recovered{Reason: "a", By: "b", Lost: Head{"j", 5, "h"}},
-		QueryProved{"e"},
+		QueryProved{Endpoint: "e"},
 	}
 	for _, d := range samples {
 		b, err := EncodeData(d)

@@ -253,6 +253,8 @@ type (
 	// be read: from now on a 404 of the same endpoint means that there is none.
 	QueryProved struct {
 		Endpoint string `json:"endpoint"` // Gateway.Endpoint
+		// Account.Name of what was asked; "" in journals before schema 3
+		Account string `json:"account,omitempty"`
 	}
 )
 

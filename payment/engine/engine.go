@@ -34,12 +34,12 @@ type (
 	// Network reaches beyond the machine.
 	Network interface {
 		SendCanary()
-		// Query asks the gateway about a payment; reply is called exactly once, from any goroutine.
-		Query(merchantRef string, reply func(payment.QueryAnswer))
+		// Query asks an account about a payment; reply is called exactly once, from any goroutine.
+		Query(at payment.Account, merchantRef string, reply func(payment.QueryAnswer))
 		// Mint asks the gateway for a code; reply is called exactly once, from any goroutine.
 		Mint(r payment.MintRequest, reply func(payment.MintAnswer))
-		// Close asks the gateway to take no payment for a code any more.
-		Close(merchantRef, providerRef string)
+		// Close asks an account to take no payment for a code any more.
+		Close(at payment.Account, merchantRef, providerRef string)
 		// AdoptJournal tells the relay that this journal replaces the one of this head.
 		AdoptJournal(lost payment.Head)
 	}
@@ -233,15 +233,15 @@ func (e *Engine) carry(ef Effect) {
 	case SendCanary:
 		e.network.SendCanary()
 	case SendQuery:
-		e.network.Query(ef.MerchantRef, func(a payment.QueryAnswer) {
-			e.Post(Queried{Payment: ef.Payment, Round: ef.Round, Answer: a})
+		e.network.Query(ef.Account, ef.MerchantRef, func(a payment.QueryAnswer) {
+			e.Post(Queried{Payment: ef.Payment, Account: ef.Account, Round: ef.Round, Answer: a})
 		})
 	case SendMint:
 		e.network.Mint(ef.Request, func(a payment.MintAnswer) {
 			e.Post(MintReturned{Payment: ef.Payment, Answer: a})
 		})
 	case CloseCode:
-		e.network.Close(ef.MerchantRef, ef.ProviderRef)
+		e.network.Close(ef.Account, ef.MerchantRef, ef.ProviderRef)
 	case AdoptJournal:
 		e.network.AdoptJournal(ef.Lost)
 	case Note:

@@ -105,6 +105,7 @@ type (
 	// Queried: a transaction query has ended; it answers SendQuery.
 	Queried struct {
 		Payment string
+		Account payment.Account // SendQuery's
 		Round   uint64
 		Answer  payment.QueryAnswer
 	}
@@ -220,10 +221,11 @@ type (
 	Show struct{ View View }
 	// SendCanary asks for a canary now.
 	SendCanary struct{}
-	// SendQuery asks the gateway what became of a payment. It is answered by one Queried with the
-	// same Round.
+	// SendQuery asks a gateway account what became of a payment. It is answered by one Queried with
+	// the same Account and Round.
 	SendQuery struct {
 		Payment, MerchantRef string
+		Account              payment.Account
 		Round                uint64
 	}
 	// SendMint asks the gateway for a code. It is answered by one MintReturned.
@@ -231,9 +233,12 @@ type (
 		Payment string
 		Request payment.MintRequest
 	}
-	// CloseCode asks the gateway to take no payment for a code any more; nobody waits for an
-	// answer.
-	CloseCode struct{ MerchantRef, ProviderRef string }
+	// CloseCode asks the gateway account that made a code to take no payment for it any more;
+	// nobody waits for an answer.
+	CloseCode struct {
+		MerchantRef, ProviderRef string
+		Account                  payment.Account
+	}
 	// AdoptJournal tells the relay that this journal replaces the one of this head.
 	AdoptJournal struct{ Lost payment.Head }
 	// Note is a line for the log: constant text and pairs of key and value, all safe.
@@ -269,6 +274,7 @@ type Snapshot struct {
 	Watch     Watch
 	CaughtUp  bool         // the relay holds nothing that is not in the journal
 	Lost      payment.Head // with journal_rollback: what the relay remembers
+	Gone      []Gone       // accounts that nobody can ask any more though money may come there
 }
 
 // Clockwork is what is known of this machine's wall clock.

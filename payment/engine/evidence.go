@@ -128,15 +128,17 @@ func (s *step) canaryReturned(ev CanaryReturned) {
 		return
 	}
 	for _, o := range s.m.open {
-		if provable(o) && ev.SentUp >= proofFrom(o, s.now) {
+		if s.m.provable(o) && ev.SentUp >= proofFrom(o, s.now) {
 			s.fact(o.p.ID, payment.PathProved{SentUp: payment.ToMillis(ev.SentUp)})
 		}
 	}
 }
 
-// provable reports whether a proved path is what the evidence rule waits for.
-func provable(a *account) bool {
-	return a.p.EndedBy != "" && a.p.Withdrawn && !a.p.Final && !a.p.Policy.Query
+// provable reports whether a proved path is what the evidence rule waits for. What is said about a
+// payment of another account may come by another path.
+func (m *Machine) provable(a *account) bool {
+	return a.p.EndedBy != "" && a.p.Withdrawn && !a.p.Final && !a.p.Policy.Query &&
+		m.inquiries.accounts.Present(a.p)
 }
 
 // proofFrom is the boot clock from which a canary must have been sent to count: settle after the

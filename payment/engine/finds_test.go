@@ -32,7 +32,8 @@ func TestACodeThatComesTooLateIsClosed(t *testing.T) {
 			end(r, id)
 			p := r.wantStatus(id, payment.StatusCancelled)
 			r.mintReturns(id, code)
-			want := (engine.CloseCode{MerchantRef: p.MerchantRef, ProviderRef: "77"})
+			want := engine.CloseCode{MerchantRef: p.MerchantRef, ProviderRef: "77",
+				Account: payment.Account{Provider: "axs", Endpoint: "endpoint-1"}}
 			if len(r.closes) != 1 || r.closes[0] != want {
 				t.Errorf("closed %+v, want %+v", r.closes, want)
 			}

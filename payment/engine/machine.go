@@ -14,6 +14,7 @@ type Config struct {
 	Currency   payment.Currency // the terminal's
 	MaxAmount  int64            // minor units
 	Provider   string           // journaled with each payment
+	Account    string           // of the gateway, journaled with each payment: payment.Account.Name
 	Mode       string           // "link", "qr"
 	Schemes    []string         // what tills may ask for
 	Timeout    time.Duration    // the customer's time when the till names none; default 180 s
@@ -40,6 +41,8 @@ type Config struct {
 	// names what the transaction query asks, and changes with it; "" = there is no query
 	QueryEndpoint string
 	QueryEvery    time.Duration // between two queries about one payment; default 5 s
+	// the accounts that were sold at before: their payments are asked for there
+	Previous []payment.Account
 	// why no sale starts while this process runs, whatever happens; none: the terminal is open
 	Closed []payment.Reason
 }
@@ -124,8 +127,10 @@ func NewMachine(cfg Config, ports Ports) *Machine {
 	return &Machine{
 		cfg: cfg, journal: ports.Journal, gateway: ports.Gateway, display: ports.Display,
 		ids: ports.IDs, attached: make(map[string]int), canaryUp: -1,
-		view:      View{Kind: payment.ScreenIdle},
-		inquiries: inquiries{endpoint: cfg.QueryEndpoint, every: cfg.QueryEvery, sentUp: -1},
+		view: View{Kind: payment.ScreenIdle},
+		inquiries: inquiries{every: cfg.QueryEvery, sentUp: -1, accounts: append(
+			payment.Accounts{{Name: cfg.Account, Provider: cfg.Provider,
+				Endpoint: cfg.QueryEndpoint}}, cfg.Previous...)},
 	}
 }
 

@@ -216,7 +216,7 @@ func (s *step) mintFailed(a *account, why string) {
 
 // doubtMint asks once what became of a mint whose answer was lost.
 func (s *step) doubtMint(a *account, why string) {
-	if s.m.inquiries.endpoint == "" || !a.p.Policy.Query {
+	if _, askable := s.m.inquiries.at(a.p); !askable || !a.p.Policy.Query {
 		s.mintFailed(a, why)
 		return
 	}
@@ -243,7 +243,7 @@ func (s *step) tickMint(a *account) {
 // all the same is found. The name comes with the code: a payment that has ended does not take it
 // over.
 func (s *step) closeCode(a *account, providerRef string) {
-	if s.m.cfg.Remote && providerRef != "" {
-		s.then(CloseCode{MerchantRef: a.p.MerchantRef, ProviderRef: providerRef})
+	if at, ok := s.m.inquiries.accounts.Of(a.p); ok && providerRef != "" {
+		s.then(CloseCode{MerchantRef: a.p.MerchantRef, ProviderRef: providerRef, Account: at})
 	}
 }

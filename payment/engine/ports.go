@@ -48,8 +48,8 @@ type Reader interface {
 	// fact.
 	Entry(seq int64) (f payment.Fact, ok bool, err error)
 
-	// Proved is the endpoint of the newest query_proved fact; "" when there is none.
-	Proved() (endpoint string, err error)
+	// Proved are the query_proved facts, oldest first.
+	Proved() ([]payment.QueryProved, error)
 	// Recovered is the newest recovered fact; ok is false when there is none.
 	Recovered() (r payment.Recovered, ok bool, err error)
 	// Writable tells whether the journal takes a new sale: nil, or why not. After a failed Append

@@ -21,14 +21,16 @@ const (
 // inquiry is what is known about asking for one payment. It is volatile: a restart asks anew.
 type inquiry struct {
 	id, ref   string
-	due       time.Duration // boot clock
-	sentUp    time.Duration // of the newest query; -1 = none yet
-	round     uint64        // of the query under way; 0 = none is
-	withdrawn bool          // the withdrawal was committed before that query was sent
+	account   payment.Account // where it was made
+	due       time.Duration   // boot clock
+	sentUp    time.Duration   // of the newest query; -1 = none yet
+	round     uint64          // of the query under way; 0 = none is
+	withdrawn bool            // the withdrawal was committed before that query was sent
 	// of one that is final, which is watched
 	final    bool
 	approved bool
-	left     bool          // others take its place: it is not asked for
+	gone     bool          // its account is not configured any more: nobody can be asked
+	left     bool          // others take its place, or it is gone: it is not asked for
 	wait     time.Duration // before the next query
 	until    time.Duration // boot clock: not watched after this
 }
@@ -39,9 +41,9 @@ type inquiries struct {
 	all      []*inquiry
 	round    uint64
 	sentUp   time.Duration // of the newest query of any payment; -1 = none yet
-	endpoint string        // what is asked; "" = nothing is
-	proved   bool          // this endpoint has returned a record that could be read
-	every    time.Duration // between two queries about one payment
+	accounts payment.Accounts
+	proved   []payment.QueryProved // the endpoints that have returned a record that could be read
+	every    time.Duration         // between two queries about one payment
 }
 
 func (q *inquiries) of(id string) *inquiry {
@@ -56,9 +58,25 @@ func (q *inquiries) of(id string) *inquiry {
 // open begins to ask for a payment that is not final, once something of it may be known at the
 // gateway.
 func (q *inquiries) open(p payment.Payment, due time.Duration) {
-	if q.endpoint != "" && (p.Minted || p.MintSent) && q.of(p.ID) == nil {
-		q.all = append(q.all, &inquiry{id: p.ID, ref: p.MerchantRef, due: due, sentUp: -1})
+	account, askable := q.at(p)
+	if askable && (p.Minted || p.MintSent) && q.of(p.ID) == nil {
+		q.all = append(q.all, &inquiry{id: p.ID, ref: p.MerchantRef, account: account, due: due,
+			sentUp: -1})
 	}
+}
+
+// at is the account that is asked about a payment: the one that it was made at, and no other. ok is
+// false where that is not known, or has no query.
+func (q *inquiries) at(p payment.Payment) (a payment.Account, ok bool) {
+	a, ok = q.accounts.Of(p)
+	return a, ok && a.Endpoint != ""
+}
+
+// hasProved reports whether this account's endpoint has returned a record.
+func (q *inquiries) hasProved(a payment.Account) bool {
+	return slices.ContainsFunc(q.proved, func(p payment.QueryProved) bool {
+		return p.Endpoint == a.Endpoint && (p.Account == "" || p.Account == a.Name)
+	})
 }
 
 func (q *inquiries) forget(id string) {
@@ -67,7 +85,7 @@ func (q *inquiries) forget(id string) {
 
 // askNow asks for one payment as soon as the limits allow, also for one that had no place.
 func (q *inquiries) askNow(id string, now time.Duration) {
-	if x := q.of(id); x != nil {
+	if x := q.of(id); x != nil && !x.gone {
 		x.due, x.left = min(x.due, now), false
 	}
 }
@@ -92,8 +110,8 @@ func (q *inquiries) flying() (all, watch int) {
 	return all, watch
 }
 
-// at is when this payment may be asked for.
-func (q *inquiries) at(x *inquiry) time.Duration {
+// when is the time at which this payment may be asked for.
+func (q *inquiries) when(x *inquiry) time.Duration {
 	if x.round != 0 {
 		return x.sentUp + queryTimeout
 	}
@@ -111,7 +129,7 @@ func (q *inquiries) next() (at time.Duration, ok bool) {
 		if x.left || x.final && x.round == 0 && watch >= watchInFlight {
 			continue
 		}
-		if t := q.at(x); !ok || t < at {
+		if t := q.when(x); !ok || t < at {
 			at, ok = t, true
 		}
 	}
@@ -138,7 +156,7 @@ func (q *inquiries) landing() (at time.Duration) {
 // first, those that are approved last.
 func (s *step) inquire() {
 	m, q := s.m, &s.m.inquiries
-	if q.endpoint == "" {
+	if len(q.all) == 0 {
 		return
 	}
 	q.expire(s.now.Up)
@@ -149,7 +167,7 @@ func (s *step) inquire() {
 	var best *inquiry
 	for _, x := range q.all {
 		if x.round == 0 && !x.left && !(x.final && watch >= watchInFlight) &&
-			s.now.Up >= q.at(x) && !s.withdraws(x.id) &&
+			s.now.Up >= q.when(x) && !s.withdraws(x.id) &&
 			(best == nil || m.urgency(x) > m.urgency(best) || m.urgency(x) == m.urgency(best) &&
 				x.due < best.due) {
 			best = x
@@ -163,7 +181,8 @@ func (s *step) inquire() {
 	best.round, best.sentUp = q.round, s.now.Up
 	o := m.account(best.id)
 	best.withdrawn = o != nil && o.p.Withdrawn && o.p.EndedBy != ""
-	ask := SendQuery{Payment: best.id, MerchantRef: best.ref, Round: best.round}
+	ask := SendQuery{Payment: best.id, MerchantRef: best.ref, Account: best.account,
+		Round: best.round}
 	s.then(ask)
 	s.out.Else = append(s.out.Else, ask)
 }
@@ -206,9 +225,10 @@ func (s *step) queried(ev Queried) {
 				Args: []any{"payment", ev.Payment, "error", err}})
 		}
 	}
-	if failure == "" && len(ev.Answer.Records) > 0 && !q.proved {
-		s.fact("", payment.QueryProved{Endpoint: q.endpoint})
-		s.out.onDone = append(s.out.onDone, func() { q.proved = true })
+	if failure == "" && len(ev.Answer.Records) > 0 && !q.hasProved(ev.Account) {
+		proof := payment.QueryProved{Endpoint: ev.Account.Endpoint, Account: ev.Account.Name}
+		s.fact("", proof)
+		s.out.onDone = append(s.out.onDone, func() { q.proved = append(q.proved, proof) })
 	}
 	if !timely {
 		return
@@ -228,7 +248,7 @@ func (s *step) queried(ev Queried) {
 	}
 	x.due = s.now.Up // as soon as the limits allow: a till waits
 	if failure == "" {
-		failure = q.silence(ev.Answer, a.p.MerchantRef)
+		failure = q.silence(ev.Answer, ev.Account, a.p.MerchantRef)
 	}
 	switch {
 	case s.m.doubt || !x.withdrawn || !a.p.Policy.Query:
@@ -242,8 +262,8 @@ func (s *step) queried(ev Queried) {
 }
 
 // silence reports why an answer without a payment does not say that there is none; "" = it does.
-func (q *inquiries) silence(a payment.QueryAnswer, ref string) string {
-	if a.NotFound && !q.proved {
+func (q *inquiries) silence(a payment.QueryAnswer, from payment.Account, ref string) string {
+	if a.NotFound && !q.hasProved(from) {
 		return "404 from an endpoint that has never returned a record"
 	}
 	for _, r := range a.Records {

@@ -20,7 +20,7 @@ func (r *rig) answerNext(a payment.QueryAnswer) engine.SendQuery {
 	}
 	q := r.asked[0]
 	r.asked = r.asked[1:]
-	r.step(engine.Queried{Payment: q.Payment, Round: q.Round, Answer: a})
+	r.step(engine.Queried{Payment: q.Payment, Account: q.Account, Round: q.Round, Answer: a})
 	return q
 }
 

@@ -40,7 +40,7 @@ func (s *shell) Show(v engine.View) {
 
 func (s *shell) SendCanary() { s.canary.Add(1) }
 
-func (s *shell) Query(_ string, reply func(payment.QueryAnswer)) {
+func (s *shell) Query(_ payment.Account, _ string, reply func(payment.QueryAnswer)) {
 	go reply(payment.QueryAnswer{HTTPStatus: 200})
 }
 
@@ -48,7 +48,7 @@ func (s *shell) Mint(_ payment.MintRequest, reply func(payment.MintAnswer)) {
 	go reply(payment.MintAnswer{Minted: payment.Minted{Payload: "code"}})
 }
 
-func (s *shell) Close(string, string) {}
+func (s *shell) Close(payment.Account, string, string) {}
 
 func (s *shell) AdoptJournal(payment.Head) {}
 

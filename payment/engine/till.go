@@ -33,7 +33,8 @@ func (s *step) start(ev StartAsked) {
 	requested := payment.Requested{
 		Till: ev.Till, Reference: ev.Request.Reference, MerchantRef: ref, Money: ev.Request.Money,
 		Schemes: ev.Request.Schemes, Description: ev.Request.Description,
-		Provider: s.m.cfg.Provider, Mode: s.m.cfg.Mode, Line: ev.Request.Line,
+		Provider: s.m.cfg.Provider, Mode: s.m.cfg.Mode,
+		Account: s.m.cfg.Account, Line: ev.Request.Line,
 		DeadlineUp: payment.ToMillis(s.now.Up + timeout),
 		DeadlineAt: s.now.Wall.UTC().Add(timeout).Truncate(1e6), Policy: s.m.cfg.Policy,
 	}

@@ -56,7 +56,7 @@ func (s *step) tickEnded(o *account) {
 		s.withoutCommit(o, a)
 		return
 	}
-	if a := s.latest(o); provable(a) && s.now.Up >= a.canaryAt {
+	if a := s.latest(o); s.m.provable(a) && s.now.Up >= a.canaryAt {
 		a.canaryAt = s.now.Up + proofEvery
 		s.then(SendCanary{})
 	}
@@ -93,7 +93,7 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 	for _, o := range m.open {
 		if o.p.EndedBy != "" {
 			wake(o.answerBy)
-			if !o.p.Policy.Query {
+			if m.provable(o) {
 				wake(o.canaryAt)
 			}
 			continue
@@ -179,14 +179,13 @@ func (m *Machine) remember(now Now) error {
 	} else if ok {
 		m.recovered = r.Lost
 	}
-	if m.cfg.QueryEndpoint == "" {
+	if m.closed() { // it asks nobody
 		return nil
 	}
-	proved, err := m.journal.Proved()
-	if err != nil {
+	var err error
+	if m.inquiries.proved, err = m.journal.Proved(); err != nil {
 		return err
 	}
-	m.inquiries.proved = proved == m.cfg.QueryEndpoint
 	return m.rememberWatched(now)
 }
 
@@ -217,8 +216,9 @@ func (s *step) reread() {
 func (s *step) resume(a *account) {
 	p := a.p
 	a.resumes = false
+	_, askable := s.m.inquiries.at(p)
 	switch {
-	case !p.Minted && p.MintSent && p.EndedBy == "" && s.m.inquiries.endpoint != "":
+	case !p.Minted && p.MintSent && p.EndedBy == "" && askable:
 		s.doubtMint(a, "the agent stopped before the gateway answered")
 	case !p.Minted:
 		s.fact(p.ID, payment.MintFailed{Reason: "mint_failed",
@@ -230,6 +230,9 @@ func (s *step) resume(a *account) {
 	case p.EndedBy == "" && s.m.closed():
 		// nothing would be heard of the customer's payment: nobody is asked to make one
 		s.end(a, payment.DisplayLost{Reason: "the terminal is out of service"})
+	case p.EndedBy == "" && !s.m.inquiries.accounts.Present(p):
+		// what is paid there may be heard of by nobody here
+		s.end(a, payment.DisplayLost{Reason: "the terminal sells at another gateway account now"})
 	case p.EndedBy == "":
 		if !p.Shown && (s.m.cfg.RequireScreen || s.m.showsItself(p.Till)) {
 			a.showBy = s.now.Up + s.m.cfg.ShowWithin

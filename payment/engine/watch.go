@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -41,8 +42,12 @@ func (q *inquiries) watch(p payment.Payment, due, until time.Duration) {
 // add takes in a payment that is newer than all others, without a place.
 func (q *inquiries) add(x *inquiry, p payment.Payment, due, until time.Duration) {
 	unsent := !p.Minted && !p.MintSent && (p.Reason == nil || p.Reason.Code != "mint_failed")
-	if q.endpoint == "" || unsent || until <= 0 {
+	account, known := q.accounts.Of(p)
+	if known && account.Endpoint == "" || unsent || until <= 0 {
 		return
+	}
+	if x.account, x.gone = account, !known; x.gone {
+		x.account.Name = cmp.Or(p.Account, p.Provider)
 	}
 	x.final, x.due, x.until, x.wait = true, due, until, watchFirst
 	x.approved = p.Status == payment.StatusApproved
@@ -68,7 +73,7 @@ func (q *inquiries) seat() {
 			if x == nil || !x.final || x.approved != approved {
 				continue
 			}
-			if x.left = places <= 0; !x.left {
+			if x.left = x.gone || places <= 0; !x.left {
 				places--
 			}
 			if known--; known < 0 {
@@ -128,6 +133,27 @@ func (q *inquiries) watched(now time.Duration) (w Watch) {
 		}
 	}
 	return w
+}
+
+// Gone is an account that is not configured any more, and how many payments were made at it whose
+// watch is not over and that may still be paid.
+type Gone struct {
+	Account  string // payment.Account.Name; of before schema 3 the provider
+	Payments int
+}
+
+func (q *inquiries) goneFrom(now time.Duration) (gone []Gone) {
+	for _, x := range q.all {
+		if !x.gone || x.approved || now >= x.until {
+			continue
+		}
+		i := slices.IndexFunc(gone, func(g Gone) bool { return g.Account == x.account.Name })
+		if i < 0 {
+			i, gone = len(gone), append(gone, Gone{Account: x.account.Name})
+		}
+		gone[i].Payments++
+	}
+	return gone
 }
 
 // rememberWatched takes over the payments of the journal whose watch is not over: the newest, and

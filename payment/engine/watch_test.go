@@ -28,8 +28,9 @@ func (r *rig) history(name string, n int, approved bool) (oldest payment.Payment
 		}
 		ref := tag + "-" + id
 		add(payment.Requested{Till: till1, Reference: id, MerchantRef: ref, Money: sgd10,
-			DeadlineUp: payment.ToMillis(r.now.Up + time.Minute), DeadlineAt: day,
-			Policy: payment.Policy{Query: true, Watch: r.cfg.Policy.Watch}})
+			Provider: r.cfg.Provider, DeadlineUp: payment.ToMillis(r.now.Up + time.Minute),
+			DeadlineAt: day,
+			Policy:     payment.Policy{Query: true, Watch: r.cfg.Policy.Watch}})
 		add(payment.Minted{Payload: "https://pay.test/" + ref})
 		if approved {
 			add(payment.Notified{Source: "webhook",

@@ -57,7 +57,8 @@ func paperRow() gateways.Row {
 			}
 			return paper{keys.Secret, func(ref string) string { return link(s, ref) }}, nil
 		},
-		Tried: "sealed a note", Proved: "the seal is whole",
+		Account: func(s gateways.Settings) string { return "paper/" + of(s).Shop },
+		Tried:   "sealed a note", Proved: "the seal is whole",
 		Brands: map[string][]string{"note": {"banknote"}},
 		Sample: func(s gateways.Settings, r payment.MintRequest) string {
 			return link(s, r.MerchantRef)

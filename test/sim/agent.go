@@ -317,7 +317,8 @@ func (a *agent) query(ask engine.SendQuery) {
 		w.inside(late, func() {
 			w.say("gateway", "answers the query for %s: %s", short(ask.MerchantRef),
 				answerText(ans))
-			a.post(engine.Queried{Payment: ask.Payment, Round: ask.Round, Answer: ans})
+			a.post(engine.Queried{Payment: ask.Payment, Account: ask.Account, Round: ask.Round,
+				Answer: ans})
 		})
 	})
 }

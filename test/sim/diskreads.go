@@ -47,7 +47,7 @@ func (d *disk) Parked() ([]payment.Fact, error) {
 	return read(d, d.Journal.Parked)
 }
 
-func (d *disk) Proved() (string, error) {
+func (d *disk) Proved() ([]payment.QueryProved, error) {
 	return read(d, d.Journal.Proved)
 }
 

@@ -58,7 +58,8 @@ func mutants() []mutant {
 		one("owed outcomes are forgotten when a till attaches", "payment/engine/till.go",
 			"ids[:min(len(ids), maxOwed)]", "ids[:0]"),
 		one("final payments are not watched", "payment/engine/watch.go",
-			`if q.endpoint == "" || unsent || until <= 0 {`, "if unsent || true {"),
+			`if known && account.Endpoint == "" || unsent || until <= 0 {`,
+			"if unsent || true {"),
 		one("the position is not in the journal", "offline/append.go",
 			"	if b.pos == nil {\n		return nil\n	}\n",
 			"	if true {\n		return nil\n	}\n"),
@@ -75,7 +76,8 @@ func mutants() []mutant {
 			"	m.doubt = true\n", ""),
 
 		// The evidence rule.
-		one("a 404 counts as proof", "payment/engine/query.go", "if a.NotFound && !q.proved {",
+		one("a 404 counts as proof", "payment/engine/query.go",
+			"if a.NotFound && !q.hasProved(from) {",
 			"if false {"),
 		one("a query from before the withdrawal counts", "payment/engine/query.go",
 			"case s.m.doubt || !x.withdrawn || !a.p.Policy.Query:",
@@ -95,7 +97,7 @@ func mutants() []mutant {
 			"	case ended && e.Undecided:\n		return StatusUnknown",
 			"	case ended && e.Undecided:\n		return StatusExpired"),
 		one("any canary proves the path", "payment/engine/evidence.go",
-			"if provable(o) && ev.SentUp >= proofFrom(o, s.now) {", "if provable(o) {"),
+			"if s.m.provable(o) && ev.SentUp >= proofFrom(o, s.now) {", "if s.m.provable(o) {"),
 		one("nobody is answered in time", "payment/engine/time.go",
 			"	if s.now.Up >= s.latest(o).answerBy {\n", "	if false {\n"),
 

@@ -65,7 +65,7 @@ type Agent struct {
 	display *ui.Hub
 	relay   *relay.Client // nil in a closed agent
 	chosen  gateways.Chosen
-	gateway gateways.Gateway // nil in a closed agent
+	gateway *gateways.Opened // nil in a closed agent
 	// the relay's clock minus ours, as a time.Duration; 0 while it is not known
 	offset atomic.Int64
 
@@ -195,7 +195,7 @@ func (a *Agent) trueTime() time.Time {
 }
 
 func (a *Agent) buildEngine() error {
-	a.newEngine(engineConfig(a.cfg, a.chosen, a.gateway.Endpoint()), a.gateway, network{a})
+	a.newEngine(engineConfig(a.cfg, a.chosen, a.gateway.Accounts()), a.gateway, network{a})
 	return nil
 }
 

@@ -88,7 +88,7 @@ func (a *Agent) buildClosedCore() error {
 		a.core = &noJournal{reasons: a.closed, canvas: a.canvas(), attached: make(map[string]int)}
 		return nil
 	}
-	c := engineConfig(a.cfg, a.chosen, "")
+	c := engineConfig(a.cfg, a.chosen, a.chosen.Accounts()) // which cannot be asked
 	c.Closed = a.closed
 	a.newEngine(c, noGateway{}, noNetwork{})
 	return nil
@@ -166,13 +166,14 @@ type noNetwork struct{}
 
 func (noNetwork) SendCanary()               {}
 func (noNetwork) AdoptJournal(payment.Head) {}
-func (noNetwork) Close(string, string)      {}
 
 func (noNetwork) Mint(_ payment.MintRequest, reply func(payment.MintAnswer)) {
 	reply(payment.MintAnswer{Failure: errClosed.Error(), NeverSent: true})
 }
 
-func (noNetwork) Query(_ string, reply func(payment.QueryAnswer)) {
+func (noNetwork) Close(payment.Account, string, string) {}
+
+func (noNetwork) Query(_ payment.Account, _ string, reply func(payment.QueryAnswer)) {
 	go reply(payment.QueryAnswer{Failure: errClosed.Error()})
 }
 

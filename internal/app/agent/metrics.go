@@ -188,8 +188,9 @@ func (a *Agent) counted(n engine.Network) engine.Network {
 	return c
 }
 
-func (c counted) Query(merchantRef string, reply func(payment.QueryAnswer)) {
-	c.Network.Query(merchantRef, func(answer payment.QueryAnswer) {
+func (c counted) Query(at payment.Account, merchantRef string,
+	reply func(payment.QueryAnswer)) {
+	c.Network.Query(at, merchantRef, func(answer payment.QueryAnswer) {
 		result := "empty"
 		switch {
 		case answer.NotFound:

@@ -28,7 +28,7 @@ import (
 // notBefore is a date that no right clock of this release shows: it is older than the release.
 var notBefore = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
-func engineConfig(c *config.Config, g gateways.Chosen, endpoint string) engine.Config {
+func engineConfig(c *config.Config, g gateways.Chosen, known payment.Accounts) engine.Config {
 	mode := g.Mode()
 	ec := engine.Config{
 		Tag: c.TerminalTag(), Currency: payment.Currency(c.Terminal.Currency),
@@ -44,7 +44,8 @@ func engineConfig(c *config.Config, g gateways.Chosen, endpoint string) engine.C
 		},
 		ReuseWindow: c.Payment.ReuseWindow.Of(), RequireCanary: c.Payment.RequireCanary.Of(),
 		RequireScreen: c.Payment.RequireDisplay,
-		NotBefore:     notBefore, QueryEndpoint: endpoint,
+		NotBefore:     notBefore,
+		Account:       known[0].Name, QueryEndpoint: known[0].Endpoint, Previous: known[1:],
 		Remote: mode.Remote, FallbackLink: mode.Fallback && c.Payment.OfflineLink,
 		Wallets: g.Wallets(),
 	}
@@ -91,7 +92,7 @@ func CheckSecrets(c *config.Config, credDir string) error {
 	return errors.Join(errs...)
 }
 
-func openGateway(c *config.Config, credDir string, now func() time.Time) (gateways.Gateway, error) {
+func openGateway(c *config.Config, credDir string, now func() time.Time) (*gateways.Opened, error) {
 	g, err := c.Gateway()
 	if err != nil {
 		return nil, err
@@ -183,8 +184,14 @@ type network struct{ a *Agent }
 
 func (n network) SendCanary() { n.a.relay.SendCanary() }
 
-func (n network) Query(merchantRef string, reply func(payment.QueryAnswer)) {
-	go func() { reply(n.a.gateway.Query(n.a.queries, merchantRef)) }()
+func (n network) Query(at payment.Account, merchantRef string,
+	reply func(payment.QueryAnswer)) {
+	g, ok := n.a.gateway.At(at)
+	if !ok { // the engine knows the same accounts
+		go reply(payment.QueryAnswer{Failure: "there is no account " + at.Name})
+		return
+	}
+	go func() { reply(g.Query(n.a.queries, merchantRef)) }()
 }
 
 // Mint asks for a code or link that the gateway makes.
@@ -192,8 +199,10 @@ func (n network) Mint(r payment.MintRequest, reply func(payment.MintAnswer)) {
 	go func() { reply(n.a.gateway.Make(n.a.queries, r)) }()
 }
 
-func (n network) Close(_, providerRef string) {
-	go closeCode(n.a.queries, n.a.gateway, providerRef, n.a.log)
+func (n network) Close(at payment.Account, _, providerRef string) {
+	if g, ok := n.a.gateway.At(at); ok {
+		go closeCode(n.a.queries, g, providerRef, n.a.log)
+	}
 }
 
 func (n network) AdoptJournal(lost payment.Head) {

@@ -28,6 +28,10 @@ func clean(v reflect.Value, prefix string, private []string) {
 		case key == "":
 		case field.Kind() == reflect.Struct:
 			clean(field, prefix+key+".", private)
+		case field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.Struct:
+			for n := range field.Len() {
+				clean(field.Index(n), prefix+key+"[].", private)
+			}
 		case field.Kind() != reflect.String || field.String() == "":
 		case slices.Contains(private, prefix+key):
 			field.SetString(redacted)

@@ -62,13 +62,23 @@ func TestExample(t *testing.T) {
 	want.Till.Serial = []Serial{{}}
 	want.Till.Serial[0].SetDefaults()
 	want.Till.Serial[0].Name, want.Till.Serial[0].Device = "till-2", "/dev/kiosk-till"
+	want.Section("axs").(*gateways.AXS).Previous = []gateways.PastAXS{{
+		PaymentLink: "https://checkout.svc.uat.pay.axs.com.sg/hpp/checkout/linkIdBefore",
+		ClientID:    "...", Secret: "file:/etc/kiosk-agent/axs-before.secret",
+		QueryURL: "https://member.uat.pay.axs.com.sg/api/hpp/v2/transaction",
+	}}
+	want.Section("singapay").(*gateways.SingaPay).Previous = []gateways.PastSingaPay{{
+		BaseURL: "https://payment-b2b.singapay.id", ClientID: "...", APIKey: "...",
+		ClientSecret: "file:/etc/kiosk-agent/singapay-before.secret",
+		AccountID:    "01JGYPXJ6QK4RVYSSE8W4HQDPX",
+	}}
 	want.Display.MerchantName = "..."
 	if d := cmp.Diff(want.Tables().Interface(), c.Tables().Interface()); d != "" {
 		t.Error(d)
 	}
 	for name := range allKeys() {
-		if name = strings.ReplaceAll(name, "[]", "[0]"); name != "till" && !c.file.Has(name) &&
-			name != "till.websocket.tills" && name != "till.serial" {
+		entry := strings.ReplaceAll(name, "[]", "[0]")
+		if name != "till" && !c.file.Has(entry) && !c.file.Has(entry+"[0]") {
 			t.Errorf("the example does not name %s", name)
 		}
 	}
@@ -184,7 +194,8 @@ func TestSingaPay(t *testing.T) {
 		`client_secret = ""`, `client_secret = "file:/etc/kiosk-agent/singapay.secret"`,
 		`api_key = ""`, `api_key = "k"`,
 		`account_id = ""`, `account_id = "01K946KF851RK7FX075GJHBVKF"`,
-		`payment_link = "`, `payment_link = "" #`,
+		`payment_link = "https://checkout.svc.uat.pay.axs.com.sg/hpp/checkout/merchantLinkId"`,
+		`payment_link = ""`,
 		`secret = "file:/etc/kiosk-agent/axs.secret"`, `secret = ""`).Replace(fullText(t))
 	problems := func(text string) conf.Problems {
 		t.Helper()

@@ -45,8 +45,8 @@ func (c *Config) Gateway() (gateways.Chosen, error) {
 	name := c.Payment.Provider
 	g, err := c.gateways.Choose(name, gateways.Settings{
 		Terminal: c.Terminal.ID, MaxAmount: c.Terminal.MaxAmount, Mode: c.Payment.Mode,
-		HookURL: c.Relay.HookURL, Section: c.sections[name],
-	})
+		HookURL: c.Relay.HookURL,
+	}, c.sections)
 	if err != nil {
 		return g, fmt.Errorf("payment.provider: %w", err)
 	}
@@ -103,7 +103,7 @@ func (c *Config) each(v reflect.Value, visit func(field, own reflect.Value)) {
 	}
 }
 
-// sectionChecks is a checker for one gateway's section.
+// sectionChecks is a checker for one gateway's section, or an entry of it.
 type sectionChecks struct {
 	k    *checker
 	name string
@@ -137,8 +137,12 @@ func (k *checker) gateway() {
 	k.OneOf("payment.mode", p.Mode, row.ModeNames()...)
 	g.Check(sectionChecks{k, row.Name})
 	k.answerWithin(g.Asked())
-	for i, ref := range row.Secrets(k.c.sections[row.Name]) {
-		k.Secret(ref.Key, ref.Ref, i == 0)
+	for _, ref := range row.Secrets(k.c.sections[row.Name]) {
+		k.Secret(ref.Key, ref.Ref, ref.Key == row.SecretKey())
+	}
+	for _, p := range g.Past() {
+		p.Check(sectionChecks{k, p.Key})
+		k.Secret(p.Ref.Key, p.Ref.Ref, true)
 	}
 }
 

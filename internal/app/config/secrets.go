@@ -35,7 +35,7 @@ func (c *Config) Private() []string {
 	var keys []string
 	for _, row := range c.gateways {
 		for _, key := range row.Private {
-			keys = append(keys, row.Name+"."+key)
+			keys = append(keys, row.Name+"."+key, row.Name+".previous[]."+key)
 		}
 	}
 	return keys

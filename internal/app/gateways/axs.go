@@ -1,6 +1,7 @@
 package gateways
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -28,6 +29,16 @@ type AXS struct {
 	FailURL        string   `toml:"fail_url"`
 	CancelURL      string   `toml:"cancel_url"`
 	MaxP2C         int      `toml:"max_p2c"`
+
+	Previous []PastAXS `toml:"previous"`
+}
+
+// PastAXS is an entry of [[axs.previous]].
+type PastAXS struct {
+	PaymentLink string `toml:"payment_link"`
+	ClientID    string `toml:"client_id"`
+	Secret      string `toml:"secret"`
+	QueryURL    string `toml:"query_url"`
 }
 
 // axsKeys are the keys of [axs]. They are never written.
@@ -58,6 +69,19 @@ var axsKeys = conf.Keys{
 	"cancel_url": {Text: "Where the customer's phone goes after giving up. Empty: not sent."},
 	"max_p2c": {Text: "Most PBKDF2 rounds that an incoming token may ask for.",
 		Range: conf.Numbers(1000, 10_000)},
+	"previous": {Text: "Accounts sold at before, and applications before a rotation: still heard " +
+		"and asked for."},
+	"previous[].payment_link": {Text: "The payment link of that time. Empty: that of axs, with " +
+		"its query_url: another application of the same account.",
+		Example: `"https://checkout.svc.uat.pay.axs.com.sg/hpp/checkout/linkIdBefore"`},
+	"previous[].client_id": {Text: "The application's Client ID of that time. Required.",
+		Example: `"..."`},
+	"previous[].secret": {Text: "Where that application's Secret is: file:PATH or " +
+		"credential:NAME. Required.",
+		Example: `"file:/etc/kiosk-agent/axs-before.secret"`},
+	"previous[].query_url": {Text: "The transaction query of that time, without the LINKID at " +
+		"its end; empty: its payments are not asked for.",
+		Example: `"https://member.uat.pay.axs.com.sg/api/hpp/v2/transaction"`},
 }
 
 // creditCard is AXS's word for the way to pay that has no code of its own.
@@ -76,7 +100,7 @@ func AXSRow() Row {
 		Keys:    axsKeys,
 		Doc:     "The AXS checkout, from its Merchant Portal.",
 		Secret:  "secret", PreviousSecret: "previous_secret",
-		Check: checkAXS, New: newAXS,
+		Check: checkAXS, Account: accountAXS, Previous: previousAXS, New: newAXS,
 		Tried:   "made a link with the gateway's secret and opened it; nothing left this machine",
 		Proved:  "it opens",
 		Schemes: func(s Settings) []string { return section[AXS](s).Schemes },
@@ -112,6 +136,26 @@ func checkAXS(s Settings, k Checks) {
 		k.Need(!slices.Contains(a.Schemes, creditCard), "schemes",
 			"use paynow, alipay, wechatpay", "credit_card has no QR code: mode qr is for wallets")
 	}
+}
+
+// accountAXS is the checkout host and the merchantLinkId of the payment link.
+func accountAXS(s Settings) string {
+	link := section[AXS](s).PaymentLink
+	return accountAt(link, link[strings.LastIndexByte(link, '/')+1:])
+}
+
+func previousAXS(s Settings) (all []Settings) {
+	now := section[AXS](s)
+	for _, p := range now.Previous {
+		a := AXSRow().Section.(AXS)
+		a.PaymentLink, a.ClientID, a.Secret, a.QueryURL = p.PaymentLink, p.ClientID, p.Secret,
+			p.QueryURL
+		if a.MaxP2C = now.MaxP2C; p.PaymentLink == "" {
+			a.PaymentLink, a.QueryURL = now.PaymentLink, cmp.Or(p.QueryURL, now.QueryURL)
+		}
+		all = append(all, Settings{Terminal: s.Terminal, Mode: ModeLink, Section: &a})
+	}
+	return all
 }
 
 // axsGateway makes links on this machine, and asks for codes.

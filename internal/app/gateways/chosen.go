@@ -14,12 +14,26 @@ import (
 type Chosen struct {
 	row      Row
 	settings Settings
+	past     []Past
 }
 
-// Choose finds the row of this name. The error is Find's.
-func (t Table) Choose(name string, s Settings) (Chosen, error) {
+// Choose finds the row of this name. sections are those of all services, by their names, each a
+// pointer to a struct of its row's Section; s is filled in with one of them. The error is Find's.
+func (t Table) Choose(name string, s Settings, sections map[string]any) (Chosen, error) {
 	r, err := t.Find(name)
-	return Chosen{r, s}, err
+	if err != nil {
+		return Chosen{row: r, settings: s}, err
+	}
+	of := func(r Row) Settings {
+		s := s
+		s.Section = sections[r.Name]
+		return s
+	}
+	c := Chosen{row: r, settings: of(r)}
+	for _, other := range t {
+		c.past = append(c.past, other.past(of(other))...)
+	}
+	return c, nil
 }
 
 // Row is the row.
@@ -87,15 +101,20 @@ func (c Chosen) Marks(schemes []string) []string {
 }
 
 // Hosts are the addresses that the agent sends requests to.
-func (c Chosen) Hosts() []string { return c.row.Hosts(c.settings) }
+func (c Chosen) Hosts() []string {
+	hosts := c.row.Hosts(c.settings)
+	for _, p := range c.past {
+		hosts = append(hosts, p.row.Hosts(p.settings)...)
+	}
+	return hosts
+}
 
 // Sample is a code or link as long as those that customers scan, which nobody can pay; "" where
 // none can be made.
 func (c Chosen) Sample(r payment.MintRequest) string { return c.row.Sample(c.settings, r) }
 
-// Open reads the secrets and builds the adapter. now is the wall clock, corrected by the relay's.
-// The error is a *SecretError, or the adapter's.
-func (c Chosen) Open(credDir string, now func() time.Time) (Gateway, error) {
+// open builds the adapter of the account that this terminal sells at.
+func (c Chosen) open(credDir string, now func() time.Time) (Gateway, error) {
 	var keys Keys
 	refs := c.row.Secrets(c.settings.Section)
 	for i, into := range []*secret.Value{&keys.Secret, &keys.Previous} {
@@ -117,14 +136,14 @@ type SecretRef struct {
 	Ref  string // file:PATH or credential:NAME; "" = not set
 }
 
-// Secrets are where its secret is and the one before a rotation, as a section says, which is a
-// pointer to a struct of the row's Section.
+// Secrets are where its secret is, the one before a rotation, and those of the accounts before, as
+// a section says, which is a pointer to a struct of the row's Section.
 func (r Row) Secrets(section any) []SecretRef {
 	v := reflect.ValueOf(section)
 	now, _ := text(v, r.Secret)
 	before, _ := text(v, r.PreviousSecret)
-	return []SecretRef{{r.Name, r.SecretKey(), now},
-		{r.Name + "-previous", r.Name + "." + r.PreviousSecret, before}}
+	return append([]SecretRef{{r.Name, r.SecretKey(), now},
+		{r.Name + "-previous", r.Name + "." + r.PreviousSecret, before}}, r.pastSecrets(section)...)
 }
 
 // SecretError says that a secret cannot be had. Its text never holds one.
@@ -141,5 +160,6 @@ func (e *SecretError) Unwrap() error { return e.Err }
 func (c Chosen) SecretFault(err error) bool {
 	e, ok := errors.AsType[Keyed](err)
 	return ok && (e.ConfigKey() == c.row.SecretKey() ||
-		e.ConfigKey() == c.row.Name+"."+c.row.PreviousSecret)
+		e.ConfigKey() == c.row.Name+"."+c.row.PreviousSecret ||
+		slices.ContainsFunc(c.past, func(p Past) bool { return p.Ref.Key == e.ConfigKey() }))
 }

@@ -70,6 +70,14 @@ type Row struct {
 	// Check finds what is wrong with the section, but for the secrets. nil = nothing can be.
 	Check func(s Settings, k Checks)
 
+	// Account is the merchant's identity at the checkout host, after the host: HOST/LINKID. No
+	// credential is part of it, and no address that is only asked. "" = the section names none.
+	Account func(s Settings) string
+	// Previous are the settings of each entry of the section's list "previous": accounts that were
+	// sold at before, or the same one with other credentials. A key that an entry leaves out is
+	// the section's. Nothing is made there any more. nil = the section has no such list.
+	Previous func(s Settings) []Settings
+
 	// New builds the adapter. An error about a key has the key: see Keyed.
 	New func(s Settings, keys Keys, now func() time.Time) (Gateway, error)
 	// Tried and Proved say what Try does and what is known once it went well. "" = nothing but that
@@ -192,7 +200,8 @@ func (r Row) whole() error {
 	}{
 		{"Title", r.Title != ""}, {"Currency", r.Currency != ""}, {"Modes", len(r.Modes) > 0},
 		{"Section", reflect.ValueOf(r.Section).Kind() == reflect.Struct}, {"Doc", r.Doc != ""},
-		{"New", r.New != nil}, {"Sample", r.Sample != nil}, {"Hosts", r.Hosts != nil},
+		{"Account", r.Account != nil}, {"New", r.New != nil}, {"Sample", r.Sample != nil},
+		{"Hosts", r.Hosts != nil},
 	} {
 		if !has.ok {
 			return fmt.Errorf("the gateway %s has no %s", r.Name, has.what)

@@ -53,6 +53,7 @@ func TestARowThatLacksSomething(t *testing.T) {
 		"Modes":    func(r *gateways.Row) { r.Modes = nil },
 		"Section":  func(r *gateways.Row) { r.Section = "" },
 		"Doc":      func(r *gateways.Row) { r.Doc = "" },
+		"Account":  func(r *gateways.Row) { r.Account = nil },
 		"New":      func(r *gateways.Row) { r.New = nil },
 		"Sample":   func(r *gateways.Row) { r.Sample = nil },
 		"Hosts":    func(r *gateways.Row) { r.Hosts = nil },

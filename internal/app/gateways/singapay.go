@@ -1,6 +1,7 @@
 package gateways
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -31,6 +32,18 @@ type SingaPay struct {
 	CreateTimeout  conf.Duration `toml:"create_timeout"`
 	QueryTimeout   conf.Duration `toml:"query_timeout"`
 	ReplayWindow   conf.Duration `toml:"replay_window"`
+
+	Previous []PastSingaPay `toml:"previous"`
+}
+
+// PastSingaPay is an entry of [[singapay.previous]].
+type PastSingaPay struct {
+	BaseURL      string `toml:"base_url"`
+	ClientID     string `toml:"client_id"`
+	ClientSecret string `toml:"client_secret"`
+	APIKey       string `toml:"api_key"`
+	AccountID    string `toml:"account_id"`
+	WebhookPath  string `toml:"webhook_path"`
 }
 
 // singaPayKeys are the keys of [singapay]. They are never written.
@@ -69,6 +82,20 @@ var singaPayKeys = conf.Keys{
 	"replay_window": {Text: "A notification signed longer before or after its receipt " +
 		"is asked about and not believed.",
 		Range: conf.Times(10*time.Second, 15*time.Minute)},
+	"previous": {Text: "Accounts sold at before, and credentials before a rotation: still heard " +
+		"and asked for."},
+	"previous[].base_url": {Text: "SingaPay's address of that time. Empty: that of singapay.",
+		Example: `"https://payment-b2b.singapay.id"`},
+	"previous[].client_id": {Text: "The credential's Client ID of that time. Required.",
+		Example: `"..."`},
+	"previous[].client_secret": {Text: "Where that credential's Client Secret is: file:PATH or " +
+		"credential:NAME. Required.",
+		Example: `"file:/etc/kiosk-agent/singapay-before.secret"`},
+	"previous[].api_key": {Text: "The API key of that time. Empty: that of singapay.",
+		Example: `"..."`},
+	"previous[].account_id": {Text: "The account of that time. Empty: that of singapay.",
+		Example: `"01JGYPXJ6QK4RVYSSE8W4HQDPX"`},
+	"previous[].webhook_path": {Text: "The webhook_path of that time. Empty: that of singapay."},
 }
 
 // SingaPayRow is SingaPay, which makes its links and codes itself.
@@ -83,7 +110,8 @@ func SingaPayRow() Row {
 		Keys:   singaPayKeys,
 		Doc:    "The SingaPay gateway, from its dashboard, for payment.provider = singapay.",
 		Secret: "client_secret", PreviousSecret: "previous_secret", Private: []string{"api_key"},
-		Check: checkSingaPay, New: newSingaPay,
+		Check: checkSingaPay, Account: accountSingaPay, Previous: previousSingaPay,
+		New:     newSingaPay,
 		Schemes: func(s Settings) []string { return section[SingaPay](s).Methods },
 		Sample:  sampleSingaPay,
 		Hosts:   func(s Settings) []string { return []string{section[SingaPay](s).BaseURL} },
@@ -110,6 +138,27 @@ func checkSingaPay(s Settings, k Checks) {
 		{"api_key", p.APIKey}, {"account_id", p.AccountID}} {
 		k.Need(id.value != "", id.key, "copy it from the SingaPay dashboard", "is required")
 	}
+}
+
+// accountSingaPay is the host and the account's ID.
+func accountSingaPay(s Settings) string {
+	p := section[SingaPay](s)
+	return accountAt(p.BaseURL, p.AccountID)
+}
+
+func previousSingaPay(s Settings) (all []Settings) {
+	now := section[SingaPay](s)
+	for _, p := range now.Previous {
+		a := SingaPayRow().Section.(SingaPay)
+		a.BaseURL, a.AccountID = cmp.Or(p.BaseURL, now.BaseURL), cmp.Or(p.AccountID, now.AccountID)
+		a.ClientID, a.ClientSecret = p.ClientID, p.ClientSecret
+		a.APIKey = cmp.Or(p.APIKey, now.APIKey)
+		a.WebhookPath = cmp.Or(p.WebhookPath, now.WebhookPath)
+		a.QueryTimeout, a.ReplayWindow = now.QueryTimeout, now.ReplayWindow
+		all = append(all, Settings{Terminal: s.Terminal, Mode: s.Mode, HookURL: s.HookURL,
+			Section: &a})
+	}
+	return all
 }
 
 // singaGateway asks for everything.

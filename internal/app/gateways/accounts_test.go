@@ -1,0 +1,209 @@
+package gateways_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
+
+	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/gateways"
+	"kiosk-agent/payment"
+)
+
+// file is a configuration for AXS with previous accounts of both services. SECRETS is where its
+// secrets are.
+const file = `
+[terminal]
+id = "K001"
+[axs]
+payment_link = "https://Pay.AXS.example:443/hpp/checkout/LINK2"
+client_id = "client-3"
+secret = "file:SECRETS/axs.secret"
+query_url = "https://ask.axs.example/api/hpp/v2/transaction"
+[[axs.previous]] # before a rotation
+client_id = "client-2"
+secret = "file:SECRETS/axs-2.secret"
+[[axs.previous]] # the merchant before
+payment_link = "https://pay.axs.example/hpp/checkout/LINK1"
+client_id = "client-1"
+secret = "file:SECRETS/axs-1.secret"
+[[singapay.previous]]
+base_url = "https://sp.example"
+client_id = "sp-client"
+client_secret = "file:SECRETS/sp.secret"
+api_key = "sp-key"
+account_id = "01JGYPXJ6QK4RVYSSE8W4HQDPX"
+[relay]
+url = "wss://relay.example"
+token = "file:SECRETS/relay.token"
+hook_url = "https://relay.example/hook/route"
+`
+
+// chosen reads the file with texts in place of others, in pairs.
+func chosen(t *testing.T, change ...string) (gateways.Chosen, string) {
+	t.Helper()
+	dir := t.TempDir()
+	for i, name := range []string{"axs.secret", "axs-1.secret", "axs-2.secret", "sp.secret"} {
+		secret := strings.Repeat(string(rune('a'+i)), 32)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(secret), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := strings.NewReplacer(append(change, "SECRETS", dir)...).Replace(file)
+	c, err := config.Parse("f.toml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := c.Gateway()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, dir
+}
+
+func open(t *testing.T, g gateways.Chosen) *gateways.Opened {
+	t.Helper()
+	o, err := g.Open("", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// TestAccounts: an account is provider, checkout host and merchant identity. What a rotation, a
+// move of the query or of a secret changes is no part of it.
+func TestAccounts(t *testing.T) {
+	const here = "axs:pay.axs.example/LINK2"
+	want := payment.Accounts{
+		{Name: here, Provider: "axs"}, {Name: here, Provider: "axs"},
+		{Name: "axs:pay.axs.example/LINK1", Provider: "axs"},
+		{Name: "singapay:sp.example/01JGYPXJ6QK4RVYSSE8W4HQDPX", Provider: "singapay"},
+	}
+	g, _ := chosen(t)
+	if d := cmp.Diff(want, g.Accounts()); d != "" {
+		t.Errorf("the accounts (-want +got)\n%s", d)
+	}
+	for _, same := range [][]string{
+		{`"client-3"`, `"client-4"`}, {"axs.secret", "axs-2.secret"},
+		{"https://ask.axs.example", "https://elsewhere.example"}, {"query_url =", "#"},
+		{"file:SECRETS/axs.secret", "credential:axs"}, {":443", ""},
+	} {
+		if g, _ := chosen(t, same...); g.Account() != here {
+			t.Errorf("%s: another account, %s", same[1], g.Account())
+		}
+	}
+	for _, other := range [][]string{{"LINK2", "LINK3"}, {":443", ":8443"},
+		{"Pay.AXS", "pay2.AXS"}, {"LINK2", "link2"}} {
+		if g, _ := chosen(t, other...); g.Account() == here {
+			t.Errorf("%s: the same account", other[1])
+		}
+	}
+}
+
+// TestPreviousAccountsWork: each has an adapter and an endpoint of its own; a delivery opens with
+// the secret of any of them.
+func TestPreviousAccountsWork(t *testing.T) {
+	g, dir := chosen(t)
+	o := open(t, g)
+	endpoints := map[string]bool{}
+	for i, a := range o.Accounts() {
+		adapter, ok := o.At(a)
+		if !ok || adapter.Endpoint() != a.Endpoint || endpoints[a.Endpoint] {
+			t.Errorf("account %d, %+v: %t", i, a, ok)
+		}
+		endpoints[a.Endpoint] = true
+	}
+	if a := o.Accounts()[2]; a.Endpoint != "" {
+		t.Errorf("it has no query_url and the endpoint %q", a.Endpoint)
+	}
+	if _, ok := o.At(payment.Account{Name: "axs:pay.axs.example/LINK3"}); ok {
+		t.Error("an account that nobody knows is found")
+	}
+	for _, entry := range []string{"axs", "axs-2", "axs-1"} {
+		e := notification(t, filepath.Join(dir, entry+".secret"),
+			map[string]string{"axs": "client-3", "axs-2": "client-2", "axs-1": "client-1"}[entry])
+		records, err := o.Open(e)
+		if err != nil || len(records) != 1 || records[0].MerchantRef != "K001TEST-1" {
+			t.Errorf("%s: %+v, %v", entry, records, err)
+		}
+	}
+	for name, e := range map[string]payment.Envelope{
+		"a stranger's":              notification(t, filepath.Join(dir, "sp.secret"), "client-1"),
+		"another client's":          notification(t, filepath.Join(dir, "axs.secret"), "client-1"),
+		"nothing of either service": {Body: []byte("x")},
+	} {
+		if _, err := o.Open(e); !errors.Is(err, payment.ErrUnopened) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestPreviousAccountsAreChecked: what is wrong with an entry is told with its key.
+func TestPreviousAccountsAreChecked(t *testing.T) {
+	for _, tc := range []struct{ old, new, want string }{
+		{`client_id = "client-1"`, "", "axs.previous[1].client_id: is required"},
+		{`secret = "file:SECRETS/axs-1.secret"`, "", "axs.previous[1].secret: is required"},
+		{`"file:SECRETS/axs-1.secret"`, `"hunter2"`,
+			"axs.previous[1].secret: the value itself must not stand here"},
+		{`api_key = "sp-key"`, "", "singapay.previous[0].api_key: is required"},
+		{`"https://sp.example"`, `"http://sp.example"`,
+			"singapay.previous[0].base_url: must start with https://"},
+		{"[[singapay.previous]]", "[[singapay.previous]]\nmethods = []",
+			"singapay.previous[0].methods: no such key"},
+	} {
+		_, err := config.Parse("f.toml", []byte(strings.Replace(file, tc.old, tc.new, 1)))
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v", tc.want, err)
+		}
+	}
+	for _, tc := range []struct{ old, new, want string }{
+		{"axs-1.secret", "gone.secret", "axs.previous[1].secret: "},
+		{"/checkout/LINK1", "/LINK1", "axs.previous[1].payment_link has another path"},
+		{"01JGYPXJ6QK4RVYSSE8W4HQDPX", "1", "singapay.previous[0].account_id is not a ULID"},
+	} {
+		g, _ := chosen(t, tc.old, tc.new)
+		if _, err := g.Open("", time.Now); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+			t.Errorf("%s: %v", tc.want, err)
+		}
+	}
+	g, dir := chosen(t)
+	if err := os.WriteFile(filepath.Join(dir, "sp.secret"), []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := g.Open("", time.Now)
+	if err == nil || !strings.HasPrefix(err.Error(), "singapay.previous[0].client_secret has 5") ||
+		!g.SecretFault(err) {
+		t.Errorf("a secret that cannot be one: %v, a secret's fault %t", err, g.SecretFault(err))
+	}
+}
+
+// notification is what AXS posts about a payment, sealed with a secret for a client.
+func notification(t *testing.T, secretFile, clientID string) payment.Envelope {
+	t.Helper()
+	key, err := os.ReadFile(secretFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{
+		Algorithm: jose.PBES2_HS512_A256KW, Key: key, KeyID: clientID, PBES2Count: 1000,
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := enc.Encrypt([]byte(`{"amount":"10.23","currency":"SGD","transactionRef":"1",` +
+		`"merchantRef":"K001TEST-1","status":"SUCCESS","responseCode":"00"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := sealed.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payment.Envelope{Method: "POST", Query: "data=" + token}
+}
