@@ -54,17 +54,23 @@ func (k *keeper) Tell(ctx context.Context) (relay.Head, bool, error) {
 	return h, !k.doubt.Load(), err
 }
 
-func startKept(t *testing.T, r *rig, c Credentials, m *memory, doubt bool,
-	supersedes *relay.Head) *keeper {
+// startKept connects an agent with an Anchor; change may adjust its configuration.
+func startKept(t *testing.T, r *rig, c Credentials, m *memory,
+	change func(*relay.Config)) *keeper {
 	k := &keeper{ready: make(chan struct{}), judged: make(chan relay.KnownHead, 16),
 		asked: make(chan struct{}, 16)}
-	k.doubt.Store(doubt)
 	k.agent = startAgent(t, r, c, m, func(cfg *relay.Config) {
-		cfg.CanaryEvery, cfg.Anchor, cfg.Supersedes = time.Hour, k, supersedes
-		cfg.BackoffMin, cfg.BackoffMax = 10*time.Millisecond, 50*time.Millisecond
+		cfg.CanaryEvery, cfg.Anchor = time.Hour, k
+		if change != nil {
+			change(cfg)
+		}
 	})
 	close(k.ready)
 	return k
+}
+
+func startDoubtful(t *testing.T, r *rig, c Credentials, m *memory) *keeper {
+	return startKept(t, r, c, m, func(cfg *relay.Config) { cfg.Anchor.(*keeper).doubt.Store(true) })
 }
 
 // canary waits until one has come back and the journal's head was asked for.
@@ -85,7 +91,7 @@ func TestAnchor(t *testing.T) {
 	r := startRelay(t, t.TempDir(), nil)
 	c := r.add("K001")
 	m := newMemory("j")
-	a := startKept(t, r, c, m, false, nil)
+	a := startKept(t, r, c, m, nil)
 	if k := <-a.judged; k.Head != nil || k.Unsupported {
 		t.Errorf("judged %+v before the first hello", k)
 	}
@@ -99,7 +105,7 @@ func TestAnchor(t *testing.T) {
 	}
 	a.stop() // the relay has heard every ack
 	kept := *m
-	a = startKept(t, r, c, m, true, nil)
+	a = startDoubtful(t, r, c, m)
 	if k := <-a.judged; k.Head == nil || *k.Head != first {
 		t.Errorf("judged %+v, want %+v", k.Head, first)
 	}
@@ -125,14 +131,14 @@ func TestAnchor(t *testing.T) {
 	// A restored journal: whatever it says, the anchor stays, until staff have recovered it.
 	*m = kept
 	m.head.Hash = "another"
-	a = startKept(t, r, c, m, true, nil)
+	a = startDoubtful(t, r, c, m)
 	<-a.judged
 	a.canary()
 	a.stop()
 	if h := r.anchor(); *h != grown {
 		t.Errorf("a restored journal has moved the anchor to %+v", h)
 	}
-	a = startKept(t, r, c, m, false, &grown)
+	a = startKept(t, r, c, m, func(cfg *relay.Config) { cfg.Supersedes = &grown })
 	if k := <-a.judged; k.Head == nil || *k.Head != grown {
 		t.Errorf("judged %+v, want %+v", k.Head, grown)
 	}
