@@ -251,7 +251,8 @@ func (f *Folder) end(fact Fact, why *Reason) bool {
 }
 
 // queryEmpty counts towards the evidence rule: two answers without a PAY SUCCESS after the
-// withdrawal, settle apart. Answers of two boots are further apart than any settle.
+// withdrawal, settle apart: from the first answer to the sending of the second question. Of a
+// question of another boot only that boot's own time is known.
 func (f *Folder) queryEmpty(fact Fact) {
 	if !f.searching() || !f.p.Policy.Query {
 		return
@@ -264,7 +265,15 @@ func (f *Folder) queryEmpty(fact Fact) {
 		f.emptySeen, f.emptyUp, f.emptyBoot = true, fact.Up, fact.Boot
 		return
 	}
-	if fact.Boot != f.emptyBoot || fact.Up-f.emptyUp >= f.p.Policy.Settle.Duration() {
+	d, _ := fact.Data.(QueryEmpty)
+	asked := d.SentUp.Duration()
+	if asked == 0 {
+		asked = fact.Up
+	}
+	if fact.Boot == f.emptyBoot {
+		asked -= f.emptyUp
+	}
+	if asked >= f.p.Policy.Settle.Duration() {
 		f.e.Searched = true
 	}
 }

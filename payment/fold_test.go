@@ -187,21 +187,28 @@ func TestFold(t *testing.T) {
 			want{StatusUnknown, []Flag{FlagAmountMismatch}, "amount_mismatch", true}},
 
 		{"queries empty", shown(queried).add(CancelRequested{}, Withdrawn{},
-			QueryEmpty{200, 0}).after(4 * time.Second).add(QueryEmpty{200, 0}),
+			QueryEmpty{HTTPStatus: 200, Records: 0}).after(4 * time.Second).add(
+			QueryEmpty{HTTPStatus: 200, Records: 0}),
 			want{StatusCancelled, nil, "cancelled", true}},
 		{"queries too close", shown(queried).add(CancelRequested{}, Withdrawn{},
-			QueryEmpty{200, 0}).after(3 * time.Second).add(QueryEmpty{200, 0}),
+			QueryEmpty{HTTPStatus: 200, Records: 0}).after(3 * time.Second).add(
+			QueryEmpty{HTTPStatus: 200, Records: 0}),
 			want{Status: StatusAwaiting}},
 		{"one query before the withdrawal",
-			shown(queried).add(QueryEmpty{200, 0}).after(time.Minute).add(CancelRequested{},
-				Withdrawn{}, QueryEmpty{200, 0}), want{Status: StatusAwaiting}},
+			shown(queried).add(QueryEmpty{HTTPStatus: 200, Records: 0}).after(time.Minute).add(
+				CancelRequested{},
+				Withdrawn{}, QueryEmpty{HTTPStatus: 200, Records: 0}),
+			want{Status: StatusAwaiting}},
 		{"a failed query does not count",
 			shown(queried).add(CancelRequested{}, Withdrawn{},
-				QueryEmpty{200, 0}).after(time.Minute).add(QueryFailed{"404"}),
+				QueryEmpty{HTTPStatus: 200, Records: 0}).after(time.Minute).add(QueryFailed{"404"}),
 			want{Status: StatusAwaiting}},
 		{"queries in two boots", shown(queried).add(CancelRequested{}, Withdrawn{},
-			QueryEmpty{200, 0}).reboot().add(QueryEmpty{200, 0}),
-			want{StatusCancelled, nil, "cancelled", true}},
+			QueryEmpty{HTTPStatus: 200}).reboot().after(queried.Settle.Duration()).
+			add(QueryEmpty{HTTPStatus: 200}), want{StatusCancelled, nil, "cancelled", true}},
+		{"queries in two boots, the second too young", shown(queried).add(CancelRequested{},
+			Withdrawn{}, QueryEmpty{HTTPStatus: 200}).reboot().add(QueryEmpty{HTTPStatus: 200}),
+			want{Status: StatusAwaiting}},
 		{"a proved path is no query", shown(queried).add(CancelRequested{}, Withdrawn{},
 			PathProved{}), want{Status: StatusAwaiting}},
 
@@ -393,7 +400,8 @@ func TestFactsSurviveEncoding(t *testing.T) {
 		Shown{"display", 2},
 		Opened{}, DisplayLost{"x"}, CancelRequested{"till"},
 		DeadlinePassed{"reboot"}, Withdrawn{}, PathProved{5}, record(
-			func(r *Record) { r.PaidAt = at }), QueryEmpty{404, 1}, QueryFailed{"x"},
+			func(r *Record) { r.PaidAt = at }), QueryEmpty{HTTPStatus: 404, Records: 1},
+		QueryFailed{"x"},
 		Undecided{}, Offered{Revision: 3, Status: StatusApproved}, Acknowledged{3},
 		Resolved{Outcome: "approved", By: "a", Reason: "b",
 			Entry: 4}, Superseded{},

@@ -139,6 +139,8 @@ type (
 	QueryEmpty struct {
 		HTTPStatus int `json:"http_status"`
 		Records    int `json:"records"`
+		// boot clock of the question; 0 in journals before schema 3
+		SentUp Millis `json:"sent_up_ms,omitempty"`
 	}
 	// QueryFailed says that a query gave no answer that counts.
 	QueryFailed struct {

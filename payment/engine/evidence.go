@@ -142,13 +142,13 @@ func (m *Machine) provable(a *account) bool {
 }
 
 // proofFrom is the boot clock from which a canary must have been sent to count: settle after the
-// withdrawal, so that a payment made in the last moment had time to be reported. A withdrawal of an
-// earlier boot is long past.
+// withdrawal, so that a payment made in the last moment had time to be reported. Of a withdrawal of
+// an earlier boot no more is known than that it was before this boot.
 func proofFrom(a *account, now Now) time.Duration {
 	if w := newestOf(a.facts, payment.KindWithdrawn); w.Boot == now.Boot {
 		return w.Up + a.p.Policy.Settle.Duration()
 	}
-	return 0
+	return a.p.Policy.Settle.Duration()
 }
 
 // newestOf is the newest fact of one kind; its zero value when there is none.

@@ -232,10 +232,10 @@ func (m *Machine) Committed(out Output) {
 				m.inquiries.askNow(a.p.ID, out.at)
 			}
 			m.open[i] = a
-			m.inquiries.open(a.p, out.at+awaitingEvery)
+			m.inquiries.open(a.p, out.at+awaitingEvery, 0)
 		case !a.p.Final:
 			m.open = append(m.open, a)
-			m.inquiries.open(a.p, out.at+awaitingEvery)
+			m.inquiries.open(a.p, out.at+awaitingEvery, 0)
 		default:
 			m.inquiries.turned(a.p)
 		}

@@ -26,6 +26,7 @@ type inquiry struct {
 	sentUp    time.Duration   // of the newest query; -1 = none yet
 	round     uint64          // of the query under way; 0 = none is
 	withdrawn bool            // the withdrawal was committed before that query was sent
+	notBefore time.Duration   // boot clock: settle after an answer that counts; nothing hastens it
 	// of one that is final, which is watched
 	final    bool
 	approved bool
@@ -57,11 +58,11 @@ func (q *inquiries) of(id string) *inquiry {
 
 // open begins to ask for a payment that is not final, once something of it may be known at the
 // gateway.
-func (q *inquiries) open(p payment.Payment, due time.Duration) {
+func (q *inquiries) open(p payment.Payment, due, notBefore time.Duration) {
 	account, askable := q.at(p)
 	if askable && (p.Minted || p.MintSent) && q.of(p.ID) == nil {
 		q.all = append(q.all, &inquiry{id: p.ID, ref: p.MerchantRef, account: account, due: due,
-			sentUp: -1})
+			notBefore: notBefore, sentUp: -1})
 	}
 }
 
@@ -115,7 +116,7 @@ func (q *inquiries) when(x *inquiry) time.Duration {
 	if x.round != 0 {
 		return x.sentUp + queryTimeout
 	}
-	at := x.due
+	at := max(x.due, x.notBefore)
 	if x.sentUp >= 0 {
 		at = max(at, x.sentUp+q.every)
 	}
@@ -256,8 +257,8 @@ func (s *step) queried(ev Queried) {
 		s.fact(ev.Payment, payment.QueryFailed{Reason: failure})
 	default:
 		s.fact(ev.Payment, payment.QueryEmpty{HTTPStatus: ev.Answer.HTTPStatus,
-			Records: len(ev.Answer.Records)})
-		x.due = max(x.due, s.now.Up+a.p.Policy.Settle.Duration())
+			Records: len(ev.Answer.Records), SentUp: payment.ToMillis(x.sentUp)})
+		x.notBefore = s.now.Up + a.p.Policy.Settle.Duration()
 	}
 }
 

@@ -385,3 +385,85 @@ func TestAnAnswerCountsHoweverLate(t *testing.T) {
 	r.step(engine.Queried{Payment: p.ID, Round: 99, Answer: found(paid(p))})
 	r.wantStatus(p.ID, payment.StatusApproved)
 }
+
+// TestSettleIsFromAnswerToQuestion: silence counts twice when settle has passed from the first
+// answer to the sending of the second question. Nothing that asks for haste shortens it.
+func TestSettleIsFromAnswerToQuestion(t *testing.T) {
+	settle := func(c *engine.Config) { c.Policy.Settle = 10_000 }
+	for name, haste := range map[string]func(r *rig, p payment.Payment){
+		"a word that decides nothing": func(r *rig, p payment.Payment) {
+			r.mustDeliver(paid(p, status(payment.RecordRecheck, "")))
+		},
+		"a gap": func(r *rig, _ payment.Payment) {
+			r.step(engine.GapFound{Reason: "the relay was restored"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, asking, settle)
+			p := r.sale(till1, "R1")
+			r.pass(10 * time.Second)
+			r.cancel(till1, p.ID)
+			r.pass(0)
+			r.pass(100 * time.Millisecond)
+			r.answerNext(nothing())
+			first := r.now.Up
+			r.pass(time.Second)
+			haste(r, p)
+			r.pass(5 * time.Second)
+			for len(r.asked) > 0 { // a slow answer to a hasty question
+				r.pass(6 * time.Second)
+				r.answerNext(nothing())
+			}
+			if got := r.payment(p.ID); got.Final {
+				t.Fatalf("told %s: asked again %s after the first answer", got.Status,
+					r.askedUp-first)
+			}
+			r.pass(first + 10*time.Second - r.now.Up)
+			r.answerNext(nothing())
+			r.wantStatus(p.ID, payment.StatusCancelled)
+		})
+	}
+}
+
+// TestARebootWaivesNoSettle: answers, or a withdrawal and a canary, of two boots are apart by what
+// this boot knows itself.
+func TestARebootWaivesNoSettle(t *testing.T) {
+	long := func(c *engine.Config) { c.Policy.Settle, c.Policy.AnswerWithin = 60_000, 100_000 }
+	reboot := func(r *rig) {
+		r.asked = nil
+		r.now.Boot, r.now.Up, r.now.Wall = r.now.Boot+"'", 12*time.Second,
+			r.now.Wall.Add(15*time.Second)
+		r.crash()
+	}
+	t.Run("answers", func(t *testing.T) {
+		r := newRig(t, asking, long)
+		p := r.sale(till1, "R1")
+		r.cancel(till1, p.ID)
+		r.pass(0)
+		r.answerNext(nothing())
+		reboot(r)
+		r.pass(0)
+		for len(r.asked) > 0 {
+			r.answerNext(nothing())
+		}
+		if got := r.payment(p.ID); got.Final {
+			t.Fatalf("told %s: this boot is only %s old", got.Status, r.now.Up)
+		}
+		r.pass(60*time.Second - r.now.Up)
+		r.answerNext(nothing())
+		r.wantStatus(p.ID, payment.StatusCancelled)
+	})
+	t.Run("a canary", func(t *testing.T) {
+		r := newRig(t, long)
+		p := r.sale(till1, "R1")
+		r.cancel(till1, p.ID)
+		reboot(r)
+		r.makeReady()
+		if got := r.payment(p.ID); got.Final {
+			t.Fatalf("told %s %v: this boot is only %s old", got.Status, got.Flags, r.now.Up)
+		}
+		r.pass(60*time.Second - r.now.Up)
+		r.prove()
+		r.wantStatus(p.ID, payment.StatusCancelled, payment.FlagUnconfirmed)
+	})
+}

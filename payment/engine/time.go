@@ -156,19 +156,23 @@ func (m *Machine) adopt(now Now) error {
 		}
 		if p, ok := payment.Fold(facts); ok && !p.Final {
 			m.open = append(m.open, &account{facts: facts, p: p, resumes: true})
-			m.inquiries.open(p, askFrom(facts, p, now))
+			m.inquiries.open(p, now.Up, askFrom(facts, p, now))
 		}
 	}
 	return nil
 }
 
 // askFrom is when an open payment may be asked for after a restart: settle after an answer that
-// counts.
+// counts. Of one of another boot no more is known than that it was before this boot.
 func askFrom(facts []payment.Fact, p payment.Payment, now Now) time.Duration {
-	if e := newestOf(facts, payment.KindQueryEmpty); e.Boot == now.Boot {
-		return max(now.Up, e.Up+time.Millisecond+p.Policy.Settle.Duration())
+	switch e := newestOf(facts, payment.KindQueryEmpty); {
+	case e.Boot == now.Boot:
+		return e.Up + time.Millisecond + p.Policy.Settle.Duration()
+	case e.Boot != "":
+		return p.Policy.Settle.Duration()
+	default:
+		return 0
 	}
-	return now.Up
 }
 
 // remember takes over what an earlier process has learned: which head was given up, whether the
@@ -243,10 +247,10 @@ func (s *step) resume(a *account) {
 		}
 		s.closeCode(a, p.ProviderRef) // the process may have ended before it could
 		within := p.Policy.AnswerWithin.Duration()
-		a.answerBy, a.canaryAt = s.now.Up+within, s.now.Up
+		a.answerBy = s.now.Up + within
+		a.canaryAt = max(s.now.Up, proofFrom(a, s.now))
 		if p.EndedBoot == s.now.Boot {
 			a.answerBy = max(s.now.Up, p.EndedUp+within)
-			a.canaryAt = max(s.now.Up, proofFrom(a, s.now))
 		}
 	}
 }

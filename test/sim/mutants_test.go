@@ -83,10 +83,22 @@ func mutants() []mutant {
 			"case s.m.doubt || !x.withdrawn || !a.p.Policy.Query:",
 			"case s.m.doubt || !a.p.Policy.Query:"),
 		{"settle is ignored", []edit{
-			{"payment/fold.go", "if fact.Boot != f.emptyBoot || fact.Up-f.emptyUp >= " +
-				"f.p.Policy.Settle.Duration() {", "if true {"},
-			{"payment/engine/query.go", "x.due = max(x.due, s.now.Up+a.p.Policy.Settle.Duration())",
-				"x.due = s.now.Up"},
+			{"payment/fold.go", "	if asked >= f.p.Policy.Settle.Duration() {\n",
+				"	if true {\n"},
+			{"payment/engine/query.go", "x.notBefore = s.now.Up + a.p.Policy.Settle.Duration()",
+				"x.notBefore = 0"},
+		}},
+		{"settle is measured between answers", []edit{
+			{"payment/fold.go", "	if asked == 0 {\n", "	if true {\n"},
+			{"payment/engine/query.go", "	at := max(x.due, x.notBefore)\n", "	at := x.due\n"},
+		}},
+		{"a reboot waives settle", []edit{
+			{"payment/fold.go",
+				"	if fact.Boot == f.emptyBoot {\n		asked -= f.emptyUp\n	}\n",
+				"	if fact.Boot != f.emptyBoot {\n		f.e.Searched = true\n	}\n	" +
+					"asked -= f.emptyUp\n"},
+			{"payment/engine/time.go", "	case e.Boot != \"\":\n		return " +
+				"p.Policy.Settle.Duration()\n", ""},
 		}},
 		one("a failed query counts as silence", "payment/engine/query.go", `	case failure != "":
 		s.fact(ev.Payment, payment.QueryFailed{Reason: failure})
