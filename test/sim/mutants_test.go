@@ -146,7 +146,7 @@ func mutants() []mutant {
 		one("a validity counts from the answer", "payment/engine/mint.go",
 			"payment.ToMillis(sent.Up + validFor)", "payment.ToMillis(s.now.Up + validFor)"),
 		one("a code that comes after the end is not closed", "payment/engine/mint.go",
-			"	if ended {\n		s.closeCode(a, m.ProviderRef)\n", "	if ended {\n"),
+			"	if ended || s.m.doubt {\n", "	if s.m.doubt {\n"),
 		one("a second finger mints again", "payment/engine/display.go",
 			"!a.dark && s.m.choosing(a) && ", "!a.p.Final && "),
 		one("what the customer chose is not what is made", "payment/engine/mint.go",
