@@ -10,15 +10,16 @@ type NotReady string
 
 // The reasons, as they are told when there are several.
 const (
-	NotReadyRollback NotReady = "journal_rollback"
-	NotReadyJournal  NotReady = "journal_unavailable"
-	NotReadyConfig   NotReady = "config_invalid"
-	NotReadySecret   NotReady = "secret_invalid"
-	NotReadyClock    NotReady = "clock_implausible"
-	NotReadyRelay    NotReady = "relay_down"
-	NotReadyPath     NotReady = "path_unproven"
-	NotReadyDisplay  NotReady = "no_display"
-	NotReadyTooSmall NotReady = "display_too_small"
+	NotReadyRollback  NotReady = "journal_rollback"
+	NotReadyJournal   NotReady = "journal_unavailable"
+	NotReadyConfig    NotReady = "config_invalid"
+	NotReadySecret    NotReady = "secret_invalid"
+	NotReadyClock     NotReady = "clock_implausible"
+	NotReadyCodeClock NotReady = "code_clock"
+	NotReadyRelay     NotReady = "relay_down"
+	NotReadyPath      NotReady = "path_unproven"
+	NotReadyDisplay   NotReady = "no_display"
+	NotReadyTooSmall  NotReady = "display_too_small"
 )
 
 // What a till on an ECR line hears of a terminal that is not ready, by the names that the outcomes
@@ -57,6 +58,9 @@ var unready = []Unready{
 	{NotReadyClock, "this machine's clock cannot be right",
 		"set the clock that is wrong; check NTP on both machines", 0,
 		HeardNotReady, []string{string(NotReadyClock)}},
+	{NotReadyCodeClock, "nobody knows the clock that the gateway's codes end by",
+		"set the clock that is wrong, or let the gateway be reached, which tells its own", 0,
+		HeardNotReady, []string{string(NotReadyCodeClock)}},
 	{NotReadyRelay, "there is no connection to the relay", "check the network and relay.url", 5,
 		HeardPath, []string{string(NotReadyRelay)}},
 	{NotReadyPath, "no test message has come back through the relay yet",

@@ -102,6 +102,8 @@ type (
 	}
 	// ClockLearned: the relay's clock minus this machine's.
 	ClockLearned struct{ Offset, Uncertainty time.Duration }
+	// GatewayTime: the gateway's clock minus this machine's.
+	GatewayTime struct{ Offset, Uncertainty time.Duration }
 	// Queried: a transaction query has ended; it answers SendQuery.
 	Queried struct {
 		Payment string
@@ -179,6 +181,7 @@ func (CanaryReturned) event()  {}
 func (CaughtUp) event()        {}
 func (RollbackChecked) event() {}
 func (ClockLearned) event()    {}
+func (GatewayTime) event()     {}
 func (Queried) event()         {}
 func (MintReturned) event()    {}
 func (Resolving) event()       {}
@@ -282,6 +285,9 @@ type Clockwork struct {
 	Plausible bool
 	Known     bool          // it was compared with the relay's
 	Offset    time.Duration // the relay's clock minus this machine's, now
+	// the gateway has told its own, and that minus this machine's
+	GatewayKnown  bool
+	GatewayOffset time.Duration
 }
 
 // Output is what one step decided.

@@ -38,6 +38,9 @@ type Config struct {
 	Wallets []string
 	// with Remote: a link of our own where the request provably never left
 	FallbackLink bool
+	// the gateway's codes end at a moment of a wall clock: its own where it is known, else the
+	// relay's, which may be wrong by this much; 0 = they do not
+	CodeClock time.Duration
 	// names what the transaction query asks, and changes with it; "" = there is no query
 	QueryEndpoint string
 	QueryEvery    time.Duration // between two queries about one payment; default 5 s
@@ -80,7 +83,9 @@ type Machine struct {
 	toldUp    time.Duration // boot clock of the last look at them
 
 	inquiries  inquiries
-	relayClock relayClock
+	relayClock otherClock
+	// the clock that the gateway's codes end by
+	gatewayClock otherClock
 }
 
 // account is one open payment with what does not need to survive a crash.
@@ -186,6 +191,8 @@ func (m *Machine) Step(now Now, ev Event) Output {
 		s.rollbackChecked(ev)
 	case ClockLearned:
 		s.clockLearned(ev)
+	case GatewayTime:
+		m.gatewayClock.learn(now, ev.Offset, ev.Uncertainty)
 	case Queried:
 		s.queried(ev)
 	case MintReturned:

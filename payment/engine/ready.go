@@ -26,6 +26,9 @@ func (m *Machine) reasons(now Now, till string) (rs []payment.Reason) {
 	if r, wrong := m.clockReason(now); wrong {
 		rs = append(rs, r)
 	}
+	if r, wrong := m.codeClockReason(now); wrong {
+		rs = append(rs, r)
+	}
 	if m.cfg.RequireCanary > 0 {
 		if r, broken := m.pathReason(now); broken {
 			rs = append(rs, r)
@@ -97,6 +100,10 @@ func (m *Machine) snapshot(now Now) Snapshot {
 	snap.Clock.Plausible = !wrong
 	if m.relayClock.known {
 		snap.Clock.Known, snap.Clock.Offset = true, m.relayClock.offsetAt(now)
+	}
+	if m.gatewayClock.known {
+		snap.Clock.GatewayKnown = true
+		snap.Clock.GatewayOffset = m.gatewayClock.offsetAt(now)
 	}
 	if m.canaryUp >= 0 {
 		snap.CanaryAge = now.Up - m.canaryUp

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,55 +14,7 @@ const (
 	minReason = 10  // characters of what staff write about money
 	maxReason = 500 // characters of what staff write
 	maxNumber = 64  // characters of a reference or a number that they copy
-	// clockTolerance is how far this machine's clock may be from the relay's: the times on receipts
-	// are wrong beyond it.
-	clockTolerance = 10 * time.Minute
-	// clockWorth is the change of the offset that is worth a fact.
-	clockWorth = 2 * time.Second
 )
-
-// relayClock is the relay's clock as it was learned: at Up it showed Wall. The boot clock carries
-// it on, so that a step of this machine's wall clock shows at once.
-type relayClock struct {
-	known  bool
-	up     time.Duration
-	wall   time.Time
-	doubt  time.Duration
-	offset time.Duration // the newest that this process has written down
-}
-
-// offsetAt is the relay's clock minus this machine's.
-func (c *relayClock) offsetAt(now Now) time.Duration {
-	return c.wall.Add(now.Up - c.up).Sub(now.Wall.Round(0))
-}
-
-// clockLearned takes a comparison with the relay's clock, and keeps it where it is news.
-func (s *step) clockLearned(ev ClockLearned) {
-	c := &s.m.relayClock
-	c.known, c.up, c.wall, c.doubt = true, s.now.Up, s.now.Wall.Round(0).Add(ev.Offset),
-		ev.Uncertainty
-	if change := (ev.Offset - c.offset).Abs(); change > clockWorth+ev.Uncertainty {
-		s.fact("", payment.ClockOffset{Offset: payment.ToMillis(ev.Offset)})
-		s.out.onDone = append(s.out.onDone, func() { c.offset = ev.Offset })
-	}
-}
-
-// clockReason says why this machine's clock cannot be right, where it cannot.
-func (m *Machine) clockReason(now Now) (r payment.Reason, wrong bool) {
-	r = payment.NotReadyClock.Reason("")
-	switch off := m.relayClock.offsetAt(now); {
-	case now.Wall.Before(m.cfg.NotBefore):
-		r.Message = "this machine's clock says " + now.Wall.UTC().Format(time.DateOnly)
-		r.Hint = "set the clock; check its battery and NTP"
-		return r, true
-	case m.relayClock.known && off.Abs() > clockTolerance+m.relayClock.doubt:
-		r.Message = "this machine's clock and the relay's are " +
-			off.Abs().Truncate(time.Second).String() + " apart"
-		return r, true
-	default:
-		return payment.Reason{}, false
-	}
-}
 
 // rollbackChecked takes the comparison of the journal with the relay's anchor. A journal that staff
 // have accepted in place of that very head is not older for it: the relay has not heard yet.

@@ -50,7 +50,7 @@ func paperRow() gateways.Row {
 			k.Need(of(s).Shop != "", "shop", "it is on the till roll", "is required")
 			k.WebURL("host", of(s).Host, "https", "http")
 		},
-		New: func(s gateways.Settings, keys gateways.Keys, _ func() time.Time) (gateways.Gateway,
+		New: func(s gateways.Settings, keys gateways.Keys, _ gateways.Clock) (gateways.Gateway,
 			error) {
 			if keys.Secret.Len() < 20 {
 				return nil, paperError{"paper.key"}

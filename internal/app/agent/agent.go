@@ -18,7 +18,6 @@ import (
 	"net/http"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -66,8 +65,7 @@ type Agent struct {
 	relay   *relay.Client // nil in a closed agent
 	chosen  gateways.Chosen
 	gateway *gateways.Opened // nil in a closed agent
-	// the relay's clock minus ours, as a time.Duration; 0 while it is not known
-	offset atomic.Int64
+	clocks  *clocks
 
 	queries     context.Context // ends with the agent: no transaction query outlives it
 	stopQueries context.CancelFunc
@@ -119,6 +117,9 @@ func blank(cfg *config.Config, opts Options) (*Agent, error) {
 	}
 	a := &Agent{cfg: cfg, opts: opts, log: opts.Log, clock: boot, chosen: chosen,
 		registry: prometheus.NewRegistry()}
+	a.clocks = &clocks{own: a.clock.Now, learned: func(offset, uncertainty time.Duration) {
+		a.core.Post(engine.GatewayTime{Offset: offset, Uncertainty: uncertainty})
+	}}
 	a.queries, a.stopQueries = context.WithCancel(context.Background())
 	a.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -185,13 +186,8 @@ func (a *Agent) ensureToken(ref string) (secret.Value, error) {
 }
 
 func (a *Agent) buildGateway() (err error) {
-	a.gateway, err = a.chosen.Open(a.opts.CredDir, a.trueTime)
+	a.gateway, err = a.chosen.Open(a.opts.CredDir, a.clocks.clock())
 	return err
-}
-
-// trueTime is the wall clock, put right by the relay's.
-func (a *Agent) trueTime() time.Time {
-	return a.clock.Now().Wall.Add(time.Duration(a.offset.Load()))
 }
 
 func (a *Agent) buildEngine() error {
@@ -275,6 +271,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	front.Go(func() error { return a.display.Run(frontCtx) })
 	if a.relay != nil {
 		front.Go(func() error { return a.relay.Run(frontCtx) })
+		front.Go(func() error { return a.askTime(frontCtx) })
 		front.Go(func() error { return a.tidy(frontCtx, a.journal) })
 	}
 	for _, l := range a.lines {

@@ -38,6 +38,8 @@ var (
 	descHead     = describe("journal_facts", "Facts in the journal.")
 	descOffset   = describe("clock_offset_seconds",
 		"The relay's clock minus this machine's; absent until it is known.")
+	descCodeClock = describe("gateway_clock_offset_seconds", "The clock that the gateway's codes "+
+		"end by minus this machine's; absent where it has told none.")
 )
 
 // state is the agent as metrics, read anew for every scrape.
@@ -49,7 +51,7 @@ func (s state) Describe(out chan<- *prometheus.Desc) {
 		descInfo, descUp, descReady, descNotReady, descActive, descOwed, descWatched, descLeft,
 		descWork,
 		descCanary, descFree, descLeast, descWritable,
-		descHead, descOffset,
+		descHead, descOffset, descCodeClock,
 	} {
 		out <- d
 	}
@@ -91,6 +93,9 @@ func (s state) Collect(out chan<- prometheus.Metric) {
 	gauge(descCanary, age)
 	if snap.Clock.Known {
 		gauge(descOffset, snap.Clock.Offset.Seconds())
+	}
+	if snap.Clock.GatewayKnown {
+		gauge(descCodeClock, snap.Clock.GatewayOffset.Seconds())
 	}
 }
 

@@ -46,7 +46,8 @@ func engineConfig(c *config.Config, g gateways.Chosen, known payment.Accounts) e
 		RequireScreen: c.Payment.RequireDisplay,
 		NotBefore:     notBefore,
 		Account:       known[0].Name, QueryEndpoint: known[0].Endpoint, Previous: known[1:],
-		Remote: mode.Remote, FallbackLink: mode.Fallback && c.Payment.OfflineLink,
+		CodeClock: g.ClockError(),
+		Remote:    mode.Remote, FallbackLink: mode.Fallback && c.Payment.OfflineLink,
 		Wallets: g.Wallets(),
 	}
 	for _, t := range c.Till.WebSocket.Tills {
@@ -60,7 +61,7 @@ func engineConfig(c *config.Config, g gateways.Chosen, known payment.Accounts) e
 // CheckSecrets resolves every secret of the configuration and builds the gateway, as New would,
 // without starting anything.
 func CheckSecrets(c *config.Config, credDir string) error {
-	_, err := openGateway(c, credDir, time.Now)
+	_, err := openGateway(c, credDir)
 	errs := []error{err}
 	refs := map[string]string{"relay.token": c.Relay.Token}
 	for _, t := range c.Till.WebSocket.Tills {
@@ -92,12 +93,13 @@ func CheckSecrets(c *config.Config, credDir string) error {
 	return errors.Join(errs...)
 }
 
-func openGateway(c *config.Config, credDir string, now func() time.Time) (*gateways.Opened, error) {
+// openGateway builds a gateway that is not spoken to.
+func openGateway(c *config.Config, credDir string) (*gateways.Opened, error) {
 	g, err := c.Gateway()
 	if err != nil {
 		return nil, err
 	}
-	return g.Open(credDir, now)
+	return g.Open(credDir, gateways.Clock{Now: time.Now})
 }
 
 func filePath(ref string) (string, bool) { return strings.CutPrefix(ref, "file:") }
@@ -270,7 +272,7 @@ func (a *Agent) relayObserved(ev relay.Observation) {
 	case relay.HeadKnown:
 		a.core.Post(a.compare(ev.Head))
 	case relay.ClockOffset:
-		a.offset.Store(int64(ev.Offset))
+		a.clocks.compared(ev.Offset)
 		a.core.Post(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
 	case relay.GapSeen: // the handler has booked it
 	case relay.CanaryFailed: // which says nothing

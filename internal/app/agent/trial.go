@@ -11,7 +11,7 @@ import (
 // leaving this machine: with AXS it makes a link, opens it again and throws it away. Nobody can pay
 // it. The error says why the secret cannot be had, or does not work.
 func TryGateway(c *config.Config, credDir string) error {
-	g, err := openGateway(c, credDir, time.Now)
+	g, err := openGateway(c, credDir)
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,7 @@ type Options struct {
 	Merchant string
 	// what the gateway's simulation is told besides: AXSOptions, SingaPayOptions; nil = nothing
 	Simulation any
+	RelayClock func() time.Time // nil = the machine's
 }
 
 // House is the running set.
@@ -151,7 +152,7 @@ func (h *House) openRelay(ctx context.Context, o Options) (hookURL string, err e
 	}
 	h.Relay, err = relayd.New(ctx, relayd.Config{
 		PublicListen: listen, AdminListen: anyPort, AdminToken: admin,
-		Store: relayd.StoreConfig{Dir: filepath.Join(o.Dir, "relay-store")},
+		Store: relayd.StoreConfig{Dir: filepath.Join(o.Dir, "relay-store")}, Now: o.RelayClock,
 	}, o.Log.With("program", "kiosk-relay"), prometheus.NewRegistry())
 	if err != nil {
 		return "", err

@@ -8,6 +8,7 @@ import (
 	"kiosk-agent/device"
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/payment"
+	"kiosk-agent/sandbox"
 	"kiosk-agent/sandbox/singapay"
 )
 
@@ -20,6 +21,8 @@ const (
 // SingaPayOptions are Options.Simulation of SingaPay.
 type SingaPayOptions struct {
 	Customer singapay.Customer // who pays; zero = nobody is named
+	Clock    sandbox.Clock     // that links end by; nil = the machine's
+	NoDate   bool              // answers do not say what it says
 }
 
 // SingaPay is the simulated SingaPay: payment links, and QRIS codes.
@@ -71,7 +74,7 @@ func openSingaPay(s Site) (Simulation, error) {
 			Accounts:       []string{AccountID},
 			TransactionURL: s.HookURL, InquiryURL: s.HookURL, ExpirationURL: s.HookURL,
 		}},
-		Book: s.Book, Customer: o.Customer,
+		Book: s.Book, Customer: o.Customer, Clock: o.Clock, NoDate: o.NoDate,
 	}, s.Log)
 	return g, err
 }

@@ -1,13 +1,13 @@
 package gateways
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"reflect"
 	"strings"
-	"time"
 
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
@@ -111,16 +111,16 @@ type Opened struct {
 	adapters []Gateway // of each account
 }
 
-// Open reads the secrets and builds the adapters. now is the wall clock, corrected by the relay's.
-// The error is a *SecretError, or an adapter's.
-func (c Chosen) Open(credDir string, now func() time.Time) (*Opened, error) {
-	present, err := c.open(credDir, now)
+// Open reads the secrets and builds the adapters. Of their services only the present one's is heard
+// about the time. The error is a *SecretError, or an adapter's.
+func (c Chosen) Open(credDir string, clock Clock) (*Opened, error) {
+	present, err := c.open(credDir, clock)
 	if err != nil {
 		return nil, err
 	}
 	o := &Opened{Gateway: present, accounts: c.Accounts(), adapters: []Gateway{present}}
 	for _, p := range c.past {
-		g, err := p.open(credDir, now)
+		g, err := p.open(credDir, Clock{Now: clock.Now})
 		if err != nil {
 			return nil, err
 		}
@@ -132,12 +132,12 @@ func (c Chosen) Open(credDir string, now func() time.Time) (*Opened, error) {
 	return o, nil
 }
 
-func (p Past) open(credDir string, now func() time.Time) (Gateway, error) {
+func (p Past) open(credDir string, clock Clock) (Gateway, error) {
 	key, err := secret.Resolve(p.Ref.Ref, credDir)
 	if err != nil {
 		return nil, &SecretError{p.Ref.Key, err}
 	}
-	g, err := p.row.New(p.settings, Keys{Secret: key}, now)
+	g, err := p.row.New(p.settings, Keys{Secret: key}, clock)
 	if err != nil {
 		return nil, &pastError{p, err}
 	}
@@ -197,6 +197,14 @@ func (o *Opened) Open(e payment.Envelope) ([]payment.Record, error) {
 		}
 	}
 	return records, why
+}
+
+// TellTime asks the present account's service for the time, where the row's ClockError needs it.
+func (o *Opened) TellTime(ctx context.Context) error {
+	if k, ok := o.Gateway.(Timekeeper); ok {
+		return k.TellTime(ctx)
+	}
+	return nil
 }
 
 // Check says before anything is committed that the present account takes no such payment.

@@ -69,7 +69,7 @@ func chosen(t *testing.T, change ...string) (gateways.Chosen, string) {
 
 func open(t *testing.T, g gateways.Chosen) *gateways.Opened {
 	t.Helper()
-	o, err := g.Open("", time.Now)
+	o, err := g.Open("", gateways.Clock{Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,8 @@ func TestPreviousAccountsAreChecked(t *testing.T) {
 		{"01JGYPXJ6QK4RVYSSE8W4HQDPX", "1", "singapay.previous[0].account_id is not a ULID"},
 	} {
 		g, _ := chosen(t, tc.old, tc.new)
-		if _, err := g.Open("", time.Now); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+		_, err := g.Open("", gateways.Clock{Now: time.Now})
+		if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
 			t.Errorf("%s: %v", tc.want, err)
 		}
 	}
@@ -176,7 +177,7 @@ func TestPreviousAccountsAreChecked(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "sp.secret"), []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := g.Open("", time.Now)
+	_, err := g.Open("", gateways.Clock{Now: time.Now})
 	if err == nil || !strings.HasPrefix(err.Error(), "singapay.previous[0].client_secret has 5") ||
 		!g.SecretFault(err) {
 		t.Errorf("a secret that cannot be one: %v, a secret's fault %t", err, g.SecretFault(err))

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"kiosk-agent/internal/conf"
 	"kiosk-agent/internal/secret"
@@ -161,7 +160,7 @@ func previousAXS(s Settings) (all []Settings) {
 // axsGateway makes links on this machine, and asks for codes.
 type axsGateway struct{ *axs.Gateway }
 
-func newAXS(s Settings, keys Keys, _ func() time.Time) (Gateway, error) {
+func newAXS(s Settings, keys Keys, _ Clock) (Gateway, error) {
 	a := section[AXS](s)
 	g, err := axs.New(axs.Config{
 		PaymentLink: a.PaymentLink, ClientID: a.ClientID, Secret: keys.Secret,
@@ -197,7 +196,7 @@ func (g axsGateway) Try(r payment.MintRequest) error {
 
 // sampleAXS is a link that is sealed with a secret that AXS does not know: nobody can pay it.
 func sampleAXS(s Settings, r payment.MintRequest) string {
-	g, err := newAXS(s, Keys{Secret: secret.Generate()}, nil)
+	g, err := newAXS(s, Keys{Secret: secret.Generate()}, Clock{})
 	if err != nil {
 		return ""
 	}

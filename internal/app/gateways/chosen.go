@@ -2,6 +2,7 @@ package gateways
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"time"
@@ -113,8 +114,17 @@ func (c Chosen) Hosts() []string {
 // none can be made.
 func (c Chosen) Sample(r payment.MintRequest) string { return c.row.Sample(c.settings, r) }
 
+// ClockError is how far the clock that codes end by may be from the service's own; 0 = they end by
+// no clock of ours.
+func (c Chosen) ClockError() time.Duration {
+	if c.row.ClockError == nil {
+		return 0
+	}
+	return c.row.ClockError(c.settings)
+}
+
 // open builds the adapter of the account that this terminal sells at.
-func (c Chosen) open(credDir string, now func() time.Time) (Gateway, error) {
+func (c Chosen) open(credDir string, clock Clock) (Gateway, error) {
 	var keys Keys
 	refs := c.row.Secrets(c.settings.Section)
 	for i, into := range []*secret.Value{&keys.Secret, &keys.Previous} {
@@ -126,7 +136,11 @@ func (c Chosen) open(credDir string, now func() time.Time) (Gateway, error) {
 			return nil, &SecretError{refs[i].Key, err}
 		}
 	}
-	return c.row.New(c.settings, keys, now)
+	g, err := c.row.New(c.settings, keys, clock)
+	if _, tells := g.(Timekeeper); err == nil && c.ClockError() > 0 && !tells {
+		return nil, fmt.Errorf("the codes of %s end by its clock, and it tells no time", c.row.Name)
+	}
+	return g, err
 }
 
 // SecretRef is one place of the configuration that names a secret.

@@ -48,6 +48,22 @@ type Gateway interface {
 	Try(r payment.MintRequest) error
 }
 
+// Timekeeper is a Gateway that can ask its service for the time: the answer goes to Clock.Heard.
+type Timekeeper interface {
+	// TellTime asks, unless the service has told the time in this process. Safe to log, the error
+	// says why there was no answer.
+	TellTime(ctx context.Context) error
+}
+
+// Clock is the time that an adapter works by.
+type Clock struct {
+	// Now is the wall clock of the service, as far as it is known.
+	Now func() time.Time
+	// Heard takes what the service says of its clock, which was read within the last took and is
+	// cut to the second. nil = nobody listens.
+	Heard func(theirs time.Time, took time.Duration)
+}
+
 // Row is all that the programs know of one service.
 type Row struct {
 	// payment.provider, the name of its section and of its secret; small letters
@@ -79,7 +95,11 @@ type Row struct {
 	Previous func(s Settings) []Settings
 
 	// New builds the adapter. An error about a key has the key: see Keyed.
-	New func(s Settings, keys Keys, now func() time.Time) (Gateway, error)
+	New func(s Settings, keys Keys, clock Clock) (Gateway, error)
+	// ClockError is for a service whose codes end at a moment that we name, by its own clock: how
+	// far the clock that the moment is named by may be from that. Where it may be further, no sale
+	// starts; the Gateway is a Timekeeper. nil = the service counts seconds, or codes never end.
+	ClockError func(s Settings) time.Duration
 	// Tried and Proved say what Try does and what is known once it went well. "" = nothing but that
 	// the secret can be one.
 	Tried, Proved string

@@ -2,13 +2,16 @@ package gateways_test
 
 import (
 	"maps"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/gateways"
+	"kiosk-agent/internal/secret"
 )
 
 // TestRows: each row has what the parts read, and no two share what must be one's own.
@@ -72,6 +75,47 @@ func TestARowThatLacksSomething(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) ||
 			!strings.Contains(err.Error(), "axs") {
 			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+// TestCodesThatEndByAClock: a row says how wrong the clock may be that its codes end by, and its
+// adapter asks for the time; one that does not is refused.
+func TestCodesThatEndByAClock(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	if _, err := secret.EnsureFile(file); err != nil {
+		t.Fatal(err)
+	}
+	axs := &gateways.AXS{PaymentLink: "https://axs.example/hpp/checkout/1", ClientID: "client-1",
+		Secret: "file:" + file, AmountAs: "string", MaxP2C: 1000}
+	defaults := gateways.SingaPayRow().Section.(gateways.SingaPay)
+	for _, tc := range []struct {
+		row     gateways.Row
+		section any
+		want    time.Duration
+	}{
+		{gateways.AXSRow(), axs, 0},
+		{gateways.SingaPayRow(), &defaults, 30 * time.Second},
+		{gateways.SingaPayRow(), &gateways.SingaPay{}, 5 * time.Second},
+	} {
+		c, err := gateways.Table{tc.row}.Choose(tc.row.Name, gateways.Settings{},
+			map[string]any{tc.row.Name: tc.section})
+		if err != nil || c.ClockError() != tc.want {
+			t.Errorf("%s: %s, want %s (%v)", tc.row.Name, c.ClockError(), tc.want, err)
+		}
+	}
+	row := gateways.AXSRow()
+	settings := gateways.Settings{Terminal: "K001", MaxAmount: 100_000, Mode: gateways.ModeLink,
+		HookURL: "https://relay.example/hook/AAAAAAAAAAAAAAAAAAAAAA"}
+	for _, bears := range []time.Duration{0, time.Second} {
+		row.ClockError = func(gateways.Settings) time.Duration { return bears }
+		c, err := gateways.Table{row}.Choose(row.Name, settings,
+			map[string]any{row.Name: axs})
+		if err == nil {
+			_, err = c.Open("", gateways.Clock{Now: time.Now})
+		}
+		if (err != nil) != (bears > 0) || bears > 0 && !strings.Contains(err.Error(), "no time") {
+			t.Errorf("with %s: %v", bears, err)
 		}
 	}
 }

@@ -111,7 +111,10 @@ func SingaPayRow() Row {
 		Doc:    "The SingaPay gateway, from its dashboard, for payment.provider = singapay.",
 		Secret: "client_secret", PreviousSecret: "previous_secret", Private: []string{"api_key"},
 		Check: checkSingaPay, Account: accountSingaPay, Previous: previousSingaPay,
-		New:     newSingaPay,
+		New: newSingaPay,
+		ClockError: func(s Settings) time.Duration {
+			return singapay.ClockError(section[SingaPay](s).ExpiryGrace.Of())
+		},
 		Schemes: func(s Settings) []string { return section[SingaPay](s).Methods },
 		Sample:  sampleSingaPay,
 		Hosts:   func(s Settings) []string { return []string{section[SingaPay](s).BaseURL} },
@@ -164,7 +167,7 @@ func previousSingaPay(s Settings) (all []Settings) {
 // singaGateway asks for everything.
 type singaGateway struct{ *singapay.Gateway }
 
-func newSingaPay(s Settings, keys Keys, now func() time.Time) (Gateway, error) {
+func newSingaPay(s Settings, keys Keys, clock Clock) (Gateway, error) {
 	p := section[SingaPay](s)
 	g, err := singapay.New(singapay.Config{
 		BaseURL: p.BaseURL, ClientID: p.ClientID, ClientSecret: keys.Secret,
@@ -174,7 +177,7 @@ func newSingaPay(s Settings, keys Keys, now func() time.Time) (Gateway, error) {
 		CustomerEmail: p.CustomerEmail, SuccessURL: p.SuccessURL, ExpiredURL: p.ExpiredURL,
 		ExpiryGrace: p.ExpiryGrace.Of(), CreateTimeout: p.CreateTimeout.Of(),
 		QueryTimeout: p.QueryTimeout.Of(), ReplayWindow: p.ReplayWindow.Of(),
-		MaxAmount: s.MaxAmount, Now: now,
+		MaxAmount: s.MaxAmount, Now: clock.Now, Heard: clock.Heard,
 	})
 	return singaGateway{g}, err
 }
