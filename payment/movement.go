@@ -253,3 +253,19 @@ func namesOf(ms []Movement) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// Pays reports whether a record says that this payment was paid, with the right amount.
+func (p Payment) Pays(r Record) bool {
+	return paysClearly(r) && r.MerchantRef == p.MerchantRef && r.Amount == p.Money.Amount &&
+		r.Currency == string(p.Money.Currency)
+}
+
+// PaymentsIn is how many payments of the right amount a query's answer reports.
+func (p Payment) PaymentsIn(answer []Record) (n int) {
+	for _, r := range answer {
+		if p.Pays(r) {
+			n++
+		}
+	}
+	return n
+}

@@ -64,7 +64,9 @@ type source struct {
 }
 
 // book books verified records: with their payment, or as unmatched when they carry our tag, so that
-// no money goes unseen. All are looked up before the first is booked: on error nothing is.
+// no money goes unseen. All are looked up before the first is booked: on error nothing is. What came
+// before is dropped by its content, but for payments of one answer that say the same and are more
+// than are known.
 func (s *step) book(records []payment.Record, from source) error {
 	accounts, seen := make([]*account, len(records)), make([]bool, len(records))
 	for i, r := range records {
@@ -79,7 +81,16 @@ func (s *step) book(records []payment.Record, from source) error {
 	for i, r := range records {
 		again := seen[i] || slices.ContainsFunc(records[:i],
 			func(e payment.Record) bool { return e.Content() == r.Content() })
-		switch a := accounts[i]; {
+		a, payments := accounts[i], 0
+		if a != nil && from.by == "query" {
+			payments = a.p.PaymentsIn(records)
+			again = again && !(a.p.Pays(r) && r.TransactionRef == "" &&
+				payments > len(a.p.Transactions))
+		}
+		if payments < 2 {
+			payments = 0
+		}
+		switch {
 		case from.parked == 0 && (again || from.by == "query" && r.Status == payment.RecordSent):
 		case a != nil && from.by == "webhook" && from.parked == 0 && r.Status == payment.RecordSent:
 			if !a.p.Opened && !a.p.Final && a.p.EndedBy == "" {
@@ -88,7 +99,7 @@ func (s *step) book(records []payment.Record, from source) error {
 			}
 		case a != nil:
 			s.fact(a.p.ID, payment.Notified{Record: r, Source: from.by, Delivery: from.delivery,
-				FromParked: from.parked})
+				FromParked: from.parked, Payments: payments})
 			if !payment.Known(r) {
 				s.m.inquiries.askNow(a.p.ID, s.now.Up)
 			}

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -466,4 +467,44 @@ func TestARebootWaivesNoSettle(t *testing.T) {
 		r.prove()
 		r.wantStatus(p.ID, payment.StatusCancelled, payment.FlagUnconfirmed)
 	})
+}
+
+// TestOnePaymentIsCountedOnce: in whichever words the gateway reports it; two of one answer are two,
+// also where they say the same.
+func TestOnePaymentIsCountedOnce(t *testing.T) {
+	tx := func(ref string) func(*payment.Record) { return status(payment.RecordSuccess, ref) }
+	for _, tc := range []struct {
+		name    string
+		webhook string
+		answers [][]string
+		want    int
+	}{
+		{"without a reference, then with one", "", [][]string{{"A"}}, 1},
+		{"with a reference, then without", "A", [][]string{{""}}, 1},
+		{"two references", "A", [][]string{{"A", "B"}}, 2},
+		{"two of one answer without references", "", [][]string{{"", ""}}, 2},
+		{"the same answer again", "", [][]string{{"", ""}, {"", ""}}, 2},
+		{"they turn out to have one", "", [][]string{{"", ""}, {"A", "B"}}, 2},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t, asking)
+			p := r.sale(till1, "R1")
+			r.mustDeliver(paid(p, tx(tc.webhook)))
+			for _, refs := range tc.answers {
+				r.step(engine.GapFound{Reason: "asks again"})
+				r.pass(2 * time.Minute)
+				var records []payment.Record
+				for _, ref := range refs {
+					records = append(records, paid(p, tx(ref)))
+				}
+				r.answerNext(found(records...))
+			}
+			got := r.payment(p.ID)
+			if len(got.Transactions) != tc.want ||
+				slices.Contains(got.Flags, payment.FlagDuplicate) != (tc.want > 1) {
+				t.Errorf("%d payments %q, flags %v", len(got.Transactions), got.Transactions,
+					got.Flags)
+			}
+		})
+	}
 }
