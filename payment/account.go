@@ -1,5 +1,10 @@
 package payment
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Account is a gateway account: money is taken there, and asked about there. It is the provider,
 // the checkout host and the merchant's identity there. Another client id, secret, address of the
 // query or place of the secret makes no other account of it.
@@ -35,4 +40,23 @@ func (as Accounts) Of(p Payment) (a Account, ok bool) {
 		}
 	}
 	return a, ok
+}
+
+// goneNamed is how many merchant references GoneWork names.
+const goneNamed = 20
+
+// GoneWork is what staff must do about payments that may still be paid, at an account that is not
+// configured any more. refs are their merchant references, newest first.
+func GoneWork(account string, refs []string) Task {
+	sales, rest := "1 sale that ended unpaid was", ""
+	if n := len(refs); n > 1 {
+		sales = strconv.Itoa(n) + " sales that ended unpaid were"
+	}
+	if n := len(refs) - goneNamed; n > 0 {
+		refs, rest = refs[:goneNamed], " and "+strconv.Itoa(n)+" older ones"
+	}
+	return Task{"account_gone", sales + " made at " + account + ", a gateway account that the " +
+		"configuration does not name any more: money that comes late there is not heard of. Name " +
+		"it as a previous account (docs/OPERATIONS.md, Another gateway account), or compare with " +
+		"its portal: " + strings.Join(refs, ", ") + rest + "."}
 }

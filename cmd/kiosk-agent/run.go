@@ -17,6 +17,7 @@ import (
 	"kiosk-agent/internal/app/agent"
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/exit"
+	"kiosk-agent/internal/app/reports"
 	"kiosk-agent/internal/app/service"
 )
 
@@ -117,10 +118,11 @@ func newCheckConfig() *cobra.Command {
 				return err
 			}
 			text, err := checkConfig(path)
-			if err == nil {
-				fmt.Fprintln(cmd.OutOrStdout(), text)
+			if err != nil {
+				return exit.Failed(err)
 			}
-			return exit.Failed(err)
+			fmt.Fprintln(cmd.OutOrStdout(), text)
+			return exit.Failed(reports.ConfiguredAccounts(cmd.OutOrStdout(), path))
 		},
 	}
 }

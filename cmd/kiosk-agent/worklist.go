@@ -21,11 +21,16 @@ func newWorklist() *cobra.Command {
 the agent cannot settle by itself, and what to do. kiosk-agent resolve takes an
 entry off the list.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withJournal(cmd, func(_ *config.Config, j *offline.Reader) error {
-				if asJSON {
-					return exit.Failed(reports.WorklistJSON(cmd.OutOrStdout(), j))
+			return withJournal(cmd, func(c *config.Config, j *offline.Reader) error {
+				g, err := c.Gateway()
+				if err != nil {
+					return exit.Failed(err)
 				}
-				return exit.Failed(reports.Worklist(cmd.OutOrStdout(), j, time.Now()))
+				show := reports.Worklist
+				if asJSON {
+					show = reports.WorklistJSON
+				}
+				return exit.Failed(show(cmd.OutOrStdout(), j, g.Accounts(), time.Now()))
 			})
 		},
 	}

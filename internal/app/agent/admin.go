@@ -110,7 +110,8 @@ type Status struct {
 	// of the program that runs, which need not be the one that is installed
 	Version string `json:"version"`
 	device.Status
-	Watch Watch `json:"watch"`
+	Watch    Watch    `json:"watch"`
+	Accounts Accounts `json:"accounts"`
 }
 
 // Watch is how many final payments the gateway is asked about, and how many it is not though their
@@ -133,8 +134,9 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Version string `json:"version"`
 		plain
-		Watch Watch `json:"watch"`
-	}{s.Version, plain(s.Status), s.Watch})
+		Watch    Watch    `json:"watch"`
+		Accounts Accounts `json:"accounts"`
+	}{s.Version, plain(s.Status), s.Watch, s.Accounts})
 }
 
 func (a *Agent) status(r *http.Request) (any, error) {
@@ -142,7 +144,7 @@ func (a *Agent) status(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Status{a.opts.Version, st, Watch(snap.Watch)}, nil
+	return Status{a.opts.Version, st, Watch(snap.Watch), a.accounts(snap)}, nil
 }
 
 type peerKey struct{}

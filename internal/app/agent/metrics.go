@@ -64,10 +64,10 @@ func (s state) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(descInfo, 1, s.a.opts.Version)
 	gauge(descLeast, float64(s.a.cfg.Journal.MinFree))
-	s.journal(gauge)
 	ctx, cancel := context.WithTimeout(context.Background(), askWithin)
 	defer cancel()
 	snap, err := s.a.core.Inspect(ctx)
+	s.journal(gauge, len(snap.Gone))
 	gauge(descUp, truth(err == nil))
 	if err != nil {
 		return
@@ -99,8 +99,9 @@ func (s state) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// journal leaves out what cannot be read: an absent number is better than a wrong one.
-func (s state) journal(gauge func(*prometheus.Desc, float64, ...string)) {
+// journal leaves out what cannot be read: an absent number is better than a wrong one. gone is how
+// many entries of the worklist are about accounts and not in the journal.
+func (s state) journal(gauge func(*prometheus.Desc, float64, ...string), gone int) {
 	j := s.a.journal
 	if j == nil {
 		gauge(descWritable, 0)
@@ -114,7 +115,7 @@ func (s state) journal(gauge func(*prometheus.Desc, float64, ...string)) {
 		gauge(descHead, float64(head.Seq))
 	}
 	if work, err := j.Work(); err == nil {
-		gauge(descWork, float64(len(work)))
+		gauge(descWork, float64(len(work)+gone))
 	}
 	if open, owed, err := j.Outstanding(); err == nil {
 		gauge(descActive, float64(open))

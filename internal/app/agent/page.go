@@ -85,7 +85,7 @@ func (a *Agent) statusHandler() (http.Handler, error) {
 			return
 		}
 		var page bytes.Buffer
-		if err := t.Execute(&page, a.statusPage(st, Watch(snap.Watch))); err != nil {
+		if err := t.Execute(&page, a.statusPage(st, Watch(snap.Watch), a.accounts(snap))); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
@@ -100,7 +100,7 @@ func (a *Agent) statusHandler() (http.Handler, error) {
 	}), nil
 }
 
-func (a *Agent) statusPage(st device.Status, w Watch) statusPage {
+func (a *Agent) statusPage(st device.Status, w Watch, known Accounts) statusPage {
 	p := statusPage{
 		Terminal: cmp.Or(a.cfg.Terminal.ID, "kiosk-agent"), State: "ready",
 		Means: "A sale can start now.", Reasons: st.Reasons,
@@ -122,7 +122,7 @@ func (a *Agent) statusPage(st device.Status, w Watch) statusPage {
 			Bad: a.cfg.Path() == ""},
 		a.journalRow(st.Journal), relayRow(st.Relay), displayRow(st.Display),
 		{Name: "Clock", Value: clockText(st.Clock), Bad: !st.Clock.Plausible},
-		watchRow(w),
+		accountRow(known), watchRow(w),
 	}
 	for _, t := range st.Tills {
 		p.Rows = append(p.Rows, tillRow(t))

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kiosk-agent/device"
+	"kiosk-agent/payment/engine"
 )
 
 // TestLateMoneyIsSaid: what is asked for and what is not stand in the status of the operator
@@ -27,8 +28,31 @@ func TestLateMoneyIsSaid(t *testing.T) {
 			"3 of them approved"},
 	} {
 		want.Name = "Late money"
-		if rows := a.statusPage(device.Status{}, w).Rows; !slices.Contains(rows, want) {
+		if rows := a.statusPage(device.Status{}, w, Accounts{}).Rows; !slices.Contains(rows, want) {
 			t.Errorf("%+v: %+v has no %+v", w, rows, want)
 		}
+	}
+}
+
+// TestAccountsAreSaid: where the terminal sells and what it still hears of stand in the status and
+// on the page, there as bad where money may come that nobody would hear of.
+func TestAccountsAreSaid(t *testing.T) {
+	a := newTestAgent(t)
+	defer a.close()
+	known := a.accounts(engine.Snapshot{Gone: []engine.Gone{{Account: "axs:one/A", Payments: 2}}})
+	if known.Present != a.chosen.Account() || !strings.HasPrefix(known.Present, "axs:") {
+		t.Errorf("sells at %q", known.Present)
+	}
+	known.Present, known.Previous = "axs:here/B", []string{"axs:two/C", "singapay:s/D"}
+	text, err := json.Marshal(Status{Accounts: known})
+	if want := `"accounts":{"present":"axs:here/B","previous":["axs:two/C","singapay:s/D"],` +
+		`"gone":[{"name":"axs:one/A","payments":2}]}`; err != nil ||
+		!strings.Contains(string(text), want) {
+		t.Errorf("%s (%v), want %s", text, err, want)
+	}
+	want := statusRow{Name: "Gateway account", Bad: true, Value: "axs:here/B; before: axs:two/C, " +
+		"singapay:s/D; not configured any more, and 2 payments there may still be paid: axs:one/A"}
+	if rows := a.statusPage(device.Status{}, Watch{}, known).Rows; !slices.Contains(rows, want) {
+		t.Errorf("%+v has no %+v", rows, want)
 	}
 }

@@ -35,6 +35,9 @@ func (p Past) Check(k Checks) {
 	}
 }
 
+// Account is the name of the account that the entry is about.
+func (p Past) Account() string { return p.row.account(p.settings) }
+
 // past are the entries of one service.
 func (r Row) past(s Settings) (all []Past) {
 	if r.Previous == nil {
@@ -98,7 +101,7 @@ func (c Chosen) Past() []Past { return c.past }
 func (c Chosen) Accounts() payment.Accounts {
 	all := payment.Accounts{{Name: c.Account(), Provider: c.row.Name}}
 	for _, p := range c.past {
-		all = append(all, payment.Account{Name: p.row.account(p.settings), Provider: p.row.Name})
+		all = append(all, payment.Account{Name: p.Account(), Provider: p.row.Name})
 	}
 	return all
 }

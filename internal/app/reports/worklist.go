@@ -18,9 +18,10 @@ import (
 // textWidth is how many characters a line of the worklist's texts has at most.
 const textWidth = 100
 
-// Worklist shows what staff must look at, a block for each entry.
-func Worklist(out io.Writer, j *offline.Reader, now time.Time) error {
-	todo, err := entries(j)
+// Worklist shows what staff must look at, a block for each entry. known are the gateway accounts of
+// the configuration.
+func Worklist(out io.Writer, j *offline.Reader, known payment.Accounts, now time.Time) error {
+	todo, err := entries(j, known, now)
 	if err != nil {
 		return err
 	}
@@ -28,8 +29,8 @@ func Worklist(out io.Writer, j *offline.Reader, now time.Time) error {
 }
 
 // WorklistJSON writes it as a JSON array.
-func WorklistJSON(out io.Writer, j *offline.Reader) error {
-	todo, err := entries(j)
+func WorklistJSON(out io.Writer, j *offline.Reader, known payment.Accounts, now time.Time) error {
+	todo, err := entries(j, known, now)
 	if err != nil {
 		return err
 	}
@@ -38,25 +39,28 @@ func WorklistJSON(out io.Writer, j *offline.Reader) error {
 	return enc.Encode(todo)
 }
 
-func entries(j *offline.Reader) ([]workEntry, error) {
+func entries(j *offline.Reader, known payment.Accounts, now time.Time) ([]workEntry, error) {
 	items, err := j.Work()
-	todo := make([]workEntry, len(items))
-	for i, item := range items {
-		todo[i] = entryOf(item)
+	if err != nil {
+		return nil, err
+	}
+	todo, err := gone(j, known, now)
+	for _, item := range items {
+		todo = append(todo, entryOf(item))
 	}
 	return todo, err
 }
 
 // workEntry is one entry as it is printed. ID is what resolve takes.
 type workEntry struct {
-	ID          string `json:"id"` // a payment's, or #NUMBER
+	ID          string `json:"id"` // a payment's, or #NUMBER; or an account, which nothing resolves
 	Till        string `json:"till,omitempty"`
 	Reference   string `json:"reference,omitempty"`
 	MerchantRef string `json:"merchant_ref,omitempty"`
 	// minor units; absent when it cannot be read
 	Amount   *int64 `json:"amount,omitempty"`
 	Currency string `json:"currency,omitempty"`
-	// a payment's; or the gateway's word, as reported; or "parked"
+	// a payment's; or the gateway's word, as reported; or "parked", or "account_gone"
 	Status string         `json:"status"`
 	Flags  []payment.Flag `json:"flags,omitempty"`
 	// when the payment was requested, or the fact was written
