@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -359,4 +360,64 @@ func TestAMintOfAnotherAccount(t *testing.T) {
 			t.Errorf("reason %+v", got.Reason)
 		}
 	}
+}
+
+// bank is a gateway of several accounts: the secret of each is its name.
+type bank struct {
+	*gateway
+	known []payment.Account
+}
+
+func (b bank) OpenAs(e payment.Envelope) ([]payment.Record, payment.Account, error) {
+	for _, a := range b.known {
+		g := gateway{secret: a.Name}
+		if records, err := g.Open(e); err == nil {
+			return records, a, nil
+		}
+	}
+	_, err := b.Open(e)
+	return nil, payment.Account{}, err
+}
+
+// TestTheSecretOfAPreviousAccount opens what is said about the sales that were made there, and
+// about no sale of the present account: who had that account may still know its secret.
+func TestTheSecretOfAPreviousAccount(t *testing.T) {
+	r := newRig(t, sellsAt(first))
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	r.answersFor(10*time.Second, silent)
+	rotated := second
+	rotated.Endpoint = "two, with the client id before"
+	r.wrap = func(g *gateway) engine.Gateway {
+		return bank{g, []payment.Account{second, rotated, first}}
+	}
+	r.switches(second, rotated, first)
+	if err := r.deliverEnvelope(seal(first.Name, paid(p))); err != nil {
+		t.Fatal(err)
+	}
+	r.wantStatus(p.ID, payment.StatusApproved, payment.FlagLate)
+
+	now := r.sale(till1, "R2")
+	forged := seal(first.Name, paid(now))
+	for range 2 { // and it stays closed when what is parked is tried again
+		if err := r.deliverEnvelope(forged); err != nil {
+			t.Fatal(err)
+		}
+		r.wantStatus(now.ID, payment.StatusAwaiting)
+		r.crash()
+		r.makeReady()
+	}
+	if got := all[payment.Parked](r); len(got) != 1 || !strings.Contains(got[0].Reason,
+		"sold at before") {
+		t.Errorf("parked %+v", got)
+	}
+	r.j.blind = "ByMerchantRef"
+	if err := r.deliverEnvelope(seal(first.Name, paid(p), paid(now))); err == nil {
+		t.Error("it is acknowledged though nobody could look whose sale it is about")
+	}
+	r.j.blind = ""
+	if err := r.deliverEnvelope(seal(rotated.Name, paid(now))); err != nil {
+		t.Fatal(err)
+	}
+	r.wantStatus(now.ID, payment.StatusApproved)
 }

@@ -17,10 +17,12 @@ const proofEvery = 2 * time.Second
 // for later: booked without its payment, the money in it would never be found again.
 func (s *step) delivered(ev Delivered) {
 	if !ev.Mark {
-		records, err := s.m.gateway.Open(ev.Envelope)
-		if err != nil {
-			err = s.park(ev, err)
-		} else {
+		records, closed, err := s.opened(ev.Envelope)
+		switch {
+		case err != nil:
+		case closed != nil:
+			err = s.park(ev, closed)
+		default:
 			err = s.book(records, source{by: "webhook", delivery: ev.Position.ID})
 		}
 		if err != nil {

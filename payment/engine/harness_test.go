@@ -183,7 +183,8 @@ type rig struct {
 	askedUp     time.Duration // of the newest
 	adopted     []payment.Head
 	mints       []engine.SendMint
-	checks      bool // the gateway looks at amounts first
+	checks      bool                          // the gateway looks at amounts first
+	wrap        func(*gateway) engine.Gateway // around the gateway; nil = it as it is
 	closes      []engine.CloseCode
 	wakes       int
 	failed      bool                                 // the newest step could not be committed
@@ -249,6 +250,9 @@ func (r *rig) begin() {
 	var gw engine.Gateway = r.gw
 	if r.checks {
 		gw = choosy{r.gw}
+	}
+	if r.wrap != nil {
+		gw = r.wrap(r.gw)
 	}
 	r.m = engine.NewMachine(r.cfg, engine.Ports{
 		Journal: r.j, Gateway: gw, Display: r.disp, IDs: r.ids,

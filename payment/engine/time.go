@@ -271,8 +271,11 @@ func (s *step) retryParked() error {
 		if !ok || d.Cut {
 			continue
 		}
-		records, err := s.m.gateway.Open(d.Envelope)
+		records, closed, err := s.opened(d.Envelope)
 		if err != nil {
+			return err
+		}
+		if closed != nil {
 			continue
 		}
 		if err := s.book(records, source{"webhook", d.Delivery, f.Seq}); err != nil {

@@ -85,7 +85,8 @@ func (a *Agent) statusHandler() (http.Handler, error) {
 			return
 		}
 		var page bytes.Buffer
-		if err := t.Execute(&page, a.statusPage(st, Watch(snap.Watch), a.accounts(snap))); err != nil {
+		data := a.statusPage(st, Watch(snap.Watch), a.accounts(snap))
+		if err := t.Execute(&page, data); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}

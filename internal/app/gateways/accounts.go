@@ -193,13 +193,24 @@ func (o *Opened) At(a payment.Account) (g Gateway, ok bool) {
 // Open verifies a delivery with the secrets of each account in turn. The error is the present
 // one's.
 func (o *Opened) Open(e payment.Envelope) ([]payment.Record, error) {
-	records, why := o.Gateway.Open(e)
-	for i := 1; why != nil && i < len(o.adapters); i++ {
-		if opened, err := o.adapters[i].Open(e); err == nil {
-			return opened, nil
+	records, _, err := o.OpenAs(e)
+	return records, err
+}
+
+// OpenAs says with whose secret it opened: engine.Sourced.
+func (o *Opened) OpenAs(e payment.Envelope) (records []payment.Record, at payment.Account,
+	err error) {
+	var why error
+	for i, g := range o.adapters {
+		records, err := g.Open(e)
+		if err == nil {
+			return records, o.accounts[i], nil
+		}
+		if i == 0 {
+			why = err
 		}
 	}
-	return records, why
+	return nil, payment.Account{}, why
 }
 
 // TellTime asks the present account's service for the time, where the row's ClockError needs it.

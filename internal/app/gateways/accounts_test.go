@@ -128,7 +128,14 @@ func TestPreviousAccountsWork(t *testing.T) {
 	for _, entry := range []string{"axs", "axs-2", "axs-1"} {
 		e := notification(t, filepath.Join(dir, entry+".secret"),
 			map[string]string{"axs": "client-3", "axs-2": "client-2", "axs-1": "client-1"}[entry])
-		records, err := o.Open(e)
+		records, at, err := o.OpenAs(e)
+		want := "axs:pay.axs.example/LINK2"
+		if entry == "axs-1" {
+			want = "axs:pay.axs.example/LINK1"
+		}
+		if at.Name != want {
+			t.Errorf("%s: opened as %s", entry, at.Name)
+		}
 		if err != nil || len(records) != 1 || records[0].MerchantRef != "K001TEST-1" {
 			t.Errorf("%s: %+v, %v", entry, records, err)
 		}
