@@ -66,9 +66,9 @@ type source struct {
 }
 
 // book books verified records: with their payment, or as unmatched when they carry our tag, so that
-// no money goes unseen. All are looked up before the first is booked: on error nothing is. What came
-// before is dropped by its content, but for payments of one answer that say the same and are more
-// than are known.
+// no money goes unseen. All are looked up before the first is booked: on error nothing is. What
+// came before is dropped by its content, but for payments of one answer that say the same and are
+// more than are known.
 func (s *step) book(records []payment.Record, from source) error {
 	accounts, seen := make([]*account, len(records)), make([]bool, len(records))
 	for i, r := range records {

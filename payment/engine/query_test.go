@@ -469,8 +469,8 @@ func TestARebootWaivesNoSettle(t *testing.T) {
 	})
 }
 
-// TestOnePaymentIsCountedOnce: in whichever words the gateway reports it; two of one answer are two,
-// also where they say the same.
+// TestOnePaymentIsCountedOnce: in whichever words the gateway reports it; two of one answer are
+// two, also where they say the same.
 func TestOnePaymentIsCountedOnce(t *testing.T) {
 	tx := func(ref string) func(*payment.Record) { return status(payment.RecordSuccess, ref) }
 	for _, tc := range []struct {
