@@ -2,6 +2,8 @@ package gateways_test
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -214,4 +216,31 @@ func notification(t *testing.T, secretFile, clientID string) payment.Envelope {
 		t.Fatal(err)
 	}
 	return payment.Envelope{Method: "POST", Query: "data=" + token}
+}
+
+// TestOnlyThePresentServiceTellsTheTime: codes end by the clock of the service that makes them, and
+// what another one says of the time is nobody's business.
+func TestOnlyThePresentServiceTellsTheTime(t *testing.T) {
+	asked := 0
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked++
+	}))
+	defer other.Close()
+	g, _ := chosen(t, "https://sp.example", other.URL)
+	heard := 0
+	o, err := g.Open("", gateways.Clock{Now: time.Now,
+		Heard: func(time.Time, time.Duration) { heard++ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range o.Accounts()[1:] {
+		if at, ok := o.At(a); !ok {
+			t.Errorf("no adapter of %s", a.Name)
+		} else if k, ok := at.(gateways.Timekeeper); ok {
+			_ = k.TellTime(t.Context()) // it gets no token there
+		}
+	}
+	if asked == 0 || heard != 0 {
+		t.Errorf("asked %d times, heard %d times", asked, heard)
+	}
 }
