@@ -92,14 +92,6 @@ func mutants() []mutant {
 			{"payment/fold.go", "	if asked == 0 {\n", "	if true {\n"},
 			{"payment/engine/query.go", "	at := max(x.due, x.notBefore)\n", "	at := x.due\n"},
 		}},
-		{"a reboot waives settle", []edit{
-			{"payment/fold.go",
-				"	if fact.Boot == f.emptyBoot {\n		asked -= f.emptyUp\n	}\n",
-				"	if fact.Boot != f.emptyBoot {\n		f.e.Searched = true\n	}\n	" +
-					"asked -= f.emptyUp\n"},
-			{"payment/engine/time.go", "	case e.Boot != \"\":\n		return " +
-				"p.Policy.Settle.Duration()\n", ""},
-		}},
 		one("a failed query counts as silence", "payment/engine/query.go", `	case failure != "":
 		s.fact(ev.Payment, payment.QueryFailed{Reason: failure})
 `, ""),
