@@ -49,12 +49,19 @@ func TestQueueByTimeThenByOrder(t *testing.T) {
 		q.Add(time.Now(), "new") // wakes Run, which waits for the hour
 		lock.Unlock()
 		synctest.Wait()
-		if last := (*done)[len(*done)-1]; last != "new" {
-			t.Error(*done)
+		last := func() string {
+			lock.Lock()
+			defer lock.Unlock()
+			return (*done)[len(*done)-1]
+		}
+		if got := last(); got != "new" {
+			t.Error(got)
 		}
 		time.Sleep(time.Hour)
-		if _, ok := q.NextDue(); ok || (*done)[len(*done)-1] != "late" {
-			t.Error(*done)
+		synctest.Wait()
+		got := last()
+		if _, ok := q.NextDue(); ok || got != "late" {
+			t.Error(got, ok)
 		}
 		stop()
 		<-ended

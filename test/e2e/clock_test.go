@@ -85,7 +85,7 @@ func TestLinksEndBySingaPaysClock(t *testing.T) {
 					t.Fatalf("it ends %s", done.Status)
 				}
 				x.acknowledge(done)
-				clock.ahead.Add(int64(p.DeadlineAt.Sub(time.Now()) + 33*time.Second))
+				clock.ahead.Add(int64(time.Until(p.DeadlineAt.Time) + 33*time.Second))
 				if _, err := s.h.SingaPay().Act(p.MerchantRef,
 					singapay.Action{Do: singapay.Pay}); err == nil {
 					t.Error("paid after the sale and the grace")
