@@ -64,7 +64,7 @@ func (j *Journal) Append(facts []payment.Fact, pos *payment.Position) error {
 	if err := j.commit(b); err != nil {
 		return err
 	}
-	j.head, j.lastErr = b.head, nil
+	j.head, j.lastErr, j.sure.written = b.head, nil, j.sure.seq
 	for i := range facts {
 		facts[i].Seq, facts[i].At, facts[i].Up = b.facts[i].Seq, b.facts[i].At, b.facts[i].Up
 	}
@@ -165,7 +165,7 @@ func (j *Journal) commit(b *batch) error {
 // failed notes a write that did not succeed.
 func (j *Journal) failed(what string, err error) error {
 	j.folded.drop()
-	j.doubtful = true
+	j.doubtful, j.sure.written = true, -1
 	j.lastErr = failure(j.path, what, err)
 	return j.lastErr
 }
@@ -186,6 +186,9 @@ type change struct {
 func (j *Journal) write(tx *sql.Tx, b *batch) error {
 	changes, err := j.changes(tx, b.facts)
 	if err != nil {
+		return err
+	}
+	if err := j.writeSure(tx); err != nil {
 		return err
 	}
 	for i := range b.rows {

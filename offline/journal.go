@@ -26,7 +26,8 @@ type Journal struct {
 	mu       sync.Mutex // one append at a time; guards what follows
 	head     head
 	folded   *foldCache
-	doubtful bool  // the outcome of the last commit is not known: settle before the next one
+	doubtful bool // the outcome of the last commit is not known: settle before the next one
+	sure     sure
 	lastErr  error // of the last write; nil after one that succeeded
 	closed   bool
 }
@@ -138,6 +139,9 @@ func (j *Journal) Close() error {
 		errs = append(errs, j.db.Close())
 	}
 	if j.writer != nil {
+		if j.sure.proved {
+			_ = j.writeSure(j.writer) // what stands there is older
+		}
 		errs = append(errs, j.writer.Close())
 	}
 	errs = append(errs, j.lock.Close())

@@ -93,8 +93,10 @@ func (j *Journal) open() error {
 	if err := j.refreshLookups(touched); err != nil {
 		return err
 	}
-	j.head, err = readHead(j.writer, j.id)
-	return failure(j.path, "read the head", err)
+	if j.head, err = readHead(j.writer, j.id); err != nil {
+		return failure(j.path, "read the head", err)
+	}
+	return j.readSure()
 }
 
 // OpenReadOnly opens the journal for reading only, beside a running agent or after one has died. It

@@ -21,8 +21,11 @@ type Report struct {
 	Facts    int64 // looked at
 	Payments int64 // requested by them
 	Head     payment.Head
-	Anchored bool      // the end was compared with a head that somebody else remembers
-	Problems []Problem // at most 100, then one that counts the others
+	Anchored bool // the end was compared with a head that somebody else remembers
+	GivenUp  bool // that head is not here, and staff have accepted the journal without it
+	// the journal itself says that it is not the newest one, and nobody has recovered it since
+	RolledBack *payment.RolledBack
+	Problems   []Problem // at most 100, then one that counts the others
 }
 
 const maxProblems = 100
@@ -56,6 +59,13 @@ func (r *Reader) verify(lookups bool, progress func(done, total int64)) (Report,
 			return v.report, failure(r.path, "verify", err)
 		}
 	}
+	b, ok, err := r.RolledBack()
+	if err != nil && !errors.Is(err, payment.ErrFact) { // a fact that cannot be read is a problem
+		return v.report, err
+	}
+	if ok {
+		v.report.RolledBack = &b
+	}
 	if v.more > 0 {
 		v.report.Problems = append(v.report.Problems,
 			Problem{0, fmt.Sprintf("and %d more", v.more)})
@@ -64,7 +74,8 @@ func (r *Reader) verify(lookups bool, progress func(done, total int64)) (Report,
 }
 
 // VerifyAgainst is Verify, and compares the journal with a head of it that was remembered
-// elsewhere: then facts removed at the end, an older copy and another journal show too.
+// elsewhere: then facts removed at the end, an older copy and another journal show too, unless
+// staff have given just that head up.
 func (r *Reader) VerifyAgainst(known payment.Head, progress func(done, total int64)) (Report,
 	error) {
 	report, err := r.Verify(progress)
@@ -72,6 +83,10 @@ func (r *Reader) VerifyAgainst(known payment.Head, progress func(done, total int
 		return report, err
 	}
 	report.Anchored = true
+	report.GivenUp, err = r.GivenUp(known)
+	if report.GivenUp || err != nil && !errors.Is(err, payment.ErrFact) {
+		return report, err
+	}
 	hash, ok, err := r.HashAt(known.Seq)
 	if err != nil {
 		return report, err

@@ -3,6 +3,9 @@
 
 UPDATE meta SET value = '3' WHERE key = 'compat';
 
+-- meta.sure: the newest fact that was certainly recorded before a loss that is found later, as far as it was written down;
+-- absent before the first fact that this version writes.
+
 -- What a payment's row says more; and, for the search, the amount together with the order.
 ALTER TABLE payments ADD COLUMN account TEXT NOT NULL DEFAULT ''; -- payment.Requested.Account
 ALTER TABLE payments ADD COLUMN lane TEXT NOT NULL DEFAULT '';    -- payment.Requested.Lane
