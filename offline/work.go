@@ -23,11 +23,6 @@ func (r *Reader) Proved() ([]payment.QueryProved, error) {
 	return proved, nil
 }
 
-// Recovered is the newest recovered fact; ok is false when there is none.
-func (r *Reader) Recovered() (payment.Recovered, bool, error) {
-	return newest[payment.Recovered](r)
-}
-
 const newestClause = "WHERE payment IS NULL AND kind = ? ORDER BY seq DESC LIMIT 1"
 
 // newest is the newest fact about the journal of one kind.

@@ -83,6 +83,7 @@ func drawFact(t *rapid.T, x *fixture, before []payment.Fact) payment.Fact {
 		return x.fact("", rapid.SampledFrom(
 			[]payment.Data{payment.Gap{Reason: "x"}, payment.ClockOffset{Offset: payment.Millis(n)},
 				payment.QueryProved{Endpoint: name("https://gateway.test/", n)},
+				payment.RolledBack{Known: payment.Head{Seq: int64(n)}, Last: int64(n)},
 				payment.Recovered{By: name("ann", n), Lost: payment.Head{Seq: 9}}}).Draw(t,
 			"journal"))
 	default:
@@ -101,7 +102,9 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 	var ids []string
 	open := map[int64]payment.Fact{}
 	proved := []payment.QueryProved{}
-	var recovered *payment.Recovered
+	var rolledBack *payment.RolledBack
+	var remembered []payment.Head
+	givenUp := map[payment.Head]bool{}
 	for _, f := range all {
 		if f.Payment != "" {
 			if of[f.Payment] == nil {
@@ -121,8 +124,13 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 			delete(open, d.Entry)
 		case payment.QueryProved:
 			proved = append(proved, d)
+		case payment.RolledBack:
+			rolledBack, remembered = &d, append(remembered, d.Known)
 		case payment.Recovered:
-			recovered = &d
+			rolledBack = nil
+			for _, h := range append(remembered, d.Lost) {
+				givenUp[h] = true
+			}
 		}
 	}
 	var work []payment.WorkItem
@@ -162,10 +170,15 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 	}
 	endpoint, err := j.Proved()
 	check("proved", proved, endpoint, err)
-	r, ok, err := j.Recovered()
-	check("recovered", recovered != nil, ok, err)
+	b, ok, err := j.RolledBack()
+	check("rolled back", rolledBack != nil, ok, err)
 	if ok {
-		check("recovered", *recovered, r, nil)
+		check("rolled back", *rolledBack, b, nil)
+	}
+	for seq := range int64(10) {
+		h := payment.Head{Seq: seq}
+		got, err := j.GivenUp(h)
+		check("given up", givenUp[h], got, err)
 	}
 }
 

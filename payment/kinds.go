@@ -223,7 +223,7 @@ type (
 		Reason string `json:"reason"`
 		By     string `json:"by"`
 		Lost   Head   `json:"lost"` // the head that is given up
-		// when the last fact before the loss was made: what is lost came after
+		// RolledBack.Since: what staff must compare begins here
 		Since time.Time `json:"since,omitzero"`
 	}
 	// RolledBack says that the relay remembers a journal that this one is no continuation of. No
@@ -231,7 +231,8 @@ type (
 	RolledBack struct {
 		Reason string `json:"reason"`
 		Known  Head   `json:"known"` // the head that the relay remembers
-		// when the last fact before the loss was made, and its Seq
+		// when the newest fact was made that was certainly recorded before the loss, and its Seq:
+		// never one that came after, perhaps not the last one before; zero where there is none
 		Since time.Time `json:"since,omitzero"`
 		Last  int64     `json:"last,omitempty"`
 	}

@@ -45,7 +45,7 @@ type Unready struct {
 
 // unready has one row for each NotReady; it is never written after its creation.
 var unready = []Unready{
-	{NotReadyRollback, "the relay knows a newer journal than this one",
+	{NotReadyRollback, "the relay knew a newer journal than this one",
 		"the journal was restored, lost or cloned: run kiosk-agent recover --reason TEXT", 0,
 		HeardNotReady, []string{string(NotReadyRollback)}},
 	{NotReadyJournal, "the journal takes no entry", "check the disk: kiosk-agent doctor", 30,

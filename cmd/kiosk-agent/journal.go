@@ -104,7 +104,7 @@ end show only against the relay's anchor: --relay.`,
 				if err != nil {
 					return exit.Failed(err)
 				}
-				return exit.Failed(reports.Verified(out, report, withRelay))
+				return exit.Failed(reports.Verified(out, report))
 			})
 		},
 	}

@@ -142,6 +142,13 @@ func (e *Engine) Claim(ctx context.Context, id string, c payment.Claimed) error 
 	return err
 }
 
+// CheckAnchor compares the journal with the head that the relay remembers of it; the zero Head is
+// none. nil = what follows from it is committed, and the relay's client may say hello.
+func (e *Engine) CheckAnchor(ctx context.Context, known payment.Head) error {
+	_, err := e.wait(ctx, func(t Ticket) Event { return RelayRemembered{Known: known, To: t} })
+	return err
+}
+
 // Recover books that staff accept this journal although the relay remembers a newer one.
 func (e *Engine) Recover(ctx context.Context, by, reason string) error {
 	_, err := e.wait(ctx, func(t Ticket) Event { return Recovering{By: by, Reason: reason, To: t} })

@@ -227,7 +227,7 @@ func TestNoCodeWithoutAPath(t *testing.T) {
 		"the relay is gone":     func(r *rig) { r.step(engine.RelayChanged{Cause: "EOF"}) },
 		"no canary for minutes": func(r *rig) { r.pass(2 * time.Minute) },
 		"another journal": func(r *rig) {
-			r.step(engine.RollbackChecked{Reason: "it remembers fact 9"})
+			r.step(engine.RelayRemembered{Known: lost})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -230,7 +230,7 @@ func (e *Engine) carry(ef Effect) {
 		}
 	case Show:
 		e.canvas.Show(ef.View)
-	case SendCanary:
+	case SendCanary, CarryHead:
 		e.network.SendCanary()
 	case SendQuery:
 		e.network.Query(ef.Account, ef.MerchantRef, func(a payment.QueryAnswer) {
@@ -242,6 +242,8 @@ func (e *Engine) carry(ef Effect) {
 		})
 	case CloseCode:
 		e.network.Close(ef.Account, ef.MerchantRef, ef.ProviderRef)
+	case Anchored:
+		e.journal.Anchored()
 	case AdoptJournal:
 		e.network.AdoptJournal(ef.Lost)
 	case Note:

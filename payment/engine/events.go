@@ -94,11 +94,11 @@ type (
 	// CaughtUp: the relay has sent everything that it held when the connection began, and all of it
 	// is booked.
 	CaughtUp struct{}
-	// RollbackChecked: the journal was compared with the relay's anchor. Reason "" = it is the
-	// newest that the relay knows.
-	RollbackChecked struct {
-		Reason string
-		Known  payment.Head // what the relay remembers
+	// RelayRemembered: the relay has said which head of this terminal's journal it remembers; the
+	// zero Head is none. It is answered when what follows from it is committed.
+	RelayRemembered struct {
+		Known payment.Head
+		To    Ticket
 	}
 	// ClockLearned: the relay's clock minus this machine's.
 	ClockLearned struct{ Offset, Uncertainty time.Duration }
@@ -179,7 +179,7 @@ func (GapFound) event()        {}
 func (RelayChanged) event()    {}
 func (CanaryReturned) event()  {}
 func (CaughtUp) event()        {}
-func (RollbackChecked) event() {}
+func (RelayRemembered) event() {}
 func (ClockLearned) event()    {}
 func (GatewayTime) event()     {}
 func (Queried) event()         {}
@@ -244,6 +244,10 @@ type (
 	}
 	// AdoptJournal tells the relay that this journal replaces the one of this head.
 	AdoptJournal struct{ Lost payment.Head }
+	// CarryHead asks for a canary now: once it is back, the relay is told the journal's head.
+	CarryHead struct{}
+	// Anchored tells the journal that it contains what the relay remembers of it.
+	Anchored struct{}
 	// Note is a line for the log: constant text and pairs of key and value, all safe.
 	Note struct {
 		Warn bool
@@ -262,6 +266,8 @@ func (SendQuery) effect()       {}
 func (SendMint) effect()        {}
 func (CloseCode) effect()       {}
 func (AdoptJournal) effect()    {}
+func (CarryHead) effect()       {}
+func (Anchored) effect()        {}
 func (Note) effect()            {}
 
 // Snapshot is the terminal's state for terminal.status.
@@ -275,9 +281,11 @@ type Snapshot struct {
 	Attached  map[string]int
 	Clock     Clockwork
 	Watch     Watch
-	CaughtUp  bool         // the relay holds nothing that is not in the journal
-	Lost      payment.Head // with journal_rollback: what the relay remembers
-	Gone      []Gone       // accounts that nobody can ask any more though money may come there
+	CaughtUp  bool // the relay holds nothing that is not in the journal
+	// with journal_rollback: what was found, and the head that the relay remembers now
+	RolledBack *payment.RolledBack
+	Lost       payment.Head
+	Gone       []Gone // accounts that nobody can ask any more though money may come there
 }
 
 // Clockwork is what is known of this machine's wall clock.

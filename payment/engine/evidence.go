@@ -140,6 +140,9 @@ func (s *step) canaryReturned(ev CanaryReturned) {
 		// the journal may hold a payment that is not known here: nothing is concluded from silence
 		return
 	}
+	if s.m.judged && s.m.rollback == nil {
+		s.then(Anchored{}) // the connection lives on which that was found
+	}
 	for _, o := range s.m.open {
 		if s.m.provable(o) && ev.SentUp >= proofFrom(o, s.now) {
 			s.fact(o.p.ID, payment.PathProved{SentUp: payment.ToMillis(ev.SentUp)})

@@ -84,6 +84,27 @@ func (f *flaky) Seen(content string) (bool, error) {
 	return f.Journal.Seen(content)
 }
 
+func (f *flaky) HashAt(seq int64) (string, bool, error) {
+	if f.unread || f.blind == "HashAt" {
+		return "", false, errDisk
+	}
+	return f.Journal.HashAt(seq)
+}
+
+func (f *flaky) GivenUp(h payment.Head) (bool, error) {
+	if f.unread || f.blind == "GivenUp" {
+		return false, errDisk
+	}
+	return f.Journal.GivenUp(h)
+}
+
+func (f *flaky) BeforeLoss() (int64, time.Time, error) {
+	if f.unread || f.blind == "BeforeLoss" {
+		return 0, time.Time{}, errDisk
+	}
+	return f.Journal.BeforeLoss()
+}
+
 func (f *flaky) Writable() error {
 	if f.refuse != nil && f.refuse(nil) {
 		return errDisk
@@ -179,6 +200,7 @@ type rig struct {
 	ready       int // TerminalChanged
 	reasonsTold string
 	canary      int // SendCanary
+	carries     int // CarryHead
 	asked       []engine.SendQuery
 	askedUp     time.Duration // of the newest
 	adopted     []payment.Head
@@ -284,7 +306,7 @@ func (r *rig) reboot() {
 
 func (r *rig) makeReady() {
 	r.step(engine.RelayChanged{Connected: true})
-	r.step(engine.RollbackChecked{})
+	r.step(engine.RelayRemembered{})
 	r.step(engine.CanaryReturned{SentUp: r.now.Up})
 	r.step(engine.DisplayChanged{Connected: true})
 	r.step(engine.DisplayShows{Kind: payment.ScreenIdle})
@@ -375,6 +397,10 @@ func (r *rig) carry(ef engine.Effect) {
 		r.mints = append(r.mints, ef)
 	case engine.CloseCode:
 		r.closes = append(r.closes, ef)
+	case engine.CarryHead:
+		r.carries++
+	case engine.Anchored:
+		r.j.Anchored()
 	case engine.AdoptJournal:
 		r.adopted = append(r.adopted, ef.Lost)
 	case engine.Note:

@@ -69,9 +69,9 @@ type Machine struct {
 	relayCause    string
 	canaryUp      time.Duration // -1: none has returned in this process
 	caughtUp      bool
-	rollback      string       // why the journal is not the newest that the relay knows; "" = it is
-	lost          payment.Head // what the relay remembers in that case
-	recovered     payment.Head // what staff have given up last
+	judged        bool          // the journal was compared with what the relay remembers of it
+	unjudged      *payment.Head // which could not be compared yet
+	rollback      *rollback     // nil: the journal is the newest that is known
 	displayUp     bool
 	displayTouch  bool // the customer can choose on it
 	displayProved bool // this connection of the display has confirmed a screen that it was told
@@ -154,6 +154,7 @@ func (m *Machine) Step(now Now, ev Event) Output {
 		s.reread()
 	}
 	s.payDebts()
+	s.judgeAgain()
 	switch ev := ev.(type) {
 	case StartAsked:
 		s.start(ev)
@@ -187,8 +188,8 @@ func (m *Machine) Step(now Now, ev Event) Output {
 		m.caughtUp = true
 	case CanaryReturned:
 		s.canaryReturned(ev)
-	case RollbackChecked:
-		s.rollbackChecked(ev)
+	case RelayRemembered:
+		s.relayRemembered(ev)
 	case ClockLearned:
 		s.clockLearned(ev)
 	case GatewayTime:
@@ -360,6 +361,7 @@ func (s *step) finish() Output {
 	}
 	s.views()
 	s.readiness()
+	s.carryHead()
 	s.out.at = s.now.Up
 	return s.out
 }
@@ -425,6 +427,9 @@ func (s *step) answer(a Answer) {
 
 // read replies whether or not the commit succeeds: reads go on when the journal takes no writes.
 func (s *step) read(a Answer) {
+	if a.To == 0 {
+		return
+	}
 	s.then(a)
 	s.out.Else = append(s.out.Else, a)
 }

@@ -14,6 +14,9 @@ type Journal interface {
 	// transaction that is on the disk when it returns. It fills in each fact's Seq. On error
 	// nothing was committed.
 	Append(facts []payment.Fact, pos *payment.Position) error
+	// Anchored notes that the journal contains the head that the relay remembers: BeforeLoss goes
+	// by it.
+	Anchored()
 }
 
 // Reader is the half of the Journal that a Machine has: it decides what is committed, and commits
@@ -50,8 +53,18 @@ type Reader interface {
 
 	// Proved are the query_proved facts, oldest first.
 	Proved() ([]payment.QueryProved, error)
-	// Recovered is the newest recovered fact; ok is false when there is none.
-	Recovered() (r payment.Recovered, ok bool, err error)
+	// RolledBack is the newest rolled_back fact that no recovered fact follows; ok is false when
+	// there is none.
+	RolledBack() (b payment.RolledBack, ok bool, err error)
+	// GivenUp reports whether staff have accepted this journal in place of the one with this head.
+	GivenUp(h payment.Head) (bool, error)
+	// JournalID names this journal, and HashAt the hash of its fact with this sequence, in hex; ok
+	// is false when it has none.
+	JournalID() string
+	HashAt(seq int64) (hash string, ok bool, err error)
+	// BeforeLoss is the newest fact that was certainly recorded before a loss that is found now,
+	// and its wall clock; 0 and the zero time when there is none.
+	BeforeLoss() (seq int64, at time.Time, err error)
 	// Writable tells whether the journal takes a new sale: nil, or why not. After a failed Append
 	// it finds out anew, so that the terminal becomes ready by itself.
 	Writable() error

@@ -12,8 +12,8 @@ import (
 // reasons says why no sale can start now: guarantee 4. Empty = ready. till is the one that asks; a
 // till that shows the code itself needs no customer display.
 func (m *Machine) reasons(now Now, till string) (rs []payment.Reason) {
-	if m.rollback != "" {
-		rs = append(rs, payment.NotReadyRollback.Reason(m.rollback))
+	if m.rollback != nil {
+		rs = append(rs, payment.NotReadyRollback.Reason(m.rollback.Reason))
 	}
 	if err := m.journal.Writable(); err != nil {
 		r := payment.NotReadyJournal.Reason("")
@@ -29,10 +29,8 @@ func (m *Machine) reasons(now Now, till string) (rs []payment.Reason) {
 	if r, wrong := m.codeClockReason(now); wrong {
 		rs = append(rs, r)
 	}
-	if m.cfg.RequireCanary > 0 {
-		if r, broken := m.pathReason(now); broken {
-			rs = append(rs, r)
-		}
+	if r, broken := m.pathReason(now); broken {
+		rs = append(rs, r)
 	}
 	if m.cfg.RequireScreen && !m.showsItself(till) && (!m.displayUp || !m.displayProved) {
 		rs = append(rs, payment.NotReadyDisplay.Reason(m.displayCause))
@@ -40,8 +38,25 @@ func (m *Machine) reasons(now Now, till string) (rs []payment.Reason) {
 	return rs
 }
 
-// pathReason says why the way by which outcomes come is not proved.
+// pathReason says why the way by which outcomes come is not proved. That the journal was compared
+// with what the relay remembers of it is needed in any case: it may be an older one.
 func (m *Machine) pathReason(now Now) (r payment.Reason, broken bool) {
+	if m.cfg.RequireCanary > 0 {
+		if r, broken := m.canaryReason(now); broken {
+			return r, true
+		}
+	}
+	if m.judged {
+		return payment.Reason{}, false
+	}
+	r = payment.NotReadyRelay.Reason(m.relayCause)
+	if m.relayCause == "" {
+		r = payment.NotReadyRelay.Reason("the journal is not compared yet with what it remembers")
+	}
+	return r, true
+}
+
+func (m *Machine) canaryReason(now Now) (r payment.Reason, broken bool) {
 	if !m.relayUp {
 		return payment.NotReadyRelay.Reason(m.relayCause), true
 	}
@@ -93,8 +108,9 @@ func (m *Machine) snapshot(now Now) Snapshot {
 		Attached: maps.Clone(m.attached), Watch: m.inquiries.watched(now.Up), CaughtUp: m.caughtUp,
 		Gone: m.inquiries.goneFrom(now.Up),
 	}
-	if m.rollback != "" {
-		snap.Lost = m.lost
+	if r := m.rollback; r != nil {
+		found := r.RolledBack
+		snap.RolledBack, snap.Lost = &found, r.now
 	}
 	_, wrong := m.clockReason(now)
 	snap.Clock.Plausible = !wrong

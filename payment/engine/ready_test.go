@@ -28,8 +28,10 @@ func TestReadiness(t *testing.T) {
 		screen payment.Screen
 	}{
 		{"started", func() {}, "relay_down no_display ", payment.ScreenOutOfService},
-		{"relay connected", func() { r.step(engine.RelayChanged{Connected: true}) },
-			"path_unproven no_display ", payment.ScreenOutOfService},
+		{"relay connected", func() {
+			r.step(engine.RelayRemembered{})
+			r.step(engine.RelayChanged{Connected: true})
+		}, "path_unproven no_display ", payment.ScreenOutOfService},
 		{"canary back", func() { r.prove() }, "no_display ", payment.ScreenIdle},
 		{"display connected", func() {
 			r.step(engine.DisplayChanged{Connected: true, Cause: "not idle yet"})
@@ -49,9 +51,11 @@ func TestReadiness(t *testing.T) {
 		{"display back", func() { r.step(engine.DisplayChanged{Connected: true}) }, "no_display ",
 			payment.ScreenIdle},
 		{"idle again", func() { r.confirmIdle() }, "", payment.ScreenIdle},
-		{"rollback", func() { r.step(engine.RollbackChecked{Reason: "fact 9"}) },
+		{"rollback", func() { r.step(engine.RelayRemembered{Known: lost}) },
 			"journal_rollback ", payment.ScreenOutOfService},
-		{"recovered", func() { r.step(engine.RollbackChecked{}) }, "", payment.ScreenIdle},
+		{"the relay has forgotten it", func() { r.step(engine.RelayRemembered{}) },
+			"journal_rollback ", payment.ScreenOutOfService},
+		{"recovered", func() { r.recovers() }, "", payment.ScreenIdle},
 		{"the clock is wrong", func() { r.now.Wall = r.now.Wall.AddDate(-30, 0, 0); r.pass(0) },
 			"clock_implausible ", payment.ScreenOutOfService},
 		{"and right", func() { r.now.Wall = r.now.Wall.AddDate(30, 0, 0); r.pass(0) }, "",
@@ -83,6 +87,10 @@ func TestReadiness(t *testing.T) {
 func TestNothingIsRequiredThatIsSwitchedOff(t *testing.T) {
 	r := bareRig(t, func(c *engine.Config) { c.RequireCanary, c.RequireScreen = 0, false })
 	r.begin()
+	if got := r.reasons(); got != "relay_down " { // this journal may not be the newest
+		t.Fatalf("before the relay was asked what it remembers: reasons %q", got)
+	}
+	r.step(engine.RelayRemembered{})
 	if got := r.reasons(); got != "" {
 		t.Fatalf("reasons %q", got)
 	}

@@ -80,6 +80,10 @@ func TestShellKeepsTime(t *testing.T) {
 		s.start(till1, "R1")
 		<-changed
 		began := time.Now()
+		synctest.Wait()
+		if n := s.canary.Swap(0); n != 1 {
+			t.Errorf("%d canaries carry the head of a sale that has begun", n)
+		}
 		if p := <-changed; p.EndedBy != payment.KindDeadlinePassed ||
 			time.Since(began) != 180*time.Second {
 			t.Errorf("ended by %q after %s", p.EndedBy, time.Since(began))

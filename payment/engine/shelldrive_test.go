@@ -94,6 +94,9 @@ func (s *shell) run() {
 }
 
 func (s *shell) ready() {
+	if err := s.CheckAnchor(context.Background(), payment.Head{}); err != nil {
+		s.t.Errorf("no hello is said: %v", err)
+	}
 	s.Post(engine.RelayChanged{Connected: true})
 	s.Post(engine.CanaryReturned{SentUp: s.Now().Up})
 	s.Post(engine.DisplayChanged{Connected: true})

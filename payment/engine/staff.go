@@ -16,45 +16,6 @@ const (
 	maxNumber = 64  // characters of a reference or a number that they copy
 )
 
-// rollbackChecked takes the comparison of the journal with the relay's anchor. A journal that staff
-// have accepted in place of that very head is not older for it: the relay has not heard yet.
-func (s *step) rollbackChecked(ev RollbackChecked) {
-	s.m.rollback, s.m.lost = ev.Reason, ev.Known
-	if ev.Reason != "" && s.m.recovered != (payment.Head{}) && ev.Known == s.m.recovered {
-		s.m.rollback = ""
-		s.then(AdoptJournal{Lost: ev.Known})
-	}
-}
-
-// recovering books that staff accept this journal although the relay remembers a newer one.
-func (s *step) recovering(ev Recovering) {
-	switch why := checkWords(ev.By, ev.Reason); {
-	case why != "":
-		s.refuse(ev.To, invalid("recover", why, "give the reason in --reason"))
-		return
-	case s.m.rollback == "":
-		s.refuse(ev.To, invalid("recover",
-			"there is nothing to recover: the relay remembers no newer journal than this one",
-			"terminal.status lists what the terminal waits for"))
-		return
-	case !s.m.caughtUp:
-		s.refuse(ev.To, &payment.Error{
-			Code: payment.CodeNotReady, Op: "recover",
-			Message: "the relay has not sent everything that it holds yet", Retryable: true,
-			Hint: "wait until the relay is connected and has caught up, then recover",
-		})
-		return
-	}
-	m, lost := s.m, s.m.lost
-	s.fact("", payment.Recovered{Reason: ev.Reason, By: ev.By, Lost: lost})
-	s.out.onDone = append(s.out.onDone, func() {
-		m.rollback, m.recovered = "", lost
-		m.inquiries.hurry(s.now.Up)
-	})
-	s.then(AdoptJournal{Lost: lost})
-	s.answer(Answer{To: ev.To})
-}
-
 // resolving books what staff found out about a payment, or about an entry that belongs to none.
 func (s *step) resolving(ev Resolving) {
 	said := payment.Resolved{Outcome: ev.Outcome, By: ev.By, Reason: ev.Reason, Entry: ev.Entry,

@@ -9,19 +9,6 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-var lost = payment.Head{JournalID: "other", Seq: 900, Hash: "abc"}
-
-func (r *rig) recover(by, reason string) error {
-	r.t.Helper()
-	a, to := r.ask(func(t engine.Ticket) engine.Event {
-		return engine.Recovering{By: by, Reason: reason, To: t}
-	})
-	if !r.answered(to) {
-		r.t.Fatal("recover was not answered")
-	}
-	return a.Err
-}
-
 func (r *rig) resolve(ev engine.Resolving) error {
 	r.t.Helper()
 	a, to := r.ask(func(t engine.Ticket) engine.Event { ev.To = t; return ev })
@@ -29,67 +16,6 @@ func (r *rig) resolve(ev engine.Resolving) error {
 		r.t.Fatal("resolve was not answered")
 	}
 	return a.Err
-}
-
-func TestRecoverNeedsABacklogAndAReason(t *testing.T) {
-	r := newRig(t, asking)
-	wantCode := func(err error, want payment.Code) {
-		t.Helper()
-		if payment.CodeOf(err) != want || err == nil {
-			t.Errorf("%v, want %s", err, want)
-		}
-	}
-	wantCode(r.recover("ann", "why not"), payment.CodeInvalid)
-	r.step(engine.RelayChanged{Connected: true})
-	r.step(engine.RollbackChecked{Reason: "fact 900 is not here", Known: lost})
-	if reasons := r.inspect().Reasons; len(reasons) != 1 || reasons[0].Code != "journal_rollback" {
-		t.Fatalf("reasons %+v", reasons)
-	}
-	wantCode(r.recover("ann", "the disk was replaced"), payment.CodeNotReady)
-	r.step(engine.CaughtUp{})
-	wantCode(r.recover("ann", " "), payment.CodeInvalid)
-	wantCode(r.recover("", "the disk was replaced"), payment.CodeInvalid)
-	wantCode(r.recover("ann", strings.Repeat("x", 501)), payment.CodeInvalid)
-	r.j.refuse = always
-	wantCode(r.recover("ann", "the disk was replaced"), payment.CodeJournalUnavailable)
-	r.j.refuse = nil
-	if r.inspect().Ready || len(r.adopted) != 0 {
-		t.Fatal("recovered without a commit")
-	}
-	if err := r.recover("ann", "the disk was replaced"); err != nil {
-		t.Fatal(err)
-	}
-	if got := all[payment.Recovered](r); len(got) != 1 ||
-		got[0] != (payment.Recovered{Reason: "the disk was replaced", By: "ann", Lost: lost}) {
-		t.Errorf("booked %+v", got)
-	}
-	if !r.inspect().Ready || len(r.adopted) != 1 || r.adopted[0] != lost {
-		t.Errorf("ready %v, the relay was told %+v", r.inspect().Ready, r.adopted)
-	}
-}
-
-// TestTheRelayHearsOfARecoveryEvenAfterACrash: it may have been told nothing before the process
-// died.
-func TestTheRelayHearsOfARecoveryEvenAfterACrash(t *testing.T) {
-	r := newRig(t)
-	r.step(engine.RollbackChecked{Reason: "fact 900 is not here", Known: lost})
-	r.step(engine.CaughtUp{})
-	if err := r.recover("ann", "the disk was replaced"); err != nil {
-		t.Fatal(err)
-	}
-	r.adopted = nil
-	r.crash()
-	r.makeReady()
-	r.step(engine.RollbackChecked{Reason: "fact 900 is not here", Known: lost})
-	if !r.inspect().Ready || len(r.adopted) != 1 {
-		t.Errorf("ready %v, told %+v", r.inspect().Ready, r.adopted)
-	}
-	other := lost
-	other.Seq++
-	r.step(engine.RollbackChecked{Reason: "fact 901 is not here", Known: other})
-	if r.inspect().Ready {
-		t.Error("another rollback was passed over")
-	}
 }
 
 func TestResolve(t *testing.T) {

@@ -34,8 +34,8 @@ var obstacles = []struct {
 			r.mustDeliver(paid(r.payment(newest(r, till2))))
 		}},
 	{payment.CodeNotReady, "journal_rollback",
-		func(r *rig, _ *payment.Request) { r.step(engine.RollbackChecked{Reason: "older"}) },
-		func(r *rig, _ *payment.Request) { r.step(engine.RollbackChecked{}) }},
+		func(r *rig, _ *payment.Request) { r.step(engine.RelayRemembered{Known: lost}) },
+		func(r *rig, _ *payment.Request) { r.recovers() }},
 	{payment.CodeNotReady, "clock_implausible",
 		func(r *rig, _ *payment.Request) { r.now.Wall = r.now.Wall.AddDate(-1, 0, 0) },
 		func(r *rig, _ *payment.Request) { r.now.Wall = r.now.Wall.AddDate(1, 0, 0) }},

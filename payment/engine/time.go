@@ -175,13 +175,11 @@ func askFrom(facts []payment.Fact, p payment.Payment, now Now) time.Duration {
 	}
 }
 
-// remember takes over what an earlier process has learned: which head was given up, whether the
-// query is proved, and which final payments are still watched.
+// remember takes over what an earlier process has learned: whether the journal was rolled back,
+// whether the query is proved, and which final payments are still watched.
 func (m *Machine) remember(now Now) error {
-	if r, ok, err := m.journal.Recovered(); err != nil {
+	if err := m.readRollback(); err != nil {
 		return err
-	} else if ok {
-		m.recovered = r.Lost
 	}
 	if m.closed() { // it asks nobody
 		return nil
@@ -196,7 +194,14 @@ func (m *Machine) remember(now Now) error {
 // reread believes the journal after a failed commit: where the disk failed late, the facts are
 // there all the same, and what follows from them goes on as after a crash at that moment.
 func (s *step) reread() {
-	if err := s.m.adopt(s.now); err != nil {
+	err, lost := s.m.adopt(s.now), s.m.rollback
+	if err == nil {
+		err = s.m.readRollback()
+	}
+	if lost != nil && s.m.rollback == nil { // the recovery was committed
+		s.then(AdoptJournal{Lost: lost.now})
+	}
+	if err != nil {
 		s.then(Note{Warn: true, Text: "the journal could not be read after a failed entry",
 			Args: []any{"error", err}})
 		return

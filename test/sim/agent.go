@@ -32,7 +32,8 @@ type agent struct {
 	failed    bool        // the newest step could not be committed
 	dead      bool
 	canaryUp  time.Duration // when the newest canary that came back was sent; -1 = none has
-	rollback  string        // why the journal is not the newest that the relay knows
+	judged    bool          // the engine has heard what the relay remembers of the journal
+	told      told          // what the relay has said of it, for the newest connection
 	caughtUp  bool          // on the present connection
 	behindAt  time.Duration // true time since which it has not
 	lostRelay time.Duration // true time since which there is no connection; -1 = there is one
@@ -166,7 +167,7 @@ func (w *World) bury(proc int, reboot bool) {
 	case w.disk.backup != nil && w.hit(journalRestored):
 		w.disk.restore()
 		away += w.between(0, 10*time.Minute)
-		for i := range 40 { // in a hurry
+		for i := range pick(w, 40, 40, 0) { // in a hurry
 			w.after(away+time.Duration(i)*50*time.Millisecond, w.staff.recovers)
 		}
 	case w.disk.made < maxJournals && w.hit(journalLost):
@@ -223,6 +224,10 @@ func (a *agent) step(ev engine.Event) {
 	}
 	if e, ok := ev.(engine.StartAsked); ok {
 		a.w.gw.asking = a.starts[e.To]
+	}
+	if e, ok := ev.(engine.RelayRemembered); ok {
+		a.judged = true
+		a.w.oracle.remembers(e.Known)
 	}
 	a.now = ev
 	out := a.m.Step(a.w.now(), ev)
@@ -292,7 +297,7 @@ func (a *agent) carry(ef engine.Effect) {
 		a.screen = ef.View
 		w.oracle.shows(ef.View)
 		w.screen.show(ef.View)
-	case engine.SendCanary:
+	case engine.SendCanary, engine.CarryHead:
 		a.client.wantsCanary()
 	case engine.SendQuery:
 		a.query(ef)
@@ -300,6 +305,8 @@ func (a *agent) carry(ef engine.Effect) {
 		a.mint(ef)
 	case engine.CloseCode:
 		w.gw.closes(ef.MerchantRef, ef.ProviderRef)
+	case engine.Anchored:
+		w.disk.Anchored()
 	case engine.AdoptJournal:
 		a.client.supersede(ef.Lost)
 	case engine.TerminalChanged, engine.Note:

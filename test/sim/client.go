@@ -111,17 +111,31 @@ func (c *client) readHead(n int) {
 	})
 }
 
-// judgeHead is Judge of internal/app/agent: the journal is compared when the relay has said
-// welcome.
+// judgeHead is Judge of internal/app/agent.
 func (c *client) judgeHead(e relay.JudgeHead) {
-	c.soon(0, func() relay.Event { return relay.HeadJudged{Conn: e.Conn} })
+	known := journalHead(e.Known.Head)
+	c.a.w.oracle.isTold(e.Conn, known)
+	c.a.ask(func(t engine.Ticket) engine.Event {
+		return engine.RelayRemembered{Known: known, To: t}
+	}, func(ans engine.Answer) {
+		c.soon(c.a.w.between(0, time.Millisecond), func() relay.Event {
+			return relay.HeadJudged{Conn: e.Conn, Err: ans.Err}
+		})
+	})
+}
+
+func journalHead(h *relay.Head) payment.Head {
+	if h == nil {
+		return payment.Head{}
+	}
+	return payment.Head{JournalID: h.JournalID, Seq: int64(h.Seq), Hash: h.Hash}
 }
 
 // takeHead is Tell of internal/app/agent.
 func (c *client) takeHead(n int) {
 	c.a.ask(func(t engine.Ticket) engine.Event { return engine.Inspected{To: t} },
 		func(ans engine.Answer) {
-			doubt := ans.Err != nil || ans.State.Lost != payment.Head{}
+			doubt := ans.Err != nil || ans.State.RolledBack != nil
 			c.soon(c.a.w.between(0, 2*time.Millisecond), func() relay.Event {
 				h, err := c.head()
 				return relay.HeadTaken{Conn: n, Head: h, OK: !doubt && err == nil}
@@ -160,6 +174,7 @@ func (c *client) dial(e relay.Dial) {
 			return relay.Dialed{Conn: e.Conn, Err: errors.New("connection reset")}
 		}
 		w.say("client", "says hello, position %s", positionText(e.Hello.Position))
+		w.oracle.helloIsSaid(e.Conn)
 		k.toRelay(e.Hello)
 		return relay.Dialed{Conn: e.Conn}
 	})
@@ -239,41 +254,13 @@ func (c *client) observe(ev relay.Observation) {
 		a.canaryUp = max(a.canaryUp, ev.SentAt)
 		a.post(engine.CanaryReturned{SentUp: ev.SentAt})
 	case relay.HeadKnown:
-		check := c.compare(ev.Head)
-		if a.rollback = check.Reason; check.Known == a.w.oracle.accepted {
-			a.rollback = "" // staff have given that very head up
-		}
-		a.post(check)
+		a.post(engine.RelayRemembered{Known: journalHead(ev.Head)})
 	case relay.ClockOffset:
 		a.post(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
 	case relay.GapSeen, relay.CanaryFailed:
 	default:
 		a.w.fail("an observation of the relay's client that nobody knows: %T", ev)
 	}
-}
-
-// compare holds the journal against what the relay remembers of it.
-func (c *client) compare(known *relay.Head) engine.RollbackChecked {
-	if known == nil {
-		return engine.RollbackChecked{}
-	}
-	ev := engine.RollbackChecked{Known: payment.Head{JournalID: known.JournalID,
-		Seq: int64(known.Seq), Hash: known.Hash}}
-	d := c.a.w.disk
-	if known.JournalID != d.JournalID() {
-		ev.Reason = "it remembers another journal for this terminal"
-		return ev
-	}
-	hash, ok, err := d.HashAt(int64(known.Seq))
-	switch {
-	case err != nil:
-		ev.Reason = "the journal could not be compared: " + err.Error()
-	case !ok:
-		ev.Reason = fmt.Sprintf("it remembers fact %d, which is not here", known.Seq)
-	case hash != known.Hash:
-		ev.Reason = fmt.Sprintf("fact %d is another one here", known.Seq)
-	}
-	return ev
 }
 
 func (c *client) wantsCanary() {

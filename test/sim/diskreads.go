@@ -1,6 +1,10 @@
 package sim
 
-import "kiosk-agent/payment"
+import (
+	"time"
+
+	"kiosk-agent/payment"
+)
 
 // The look-ups of the journal, which fail while the disk is blind.
 
@@ -59,11 +63,22 @@ func (d *disk) Head() (payment.Head, error) {
 	return read(d, d.Journal.Head)
 }
 
-func (d *disk) Recovered() (r payment.Recovered, ok bool, err error) {
+func (d *disk) RolledBack() (b payment.RolledBack, ok bool, err error) {
 	if d.blind() {
-		return r, false, errDisk
+		return b, false, errDisk
 	}
-	return d.Journal.Recovered()
+	return d.Journal.RolledBack()
+}
+
+func (d *disk) GivenUp(h payment.Head) (bool, error) {
+	return read(d, func() (bool, error) { return d.Journal.GivenUp(h) })
+}
+
+func (d *disk) BeforeLoss() (seq int64, at time.Time, err error) {
+	if d.blind() {
+		return 0, at, errDisk
+	}
+	return d.Journal.BeforeLoss()
 }
 
 func (d *disk) Entry(seq int64) (f payment.Fact, ok bool, err error) {

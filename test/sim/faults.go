@@ -20,6 +20,7 @@ const (
 	suspended
 	journalRestored
 	journalLost
+	journalCloned
 	webhookLost
 	webhookTwice
 	webhookLate
@@ -92,6 +93,7 @@ var faultSpecs = [numFaults]faultSpec{
 	suspended:              {"suspend", 0.7},
 	journalRestored:        {"journal restored from an old backup", 0.25},
 	journalLost:            {"journal lost", 0.1},
+	journalCloned:          {"journal cloned", 0.4},
 	webhookLost:            {"webhook lost", 0.3},
 	webhookTwice:           {"webhook duplicated", 0.2},
 	webhookLate:            {"webhook delayed by minutes", 0.2},

@@ -24,9 +24,7 @@ func (o *oracle) confirmable(a *account) {
 // may be one.
 func (o *oracle) hears(what string) {
 	w, p := o.w, o.w.agent
-	if p.rollback != "" {
-		w.fail("%s on a journal that is not the newest that the relay knows: %s", what, p.rollback)
-	}
+	o.isNewest(what)
 	need := w.prof.canary
 	if need == 0 {
 		return
@@ -40,13 +38,12 @@ func (o *oracle) hears(what string) {
 }
 
 // recovered: staff accept a journal only once the relay has sent everything that it holds.
-func (o *oracle) recovered(r payment.Recovered) {
-	o.accepted = r.Lost
-	if p := o.w.agent; p != nil {
+func (o *oracle) recovered(e entry, r payment.Recovered) {
+	o.accepted(e, r)
+	if p := o.w.agent; p != nil && e.at == o.w.t {
 		if !p.caughtUp && o.w.t-max(p.behindAt, o.w.asleepUntil) > 20*time.Millisecond {
 			o.w.fail("the journal is accepted before the relay has sent what it holds")
 		}
-		p.rollback = ""
 	}
 }
 

@@ -4,7 +4,7 @@ import "time"
 
 // mishap is something that goes wrong by itself at some moment of the run.
 func (w *World) mishap() {
-	switch w.rng.IntN(14) {
+	switch w.rng.IntN(15) {
 	case 0:
 		if w.agent != nil && w.hit(crashIdle) {
 			w.dies(w.hit(powerCut), "killed")
@@ -69,6 +69,10 @@ func (w *World) mishap() {
 	case 12:
 		if w.hit(relayFlood) {
 			w.relay.flood(pick(w, 3, 20, 60))
+		}
+	case 13:
+		if w.hit(journalCloned) {
+			w.relay.hearsAClone()
 		}
 	default:
 		w.staff.looks()

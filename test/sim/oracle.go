@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"math"
 	"time"
 
 	"kiosk-agent/payment"
@@ -21,7 +22,7 @@ type oracle struct {
 	cut            map[string]bool     // of parked facts over the cap: the content is gone
 	everRolledBack bool
 	lost           map[string]bool // payments with facts that a restored journal does not have
-	accepted       payment.Head    // what staff have given up last
+	anchor
 }
 
 // entry is one committed fact and its true time.
@@ -57,7 +58,7 @@ type account struct {
 }
 
 func newOracle(w *World) *oracle {
-	o := &oracle{w: w, lost: map[string]bool{}}
+	o := &oracle{w: w, lost: map[string]bool{}, anchor: anchor{whole: math.MaxInt}}
 	o.forget()
 	return o
 }
@@ -66,12 +67,14 @@ func (o *oracle) forget() {
 	o.facts, o.accounts, o.byAsk, o.contents = nil, map[string]*account{}, map[string]*account{},
 		map[string]bool{}
 	o.cut = map[string]bool{}
+	o.open, o.givenUp, o.unrecovered = nil, map[payment.Head]bool{}, false
 }
 
 // committed takes what is now in the journal.
 func (o *oracle) committed(facts []payment.Fact) {
 	for _, f := range facts {
 		o.w.cov.Facts[f.Kind()]++
+		o.hashed(f)
 		o.take(entry{f, o.w.t})
 	}
 }
@@ -93,8 +96,11 @@ func (o *oracle) take(e entry) {
 	}
 	a := o.accounts[e.f.Payment]
 	if a == nil {
-		if r, ok := e.f.Data.(payment.Recovered); ok {
-			o.recovered(r)
+		switch d := e.f.Data.(type) {
+		case payment.RolledBack:
+			o.foundRolledBack(e, d)
+		case payment.Recovered:
+			o.recovered(e, d)
 		}
 		if e.f.Payment != "" {
 			o.w.fail("a %s fact is about %s, which was never requested", e.f.Kind(), e.f.Payment)
@@ -227,6 +233,7 @@ func (o *oracle) rolledBack(n int) {
 	all := o.facts
 	told := o.accounts
 	o.everRolledBack = true
+	o.lose(n)
 	for _, e := range all[n:] {
 		o.lost[e.f.Payment] = true
 	}

@@ -216,6 +216,25 @@ func (r *relayServer) answersHead() (*relay.Head, error) {
 	return r.known(), nil
 }
 
+// hearsAClone: a copy of the kiosk's disk has worked elsewhere with the terminal's token, and the
+// relay remembers its journal by now. It is switched off again.
+func (r *relayServer) hearsAClone() {
+	h, revision, err := r.disk.Head(context.Background(), terminalID)
+	if err != nil || h == nil || r.isDown() {
+		return
+	}
+	clone := relay.Head{JournalID: h.JournalID, Seq: h.Seq + 1 + r.w.rng.Uint64N(8),
+		Hash: fmt.Sprintf("c1%062x", r.w.rng.Uint64())}
+	r.w.say("relay", "hears of fact %d of a clone's journal", clone.Seq)
+	if s := r.session; s != nil {
+		s.conn.end(&relay.CloseError{Code: relay.CloseReplaced})
+	}
+	if err := r.disk.PutHead(context.Background(), terminalID, clone, revision); err != nil {
+		r.w.fail("the simulated store: %v", err)
+	}
+	r.w.oracle.cloned()
+}
+
 // crashes ends the relay's process: heads told in the last second are forgotten. What it answered
 // 200 to is there.
 func (r *relayServer) crashes(why string) {

@@ -16,6 +16,9 @@ const (
 	neverChosen
 	hookTooMany
 	neighbourPaid
+	rollbackFound
+	rollbackForgotten
+	rollbackOvertaken
 	numSituations
 )
 
@@ -32,6 +35,9 @@ var situationNames = [numSituations]string{
 	neverChosen:       "nobody chooses a wallet in time",
 	hookTooMany:       "the hook URL answers 429",
 	neighbourPaid:     "a neighbour of the merchant is paid",
+	rollbackFound:     "the relay remembers what the journal lacks",
+	rollbackForgotten: "the relay forgets a rolled-back journal",
+	rollbackOvertaken: "a rolled-back journal has what the relay remembers",
 }
 
 func (w *World) met(s situation) { w.cov.Situations[s]++ }

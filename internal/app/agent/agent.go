@@ -92,6 +92,7 @@ type core interface {
 	Resolve(ctx context.Context, r engine.Resolving) (payment.Resolved, error)
 	Claim(ctx context.Context, id string, c payment.Claimed) error
 	Recover(ctx context.Context, by, reason string) error
+	CheckAnchor(ctx context.Context, known payment.Head) error
 }
 
 // New opens the journal, reads the secrets, builds every part and binds every listener. On error

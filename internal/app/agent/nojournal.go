@@ -86,6 +86,9 @@ func (n *noJournal) Claim(context.Context, string, payment.Claimed) error {
 }
 func (n *noJournal) Recover(context.Context, string, string) error { return n.refuse("recover") }
 func (n *noJournal) Gap(context.Context, string) error             { return n.refuse("gap") }
+func (n *noJournal) CheckAnchor(context.Context, payment.Head) error {
+	return n.refuse("check the anchor")
+}
 
 func (n *noJournal) Deliver(context.Context, payment.Envelope, payment.Position, bool) error {
 	return n.refuse("deliver")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -240,18 +241,32 @@ func (r relayJournal) Head(context.Context) (relay.Head, error) {
 // anchor is the journal's side of what the relay remembers of it.
 type anchor struct{ a *Agent }
 
-// Judge lets every hello be said: the journal is compared when the relay has said welcome.
-func (anchor) Judge(context.Context, relay.KnownHead) error { return nil }
+// Judge lets the hello be said when the engine has compared the journal, and has committed what
+// follows. A relay that tells nothing before its welcome is judged by that.
+func (x anchor) Judge(ctx context.Context, known relay.KnownHead) error {
+	if known.Unsupported {
+		return nil
+	}
+	return x.a.core.CheckAnchor(ctx, journalHead(known.Head))
+}
 
-// Tell leaves the relay's memory as it is while it knows a newer journal than this one, until staff
-// have recovered.
+// Tell leaves the relay's memory as it is while this journal is not the newest one.
 func (x anchor) Tell(ctx context.Context) (relay.Head, bool, error) {
 	snap, err := x.a.core.Inspect(ctx)
-	if err != nil || snap.Lost != (payment.Head{}) {
+	if err != nil || snap.RolledBack != nil {
 		return relay.Head{}, false, err
 	}
 	h, err := relayJournal{x.a.journal}.Head(ctx)
 	return h, err == nil, err
+}
+
+// journalHead is what the relay remembers, the zero Head for nothing. A sequence that no journal
+// can have is none that this one has.
+func journalHead(h *relay.Head) payment.Head {
+	if h == nil {
+		return payment.Head{}
+	}
+	return payment.Head{JournalID: h.JournalID, Seq: int64(min(h.Seq, math.MaxInt64)), Hash: h.Hash}
 }
 
 // relayObserved tells the engine what the relay client observed.
@@ -270,7 +285,7 @@ func (a *Agent) relayObserved(ev relay.Observation) {
 	case relay.CaughtUp:
 		a.core.Post(engine.CaughtUp{})
 	case relay.HeadKnown:
-		a.core.Post(a.compare(ev.Head))
+		a.core.Post(engine.RelayRemembered{Known: journalHead(ev.Head)})
 	case relay.ClockOffset:
 		a.clocks.compared(ev.Offset)
 		a.core.Post(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
@@ -278,34 +293,5 @@ func (a *Agent) relayObserved(ev relay.Observation) {
 	case relay.CanaryFailed: // which says nothing
 	default:
 		panic(fmt.Sprintf("agent: no case for the observation %T", ev))
-	}
-}
-
-// compare holds the journal against what the relay remembers of it.
-func (a *Agent) compare(known *relay.Head) engine.RollbackChecked {
-	if known == nil {
-		return engine.RollbackChecked{}
-	}
-	return engine.RollbackChecked{
-		Reason: a.rollback(*known), Known: payment.Head{JournalID: known.JournalID,
-			Seq: int64(known.Seq), Hash: known.Hash},
-	}
-}
-
-// rollback compares the relay's anchor with the journal: "" when the journal contains it.
-func (a *Agent) rollback(known relay.Head) string {
-	if known.JournalID != a.journal.JournalID() {
-		return "it remembers another journal for this terminal"
-	}
-	hash, ok, err := a.journal.HashAt(int64(known.Seq))
-	switch {
-	case err != nil:
-		return "the journal could not be compared: " + err.Error()
-	case !ok:
-		return fmt.Sprintf("it remembers fact %d, which is not here", known.Seq)
-	case hash != known.Hash:
-		return fmt.Sprintf("fact %d is another one here", known.Seq)
-	default:
-		return ""
 	}
 }

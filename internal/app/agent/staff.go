@@ -52,9 +52,11 @@ type RecoverRequest struct {
 // Recovered answers POST /v1/recover: what was given up, and what therefore nobody on this machine
 // can know.
 type Recovered struct {
-	Here      payment.Head `json:"here"` // the journal before the recovery
-	HereUntil time.Time    `json:"here_until,omitzero"`
-	Lost      payment.Head `json:"lost"` // what the relay remembered
+	Here payment.Head `json:"here"` // the journal before the recovery
+	Lost payment.Head `json:"lost"` // what the relay remembered
+	// the newest fact here that was recorded before the loss, and when; what is lost came after
+	Last  int64     `json:"last,omitempty"`
+	Since time.Time `json:"since,omitzero"`
 	// verified records that name payments which are not here
 	Unmatched int `json:"unmatched"`
 	Watched   int `json:"watched"` // payments that are being asked for anew
@@ -130,11 +132,8 @@ func (a *Agent) recovered(ctx context.Context) (Recovered, error) {
 		return Recovered{}, err
 	}
 	r := Recovered{Here: here, Lost: snap.Lost, Watched: snap.Watch.Asked}
-	if err := a.journal.Each(here.Seq, func(f payment.Fact, _ string) error {
-		r.HereUntil = f.At
-		return nil
-	}); err != nil {
-		return Recovered{}, err
+	if found := snap.RolledBack; found != nil {
+		r.Last, r.Since = found.Last, found.Since
 	}
 	work, err := a.journal.Work()
 	if err != nil {

@@ -70,7 +70,8 @@ var keys = conf.Keys{
 		Range: conf.Times(time.Second, time.Hour)},
 	"payment.require_canary": {Text: "Sales are refused unless a test message came back through " +
 		"the relay this recently. They go out every third of it, at most every 10s.",
-		Range: conf.Times(15*time.Second, day).OrZero("no sale is refused for that")},
+		Range: conf.Times(15*time.Second, day).OrZero("no sale is refused for that, once the " +
+			"relay was reached after the start")},
 	"payment.require_display": {Text: "Sales are refused unless a customer display shows what " +
 		"it is told."},
 	"payment.offline_link": {Text: "Mode qr only: show the link when the request for a code " +

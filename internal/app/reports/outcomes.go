@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -9,26 +10,46 @@ import (
 	"kiosk-agent/offline"
 )
 
-// Verified tells what a verification found; the error says that the journal does not verify.
-func Verified(out io.Writer, r offline.Report, withRelay bool) error {
+// Verified tells what a verification found; the error says that the journal does not verify, or is
+// not the newest one.
+func Verified(out io.Writer, r offline.Report) error {
 	fmt.Fprintf(out, "%d facts, %d payments, head %d %.16s…\n", r.Facts, r.Payments, r.Head.Seq,
 		r.Head.Hash)
 	for _, p := range r.Problems {
 		fmt.Fprintf(out, "fact %d: %s\n", p.Seq, p.What)
 	}
-	if len(r.Problems) > 0 {
+	if b := r.RolledBack; b != nil {
+		fmt.Fprintf(out, "The journal itself says that it is not the newest: the relay remembered "+
+			"fact %d of journal %s\n(%s). Facts recorded after %s may be missing.\n", b.Known.Seq,
+			b.Known.JournalID, b.Reason, since(b.Since))
+	}
+	switch {
+	case len(r.Problems) > 0:
 		return fmt.Errorf(
 			"the journal does not verify: %d problems (keep the file; do not repair it)",
 			len(r.Problems))
-	}
-	if withRelay {
+	case r.RolledBack != nil:
+		return errors.New("the journal was restored, lost or cloned, and nobody has recovered " +
+			"it: see kiosk-agent recover")
+	case r.GivenUp:
+		fmt.Fprintln(out, "ok: nothing is altered, reordered or removed but what staff have given "+
+			"up: the relay still remembers that")
+	case r.Anchored:
 		fmt.Fprintln(out, "ok: nothing is altered, reordered or removed, and the newest fact "+
 			"that the relay knows is here")
-	} else {
+	default:
 		fmt.Fprintln(out, "ok: nothing is altered, reordered or removed. Facts removed at the "+
 			"very end would not show: run with --relay")
 	}
 	return nil
+}
+
+// since is when the last fact before a loss was made.
+func since(at time.Time) string {
+	if at.IsZero() {
+		return "the terminal's first day"
+	}
+	return at.UTC().Format(time.RFC3339)
 }
 
 // Progress reports long work on a terminal's own line.
@@ -89,12 +110,10 @@ func Recovered(w io.Writer, r agent.Recovered) {
 	fmt.Fprintf(w, "Recovered: this journal (%.8s…, fact %d) now stands for the one that the "+
 		"relay remembered (%.8s…, fact %d).\n\n",
 		r.Here.JournalID, r.Here.Seq, r.Lost.JournalID, r.Lost.Seq)
-	since := "the terminal's first day"
-	if !r.HereUntil.IsZero() {
-		since = r.HereUntil.UTC().Format(time.RFC3339)
-	}
-	if r.Here.JournalID == r.Lost.JournalID && r.Lost.Seq > r.Here.Seq {
-		fmt.Fprintf(w, "%d facts are not here any more.\n", r.Lost.Seq-r.Here.Seq)
+	from := since(r.Since)
+	if r.Here.JournalID == r.Lost.JournalID && r.Lost.Seq > r.Last {
+		fmt.Fprintf(w, "Fact %d is the newest that was here before the loss, as far as is known; "+
+			"the relay remembered fact %d.\n", r.Last, r.Lost.Seq)
 	}
 	fmt.Fprintf(w, `What cannot be known here:
   sales started after %s, and how they ended, as far as the relay no longer held
@@ -104,5 +123,5 @@ What was done:
 What to do:
   1. kiosk-agent worklist: %d payment(s) were reported that this journal does not know.
   2. Compare the tills' books with the gateway's portal from %s until now.
-`, since, r.Watched, r.Unmatched, since)
+`, from, r.Watched, r.Unmatched, from)
 }

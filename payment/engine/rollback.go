@@ -1,0 +1,164 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"kiosk-agent/payment"
+)
+
+// rollback is the state of a journal that is not the newest one: the relay remembers facts that are
+// not here. It begins with a rolled_back fact and ends with a recovered one, and with nothing else:
+// what a relay remembers later lifts it as little as a restart does.
+type rollback struct {
+	payment.RolledBack
+	booked bool // the fact is in the journal
+	// what the relay remembers by now, while that is not here either; Known before it was asked
+	// again
+	now payment.Head
+}
+
+// relayRemembered compares the journal with what the relay remembers of it. The answer lets the
+// relay's client say hello: what follows from the comparison is committed before that.
+func (s *step) relayRemembered(ev RelayRemembered) {
+	m, known := s.m, ev.Known
+	reason, givenUp, err := m.missing(known)
+	if m.judged, m.unjudged = err == nil, nil; err != nil {
+		m.unjudged = &known
+		s.refuse(ev.To, journalUnreadable("compare the journal with the relay's memory", err))
+		return
+	}
+	r := m.rollback
+	switch {
+	case r == nil && (reason == "" || givenUp):
+		s.then(Anchored{})
+		if givenUp { // the relay has not heard yet
+			s.then(AdoptJournal{Lost: known})
+		}
+		s.read(Answer{To: ev.To})
+		return
+	case r != nil && r.booked:
+		if reason != "" {
+			r.now = known
+		}
+		s.read(Answer{To: ev.To})
+		return
+	case reason == "": // it was found before, and could not be committed
+		reason, known = r.Reason, r.Known
+	}
+	if err := s.rollBack(reason, known); err != nil {
+		s.refuse(ev.To, journalUnreadable("find out what is lost", err))
+		return
+	}
+	s.answer(Answer{To: ev.To})
+}
+
+// judgeAgain compares what could not be compared before.
+func (s *step) judgeAgain() {
+	if known := s.m.unjudged; known != nil {
+		s.relayRemembered(RelayRemembered{Known: *known})
+	}
+}
+
+// missing says why a head is not in this journal; "" = it is, or there is none to compare with.
+// givenUp: staff have accepted the journal without it.
+func (m *Machine) missing(h payment.Head) (reason string, givenUp bool, err error) {
+	hash, ok, err := m.journal.HashAt(h.Seq)
+	switch {
+	case err != nil:
+		return "", false, err
+	case h == payment.Head{}:
+		return "", false, nil
+	case h.JournalID != m.journal.JournalID():
+		reason = "it remembered another journal for this terminal"
+	case !ok:
+		reason = fmt.Sprintf("it remembered fact %d, which is not here", h.Seq)
+	case hash != h.Hash:
+		reason = fmt.Sprintf("fact %d is another one here", h.Seq)
+	default:
+		return "", false, nil
+	}
+	givenUp, err = m.journal.GivenUp(h)
+	return reason, givenUp, err
+}
+
+// rollBack books a loss. No sale starts from now on, whether that can be committed or not.
+func (s *step) rollBack(reason string, known payment.Head) error {
+	last, since, err := s.m.journal.BeforeLoss()
+	r := &rollback{now: known, RolledBack: payment.RolledBack{
+		Reason: reason, Known: known, Since: since, Last: last}}
+	s.m.rollback = r
+	if err != nil {
+		return err
+	}
+	s.fact("", r.RolledBack)
+	s.out.onDone = append(s.out.onDone, func() { r.booked = true })
+	s.then(Note{Warn: true, Text: "this journal is not the newest that the relay knows",
+		Args: []any{"reason", reason, "seq", last}})
+	return nil
+}
+
+// carryHead asks for a canary when something was booked without which a sale would be made twice:
+// once it is back the relay is told the head, and a journal that loses this is seen.
+func (s *step) carryHead() {
+	if s.m.relayUp && s.m.rollback == nil && slices.ContainsFunc(s.out.Facts, outlasts) {
+		s.then(CarryHead{})
+	}
+}
+
+func outlasts(f payment.Fact) bool {
+	switch f.Kind() {
+	case payment.KindRequested, payment.KindNotified, payment.KindAcknowledged:
+		return true
+	default:
+		return false
+	}
+}
+
+// readRollback takes the state from the journal.
+func (m *Machine) readRollback() error {
+	b, ok, err := m.journal.RolledBack()
+	was := m.rollback
+	switch {
+	case err != nil:
+		return err
+	case ok && was != nil && was.booked: // it is known
+	case ok:
+		m.rollback = &rollback{RolledBack: b, booked: true, now: b.Known}
+	case was != nil && was.booked: // its recovery was committed
+		m.rollback = nil
+	}
+	return nil
+}
+
+// recovering books that staff accept this journal although the relay remembers a newer one.
+func (s *step) recovering(ev Recovering) {
+	m, r := s.m, s.m.rollback
+	switch why := checkWords(ev.By, ev.Reason); {
+	case why != "":
+		s.refuse(ev.To, invalid("recover", why, "give the reason in --reason"))
+		return
+	case r == nil:
+		s.refuse(ev.To, invalid("recover",
+			"there is nothing to recover: the relay remembers no newer journal than this one",
+			"terminal.status lists what the terminal waits for"))
+		return
+	case !m.caughtUp:
+		s.refuse(ev.To, &payment.Error{
+			Code: payment.CodeNotReady, Op: "recover",
+			Message: "the relay has not sent everything that it holds yet", Retryable: true,
+			Hint: "wait until the relay is connected and has caught up, then recover",
+		})
+		return
+	}
+	if !r.booked {
+		s.fact("", r.RolledBack)
+	}
+	s.fact("", payment.Recovered{Reason: ev.Reason, By: ev.By, Lost: r.now, Since: r.Since})
+	s.out.onDone = append(s.out.onDone, func() {
+		m.rollback = nil
+		m.inquiries.hurry(s.now.Up)
+	})
+	s.then(AdoptJournal{Lost: r.now})
+	s.answer(Answer{To: ev.To})
+}

@@ -1,0 +1,144 @@
+package sim
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// anchor is what the oracle knows of the journal's heads and of what the relay remembers. It asks
+// neither the engine nor the journal whether a head is here: it has each fact's hash from the
+// moment of its commit.
+type anchor struct {
+	hashes []string // of the journal's facts, from fact 1
+	// how many facts were here before every loss that the relay has not been asked about since
+	whole       int
+	unrecovered bool                 // the engine has heard of a head that is not here
+	open        []payment.RolledBack // in the journal, since the newest recovered fact
+	givenUp     map[payment.Head]bool
+}
+
+// told is what the relay's answer before a hello was.
+type told struct {
+	conn int
+	head payment.Head
+}
+
+// hashed takes the hash of a fact that was just committed.
+func (o *oracle) hashed(f payment.Fact) {
+	hash, ok, err := o.w.disk.Journal.HashAt(f.Seq)
+	if err != nil || !ok || int(f.Seq) != len(o.hashes)+1 {
+		o.w.fail("fact %d has no hash: %v, %v", f.Seq, ok, err)
+	}
+	o.hashes = append(o.hashes, hash)
+}
+
+// lose leaves the first n facts.
+func (o *oracle) lose(n int) { o.hashes, o.whole = o.hashes[:n], min(o.whole, n) }
+
+// lacks reports whether a head is no part of the journal, and nobody has given it up.
+func (o *oracle) lacks(h payment.Head) bool {
+	if h == (payment.Head{}) || o.givenUp[h] {
+		return false
+	}
+	here := h.JournalID == o.w.disk.JournalID() && int(h.Seq) <= len(o.hashes) &&
+		(h.Seq == 0 || o.hashes[h.Seq-1] == h.Hash)
+	return !here
+}
+
+// remembers: the engine hears what the relay remembers.
+func (o *oracle) remembers(h payment.Head) {
+	switch {
+	case o.lacks(h):
+		o.unrecovered = true
+		o.w.met(rollbackFound)
+	case !o.unrecovered && len(o.open) == 0:
+		o.whole = math.MaxInt
+	case h == payment.Head{}:
+		o.w.met(rollbackForgotten)
+	default:
+		o.w.met(rollbackOvertaken)
+	}
+}
+
+// isTold: the client has the relay's answer before a hello.
+func (o *oracle) isTold(conn int, h payment.Head) { o.w.agent.told = told{conn, h} }
+
+// helloIsSaid: the relay may take the hello's head for the newest one, so what it remembers was
+// asked for, and a loss is in the journal.
+func (o *oracle) helloIsSaid(conn int) {
+	switch t := o.w.agent.told; {
+	case t.conn != conn:
+		o.w.fail("a hello is said, and the relay was not asked what it remembers")
+	case o.lacks(t.head) && len(o.open) == 0:
+		o.w.fail("a hello is said, the relay remembers what is not here, and that is not in the "+
+			"journal: %s", headText(t.head))
+	}
+}
+
+func headText(h payment.Head) string {
+	return fmt.Sprintf("fact %d %.8s of journal %s", h.Seq, h.Hash, short(h.JournalID))
+}
+
+// isNewest fails when something begins on a journal that lacks what the relay remembers.
+func (o *oracle) isNewest(what string) {
+	switch {
+	case !o.w.agent.judged:
+		o.w.fail("%s before the relay was asked what it remembers of the journal", what)
+	case o.unrecovered, len(o.open) > 0:
+		o.w.fail("%s on a journal that lost facts, and staff have not recovered", what)
+	}
+}
+
+// live reports whether the fact is being committed, and not read again after a loss.
+func (o *oracle) live(e entry) bool { return e.at == o.w.t && o.w.agent != nil }
+
+// foundRolledBack checks what is booked of a loss.
+func (o *oracle) foundRolledBack(e entry, d payment.RolledBack) {
+	o.open = append(o.open, d)
+	if !o.live(e) {
+		return
+	}
+	switch {
+	case !o.lacks(d.Known):
+		o.w.fail("a rollback is booked, and the head is here: %s", headText(d.Known))
+	case int(d.Last) > o.whole:
+		o.w.fail("the loss is said to come after fact %d, and came after %d", d.Last, o.whole)
+	case !d.Since.Equal(o.madeAt(d.Last)):
+		o.w.fail("the loss is said to come after %s, fact %d is of %s", d.Since, d.Last,
+			o.madeAt(d.Last))
+	}
+}
+
+// accepted: staff have recovered.
+func (o *oracle) accepted(e entry, r payment.Recovered) {
+	if o.live(e) {
+		switch {
+		case len(o.open) == 0:
+			o.w.fail("a recovery of nothing")
+		case !r.Since.Equal(o.open[0].Since):
+			o.w.fail("staff are told to compare from %s, the loss came after %s", r.Since,
+				o.open[0].Since)
+		}
+	}
+	o.givenUp[r.Lost] = true
+	for _, b := range o.open {
+		o.givenUp[b.Known] = true
+	}
+	o.open, o.unrecovered, o.whole = nil, false, math.MaxInt
+}
+
+func (o *oracle) madeAt(seq int64) (at time.Time) {
+	if seq > 0 {
+		at = o.facts[seq-1].f.At
+	}
+	return at
+}
+
+// cloned: another journal goes on from here. What was on its way over the old connection is heard
+// before that is noticed.
+func (o *oracle) cloned() {
+	o.w.after(100*time.Millisecond, func() { o.whole = min(o.whole, len(o.facts)) })
+}
