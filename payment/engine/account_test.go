@@ -368,19 +368,19 @@ type bank struct {
 	known []payment.Account
 }
 
-func (b bank) OpenAs(e payment.Envelope) ([]payment.Record, payment.Account, error) {
+func (b bank) OpenAs(e payment.Envelope) ([]payment.Record, []payment.Account, error) {
 	for _, a := range b.known {
 		g := gateway{secret: a.Name}
 		if records, err := g.Open(e); err == nil {
-			return records, a, nil
+			return records, []payment.Account{a}, nil
 		}
 	}
 	_, err := b.Open(e)
-	return nil, payment.Account{}, err
+	return nil, nil, err
 }
 
 // TestTheSecretOfAPreviousAccount opens what is said about the sales that were made there, and
-// about no sale of the present account: who had that account may still know its secret.
+// about no sale of another account: who had that account may still know its secret.
 func TestTheSecretOfAPreviousAccount(t *testing.T) {
 	r := newRig(t, sellsAt(first))
 	p := r.sale(till1, "R1")
@@ -389,15 +389,19 @@ func TestTheSecretOfAPreviousAccount(t *testing.T) {
 	rotated := second
 	rotated.Endpoint = "two, with the client id before"
 	r.wrap = func(g *gateway) engine.Gateway {
-		return bank{g, []payment.Account{second, rotated, first}}
+		return bank{g, []payment.Account{second, rotated, first, third}}
 	}
-	r.switches(second, rotated, first)
+	r.switches(second, rotated, first, third)
 	if err := r.deliverEnvelope(seal(first.Name, paid(p))); err != nil {
 		t.Fatal(err)
 	}
 	r.wantStatus(p.ID, payment.StatusApproved, payment.FlagLate)
 
 	now := r.sale(till1, "R2")
+	if err := r.deliverEnvelope(seal(third.Name, paid(p, status("SUCCESS", "2")))); err != nil {
+		t.Fatal(err)
+	}
+	r.wantStatus(p.ID, payment.StatusApproved, payment.FlagLate)
 	forged := seal(first.Name, paid(now))
 	for range 2 { // and it stays closed when what is parked is tried again
 		if err := r.deliverEnvelope(forged); err != nil {
@@ -407,7 +411,7 @@ func TestTheSecretOfAPreviousAccount(t *testing.T) {
 		r.crash()
 		r.makeReady()
 	}
-	if got := all[payment.Parked](r); len(got) != 1 || !strings.Contains(got[0].Reason,
+	if got := all[payment.Parked](r); len(got) != 2 || !strings.Contains(got[0].Reason,
 		"sold at before") {
 		t.Errorf("parked %+v", got)
 	}

@@ -197,20 +197,24 @@ func (o *Opened) Open(e payment.Envelope) ([]payment.Record, error) {
 	return records, err
 }
 
-// OpenAs says with whose secret it opened: engine.Sourced.
-func (o *Opened) OpenAs(e payment.Envelope) (records []payment.Record, at payment.Account,
+// OpenAs says with whose secrets it opened: engine.Sourced.
+func (o *Opened) OpenAs(e payment.Envelope) (records []payment.Record, at []payment.Account,
 	err error) {
-	var why error
 	for i, g := range o.adapters {
-		records, err := g.Open(e)
-		if err == nil {
-			return records, o.accounts[i], nil
-		}
-		if i == 0 {
-			why = err
+		opened, why := g.Open(e)
+		switch {
+		case why != nil && i == 0:
+			err = why
+		case why == nil && len(at) == 0:
+			records, at = opened, []payment.Account{o.accounts[i]}
+		case why == nil:
+			at = append(at, o.accounts[i])
 		}
 	}
-	return nil, payment.Account{}, why
+	if len(at) > 0 {
+		err = nil
+	}
+	return records, at, err
 }
 
 // TellTime asks the present account's service for the time, where the row's ClockError needs it.

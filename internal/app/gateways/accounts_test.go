@@ -135,12 +135,17 @@ func TestPreviousAccountsWork(t *testing.T) {
 		if entry == "axs-1" {
 			want = "axs:pay.axs.example/LINK1"
 		}
-		if at.Name != want {
-			t.Errorf("%s: opened as %s", entry, at.Name)
+		if len(at) != 1 || at[0].Name != want {
+			t.Errorf("%s: opened as %+v", entry, at)
 		}
 		if err != nil || len(records) != 1 || records[0].MerchantRef != "K001TEST-1" {
 			t.Errorf("%s: %+v, %v", entry, records, err)
 		}
+	}
+	shared, dir := chosen(t, "axs-1.secret", "axs-2.secret", `"client-1"`, `"client-2"`)
+	if _, at, err := open(t, shared).OpenAs(notification(t, filepath.Join(dir, "axs-2.secret"),
+		"client-2")); err != nil || len(at) != 2 || at[0].Name == at[1].Name {
+		t.Errorf("two accounts of one application: opened as %+v, %v", at, err)
 	}
 	for name, e := range map[string]payment.Envelope{
 		"a stranger's":              notification(t, filepath.Join(dir, "sp.secret"), "client-1"),
