@@ -8,10 +8,7 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-const (
-	tag      = "K001SIMU"
-	endpoint = "query-1"
-)
+const tag = "K001SIMU"
 
 // agent is one process of the agent: the machines, and what their shells do.
 type agent struct {
@@ -26,6 +23,7 @@ type agent struct {
 	starts    map[engine.Ticket]*sale  // who a start is for; only looked up
 	now       engine.Event             // being stepped
 	secrets   []string                 // as configured when the process began
+	accounts  payment.Accounts         // too, the present one first
 	asked     map[uint64]time.Duration // when the query of a round was sent; only looked up
 	sessions  []session
 	screen    engine.View // as last told to the display
@@ -56,9 +54,10 @@ type session struct {
 	live    bool
 }
 
-func (w *World) engineConfig() engine.Config {
+func (w *World) engineConfig(known payment.Accounts) engine.Config {
 	c := engine.Config{
-		Tag: tag, Currency: payment.SGD, MaxAmount: 999_999_900, Provider: "axs", Mode: "link",
+		Tag: tag, Currency: payment.SGD, MaxAmount: 999_999_900, Mode: "link",
+		Provider: known[0].Provider, Account: known[0].Name, Previous: known[1:],
 		Schemes: schemes(),
 		Policy: payment.Policy{
 			FinishDeclined: w.prof.finish, Settle: payment.ToMillis(settle),
@@ -69,7 +68,7 @@ func (w *World) engineConfig() engine.Config {
 		NotBefore: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 	}
 	if w.prof.query {
-		c.QueryEndpoint, c.QueryEvery = endpoint, w.prof.every
+		c.QueryEndpoint, c.QueryEvery = known[0].Endpoint, w.prof.every
 	}
 	if w.prof.ownShow {
 		c.DisplayTills = []string{"till-2"}
@@ -99,16 +98,16 @@ func (w *World) startAgent() {
 	a := &agent{
 		w: w, screen: engine.View{Kind: payment.ScreenIdle}, canaryUp: -1, behindAt: w.t,
 		starts: map[engine.Ticket]*sale{}, asked: map[uint64]time.Duration{},
-		secrets: w.gw.configured,
+		secrets: w.gw.configured, accounts: w.configured(),
 	}
 	if err := w.disk.open(); err != nil {
 		w.dies(false, "the journal cannot be opened: "+err.Error())
 		return
 	}
 	w.agent = a
-	a.m = engine.NewMachine(w.engineConfig(), engine.Ports{
+	a.m = engine.NewMachine(w.engineConfig(a.accounts), engine.Ports{
 		Journal: w.disk,
-		Gateway: &agentGateway{w: w, secrets: a.secrets}, Display: w.screen, IDs: w,
+		Gateway: &agentGateway{w: w, agent: a}, Display: w.screen, IDs: w,
 	})
 	a.client, a.line = newClient(a), newLine(a)
 	out, err := a.m.Start(w.now())
@@ -304,7 +303,7 @@ func (a *agent) carry(ef engine.Effect) {
 	case engine.SendMint:
 		a.mint(ef)
 	case engine.CloseCode:
-		w.gw.closes(ef.MerchantRef, ef.ProviderRef)
+		w.gw.closes(ef)
 	case engine.Anchored:
 		w.disk.Anchored()
 	case engine.AdoptJournal:
@@ -320,7 +319,7 @@ func (a *agent) query(ask engine.SendQuery) {
 	w := a.w
 	w.say("engine", "queries %s, round %d", short(ask.MerchantRef), ask.Round)
 	a.asked[ask.Round] = w.t
-	w.gw.asked(ask.MerchantRef, func(ans payment.QueryAnswer, late time.Duration) {
+	w.gw.asked(ask.Account, ask.MerchantRef, func(ans payment.QueryAnswer, late time.Duration) {
 		w.inside(late, func() {
 			w.say("gateway", "answers the query for %s: %s", short(ask.MerchantRef),
 				answerText(ans))

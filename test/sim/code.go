@@ -119,10 +119,15 @@ func (g *gateway) answer(l *link) payment.MintAnswer {
 }
 
 // closes lets nobody pay a code any more, where the gateway can do that.
-func (g *gateway) closes(ref, providerRef string) {
+func (g *gateway) closes(ask engine.CloseCode) {
+	ref, providerRef := ask.MerchantRef, ask.ProviderRef
 	w, l := g.w, g.byRef[ref]
 	if l == nil || l.payload == "" {
 		w.fail("what never was is to be closed: %s", ref)
+	}
+	if l.account != ask.Account.Name {
+		w.fail("the code of %s is to be closed at %s, and was made at %s", ref, ask.Account.Name,
+			l.account)
 	}
 	if l.code == nil || providerRef != l.code.name || !w.prof.closes || w.hit(closeFails) {
 		return

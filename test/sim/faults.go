@@ -27,6 +27,7 @@ const (
 	webhookHours
 	webhookForged
 	secretRotated
+	accountSwitched
 	hookRefused
 	queryTimeout
 	queryError
@@ -100,6 +101,7 @@ var faultSpecs = [numFaults]faultSpec{
 	webhookHours:           {"webhook delayed by hours", 0.08},
 	webhookForged:          {"webhook forged", 0.2},
 	secretRotated:          {"secret rotated at the gateway only", 0.6},
+	accountSwitched:        {"another gateway account configured", 0.3},
 	hookRefused:            {"hook refused by the relay", 0.08},
 	queryTimeout:           {"query times out", 0.25},
 	queryError:             {"query answers 500", 0.2},
@@ -162,6 +164,9 @@ type profile struct {
 	nets    bool
 	style   ecnStyle
 
+	stranger bool // a previous account is configured whose secret somebody else knows
+	remember bool // at the end the configuration names every account that was sold at
+
 	remote   bool // the gateway makes the codes
 	fallback bool // a link takes a code's place where the mint provably never left
 	wallets  int  // how many of the schemes codes are made for; 0 = the gateway knows
@@ -196,6 +201,8 @@ func (w *World) drawProfile() {
 	p.simple = w.rng.IntN(3) == 0
 	p.nets = w.rng.IntN(3) == 0
 	p.style = pick(w, counting, counting, constant, restarting)
+	p.stranger, p.remember = w.chance(0.3), w.chance(0.5)
+	p.enabled[accountSwitched] = w.chance(0.4) // what follows from it is rare enough
 	p.remote = w.rng.IntN(3) == 0
 	if p.remote {
 		p.fallback = w.chance(0.5)

@@ -21,9 +21,8 @@ type gateway struct {
 	secrets    int      // ever made
 	configured []string // what the agent's configuration holds, newest first
 	rotated    bool     // the agent does not know the secret yet
-	proved     bool     // the query has answered with a record at least once
-	provedAt   time.Duration
 	liesUntil  time.Duration
+	accounts   accounts
 	txns       int
 	asking     *sale // who the link that is being made is for
 }
@@ -32,6 +31,7 @@ type gateway struct {
 // makes.
 type link struct {
 	ref     string
+	account string // of the gateway, where it was made
 	money   payment.Money
 	begun   time.Duration // true time
 	payload string        // what the customer scans; "" = there is nothing to pay, or not yet
@@ -59,7 +59,8 @@ type statement struct {
 }
 
 func newGateway(w *World) *gateway {
-	g := &gateway{w: w, byRef: map[string]*link{}, byPayload: map[string]*link{}}
+	g := &gateway{w: w, byRef: map[string]*link{}, byPayload: map[string]*link{},
+		accounts: newAccounts(w)}
 	g.rotate()
 	g.configure()
 	return g
@@ -76,12 +77,15 @@ func (g *gateway) rotate() {
 func (g *gateway) configure() {
 	g.configured = append([]string{g.secret}, g.configured[:min(1, len(g.configured))]...)
 	g.rotated = false
+	if g.w.chance(0.5) {
+		g.accounts.client++
+	}
 }
 
 // agentGateway is the engine's port: what payment/axs does on the kiosk.
 type agentGateway struct {
-	w       *World
-	secrets []string
+	w     *World
+	agent *agent
 }
 
 // Mint makes a link. Making it is local; the gateway's book only notes what exists.
@@ -105,7 +109,8 @@ func (a *agentGateway) Mint(r payment.MintRequest) (payment.Minted, error) {
 
 // begins opens the account of one merchantRef; there is nothing to pay yet.
 func (g *gateway) begins(ref string, m payment.Money) *link {
-	l := &link{ref: ref, money: m, begun: g.w.t, sale: g.asking}
+	l := &link{ref: ref, account: g.w.agent.accounts[0].Name, money: m, begun: g.w.t,
+		sale: g.asking}
 	g.links = append(g.links, l)
 	g.byRef[ref] = l
 	return l
@@ -129,23 +134,33 @@ type sealed struct {
 
 // Open verifies a delivery with the configured secrets.
 func (a *agentGateway) Open(e payment.Envelope) ([]payment.Record, error) {
-	var s sealed
-	if err := json.Unmarshal(e.Body, &s); err != nil {
-		return nil, fmt.Errorf("%w: not a token", payment.ErrUnopened)
-	}
-	for _, known := range a.secrets {
-		if s.Secret == known {
-			return s.Records, nil
-		}
-	}
-	return nil, fmt.Errorf("%w: no secret opens it", payment.ErrUnopened)
+	records, _, err := a.OpenAs(e)
+	return records, err
 }
 
-// proves: the query answers with a record; from now on its 404 means something.
-func (g *gateway) proves() {
-	if !g.proved {
-		g.proved, g.provedAt = true, g.w.t
+// OpenAs says of which accounts they are.
+func (a *agentGateway) OpenAs(e payment.Envelope) (records []payment.Record,
+	at []payment.Account, err error) {
+	var s sealed
+	if err := json.Unmarshal(e.Body, &s); err != nil {
+		return nil, nil, fmt.Errorf("%w: not a token", payment.ErrUnopened)
 	}
+	if at = a.agent.sealedBy(s.Secret); len(at) == 0 {
+		return nil, nil, fmt.Errorf("%w: no secret opens it", payment.ErrUnopened)
+	}
+	return s.Records, at, nil
+}
+
+// proves: the query answers with a record; from now on the 404 of this endpoint means something.
+func (g *gateway) proves(at payment.Account) {
+	if proved := g.named(at.Name).proved; !g.hasProved(at) {
+		proved[at.Endpoint] = g.w.t
+	}
+}
+
+func (g *gateway) hasProved(at payment.Account) bool {
+	_, ok := g.named(at.Name).proved[at.Endpoint]
+	return ok
 }
 
 // state reports something about a transaction: to the query a little later, and by webhook.
@@ -187,6 +202,9 @@ func (g *gateway) collect(l *link, change func(*payment.Record)) *capture {
 		c.good = false
 	}
 	l.caps = append(l.caps, c)
+	if a := g.w.agent; a != nil && a.accounts[0].Name != l.account {
+		g.w.met(paidAfterSwitch)
+	}
 	g.w.oracle.collected(l)
 	g.w.cov.Collected++
 	g.state(l, r)

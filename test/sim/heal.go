@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"kiosk-agent/payment"
@@ -18,7 +19,9 @@ func (w *World) heal() {
 	if w.gw.rotated {
 		w.gw.configure()
 	}
-	if w.oracle.has(payment.KindParked) || w.chance(0.3) {
+	w.remembers()
+	if w.oracle.has(payment.KindParked) || w.chance(0.3) || w.agent != nil &&
+		!slices.Equal(w.agent.accounts, w.configured()) {
 		w.after(time.Second, func() {
 			if w.agent != nil {
 				w.dies(w.chance(0.3), "restarted at the end")
@@ -45,6 +48,7 @@ func (w *World) heal() {
 		}
 		w.runUntil(w.t + 75*time.Minute)
 	}
+	w.asksForAccounts()
 	w.closing = true
 	for range 2 {
 		w.asksAll()

@@ -148,7 +148,7 @@ func (l *link) mustBeValid(w *World) {
 func (o *oracle) follows(out engine.Output) {
 	for _, f := range out.Facts {
 		a := o.accounts[f.Payment]
-		if a == nil || a.mint.booked == "" || a.link.code == nil {
+		if a == nil || a.mint.booked == "" || a.link.code == nil || !o.w.knows(a.link) {
 			continue
 		}
 		switch f.Kind() {

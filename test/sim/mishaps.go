@@ -4,7 +4,7 @@ import "time"
 
 // mishap is something that goes wrong by itself at some moment of the run.
 func (w *World) mishap() {
-	switch w.rng.IntN(15) {
+	switch w.rng.IntN(16) {
 	case 0:
 		if w.agent != nil && w.hit(crashIdle) {
 			w.dies(w.hit(powerCut), "killed")
@@ -73,6 +73,11 @@ func (w *World) mishap() {
 	case 13:
 		if w.hit(journalCloned) {
 			w.relay.hearsAClone()
+		}
+	case 14:
+		if w.prof.enabled[accountSwitched] && w.chance(0.3*w.prof.level) {
+			w.cov.Faults[accountSwitched]++
+			w.switches()
 		}
 	default:
 		w.staff.looks()

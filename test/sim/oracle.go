@@ -129,6 +129,10 @@ func (o *oracle) take(e entry) {
 		}
 	case payment.Notified:
 		r := d.Record
+		if x := o.w.agent; x != nil && d.Source == "query" &&
+			x.accounts[0].Name != a.link.account {
+			o.w.met(previousAsked)
+		}
 		if r.Type == payment.TypePay && r.Status == payment.RecordSuccess {
 			a.ended = true
 			a.paid = a.paid || o.right(a.link, r)
@@ -144,6 +148,9 @@ func (o *oracle) take(e entry) {
 			a.toldNotPaid = a.toldNotPaid || !a.paid
 		}
 	case payment.PathProved:
+		if x := o.w.agent; x != nil && e.at == o.w.t && x.accounts[0].Name != a.link.account {
+			o.w.fail("the path of %s is proved, which was made at another account", a.id)
+		}
 		if !a.withdrawn || e.f.Boot == a.withdrawnBoot &&
 			d.SentUp.Duration() < a.withdrawnUp+settle-time.Millisecond {
 			o.w.fail("the path of %s is proved by a canary from before its withdrawal and settle",
@@ -164,6 +171,9 @@ func (o *oracle) requested(e entry, r payment.Requested) {
 	}
 	if l == nil || l.money != r.Money {
 		w.fail("%s is requested and no such link was made", r.MerchantRef)
+	}
+	if r.Account != l.account {
+		w.fail("%s is made at %s and says %q", r.MerchantRef, l.account, r.Account)
 	}
 	a := &account{id: e.f.Payment, ref: r.MerchantRef, till: r.Till, reference: r.Reference,
 		schemes: r.Schemes, boot: e.f.Boot, at: e.at, link: l, deadline: r.DeadlineUp.Duration()}
@@ -223,7 +233,11 @@ func (o *oracle) emptyQuery(a *account) {
 		}
 	}
 	a.empties = append(a.empties, w.agent.asked[q.Round])
-	if q.Answer.Failure != "" || q.Answer.NotFound && !w.gw.proved {
+	if q.Account.Name != a.link.account {
+		w.fail("query_empty for %s, which was made at %s, is the silence of %s", a.id,
+			a.link.account, q.Account.Name)
+	}
+	if q.Answer.Failure != "" || q.Answer.NotFound && !w.gw.hasProved(q.Account) {
 		w.fail("query_empty for %s, and the answer was %s", a.id, answerText(q.Answer))
 	}
 }
@@ -293,6 +307,8 @@ func (o *oracle) shows(v engine.View) {
 		o.w.fail("a code is shown for a payment that is not in the journal: %s", v.Payment)
 	case a.ended:
 		o.w.fail("a code is shown after its end was decided: %s", v.Payment)
+	case a.link.account != o.w.agent.accounts[0].Name:
+		o.w.fail("a code of another account is shown: %s", v.Payment)
 	case a.boot != o.w.now().Boot:
 		o.w.fail("a code of an earlier boot is shown: %s", v.Payment)
 	case v.Payload != a.link.payload || v.Money != a.link.money:

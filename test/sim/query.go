@@ -8,7 +8,8 @@ import (
 )
 
 // asked answers a transaction query some time later, exactly once.
-func (g *gateway) asked(ref string, reply func(payment.QueryAnswer, time.Duration)) {
+func (g *gateway) asked(at payment.Account, ref string,
+	reply func(payment.QueryAnswer, time.Duration)) {
 	w := g.w
 	there, back := w.between(10*time.Millisecond, 400*time.Millisecond),
 		w.between(10*time.Millisecond, 400*time.Millisecond)
@@ -16,35 +17,41 @@ func (g *gateway) asked(ref string, reply func(payment.QueryAnswer, time.Duratio
 	case w.hit(queryTimeout):
 		reply(payment.QueryAnswer{Failure: "timeout after 10s"}, 10*time.Second)
 	case w.hit(queryLost):
-		w.inside(there, func() { reply(g.truth(ref), w.between(61*time.Second, 5*time.Minute)) })
+		w.inside(there, func() {
+			reply(g.truth(at, ref), w.between(61*time.Second, 5*time.Minute))
+		})
 	case w.hit(queryError):
 		reply(payment.QueryAnswer{HTTPStatus: 500, Failure: "HTTP 500"}, there+back)
 	case w.hit(queryNonsense):
 		reply(payment.QueryAnswer{HTTPStatus: 200, Failure: "not JSON"}, there+back)
 	case w.hit(queryOther):
-		reply(g.another(ref), there+back)
+		reply(g.another(at, ref), there+back)
 	case w.hit(queryUnknownWord):
-		g.proves() // a record that can be read, all the same
+		g.proves(at) // a record that can be read, all the same
 		r := payment.Record{MerchantRef: ref, Type: payment.TypePay, Status: "PENDING", Amount: 1,
 			Currency: "SGD"}
 		reply(payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{r}}, there+back)
 	default:
-		w.inside(there, func() { reply(g.truth(ref), back) })
+		w.inside(there, func() { reply(g.truth(at, ref), back) })
 	}
 }
 
-// truth is what the service knows by now. While a network's login page or a wrong link id stands in
-// between, and only as long as the right service has never answered, everything is a 404.
-func (g *gateway) truth(ref string) payment.QueryAnswer {
+// truth is what the service knows by now at one account. While a network's login page or a wrong
+// link id stands in between, and only as long as the right service has never answered, everything
+// is a 404.
+func (g *gateway) truth(at payment.Account, ref string) payment.QueryAnswer {
 	w := g.w
-	if !g.proved && w.t >= g.liesUntil && w.hit(queryNotFoundLie) {
+	if !g.hasProved(at) && w.t >= g.liesUntil && w.hit(queryNotFoundLie) {
 		g.liesUntil = w.t + w.between(time.Second, 10*time.Minute)
 	}
-	if !g.proved && w.t < g.liesUntil && !w.healed {
+	if !g.hasProved(at) && w.t < g.liesUntil && !w.healed {
 		return payment.QueryAnswer{HTTPStatus: 404, NotFound: true}
 	}
 	a := payment.QueryAnswer{HTTPStatus: 200}
 	l := g.byRef[ref]
+	if l != nil && l.account != at.Name {
+		l = nil
+	}
 	if l != nil {
 		for _, s := range l.records {
 			if s.visible <= w.t {
@@ -53,14 +60,14 @@ func (g *gateway) truth(ref string) payment.QueryAnswer {
 		}
 	}
 	if len(a.Records) > 0 {
-		g.proves()
+		g.proves(at)
 		return a
 	}
 	switch {
 	case w.prof.unknown == 0:
 		return payment.QueryAnswer{HTTPStatus: 404, NotFound: true}
 	case w.prof.unknown == 2 && l != nil && l.payload != "":
-		g.proves()
+		g.proves(at)
 		a.Records = []payment.Record{{
 			MerchantRef: ref, Type: payment.TypePay, Status: payment.RecordSent,
 			Amount: l.money.Amount, Currency: string(l.money.Currency),
@@ -70,18 +77,18 @@ func (g *gateway) truth(ref string) payment.QueryAnswer {
 }
 
 // another is a true answer to a question that was not asked.
-func (g *gateway) another(ref string) payment.QueryAnswer {
+func (g *gateway) another(at payment.Account, ref string) payment.QueryAnswer {
 	for _, l := range g.links {
 		if l.ref == ref {
 			continue
 		}
-		if a := g.truth(l.ref); len(a.Records) > 0 {
+		if a := g.truth(at, l.ref); len(a.Records) > 0 {
 			return a
 		}
 	}
 	r := payment.Record{MerchantRef: "OTHERONE-" + ref[9:], Type: payment.TypePay,
 		Status: payment.RecordSuccess, Amount: 1, Currency: "SGD", TransactionRef: "X"}
-	g.proves()
+	g.proves(at)
 	return payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{r}}
 }
 

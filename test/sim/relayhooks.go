@@ -106,7 +106,7 @@ func (r *relayServer) neighbours(n int) {
 		body := []byte("of K002")
 		if r.terminal.Merchant != "" && r.w.chance(0.2) {
 			to = rules.MerchantSource(r.terminal.Merchant)
-			body = r.w.gw.seal(r.neighbourPays())
+			body = r.w.gw.seal(r.w.at(r.w.gw.accounts.here).Name, r.neighbourPays())
 			r.w.met(neighbourPaid)
 		}
 		e := rules.Envelope{ID: r.newID(), Kind: relay.KindHook, Method: "POST", Body: body,

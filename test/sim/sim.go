@@ -107,6 +107,7 @@ type World struct {
 	ecr     *ecrTill
 	sales   []*sale // in the order of asking
 	staff   staff
+	gone    []engine.Gone // what the agent says at the end about accounts that it does not know
 	oracle  *oracle
 	healed  bool // no fault happens any more
 	closing bool // staff have gone home

@@ -19,6 +19,11 @@ const (
 	rollbackFound
 	rollbackForgotten
 	rollbackOvertaken
+	switchedWithCode
+	switchedBack
+	paidAfterSwitch
+	previousAsked
+	accountGone
 	numSituations
 )
 
@@ -38,6 +43,11 @@ var situationNames = [numSituations]string{
 	rollbackFound:     "the relay remembers what the journal lacks",
 	rollbackForgotten: "the relay forgets a rolled-back journal",
 	rollbackOvertaken: "a rolled-back journal has what the relay remembers",
+	switchedWithCode:  "the gateway account is changed while a code is up",
+	switchedBack:      "the gateway account is changed back",
+	paidAfterSwitch:   "a sale is paid at the account before",
+	previousAsked:     "a previous account is asked and reports a payment",
+	accountGone:       "money came at an account that is not configured any more",
 }
 
 func (w *World) met(s situation) { w.cov.Situations[s]++ }

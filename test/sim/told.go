@@ -21,6 +21,9 @@ func (o *oracle) told(till string, p payment.Payment) {
 	if p.QRPayload != "" && p.QRPayload != l.payload {
 		w.fail("%s is given another code than the one of %s: %s", till, p.ID, p.QRPayload)
 	}
+	if p.QRPayload != "" && l.account != w.agent.accounts[0].Name && !w.agent.failed {
+		w.fail("%s is given the code of %s, which was made at another account", till, p.ID)
+	}
 	if p.QRPayload != "" && a.ended && !w.agent.failed {
 		// what the disk holds and says it does not, nobody knows yet
 		w.fail("%s is given the code of %s after its end", till, p.ID)
@@ -76,7 +79,7 @@ func (o *oracle) notPaid(a *account, p payment.Payment) {
 		received := w.relay.arrived[m.ID]
 		if o.cut[envelopeOf(m.Body).Content()] || received > a.withdrawnAt+settle ||
 			json.Unmarshal(m.Body, &s) != nil ||
-			!slices.Contains(w.agent.secrets, s.Secret) {
+			len(w.agent.sealedBy(s.Secret)) == 0 {
 			continue
 		}
 		for _, r := range s.Records {

@@ -80,8 +80,7 @@ func (v *verdict) strays() {
 	}
 	for i, e := range v.o.facts {
 		if p, ok := e.f.Data.(payment.Parked); ok && !p.Cut && !closed[int64(i+1)] {
-			g := agentGateway{w: v.w, secrets: v.w.agent.secrets}
-			if _, err := g.Open(p.Envelope); err == nil {
+			if v.w.agent.believes(p.Envelope) {
 				v.w.fail("parked fact %d would open, and is not tried", i+1)
 			}
 		}
@@ -149,7 +148,10 @@ func (v *verdict) link(l *link) {
 	if !p.Final {
 		w.fail("%s is stuck: %s", a.id, p.Status)
 	}
-	if w.prof.query && kgood+kbad+kreversed < good+bad+reversed {
+	switch less := kgood+kbad+kreversed < good+bad+reversed; {
+	case less && !w.knows(l):
+		v.goneIsSaid(a, p)
+	case less && w.prof.query:
 		w.fail("%s: the gateway took %d+%d payments and gave %d back; the journal knows of "+
 			"%d+%d and %d", a.id, good, bad, reversed, kgood, kbad, kreversed)
 	}
@@ -187,7 +189,9 @@ func (v *verdict) link(l *link) {
 // askable reports whether a 404 of the query meant something when this payment was asked for.
 func (v *verdict) askable(a *account) bool {
 	g := v.w.gw
-	return v.w.prof.unknown != 0 || !v.w.prof.query || g.proved && g.provedAt < a.at
+	at := v.w.agent.accounts[0]
+	return v.w.prof.unknown != 0 || !v.w.prof.query ||
+		g.hasProved(at) && g.named(at.Name).proved[at.Endpoint] < a.at
 }
 
 // owed: every final outcome is acknowledged, or owed and on the worklist.
@@ -241,7 +245,7 @@ func (v *verdict) sale(s *sale) {
 		}
 		listed = listed || v.listed(p)
 		kg, _, _ := v.known(l)
-		unconfirmed = unconfirmed || !w.prof.query && kg < g
+		unconfirmed = unconfirmed || (!w.prof.query || !w.knows(l)) && kg < g
 		if s.till != lineTill && s.id == a.id && !lost &&
 			(s.status != p.Status || s.rev != p.Revision || a.acked != p.Revision) {
 			w.fail("sale %d: the till's book says %s at revision %d (%d acknowledged), the "+

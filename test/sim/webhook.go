@@ -21,18 +21,18 @@ func (g *gateway) notify(l *link, r payment.Record) {
 	case w.hit(webhookLate):
 		d += w.between(2*time.Second, 6*time.Minute)
 	}
-	g.post(g.seal(r), d, 0)
+	g.post(g.seal(l.account, r), d, 0)
 	if w.hit(webhookTwice) {
-		g.post(g.seal(r), d+w.between(0, time.Minute), 0)
+		g.post(g.seal(l.account, r), d+w.between(0, time.Minute), 0)
 	}
 	if w.hit(webhookForged) {
 		g.forge(l)
 	}
 }
 
-func (g *gateway) seal(r payment.Record) []byte {
+func (g *gateway) seal(account string, r payment.Record) []byte {
 	g.w.nonces++
-	return mustJSON(g.w, sealed{g.secret, g.w.nonces, []payment.Record{r}})
+	return mustJSON(g.w, sealed{sealing(g.secret, account), g.w.nonces, []payment.Record{r}})
 }
 
 func mustJSON(w *World, v any) []byte {
@@ -53,11 +53,12 @@ func (g *gateway) post(body []byte, d time.Duration, tries int) {
 }
 
 // forge posts what a stranger makes up: a SUCCESS that the gateway never stated. It does not know
-// the secret.
+// the secret, but for that of an account at which this terminal has sold nothing.
 func (g *gateway) forge(l *link) {
 	r := g.record(l, payment.RecordSuccess)
 	r.TransactionRef = "FORGED"
+	secret := pick(g.w, "guessed", sealing(g.secret, g.accounts.all[strangers].Name))
 	g.w.nonces++
-	g.post(mustJSON(g.w, sealed{"guessed", g.w.nonces, []payment.Record{r}}),
+	g.post(mustJSON(g.w, sealed{secret, g.w.nonces, []payment.Record{r}}),
 		g.w.between(0, time.Second), 0)
 }
