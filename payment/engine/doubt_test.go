@@ -135,3 +135,24 @@ func TestMintFailedThoughItSaidNo(t *testing.T) {
 		}
 	}
 }
+
+// TestACancelIsAnsweredThoughTheEndCannotBeWritten: an entry that said it failed is there all the
+// same, so the restart rules decide, and what they decide cannot be written either.
+func TestACancelIsAnsweredThoughTheEndCannotBeWritten(t *testing.T) {
+	r := newRig(t, remote)
+	id, _ := r.begins("R1")
+	_, waiter := r.cancel(till1, id)
+	r.mintReturns(id, payment.MintAnswer{Failure: "timeout after 10s"})
+	r.pass(time.Second)
+	r.j.lie = true
+	r.answerNext(payment.QueryAnswer{Failure: "HTTP 500", HTTPStatus: 500})
+	r.j.lie, r.j.refuse = false, always
+	r.pass(23 * time.Second)
+	if r.answered(waiter) {
+		t.Fatalf("answered too soon: %+v", r.answers[waiter])
+	}
+	r.pass(3 * time.Second)
+	if a, ok := r.answers[waiter]; !ok || a.Payment.Status != payment.StatusUnknown {
+		t.Errorf("the cancel was answered %t %+v", ok, a)
+	}
+}

@@ -15,7 +15,11 @@ func (s *step) tick() {
 		switch {
 		case p.Final:
 		case s.latest(o).resumes:
-			s.resume(s.stage(p.ID))
+			a := s.stage(p.ID)
+			s.resume(a)
+			if o.answerBy != 0 && s.now.Up >= o.answerBy {
+				s.withoutCommit(o, a)
+			}
 		case p.EndedBy != "":
 			s.tickEnded(o)
 		case s.now.Up >= p.Deadline:
