@@ -171,7 +171,9 @@ func worldMerchant(key secret.Value) sandbox.Merchant {
 }
 
 // runSandbox serves the simulated gateway until the test ends.
-func (w *world) runSandbox() {
+func (w *world) runSandbox() { w.serveSandbox(worldMerchant(w.secret)) }
+
+func (w *world) serveSandbox(m sandbox.Merchant) {
 	w.t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -179,7 +181,7 @@ func (w *world) runSandbox() {
 	}
 	w.sandboxURL = "http://" + ln.Addr().String()
 	w.sandbox, err = sandbox.New(sandbox.Config{
-		Merchants: []sandbox.Merchant{worldMerchant(w.secret)}},
+		Merchants: []sandbox.Merchant{m}},
 		slog.New(slog.NewTextHandler(w.otherLog, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		w.t.Fatal(err)
