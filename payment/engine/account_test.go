@@ -425,3 +425,31 @@ func TestTheSecretOfAPreviousAccount(t *testing.T) {
 	}
 	r.wantStatus(now.ID, payment.StatusApproved)
 }
+
+// TestAnotherModeKeepsTheCode: the mode is no part of the account. What is up stays up, with the
+// money of its own record.
+func TestAnotherModeKeepsTheCode(t *testing.T) {
+	for _, to := range []struct{ from, to func(*engine.Config) }{
+		{func(*engine.Config) {}, remote},
+		{remote, func(c *engine.Config) { c.Mode, c.Remote, c.Wallets = "link", false, nil }},
+	} {
+		r := newRig(t, sellsAt(first), to.from, sellsAt(first))
+		var id string
+		if r.cfg.Remote {
+			id, _ = r.begins("R1")
+			r.mintReturns(id, code)
+		} else {
+			id = r.start(till1, "R1").ID
+		}
+		r.confirm(r.payment(id))
+		was := r.screen
+		to.to(&r.cfg)
+		r.cfg.Currency = payment.IDR
+		r.switches(first)
+		if r.screen.Payload != was.Payload || was.Payload == "" || r.screen.Money != sgd10 {
+			t.Errorf("mode %s: the screen has %+v, before %+v", r.cfg.Mode, r.screen, was)
+		}
+		r.mustDeliver(paid(r.payment(id)))
+		r.wantStatus(id, payment.StatusApproved)
+	}
+}

@@ -21,17 +21,22 @@ func TestConfigTellsNoAddressThatIsACapability(t *testing.T) {
 	axs := c.Section("axs").(*gateways.AXS)
 	axs.SuccessURL = "https://shop.example/thanks?key=" + canary + "#" + canary
 	axs.Secret = "file:/etc/kiosk-agent/axs.secret"
+	before := gateways.PastSingaPay{APIKey: canary, BaseURL: "https://u:" + canary + "@sp.example",
+		ClientSecret: "file:/etc/kiosk-agent/before.secret"}
+	c.Section("singapay").(*gateways.SingaPay).Previous = []gateways.PastSingaPay{before}
 	text, err := Config(&c)
 	if err != nil || strings.Contains(string(text), canary) {
 		t.Errorf("%v\n%s", err, text)
 	}
 	for _, want := range []string{"https://relay.example/hook/[redacted]", "wss://relay.example'",
-		"https://shop.example/thanks?[redacted]", axs.Secret} {
+		"https://shop.example/thanks?[redacted]", axs.Secret, "https://sp.example",
+		before.ClientSecret} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("it lacks %s:\n%s", want, text)
 		}
 	}
-	if c.Relay.HookURL != "https://relay.example/hook/"+canary {
+	if c.Relay.HookURL != "https://relay.example/hook/"+canary ||
+		c.Section("singapay").(*gateways.SingaPay).Previous[0] != before {
 		t.Error("the configuration itself was changed")
 	}
 }

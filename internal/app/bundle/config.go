@@ -29,6 +29,9 @@ func clean(v reflect.Value, prefix string, private []string) {
 		case field.Kind() == reflect.Struct:
 			clean(field, prefix+key+".", private)
 		case field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.Struct:
+			own := reflect.MakeSlice(field.Type(), field.Len(), field.Len())
+			reflect.Copy(own, field) // the entries are the configuration's
+			field.Set(own)
 			for n := range field.Len() {
 				clean(field.Index(n), prefix+key+"[].", private)
 			}
