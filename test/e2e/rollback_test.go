@@ -154,6 +154,7 @@ func TestRolledBackUntilRecovered(t *testing.T) {
 			w.startAgent("")
 			x = w.connect()
 			w.stillRolledBack(x, "restored")
+			known := w.relayKnows()
 			w.strangers(tag, 8)
 			w.relay.stop()
 			w.startRelay()
@@ -162,6 +163,15 @@ func TestRolledBackUntilRecovered(t *testing.T) {
 			w.startAgent("")
 			x = w.connect()
 			w.stillRolledBack(x, "the agent is started anew")
+			eventually(t, "a canary has come back", func() error {
+				if _, reasons := x.status(); len(reasons) != 1 {
+					return fmt.Errorf("%v", reasons)
+				}
+				return nil
+			})
+			if now := w.relayKnows(); (now != known) != first {
+				t.Errorf("the relay knew fact %d and knows %d", known, now)
+			}
 			w.forgetful()
 			x = w.connect()
 			w.stillRolledBack(x, "a relay that knows nothing")
@@ -244,16 +254,17 @@ func (w *world) windowOf(restored []payment.Fact, began time.Time) {
 func (w *world) knowsOf(p device.Payment) {
 	w.t.Helper()
 	eventually(w.t, "the relay knows of the sale", func() error {
-		said := w.command(0, "journal", "verify", "--relay")
-		var seq int64
-		if _, err := fmt.Sscanf(said, "The relay knows fact %d of", &seq); err != nil {
-			return fmt.Errorf("%w:\n%s", err, said)
-		}
-		if begun := w.facts(p.ID)[0].Seq; seq < begun {
+		if seq, begun := w.relayKnows(), w.facts(p.ID)[0].Seq; seq < begun {
 			return fmt.Errorf("fact %d, and the sale begins with %d", seq, begun)
 		}
 		return nil
 	})
+}
+
+// relayKnows is the number of the fact that the relay remembers; 0 = none.
+func (w *world) relayKnows() (seq int64) {
+	_, _ = fmt.Sscanf(w.said("journal", "verify", "--relay"), "The relay knows fact %d of", &seq)
+	return seq
 }
 
 // TestLossBetweenDeliveries: what is lost was made between two deliveries: a code that was shown
