@@ -28,9 +28,9 @@ type batch struct {
 	opens bool // it opens a payment
 }
 
-// Append commits the facts and, when pos is not nil, the position in the relay's stream: one
-// transaction, on the disk when it returns nil. It then fills in Seq, and At and Up as they were
-// stored, in whole milliseconds. Without facts and position it does nothing.
+// Append commits the facts and, when pos is not nil, the position in the relay's stream (the zero
+// Position forgets it): one transaction, on the disk when it returns nil. It then fills in Seq, and
+// At and Up as they were stored, in whole milliseconds. Without facts and position it does nothing.
 //
 // On error nothing was committed and the facts are as they were. The error is ErrInvalid when the
 // facts break a rule (a payment begins with requested, once; a merchantRef is used once; only an
@@ -222,6 +222,10 @@ func (j *Journal) write(tx *sql.Tx, b *batch) error {
 	}
 	if b.pos == nil {
 		return nil
+	}
+	if *b.pos == (payment.Position{}) {
+		_, err := tx.Exec("DELETE FROM position")
+		return err
 	}
 	_, err = tx.Exec("INSERT OR REPLACE INTO position (one, epoch, seq, id) VALUES (1, ?, ?, ?)",
 		b.pos.Epoch, int64(b.pos.Seq), b.pos.ID)

@@ -3,27 +3,51 @@ package offline
 import (
 	"database/sql"
 	"fmt"
+	"maps"
 
 	"kiosk-agent/payment"
 )
 
-// The look-up tables parked and unmatched: the facts that are entries of the worklist by
-// themselves, with the first later fact that a parked delivery opened into, and the first one by
-// which staff closed the entry.
+// The look-up tables parked, unmatched and left_behind: the facts that are entries of the worklist
+// by themselves, with the first later fact that a parked delivery opened into, the first one by
+// which staff closed the entry, and the first one that reads again what was left at the relay.
 
 // note writes down what a fact makes of the entries.
 func note(tx *sql.Tx, f payment.Fact) error {
-	switch f.Kind() {
-	case payment.KindParked:
-		if _, err := tx.Exec("INSERT INTO parked (seq) VALUES (?)", f.Seq); err != nil {
-			return err
-		}
-	case payment.KindUnmatched:
-		if _, err := tx.Exec("INSERT INTO unmatched (seq) VALUES (?)", f.Seq); err != nil {
-			return err
-		}
+	var err error
+	switch d := f.Data.(type) {
+	case payment.Parked:
+		_, err = tx.Exec("INSERT INTO parked (seq, bytes, received_ms) VALUES (?, ?, ?)", f.Seq,
+			keptBytes(d), d.Envelope.ReceivedAt.UnixMilli())
+	case payment.Unmatched:
+		_, err = tx.Exec("INSERT INTO unmatched (seq) VALUES (?)", f.Seq)
+	case payment.Left:
+		err = noteLeft(tx, f.Seq, d)
+	}
+	if err != nil {
+		return err
 	}
 	return settleEntry(tx, f)
+}
+
+// keptBytes is the size of a parked delivery; 0 when its content is not here.
+func keptBytes(p payment.Parked) int64 {
+	if p.Cut {
+		return 0
+	}
+	return p.Envelope.Size()
+}
+
+func noteLeft(tx *sql.Tx, seq int64, l payment.Left) error {
+	if l.Read > 0 {
+		_, err := tx.Exec("UPDATE left_behind SET ended_by = ? "+
+			"WHERE seq <= ? AND lost = 0 AND ended_by IS NULL", seq, l.Read)
+		return err
+	}
+	_, err := tx.Exec(
+		"INSERT INTO left_behind (seq, epoch, from_pos, to_pos, lost) VALUES (?, ?, ?, ?, ?)",
+		seq, l.Epoch, int64(l.From), int64(l.To), l.Lost)
+	return err
 }
 
 // settleEntry opens or closes an older entry by this fact.
@@ -37,9 +61,12 @@ func settleEntry(tx *sql.Tx, f payment.Fact) error {
 	if entry == 0 {
 		return nil
 	}
-	for _, table := range []string{"parked", "unmatched"} {
-		if _, err := tx.Exec("UPDATE "+table+
-			" SET closed_by = ? WHERE seq = ? AND closed_by IS NULL", f.Seq, entry); err != nil {
+	for _, update := range []string{
+		"UPDATE parked SET closed_by = ? WHERE seq = ? AND closed_by IS NULL",
+		"UPDATE unmatched SET closed_by = ? WHERE seq = ? AND closed_by IS NULL",
+		"UPDATE left_behind SET ended_by = ? WHERE seq = ? AND ended_by IS NULL AND lost = 1",
+	} {
+		if _, err := tx.Exec(update, f.Seq, entry); err != nil {
 			return err
 		}
 	}
@@ -74,7 +101,7 @@ func (j *Journal) checkEntry(q querier, f payment.Fact) error {
 	}
 	var n int
 	if err := q.QueryRow(
-		"SELECT count(*) FROM facts WHERE seq = ? AND kind IN ('parked', 'unmatched')",
+		"SELECT count(*) FROM facts WHERE seq = ? AND kind IN ('parked', 'unmatched', 'left')",
 		entry).Scan(&n); err != nil {
 		return err
 	}
@@ -86,16 +113,13 @@ func (j *Journal) checkEntry(q querier, f payment.Fact) error {
 }
 
 func rebuildEntries(tx *sql.Tx) error {
-	if _, err := tx.Exec(`
-		INSERT INTO parked (seq) SELECT seq FROM facts
-			WHERE payment IS NULL AND kind = 'parked' AND body IS NOT NULL;
-		INSERT INTO unmatched (seq) SELECT seq FROM facts
-			WHERE payment IS NULL AND kind = 'unmatched'`); err != nil {
-		return err
-	}
 	return eachRecord(tx, 1, 0, func(r *record) error {
 		switch payment.Kind(r.kind) {
-		case payment.KindNotified, payment.KindUnmatched, payment.KindResolved:
+		case payment.KindNotified, payment.KindUnmatched, payment.KindResolved, payment.KindLeft:
+		case payment.KindParked:
+			if r.body == nil {
+				return nil
+			}
 		default:
 			return nil
 		}
@@ -106,28 +130,45 @@ func rebuildEntries(tx *sql.Tx) error {
 		if err := noteMoney(tx, f); err != nil {
 			return err
 		}
-		return settleEntry(tx, f)
+		return note(tx, f)
 	})
 }
 
-// entry is a row of parked or unmatched.
+// entry is a row of parked, unmatched or left_behind.
 type entry struct {
-	openedBy, closedBy int64 // 0 = NULL
+	openedBy, closedBy int64  // 0 = NULL; of left_behind closedBy is ended_by
+	says               string // what else stands in the row
 }
 
 // entries is what the facts up to the head of a verification say about one of the tables.
 type entries map[int64]*entry
+
+func parkedRow(p payment.Parked) string {
+	return fmt.Sprintf("%d %d", keptBytes(p), p.Envelope.ReceivedAt.UnixMilli())
+}
+
+func leftRow(l payment.Left) string {
+	lost := 0
+	if l.Lost {
+		lost = 1
+	}
+	return fmt.Sprintf("%s %d %d %d", l.Epoch, int64(l.From), int64(l.To), lost)
+}
 
 // note takes the next fact of the journal.
 func (v *verifier) note(f payment.Fact, r *record) {
 	if f.Data == nil {
 		return
 	}
-	switch {
-	case f.Kind() == payment.KindParked && r.body != nil:
-		v.parked[f.Seq] = &entry{}
-	case f.Kind() == payment.KindUnmatched:
+	switch d := f.Data.(type) {
+	case payment.Parked:
+		if r.body != nil {
+			v.parked[f.Seq] = &entry{says: parkedRow(d)}
+		}
+	case payment.Unmatched:
 		v.unmatched[f.Seq] = &entry{}
+	case payment.Left:
+		v.noteLeft(f.Seq, d)
 	}
 	if e := v.parked[fromParked(f.Data)]; e != nil && e.openedBy == 0 {
 		e.openedBy = f.Seq
@@ -137,19 +178,44 @@ func (v *verifier) note(f payment.Fact, r *record) {
 			e.closedBy = f.Seq
 		}
 	}
+	if e := v.lost[closes(f.Data)]; e != nil && e.closedBy == 0 {
+		e.closedBy = f.Seq
+	}
+}
+
+func (v *verifier) noteLeft(seq int64, l payment.Left) {
+	switch e := (&entry{says: leftRow(l)}); {
+	case l.Read > 0:
+		for old, e := range v.left {
+			if old <= l.Read && e.closedBy == 0 {
+				e.closedBy = seq
+			}
+		}
+	case l.Lost:
+		v.lost[seq] = e
+	default:
+		v.left[seq] = e
+	}
 }
 
 // entryRows compares the tables of entries with the facts up to the head.
 func (v *verifier) entryRows() error {
 	err := v.compareEntries(v.parked, "parked deliveries",
 		`SELECT p.seq, coalesce(p.opened_by, 0), coalesce(p.closed_by, 0),
-		f.seq IS NOT NULL AND f.body IS NULL
+		p.bytes || ' ' || p.received_ms, f.seq IS NOT NULL AND f.body IS NULL
 		FROM parked p LEFT JOIN facts f ON f.seq = p.seq WHERE p.seq <= ?`)
 	if err != nil {
 		return err
 	}
-	return v.compareEntries(v.unmatched, "unmatched records",
-		"SELECT seq, 0, coalesce(closed_by, 0), 0 FROM unmatched WHERE seq <= ?")
+	if err := v.compareEntries(v.unmatched, "unmatched records",
+		"SELECT seq, 0, coalesce(closed_by, 0), '', 0 FROM unmatched WHERE seq <= ?"); err != nil {
+		return err
+	}
+	maps.Copy(v.left, v.lost)
+	return v.compareEntries(v.left, "what was left at the relay",
+		`SELECT seq, 0, coalesce(ended_by, 0),
+		epoch || ' ' || from_pos || ' ' || to_pos || ' ' || lost, 0
+		FROM left_behind WHERE seq <= ?`)
 }
 
 func (v *verifier) compareEntries(want entries, what, query string) error {
@@ -162,7 +228,8 @@ func (v *verifier) compareEntries(want entries, what, query string) error {
 		var seq int64
 		var got entry
 		var dropped bool
-		if err := rows.Scan(&seq, &got.openedBy, &got.closedBy, &dropped); err != nil {
+		if err := rows.Scan(&seq, &got.openedBy, &got.closedBy, &got.says,
+			&dropped); err != nil {
 			return err
 		}
 		for _, by := range []*int64{&got.openedBy, &got.closedBy} {

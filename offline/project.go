@@ -190,7 +190,7 @@ func (j *Journal) rebuild() error {
 	defer tx.Rollback()
 	if _, err := tx.Exec(
 		"DELETE FROM money; DELETE FROM payments; " +
-			"DELETE FROM parked; DELETE FROM unmatched"); err != nil {
+			"DELETE FROM parked; DELETE FROM unmatched; DELETE FROM left_behind"); err != nil {
 		return err
 	}
 	for last := ""; ; {

@@ -46,7 +46,8 @@ func (r *Reader) verify(lookups bool, progress func(done, total int64)) (Report,
 	if err != nil {
 		return Report{}, failure(r.path, "read the head", err)
 	}
-	v := &verifier{r: r, head: h, progress: progress, parked: entries{}, unmatched: entries{}}
+	v := &verifier{r: r, head: h, progress: progress, parked: entries{}, unmatched: entries{},
+		left: entries{}, lost: entries{}}
 	v.report.Head = r.anchor(h)
 	steps := []func() error{v.facts, v.schema, v.structure}
 	if current, err := lookupsCurrent(r.db); err != nil {
@@ -109,12 +110,13 @@ func (r *Reader) VerifyAgainst(known payment.Head, progress func(done, total int
 
 // verifier is one run of Verify.
 type verifier struct {
-	r                 *Reader
-	head              head
-	report            Report
-	more              int
-	progress          func(done, total int64)
-	parked, unmatched entries // what the facts say; of parked ones only those that have a body
+	r        *Reader
+	head     head
+	report   Report
+	more     int
+	progress func(done, total int64)
+	// what the facts say; of parked ones only those that have a body
+	parked, unmatched, left, lost entries
 }
 
 func (v *verifier) problem(seq int64, format string, args ...any) {

@@ -3,6 +3,7 @@ package offline
 import (
 	"database/sql"
 	"slices"
+	"time"
 
 	"kiosk-agent/payment"
 )
@@ -50,19 +51,27 @@ const (
 	workOwed   = `SELECT first_seq FROM payments
 		WHERE owed = 1 AND owed_open = 1 AND needs_staff = 0`
 	workEntries = `SELECT seq FROM parked WHERE opened_by IS NULL AND closed_by IS NULL
-		UNION SELECT seq FROM unmatched WHERE closed_by IS NULL ORDER BY 1`
+		UNION SELECT seq FROM unmatched WHERE closed_by IS NULL
+		UNION SELECT seq FROM left_behind WHERE ended_by IS NULL AND lost = 1
+		UNION SELECT min(seq) FROM left_behind WHERE ended_by IS NULL AND lost = 0
+			HAVING count(*) > 0 ORDER BY 1`
+	openLeft = "WHERE seq IN (SELECT seq FROM left_behind WHERE ended_by IS NULL AND lost = 0) " +
+		"ORDER BY seq"
 )
 
-// Work is everything that staff must do: first the payments that need them or whose outcome is
-// owed, then the unmatched records and the parked deliveries that nobody has closed; each group
-// oldest first.
-func (r *Reader) Work() ([]payment.WorkItem, error) {
+// Work is WorkAt for whom the time of day makes no difference.
+func (r *Reader) Work() ([]payment.WorkItem, error) { return r.WorkAt(time.Time{}) }
+
+// WorkAt is everything that staff must do at this moment: first the payments that need them or
+// whose outcome is owed, then the unmatched records and the parked deliveries that nobody has
+// closed, and one entry for all that was left at the relay; each group oldest first.
+func (r *Reader) WorkAt(now time.Time) ([]payment.WorkItem, error) {
 	tx, err := r.db.Begin() // one snapshot, as in list
 	if err != nil {
 		return nil, failure(r.path, "make the worklist", err)
 	}
 	defer tx.Rollback()
-	items, err := work(tx)
+	items, err := work(tx, now)
 	if err == nil {
 		return items, nil
 	}
@@ -74,7 +83,7 @@ func (r *Reader) Work() ([]payment.WorkItem, error) {
 	return nil, r.reading("make the worklist", err)
 }
 
-func work(tx *sql.Tx) ([]payment.WorkItem, error) {
+func work(tx *sql.Tx, now time.Time) ([]payment.WorkItem, error) {
 	var items []payment.WorkItem
 	seqs, err := column[int64](tx, workNeeded)
 	if err != nil {
@@ -105,16 +114,68 @@ func work(tx *sql.Tx) ([]payment.WorkItem, error) {
 			return nil, err
 		}
 		for _, f := range facts {
-			items = append(items, payment.WorkItem{Entry: &f, Tasks: payment.EntryWork(f.Data)})
+			item := payment.WorkItem{Entry: &f, Tasks: payment.EntryWork(f.Data)}
+			if l, ok := f.Data.(payment.Left); ok && !l.Lost {
+				left, err := selectFacts(tx, openLeft)
+				if err != nil {
+					return nil, err
+				}
+				item.Tasks = payment.LeftWork(dataOf[payment.Left](left), now)
+			}
+			items = append(items, item)
 		}
 	}
 	return items, nil
 }
 
-// Entry is the unmatched or parked fact with this sequence, open or closed; ok is false when that
-// is no such fact.
+// dataOf is what facts of one kind say.
+func dataOf[T payment.Data](facts []payment.Fact) (all []T) {
+	for _, f := range facts {
+		if d, ok := f.Data.(T); ok {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// Left are the left facts that no later one has ended, oldest first: what they speak of is at the
+// relay alone.
+func (r *Reader) Left() ([]payment.Fact, error) {
+	facts, err := selectFacts(r.db, openLeft)
+	return facts, r.reading("read what was left at the relay", err)
+}
+
+// Kept reports whether a parked fact with this payment.Content is here whole.
+func (r *Reader) Kept(content string) (bool, error) {
+	var n int
+	err := r.db.QueryRow(`SELECT count(*) FROM (SELECT 1 FROM facts f JOIN parked p ON p.seq = f.seq
+		WHERE f.content = ? AND p.bytes > 0 LIMIT 1)`, content).Scan(&n)
+	return n > 0, failure(r.path, "look for a parked delivery", err)
+}
+
+// Places are how many parked deliveries hold a place, and their size in bytes: those that have not
+// opened, that staff have not closed, and that the relay received after this moment.
+func (r *Reader) Places(since time.Time) (n int, bytes int64, err error) {
+	err = r.db.QueryRow(`SELECT count(*), coalesce(sum(bytes), 0) FROM parked
+		WHERE opened_by IS NULL AND closed_by IS NULL AND received_ms > ?`,
+		since.UnixMilli()).Scan(&n, &bytes)
+	return n, bytes, failure(r.path, "count the places", err)
+}
+
+// Junk is the newest junk fact; ok is false when there is none.
+func (r *Reader) Junk() (f payment.Fact, ok bool, err error) {
+	facts, err := selectFacts(r.db, newestClause, string(payment.KindJunk))
+	if err != nil || len(facts) == 0 {
+		return f, false, r.reading("look up a fact about the journal", err)
+	}
+	return facts[0], true, nil
+}
+
+// Entry is the unmatched, parked or left fact with this sequence, open or closed; ok is false when
+// that is no such fact.
 func (r *Reader) Entry(seq int64) (f payment.Fact, ok bool, err error) {
-	facts, err := selectFacts(r.db, "WHERE seq = ? AND kind IN ('parked', 'unmatched')", seq)
+	facts, err := selectFacts(r.db, "WHERE seq = ? AND kind IN ('parked', 'unmatched', 'left')",
+		seq)
 	if err != nil || len(facts) == 0 {
 		return payment.Fact{}, false, r.reading("look up an entry", err)
 	}

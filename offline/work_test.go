@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"kiosk-agent/payment"
@@ -45,6 +47,7 @@ func TestWorkFollowsFromFacts(t *testing.T) {
 				}
 			}
 			compareLookups(rt, j, all)
+			compareParking(rt, j, all)
 		}
 		if report, err := j.Verify(nil); err != nil || len(report.Problems) > 0 {
 			rt.Fatalf("%+v %v", report.Problems, err)
@@ -59,16 +62,23 @@ func drawFact(t *rapid.T, x *fixture, before []payment.Fact) payment.Fact {
 		switch f.Kind() {
 		case payment.KindParked:
 			toOpen, toClose = append(toOpen, int64(i+1)), append(toClose, int64(i+1))
-		case payment.KindUnmatched:
+		case payment.KindUnmatched, payment.KindLeft:
 			toClose = append(toClose, int64(i+1))
 		}
 	}
 	from := rapid.SampledFrom(append(toOpen, 0)).Draw(t, "from parked")
 	id := rapid.SampledFrom([]string{"P1", "P2", "P3"}).Draw(t, "payment")
 	n := len(before)
-	switch rapid.IntRange(0, 9).Draw(t, "about") {
+	switch rapid.IntRange(0, 10).Draw(t, "about") {
+	case 10:
+		return x.fact("", drawLeft(t, n))
 	case 0:
-		return x.fact("", parked(name("parked", n)))
+		p := parked(name("parked", n))
+		if p.Cut = rapid.IntRange(0, 3).Draw(t, "of an older version") == 0; p.Cut {
+			p.Envelope.Body = nil
+		}
+		p.Envelope.ReceivedAt = wall.Add(time.Duration(n) * time.Minute)
+		return x.fact("", p)
 	case 1:
 		return x.fact("", payment.Unmatched{Source: "webhook",
 			Record: payment.Record{MerchantRef: name("K001TEST-", n)}, FromParked: from})
@@ -82,6 +92,7 @@ func drawFact(t *rapid.T, x *fixture, before []payment.Fact) payment.Fact {
 	case 3:
 		return x.fact("", rapid.SampledFrom(
 			[]payment.Data{payment.Gap{Reason: "x"}, payment.ClockOffset{Offset: payment.Millis(n)},
+				payment.Junk{Count: int64(n)},
 				payment.QueryProved{Endpoint: name("https://gateway.test/", n)},
 				payment.RolledBack{Known: payment.Head{Seq: int64(n)}, Last: int64(n)},
 				payment.Recovered{By: name("ann", n), Lost: payment.Head{Seq: 9}}}).Draw(t,
@@ -93,6 +104,71 @@ func drawFact(t *rapid.T, x *fixture, before []payment.Fact) payment.Fact {
 			d = p
 		}
 		return x.fact(id, d)
+	}
+}
+
+// drawLeft draws a run of deliveries that found no place, a reading of all until then, or a loss.
+func drawLeft(t *rapid.T, n int) payment.Left {
+	l := payment.Left{Epoch: "E", From: uint64(n), To: uint64(n + 3), Count: 3}
+	switch rapid.IntRange(0, 3).Draw(t, "left") {
+	case 0:
+		l.Read = int64(rapid.IntRange(1, n+1).Draw(t, "up to"))
+	case 1:
+		l.Lost = true
+	}
+	return l
+}
+
+// compareParking computes what is parked and what was left the long way.
+func compareParking(t *rapid.T, j *Journal, all []payment.Fact) {
+	since := wall.Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "since")) * time.Minute)
+	places, bytes, kept := map[int64]payment.Parked{}, int64(0), map[string]bool{}
+	var left []payment.Fact
+	var junk *payment.Fact
+	for _, f := range all {
+		switch d := f.Data.(type) {
+		case payment.Parked:
+			places[f.Seq] = d
+			kept[d.Hash] = kept[d.Hash] || !d.Cut
+		case payment.Unmatched:
+			delete(places, d.FromParked)
+		case payment.Notified:
+			delete(places, d.FromParked)
+		case payment.Resolved:
+			delete(places, d.Entry)
+		case payment.Junk:
+			junk = &f
+		case payment.Left:
+			if d.Read > 0 {
+				left = slices.DeleteFunc(left, func(l payment.Fact) bool { return l.Seq <= d.Read })
+			} else if !d.Lost {
+				left = append(left, f)
+			}
+		}
+	}
+	for seq, p := range places {
+		if !p.Envelope.ReceivedAt.After(since) {
+			delete(places, seq)
+		} else if !p.Cut {
+			bytes += p.Envelope.Size()
+		}
+	}
+	n, size, err := j.Places(since)
+	if err != nil || n != len(places) || size != bytes {
+		t.Fatalf("%d places of %d bytes, want %d of %d: %v", n, size, len(places), bytes, err)
+	}
+	for content, want := range kept {
+		if got, err := j.Kept(content); err != nil || got != want {
+			t.Fatalf("kept %t, want %t: %v", got, want, err)
+		}
+	}
+	got, err := j.Left()
+	if d := cmp.Diff(left, got, cmpopts.EquateEmpty()); err != nil || d != "" {
+		t.Fatal(err, d)
+	}
+	f, ok, err := j.Junk()
+	if err != nil || ok != (junk != nil) || ok && !cmp.Equal(f, *junk) {
+		t.Fatalf("junk %+v %t %v, want %+v", f, ok, err, junk)
 	}
 }
 
@@ -121,7 +197,19 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 		case payment.Notified:
 			delete(open, d.FromParked)
 		case payment.Resolved:
-			delete(open, d.Entry)
+			if f, ok := open[d.Entry]; ok && closable(f.Data) {
+				delete(open, d.Entry)
+			}
+		case payment.Left:
+			if d.Read == 0 {
+				open[f.Seq] = f
+				continue
+			}
+			for seq, l := range open {
+				if seq <= d.Read && !closable(l.Data) {
+					delete(open, seq)
+				}
+			}
 		case payment.QueryProved:
 			proved = append(proved, d)
 		case payment.RolledBack:
@@ -147,10 +235,24 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 			work = append(work, payment.WorkItem{Payment: &p, Tasks: tasks})
 		}
 	}
+	var left []payment.Left
+	oldest := -1
 	for _, f := range all {
-		if _, ok := open[f.Seq]; ok {
-			work = append(work, payment.WorkItem{Entry: &f, Tasks: payment.EntryWork(f.Data)})
+		if _, ok := open[f.Seq]; !ok {
+			continue
 		}
+		item := payment.WorkItem{Entry: &f, Tasks: payment.EntryWork(f.Data)}
+		if !closable(f.Data) { // one task for all of them
+			left = append(left, f.Data.(payment.Left))
+			if oldest >= 0 {
+				continue
+			}
+			oldest = len(work)
+		}
+		work = append(work, item)
+	}
+	if oldest >= 0 {
+		work[oldest].Tasks = payment.LeftWork(left, time.Time{})
 	}
 	check := func(what string, want, got any, err error) {
 		if err != nil {
@@ -180,6 +282,12 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 		got, err := j.GivenUp(h)
 		check("given up", givenUp[h], got, err)
 	}
+}
+
+// closable reports whether staff can close the entry.
+func closable(d payment.Data) bool {
+	l, ok := d.(payment.Left)
+	return !ok || l.Lost
 }
 
 func TestEntriesAreClosedOnce(t *testing.T) {

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -107,7 +110,31 @@ type Envelope struct {
 	ReceivedAt time.Time           `json:"received_at"`
 }
 
-// Content identifies what the request carries, whatever its headers and time.
+// signing are the headers that gateways sign with: the same body under another signature is another
+// request, which may open where the first did not.
+var signing = []string{"Authorization", "X-Signature", "X-Timestamp"}
+
+// Content identifies what the request carries, whatever its other headers and its time.
 func (e Envelope) Content() string {
-	return contentHash("envelope", e.Method, e.Path, e.Query, string(e.Body))
+	parts := []string{"envelope", e.Method, e.Path, e.Query, string(e.Body)}
+	for _, name := range signing {
+		for _, k := range slices.Sorted(maps.Keys(e.Headers)) {
+			if strings.EqualFold(k, name) {
+				parts = append(parts, append([]string{name}, e.Headers[k]...)...)
+			}
+		}
+	}
+	return contentHash(parts...)
+}
+
+// Size is what the request takes of the room for deliveries that wait for their secret, in bytes.
+func (e Envelope) Size() int64 {
+	n := len(e.Method) + len(e.Path) + len(e.Query) + len(e.Body)
+	for name, values := range e.Headers {
+		n += len(name)
+		for _, v := range values {
+			n += len(v)
+		}
+	}
+	return int64(max(n, 1))
 }

@@ -157,6 +157,12 @@ func EntryChoices(d Data) []Choice {
 	case Parked:
 		return []Choice{{Finding: FindingJunk, Outcome: ResolvedNotPaid, Task: "parked",
 			Text: "it is somebody's junk"}}
+	case Left:
+		if !d.Lost {
+			return nil // they may hold money: only reading them again ends it
+		}
+		return []Choice{{Finding: FindingExplained, Outcome: ResolvedNoted, Task: "left",
+			Text: "the gateway's portal was compared with the sales of that time"}}
 	case Difference:
 		return []Choice{
 			{Finding: FindingExplained, Outcome: ResolvedNoted, Task: "difference",
@@ -202,6 +208,9 @@ func (p Payment) CheckResolution(r Resolved) (Resolved, error) {
 
 // CheckEntry is CheckResolution for an entry that belongs to no payment.
 func CheckEntry(d Data, r Resolved) (Resolved, error) {
+	if len(EntryChoices(d)) == 0 {
+		return r, errors.New("nobody can close this: it ends by itself, as its text says")
+	}
 	return choose(EntryChoices(d), r, backing{all: true})
 }
 

@@ -205,7 +205,8 @@ type (
 		Reason   string   `json:"reason"`
 		Delivery string   `json:"delivery,omitempty"`
 		Envelope Envelope `json:"envelope"`
-		// over the cap: the content was dropped, its hash and the delivery's id remain
+		// in journals before schema 3: there was no place, so that the content was dropped, and its
+		// hash and the delivery's id remain. Nothing is cut any more: see Left.
 		Cut  bool   `json:"cut,omitempty"`
 		Hash string `json:"hash"` // Envelope.Content() before any cut
 	}
@@ -236,14 +237,26 @@ type (
 		Since time.Time `json:"since,omitzero"`
 		Last  int64     `json:"last,omitempty"`
 	}
-	// Left says that deliveries which may yet open found no place. They stay at the relay, and are
-	// read again from From once there is room. The position goes on behind them.
+	// Left says that deliveries which may yet open found no place: what they said is nowhere but at
+	// the relay. As long as no later one says Read, a hello that reads again begins at Before, and
+	// so hears everything from From on, also what found no place after To.
 	Left struct {
 		Epoch  string `json:"epoch"`
 		From   uint64 `json:"from"` // positions in the relay's stream, both inclusive
 		To     uint64 `json:"to"`
 		Count  int64  `json:"count"`
 		Reason string `json:"reason"` // what there was no room for: "places" or "bytes"
+		// the relay's id of the delivery at From
+		First string `json:"first,omitempty"`
+		// the position before From; the zero Position: what the relay holds is read from the start
+		Before Position `json:"before,omitzero"`
+		// until when the relay holds the one at From, by its own clock; zero: it has not said
+		Until time.Time `json:"until,omitzero"`
+		// this one ends all left facts up to this Seq: the position has gone back before them, or
+		// everything that the relay holds comes again. Count is what none of them has counted.
+		Read int64 `json:"read,omitempty"`
+		// they were to be read again, and the relay did not have them any more
+		Lost bool `json:"lost,omitempty"`
 	}
 	// Junk counts deliveries that nobody could ever open; nothing else of them is kept.
 	Junk struct {
@@ -347,9 +360,11 @@ var kinds = []kindRow{
 	{KindParked, true, decode[Parked],
 		"a delivery did not open; it is kept whole and tried again at each start"},
 	{KindLeft, true, decode[Left], "deliveries that may yet open found no place: from which " +
-		"position of the relay's stream to which they are read again"},
-	{KindJunk, true, decode[Junk],
-		"how many deliveries came that nobody could ever open: one fact an hour at most"},
+		"position of the relay's stream on they are read again; one fact for a run of them, and " +
+		"one an hour at most that counts how it goes on. With `read`: they are being read " +
+		"again; with `lost`: the relay did not have them any more"},
+	{KindJunk, true, decode[Junk], "how many deliveries came that nobody could ever open, and " +
+		"of which nothing else is kept: one fact an hour at most"},
 	{KindGap, true, decode[Gap], "the relay cannot prove that nothing was missed"},
 	{KindClockOffset, true, decode[ClockOffset],
 		"the relay's clock minus ours has changed by more than 2 s"},

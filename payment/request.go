@@ -53,10 +53,12 @@ type Page struct {
 
 // Position is a place in the relay's stream. The journal stores it together with what was delivered
 // there.
+//
+// The zero Position is none: reading begins with the oldest that the relay holds.
 type Position struct {
-	Epoch string
-	Seq   uint64
-	ID    string
+	Epoch string `json:"epoch"`
+	Seq   uint64 `json:"seq"`
+	ID    string `json:"id"`
 }
 
 // Head is the newest fact of a journal: what the relay remembers as an anchor against rollback.
@@ -104,3 +106,8 @@ type MintAnswer struct {
 // statement of that gateway. Its text is safe to store and to show, and tells nothing of the
 // content.
 var ErrUnopened = errors.New("not a verified notification")
+
+// ErrJunk is what such an error wraps as well when the delivery would not open with any secret or
+// setting: somebody's rubbish, of which nothing is kept. A gateway says so only of what a cheap
+// look shows; in doubt a delivery is worth keeping.
+var ErrJunk = errors.New("no notification of this gateway")

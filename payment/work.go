@@ -2,16 +2,19 @@ package payment
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Task is one thing that staff must do about a payment, or about a fact that belongs to none.
 type Task struct {
-	Code string `json:"code"` // a status, a flag, "contradicted", "owed", "unmatched" or "parked"
+	// a status, a flag, "contradicted", "owed", "unmatched", "parked" or "left"
+	Code string `json:"code"`
 	Text string `json:"text"` // what happened and what to do
 }
 
-// WorkItem is one entry of the staff's worklist: a payment, or an unmatched or parked fact.
+// WorkItem is one entry of the staff's worklist: a payment, or a fact that belongs to none.
 type WorkItem struct {
 	Payment *Payment
 	Entry   *Fact
@@ -148,7 +151,57 @@ func EntryWork(d Data) []Task {
 			". If the gateway's secret was changed, set it (and previous_secret) " +
 			"and restart the agent: it tries again. If it is somebody's junk, resolve it as " +
 			"not-paid."}}
+	case Left:
+		if d.Lost {
+			return []Task{{"left", "At least " + notifications(d.Count) + " that found no place " +
+				"here could not be read again: the relay does not have them any more. Compare " +
+				"the gateway's portal with the sales of that time, then resolve it."}}
+		}
+		return LeftWork([]Left{d}, time.Time{})
 	default:
 		return nil
 	}
+}
+
+// LeftWork is the one task about all deliveries that found no place and are not read again yet, as
+// it stands at this moment; the zero time for none in particular. Nobody can close it: it ends when
+// they are read.
+func LeftWork(left []Left, now time.Time) []Task {
+	if len(left) == 0 {
+		return nil
+	}
+	var n int64
+	var until time.Time
+	for _, l := range left {
+		n += l.Count
+		if !l.Until.IsZero() && (until.IsZero() || l.Until.Before(until)) {
+			until = l.Until
+		}
+	}
+	text := "At least " + notifications(n) + " that may yet open found no place here, because " +
+		"too many others wait that do not open. "
+	at := until.UTC().Format("2006-01-02 15:04 UTC")
+	switch {
+	case until.IsZero():
+		text += "The relay holds them for its retention. "
+	case now.IsZero() || now.Before(until.Add(-leftWarning)):
+		text += "The relay holds them until " + at + ". "
+	case now.Before(until):
+		text = "Less than a day is left: the relay holds them until " + at + " only. " + text
+	default:
+		text += "The relay has held them until " + at + ", and may have begun to drop them. "
+	}
+	return []Task{{"left", text + "If the gateway's secret was changed, set it (and " +
+		"previous_secret) and restart the agent: it reads them again. Otherwise resolve what is " +
+		"junk among the parked ones: they are read again when there is room."}}
+}
+
+// leftWarning is how long before the relay drops what was left the task says so.
+const leftWarning = 24 * time.Hour
+
+func notifications(n int64) string {
+	if n == 1 {
+		return "1 notification"
+	}
+	return strconv.FormatInt(n, 10) + " notifications"
 }

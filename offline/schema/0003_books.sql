@@ -33,19 +33,24 @@ CREATE INDEX money_by_provider_ref ON money (provider_ref) WHERE provider_ref <>
 CREATE INDEX money_by_payment ON money (first_seq) WHERE first_seq IS NOT NULL;
 CREATE INDEX money_by_amount ON money (amount, seq);
 
--- Deliveries that may yet open and found no place: they are read again from the relay.
+-- Deliveries that may yet open and found no place: they are read again from the relay. Of what the relay has lost meanwhile there
+-- is a row of its own, which staff close.
 CREATE TABLE left_behind (
   seq       INTEGER PRIMARY KEY REFERENCES facts (seq),
   epoch     TEXT NOT NULL,
   from_pos  INTEGER NOT NULL,
   to_pos    INTEGER NOT NULL,
-  read_by   INTEGER REFERENCES facts (seq) -- the first later fact that was committed with all of them read; NULL: not yet
+  lost      INTEGER NOT NULL,               -- 1: they are not read again, for the relay does not have them
+  ended_by  INTEGER REFERENCES facts (seq)  -- the first later left fact that reads them again; lost: the first resolved fact
+                                            -- about it; NULL: none yet
 ) STRICT;
 
-CREATE INDEX left_behind_open ON left_behind (seq) WHERE read_by IS NULL;
+CREATE INDEX left_behind_open ON left_behind (seq) WHERE ended_by IS NULL;
 
--- How large a parked delivery is: places are counted in bytes.
+-- Places are counted in bytes and by age: how large a parked delivery is (0: its content was cut), and when the relay received it,
+-- by the relay's clock.
 ALTER TABLE parked ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE parked ADD COLUMN received_ms INTEGER NOT NULL DEFAULT 0;
 
 -- Cases in which a gateway's report and the journal do not agree.
 CREATE TABLE differences (

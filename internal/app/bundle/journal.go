@@ -81,6 +81,10 @@ func says(d payment.Data) map[string]any {
 		return map[string]any{"outcome": d.Outcome, "entry": d.Entry}
 	case payment.Parked:
 		return map[string]any{"reason": d.Reason, "length": len(d.Envelope.Body), "cut": d.Cut}
+	case payment.Left:
+		return map[string]any{"count": d.Count, "reason": d.Reason, "read": d.Read, "lost": d.Lost}
+	case payment.Junk:
+		return map[string]any{"count": d.Count, "reason": d.Reason}
 	case payment.Gap:
 		return map[string]any{"reason": d.Reason}
 	case payment.ClockOffset:

@@ -40,7 +40,7 @@ func WorklistJSON(out io.Writer, j *offline.Reader, known payment.Accounts, now 
 }
 
 func entries(j *offline.Reader, known payment.Accounts, now time.Time) ([]workEntry, error) {
-	items, err := j.Work()
+	items, err := j.WorkAt(now)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ type workEntry struct {
 	// minor units; absent when it cannot be read
 	Amount   *int64 `json:"amount,omitempty"`
 	Currency string `json:"currency,omitempty"`
-	// a payment's; or the gateway's word, as reported; or "parked", or "account_gone"
+	// a payment's; or the gateway's word, as reported; or "parked", "left" or "account_gone"
 	Status string         `json:"status"`
 	Flags  []payment.Flag `json:"flags,omitempty"`
 	// when the payment was requested, or the fact was written
@@ -116,6 +116,12 @@ func entryOf(item payment.WorkItem) workEntry {
 	} else {
 		e.ID, e.at = "#"+strconv.FormatInt(item.Entry.Seq, 10), item.Entry.At
 		e.Status, e.word = "parked", "a notification that does not open"
+		if l, ok := item.Entry.Data.(payment.Left); ok {
+			e.Status, e.word = "left", "notifications that found no place"
+			if l.Lost {
+				e.word = "notifications that the relay did not have any more"
+			}
+		}
 		if u, ok := item.Entry.Data.(payment.Unmatched); ok {
 			r := u.Record
 			e.MerchantRef, e.Currency, e.Status, e.word = r.MerchantRef, r.Currency, r.Status,
