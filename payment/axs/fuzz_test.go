@@ -30,7 +30,12 @@ func FuzzOpen(f *testing.F) {
 	g := newGateway(f)
 	seedCarriages(f, func(e payment.Envelope) { f.Add(e.Method, e.Query, e.Body) })
 	f.Fuzz(func(t *testing.T, method, query string, body []byte) {
-		records, err := g.Open(payment.Envelope{Method: method, Query: query, Body: body})
+		delivery := payment.Envelope{Method: method, Query: query, Body: body}
+		records, err := g.Open(delivery)
+		if could := Plausible(delivery); could == errors.Is(err, payment.ErrJunk) &&
+			(!could || reasonOf(err) != ReasonOwnLink) {
+			t.Fatalf("plausible %t, and %v", could, err)
+		}
 		if err != nil {
 			e, ok := errors.AsType[*OpenError](err)
 			if len(records) != 0 || !ok || !errors.Is(err, payment.ErrUnopened) ||
@@ -106,4 +111,11 @@ func FuzzPayload(f *testing.F) {
 			t.Fatalf("the journal reads back %v, %v", back, err)
 		}
 	})
+}
+
+func reasonOf(err error) Reason {
+	if e, ok := errors.AsType[*OpenError](err); ok {
+		return e.Reason
+	}
+	return ""
 }

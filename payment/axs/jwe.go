@@ -79,7 +79,7 @@ func (g *Gateway) decrypt(token string) ([]byte, *OpenError) {
 // a small JSON decoding.
 func checkToken(token, clientID string, maxP2C int) *OpenError {
 	if len(token) > maxToken {
-		return &OpenError{ReasonTooLong, "token"}
+		return &OpenError{ReasonTooLong, longToken}
 	}
 	return checkParts(token, clientID, maxP2C)
 }
@@ -109,6 +109,9 @@ func checkParts(token, clientID string, maxP2C int) *OpenError {
 	}
 	return nil
 }
+
+// anyClient is the Client ID of a check that leaves open whose token it is. No client has it.
+const anyClient = "\x00"
 
 // checkHeader decides about the protected header. Members that we do not know (typ, cty) are
 // harmless and ignored.
@@ -143,7 +146,7 @@ func checkHeader(raw []byte, clientID string, maxP2C int) *OpenError {
 		return &OpenError{ReasonIterations, detail}
 	}
 	if kid, has := h["kid"]; has {
-		if id, ok := text(kid); !ok || id != clientID {
+		if id, ok := text(kid); !ok || clientID != anyClient && id != clientID {
 			return refuse(ReasonKeyID)
 		}
 	}

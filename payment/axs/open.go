@@ -38,6 +38,15 @@ func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 	}
 }
 
+// Plausible reports whether a delivery carries what could be a notification of AXS, to whichever
+// client and under whichever secret: a token whose header names the algorithms that AXS uses.
+func Plausible(e payment.Envelope) bool {
+	return slices.ContainsFunc(findTokens(e).tokens, func(token string) bool {
+		refused := checkToken(token, anyClient, P2C)
+		return refused == nil || !refused.junk()
+	})
+}
+
 // notification opens one token. A link of our own opens as well, since it has the same envelope: it
 // is told apart by clientId, which no notification has.
 func (g *Gateway) notification(token string) (payment.Record, *OpenError) {

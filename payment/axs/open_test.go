@@ -325,6 +325,46 @@ func TestOwnLinkEchoed(t *testing.T) {
 	}
 }
 
+// TestJunk: what no secret, client id or bound would open is junk, and nothing else is. Of two
+// tokens the one that may yet open decides.
+func TestJunk(t *testing.T) {
+	keep := []Reason{ReasonIterations, ReasonKeyID, ReasonKey, ReasonPayload, ReasonNoStatus,
+		ReasonNoRef, ReasonField}
+	for _, r := range Reasons() {
+		got := errors.Is(refuse(r), payment.ErrJunk)
+		if got == slices.Contains(keep, r) {
+			t.Errorf("%q is junk: %t", r, got)
+		}
+	}
+	if errors.Is(&OpenError{ReasonTooLong, longToken}, payment.ErrJunk) {
+		t.Error("a token that is too long for this release is junk")
+	}
+	g := newGateway(t)
+	good := sealed(t, sample)
+	altered := strings.Replace(good, ".", ".A", 1)
+	other := newGateway(t, func(c *Config) { c.Secret = secret.New([]byte(oldCanary)) })
+	for name, tc := range map[string]struct {
+		g    *Gateway
+		e    payment.Envelope
+		want Reason
+		junk bool
+	}{
+		"another secret":  {other, byQuery(good), ReasonKey, false},
+		"a part too long": {g, byQuery(altered), ReasonParts, true},
+		"both": {other, payment.Envelope{Query: "data=" + good + "&jwe=" + altered}, ReasonKey,
+			false},
+		"both, the other way round": {other,
+			payment.Envelope{Query: "data=" + altered + "&jwe=" + good}, ReasonKey, false},
+		"nothing": {g, payment.Envelope{Method: "GET"}, ReasonNoToken, true},
+	} {
+		_, err := tc.g.Open(tc.e)
+		wantReason(t, err, tc.want)
+		if errors.Is(err, payment.ErrJunk) != tc.junk || Plausible(tc.e) == tc.junk {
+			t.Errorf("%s: %v, plausible %t", name, err, Plausible(tc.e))
+		}
+	}
+}
+
 // TestStrangerBuysNoCPU: a flood of the costliest tokens that a stranger can make without the
 // secret, counted in derivations.
 func TestStrangerBuysNoCPU(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 type Reason string
 
 // The reasons, in the order in which a delivery meets the checks: of several tokens, the one that
-// got furthest is reported.
+// may yet open, and then the one that got furthest, is reported.
 const (
 	// no five-part token anywhere
 	ReasonNoToken Reason = "no token found"
@@ -74,13 +74,46 @@ func (e *OpenError) words() string {
 
 func (e *OpenError) Unwrap() error { return payment.ErrUnopened }
 
+// Is says that the refusal is payment.ErrJunk, too, when no secret, no client id and no bound of
+// the configuration would change it: then there is nothing to keep.
+func (e *OpenError) Is(target error) bool { return target == payment.ErrJunk && e.junk() }
+
+// junk reports whether the delivery is no notification, whatever is configured: it has no token
+// that could be one of AXS's. A token that is too long may be one of a later release.
+func (e *OpenError) junk() bool {
+	switch e.Reason {
+	case ReasonIterations, ReasonKeyID, ReasonKey, ReasonPayload, ReasonNoStatus, ReasonNoRef,
+		ReasonField:
+		return false
+	case ReasonTooLong:
+		return e.Detail != longToken
+	default:
+		return true
+	}
+}
+
+// longToken is the Detail of a token over its bound.
+const longToken = "token"
+
 func refuse(r Reason) *OpenError { return &OpenError{Reason: r} }
 
-// further is the refusal whose delivery passed more checks.
+// further is the refusal of what may yet open, and of two such, or of two others, the one whose
+// token passed more checks.
 func further(a, b *OpenError) *OpenError {
 	order := Reasons()
-	if a == nil || b != nil && slices.Index(order, b.Reason) > slices.Index(order, a.Reason) {
+	switch {
+	case b == nil:
+		return a
+	case a == nil:
 		return b
+	case a.junk() != b.junk():
+		if a.junk() {
+			return b
+		}
+		return a
+	case slices.Index(order, b.Reason) > slices.Index(order, a.Reason):
+		return b
+	default:
+		return a
 	}
-	return a
 }

@@ -35,11 +35,15 @@ func FuzzOpen(f *testing.F) {
 		f.Add("1792126800", strings.Repeat("0", 128), "Bearer x", []byte(body))
 	}
 	f.Fuzz(func(t *testing.T, timestamp, signature, authorization string, body []byte) {
-		records, err := g.Open(payment.Envelope{Method: "POST", Body: body, ReceivedAt: noon,
+		delivery := payment.Envelope{Method: "POST", Body: body, ReceivedAt: noon,
 			Headers: map[string][]string{
 				"X-Timestamp": {timestamp}, "X-Signature": {signature},
 				"Authorization": {authorization},
-			}})
+			}}
+		records, err := g.Open(delivery)
+		if could := Plausible(delivery); could == errors.Is(err, payment.ErrJunk) {
+			t.Fatalf("plausible %t, and %v", could, err)
+		}
 		e, ok := errors.AsType[*OpenError](err)
 		if records != nil || !ok || !errors.Is(err, payment.ErrUnopened) ||
 			!slices.Contains(Reasons(), e.Reason) || len(err.Error()) > 140 {

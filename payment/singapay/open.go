@@ -52,6 +52,13 @@ func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 	return records, nil
 }
 
+// Plausible reports whether a delivery could be a notification of SingaPay, under whichever secret
+// and to whichever path: it has the headers of one that is signed.
+func Plausible(e payment.Envelope) bool {
+	_, refused := signatureOf(e)
+	return refused == nil
+}
+
 // elsewhere reports whether a notification gives our reference to another link than the one that
 // SingaPay made for it, as far as that is remembered: then only SingaPay's answer to a question
 // says what was paid.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -320,6 +321,25 @@ func TestOpenCandidates(t *testing.T) {
 	}
 	_, err = newGateway(t).Open(signedBy(oldCanary, hookPath, "1792126800", body))
 	wantReason(t, err, ReasonSignature)
+}
+
+// TestJunk: what is not signed is junk; what is signed is kept, for the secret or the path may be
+// wrong.
+func TestJunk(t *testing.T) {
+	for _, r := range Reasons() {
+		unsigned := slices.Index(Reasons(), r) < slices.Index(Reasons(), ReasonPayload)
+		if got := errors.Is(refuse(r, ""), payment.ErrJunk); got != unsigned {
+			t.Errorf("%q is junk: %t", r, got)
+		}
+	}
+	wrong := signedBy(oldCanary, hookPath, "1792126800", paidLink)
+	if _, err := newGateway(t).Open(wrong); errors.Is(err, payment.ErrJunk) || !Plausible(wrong) {
+		t.Errorf("signed with another secret: %v", err)
+	}
+	probe := payment.Envelope{Method: "GET"}
+	if _, err := newGateway(t).Open(probe); !errors.Is(err, payment.ErrJunk) || Plausible(probe) {
+		t.Errorf("an uptime monitor: %v", err)
+	}
 }
 
 func TestReasonsAreDistinct(t *testing.T) {

@@ -52,4 +52,19 @@ func (e *OpenError) Error() string {
 
 func (e *OpenError) Unwrap() error { return payment.ErrUnopened }
 
+// Is says that the refusal is payment.ErrJunk, too, when no secret and no path of the configuration
+// would change it: the delivery is not signed, so that there is nothing to keep. What is signed is
+// kept, also when its body cannot be read: a later release may.
+func (e *OpenError) Is(target error) bool {
+	if target != payment.ErrJunk {
+		return false
+	}
+	switch e.Reason {
+	case ReasonMethod, ReasonTooLong, ReasonUnsigned, ReasonTest, ReasonTimestamp, ReasonForm:
+		return true
+	default:
+		return false
+	}
+}
+
 func refuse(r Reason, detail string) *OpenError { return &OpenError{r, detail} }

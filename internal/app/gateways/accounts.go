@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	"kiosk-agent/internal/secret"
@@ -112,6 +113,8 @@ type Opened struct {
 	Gateway
 	accounts payment.Accounts
 	adapters []Gateway // of each account
+	// whether a delivery could be one of a service's that none of the accounts is of
+	plausible []func(payment.Envelope) bool
 }
 
 // Open reads the secrets and builds the adapters. Of their services only the present one's is heard
@@ -121,7 +124,8 @@ func (c Chosen) Open(credDir string, clock Clock) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Opened{Gateway: present, accounts: c.Accounts(), adapters: []Gateway{present}}
+	o := &Opened{Gateway: present, accounts: c.Accounts(), adapters: []Gateway{present},
+		plausible: c.plausible}
 	for _, p := range c.past {
 		g, err := p.open(credDir, Clock{Now: clock.Now})
 		if err != nil {
@@ -191,7 +195,8 @@ func (o *Opened) At(a payment.Account) (g Gateway, ok bool) {
 }
 
 // Open verifies a delivery with the secrets of each account in turn. The error is the present
-// one's.
+// one's; it is payment.ErrJunk only where no account, and no other service that the configuration
+// may yet name, could say anything else.
 func (o *Opened) Open(e payment.Envelope) ([]payment.Record, error) {
 	records, _, err := o.OpenAs(e)
 	return records, err
@@ -203,16 +208,22 @@ func (o *Opened) OpenAs(e payment.Envelope) (records []payment.Record, at []paym
 	for i, g := range o.adapters {
 		opened, why := g.Open(e)
 		switch {
-		case why != nil && i == 0:
+		case why != nil && (i == 0 || errors.Is(err, payment.ErrJunk) &&
+			!errors.Is(why, payment.ErrJunk)):
 			err = why
-		case why == nil && len(at) == 0:
+		case why != nil:
+		case len(at) == 0:
 			records, at = opened, []payment.Account{o.accounts[i]}
-		case why == nil:
+		default:
 			at = append(at, o.accounts[i])
 		}
 	}
 	if len(at) > 0 {
-		err = nil
+		return records, at, nil
+	}
+	if errors.Is(err, payment.ErrJunk) && slices.ContainsFunc(o.plausible,
+		func(could func(payment.Envelope) bool) bool { return could(e) }) {
+		err = fmt.Errorf("%w: it may be one of another payment service", payment.ErrUnopened)
 	}
 	return records, at, err
 }

@@ -158,6 +158,35 @@ func TestPreviousAccountsWork(t *testing.T) {
 	}
 }
 
+// TestJunkIsOfNoService: a delivery that could be of any service that this program knows is worth
+// keeping, also where the configuration names another one: it may name that one again.
+func TestJunkIsOfNoService(t *testing.T) {
+	past := file[strings.Index(file, "[[axs.previous]]"):strings.Index(file, "[relay]")]
+	signed := map[string][]string{"X-Signature": {strings.Repeat("0", 128)},
+		"X-Timestamp": {"1792126800"}, "Authorization": {"Bearer x"}}
+	for _, change := range [][]string{nil, {past, ""}} {
+		g, dir := chosen(t, change...)
+		o := open(t, g)
+		for name, d := range map[string]struct {
+			e    payment.Envelope
+			junk bool
+		}{
+			"a token under a secret that nobody knows": {
+				notification(t, filepath.Join(dir, "sp.secret"), "client-9"), false},
+			"a signed request of SingaPay": {payment.Envelope{Method: "POST", Headers: signed,
+				Body: []byte("{}")}, false},
+			"an uptime monitor": {payment.Envelope{Method: "GET"}, true},
+			"words":             {payment.Envelope{Method: "POST", Body: []byte("x")}, true},
+			"five parts":        {payment.Envelope{Query: "data=a.b.c.d.e"}, true},
+		} {
+			_, err := o.Open(d.e)
+			if !errors.Is(err, payment.ErrUnopened) || errors.Is(err, payment.ErrJunk) != d.junk {
+				t.Errorf("%d accounts, %s: %v", len(o.Accounts()), name, err)
+			}
+		}
+	}
+}
+
 // TestPreviousAccountsAreChecked: what is wrong with an entry is told with its key.
 func TestPreviousAccountsAreChecked(t *testing.T) {
 	for _, tc := range []struct{ old, new, want string }{

@@ -100,13 +100,14 @@ func AXSRow() Row {
 		Doc:     "The AXS checkout, from its Merchant Portal.",
 		Secret:  "secret", PreviousSecret: "previous_secret",
 		Check: checkAXS, Account: accountAXS, Previous: previousAXS, New: newAXS,
-		Tried:   "made a link with the gateway's secret and opened it; nothing left this machine",
-		Proved:  "it opens",
-		Schemes: func(s Settings) []string { return section[AXS](s).Schemes },
-		Brands:  map[string][]string{creditCard: {"visa", "mastercard"}},
-		Sample:  sampleAXS,
-		Asked:   func(s Settings) bool { return section[AXS](s).QueryURL != "" },
-		Shorter: "a shorter link (axs.success_url and its like make it longer)",
+		Plausible: axs.Plausible,
+		Tried:     "made a link with the gateway's secret and opened it; nothing left this machine",
+		Proved:    "it opens",
+		Schemes:   func(s Settings) []string { return section[AXS](s).Schemes },
+		Brands:    map[string][]string{creditCard: {"visa", "mastercard"}},
+		Sample:    sampleAXS,
+		Asked:     func(s Settings) bool { return section[AXS](s).QueryURL != "" },
+		Shorter:   "a shorter link (axs.success_url and its like make it longer)",
 		Hosts: func(s Settings) []string {
 			a := section[AXS](s)
 			return []string{a.PaymentLink, a.QueryURL, a.QRURL}

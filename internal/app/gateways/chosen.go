@@ -16,6 +16,8 @@ type Chosen struct {
 	row      Row
 	settings Settings
 	past     []Past
+	// the Plausible of every row that none of these accounts is of
+	plausible []func(payment.Envelope) bool
 }
 
 // Choose finds the row of this name. sections are those of all services, by their names, each a
@@ -32,7 +34,11 @@ func (t Table) Choose(name string, s Settings, sections map[string]any) (Chosen,
 	}
 	c := Chosen{row: r, settings: of(r)}
 	for _, other := range t {
-		c.past = append(c.past, other.past(of(other))...)
+		past := other.past(of(other))
+		c.past = append(c.past, past...)
+		if len(past) == 0 && other.Name != r.Name && other.Plausible != nil {
+			c.plausible = append(c.plausible, other.Plausible)
+		}
 	}
 	return c, nil
 }

@@ -96,6 +96,10 @@ type Row struct {
 
 	// New builds the adapter. An error about a key has the key: see Keyed.
 	New func(s Settings, keys Keys, clock Clock) (Gateway, error)
+	// Plausible is whether a delivery could be one of the service's, under some secret, client id
+	// or path: a cheap look. What is plausible of no row is rubbish, of which nothing is kept.
+	// nil = none is, where another service is the present one.
+	Plausible func(e payment.Envelope) bool
 	// ClockError is for a service whose codes end at a moment that we name, by its own clock: how
 	// far the clock that the moment is named by may be from that. Where it may be further, no sale
 	// starts; the Gateway is a Timekeeper. nil = the service counts seconds, or codes never end.

@@ -111,7 +111,7 @@ func SingaPayRow() Row {
 		Doc:    "The SingaPay gateway, from its dashboard, for payment.provider = singapay.",
 		Secret: "client_secret", PreviousSecret: "previous_secret", Private: []string{"api_key"},
 		Check: checkSingaPay, Account: accountSingaPay, Previous: previousSingaPay,
-		New: newSingaPay,
+		New: newSingaPay, Plausible: singapay.Plausible,
 		ClockError: func(s Settings) time.Duration {
 			return singapay.ClockError(section[SingaPay](s).ExpiryGrace.Of())
 		},
