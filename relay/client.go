@@ -36,7 +36,8 @@ type Client struct {
 	made   chan madeConn // a dial's end
 	// holds one: requests made before it is served are served by the same canary
 	canaryNow chan struct{}
-	supersede chan Head // holds one
+	supersede chan Head     // holds one
+	resume    chan struct{} // holds one
 	running   sync.Mutex
 	stateMu   sync.Mutex
 	state     State
@@ -71,7 +72,7 @@ func NewClient(cfg Config, j Journal, h Handler, clock Clock, log *slog.Logger,
 		cfg: cfg, stream: stream, headURL: head, journal: j, handler: h, clock: clock, log: log,
 		observe: observe, metrics: m,
 		events: make(chan Event, 16), made: make(chan madeConn), canaryNow: make(chan struct{}, 1),
-		supersede: make(chan Head, 1),
+		supersede: make(chan Head, 1), resume: make(chan struct{}, 1),
 	}
 	c.heads = &http.Client{
 		Timeout: cfg.DialTimeout, CheckRedirect: noRedirect,
@@ -134,6 +135,8 @@ func (c *Client) Run(ctx context.Context) error {
 			c.step(ctx, m, CanaryAsked{})
 		case h := <-c.supersede:
 			c.step(ctx, m, SupersedeAsked{h})
+		case <-c.resume:
+			c.step(ctx, m, ResumeAsked{})
 		case <-timer.C:
 			c.step(ctx, m, Ticked{})
 		}
@@ -155,6 +158,16 @@ func (c *Client) SendCanary() {
 func (c *Client) Supersede(old Head) {
 	select {
 	case c.supersede <- old:
+	default:
+	}
+}
+
+// Resume gives the present connection up and says hello anew, from where the Journal says then. It
+// does not block; several calls before the first is served are one, and one while the Journal is
+// being asked does nothing.
+func (c *Client) Resume() {
+	select {
+	case c.resume <- struct{}{}:
 	default:
 	}
 }

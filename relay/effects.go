@@ -54,6 +54,7 @@ type (
 		OK   bool // it may be told
 	}
 	SupersedeAsked struct{ Head Head } // staff have recovered the journal
+	ResumeAsked    struct{}            // the journal wants to be asked for its position again
 )
 
 func (Started) event()        {}
@@ -69,6 +70,7 @@ func (CanaryAsked) event()    {}
 func (CanaryPosted) event()   {}
 func (HeadTaken) event()      {}
 func (SupersedeAsked) event() {}
+func (ResumeAsked) event()    {}
 
 // Effect is something to do, in order. The set is closed: every type of this group.
 //

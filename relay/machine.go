@@ -19,6 +19,7 @@ var (
 	ErrCanaryLost   = errors.New("the canary did not come back in time")
 	ErrNotConnected = errors.New("not connected to the relay")
 	ErrSuperseding  = errors.New("reconnecting to tell the relay of a recovered journal")
+	ErrResuming     = errors.New("reconnecting to read again what had no room before")
 )
 
 const (
@@ -133,6 +134,10 @@ func (m *Machine) Step(now Now, ev Event) []Effect {
 		m.onHeadTaken(ev)
 	case SupersedeAsked:
 		m.onSupersede(now, ev.Head)
+	case ResumeAsked:
+		if m.phase >= dialing { // before that the journal is asked anyway, or is being asked
+			m.drop(now, ErrResuming)
+		}
 	default:
 		panic(fmt.Sprintf("relay machine: no case for the event %T", ev))
 	}
@@ -364,7 +369,7 @@ func (m *Machine) retry(now Now, err error) {
 	if errors.As(err, &closed) && closed.Code == CloseReplaced {
 		wait = max(wait, m.timing.ReplacedWait) // somebody else uses our token: do not fight for it
 	}
-	if errors.Is(err, ErrSuperseding) {
+	if errors.Is(err, ErrSuperseding) || errors.Is(err, ErrResuming) {
 		wait = 0
 	}
 	m.retryAt = now.Up + wait

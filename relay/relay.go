@@ -89,7 +89,9 @@ type Handler interface {
 // Journal is where the client learns what is durable. It is read before every hello, and Head after
 // every commit.
 type Journal interface {
-	// Position returns the newest committed position, and false when there is none.
+	// Position returns where the relay is to go on, and false where it is to begin with the oldest
+	// that it holds: after the newest committed position, or earlier, to read something again. It
+	// is asked once for each hello, without a connection and with no call of the Handler under way.
 	Position(ctx context.Context) (Position, bool, error)
 	// Head returns the journal's newest entry.
 	Head(ctx context.Context) (Head, error)
