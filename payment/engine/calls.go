@@ -120,6 +120,14 @@ func (e *Engine) Gap(ctx context.Context, reason string) error {
 	return err
 }
 
+// Resume is the position at which the relay is to go on; the zero Position: at its start. Call it
+// before each hello, without a connection and with no Deliver or Gap under way: what the relay
+// delivers may depend on it.
+func (e *Engine) Resume(ctx context.Context) (payment.Position, error) {
+	a, err := e.wait(ctx, func(t Ticket) Event { return Resuming{To: t} })
+	return a.Position, err
+}
+
 // Inspect is the terminal's present state.
 func (e *Engine) Inspect(ctx context.Context) (Snapshot, error) {
 	a, err := e.wait(ctx, func(t Ticket) Event { return Inspected{To: t} })

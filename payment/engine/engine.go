@@ -42,6 +42,8 @@ type (
 		Close(at payment.Account, merchantRef, providerRef string)
 		// AdoptJournal tells the relay that this journal replaces the one of this head.
 		AdoptJournal(lost payment.Head)
+		// ReadAgain has the relay's client say hello anew, which asks Resume where to begin.
+		ReadAgain()
 	}
 )
 
@@ -246,6 +248,8 @@ func (e *Engine) carry(ef Effect) {
 		e.journal.Anchored()
 	case AdoptJournal:
 		e.network.AdoptJournal(ef.Lost)
+	case ReadAgain:
+		e.network.ReadAgain()
 	case Note:
 		if ef.Warn {
 			e.log.Warn(ef.Text, ef.Args...)

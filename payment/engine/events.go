@@ -83,10 +83,14 @@ type (
 		Reason string
 		To     Ticket
 	}
+	// Resuming: the relay's client is about to say hello, has no connection, and waits for no
+	// delivery to be taken. The answer's Position is where the relay is to go on.
+	Resuming struct{ To Ticket }
 	// RelayChanged: the connection to the relay came or went.
 	RelayChanged struct {
 		Connected bool
-		Cause     string // of a lost connection; safe to show
+		Retention time.Duration // how long the relay holds what it has stored; 0 = it has not said
+		Cause     string        // of a lost connection; safe to show
 	}
 	// CanaryReturned: a canary sent at SentUp (boot clock of this boot) has travelled the whole
 	// path.
@@ -176,6 +180,7 @@ func (Attached) event()        {}
 func (Detached) event()        {}
 func (Delivered) event()       {}
 func (GapFound) event()        {}
+func (Resuming) event()        {}
 func (RelayChanged) event()    {}
 func (CanaryReturned) event()  {}
 func (CaughtUp) event()        {}
@@ -209,7 +214,9 @@ type (
 		Page    payment.Page
 		State   Snapshot
 		Said    payment.Resolved // to Resolving: as it was booked
-		Err     error            // *payment.Error, or nil
+		// to Resuming; the zero Position: at the start
+		Position payment.Position
+		Err      error // *payment.Error, or nil
 	}
 	// Changed tells every attached session about a payment.
 	Changed struct{ Payment payment.Payment }
@@ -248,6 +255,9 @@ type (
 	CarryHead struct{}
 	// Anchored tells the journal that it contains what the relay remembers of it.
 	Anchored struct{}
+	// ReadAgain has the relay's client say hello anew: there is room for what was left at the
+	// relay.
+	ReadAgain struct{}
 	// Note is a line for the log: constant text and pairs of key and value, all safe.
 	Note struct {
 		Warn bool
@@ -268,6 +278,7 @@ func (CloseCode) effect()       {}
 func (AdoptJournal) effect()    {}
 func (CarryHead) effect()       {}
 func (Anchored) effect()        {}
+func (ReadAgain) effect()       {}
 func (Note) effect()            {}
 
 // Snapshot is the terminal's state for terminal.status.

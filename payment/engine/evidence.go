@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +20,7 @@ func (s *step) delivered(ev Delivered) {
 		switch {
 		case err != nil:
 		case closed != nil:
-			err = s.park(ev, closed)
+			err = s.keep(ev, closed)
 		default:
 			err = s.book(records, source{by: "webhook", delivery: ev.Position.ID})
 		}
@@ -30,32 +29,9 @@ func (s *step) delivered(ev Delivered) {
 			return
 		}
 	}
+	s.arrived(ev.Position)
 	s.out.Position = &ev.Position
 	s.answer(Answer{To: ev.To})
-}
-
-// park keeps a delivery that does not open, whole, so that it can be tried again with another
-// secret or a later version.
-func (s *step) park(ev Delivered, cause error) error {
-	hash := ev.Envelope.Content()
-	if seen, err := s.m.journal.Seen(hash); err != nil || seen {
-		return err
-	}
-	reason := "not a statement of the gateway"
-	if errors.Is(cause, payment.ErrUnopened) {
-		reason = cause.Error()
-	}
-	parked := payment.Parked{Reason: reason, Delivery: ev.Position.ID, Envelope: ev.Envelope,
-		Hash: hash}
-	if s.m.parked >= s.m.cfg.ParkedCap {
-		parked.Cut = true
-		parked.Envelope = payment.Envelope{Method: ev.Envelope.Method,
-			ReceivedAt: ev.Envelope.ReceivedAt}
-	}
-	s.fact("", parked)
-	s.then(Note{Warn: true, Text: "a delivery did not open and is parked",
-		Args: []any{"delivery", ev.Position.ID, "reason", reason, "cut", parked.Cut}})
-	return nil
 }
 
 // source is where verified records came from.

@@ -105,6 +105,34 @@ func (f *flaky) BeforeLoss() (int64, time.Time, error) {
 	return f.Journal.BeforeLoss()
 }
 
+func (f *flaky) Kept(content string) (bool, error) {
+	if f.unread || f.blind == "Kept" {
+		return false, errDisk
+	}
+	return f.Journal.Kept(content)
+}
+
+func (f *flaky) Places(since time.Time) (int, int64, error) {
+	if f.unread || f.blind == "Places" {
+		return 0, 0, errDisk
+	}
+	return f.Journal.Places(since)
+}
+
+func (f *flaky) Left() ([]payment.Fact, error) {
+	if f.unread || f.blind == "Left" {
+		return nil, errDisk
+	}
+	return f.Journal.Left()
+}
+
+func (f *flaky) Position() (payment.Position, bool, error) {
+	if f.unread || f.blind == "Position" {
+		return payment.Position{}, false, errDisk
+	}
+	return f.Journal.Position()
+}
+
 func (f *flaky) Writable() error {
 	if f.refuse != nil && f.refuse(nil) {
 		return errDisk
@@ -146,7 +174,7 @@ func (g *gateway) Mint(r payment.MintRequest) (payment.Minted, error) {
 func (g *gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 	var s sealed
 	if err := json.Unmarshal(e.Body, &s); err != nil {
-		return nil, fmt.Errorf("%w: no JSON", payment.ErrUnopened)
+		return nil, fmt.Errorf("%w, %w: no JSON", payment.ErrUnopened, payment.ErrJunk)
 	}
 	if s.Secret != g.secret {
 		return nil, fmt.Errorf("%w: another secret", payment.ErrUnopened)
@@ -204,6 +232,7 @@ type rig struct {
 	asked       []engine.SendQuery
 	askedUp     time.Duration // of the newest
 	adopted     []payment.Head
+	rereads     int // ReadAgain
 	mints       []engine.SendMint
 	checks      bool                          // the gateway looks at amounts first
 	wrap        func(*gateway) engine.Gateway // around the gateway; nil = it as it is
@@ -403,6 +432,8 @@ func (r *rig) carry(ef engine.Effect) {
 		r.j.Anchored()
 	case engine.AdoptJournal:
 		r.adopted = append(r.adopted, ef.Lost)
+	case engine.ReadAgain:
+		r.rereads++
 	case engine.Note:
 	default:
 		r.t.Fatalf("unknown effect %T", ef)

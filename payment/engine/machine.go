@@ -26,11 +26,17 @@ type Config struct {
 	RequireCanary time.Duration // the confirmation path proved this recently; 0 = not required
 	RequireScreen bool          // a display must show what it is told
 	// a display confirms a new code this fast, or the payment is cancelled; default 5 s
-	ShowWithin   time.Duration
-	ResultFor    time.Duration // how long an outcome stays on the display; default 10 s
-	ParkedCap    int           // deliveries kept whole that do not open; default 256
-	DisplayTills []string      // tills that show the code themselves
-	NotBefore    time.Time     // a wall clock before this is wrong for sure
+	ShowWithin time.Duration
+	ResultFor  time.Duration // how long an outcome stays on the display; default 10 s
+	// places for deliveries that do not open and are kept whole; default 256
+	ParkedCap int
+	// bytes of all that have a place; default 4 MiB. One delivery must be well below it.
+	ParkedBytes int64
+	// one keeps its place this long, by the relay's clock; default 3 days. It must be less than the
+	// relay's retention: what found no place then is read again before the relay drops it.
+	ParkedFor    time.Duration
+	DisplayTills []string  // tills that show the code themselves
+	NotBefore    time.Time // a wall clock before this is wrong for sure
 	// the gateway makes the code: it is asked for, and its answer comes later
 	Remote bool
 	// with Remote: what the customer chooses from, the usual one first, which is taken where nobody
@@ -60,7 +66,7 @@ type Machine struct {
 
 	open     []*account // payments that are not final, oldest first
 	attached map[string]int
-	parked   int
+	parking  parking
 	retry    bool // the parked deliveries are still to be tried again
 	debts    []debt
 	doubt    bool // a commit failed: the journal may hold more than open
@@ -126,8 +132,12 @@ func NewMachine(cfg Config, ports Ports) *Machine {
 	cfg.ResultFor = orDefault(cfg.ResultFor, 10*time.Second)
 	cfg.QueryEvery = orDefault(cfg.QueryEvery, queryEvery)
 	cfg.Policy.Query = cfg.QueryEndpoint != ""
+	cfg.ParkedFor = orDefault(cfg.ParkedFor, 72*time.Hour)
 	if cfg.ParkedCap == 0 {
 		cfg.ParkedCap = 256
+	}
+	if cfg.ParkedBytes == 0 {
+		cfg.ParkedBytes = 4 << 20
 	}
 	return &Machine{
 		cfg: cfg, journal: ports.Journal, gateway: ports.Gateway, display: ports.Display,
@@ -179,13 +189,17 @@ func (m *Machine) Step(now Now, ev Event) Output {
 	case Delivered:
 		s.delivered(ev)
 	case GapFound:
-		s.fact("", payment.Gap{Reason: ev.Reason})
-		m.inquiries.hurry(now.Up)
-		s.answer(Answer{To: ev.To})
+		s.gapFound(ev)
+	case Resuming:
+		s.resuming(ev)
 	case RelayChanged:
 		m.relayUp, m.relayCause, m.caughtUp = ev.Connected, ev.Cause, false
+		if ev.Connected {
+			m.parking.retention = ev.Retention
+		}
 	case CaughtUp:
 		m.caughtUp = true
+		s.missed()
 	case CanaryReturned:
 		s.canaryReturned(ev)
 	case RelayRemembered:
@@ -219,6 +233,7 @@ func (m *Machine) Step(now Now, ev Event) Output {
 		panic(fmt.Sprintf("engine: no case for the event %T", ev))
 	}
 	s.tick()
+	s.tickParking()
 	if err := s.retryParked(); err != nil {
 		s.then(Note{Warn: true, Text: "the parked deliveries could not be tried again",
 			Args: []any{"error", err}})
@@ -251,11 +266,6 @@ func (m *Machine) Committed(out Output) {
 	for _, do := range out.onDone {
 		do()
 	}
-	for _, f := range out.Facts {
-		if f.Kind() == payment.KindParked {
-			m.parked++
-		}
-	}
 }
 
 // Failed notes that nothing of the step was committed, as far as is known. What was staged is
@@ -274,7 +284,9 @@ type step struct {
 	now   Now
 	out   Output
 	tells []string // payments whose change is told, in order
-	asked []asked  // what is told of payments as the step leaves them
+	// the machine's parking, as this step leaves it; nil while it leaves it alone
+	parked *parking
+	asked  []asked // what is told of payments as the step leaves them
 }
 
 // fact stages one fact. For a payment's fact the account is staged with it.

@@ -10,9 +10,9 @@ import (
 // satisfies it. Calls are local and bounded; none takes a context.
 type Journal interface {
 	Reader
-	// Append commits the facts and, when pos is not nil, the position in the relay's stream, in one
-	// transaction that is on the disk when it returns. It fills in each fact's Seq. On error
-	// nothing was committed.
+	// Append commits the facts and, when pos is not nil, the position in the relay's stream (the
+	// zero Position forgets it), in one transaction that is on the disk when it returns. It fills
+	// in each fact's Seq. On error nothing was committed.
 	Append(facts []payment.Fact, pos *payment.Position) error
 	// Anchored notes that the journal contains the head that the relay remembers: BeforeLoss goes
 	// by it.
@@ -45,10 +45,21 @@ type Reader interface {
 
 	// Seen reports whether a fact with this payment.Content was committed before.
 	Seen(content string) (bool, error)
+	// Kept reports whether a parked fact with this payment.Content is here whole.
+	Kept(content string) (bool, error)
+	// Places are how many parked deliveries hold a place, and their bytes: those that have not
+	// opened, that staff have not closed, and that the relay received after this moment.
+	Places(since time.Time) (n int, bytes int64, err error)
+	// Left are the left facts that no later one has ended, oldest first.
+	Left() ([]payment.Fact, error)
+	// Junk is the newest junk fact; ok is false when there is none.
+	Junk() (f payment.Fact, ok bool, err error)
+	// Position is how far the relay's stream has been read; ok is false before the first delivery.
+	Position() (pos payment.Position, ok bool, err error)
 	// Parked are the parked facts that no later fact has opened, oldest first, whole.
 	Parked() ([]payment.Fact, error)
-	// Entry is the unmatched or parked fact with this sequence; ok is false when it is no such
-	// fact.
+	// Entry is the unmatched, parked or left fact with this sequence; ok is false when it is no
+	// such fact.
 	Entry(seq int64) (f payment.Fact, ok bool, err error)
 
 	// Proved are the query_proved facts, oldest first.
@@ -76,7 +87,7 @@ type Gateway interface {
 	// Mint makes the checkout link.
 	Mint(r payment.MintRequest) (payment.Minted, error)
 	// Open verifies a delivery and returns what it states. The error wraps payment.ErrUnopened when
-	// it states nothing.
+	// it states nothing, and payment.ErrJunk as well when it would not with any secret.
 	Open(e payment.Envelope) ([]payment.Record, error)
 }
 

@@ -23,7 +23,8 @@ type world struct {
 	log     []entry // the relay's stream; entry i has sequence i+1
 	next    int     // to be delivered
 	epoch   int
-	process int // grows with each crash
+	away    bool // no hello was said yet
+	process int  // grows with each crash
 	waiting map[engine.Ticket]bool
 	trouble int                         // appends that will fail
 	ledger  map[string][]payment.Record // what the gateway has on record, by merchantRef
@@ -47,7 +48,9 @@ func TestNothingIsLostInventedOrChargedTwice(t *testing.T) {
 		}
 		w := &world{rt: rt, oracle: newOracle(rt), waiting: map[engine.Ticket]bool{},
 			ledger: map[string][]payment.Record{}}
-		w.rig = rigIn(rt, dir, func(c *engine.Config) { c.ParkedCap = 1000 })
+		w.rig = rigIn(rt, dir, func(c *engine.Config) {
+			c.ParkedCap = rapid.SampledFrom([]int{1, 3, 1000}).Draw(rt, "places")
+		})
 		if rapid.Bool().Draw(rt, "a query is configured") {
 			w.cfg.QueryEndpoint = "endpoint-1"
 		}
@@ -81,7 +84,7 @@ var acts = []func(*world){
 	(*world).relays, (*world).sendsCanary, (*world).waits, (*world).waits, (*world).waits,
 	(*world).answers, (*world).answers, (*world).answers, (*world).resolves, (*world).displays,
 	(*world).displays, (*world).recovers, (*world).breaks, (*world).dies, (*world).makes,
-	(*world).makes, (*world).chooses,
+	(*world).makes, (*world).chooses, (*world).spams,
 }
 
 func (w *world) act() {
@@ -106,13 +109,19 @@ func (w *world) restart(reboot bool) {
 	} else {
 		w.crash()
 	}
-	pos, ok, err := w.j.Position()
-	if err != nil {
-		w.rt.Fatal(err)
+	w.greets()
+}
+
+// greets is a hello of the relay's client: the relay goes on after the position, or, where that is
+// none of its own, from the start.
+func (w *world) greets() {
+	a, to := w.ask(func(t engine.Ticket) engine.Event { return engine.Resuming{To: t} })
+	if w.away = !w.answered(to) || a.Err != nil; w.away {
+		return
 	}
-	w.next = 0
-	if ok && pos.Epoch == fmt.Sprint(w.epoch) {
-		w.next = int(pos.Seq)
+	w.next, w.rereads = 0, 0
+	if a.Position.Epoch == fmt.Sprint(w.epoch) {
+		w.next = int(a.Position.Seq)
 	}
 }
 
@@ -302,7 +311,10 @@ func (w *world) resolves() {
 
 // relays delivers what comes next, in order; what is refused comes again.
 func (w *world) relays() {
-	if w.next >= len(w.log) {
+	if w.away || w.rereads > 0 {
+		w.greets()
+	}
+	if w.away || w.next >= len(w.log) {
 		return
 	}
 	e := w.log[w.next]
@@ -327,6 +339,17 @@ func (w *world) relays() {
 	}
 	if e.canary && e.process == w.process {
 		w.step(engine.CanaryReturned{SentUp: e.sentUp})
+	}
+}
+
+// spams posts what is none of the gateway's; some of it looks as if it were.
+func (w *world) spams() {
+	for range rapid.IntRange(1, 5).Draw(w.rt, "rubbish") {
+		e := seal(fmt.Sprintf("guessed %d", len(w.log)))
+		if rapid.Bool().Draw(w.rt, "plain") {
+			e = payment.Envelope{Method: "POST", Body: []byte("hello?"), ReceivedAt: day}
+		}
+		w.log = append(w.log, entry{env: e})
 	}
 }
 
@@ -388,7 +411,7 @@ func (w *world) heal() {
 		w.restart(false)
 		w.trouble = 0
 	}
-	for w.next < len(w.log) {
+	for w.away || w.rereads > 0 || w.next < len(w.log) {
 		w.relays()
 	}
 	w.pass(time.Second)

@@ -51,6 +51,7 @@ func (s *shell) Mint(_ payment.MintRequest, reply func(payment.MintAnswer)) {
 func (s *shell) Close(payment.Account, string, string) {}
 
 func (s *shell) AdoptJournal(payment.Head) {}
+func (s *shell) ReadAgain()                {}
 
 // counted is the shell's journal: it counts what the shell tries.
 type counted struct {

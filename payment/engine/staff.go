@@ -70,6 +70,7 @@ func (s *step) resolveEntry(to Ticket, said payment.Resolved) {
 		return
 	}
 	s.fact("", said)
+	s.freed()
 	s.answer(Answer{To: to, Said: said})
 }
 

@@ -116,6 +116,7 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 	if at, ok := m.inquiries.next(); ok {
 		wake(at)
 	}
+	wake(m.parking.wake())
 	wake(m.viewUntil)
 	if m.cfg.RequireCanary > 0 && m.canaryUp >= 0 {
 		if until := m.canaryUp + m.cfg.RequireCanary; until > m.toldUp {
@@ -185,6 +186,9 @@ func (m *Machine) remember(now Now) error {
 	if err := m.readRollback(); err != nil {
 		return err
 	}
+	if err := m.rememberParking(now); err != nil {
+		return err
+	}
 	if m.closed() { // it asks nobody
 		return nil
 	}
@@ -201,6 +205,9 @@ func (s *step) reread() {
 	err, lost := s.m.adopt(s.now), s.m.rollback
 	if err == nil {
 		err = s.m.readRollback()
+	}
+	if err == nil {
+		err = s.m.rememberParking(s.now)
 	}
 	if lost != nil && s.m.rollback == nil { // the recovery was committed
 		s.then(AdoptJournal{Lost: lost.now})
@@ -274,7 +281,6 @@ func (s *step) retryParked() error {
 	if err != nil {
 		return err
 	}
-	left := len(parked)
 	for _, f := range parked {
 		d, ok := f.Data.(payment.Parked)
 		if !ok || d.Cut {
@@ -290,10 +296,9 @@ func (s *step) retryParked() error {
 		if err := s.book(records, source{"webhook", d.Delivery, f.Seq}); err != nil {
 			return err
 		}
-		left--
 		s.then(Note{Text: "a parked delivery opened",
 			Args: []any{"delivery", d.Delivery, "parked_seq", f.Seq}})
 	}
-	s.out.onDone = append(s.out.onDone, func() { s.m.parked, s.m.retry = left, false })
+	s.out.onDone = append(s.out.onDone, func() { s.m.retry = false })
 	return nil
 }

@@ -122,10 +122,11 @@ func (s *stage) sellToSiti(x *till) (sold []device.Payment) {
 		checkOutcome(s.t.(*testing.T), string(kind), done, payment.StatusApproved, nil, "")
 		x.acknowledge(done)
 	}
+	x.acknowledge(x.cancelling(sell("UNSIGNED", singapay.FaultUnsigned).ID)())
 	parked := 1
 	for _, kind := range []singapay.FaultKind{
-		singapay.FaultUnsigned, singapay.FaultTampered, singapay.FaultWrongSecret,
-		singapay.FaultWrongEndpoint, singapay.FaultTruncated,
+		singapay.FaultTampered, singapay.FaultWrongSecret, singapay.FaultWrongEndpoint,
+		singapay.FaultTruncated,
 	} {
 		p := sell(strings.ToUpper(string(kind)), kind)
 		parked++
@@ -144,9 +145,12 @@ func (s *stage) sellToSiti(x *till) (sold []device.Payment) {
 	if err := s.h.SingaPay().Test(""); err != nil {
 		s.t.Fatal(err)
 	}
-	s.parked(parked + 2)
 	p = sell("MISMATCH", singapay.FaultWrongAmount)
 	x.acknowledge(x.outcome(p.ID))
+	s.parked(parked + 1) // what is not signed is counted, and nothing of it is kept
+	if err := lacks(s.journal(), payment.KindJunk); err != nil {
+		s.t.Error(err)
+	}
 	return sold
 }
 
@@ -178,7 +182,8 @@ func (s *stage) sellToSitiByAXS(x *till) []device.Payment {
 		"cardNumber": sitisCard}
 	good := s.mintByNode(statement(p, who), nil)
 	form := fmt.Sprintf(`{"data":%q,"customer":{"name":%q,"email":%q,"phone":%q,"card":%q}}`,
-		good[:len(good)-7], siti.Name, siti.Email, siti.Phone, sitisCard)
+		s.mintByNode(statement(p, who), object{"secret": "another-secret-of-some-length-here"}),
+		siti.Name, siti.Email, siti.Phone, sitisCard)
 	resp, err := http.Post(s.hookURL()+"?name="+strings.ReplaceAll(siti.Name, " ", "+"),
 		"application/json", strings.NewReader(form))
 	if err != nil {

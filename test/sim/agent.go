@@ -64,7 +64,7 @@ func (w *World) engineConfig(known payment.Accounts) engine.Config {
 			AnswerWithin: payment.ToMillis(answerWithin), Watch: payment.ToMillis(watch),
 		},
 		ReuseWindow: reuseWindow, RequireCanary: w.prof.canary, RequireScreen: true,
-		ParkedCap: w.prof.parked,
+		ParkedCap: w.prof.parked, ParkedBytes: w.prof.parkedBytes, ParkedFor: w.prof.parkedFor,
 		NotBefore: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 	}
 	if w.prof.query {
@@ -308,6 +308,9 @@ func (a *agent) carry(ef engine.Effect) {
 		w.disk.Anchored()
 	case engine.AdoptJournal:
 		a.client.supersede(ef.Lost)
+	case engine.ReadAgain:
+		w.met(roomAgain)
+		a.client.resumes()
 	case engine.TerminalChanged, engine.Note:
 	default:
 		w.fail("an effect that nobody knows: %T", ef)

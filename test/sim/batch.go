@@ -111,7 +111,7 @@ func (r Report) Print(out io.Writer) {
 
 // unmade are the kinds of facts that stand in the schema and that no part of the agent makes yet:
 // the books, the console and the receipts will.
-var unmade = []payment.Kind{payment.KindReceiptPrinted, payment.KindLeft, payment.KindJunk,
+var unmade = []payment.Kind{payment.KindReceiptPrinted,
 	payment.KindDayClosed, payment.KindReconciled, payment.KindDifference,
 	payment.KindStaffChanged}
 

@@ -76,8 +76,7 @@ func (c *client) carry(e relay.Effect) {
 	case relay.TakeHead:
 		c.takeHead(e.Conn)
 	case relay.ReadJournal:
-		c.soon(w.between(0, 2*time.Millisecond),
-			func() relay.Event { return c.readJournal(e.Conn) })
+		c.readJournal(e.Conn)
 	case relay.Dial:
 		c.dial(e)
 	case relay.Send:
@@ -143,15 +142,19 @@ func (c *client) takeHead(n int) {
 		})
 }
 
-func (c *client) readJournal(n int) relay.Event {
-	ev := relay.JournalRead{Conn: n}
-	var p payment.Position
-	p, ev.Has, ev.Err = c.a.w.disk.Position()
-	ev.Position = relay.Position(p)
-	if ev.Err == nil {
-		ev.Head, ev.Err = c.head()
-	}
-	return ev
+// readJournal asks the engine where to go on, as relayJournal of internal/app/agent does.
+func (c *client) readJournal(n int) {
+	c.a.ask(func(t engine.Ticket) engine.Event { return engine.Resuming{To: t} },
+		func(ans engine.Answer) {
+			c.soon(c.a.w.between(0, 2*time.Millisecond), func() relay.Event {
+				ev := relay.JournalRead{Conn: n, Position: relay.Position(ans.Position),
+					Has: ans.Position != payment.Position{}, Err: ans.Err}
+				if ev.Err == nil {
+					ev.Head, ev.Err = c.head()
+				}
+				return ev
+			})
+		})
 }
 
 func (c *client) head() (relay.Head, error) {
@@ -237,7 +240,8 @@ func (c *client) observe(ev relay.Observation) {
 	case relay.Connected:
 		a.w.say("client", "is connected")
 		a.caughtUp, a.lostRelay = false, -1
-		a.post(engine.RelayChanged{Connected: true})
+		a.post(engine.RelayChanged{Connected: true,
+			Retention: time.Duration(ev.Welcome.RetentionS) * time.Second})
 	case relay.Disconnected:
 		a.w.say("client", "is disconnected: %v", ev.Err)
 		if a.caughtUp {
@@ -265,6 +269,10 @@ func (c *client) observe(ev relay.Observation) {
 
 func (c *client) wantsCanary() {
 	c.soon(0, func() relay.Event { return relay.CanaryAsked{} })
+}
+
+func (c *client) resumes() {
+	c.soon(0, func() relay.Event { return relay.ResumeAsked{} })
 }
 
 func (c *client) supersede(old payment.Head) {

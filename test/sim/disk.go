@@ -187,7 +187,8 @@ func (d *disk) Append(facts []payment.Fact, pos *payment.Position) error {
 	}
 	w.oracle.committed(facts)
 	if pos != nil {
-		if got, ok, err := d.Journal.Position(); err != nil || !ok || got != *pos {
+		if got, ok, err := d.Journal.Position(); err != nil || got != *pos ||
+			ok != (*pos != payment.Position{}) {
 			w.fail("the position was committed as %v and is %v %v", *pos, got, err)
 		}
 	}

@@ -47,6 +47,28 @@ func (d *disk) Seen(content string) (bool, error) {
 	return read(d, func() (bool, error) { return d.Journal.Seen(content) })
 }
 
+func (d *disk) Kept(content string) (bool, error) {
+	return read(d, func() (bool, error) { return d.Journal.Kept(content) })
+}
+
+func (d *disk) Places(since time.Time) (n int, bytes int64, err error) {
+	if d.blind() {
+		return 0, 0, errDisk
+	}
+	return d.Journal.Places(since)
+}
+
+func (d *disk) Left() ([]payment.Fact, error) {
+	return read(d, d.Journal.Left)
+}
+
+func (d *disk) Junk() (f payment.Fact, ok bool, err error) {
+	if d.blind() {
+		return f, false, errDisk
+	}
+	return d.Journal.Junk()
+}
+
 func (d *disk) Parked() ([]payment.Fact, error) {
 	return read(d, d.Journal.Parked)
 }

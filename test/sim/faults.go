@@ -42,6 +42,7 @@ const (
 	relayRestored
 	relayMadeAnew
 	relayFlood
+	relayRubbish
 	relayStoreDown
 	relayStoreLies
 	dialFails
@@ -116,6 +117,7 @@ var faultSpecs = [numFaults]faultSpec{
 	relayRestored:          {"relay's store restored", 0.5},
 	relayMadeAnew:          {"relay's store made anew", 0.4},
 	relayFlood:             {"flood of other deliveries", 0.4},
+	relayRubbish:           {"flood of forged notifications", 0.8},
 	relayStoreDown:         {"relay's store does not answer", 0.01},
 	relayStoreLies:         {"relay's store holds what it denies", 0.02},
 	dialFails:              {"relay cannot be reached", 0.15},
@@ -155,8 +157,11 @@ type profile struct {
 	finish  bool            // an attempt's end is the payment's end
 	ownShow bool            // till-2 shows the code itself
 	canary  time.Duration   // require_canary
-	parked  int             // cap of parked deliveries
-	sales   int
+	// places for deliveries that do not open: how many, of how many bytes, and for how long
+	parked      int
+	parkedBytes int64
+	parkedFor   time.Duration
+	sales       int
 	// how the gateway's query answers about what it does not know: 0 = 404, 1 = empty, 2 = SENT
 	unknown int
 	every   time.Duration // between two queries
@@ -194,7 +199,9 @@ func (w *World) drawProfile() {
 	p.finish = w.rng.IntN(6) == 0
 	p.ownShow = w.rng.IntN(4) == 0
 	p.canary = pick(w, time.Minute, time.Minute, 3*time.Minute, 0)
-	p.parked = pick(w, 256, 256, 2)
+	p.parked = pick(w, 256, 6, 2)
+	p.parkedBytes = pick[int64](w, 1<<20, 1<<20, 2500)
+	p.parkedFor = pick(w, 72*time.Hour, 20*time.Minute)
 	p.sales = 2 + w.rng.IntN(6)
 	p.unknown = w.rng.IntN(3)
 	p.every = pick(w, 5*time.Second, 1500*time.Millisecond, 3*time.Second)

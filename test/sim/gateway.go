@@ -143,7 +143,8 @@ func (a *agentGateway) OpenAs(e payment.Envelope) (records []payment.Record,
 	at []payment.Account, err error) {
 	var s sealed
 	if err := json.Unmarshal(e.Body, &s); err != nil {
-		return nil, nil, fmt.Errorf("%w: not a token", payment.ErrUnopened)
+		return nil, nil, fmt.Errorf("%w, %w: not a token", payment.ErrUnopened,
+			payment.ErrJunk)
 	}
 	if at = a.agent.sealedBy(s.Secret); len(at) == 0 {
 		return nil, nil, fmt.Errorf("%w: no secret opens it", payment.ErrUnopened)

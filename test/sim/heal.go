@@ -20,8 +20,8 @@ func (w *World) heal() {
 		w.gw.configure()
 	}
 	w.remembers()
-	if w.oracle.has(payment.KindParked) || w.chance(0.3) || w.agent != nil &&
-		!slices.Equal(w.agent.accounts, w.configured()) {
+	if w.oracle.has(payment.KindParked) || w.oracle.has(payment.KindLeft) || w.chance(0.3) ||
+		w.agent != nil && !slices.Equal(w.agent.accounts, w.configured()) {
 		w.after(time.Second, func() {
 			if w.agent != nil {
 				w.dies(w.chance(0.3), "restarted at the end")

@@ -37,9 +37,14 @@ func (w *World) mishap() {
 			}
 		})
 	case 6:
-		if w.hit(relayMadeAnew) {
-			w.relay.madeAnew()
+		if w.hit(relayRubbish) {
+			w.relay.rubbish(pick(w, 3, 8, 30))
 		}
+		w.after(w.between(0, time.Minute), func() {
+			if w.hit(relayMadeAnew) {
+				w.relay.madeAnew()
+			}
+		})
 	case 7:
 		if w.hit(displayLost) {
 			w.screen.lost("its connection ended")
@@ -69,6 +74,9 @@ func (w *World) mishap() {
 	case 12:
 		if w.hit(relayFlood) {
 			w.relay.flood(pick(w, 3, 20, 60))
+		}
+		if w.hit(relayRubbish) {
+			w.relay.rubbish(pick(w, 3, 8, 30))
 		}
 	case 13:
 		if w.hit(journalCloned) {
@@ -105,6 +113,14 @@ func (w *World) suspend(d time.Duration) {
 func (w *World) rotates() {
 	w.gw.rotate()
 	w.say("gateway", "has a new secret")
+	for range 3 { // rubbish takes the places that its notifications will need
+		if w.hit(relayRubbish) {
+			w.relay.rubbish(pick(w, 3, 8, 30))
+		}
+	}
+	for range 2 { // and somebody pays before anybody has remembered
+		w.after(w.between(0, 30*time.Second), func() { w.asksForSale(0) })
+	}
 	w.after(w.between(10*time.Second, 5*time.Minute), func() {
 		if !w.gw.rotated {
 			return

@@ -19,7 +19,8 @@ type oracle struct {
 	accounts       map[string]*account
 	byAsk          map[string]*account // till and reference
 	contents       map[string]bool     // of notified, unmatched and parked facts
-	cut            map[string]bool     // of parked facts over the cap: the content is gone
+	parking        parkingBook
+	waited         [][]byte // acknowledged while they had no place
 	everRolledBack bool
 	lost           map[string]bool // payments with facts that a restored journal does not have
 	anchor
@@ -66,7 +67,7 @@ func newOracle(w *World) *oracle {
 func (o *oracle) forget() {
 	o.facts, o.accounts, o.byAsk, o.contents = nil, map[string]*account{}, map[string]*account{},
 		map[string]bool{}
-	o.cut = map[string]bool{}
+	o.parking = newParkingBook()
 	o.open, o.givenUp, o.unrecovered = nil, map[payment.Head]bool{}, false
 }
 
@@ -87,9 +88,7 @@ func (o *oracle) take(e entry) {
 		}
 		o.contents[c] = true
 	}
-	if p, ok := e.f.Data.(payment.Parked); ok && p.Cut {
-		o.cut[p.Hash] = true
-	}
+	o.parks(e)
 	if r, ok := e.f.Data.(payment.Requested); ok {
 		o.requested(e, r)
 		return
@@ -341,11 +340,14 @@ func (o *oracle) afterStep(a *agent) {
 // acknowledges checks that what the relay is told to be in the journal is there.
 func (o *oracle) acknowledges(a relay.Ack) {
 	m := o.w.relay.at(a.Position)
-	if m == nil || m.Kind != relay.KindHook || o.booked(m.Body) {
-		return // of a store that is gone, a mark, or done
+	switch {
+	case m == nil || m.Kind != relay.KindHook: // of a store that is gone, or a mark
+	case !o.kept(m, a.Position.Epoch):
+		o.w.fail("delivery %d is acknowledged, and its content is neither in the journal nor "+
+			"read again: %s", a.Position.Seq, m.Body)
+	case plausible(m.Body) && !o.booked(m.Body):
+		o.waited = append(o.waited, m.Body)
 	}
-	o.w.fail("delivery %d is acknowledged and its content is not in the journal: %s",
-		a.Position.Seq, m.Body)
 }
 
 // booked reports whether a delivery's content is in the journal, in one form or the other.

@@ -98,6 +98,16 @@ func (r *relayServer) flood(n int) {
 	r.pump()
 }
 
+// rubbish posts what looks like notifications, and is a stranger's: it opens with no secret.
+func (r *relayServer) rubbish(n int) {
+	r.w.say("relay", "is flooded with %d forged notifications", n)
+	for range n {
+		r.w.nonces++
+		_ = r.takes(hookRequest{body: mustJSON(r.w, sealed{"guessed", r.w.nonces, nil})})
+	}
+	r.pump()
+}
+
 // neighbours store hooks of others: another terminal's, and where the merchant has one hook URL for
 // all, another terminal's payment that this one hears as well.
 func (r *relayServer) neighbours(n int) {

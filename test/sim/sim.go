@@ -189,8 +189,10 @@ func (p profile) String() string {
 		}
 	}
 	return fmt.Sprintf("%s: query %t, finish %t, till-2 shows %t, require_canary %s, "+
-		"parked_cap %d, %d sales, unknown %d, ECN %s, nets %t, %s; relay: %s; faults: %s",
-		p.name, p.query, p.finish, p.ownShow, p.canary, p.parked, p.sales, p.unknown, p.style,
+		"places %d of %d bytes for %s, %d sales, unknown %d, ECN %s, nets %t, %s; relay: %s; "+
+		"faults: %s",
+		p.name, p.query, p.finish, p.ownShow, p.canary, p.parked, p.parkedBytes,
+		p.parkedFor, p.sales, p.unknown, p.style,
 		p.nets, p.mints(), p.relay, strings.Join(on, ", "))
 }
 

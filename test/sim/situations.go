@@ -24,6 +24,10 @@ const (
 	paidAfterSwitch
 	previousAsked
 	accountGone
+	leftBehind
+	leftOpened
+	leftLost
+	roomAgain
 	numSituations
 )
 
@@ -48,6 +52,10 @@ var situationNames = [numSituations]string{
 	paidAfterSwitch:   "a sale is paid at the account before",
 	previousAsked:     "a previous account is asked and reports a payment",
 	accountGone:       "money came at an account that is not configured any more",
+	leftBehind:        "a notification finds no place",
+	leftOpened:        "what found no place opens",
+	leftLost:          "the relay loses what found no place",
+	roomAgain:         "there is room again",
 }
 
 func (w *World) met(s situation) { w.cov.Situations[s]++ }

@@ -45,6 +45,7 @@ func (w *World) judge() (head string) {
 	}
 	v.deliveries()
 	v.strays()
+	v.left()
 	for _, l := range w.gw.links {
 		v.link(l)
 	}
@@ -58,9 +59,12 @@ func (w *World) judge() (head string) {
 // deliveries: what the relay holds is in the journal.
 func (v *verdict) deliveries() {
 	for _, m := range v.w.relay.hooks() {
-		if !v.o.booked(m.Body) {
+		if !v.o.kept(m, v.w.relay.disk.Epoch) {
 			v.w.fail("the relay holds delivery %d, and the journal does not have it: %s", m.Seq,
 				m.Body)
+		}
+		if v.w.agent.believes(envelopeOf(m.Body)) && !v.o.booked(m.Body) {
+			v.w.fail("delivery %d would open, and is not read again: %s", m.Seq, m.Body)
 		}
 	}
 }
@@ -79,7 +83,7 @@ func (v *verdict) strays() {
 		}
 	}
 	for i, e := range v.o.facts {
-		if p, ok := e.f.Data.(payment.Parked); ok && !p.Cut && !closed[int64(i+1)] {
+		if p, ok := e.f.Data.(payment.Parked); ok && !closed[int64(i+1)] {
 			if v.w.agent.believes(p.Envelope) {
 				v.w.fail("parked fact %d would open, and is not tried", i+1)
 			}

@@ -88,6 +88,7 @@ type core interface {
 	Post(ev engine.Event)
 	Deliver(ctx context.Context, e payment.Envelope, pos payment.Position, mark bool) error
 	Gap(ctx context.Context, reason string) error
+	Resume(ctx context.Context) (payment.Position, error)
 	Inspect(ctx context.Context) (engine.Snapshot, error)
 	Resolve(ctx context.Context, r engine.Resolving) (payment.Resolved, error)
 	Claim(ctx context.Context, id string, c payment.Claimed) error
@@ -218,7 +219,7 @@ func (a *Agent) buildRelay() error {
 	a.relay, err = relay.NewClient(relay.Config{
 		URL: a.cfg.Relay.URL, Token: token, HookURL: a.cfg.Relay.HookURL, Agent: a.opts.Version,
 		CanaryEvery: max(10*time.Second, a.cfg.Payment.RequireCanary.Of()/3), Anchor: anchor{a},
-	}, relayJournal{a.journal}, deliveries{a.core}, a.clock, a.log.With("part", "relay"),
+	}, relayJournal{a.journal, a.core}, deliveries{a.core}, a.clock, a.log.With("part", "relay"),
 		a.registry, a.relayObserved)
 	return err
 }

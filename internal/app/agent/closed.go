@@ -166,6 +166,7 @@ type noNetwork struct{}
 
 func (noNetwork) SendCanary()               {}
 func (noNetwork) AdoptJournal(payment.Head) {}
+func (noNetwork) ReadAgain()                {}
 
 func (noNetwork) Mint(_ payment.MintRequest, reply func(payment.MintAnswer)) {
 	reply(payment.MintAnswer{Failure: errClosed.Error(), NeverSent: true})

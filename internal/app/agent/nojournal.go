@@ -90,6 +90,10 @@ func (n *noJournal) CheckAnchor(context.Context, payment.Head) error {
 	return n.refuse("check the anchor")
 }
 
+func (n *noJournal) Resume(context.Context) (payment.Position, error) {
+	return payment.Position{}, n.refuse("resume")
+}
+
 func (n *noJournal) Deliver(context.Context, payment.Envelope, payment.Position, bool) error {
 	return n.refuse("deliver")
 }

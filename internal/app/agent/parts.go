@@ -213,6 +213,8 @@ func (n network) AdoptJournal(lost payment.Head) {
 		Hash: lost.Hash})
 }
 
+func (n network) ReadAgain() { n.a.relay.Resume() }
+
 // deliveries hands the relay's deliveries to the engine.
 type deliveries struct{ e core }
 
@@ -225,12 +227,16 @@ func (d deliveries) Deliver(ctx context.Context, m relay.Delivery) error {
 
 func (d deliveries) Gap(ctx context.Context, reason string) error { return d.e.Gap(ctx, reason) }
 
-// relayJournal is what the relay client reads of the journal.
-type relayJournal struct{ j *offline.Journal }
+// relayJournal is what the relay client reads of the journal. Where to go on is the engine's to
+// say, which may have to go back.
+type relayJournal struct {
+	j *offline.Journal
+	e core
+}
 
-func (r relayJournal) Position(context.Context) (relay.Position, bool, error) {
-	p, ok, err := r.j.Position()
-	return relay.Position(p), ok, err
+func (r relayJournal) Position(ctx context.Context) (relay.Position, bool, error) {
+	p, err := r.e.Resume(ctx)
+	return relay.Position(p), p != (payment.Position{}), err
 }
 
 func (r relayJournal) Head(context.Context) (relay.Head, error) {
@@ -256,7 +262,7 @@ func (x anchor) Tell(ctx context.Context) (relay.Head, bool, error) {
 	if err != nil || snap.RolledBack != nil {
 		return relay.Head{}, false, err
 	}
-	h, err := relayJournal{x.a.journal}.Head(ctx)
+	h, err := relayJournal{x.a.journal, x.a.core}.Head(ctx)
 	return h, err == nil, err
 }
 
@@ -273,7 +279,8 @@ func journalHead(h *relay.Head) payment.Head {
 func (a *Agent) relayObserved(ev relay.Observation) {
 	switch ev := ev.(type) {
 	case relay.Connected:
-		a.core.Post(engine.RelayChanged{Connected: true})
+		a.core.Post(engine.RelayChanged{Connected: true,
+			Retention: time.Duration(ev.Welcome.RetentionS) * time.Second})
 	case relay.Disconnected:
 		cause := ""
 		if ev.Err != nil {
