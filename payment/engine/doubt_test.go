@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
 )
 
 // A commit that said it failed and did not: the journal holds what the machine believes lost. It
@@ -154,5 +155,29 @@ func TestACancelIsAnsweredThoughTheEndCannotBeWritten(t *testing.T) {
 	r.pass(3 * time.Second)
 	if a, ok := r.answers[waiter]; !ok || a.Payment.Status != payment.StatusUnknown {
 		t.Errorf("the cancel was answered %t %+v", ok, a)
+	}
+}
+
+// TestACodeIsNotGivenInDoubt: the cancel is in the journal, which nobody can read now.
+func TestACodeIsNotGivenInDoubt(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	get := func() engine.Answer {
+		a, _ := r.ask(func(to engine.Ticket) engine.Event {
+			return engine.GetAsked{Till: till1, Key: payment.Key{ID: p.ID}, To: to}
+		})
+		return a
+	}
+	r.j.lie = true
+	r.cancel(till1, p.ID)
+	r.j.lie, r.j.unread = false, true
+	if a := get(); a.Payment.QRPayload != "" {
+		t.Errorf("the code is given after the end: %+v", a.Payment)
+	} else {
+		wantCode(t, a.Err, payment.CodeJournalUnavailable)
+	}
+	r.j.unread = false
+	if a := get(); a.Err != nil || a.Payment.QRPayload != "" {
+		t.Errorf("%+v, %v", a.Payment, a.Err)
 	}
 }
