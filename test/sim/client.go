@@ -86,7 +86,7 @@ func (c *client) carry(e relay.Effect) {
 	case relay.Handle:
 		c.handle(e.Message)
 	case relay.PostCanary:
-		w.relay.hook(hookRequest{canary: e.Nonce, terminal: e.Terminal},
+		w.relay.hook(hookRequest{shared: true, canary: e.Nonce, terminal: e.Terminal},
 			w.between(5*time.Millisecond, 200*time.Millisecond), func(err error) {
 				w.inside(w.between(time.Millisecond, 100*time.Millisecond),
 					func() { c.step(relay.CanaryPosted{Nonce: e.Nonce, Err: err}) })

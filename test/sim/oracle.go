@@ -350,6 +350,22 @@ func (o *oracle) acknowledges(a relay.Ack) {
 	}
 }
 
+// names reports whether a delivery tells of a payment that is in the journal.
+func (o *oracle) names(body []byte) bool {
+	var s sealed
+	if json.Unmarshal(body, &s) != nil {
+		return false
+	}
+	for _, a := range o.accounts {
+		for _, r := range s.Records {
+			if r.MerchantRef == a.ref {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // booked reports whether a delivery's content is in the journal, in one form or the other.
 func (o *oracle) booked(body []byte) bool {
 	if o.contents[envelopeOf(body).Content()] {

@@ -30,6 +30,7 @@ func (a *arrival) arrives() {
 
 // hookRequest is a POST to the hook URL.
 type hookRequest struct {
+	shared   bool   // to the merchant's hook URL, where there is one
 	canary   string // the nonce; "" = a hook
 	terminal string // whom a canary is for, as the relay has called it
 	body     []byte
@@ -54,11 +55,68 @@ func (r *relayServer) hook(q hookRequest, d time.Duration, done func(error)) {
 	r.w.after(d, a.arrives)
 }
 
+// route is where a request goes.
+func (r *relayServer) route(q hookRequest) rules.Route {
+	if q.shared && r.terminal.Merchant != "" {
+		return r.shared
+	}
+	return r.own
+}
+
+// isFull reports whether a source has more than its quota of hooks, but for the canary that has
+// just been stored.
+func (r *relayServer) isFull(of rules.Source) bool {
+	var n uint64
+	for _, m := range r.disk.All() {
+		if m.Subject == of.Hooks() {
+			n++
+		}
+	}
+	if of == r.own.To {
+		n--
+	}
+	return n >= r.disk.Quota
+}
+
+// keptHook is a hook that was answered 200.
+type keptHook struct {
+	id   string
+	body []byte
+}
+
+// nothingMissed: a hello that is met without a gap. What was answered 200 is in the journal, or is
+// handed out now. A gap makes the agent ask about the payments that it has: about others there is
+// nothing to be told.
+func (r *relayServer) nothingMissed(p *relay.Position) {
+	o, after := r.w.oracle, uint64(0)
+	if p != nil {
+		after = p.Seq
+	}
+	comes := map[string]bool{}
+	for _, m := range r.hooks() {
+		comes[m.ID] = m.Seq > after
+	}
+	for _, k := range r.kept {
+		if !comes[k.id] && o.names(k.body) && !o.booked(k.body) {
+			r.w.fail("no gap, and hook %s will never be heard of: %s", k.id, k.body)
+		}
+	}
+}
+
+// forgets: what the store does not hold any more is not asked for any more.
+func (r *relayServer) forgets() {
+	held := map[string]bool{}
+	for _, m := range r.hooks() {
+		held[m.ID] = true
+	}
+	r.kept = slices.DeleteFunc(r.kept, func(k keptHook) bool { return !held[k.id] })
+}
+
 // takes is the hook URL's answer.
 func (r *relayServer) takes(q hookRequest) error {
 	w := r.w
 	a, refused := rules.Admit(w.trueWall(), rules.Request{Length: int64(len(q.body)),
-		Nonce: q.canary, Terminal: q.terminal}, r.route, r.member)
+		Nonce: q.canary, Terminal: q.terminal}, r.route(q), r.member)
 	if refused == nil {
 		e := rules.Envelope{ID: r.newID(), ReceivedAt: relay.Time{Time: w.trueWall()}}
 		if a.Kind == relay.KindHook {
@@ -69,7 +127,11 @@ func (r *relayServer) takes(q hookRequest) error {
 			if m, _ := r.disk.At(context.Background(), r.disk.Last()); m == nil || m.ID != e.ID {
 				w.fail("a %s is answered 200 and not stored", a.Kind)
 			}
+			if a.Kind == relay.KindCanary && r.isFull(a.On.To) {
+				w.fail("a canary is taken where hooks are not")
+			}
 			if a.Kind == relay.KindHook {
+				r.kept = append(r.kept, keptHook{e.ID, q.body})
 				w.say("relay", "stores hook %s/%d", r.disk.Epoch, r.disk.Last())
 			}
 			return nil
@@ -93,7 +155,7 @@ func (r *relayServer) flood(n int) {
 	r.w.say("relay", "is flooded with %d deliveries", n)
 	for range n {
 		// what is refused is gone: nobody posts it again
-		_ = r.takes(hookRequest{body: fmt.Appendf(nil, "junk %d", r.ids)})
+		_ = r.takes(hookRequest{shared: r.w.chance(0.5), body: fmt.Appendf(nil, "junk %d", r.ids)})
 	}
 	r.pump()
 }

@@ -22,10 +22,12 @@ type relayServer struct {
 	disk     *relaystore.Store // what a crash leaves
 	epochs   int               // ever made
 	terminal rules.Terminal
-	route    rules.Route   // that the gateway posts to: the terminal's own, or its merchant's
-	canaries *rate.Limiter // of the terminal, on a merchant's route
+	own      rules.Route   // the terminal's hook URL
+	shared   rules.Route   // its merchant's, where it has one
+	canaries *rate.Limiter // of the terminal, on its merchant's route
 	ids      int
 	arrived  map[string]time.Duration // true times of messages, by their ids; only looked up
+	kept     []keptHook               // what was answered 200 and may not be in the journal
 
 	session   *relaySession // of the terminal's newest connection; nil while there is none
 	process   int           // grows at each crash
@@ -66,8 +68,11 @@ func (p relayProfile) String() string {
 
 func (w *World) drawRelay() relayProfile {
 	p := relayProfile{old: w.chance(0.3), merchant: w.chance(0.4),
-		retention: pick(w, 168*time.Hour, 24*time.Hour),
-		quota:     pick[int64](w, 20_000, 20_000, 45), rate: 20, burst: 100}
+		retention: pick(w, 168*time.Hour, 24*time.Hour), quota: 20_000, rate: 20, burst: 100}
+	if w.prof.level == 0 {
+		return p // calm: nothing is refused
+	}
+	p.quota = pick(w, p.quota, p.quota, 25)
 	if w.chance(0.2) {
 		p.rate, p.burst = 1, 4
 	}
@@ -103,11 +108,10 @@ func (r *relayServer) startsAnew() {
 	p := r.w.prof.relay
 	r.process++
 	r.session = nil
-	r.route = rules.Route{To: rules.TerminalSource(terminalID),
+	r.own = rules.Route{To: rules.TerminalSource(terminalID),
 		Limiter: rate.NewLimiter(rate.Limit(p.rate), p.burst)}
-	if p.merchant {
-		r.route.To, r.route.Merchant = rules.MerchantSource(merchantName), merchantName
-	}
+	r.shared = rules.Route{To: rules.MerchantSource(merchantName), Merchant: merchantName,
+		Limiter: rate.NewLimiter(rate.Limit(p.rate), p.burst)}
 	r.canaries = rate.NewLimiter(rules.CanaryRate, rules.CanaryBurst)
 }
 
@@ -144,7 +148,7 @@ func (s relayStore) Span(ctx context.Context) (rules.Span, error) {
 	return s.Store.Span(ctx)
 }
 
-// Next lets a request arrive now and then while the store is asked: between two sources something
+// Next lets requests arrive now and then while the store is asked: between two sources something
 // may be stored on either.
 func (s relayStore) Next(ctx context.Context, of rules.Source,
 	after uint64) (*rules.Stored, error) {
@@ -152,8 +156,11 @@ func (s relayStore) Next(ctx context.Context, of rules.Source,
 		return nil, err
 	}
 	m, err := s.Store.Next(ctx, of, after)
-	if len(s.r.coming) > 0 && s.r.w.chance(0.02) {
-		s.r.coming[0].arrives()
+	if m == nil && s.r.w.chance(0.05) {
+		for len(s.r.coming) > 0 && s.r.w.chance(0.9) {
+			s.r.coming[0].arrives()
+			s.r.neighbours(1)
+		}
 	}
 	return m, err
 }
@@ -260,9 +267,15 @@ func (r *relayServer) restored(saidSo bool) {
 	r.w.say("relay", "restores its store: up to %d of %d, --restored %t", c.disk.Last(),
 		r.disk.Last(), saidSo)
 	r.crashes("the relay is restored")
+	lost := r.disk.Last() - min(r.disk.Last(), c.disk.Last())
 	r.disk, r.terminal = c.disk.Clone(), c.terminal
 	if saidSo {
 		r.disk.Epoch = r.newEpoch()
+	} else {
+		r.forgets() // what is lost behind the agent's position cannot be seen then
+	}
+	if r.w.chance(0.5) { // it goes on before the agent is back, over the numbers that are lost
+		r.flood(int(lost) + r.w.rng.IntN(10))
 	}
 	r.downUntil = r.w.t + r.w.between(0, 30*time.Second)
 }

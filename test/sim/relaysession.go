@@ -78,6 +78,11 @@ func (r *relayServer) greet(k *conn, h relay.Hello) {
 	if r.ended(s, err) {
 		return
 	}
+	if g.Gap == "" {
+		r.nothingMissed(h.Position)
+	} else {
+		r.forgets() // the agent has been told
+	}
 	s.begun = true
 	r.pump()
 	w.after(pingTime, func() { r.ping(s) })

@@ -45,7 +45,7 @@ func mustJSON(w *World, v any) []byte {
 
 // post tries again a few times while the relay refuses.
 func (g *gateway) post(body []byte, d time.Duration, tries int) {
-	g.w.relay.hook(hookRequest{body: body}, d, func(err error) {
+	g.w.relay.hook(hookRequest{shared: g.w.chance(0.7), body: body}, d, func(err error) {
 		if err != nil && tries < 5 {
 			g.post(body, g.w.between(time.Second, 20*time.Second)<<tries, tries+1)
 		}
