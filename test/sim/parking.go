@@ -92,17 +92,21 @@ func (o *oracle) anHourLater(e entry) {
 // knows it, may be some seconds wrong.
 func (o *oracle) countPlaces(at time.Duration) {
 	p := o.w.prof
-	since := wallStart.Add(at).Add(-p.parkedFor + time.Minute)
-	n, bytes := 0, int64(0)
-	for _, d := range o.parking.places {
-		if d.Envelope.ReceivedAt.After(since) {
-			n, bytes = n+1, bytes+d.Envelope.Size()
-		}
-	}
+	n, bytes := o.held(at - p.parkedFor + time.Minute)
 	if n > p.parked || bytes > p.parkedBytes {
 		o.w.fail("%d deliveries of %d bytes are parked, and there is room for %d of %d", n, bytes,
 			p.parked, p.parkedBytes)
 	}
+}
+
+// held are the places that are held by what the relay has received since a true time.
+func (o *oracle) held(since time.Duration) (n int, bytes int64) {
+	for _, d := range o.parking.places {
+		if d.Envelope.ReceivedAt.Sub(wallStart) > since {
+			n, bytes = n+1, bytes+d.Envelope.Size()
+		}
+	}
+	return n, bytes
 }
 
 // covered reports whether a place in the relay's stream is read again.
@@ -147,6 +151,11 @@ func (v *verdict) left() {
 		if !v.entries[seq] {
 			v.w.fail("what the relay has lost, fact %d, is on no worklist", seq)
 		}
+	}
+	if places, bytes := o.held(-1 << 62); len(o.parking.left) > 0 && places < v.w.prof.parked &&
+		places <= v.w.prof.parked*3/4 && bytes <= v.w.prof.parkedBytes*3/4 {
+		v.w.fail("%d of %d places hold %d of %d bytes, and what found none is not read again",
+			places, v.w.prof.parked, bytes, v.w.prof.parkedBytes)
 	}
 	for _, body := range o.waited {
 		if !o.contents[envelopeOf(body).Content()] && o.booked(body) {
