@@ -147,6 +147,28 @@ func TestDeafConnectionIsGivenUp(t *testing.T) {
 	lost(t, events, isDeaf) // it has come back, and was deaf again
 }
 
+// TestResumeSaysHelloAnew: once for each time that it was asked for.
+func TestResumeSaysHelloAnew(t *testing.T) {
+	url := fakeRelay(t, func(conn *websocket.Conn) {
+		say(t, conn, Welcome{Epoch: "e", Now: Time{time.Now()}})
+		untilClosed(conn)
+	})
+	c, events := runClient(t, Config{URL: url})
+	for range 3 {
+		connected := false
+		for !connected {
+			select {
+			case e := <-events:
+				_, connected = e.(Connected)
+			case <-time.After(patience):
+				t.Fatal("never connected")
+			}
+		}
+		c.Resume()
+		lost(t, events, func(err error) bool { return errors.Is(err, ErrResuming) })
+	}
+}
+
 func TestSilentConnectionIsGivenUp(t *testing.T) {
 	url := fakeRelay(t, func(conn *websocket.Conn) {
 		say(t, conn, Welcome{Epoch: "e", Now: Time{time.Now()}})

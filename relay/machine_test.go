@@ -299,6 +299,21 @@ func TestSupersedeOnce(t *testing.T) {
 	b.step(SupersedeAsked{Head{JournalID: "another"}}).want("close", "disconnected 0s", "ask")
 }
 
+// TestResume: a new hello at once, but the journal is asked only when nothing of the old connection
+// is under way, for what it says may depend on that; and not a second time while it is asked.
+func TestResume(t *testing.T) {
+	b := newBench(t, 0).step(Started{}).want("ask").step(ResumeAsked{}).want()
+	b.judged().want("judge none", "read").step(ResumeAsked{}).want()
+	b.step(JournalRead{Conn: b.conn}).want("dial <nil>")
+	b.step(ResumeAsked{}).want("close", "disconnected 0s", "ask")
+	b.connectedAgain().message(hookAt(1)).want("deliver 1")
+	b.step(ResumeAsked{}).want("close", "disconnected 0s")
+	b.step(Handled{Head: Head{Seq: 1}}).want("ask")
+	b.judged().want("judge none", "read")
+	b.step(JournalRead{Conn: b.conn, Position: Position{Epoch: "e", Seq: 7, ID: "D7"}, Has: true})
+	b.want("dial &{e 7 D7}")
+}
+
 // TestJudgedBeforeHello: no hello before the relay's memory of the journal was judged, and the
 // journal is read after that: judging may have written to it.
 func TestJudgedBeforeHello(t *testing.T) {
