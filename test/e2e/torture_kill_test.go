@@ -16,7 +16,8 @@ import (
 // step is a fact after which the agent kills itself, and what makes that fact come about. Not here
 // are: mint_sent and mint_failed (only remote mints make them, and crashes right after requested,
 // which a local mint never separates from minted), opened (no gateway says it), recovered (no
-// journal is lost here), clock_offset (one machine has one clock).
+// journal is lost here), clock_offset (one machine has one clock), junk and left (nobody posts
+// rubbish).
 type step struct {
 	kind    payment.Kind
 	wish    wish
