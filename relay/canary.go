@@ -3,6 +3,7 @@ package relay
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // A canary is dated when it is sent. It counts when it comes back on the connection, after every
@@ -18,7 +19,19 @@ func (m *Machine) onCanaryWanted(now Now) {
 	}
 }
 
+// headEvery is the least time between a canary and one that is sent for the head's sake alone. A
+// relay stores a head once a second, and takes one canary a second.
+const headEvery = time.Second
+
+// onHeadWanted: the head follows a canary, so one is sent, but not more than one in headEvery.
+func (m *Machine) onHeadWanted() {
+	if m.anchors && m.phase == streaming {
+		m.canaryDue = min(m.canaryDue, m.canarySent+headEvery)
+	}
+}
+
 func (m *Machine) sendCanary(now Now) {
+	m.canarySent = now.Up
 	m.canaryDue = now.Up + m.timing.CanaryEvery
 	if len(m.out) >= maxOutstanding {
 		return

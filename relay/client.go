@@ -35,12 +35,12 @@ type Client struct {
 	events chan Event
 	made   chan madeConn // a dial's end
 	// holds one: requests made before it is served are served by the same canary
-	canaryNow chan struct{}
-	supersede chan Head     // holds one
-	resume    chan struct{} // holds one
-	running   sync.Mutex
-	stateMu   sync.Mutex
-	state     State
+	canaryNow, headNow chan struct{}
+	supersede          chan Head     // holds one
+	resume             chan struct{} // holds one
+	running            sync.Mutex
+	stateMu            sync.Mutex
+	state              State
 
 	// Of Run's goroutine only.
 	wg         sync.WaitGroup // the present Run's helpers
@@ -72,6 +72,7 @@ func NewClient(cfg Config, j Journal, h Handler, clock Clock, log *slog.Logger,
 		cfg: cfg, stream: stream, headURL: head, journal: j, handler: h, clock: clock, log: log,
 		observe: observe, metrics: m,
 		events: make(chan Event, 16), made: make(chan madeConn), canaryNow: make(chan struct{}, 1),
+		headNow:   make(chan struct{}, 1),
 		supersede: make(chan Head, 1), resume: make(chan struct{}, 1),
 	}
 	c.heads = &http.Client{
@@ -133,6 +134,8 @@ func (c *Client) Run(ctx context.Context) error {
 			c.step(ctx, m, c.adopt(ctx, d))
 		case <-c.canaryNow:
 			c.step(ctx, m, CanaryAsked{})
+		case <-c.headNow:
+			c.step(ctx, m, HeadWanted{})
 		case h := <-c.supersede:
 			c.step(ctx, m, SupersedeAsked{h})
 		case <-c.resume:
@@ -148,6 +151,15 @@ func (c *Client) Run(ctx context.Context) error {
 func (c *Client) SendCanary() {
 	select {
 	case c.canaryNow <- struct{}{}:
+	default:
+	}
+}
+
+// TellHead asks that the relay be told the journal's head soon; it does not block. The head follows
+// a canary, of which at most one a second is sent for this.
+func (c *Client) TellHead() {
+	select {
+	case c.headNow <- struct{}{}:
 	default:
 	}
 }

@@ -44,6 +44,7 @@ type (
 		Err  error
 	}
 	CanaryAsked  struct{} // somebody wants the path proved now
+	HeadWanted   struct{} // the journal has something that the relay should know
 	CanaryPosted struct { // answers PostCanary
 		Nonce string
 		Err   error // a refusal by the hook URL; nil when it was taken, or when nothing is known
@@ -67,6 +68,7 @@ func (Received) event()       {}
 func (Lost) event()           {}
 func (Handled) event()        {}
 func (CanaryAsked) event()    {}
+func (HeadWanted) event()     {}
 func (CanaryPosted) event()   {}
 func (HeadTaken) event()      {}
 func (SupersedeAsked) event() {}

@@ -83,10 +83,10 @@ type Machine struct {
 	handled  Message // what the handler holds
 	handConn int     // the connection it came on
 
-	terminal  string // what the relay calls us
-	out       []canary
-	canaryDue time.Duration
-	deaf      int
+	terminal              string // what the relay calls us
+	out                   []canary
+	canarySent, canaryDue time.Duration
+	deaf                  int
 
 	anchors   bool // the relay accepts heads on the present connection
 	taking    bool // the head to tell
@@ -128,6 +128,8 @@ func (m *Machine) Step(now Now, ev Event) []Effect {
 		m.onHandled(now, ev)
 	case CanaryAsked:
 		m.onCanaryWanted(now)
+	case HeadWanted:
+		m.onHeadWanted()
 	case CanaryPosted:
 		m.onPosted(ev)
 	case HeadTaken:

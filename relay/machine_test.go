@@ -371,6 +371,21 @@ func TestHeadFollowsTheCanary(t *testing.T) {
 	// A relay of the first v1 hears none.
 	b = newBench(t, time.Minute).connected()
 	b.canaryBack(b.nonce).want("returned 0s", "offset 0s±1ms")
+	b.after(time.Hour).step(HeadWanted{})
+	b.lines = nil
+	b.step(HeadWanted{}).want()
+}
+
+// TestAHeadIsWanted: a canary goes out for it, but not more than one in a second.
+func TestAHeadIsWanted(t *testing.T) {
+	b := newBench(t, time.Minute).accepted()
+	b.step(HeadWanted{}).want() // one was sent just now
+	b.after(headEvery - 1).step(Ticked{}).want()
+	b.after(1).step(Ticked{}).want("canary")
+	b.after(time.Second / 2).step(HeadWanted{}).step(HeadWanted{}).want()
+	b.after(time.Second / 2).step(Ticked{}).want("canary")
+	b.after(time.Second).step(Ticked{}).want() // nobody asked again
+	b.step(HeadWanted{}).want("canary")
 }
 
 // TestHelloNamesHead: where canaries go out, for no head is told without one.

@@ -34,6 +34,8 @@ type (
 	// Network reaches beyond the machine.
 	Network interface {
 		SendCanary()
+		// TellHead asks that the relay be told the journal's head soon.
+		TellHead()
 		// Query asks an account about a payment; reply is called exactly once, from any goroutine.
 		Query(at payment.Account, merchantRef string, reply func(payment.QueryAnswer))
 		// Mint asks the gateway for a code; reply is called exactly once, from any goroutine.
@@ -232,8 +234,10 @@ func (e *Engine) carry(ef Effect) {
 		}
 	case Show:
 		e.canvas.Show(ef.View)
-	case SendCanary, CarryHead:
+	case SendCanary:
 		e.network.SendCanary()
+	case CarryHead:
+		e.network.TellHead()
 	case SendQuery:
 		e.network.Query(ef.Account, ef.MerchantRef, func(a payment.QueryAnswer) {
 			e.Post(Queried{Payment: ef.Payment, Account: ef.Account, Round: ef.Round, Answer: a})

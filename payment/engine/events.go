@@ -251,7 +251,7 @@ type (
 	}
 	// AdoptJournal tells the relay that this journal replaces the one of this head.
 	AdoptJournal struct{ Lost payment.Head }
-	// CarryHead asks for a canary now: once it is back, the relay is told the journal's head.
+	// CarryHead asks that the relay be told the journal's head soon, within a second.
 	CarryHead struct{}
 	// Anchored tells the journal that it contains what the relay remembers of it.
 	Anchored struct{}

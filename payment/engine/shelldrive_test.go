@@ -22,6 +22,7 @@ type shell struct {
 	began   time.Time
 	views   chan engine.View // nil = nobody looks
 	canary  atomic.Int64
+	heads   atomic.Int64
 	appends atomic.Int64
 	stop    context.CancelFunc
 	ended   chan error
@@ -39,6 +40,7 @@ func (s *shell) Show(v engine.View) {
 }
 
 func (s *shell) SendCanary() { s.canary.Add(1) }
+func (s *shell) TellHead()   { s.heads.Add(1) }
 
 func (s *shell) Query(_ payment.Account, _ string, reply func(payment.QueryAnswer)) {
 	go reply(payment.QueryAnswer{HTTPStatus: 200})

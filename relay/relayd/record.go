@@ -86,7 +86,7 @@ type terminal struct {
 	record
 	revision uint64
 	limiter  *rate.Limiter // of its own route
-	canaries *rate.Limiter // of its canaries on its merchant's route
+	canaries *rate.Limiter // of its canaries
 }
 
 // merchantRecord is a merchant as it is stored: a route that leads to all its terminals.
@@ -175,7 +175,8 @@ func (x *index) putTerminal(t, old *terminal) {
 		x.codes[k] = t
 	}
 	own := route{terminal: t.ID,
-		Route: rules.Route{To: rules.TerminalSource(t.ID), Limiter: t.limiter}}
+		Route: rules.Route{To: rules.TerminalSource(t.ID), Limiter: t.limiter,
+			Canaries: t.canaries}}
 	x.routes[hash(t.Route)] = own
 	if t.OldRoute != nil {
 		own.until = t.OldRoute.Until.Time

@@ -6,6 +6,7 @@ import (
 
 	"kiosk-agent/payment"
 	"kiosk-agent/payment/engine"
+	"kiosk-agent/relay"
 )
 
 const tag = "K001SIMU"
@@ -105,6 +106,7 @@ func (w *World) startAgent() {
 		return
 	}
 	w.agent = a
+	w.oracle.starts()
 	a.m = engine.NewMachine(w.engineConfig(a.accounts), engine.Ports{
 		Journal: w.disk,
 		Gateway: &agentGateway{w: w, agent: a}, Display: w.screen, IDs: w,
@@ -296,8 +298,10 @@ func (a *agent) carry(ef engine.Effect) {
 		a.screen = ef.View
 		w.oracle.shows(ef.View)
 		w.screen.show(ef.View)
-	case engine.SendCanary, engine.CarryHead:
-		a.client.wantsCanary()
+	case engine.SendCanary:
+		a.client.asks(relay.CanaryAsked{})
+	case engine.CarryHead:
+		a.client.asks(relay.HeadWanted{})
 	case engine.SendQuery:
 		a.query(ef)
 	case engine.SendMint:
@@ -310,7 +314,7 @@ func (a *agent) carry(ef engine.Effect) {
 		a.client.supersede(ef.Lost)
 	case engine.ReadAgain:
 		w.met(roomAgain)
-		a.client.resumes()
+		a.client.asks(relay.ResumeAsked{})
 	case engine.TerminalChanged, engine.Note:
 	default:
 		w.fail("an effect that nobody knows: %T", ef)

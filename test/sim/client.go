@@ -191,8 +191,11 @@ func positionText(p *relay.Position) string {
 }
 
 func (c *client) send(e relay.Send) {
-	if ack, ok := e.Message.(relay.Ack); ok {
-		c.a.w.oracle.acknowledges(ack)
+	switch m := e.Message.(type) {
+	case relay.Ack:
+		c.a.w.oracle.acknowledges(m)
+	case relay.HeadMessage:
+		c.a.w.oracle.tellsHead(m.Journal)
 	}
 	if k := c.conn; k != nil && k.n == e.Conn {
 		k.toRelay(e.Message)
@@ -267,13 +270,8 @@ func (c *client) observe(ev relay.Observation) {
 	}
 }
 
-func (c *client) wantsCanary() {
-	c.soon(0, func() relay.Event { return relay.CanaryAsked{} })
-}
-
-func (c *client) resumes() {
-	c.soon(0, func() relay.Event { return relay.ResumeAsked{} })
-}
+// asks passes on what the engine wants of the client.
+func (c *client) asks(ev relay.Event) { c.soon(0, func() relay.Event { return ev }) }
 
 func (c *client) supersede(old payment.Head) {
 	c.soon(0, func() relay.Event {

@@ -24,7 +24,7 @@ type relayServer struct {
 	terminal rules.Terminal
 	own      rules.Route   // the terminal's hook URL
 	shared   rules.Route   // its merchant's, where it has one
-	canaries *rate.Limiter // of the terminal, on its merchant's route
+	canaries *rate.Limiter // of the terminal
 	ids      int
 	arrived  map[string]time.Duration // true times of messages, by their ids; only looked up
 	kept     []keptHook               // what was answered 200 and may not be in the journal
@@ -108,11 +108,11 @@ func (r *relayServer) startsAnew() {
 	p := r.w.prof.relay
 	r.process++
 	r.session = nil
+	r.canaries = rate.NewLimiter(rules.CanaryRate, rules.CanaryBurst)
 	r.own = rules.Route{To: rules.TerminalSource(terminalID),
-		Limiter: rate.NewLimiter(rate.Limit(p.rate), p.burst)}
+		Limiter: rate.NewLimiter(rate.Limit(p.rate), p.burst), Canaries: r.canaries}
 	r.shared = rules.Route{To: rules.MerchantSource(merchantName), Merchant: merchantName,
 		Limiter: rate.NewLimiter(rate.Limit(p.rate), p.burst)}
-	r.canaries = rate.NewLimiter(rules.CanaryRate, rules.CanaryBurst)
 }
 
 func (r *relayServer) newID() string {

@@ -165,6 +165,7 @@ var errClosed = errors.New("the terminal is out of service")
 type noNetwork struct{}
 
 func (noNetwork) SendCanary()               {}
+func (noNetwork) TellHead()                 {}
 func (noNetwork) AdoptJournal(payment.Head) {}
 func (noNetwork) ReadAgain()                {}
 

@@ -186,6 +186,7 @@ func (d displayEvents) DisplayState(s ui.State) {
 type network struct{ a *Agent }
 
 func (n network) SendCanary() { n.a.relay.SendCanary() }
+func (n network) TellHead()   { n.a.relay.TellHead() }
 
 func (n network) Query(at payment.Account, merchantRef string,
 	reply func(payment.QueryAnswer)) {

@@ -20,7 +20,8 @@ const (
 	RetryDown  = 5
 )
 
-// Canaries on a merchant's route, per terminal; an agent sends one in 10 s.
+// Canaries per terminal, on either kind of route. An agent sends one in 10 s, and at most one in a
+// second for the head's sake.
 const (
 	CanaryRate  = 1
 	CanaryBurst = 10
@@ -31,12 +32,13 @@ type Route struct {
 	To       Source
 	Merchant string // whose terminals read it; "" = a terminal's own
 	Limiter  *rate.Limiter
+	Canaries *rate.Limiter // of a terminal's own route; a merchant's has those of its members
 }
 
 // Member is a terminal of a merchant, as a canary names it.
 type Member struct {
 	Source   Source
-	Canaries *rate.Limiter // on its merchant's route
+	Canaries *rate.Limiter
 }
 
 // Request is what is looked at before a body is read.
@@ -64,8 +66,9 @@ type Admission struct {
 // Admit decides whether a request on a route is taken, and counts it.
 //
 // A canary is stored among the messages of one terminal. On a merchant's route its header says
-// which, and it is refused when a hook would be, but takes nothing of what the hooks have: one that
-// is forged costs them nothing. member looks a merchant's terminal up by its handle.
+// which. It is refused when a hook would be, but takes nothing of the hooks' rate: one that is
+// forged, or sent for a head, costs them nothing. member looks a merchant's terminal up by its
+// handle.
 func Admit(now time.Time, r Request, on Route,
 	member func(merchant, handle string) (Member, bool)) (Admission, *Refusal) {
 	a := Admission{Kind: relay.KindHook, On: on, To: on.To}
@@ -79,7 +82,7 @@ func Admit(now time.Time, r Request, on Route,
 		return a, nil
 	}
 	a.Kind, a.Nonce = relay.KindCanary, r.Nonce
-	limiter := on.Limiter
+	limiter := on.Canaries
 	if on.Merchant != "" {
 		m, ok := member(on.Merchant, r.Terminal)
 		if !ok {
@@ -87,11 +90,8 @@ func Admit(now time.Time, r Request, on Route,
 				Text: "no such terminal on this route"}
 		}
 		a.To, limiter = m.Source, m.Canaries
-		if on.Limiter.TokensAt(now) < 1 {
-			return a, tooMany()
-		}
 	}
-	if !limiter.AllowN(now, 1) {
+	if on.Limiter.TokensAt(now) < 1 || !limiter.AllowN(now, 1) {
 		return a, tooMany()
 	}
 	return a, nil

@@ -38,8 +38,9 @@ func newRig(t *testing.T) *rig {
 	r.of = rules.Terminal{ID: "K001", Merchant: "M1", CreatedAt: r.now, Epoch: "e1"}
 	r.route = rules.Route{To: rules.MerchantSource("M1"), Merchant: "M1",
 		Limiter: rate.NewLimiter(20, 100)}
-	r.own = rules.Route{To: rules.TerminalSource("K001"), Limiter: rate.NewLimiter(20, 100)}
 	r.can = rate.NewLimiter(rules.CanaryRate, rules.CanaryBurst)
+	r.own = rules.Route{To: rules.TerminalSource("K001"), Limiter: rate.NewLimiter(20, 100),
+		Canaries: r.can}
 	return r
 }
 

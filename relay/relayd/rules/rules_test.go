@@ -304,6 +304,19 @@ func TestIntake(t *testing.T) {
 			got = append(got, r.post(r.route, "", canary(0)), r.post(r.route, "x", ""))
 			return got
 		}, []int{429, 429, 429, 200}},
+		"rate of a terminal's own route": {func(r *rig) (got []int) {
+			r.store.Quota = 1000
+			for range 10 {
+				r.post(r.own, "", canary(0))
+			}
+			got = append(got, r.post(r.own, "", canary(0)))
+			for range 99 {
+				r.post(r.own, "x", "")
+			}
+			got = append(got, r.post(r.own, "x", ""), r.post(r.own, "x", ""))
+			r.now = r.now.Add(time.Minute)
+			return append(got, r.post(r.own, "", canary(0)))
+		}, []int{429, 200, 429, 200}},
 		"too long": {func(r *rig) []int {
 			return []int{r.post(r.own, strings.Repeat("x", relay.MaxHookBody), ""),
 				r.post(r.own, strings.Repeat("x", relay.MaxHookBody+1), "")}
