@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kiosk-agent/payment"
+	"kiosk-agent/relay"
 )
 
 // anchor is what the oracle knows of the journal's heads and of what the relay remembers. It asks
@@ -63,6 +64,10 @@ func (o *oracle) remembers(h payment.Head) {
 	}
 }
 
+// starts: a process begins. What the one before had heard and could not book is gone with it; the
+// relay is asked before anything is sold.
+func (o *oracle) starts() { o.unrecovered = false }
+
 // isTold: the client has the relay's answer before a hello.
 func (o *oracle) isTold(conn int, h payment.Head) { o.w.agent.told = told{conn, h} }
 
@@ -89,6 +94,14 @@ func (o *oracle) isNewest(what string) {
 		o.w.fail("%s before the relay was asked what it remembers of the journal", what)
 	case o.unrecovered, len(o.open) > 0:
 		o.w.fail("%s on a journal that lost facts, and staff have not recovered", what)
+	}
+}
+
+// tellsHead: the head that the relay remembers of a journal that lost facts is not to be hidden by
+// one that was made since.
+func (o *oracle) tellsHead(h relay.Head) {
+	if o.unrecovered || len(o.open) > 0 {
+		o.w.fail("a journal that lost facts tells the relay its head %d", h.Seq)
 	}
 }
 

@@ -81,7 +81,7 @@ func mutants() []mutant {
 		one("what found no place is not read again with another secret",
 			"payment/engine/parking.go", "!roomy && s.m.parking.resumed {", "!roomy {"),
 		one("reading again begins behind what found no place", "payment/engine/parking.go",
-			"First: ev.Position.ID, Before: before}", "First: ev.Position.ID, Before: ev.Position}"),
+			"Position.ID, Before: before}", "Position.ID, Before: ev.Position}"),
 		one("what was left is ended, and the position does not go back",
 			"payment/engine/parking.go", "	s.out.Position = &pos\n	return pos, nil",
 			"	return pos, nil"),

@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 
 	"kiosk-agent/payment"
@@ -350,20 +351,25 @@ func (o *oracle) acknowledges(a relay.Ack) {
 	}
 }
 
-// names reports whether a delivery tells of a payment that is in the journal.
+// names reports whether a delivery is the gateway's own word about a payment in the journal.
 func (o *oracle) names(body []byte) bool {
 	var s sealed
 	if json.Unmarshal(body, &s) != nil {
 		return false
 	}
-	for _, a := range o.accounts {
-		for _, r := range s.Records {
-			if r.MerchantRef == a.ref {
+	return slices.ContainsFunc(s.Records, func(r payment.Record) bool {
+		l := o.w.gw.byRef[r.MerchantRef]
+		if l == nil || !slices.ContainsFunc(l.records,
+			func(st *statement) bool { return st.rec.Content() == r.Content() }) {
+			return false // somebody has made it up
+		}
+		for _, a := range o.accounts {
+			if a.link == l {
 				return true
 			}
 		}
-	}
-	return false
+		return false
+	})
 }
 
 // booked reports whether a delivery's content is in the journal, in one form or the other.

@@ -85,7 +85,8 @@ type keptHook struct {
 }
 
 // nothingMissed: a hello that is met without a gap. What was answered 200 is in the journal, or is
-// handed out now. A gap makes the agent ask about the payments that it has: about others there is
+// handed out now, or later, where the agent left it here. A gap makes the agent ask about the
+// payments that it has: about others there is
 // nothing to be told.
 func (r *relayServer) nothingMissed(p *relay.Position) {
 	o, after := r.w.oracle, uint64(0)
@@ -94,7 +95,7 @@ func (r *relayServer) nothingMissed(p *relay.Position) {
 	}
 	comes := map[string]bool{}
 	for _, m := range r.hooks() {
-		comes[m.ID] = m.Seq > after
+		comes[m.ID] = m.Seq > after || o.covered(r.disk.Epoch, m.Seq)
 	}
 	for _, k := range r.kept {
 		if !comes[k.id] && o.names(k.body) && !o.booked(k.body) {
@@ -165,7 +166,8 @@ func (r *relayServer) rubbish(n int) {
 	r.w.say("relay", "is flooded with %d forged notifications", n)
 	for range n {
 		r.w.nonces++
-		_ = r.takes(hookRequest{body: mustJSON(r.w, sealed{"guessed", r.w.nonces, nil})})
+		_ = r.takes(hookRequest{shared: r.w.chance(0.5),
+			body: mustJSON(r.w, sealed{"guessed", r.w.nonces, nil})})
 	}
 	r.pump()
 }
