@@ -16,7 +16,7 @@ type agent struct {
 	w      *World
 	m      *engine.Machine
 	client *client
-	line   *line
+	lines  []*line // one for each of World.ecrs
 
 	queue     []engine.Event
 	ticket    engine.Ticket
@@ -111,7 +111,10 @@ func (w *World) startAgent() {
 		Journal: w.disk,
 		Gateway: &agentGateway{w: w, agent: a}, Display: w.screen, IDs: w,
 	})
-	a.client, a.line = newClient(a), newLine(a)
+	a.client = newClient(a)
+	for _, t := range w.ecrs {
+		a.lines = append(a.lines, newLine(a, t))
+	}
 	out, err := a.m.Start(w.now())
 	if err != nil {
 		w.dies(false, "the engine cannot start: "+err.Error())
@@ -124,8 +127,7 @@ func (w *World) startAgent() {
 	a.alarm()
 	w.screen.agentStarts()
 	a.client.step(startClient())
-	w.ecr.agentStarts()
-	for _, t := range w.tills {
+	for _, t := range w.everyTill() {
 		t.agentStarts()
 	}
 }
@@ -142,8 +144,7 @@ func (w *World) dies(reboot bool, how string) {
 	w.proc++
 	w.cov.Crashes++
 	w.screen.agentGone()
-	w.ecr.agentGone()
-	for _, t := range w.tills {
+	for _, t := range w.everyTill() {
 		t.agentGone()
 	}
 	if reboot {

@@ -132,7 +132,7 @@ func (t *ecrTill) answers(e ecrtill.Event) {
 // its slip.
 func (t *ecrTill) reconciles(m ecrtill.Message, txn string) {
 	for _, s := range t.w.sales {
-		if s.till == lineTill && s.ecn == m.ECN && t.w.prof.style == counting && s != t.sale &&
+		if s.line == t && s.ecn == m.ECN && t.style == counting && s != t.sale &&
 			!s.approved && t.d.Codes[m.Code] == ecrtill.Approved {
 			t.say("learns that sale %d was approved", s.no)
 			t.w.oracle.lineApproved(s, txn, true)
@@ -145,7 +145,7 @@ func (t *ecrTill) reconciles(m ecrtill.Message, txn string) {
 // is its own business.
 func (t *ecrTill) discards(m ecrtill.Message) {
 	for _, s := range t.w.sales {
-		if s.till == lineTill && s.ecn == m.ECN && !s.approved {
+		if s.line == t && s.ecn == m.ECN && !s.approved {
 			s.discarded = true
 		}
 	}
@@ -163,11 +163,11 @@ func reference(m ecrtill.Message) string {
 // own reports whether the last result is about this sale.
 func (t *ecrTill) own(s *sale, m ecrtill.Message, txn string) bool {
 	for _, o := range t.w.sales {
-		if o != s && txn != "" && o.till == lineTill && o.txn == txn {
+		if o != s && txn != "" && o.line == t && o.txn == txn {
 			return false
 		}
 	}
-	if t.w.prof.style == constant {
+	if t.style == constant {
 		return s.accepted && amountIs(m, s.money.Amount)
 	}
 	return m.ECN == s.ecn && amountIs(m, s.money.Amount)

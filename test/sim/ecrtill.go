@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/device/ecr"
 	"kiosk-agent/payment"
 	"kiosk-agent/test/ecrtill"
 )
@@ -30,6 +31,10 @@ const (
 // last result.
 type ecrTill struct {
 	w       *World
+	no      int // of World.ecrs
+	name    string
+	kind    lineKind
+	style   ecnStyle
 	d       ecrtill.Dialect
 	parser  ecrtill.Parser
 	ecn     int64
@@ -59,15 +64,34 @@ type request struct {
 	s     *sale
 }
 
-func newECRTill(w *World) *ecrTill {
-	t := &ecrTill{w: w, d: ecrtill.Paycube(), ecn: 251210091401}
-	if w.prof.nets {
-		t.d = ecrtill.Nets()
-	}
-	return t
+// lineKind is a till on a line: the dialect as the agent has it, and as the till speaks it.
+type lineKind struct {
+	till    string
+	dialect func() (*ecr.Dialect, error)
+	speaks  func() ecrtill.Dialect
 }
 
-func (t *ecrTill) say(format string, args ...any) { t.w.say(lineTill, format, args...) }
+// lineKinds are the tills on a line. All of them begin with the same ECN: nothing but the line
+// tells their requests apart.
+func lineKinds() []lineKind {
+	return []lineKind{
+		{"till-3", paycube, ecrtill.Paycube},
+		{"till-4", nets, ecrtill.Nets},
+	}
+}
+
+const firstECN = 251210091401
+
+func newECRTill(w *World, no int) *ecrTill {
+	k := lineKinds()[no]
+	return &ecrTill{w: w, no: no, name: k.till, kind: k, style: w.prof.styles[no], d: k.speaks(),
+		ecn: firstECN}
+}
+
+func (t *ecrTill) say(format string, args ...any) { t.w.say(t.name, format, args...) }
+
+// session is the agent's end of the line.
+func (t *ecrTill) session() *line { return t.w.agent.lines[t.no] }
 
 // wants begins a sale, when none is under way.
 func (t *ecrTill) wants() {
@@ -75,8 +99,9 @@ func (t *ecrTill) wants() {
 	if t.sale != nil || t.sent != nil || t.asked != nil || w.t < t.rested {
 		return
 	}
-	s := w.newSale(lineTill)
-	if w.prof.style == restarting {
+	s := w.newSale(t.name)
+	s.line = t
+	if t.style == restarting {
 		s.money.Amount = int64(10_000 + s.no) // its numbers come again: amounts do not
 	}
 	s.ecn = t.number()
@@ -100,7 +125,7 @@ func (t *ecrTill) wants() {
 
 // number is the next ECN.
 func (t *ecrTill) number() string {
-	if t.w.prof.style != constant {
+	if t.style != constant {
 		t.ecn++
 	}
 	return fmt.Sprintf("%012d", t.ecn)
@@ -201,6 +226,13 @@ func (t *ecrTill) cancels(s *sale) {
 	})
 }
 
+// cancelsEarly cancels a sale while its code is made.
+func (t *ecrTill) cancelsEarly(s *sale) {
+	if t.d.Cancel != "" {
+		t.cancels(s)
+	}
+}
+
 // put sends bytes over the cable.
 func (t *ecrTill) put(b []byte) {
 	w := t.w
@@ -214,8 +246,8 @@ func (t *ecrTill) put(b []byte) {
 			}
 			half := w.rng.IntN(len(b) + 1)
 			for _, part := range [][]byte{b[:half], b[half:]} {
-				if l := w.agent.line; len(part) > 0 {
-					l.receives(part)
+				if len(part) > 0 {
+					t.session().receives(part)
 				}
 				if w.agent == nil {
 					return
@@ -261,7 +293,7 @@ func (t *ecrTill) plugs() {
 	t.plugged = true
 	t.cable++
 	if t.w.agent != nil {
-		t.w.agent.line.connects()
+		t.session().connects()
 	}
 }
 
@@ -271,7 +303,7 @@ func (t *ecrTill) pulls() {
 	t.cable++
 	t.parser = ecrtill.Parser{}
 	if t.w.agent != nil {
-		t.w.agent.line.disconnects()
+		t.session().disconnects()
 	}
 	t.w.after(t.w.between(time.Second, 30*time.Second), t.plugs)
 }
@@ -282,7 +314,7 @@ func (t *ecrTill) agentStarts() {
 	w := t.w
 	w.inside(w.between(50*time.Millisecond, time.Second), func() {
 		if t.plugged {
-			w.agent.line.connects()
+			t.session().connects()
 		}
 	})
 }
@@ -296,8 +328,8 @@ func (t *ecrTill) reboots() {
 	t.sale, t.sent, t.asked, t.taken = nil, nil, nil, nil
 	t.parser = ecrtill.Parser{}
 	t.turn++
-	if t.w.prof.style == restarting {
-		t.ecn = 251210091401
+	if t.style == restarting {
+		t.ecn = firstECN
 	}
 	t.rests()
 }
@@ -305,7 +337,7 @@ func (t *ecrTill) reboots() {
 // rests keeps the line quiet before the next sale: a till with one number for ever must.
 func (t *ecrTill) rests() {
 	d := 3 * time.Second
-	if t.w.prof.style == constant && t.w.prof.level > 0 {
+	if t.style == constant && t.w.prof.level > 0 {
 		d = 20 * time.Second // its ACK may have been lost
 	}
 	t.rested = max(t.rested, t.w.t+d)
@@ -315,7 +347,7 @@ func (t *ecrTill) rests() {
 func (t *ecrTill) asker(r payment.Request) *sale {
 	ecn := strings.TrimSpace(r.Line.ECN)
 	for i := len(t.w.sales) - 1; i >= 0; i-- {
-		if s := t.w.sales[i]; s.till == lineTill && s.ecn == ecn && s.money == r.Money {
+		if s := t.w.sales[i]; s.line == t && s.ecn == ecn && s.money == r.Money {
 			return s
 		}
 	}

@@ -166,8 +166,8 @@ type profile struct {
 	unknown int
 	every   time.Duration // between two queries
 	simple  bool          // tills rely on what they are told when they connect, and ask for nothing
-	nets    bool
-	style   ecnStyle
+	styles  [2]ecnStyle   // of the tills on a line
+	trade   trade
 
 	stranger bool // a previous account is configured whose secret somebody else knows
 	remember bool // at the end the configuration names every account that was sold at
@@ -206,8 +206,10 @@ func (w *World) drawProfile() {
 	p.unknown = w.rng.IntN(3)
 	p.every = pick(w, 5*time.Second, 1500*time.Millisecond, 3*time.Second)
 	p.simple = w.rng.IntN(3) == 0
-	p.nets = w.rng.IntN(3) == 0
-	p.style = pick(w, counting, counting, constant, restarting)
+	for i := range p.styles {
+		p.styles[i] = pick(w, counting, counting, constant, restarting)
+	}
+	p.trade = w.drawTrade()
 	p.stranger, p.remember = w.chance(0.3), w.chance(0.5)
 	p.enabled[accountSwitched] = w.chance(0.4) // what follows from it is rare enough
 	p.remote = w.rng.IntN(3) == 0

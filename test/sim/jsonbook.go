@@ -62,24 +62,9 @@ func (t *jsonTill) cancels(s *sale) {
 	})
 }
 
-// cancelsEarly lets the till of a sale cancel it before it has a code.
-func (w *World) cancelsEarly(s *sale) {
-	if s == nil {
-		return
-	}
-	if s.till == lineTill && w.ecr.d.Cancel != "" {
-		w.ecr.cancels(s)
-	}
-	for _, t := range w.tills {
-		if t.name == s.till {
-			t.cancelsByReference(s)
-		}
-	}
-}
-
-// cancelsByReference cancels a sale whose start may have no answer yet: its reference is all that
-// the till has.
-func (t *jsonTill) cancelsByReference(s *sale) {
+// cancelsEarly cancels a sale whose start may have no answer yet: its reference is all that the
+// till has.
+func (t *jsonTill) cancelsEarly(s *sale) {
 	if s.over || s.status != "" {
 		return
 	}

@@ -11,12 +11,11 @@ import (
 	"kiosk-agent/payment/engine"
 )
 
-const lineTill = "till-3"
-
 // line is the shell around the session machine of a till on a line: till.Session without
 // goroutines.
 type line struct {
 	a      *agent
+	t      *ecrTill // at its other end
 	m      *till.Machine
 	up     bool
 	detach func()
@@ -31,27 +30,19 @@ var (
 	nets    = sync.OnceValues(func() (*ecr.Dialect, error) { return ecr.Builtin("nets") })
 )
 
-func (w *World) dialect() *ecr.Dialect {
-	read := paycube
-	if w.prof.nets {
-		read = nets
-	}
-	d, err := read()
-	if err != nil {
-		w.fail("%v", err)
-	}
-	return d
-}
-
-func newLine(a *agent) *line {
-	m, err := till.NewMachine(till.Config{
-		Till: lineTill, TerminalID: "K001", Currency: payment.SGD, IDs: a.w, Merchant: "SHOP",
-		MerchantID: "M1", Schemes: schemes(),
-	}, a.w.dialect())
+func newLine(a *agent, t *ecrTill) *line {
+	d, err := t.kind.dialect()
 	if err != nil {
 		a.w.fail("%v", err)
 	}
-	return &line{a: a, m: m}
+	m, err := till.NewMachine(till.Config{
+		Till: t.name, TerminalID: "K001", Currency: payment.SGD, IDs: a.w, Merchant: "SHOP",
+		MerchantID: "M1", Schemes: schemes(),
+	}, d)
+	if err != nil {
+		a.w.fail("%v", err)
+	}
+	return &line{a: a, t: t, m: m}
 }
 
 // connects and disconnects are the cable's doing.
@@ -119,48 +110,48 @@ func (l *line) carry(e till.Effect) {
 			w.fail("the line's session writes while it must not")
 		}
 		l.busy = true
-		w.ecr.written(append([]byte(nil), e.Bytes...))
-		n := w.ecr.cable
+		l.t.written(append([]byte(nil), e.Bytes...))
+		n := l.t.cable
 		w.inside(time.Duration(len(e.Bytes))*time.Millisecond+w.between(0, 2*time.Millisecond),
 			func() {
-				if l.up && n == w.ecr.cable {
+				if l.up && n == l.t.cable {
 					l.busy = false
 					l.step(till.Drained{})
 				}
 			})
 	case till.AskStart:
 		a.ask(func(to engine.Ticket) engine.Event {
-			a.starts[to] = w.ecr.asker(e.Request)
-			return engine.StartAsked{Till: lineTill, Request: e.Request, To: to}
+			a.starts[to] = l.t.asker(e.Request)
+			return engine.StartAsked{Till: l.t.name, Request: e.Request, To: to}
 		}, func(ans engine.Answer) {
 			l.post(till.Started{To: e.To, Payment: ans.Payment, Err: ans.Err})
 		})
 	case till.AskCancel:
 		a.ask(func(to engine.Ticket) engine.Event {
-			return engine.CancelAsked{Till: lineTill, Key: e.Key, To: to}
+			return engine.CancelAsked{Till: l.t.name, Key: e.Key, To: to}
 		},
 			func(ans engine.Answer) {
 				l.post(till.Cancelled{To: e.To, Payment: ans.Payment, Err: ans.Err})
 			})
 	case till.AskLast:
 		a.ask(func(to engine.Ticket) engine.Event {
-			return engine.GetAsked{Till: lineTill, Newest: true, To: to}
+			return engine.GetAsked{Till: l.t.name, Newest: true, To: to}
 		},
 			func(ans engine.Answer) {
 				l.post(till.LastRead{To: e.To, Payment: ans.Payment, Err: ans.Err})
 			})
 	case till.AskOffer:
 		a.ask(func(to engine.Ticket) engine.Event {
-			return engine.Offering{Till: lineTill, ID: e.ID, Revision: e.Revision, Frame: e.Frame,
+			return engine.Offering{Till: l.t.name, ID: e.ID, Revision: e.Revision, Frame: e.Frame,
 				To: to}
 		}, func(ans engine.Answer) { l.post(till.Offered{To: e.To, Err: ans.Err}) })
 	case till.AskAcknowledge:
 		a.ask(func(to engine.Ticket) engine.Event {
-			return engine.Acknowledged{Till: lineTill, ID: e.ID, Revision: e.Revision, To: to}
+			return engine.Acknowledged{Till: l.t.name, ID: e.ID, Revision: e.Revision, To: to}
 		}, func(ans engine.Answer) { l.post(till.Acknowledged{To: e.To, Err: ans.Err}) })
 	case till.AskSupersede:
 		a.ask(func(to engine.Ticket) engine.Event {
-			return engine.Superseding{Till: lineTill, ID: e.ID, To: to}
+			return engine.Superseding{Till: l.t.name, ID: e.ID, To: to}
 		}, func(engine.Answer) {})
 	case till.AskStatus:
 		a.ask(func(to engine.Ticket) engine.Event { return engine.Inspected{To: to} },

@@ -58,13 +58,14 @@ func (w *World) mishap() {
 			w.tills[w.rng.IntN(2)].forgets()
 		}
 		if w.hit(tillForgets) {
-			w.ecr.reboots()
+			t := pick(w, w.ecrs...)
+			t.reboots()
 			// the cashier types the next sale
-			w.after(w.between(4*time.Second, 9*time.Second), w.ecr.wants)
+			w.after(w.between(4*time.Second, 9*time.Second), t.wants)
 		}
 	case 10:
-		if w.ecr.plugged && w.hit(linePulled) {
-			w.ecr.pulls()
+		if t := pick(w, w.ecrs...); t.plugged && w.hit(linePulled) {
+			t.pulls()
 		}
 	case 11:
 		if w.hit(displaySmall) {
@@ -119,7 +120,7 @@ func (w *World) rotates() {
 		}
 	}
 	for range 2 { // and somebody pays before anybody has remembered
-		w.after(w.between(0, 30*time.Second), func() { w.asksForSale(0) })
+		w.after(w.between(0, 30*time.Second), w.asksForSale)
 	}
 	w.after(w.between(10*time.Second, 5*time.Minute), func() {
 		if !w.gw.rotated {

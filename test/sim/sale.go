@@ -10,6 +10,7 @@ import (
 type sale struct {
 	no        int
 	till      string
+	line      *ecrTill      // the till, where it is on a line
 	reference string        // of a JSON-RPC till
 	ecn       string        // of a till on a line
 	accepted  bool          // on a line: the request was acknowledged

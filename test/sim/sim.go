@@ -104,7 +104,7 @@ type World struct {
 	relay   *relayServer
 	screen  *screen
 	tills   []*jsonTill
-	ecr     *ecrTill
+	ecrs    []*ecrTill
 	sales   []*sale // in the order of asking
 	staff   staff
 	gone    []engine.Gone // what the agent says at the end about accounts that it does not know
@@ -189,11 +189,11 @@ func (p profile) String() string {
 		}
 	}
 	return fmt.Sprintf("%s: query %t, finish %t, till-2 shows %t, require_canary %s, "+
-		"places %d of %d bytes for %s, %d sales, unknown %d, ECN %s, nets %t, %s; relay: %s; "+
+		"places %d of %d bytes for %s, %d sales (%s), unknown %d, ECNs %s, %s; relay: %s; "+
 		"faults: %s",
 		p.name, p.query, p.finish, p.ownShow, p.canary, p.parked, p.parkedBytes,
-		p.parkedFor, p.sales, p.unknown, p.style,
-		p.nets, p.mints(), p.relay, strings.Join(on, ", "))
+		p.parkedFor, p.sales, p.trade.name, p.unknown, p.styles, p.mints(), p.relay,
+		strings.Join(on, ", "))
 }
 
 // mints says who makes what customers scan.
@@ -216,7 +216,7 @@ func (w *World) build(dir string) {
 	w.relay = newRelayServer(w)
 	w.screen = &screen{w: w}
 	w.tills = []*jsonTill{newJSONTill(w, "till-1"), newJSONTill(w, "till-2")}
-	w.ecr = newECRTill(w)
+	w.ecrs = []*ecrTill{newECRTill(w, 0), newECRTill(w, 1)}
 	w.staff = staff{w: w}
 }
 
@@ -227,30 +227,20 @@ func (w *World) play() {
 	for _, t := range w.tills {
 		t.connects()
 	}
-	w.ecr.plugs()
+	for _, t := range w.ecrs {
+		t.plugs()
+	}
 	at := 3 * time.Second
 	for i := range w.prof.sales {
 		at += w.between(100*time.Millisecond, 30*time.Second)
 		if i > 0 && w.chance(0.7) {
 			at += w.between(0, 200*time.Second)
 		}
-		w.after(at, func() { w.asksForSale(i) })
+		w.after(at, w.asksForSale)
 	}
 	end := at + w.between(10*time.Second, 6*time.Minute)
 	for range 14 {
 		w.after(w.between(0, end), w.mishap)
 	}
 	w.runUntil(end)
-}
-
-// asksForSale lets one of the tills ask for a sale.
-func (w *World) asksForSale(int) {
-	switch w.rng.IntN(5) {
-	case 0, 1:
-		w.ecr.wants()
-	case 2:
-		w.tills[1].wants()
-	default:
-		w.tills[0].wants()
-	}
 }

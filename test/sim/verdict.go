@@ -250,7 +250,7 @@ func (v *verdict) sale(s *sale) {
 		listed = listed || v.listed(p)
 		kg, _, _ := v.known(l)
 		unconfirmed = unconfirmed || (!w.prof.query || !w.knows(l)) && kg < g
-		if s.till != lineTill && s.id == a.id && !lost &&
+		if s.line == nil && s.id == a.id && !lost &&
 			(s.status != p.Status || s.rev != p.Revision || a.acked != p.Revision) {
 			w.fail("sale %d: the till's book says %s at revision %d (%d acknowledged), the "+
 				"agent says %s at %d", s.no, s.status, s.rev, a.acked, p.Status, p.Revision)
