@@ -65,9 +65,10 @@ sim:
 	$(GO) build -o bin/kiosk-sim ./test/sim/kiosk-sim
 	@bin/kiosk-sim $(if $(SEED),-seed $(SEED),-seeds $(SEEDS) $(if $(FIRST),-first $(FIRST)))
 
-# Breaks the agent on purpose in each way of test/sim/mutants_test.go; the simulation must find each. make test tries some.
+# Breaks the agent on purpose in each way of test/sim/mutants_test.go; the simulation must find each, or the test that
+# mutantsoftests_test.go names. make test tries some.
 sim-mutants:
-	$(GO) test ./test/sim -run '^TestMutantsAreCaught$$' -mutants -v -timeout 60m
+	$(GO) test ./test/sim -run '^TestMutantsAreCaught$$' -mutants -v -count 1 -timeout 90m
 
 # 200 power cuts each of the journal and the relay's store, as promised and with the settings that lose facts; and each file operation of a
 # journal failing in turn. make test does the same with fewer.
