@@ -55,39 +55,34 @@ func (w *World) customerSees(payload string) {
 	left := l.expires - w.t
 	soon := w.between(300*time.Millisecond, 40*time.Second)
 	switch n := w.rng.IntN(100); {
-	case n < 45:
+	case n < 42:
 		w.after(soon, func() { w.pays(l) })
-	case n < 53: // walks away
-	case n < 58:
+	case n < 50: // walks away
+	case n < 55:
 		w.after(soon, func() { w.gw.decline(l, payment.RecordDeclined) })
-	case n < 61:
+	case n < 58:
 		w.after(soon, func() { w.gw.decline(l, payment.RecordExpired) })
-	case n < 69: // a second card
+	case n < 66: // a second card
 		w.after(soon, func() { w.gw.decline(l, payment.RecordDeclined) })
 		w.after(soon+w.between(2*time.Second, 30*time.Second), func() { w.pays(l) })
-	case n < 74: // two phones
-		w.after(soon, func() { w.pays(l) })
-		w.after(soon+w.between(0, time.Minute), func() { w.pays(l) })
-	case n < 83: // at the last moment, give or take
+	case n < 74:
+		w.paysAgain(l, soon)
+	case n < 81: // at the last moment, give or take
 		deadline := l.sale.deadline - w.t
 		w.after(deadline+w.between(-40*time.Millisecond, 40*time.Millisecond), func() { w.pays(l) })
-	case n < 90: // after the end, where the gateway lets them
+	case n < 87: // after the end, where the gateway lets them
 		w.after(w.between(max(0, l.sale.deadline-w.t), left), func() { w.pays(l) })
-	case n < 92:
+	case n < 89:
 		w.after(soon, func() {
 			w.gw.collect(l,
 				func(r *payment.Record) { r.Amount += pick[int64](w, -1, 1, 100) })
 		})
-	case n < 93:
+	case n < 90:
 		w.after(soon, func() { w.gw.collect(l, func(r *payment.Record) { r.Currency = "IDR" }) })
-	case n < 95:
+	case n < 92:
 		w.after(soon, func() { w.gw.collect(l, func(r *payment.Record) { r.ResponseCode = "91" }) })
-	default: // pays and gets the money back
-		w.after(soon, func() {
-			if c := w.pays(l); c != nil {
-				w.after(w.between(0, 10*time.Minute), func() { w.gw.reverse(l, c) })
-			}
-		})
+	default:
+		w.after(soon, func() { w.paysAndReturns(l) })
 	}
 }
 

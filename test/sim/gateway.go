@@ -46,11 +46,16 @@ type link struct {
 
 // capture is money that was really taken.
 type capture struct {
-	txn      string
-	at       time.Duration
-	good     bool // the amount, the currency and the code are the sale's
-	reversed bool
+	txn    string
+	at     time.Duration
+	good   bool // the amount, the currency and the code are the sale's
+	amount int64
+	back   int64 // of it that was given back; more than the amount, where somebody mistyped
+	backs  int   // reversals of it that were carried out
 }
+
+// kept reports whether the merchant still has all of the money.
+func (c *capture) kept() bool { return c.backs == 0 }
 
 // statement is a record and when the query begins to show it.
 type statement struct {
@@ -202,7 +207,14 @@ func (g *gateway) collect(l *link, change func(*payment.Record)) *capture {
 		change(&r)
 		c.good = false
 	}
+	c.amount = r.Amount
 	l.caps = append(l.caps, c)
+	switch good, _, _ := l.captured(); {
+	case c.good && good == 3:
+		g.w.met(paidThreeTimes)
+	case c.good && good == 4:
+		g.w.met(paidFourTimes)
+	}
 	if a := g.w.agent; a != nil && a.accounts[0].Name != l.account {
 		g.w.met(paidAfterSwitch)
 	}
@@ -217,14 +229,4 @@ func (g *gateway) decline(l *link, status string) {
 	if g.payable(l) {
 		g.state(l, g.record(l, status))
 	}
-}
-
-// reverse gives the money back.
-func (g *gateway) reverse(l *link, c *capture) {
-	c.reversed = true
-	r := g.record(l, payment.RecordSuccess)
-	r.Type, r.TransactionRef = pick(g.w, payment.TypeVoid, payment.TypeRefund), c.txn+"R"
-	l.records = append(l.records, &statement{r, g.w.t + g.w.between(0, settle)})
-	g.w.say("gateway", "%s of %s for %s", r.Type, c.txn, short(l.ref))
-	// A webhook has no type: a reversal is seen by the query alone.
 }

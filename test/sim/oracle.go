@@ -56,6 +56,7 @@ type account struct {
 	offered       int64
 	acked         int64
 	toldApproved  bool
+	money         moneyBook
 	mint          mint
 }
 
@@ -137,7 +138,10 @@ func (o *oracle) take(e entry) {
 			a.ended = true
 			a.paid = a.paid || o.right(a.link, r)
 		}
+		a.money.hears(a.link, r)
 		o.wasStated(r)
+	case payment.Resolved:
+		a.money.settles(a.link, d)
 	case payment.Offered:
 		a.offered = max(a.offered, d.Revision)
 		if d.Frame != nil {
@@ -146,6 +150,8 @@ func (o *oracle) take(e entry) {
 		switch d.Status {
 		case payment.StatusDeclined, payment.StatusExpired, payment.StatusCancelled:
 			a.toldNotPaid = a.toldNotPaid || !a.paid
+		case payment.StatusApproved:
+			a.money.approved = true
 		}
 	case payment.PathProved:
 		if x := o.w.agent; x != nil && e.at == o.w.t && x.accounts[0].Name != a.link.account {
@@ -263,8 +269,9 @@ func (o *oracle) rolledBack(n int) {
 	}
 }
 
-// captured counts what was really collected for a link, right and not.
-func (l *link) captured() (good, bad, reversed int) {
+// captured counts what was really collected for a link, right and not, and how often money was
+// given back.
+func (l *link) captured() (good, bad, back int) {
 	for _, c := range l.caps {
 		switch {
 		case c.good:
@@ -272,11 +279,19 @@ func (l *link) captured() (good, bad, reversed int) {
 		default:
 			bad++
 		}
-		if c.reversed {
-			reversed++
+		back += c.backs
+	}
+	return good, bad, back
+}
+
+// net counts the payments of the right amount of which nothing was given back.
+func (l *link) net() (n int) {
+	for _, c := range l.caps {
+		if c.good && c.kept() {
+			n++
 		}
 	}
-	return good, bad, reversed
+	return n
 }
 
 // exposed: a customer sees a code.

@@ -28,6 +28,13 @@ const (
 	leftOpened
 	leftLost
 	roomAgain
+	paidThreeTimes
+	paidFourTimes
+	reversedAgain
+	reversedInPart
+	reversedTooMuch
+	reversalRefused
+	movedAfterSettled
 	numSituations
 )
 
@@ -56,6 +63,13 @@ var situationNames = [numSituations]string{
 	leftOpened:        "what found no place opens",
 	leftLost:          "the relay loses what found no place",
 	roomAgain:         "there is room again",
+	paidThreeTimes:    "one code is paid three times",
+	paidFourTimes:     "one code is paid four times",
+	reversedAgain:     "a payment is given back a second time",
+	reversedInPart:    "a part of a payment is given back",
+	reversedTooMuch:   "more than was paid is given back",
+	reversalRefused:   "a reversal is refused",
+	movedAfterSettled: "money moves after staff have settled a sale",
 }
 
 func (w *World) met(s situation) { w.cov.Situations[s]++ }

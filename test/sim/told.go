@@ -33,6 +33,10 @@ func (o *oracle) told(till string, p payment.Payment) {
 		if good == 0 {
 			w.fail("an invented approval: %s is told that %s is approved", till, p.ID)
 		}
+		if n := a.money.early; n > 0 && n >= a.money.right() {
+			w.fail("%s is told that %s is approved, and its %d payments were known to be given "+
+				"back before that", till, p.ID, a.money.right())
+		}
 		a.toldApproved = true
 	} else if a.toldApproved && !o.lost[p.ID] {
 		w.fail("an approval is taken back: %s is told that %s is %s", till, p.ID, p.Status)

@@ -185,6 +185,7 @@ func (v *verdict) link(l *link) {
 		w.fail("staff have settled %s as not paid, the gateway has said otherwise since, and "+
 			"nobody is told", a.id)
 	}
+	v.money(a, p)
 	v.owed(a, p)
 	v.mint(a, p)
 	w.cov.Statuses["agent "+string(p.Status)]++
@@ -230,10 +231,10 @@ func (o *oracle) account(l *link) *account {
 func (v *verdict) sale(s *sale) {
 	w, o := v.w, v.o
 	w.cov.Statuses["till "+string(s.status)]++
-	shown, good, reversed, listed, lost, unconfirmed := 0, 0, 0, false, false, false
+	shown, good, net, listed, lost, unconfirmed := 0, 0, 0, false, false, false
 	for _, l := range s.links {
-		g, _, r := l.captured()
-		good, reversed = good+g, reversed+r
+		g, _, _ := l.captured()
+		good, net = good+g, net+l.net()
 		if l.exposed {
 			shown++
 		}
@@ -261,7 +262,7 @@ func (v *verdict) sale(s *sale) {
 		w.fail("sale %d: %d codes were shown for one request", s.no, shown)
 	case s.status == payment.StatusApproved && good == 0 && !s.twin:
 		w.fail("sale %d: the till's book says approved and nothing was paid", s.no)
-	case s.status != payment.StatusApproved && good > reversed && !listed && !lost &&
+	case s.status != payment.StatusApproved && net > 0 && !listed && !lost &&
 		!unconfirmed && !s.discarded:
 		w.fail("sale %d: the till's book says %q, %d payments were taken, and it is on no worklist",
 			s.no, s.status, good)
