@@ -50,8 +50,9 @@ type LinePayments interface {
 	// invalid (not final, or not a revision that there was), journal_unavailable.
 	Offer(till, id string, revision int64, frame []byte, reply func(error))
 	// Supersede books that the till has asked for another sale while the response to this payment
-	// was still due. Errors: as Offer.
-	Supersede(till, id string, reply func(error))
+	// was still due, or before it has an answer to its Start: then the key is its reference. Until
+	// the reply the till's request is not acknowledged. Errors: as Offer.
+	Supersede(till string, key payment.Key, reply func(error))
 	// Watch is Attach without a till: every change of every payment, no owed outcomes, and nothing
 	// is offered by itself.
 	Watch(changed func(payment.Payment), terminal func()) (detach func())

@@ -171,10 +171,20 @@ func (d *desk) Acknowledge(_, id string, revision int64, reply func(error)) {
 	reply(err)
 }
 
-func (d *desk) Supersede(_, id string, reply func(error)) {
+func (d *desk) Supersede(_ string, key payment.Key, reply func(error)) {
 	d.mu.Lock()
-	err := d.called("supersede", id)
-	if err == nil {
+	err := d.called("supersede", key.ID+key.Reference)
+	id := key.ID
+	for _, x := range d.order {
+		if d.get(x).Reference == key.Reference {
+			id = x
+		}
+	}
+	switch {
+	case err != nil:
+	case id == "":
+		err = &payment.Error{Code: payment.CodeNotFound, Op: "supersede"}
+	default:
 		d.add(id, payment.Superseded{})
 	}
 	d.mu.Unlock()

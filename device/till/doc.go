@@ -36,7 +36,8 @@
 //	             └────────────────────┼── NAK or ACK timer ─┤ (up to three transmissions)
 //	                                  └─────────────────────┴── given up ──► quiet ──► idle
 //
-// ACK and NAK for the till's frames go out between frames, at once. Its ACK or NAK counts in
+// ACK and NAK for the till's frames go out between frames, at once; the ACK of a request that takes
+// away what was due waits until the journal has that (superseded). Its ACK or NAK counts in
 // waiting only. offering and ready are for what tells a sale's outcome; everything else starts at
 // ready.
 //

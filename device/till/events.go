@@ -58,6 +58,11 @@ type (
 		To  Ticket
 		Err error
 	}
+	// Superseded is the reply to AskSupersede.
+	Superseded struct {
+		To  Ticket
+		Err error
+	}
 	// StatusRead is the terminal's readiness.
 	StatusRead struct {
 		To     Ticket
@@ -77,6 +82,7 @@ func (Cancelled) event()    {}
 func (LastRead) event()     {}
 func (Offered) event()      {}
 func (Acknowledged) event() {}
+func (Superseded) event()   {}
 func (StatusRead) event()   {}
 
 // Effect is something to do, in order. The set is closed: every type of this group.
@@ -113,10 +119,11 @@ type (
 		ID       string
 		Revision int64
 	}
-	AskStatus struct{ To Ticket }
-	// AskSupersede is not answered: a booking that fails is logged, and leaves what would be
-	// without it.
-	AskSupersede struct{ ID string }
+	AskStatus    struct{ To Ticket }
+	AskSupersede struct {
+		To  Ticket
+		Key payment.Key
+	}
 
 	// Count is something for the metrics.
 	Count struct{ Counter Counter }

@@ -1,6 +1,7 @@
 package till
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -339,5 +340,66 @@ func TestAStartThatFailedLateIsCancelled(t *testing.T) {
 	r.step(Changed{r.desk.get("P1")}) // it is in the journal all the same
 	if got := r.desk.get("P1"); got.Status != payment.StatusCancelled {
 		t.Errorf("%s", got.Status)
+	}
+}
+
+// TestNoAckBeforeTheMoveIsOnRecord: a till whose new request got its ACK waits for a response to
+// it. Until the journal knows that, a crash would let it hear the response to the sale before.
+func TestNoAckBeforeTheMoveIsOnRecord(t *testing.T) {
+	r := newRig(t, "paycube")
+	p := r.start(ecn, 1023)
+	r.deferred["supersede"], r.desk.fail["supersede"] = true, broken("supersede")
+	other := saleOn("000000000002", 500)
+	r.send(other)
+	r.want() // neither ACK nor E6
+	delete(r.desk.fail, "supersede")
+	r.deferred = map[string]bool{}
+	r.restart() // before the entry was made
+	r.finish(p, payment.StatusApproved)
+	r.pass(time.Second)
+	r.send(other) // it got no ACK
+	r.pass(30 * time.Second)
+	r.want([]byte{ack})
+	if len(r.desk.order) != 2 || !r.desk.payment(p.ID).Superseded {
+		t.Errorf("the other sale did not start: %q", r.desk.calls)
+	}
+
+	r = newRig(t, "paycube")
+	r.start(ecn, 1023)
+	r.deferred["supersede"] = true
+	r.send(other)
+	r.release()
+	if w := r.take(); len(w) != 2 || !bytes.Equal(w[0], []byte{ack}) ||
+		parse(t, w[1]).code != "E6" {
+		t.Errorf("written: %s", dump(w))
+	}
+}
+
+// TestTheMoveWhileASaleStarts: a sale whose start has no answer yet is left by its reference.
+func TestTheMoveWhileASaleStarts(t *testing.T) {
+	r := newRig(t, "paycube")
+	r.deferred["start"] = true
+	r.send(saleOn(ecn, 1023))
+	r.want([]byte{ack})
+	r.send(saleOn("000000000002", 500))
+	r.wantAnswers("000000000002 Q1 E6")
+	r.restart() // before the start was answered
+	r.finish(r.desk.get(r.desk.order[0]), payment.StatusApproved)
+	r.pass(30 * time.Second)
+	r.wantAnswers()
+}
+
+// TestTheMoveCannotBeBooked: the till gets its ACK and its answer all the same, and the journal is
+// asked until it takes the entry.
+func TestTheMoveCannotBeBooked(t *testing.T) {
+	r := newRig(t, "paycube")
+	p := r.start(ecn, 1023)
+	r.desk.fail["supersede"] = broken("supersede")
+	r.send(saleOn("000000000002", 500))
+	r.wantAnswers("000000000002 Q1 E6")
+	delete(r.desk.fail, "supersede")
+	r.pass(2 * time.Second)
+	if !r.desk.payment(p.ID).Superseded {
+		t.Errorf("not booked: %q", r.desk.calls)
 	}
 }

@@ -55,6 +55,10 @@ type link struct {
 
 	busy bool   // bytes are going out
 	ctl  []byte // ACKs and NAKs that wait for that
+	// ACKs that wait until an entry is on record, and what the engine was asked for it; no answer
+	// goes before them
+	acks  int
+	ackTo Ticket
 
 	out     *answer // the one outstanding answer
 	phase   phase
@@ -78,6 +82,9 @@ func (m *Machine) pump() {
 	if len(l.ctl) > 0 {
 		m.do(Write{l.ctl})
 		l.busy, l.ctl = true, nil
+		return
+	}
+	if l.ackTo != 0 {
 		return
 	}
 	if l.out == nil {

@@ -109,6 +109,8 @@ func (m *Machine) Step(now Now, ev Event) []Effect {
 		m.offered(ev)
 	case Acknowledged:
 		m.acknowledged(ev)
+	case Superseded:
+		m.supersessionBooked(ev)
 	case StatusRead:
 		m.statusRead(ev)
 	case Ticked:
@@ -131,6 +133,11 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 	l := &m.link
 	wake(m.lastAt > 0, m.lastAt)
 	wake(m.debt != nil && m.debtTo == 0, m.debtAt)
+	for _, s := range []*sale{m.sale, m.starting} {
+		if s != nil {
+			wake(s.supersedeAt > 0, s.supersedeAt)
+		}
+	}
 	if !l.up {
 		return at, ok
 	}
@@ -166,6 +173,11 @@ func (m *Machine) tick() {
 	if m.debt != nil && m.debtTo == 0 && up >= m.debtAt {
 		m.debtTo = m.ticket()
 		m.do(AskAcknowledge{To: m.debtTo, ID: m.debt.ID, Revision: m.debt.Revision})
+	}
+	for _, s := range []*sale{m.sale, m.starting} {
+		if s != nil && s.supersedeAt > 0 && up >= s.supersedeAt {
+			m.askSupersede(s)
+		}
 	}
 	l := &m.link
 	if !l.up || l.closing {

@@ -56,8 +56,8 @@ func (m *Machine) found(ev ecr.Event) {
 		m.control(m.dialect.NAK())
 	case ecr.Frame:
 		m.count(CounterRequest)
-		m.control(m.dialect.ACK())
 		m.request(ev.Request, ev.Err)
+		m.acknowledge()
 	}
 	if m.cfg.Network && m.scan.NoiseBeforeSTX() >= 3 && !m.link.closing {
 		m.link.closing = true
@@ -67,7 +67,18 @@ func (m *Machine) found(ev ecr.Event) {
 	}
 }
 
-// request judges a frame that was acknowledged.
+// acknowledge gives a good frame its ACK: at once, or when it is on record that the till has asked
+// for another sale. A till that heard the ACK before would wait for a response, and a crash before
+// that entry would let it hear the response to an older sale.
+func (m *Machine) acknowledge() {
+	if m.link.ackTo != 0 {
+		m.link.acks++
+		return
+	}
+	m.control(m.dialect.ACK())
+}
+
+// request judges a good frame.
 func (m *Machine) request(r *ecr.Request, err error) {
 	kind := r.Kind()
 	if err != nil {
@@ -118,14 +129,48 @@ func (m *Machine) current() *sale {
 // earlier one would now be taken for the answer to this.
 func (m *Machine) supersede() {
 	if s := m.current(); s != nil {
-		if (s.due || s.told && s.frame == nil) && s.started() && !s.p.Superseded {
+		if (s.due || s.told && s.frame == nil) && !s.p.Superseded {
 			// TO that could not be committed: the journal calls it due
-			m.do(AskSupersede{ID: s.p.ID})
+			m.askSupersede(s)
+			m.link.ackTo = s.supersedeTo
 		}
 		s.due, s.superseded = false, true
 	}
 	m.cancel, m.status = nil, nil
 	m.dropAll(nil)
+}
+
+// askSupersede lets the journal say that the response to s is not given unasked any more. While the
+// engine has not answered the start its reference is all that is known of it.
+func (m *Machine) askSupersede(s *sale) {
+	key := payment.Key{ID: s.p.ID}
+	if !s.started() {
+		key = payment.Key{Reference: s.ref}
+	}
+	s.supersedeTo, s.supersedeAt = m.ticket(), 0
+	m.do(AskSupersede{To: s.supersedeTo, Key: key})
+}
+
+// supersessionBooked takes the engine's answer. The till gets its ACK, also where the journal takes
+// no entry: that is tried again. Not where the agent is stopping: the till sends its request once
+// more, to the next process.
+func (m *Machine) supersessionBooked(ev Superseded) {
+	code, _ := refusedBy(ev.Err)
+	for _, s := range []*sale{m.sale, m.starting} {
+		if s != nil && s.supersedeTo == ev.To && code == payment.CodeJournalUnavailable {
+			s.supersedeAt = m.now.Up + retryAfter
+			m.warn("it is not on record yet that another sale was asked for: after a restart "+
+				"this one's response may be given", "payment", s.p.ID, "error", ev.Err)
+		}
+	}
+	l := &m.link
+	if l.ackTo != ev.To || ev.To == 0 || ev.Err != nil && code == payment.CodeInternal {
+		return
+	}
+	l.ackTo = 0
+	for ; l.acks > 0; l.acks-- {
+		m.control(m.dialect.ACK())
+	}
 }
 
 // saleAsked decides whether a request is a repeat, a conflict or a new sale.

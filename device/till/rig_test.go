@@ -246,7 +246,8 @@ func (r *rig) carry(e Effect) {
 					func() Event { return Acknowledged{e.To, err} })
 			})
 	case AskSupersede:
-		r.desk.Supersede(till, e.ID, func(error) {})
+		r.desk.Supersede(till, e.Key,
+			func(err error) { r.post("supersede", func() Event { return Superseded{e.To, err} }) })
 	case AskStatus:
 		r.post("status", func() Event { return StatusRead{e.To, r.status, r.statErr} })
 	case Count:

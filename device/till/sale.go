@@ -20,6 +20,9 @@ type sale struct {
 	dueBy      time.Duration // not after this; 0 = not known yet
 	conn       uint64        // the connection on which it was asked for last
 	superseded bool          // the till has asked for another sale since
+	// the engine is asked to commit that, or is to be asked again
+	supersedeTo Ticket
+	supersedeAt time.Duration
 	// bytes that say what became of it have begun to go out, in whichever process and for whichever
 	// request
 	told       bool

@@ -255,13 +255,7 @@ func (c *connection) carry(e Effect) {
 		c.payments.Acknowledge(till, e.ID, e.Revision,
 			func(err error) { c.post(Acknowledged{e.To, err}) })
 	case AskSupersede:
-		log := c.log
-		c.payments.Supersede(till, e.ID, func(err error) {
-			if err != nil {
-				log.Warn("it is not on record that another sale was asked for: after a restart "+
-					"this one's response may be given", "payment", e.ID, "error", err)
-			}
-		})
+		c.payments.Supersede(till, e.Key, func(err error) { c.post(Superseded{e.To, err}) })
 	case AskStatus:
 		c.wg.Go(func() {
 			within, cancel := context.WithTimeout(c.ctx, c.cfg.StatusWithin)

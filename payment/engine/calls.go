@@ -62,8 +62,8 @@ func (e *Engine) Offer(till, id string, revision int64, frame []byte, reply func
 }
 
 // Supersede books that a till on a line has asked for another sale; see device.LinePayments.
-func (e *Engine) Supersede(till, id string, reply func(error)) {
-	e.ask(onError(reply), func(t Ticket) Event { return Superseding{Till: till, ID: id, To: t} })
+func (e *Engine) Supersede(till string, key payment.Key, reply func(error)) {
+	e.ask(onError(reply), func(t Ticket) Event { return Superseding{Till: till, Key: key, To: t} })
 }
 
 func onPayment(reply func(payment.Payment, error)) func(Answer) {

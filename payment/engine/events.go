@@ -56,8 +56,9 @@ type (
 	// Superseding: the till on a line has asked for another sale while the response to this payment
 	// was due.
 	Superseding struct {
-		Till, ID string
-		To       Ticket
+		Till string
+		Key  payment.Key
+		To   Ticket
 	}
 	// TillShows: a till with a display of its own shows the code.
 	TillShows struct {

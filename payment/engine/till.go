@@ -357,7 +357,7 @@ func (s *step) offering(ev Offering) {
 
 // superseding books that the response to a payment is not given unasked any more.
 func (s *step) superseding(ev Superseding) {
-	a, err := s.own("supersede", ev.Till, payment.Key{ID: ev.ID})
+	a, err := s.own("supersede", ev.Till, ev.Key)
 	switch {
 	case err != nil:
 		s.refuse(ev.To, err)

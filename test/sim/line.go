@@ -151,8 +151,8 @@ func (l *line) carry(e till.Effect) {
 		}, func(ans engine.Answer) { l.post(till.Acknowledged{To: e.To, Err: ans.Err}) })
 	case till.AskSupersede:
 		a.ask(func(to engine.Ticket) engine.Event {
-			return engine.Superseding{Till: l.t.name, ID: e.ID, To: to}
-		}, func(engine.Answer) {})
+			return engine.Superseding{Till: l.t.name, Key: e.Key, To: to}
+		}, func(ans engine.Answer) { l.post(till.Superseded{To: e.To, Err: ans.Err}) })
 	case till.AskStatus:
 		a.ask(func(to engine.Ticket) engine.Event { return engine.Inspected{To: to} },
 			func(ans engine.Answer) {

@@ -75,7 +75,7 @@ func (n *noJournal) Shown(_, _ string, reply func(error)) { reply(n.refuse("show
 func (n *noJournal) Offer(_, _ string, _ int64, _ []byte, reply func(error)) {
 	reply(n.refuse("offer"))
 }
-func (n *noJournal) Supersede(_, _ string, reply func(error)) {
+func (n *noJournal) Supersede(_ string, _ payment.Key, reply func(error)) {
 	reply(n.refuse("supersede"))
 }
 func (n *noJournal) Resolve(context.Context, engine.Resolving) (payment.Resolved, error) {
