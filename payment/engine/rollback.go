@@ -21,42 +21,50 @@ type rollback struct {
 // relayRemembered compares the journal with what the relay remembers of it. The answer lets the
 // relay's client say hello: what follows from the comparison is committed before that.
 func (s *step) relayRemembered(ev RelayRemembered) {
-	m, known := s.m, ev.Known
+	if s.compare(ev.Known, ev.To) {
+		s.then(Anchored{})
+	}
+}
+
+// compare reports whether the journal is the newest that the relay knew when it told its head.
+func (s *step) compare(known payment.Head, to Ticket) (newest bool) {
+	m := s.m
 	reason, givenUp, err := m.missing(known)
 	if m.judged, m.unjudged = err == nil, nil; err != nil {
 		m.unjudged = &known
-		s.refuse(ev.To, journalUnreadable("compare the journal with the relay's memory", err))
-		return
+		s.refuse(to, journalUnreadable("compare the journal with the relay's memory", err))
+		return false
 	}
 	r := m.rollback
 	switch {
 	case r == nil && (reason == "" || givenUp):
-		s.then(Anchored{})
 		if givenUp { // the relay has not heard yet
 			s.then(AdoptJournal{Lost: known})
 		}
-		s.read(Answer{To: ev.To})
-		return
+		s.read(Answer{To: to})
+		return true
 	case r != nil && r.booked:
 		if reason != "" {
 			r.now = known
 		}
-		s.read(Answer{To: ev.To})
-		return
+		s.read(Answer{To: to})
+		return false
 	case reason == "": // it was found before, and could not be committed
 		reason, known = r.Reason, r.Known
 	}
 	if err := s.rollBack(reason, known); err != nil {
-		s.refuse(ev.To, journalUnreadable("find out what is lost", err))
-		return
+		s.refuse(to, journalUnreadable("find out what is lost", err))
+		return false
 	}
-	s.answer(Answer{To: ev.To})
+	s.answer(Answer{To: to})
+	return false
 }
 
-// judgeAgain compares what could not be compared before.
+// judgeAgain compares what could not be compared before. It anchors nothing: what the relay told
+// some time ago says nothing of facts that were made since.
 func (s *step) judgeAgain() {
 	if known := s.m.unjudged; known != nil {
-		s.relayRemembered(RelayRemembered{Known: *known})
+		s.compare(*known, 0)
 	}
 }
 

@@ -341,6 +341,27 @@ func TestTheWindowOfAClone(t *testing.T) {
 	}
 }
 
+// TestTheWindowAfterALateComparison: what the relay told while the journal could not be read says
+// nothing of facts that were made since.
+func TestTheWindowAfterALateComparison(t *testing.T) {
+	r := newRig(t)
+	r.records()
+	r.prove()
+	last := r.head()
+	r.j.blind = "HashAt"
+	if err := r.remembers(last); err == nil {
+		t.Fatal("compared")
+	}
+	r.records() // a clone works by now
+	r.j.blind = ""
+	r.pass(0)
+	r.rolledBack(false)
+	r.step(engine.RelayRemembered{Known: lost})
+	if got := all[payment.RolledBack](r); len(got) != 1 || got[0].Last != last.Seq {
+		t.Errorf("booked %+v, want the loss after %d", got, last.Seq)
+	}
+}
+
 // TestTheHeadIsCarriedAfterWhatMustNotBeMadeTwice: a canary leaves at once, so that the relay soon
 // knows what would be sold twice if the journal lost it.
 func TestTheHeadIsCarriedAfterWhatMustNotBeMadeTwice(t *testing.T) {
