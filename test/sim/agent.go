@@ -162,8 +162,8 @@ func (w *World) bury(proc int, reboot bool) {
 	if reboot {
 		away = w.between(15*time.Second, 90*time.Second)
 	}
-	if w.chance(0.3) {
-		w.disk.keepBackup()
+	if w.prof.enabled[journalRestored] && w.chance(0.1) {
+		w.disk.backsUp()
 	}
 	switch {
 	case w.disk.backup != nil && w.hit(journalRestored):

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"kiosk-agent/payment"
@@ -16,6 +17,7 @@ type anchor struct {
 	hashes []string // of the journal's facts, from fact 1
 	// how many facts were here before every loss that the relay has not been asked about since
 	whole       int
+	missing     []entry              // what those losses took
 	unrecovered bool                 // the engine has heard of a head that is not here
 	open        []payment.RolledBack // in the journal, since the newest recovered fact
 	givenUp     map[payment.Head]bool
@@ -36,8 +38,15 @@ func (o *oracle) hashed(f payment.Fact) {
 	o.hashes = append(o.hashes, hash)
 }
 
-// lose leaves the first n facts.
-func (o *oracle) lose(n int) { o.hashes, o.whole = o.hashes[:n], min(o.whole, n) }
+// replaced: the journal is that of a backup. It returns how many facts the two begin with alike.
+func (o *oracle) replaced(b *backup) (same int) {
+	for same < min(len(b.hashes), len(o.hashes)) && b.hashes[same] == o.hashes[same] {
+		same++
+	}
+	o.missing = append(o.missing, o.facts[same:]...)
+	o.hashes, o.whole = slices.Clone(b.hashes), min(b.whole, len(b.hashes))
+	return same
+}
 
 // lacks reports whether a head is no part of the journal, and nobody has given it up.
 func (o *oracle) lacks(h payment.Head) bool {
@@ -55,8 +64,9 @@ func (o *oracle) remembers(h payment.Head) {
 	case o.lacks(h):
 		o.unrecovered = true
 		o.w.met(rollbackFound)
+		o.w.relay.forgetsSoon()
 	case !o.unrecovered && len(o.open) == 0:
-		o.whole = math.MaxInt
+		o.whole, o.missing = math.MaxInt, nil
 	case h == payment.Head{}:
 		o.w.met(rollbackForgotten)
 	default:
@@ -135,12 +145,32 @@ func (o *oracle) accepted(e entry, r payment.Recovered) {
 			o.w.fail("staff are told to compare from %s, the loss came after %s", r.Since,
 				o.open[0].Since)
 		}
+		o.inTheWindow(o.open[0].Last)
 	}
 	o.givenUp[r.Lost] = true
 	for _, b := range o.open {
 		o.givenUp[b.Known] = true
 	}
-	o.open, o.unrecovered, o.whole = nil, false, math.MaxInt
+	o.open, o.unrecovered, o.whole, o.missing = nil, false, math.MaxInt, nil
+}
+
+// inTheWindow: staff compare books from the time of a fact on. Each sale that was lost was asked
+// for after that.
+func (o *oracle) inTheWindow(last int64) {
+	from := time.Duration(math.MinInt64)
+	if last > 0 {
+		from = o.facts[last-1].at
+	}
+	for _, e := range o.missing {
+		if e.f.Kind() != payment.KindRequested {
+			continue
+		}
+		o.w.met(lostInWindow)
+		if e.at < from {
+			o.w.fail("%s was lost, and staff compare what came %s after it", e.f.Payment,
+				from-e.at)
+		}
+	}
 }
 
 func (o *oracle) madeAt(seq int64) (at time.Time) {

@@ -3,7 +3,6 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -64,14 +63,8 @@ type disk struct {
 	badUntil   time.Duration // no append succeeds before that
 	blindUntil time.Duration // no look-up does
 	refusedAt  time.Duration // true time of the newest append that failed
-	backup     *backup
-}
-
-// backup is a copy of the journal as it once was.
-type backup struct {
-	file  string
-	id    string
-	facts int // that it holds
+	backup     *backup       // the newest; it lies on another disk
+	backups    int           // ever made
 }
 
 func newDisk(w *World, parent string) *disk {
@@ -122,43 +115,12 @@ func (d *disk) close() {
 	}
 }
 
-// keepBackup copies the closed journal.
-func (d *disk) keepBackup() {
-	b := &backup{file: filepath.Join(d.dir, "backup.db"),
-		id: templates.ids[min(d.made, maxJournals)-1], facts: len(d.w.oracle.facts)}
-	d.copy(d.path, b.file)
-	d.backup = b
-	d.w.say("staff", "back the journal up: %d facts", b.facts)
-}
-
-func (d *disk) copy(from, to string) {
-	in, err := os.Open(from)
-	d.must(err)
-	defer in.Close()
-	out, err := os.Create(to)
-	d.must(err)
-	_, err = io.Copy(out, in)
-	d.must(err)
-	d.must(out.Close())
-}
-
-// restore puts the backup in the closed journal's place.
-func (d *disk) restore() {
-	d.remove()
-	d.copy(d.backup.file, d.path)
-	d.must(os.WriteFile(d.path+".id", []byte(d.backup.id+"\n"), 0o600))
-	d.w.say("staff", "restore the backup of %d facts; there were %d", d.backup.facts,
-		len(d.w.oracle.facts))
-	d.w.oracle.rolledBack(d.backup.facts)
-}
-
 // lose takes the journal away altogether; the agent makes a new one.
 func (d *disk) lose() {
 	d.remove()
 	d.blank()
 	d.w.say("world", "the journal is lost with its disk; a new one is made")
-	d.w.oracle.rolledBack(0)
-	d.backup = nil
+	d.w.oracle.rolledBack(&backup{})
 }
 
 func (d *disk) remove() {

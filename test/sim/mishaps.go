@@ -42,7 +42,7 @@ func (w *World) mishap() {
 		}
 		w.after(w.between(0, time.Minute), func() {
 			if w.hit(relayMadeAnew) {
-				w.relay.madeAnew()
+				w.relay.madeAnew(w.chance(0.5))
 			}
 		})
 	case 7:

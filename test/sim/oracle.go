@@ -248,17 +248,15 @@ func (o *oracle) emptyQuery(a *account) {
 	}
 }
 
-// rolledBack: the journal holds only its first n facts.
-func (o *oracle) rolledBack(n int) {
-	all := o.facts
-	told := o.accounts
+// rolledBack: in place of the journal there is one with the facts of a backup.
+func (o *oracle) rolledBack(b *backup) {
+	all, told, same := o.facts, o.accounts, o.replaced(b)
 	o.everRolledBack = true
-	o.lose(n)
-	for _, e := range all[n:] {
+	for _, e := range all[same:] {
 		o.lost[e.f.Payment] = true
 	}
 	o.forget()
-	for _, e := range all[:n] {
+	for _, e := range b.facts {
 		o.take(e)
 	}
 	for _, e := range all {

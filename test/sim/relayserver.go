@@ -280,9 +280,16 @@ func (r *relayServer) restored(saidSo bool) {
 	r.downUntil = r.w.t + r.w.between(0, 30*time.Second)
 }
 
+// forgetsSoon: while the terminal waits for its recovery the relay loses everything, or another one
+// takes its place.
+func (r *relayServer) forgetsSoon() {
+	if r.w.chance(0.3) && r.w.hit(relayMadeAnew) {
+		r.w.after(r.w.between(0, 3*time.Second), func() { r.madeAnew(true) })
+	}
+}
+
 // madeAnew is a store that is lost: all of it, or the stream of hooks alone.
-func (r *relayServer) madeAnew() {
-	all := r.w.chance(0.5)
+func (r *relayServer) madeAnew(all bool) {
 	r.w.say("relay", "loses its store and makes a new one; terminals and heads as well: %t", all)
 	r.crashes("the relay's store was made anew")
 	if all {

@@ -242,5 +242,8 @@ func (w *World) play() {
 	for range 14 {
 		w.after(w.between(0, end), w.mishap)
 	}
+	for range w.backups() {
+		w.after(w.between(0, end), w.disk.backsUp)
+	}
 	w.runUntil(end)
 }

@@ -19,6 +19,9 @@ const (
 	rollbackFound
 	rollbackForgotten
 	rollbackOvertaken
+	backupInSale
+	backupRestored
+	lostInWindow
 	switchedWithCode
 	switchedBack
 	paidAfterSwitch
@@ -54,6 +57,9 @@ var situationNames = [numSituations]string{
 	rollbackFound:     "the relay remembers what the journal lacks",
 	rollbackForgotten: "the relay forgets a rolled-back journal",
 	rollbackOvertaken: "a rolled-back journal has what the relay remembers",
+	backupInSale:      "a backup is taken during a sale",
+	backupRestored:    "a backup of during a sale is restored",
+	lostInWindow:      "a lost sale lies in the time that recover names",
 	switchedWithCode:  "the gateway account is changed while a code is up",
 	switchedBack:      "the gateway account is changed back",
 	paidAfterSwitch:   "a sale is paid at the account before",

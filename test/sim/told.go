@@ -59,7 +59,7 @@ func (o *oracle) notPaid(a *account, p payment.Payment) {
 		return
 	}
 	w, l := o.w, a.link
-	if a.mint.failed && l.exposed {
+	if a.mint.failed && l.exposed && !o.lost[a.id] {
 		w.fail("%s is told as never minted, and its code was shown", p.ID)
 	}
 	if !a.withdrawn || a.mint.failed || o.lost[a.id] {
