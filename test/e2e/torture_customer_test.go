@@ -29,6 +29,7 @@ const (
 	undecidable  conduct = "walks away while the query is out of order"
 	// the till loses patience and cancels
 	paysUnnoticed conduct = "pays, and no webhook says so"
+	hesitates     conduct = "pays after some seconds"
 	// a till on the line: it reboots, and sells again at once
 	forgotten conduct = "pays at a till that has forgotten"
 )
@@ -56,10 +57,16 @@ type visit struct {
 type wish struct {
 	conduct
 	fault sandbox.FaultKind
+	among []conduct // one of these, where no conduct is named
 }
+
+func payingWith(fault sandbox.FaultKind) wish { return wish{conduct: pays, fault: fault} }
 
 // drawVisit decides about the next customer.
 func drawVisit(rng *rand.Rand, w wish) visit {
+	if len(w.among) > 0 {
+		w.conduct = w.among[rng.IntN(len(w.among))]
+	}
 	v := visit{
 		conduct: w.conduct, cents: 1 + rng.Int64N(90_000),
 		think:    time.Duration(rng.IntN(300)) * time.Millisecond,
@@ -160,6 +167,11 @@ func (v visit) play(ctx context.Context, b *bank, link, merchantRef string, h he
 	}
 	told := func() error { return pause(ctx, tortureStuck, h.told) }
 	switch v.conduct {
+	case hesitates:
+		if err := pause(ctx, v.patience, nil); err != nil {
+			return err
+		}
+		return act(sandbox.Pay)()
 	case pays, paysUnnoticed, forgotten:
 		return inTurn(act(sandbox.Pay), impatient)
 	case paysTwice:

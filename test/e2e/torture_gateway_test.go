@@ -24,7 +24,7 @@ import (
 const sandboxEnv = "HOUSE_SANDBOX"
 
 // sandboxJob is what the environment says.
-type sandboxJob struct{ Listen, Secret, Book string }
+type sandboxJob struct{ Listen, Dir, Book string }
 
 // serveSandbox is the main function of that process.
 func serveSandbox(raw string) (code int) {
@@ -38,12 +38,17 @@ func serveSandbox(raw string) (code int) {
 }
 
 func (job sandboxJob) serve() error {
-	key, err := secret.Resolve("file:"+job.Secret, "")
-	if err != nil {
-		return err
+	var merchants []sandbox.Merchant
+	for _, a := range accounts {
+		key, err := secret.Resolve("file:"+filepath.Join(job.Dir, a.secret), "")
+		if err != nil {
+			return err
+		}
+		merchants = append(merchants,
+			sandbox.Merchant{ClientID: a.client, Secret: key, LinkIDs: []string{a.link}})
 	}
 	s, err := sandbox.New(sandbox.Config{
-		Merchants: []sandbox.Merchant{worldMerchant(key)}, Book: job.Book,
+		Merchants: merchants, Book: job.Book,
 		Outcomes: map[int64]sandbox.Outcome{},
 		// it does not give up: the relay may be dead, or say 429
 		Retry: slices.Repeat([]time.Duration{200 * time.Millisecond, time.Second}, 1000),
@@ -66,6 +71,9 @@ func (job sandboxJob) serve() error {
 func (w *world) killableGateway() {
 	w.t.Helper()
 	w.sandboxURL = "http://" + freeAddr(w.t)
+	for _, a := range accounts {
+		w.newSecret(a.secret)
+	}
 	w.startGateway()
 }
 
@@ -78,8 +86,7 @@ func (w *world) startGateway() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	job, err := json.Marshal(sandboxJob{w.sandboxURL[len("http://"):],
-		filepath.Join(w.dir, "axs.secret"), w.gatewayBook()})
+	job, err := json.Marshal(sandboxJob{w.sandboxURL[len("http://"):], w.dir, w.gatewayBook()})
 	if err != nil {
 		w.t.Fatal(err)
 	}

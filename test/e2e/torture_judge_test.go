@@ -97,12 +97,13 @@ type scene struct {
 	problems  []offline.Problem // of the chain
 	collected map[string]sandbox.Collected
 	opened    []string // merchantRefs that the gateway knows
+	late      int      // payments at the account before, after it was switched
 	counters  map[string]map[string]belief
 	asked     map[string]map[string]int64
 	wrong     []string
 	line      []ecrtill.Entry
 	bent      bool // webhooks with another reference were scripted
-	junk      bool // webhooks that do not open were scripted
+	junk      bool // webhooks that do not open, or not at once, were scripted
 }
 
 func (x *torture) collectScene() (*scene, error) {
@@ -110,9 +111,10 @@ func (x *torture) collectScene() (*scene, error) {
 		counters: map[string]map[string]belief{}, asked: map[string]map[string]int64{},
 		line: x.lane.f.Book().Entries(),
 		bent: x.public.scripted(sandbox.FaultUnknownRef, sandbox.FaultQueryOtherRef),
-		junk: x.public.scripted(sandbox.FaultForged, sandbox.FaultGarbage, sandbox.FaultTruncated,
-			sandbox.FaultLinkEcho, sandbox.FaultWrongAmount,
-			sandbox.FaultWrongCurrency, sandbox.FaultWrongStatus, sandbox.FaultSuccessCode05),
+		junk: x.toll.counts["switches without the account before"] > 0 || x.public.scripted(
+			sandbox.FaultForged, sandbox.FaultGarbage, sandbox.FaultTruncated,
+			sandbox.FaultLinkEcho, sandbox.FaultWrongAmount, sandbox.FaultWrongCurrency,
+			sandbox.FaultWrongStatus, sandbox.FaultSuccessCode05),
 	}
 	for _, c := range x.counters {
 		c.change(func() {
@@ -132,6 +134,7 @@ func (x *torture) collectScene() (*scene, error) {
 	for _, p := range opened {
 		s.opened = append(s.opened, p.MerchantRef)
 	}
+	s.late = x.paidLate(opened)
 	return s, s.readJournal(filepath.Join(x.dir, "journal.db"))
 }
 
@@ -202,6 +205,7 @@ func (x *torture) judge() string {
 		x.t.Fatal(err)
 	}
 	s.problems = report.Problems
+	x.toll.counts["paid late at the account before"] = s.late
 	wrong := s.verdict()
 	for _, w := range wrong {
 		x.t.Error(w)

@@ -25,6 +25,7 @@ type step struct {
 	blind   bool // the display confirms no code
 	restore bool // the relay's store is replaced by an old copy
 	staff   bool // staff resolve something
+	up      bool // the life ends while a code is up
 	rare    int  // how many times rarer than the others; 0 = 1
 }
 
@@ -41,8 +42,8 @@ var steps = []step{
 	{kind: payment.KindPathProved, wish: wish{conduct: walksAway}, noQuery: true, rare: 2},
 	{kind: payment.KindResolved, staff: true, rare: 3},
 	{kind: payment.KindSuperseded, wish: wish{conduct: forgotten}, rare: 3},
-	{kind: payment.KindUnmatched, wish: wish{pays, sandbox.FaultUnknownRef}, rare: 2},
-	{kind: payment.KindParked, wish: wish{pays, sandbox.FaultForged}, rare: 2},
+	{kind: payment.KindUnmatched, wish: payingWith(sandbox.FaultUnknownRef), rare: 2},
+	{kind: payment.KindParked, wish: payingWith(sandbox.FaultForged), rare: 2},
 	{kind: payment.KindGap, restore: true, rare: 8},
 	{kind: payment.KindDisplayLost, wish: wish{conduct: staysAway}, blind: true, rare: 8},
 	{kind: payment.KindUndecided, wish: wish{conduct: undecidable}, rare: 16},
@@ -65,28 +66,38 @@ func (x *torture) execute(kills int, broken <-chan error) {
 	x.startRelay()
 	whole := readText(x.t, x.config())
 	for x.toll.kills() < kills {
-		s := x.nextStep(kills)
-		x.configure(whole, s)
-		if s.restore {
-			x.gateway.kill() // so that its book says what was answered 200
-			x.relay.kill()
-			x.restoreStore()
-			x.startRelay()
-			x.startGateway()
-			x.note("the relay's store is an old one")
+		if x.toll.agent >= x.change.due {
+			x.switchAccount(whole, broken)
+			x.change.due = x.toll.agent + 4 + x.rng.IntN(10)
+			continue
 		}
-		x.public.wish(s.wish)
-		x.eyes.set(s.blind)
-		x.startAgent(s.kind)
-		staff := x.staff(s)
-		x.live(s, broken)
-		staff()
-		x.eyes.set(false)
-		x.public.wish(wish{})
-		x.dead(0)
+		x.life(whole, x.nextStep(kills), broken)
 	}
 	x.configure(whole, step{})
 	x.startAgent("")
+}
+
+// life is one of the agent's, from its start to its death and what is left until the next one.
+func (x *torture) life(whole string, s step, broken <-chan error) {
+	x.t.Helper()
+	x.configure(whole, s)
+	if s.restore {
+		x.gateway.kill() // so that its book says what was answered 200
+		x.relay.kill()
+		x.restoreStore()
+		x.startRelay()
+		x.startGateway()
+		x.note("the relay's store is an old one")
+	}
+	x.public.wish(s.wish)
+	x.eyes.set(s.blind)
+	x.startAgent(s.kind)
+	staff := x.staff(s)
+	x.live(s, broken)
+	staff()
+	x.eyes.set(false)
+	x.public.wish(wish{})
+	x.dead(0)
 }
 
 // staff resolves something off the worklist, in the life that ends with that; the function that it
@@ -184,7 +195,7 @@ func (x *torture) configure(whole string, s step) {
 	if x.rng.IntN(2) == 0 {
 		whole = strings.Replace(whole, `after_declined = "finish"`, `after_declined = "wait"`, 1)
 	}
-	x.write("config.toml", whole)
+	x.write("config.toml", x.soldAt(whole))
 }
 
 // moment is a random time within which something happens; small ones are as likely as large ones.
@@ -199,8 +210,14 @@ func (x *torture) moment(most time.Duration) time.Duration {
 func (x *torture) live(s step, broken <-chan error) {
 	x.t.Helper()
 	limit := x.moment(8 * time.Second)
+	var up <-chan struct{}
 	if s.kind != "" {
 		limit = s.within()
+	}
+	if s.up {
+		ctx, stop := context.WithCancel(x.t.Context())
+		defer stop()
+		limit, up = s.within(), x.codeUp(ctx)
 	}
 	end, other := time.NewTimer(limit), time.NewTimer(x.moment(6*time.Second))
 	defer end.Stop()
@@ -210,6 +227,9 @@ func (x *torture) live(s step, broken <-chan error) {
 		case <-x.agent.ended:
 			x.agent.crashed()
 			x.died(s, "by its own hand")
+			return
+		case <-up:
+			x.endAgent(s)
 			return
 		case <-end.C:
 			if s.kind != "" {

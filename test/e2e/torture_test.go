@@ -45,7 +45,8 @@ type torture struct {
 	lane     *lane
 	eyes     eyes
 	toll     toll
-	history  record            // what was killed and when
+	history  record // what was killed and when
+	change   changeover
 	hundreds int               // of kills that were told of
 	gone     map[toldHook]bool // webhooks that went with a store that was replaced
 }
@@ -65,8 +66,11 @@ func TestTorture(t *testing.T) {
 	began := time.Now()
 	sales := x.run(kills)
 	found := x.judge()
-	verdict := fmt.Sprintf("torture: seed %d, %s, %d sales in %s\n%s", seed, &x.toll, sales,
-		time.Since(began).Round(time.Second), found)
+	if never := x.toll.never(); kills >= longTorture && len(never) > 0 {
+		t.Errorf("in %d kills there was never: %s", kills, strings.Join(never, ", "))
+	}
+	verdict := fmt.Sprintf("torture: seed %d, %s, %d sales in %s\n%s\n%s", seed, &x.toll, sales,
+		time.Since(began).Round(time.Second), x.toll.befell(), found)
 	if *tortureKills > 0 {
 		tortureVerdict = verdict
 	} else {
@@ -87,7 +91,8 @@ func newTorture(t *testing.T, seed uint64) *torture {
 		rig: r, rng: rand.New(rand.NewPCG(seed, 'X')), public: newPublic(),
 		bank: &bank{url: r.sandboxURL},
 		gone: map[toldHook]bool{}, toll: toll{steps: map[payment.Kind]int{},
-			missed: map[payment.Kind]int{}},
+			missed: map[payment.Kind]int{}, counts: map[string]int{}},
+		change: changeover{up: map[string]time.Time{}, due: 2},
 	}
 	for name, token := range map[string]string{"till-1": "till.token", "till-2": "till-2.token"} {
 		x.counters = append(x.counters,
@@ -198,6 +203,36 @@ type toll struct {
 	// of the agent's: by its own hand, after a fact of this kind
 	steps  map[payment.Kind]int
 	missed map[payment.Kind]int // lives in which the step did not come
+	counts map[string]int       // of what befalls the run beside its kills: tortures
+}
+
+// tortures are what must befall a run of longTorture kills or more.
+var tortures = []string{
+	"switches", "switches without the account before", "codes up at a switch",
+	"paid late at the account before",
+}
+
+const longTorture = 200
+
+func (k *toll) count(what string, n int) { k.counts[what] += n }
+
+// befell is how often each of the tortures was.
+func (k *toll) befell() string {
+	var all []string
+	for _, what := range tortures {
+		all = append(all, fmt.Sprintf("%s %d", what, k.counts[what]))
+	}
+	return strings.Join(all, ", ")
+}
+
+// never are those that never were.
+func (k *toll) never() (all []string) {
+	for _, what := range tortures {
+		if k.counts[what] == 0 {
+			all = append(all, what)
+		}
+	}
+	return all
 }
 
 func (k *toll) kills() int { return k.agent + k.relay + k.gateway }
