@@ -23,9 +23,11 @@ func (m *Machine) onCanaryWanted(now Now) {
 // relay stores a head once a second, and takes one canary a second.
 const headEvery = time.Second
 
-// onHeadWanted: the head follows a canary, so one is sent, but not more than one in headEvery.
+// onHeadWanted: the head follows a canary, so one is sent, but not more than one in headEvery. One
+// that comes back from a relay of the first v1 proves all the same that the journal is not older
+// than what that relay remembers.
 func (m *Machine) onHeadWanted() {
-	if m.anchors && m.phase == streaming {
+	if m.canaryOn() && m.phase == streaming {
 		m.canaryDue = min(m.canaryDue, m.canarySent+headEvery)
 	}
 }

@@ -143,6 +143,8 @@ func TestRolledBackUntilRecovered(t *testing.T) {
 			w.startAgent("")
 			x := w.connect()
 			x.ready()
+			w.sale(x, "FIRST", 1900)
+			x.heardSince(time.Now()) // what is older than a loss is known from there on
 			tag := w.sale(x, "R-0", 1900).MerchantRef[:8]
 			w.command(0, "backup", filepath.Join(w.dir, "monday"))
 			w.knowsOf(w.sale(x, "R-1", 1900))
@@ -256,6 +258,24 @@ func (w *world) knowsOf(p device.Payment) {
 	eventually(w.t, "the relay knows of the sale", func() error {
 		if seq, begun := w.relayKnows(), w.facts(p.ID)[0].Seq; seq < begun {
 			return fmt.Errorf("fact %d, and the sale begins with %d", seq, begun)
+		}
+		return nil
+	})
+}
+
+// heardSince waits until a canary has come back that was sent later than that.
+func (x *till) heardSince(then time.Time) {
+	x.t.Helper()
+	eventually(x.t, "a canary has come back", func() error {
+		var st struct {
+			Relay struct {
+				Age *int `json:"canary_age_s"`
+			}
+		}
+		x.do("terminal.status", nil, &st)
+		age := st.Relay.Age
+		if age == nil || time.Duration(*age+1)*time.Second > time.Since(then) {
+			return fmt.Errorf("the newest is %v s old", age)
 		}
 		return nil
 	})
