@@ -51,6 +51,7 @@ type waiter struct {
 // session is a connection of a till, or a line's watch (which is no connection).
 type session struct {
 	to      engine.Ticket
+	till    string
 	changed func(payment.Payment)
 	live    bool
 }
@@ -218,6 +219,7 @@ func (a *agent) take() {
 
 func (a *agent) step(ev engine.Event) {
 	if e, ok := ev.(engine.Attached); ok {
+		a.w.oracle.attaches(e.Till)
 		for i := range a.sessions {
 			if a.sessions[i].to == e.Session {
 				a.sessions[i].live = true
@@ -292,6 +294,7 @@ func (a *agent) carry(ef engine.Effect) {
 	case engine.Owed:
 		for _, s := range a.sessions {
 			if s.to == ef.Session {
+				w.oracle.owes(s.till, ef.Payment)
 				s.changed(ef.Payment)
 			}
 		}
@@ -359,7 +362,8 @@ func (a *agent) reply(ans engine.Answer) {
 func (a *agent) attach(till string, changed func(payment.Payment)) (detach func()) {
 	a.ticket++
 	t := a.ticket
-	a.sessions = append(a.sessions, session{to: t, changed: changed, live: till == ""})
+	a.sessions = append(a.sessions, session{to: t, till: till, changed: changed,
+		live: till == ""})
 	if till != "" {
 		a.post(engine.Attached{Till: till, Session: t})
 	}

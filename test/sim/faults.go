@@ -66,6 +66,7 @@ const (
 	tillAgain
 	tillUsesReferenceAgain
 	tillConflict
+	tillMeddles
 	payAtCancel
 	lineLoses
 	lineGarbles
@@ -141,6 +142,7 @@ var faultSpecs = [numFaults]faultSpec{
 	tillAgain:              {"till repeats its request", 0.25},
 	tillUsesReferenceAgain: {"till uses a reference again", 0.25},
 	tillConflict:           {"till uses a reference for another amount", 0.1},
+	tillMeddles:            {"till touches another till's payment", 0.7},
 	payAtCancel:            {"cancel and pay at the same instant", 0.7},
 	lineLoses:              {"line loses bytes", 0.06},
 	lineGarbles:            {"line garbles bytes", 0.04},
@@ -165,9 +167,11 @@ type profile struct {
 	// how the gateway's query answers about what it does not know: 0 = 404, 1 = empty, 2 = SENT
 	unknown int
 	every   time.Duration // between two queries
-	simple  bool          // tills rely on what they are told when they connect, and ask for nothing
-	styles  [2]ecnStyle   // of the tills on a line
-	trade   trade
+	// what tills do at the end to hear what they are owed
+	habit  habit
+	crowd  bool        // many sales at one till, which acknowledges none of them before the end
+	styles [2]ecnStyle // of the tills on a line
+	trade  trade
 
 	stranger bool // a previous account is configured whose secret somebody else knows
 	remember bool // at the end the configuration names every account that was sold at
@@ -205,11 +209,15 @@ func (w *World) drawProfile() {
 	p.sales = 2 + w.rng.IntN(6)
 	p.unknown = w.rng.IntN(3)
 	p.every = pick(w, 5*time.Second, 1500*time.Millisecond, 3*time.Second)
-	p.simple = w.rng.IntN(3) == 0
+	p.habit = pick(w, asks, asks, connects, lists)
 	for i := range p.styles {
 		p.styles[i] = pick(w, counting, counting, constant, restarting)
 	}
 	p.trade = w.drawTrade()
+	if p.crowd = w.chance(0.03); p.crowd {
+		p.sales, p.trade = 60+w.rng.IntN(12), trade{"a crowd", []string{"till-1"}}
+		p.habit = pick(w, connects, connects, lists)
+	}
 	p.stranger, p.remember = w.chance(0.3), w.chance(0.5)
 	p.enabled[accountSwitched] = w.chance(0.4) // what follows from it is rare enough
 	p.remote = w.rng.IntN(3) == 0

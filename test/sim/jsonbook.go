@@ -3,6 +3,7 @@ package sim
 import (
 	"time"
 
+	"kiosk-agent/device"
 	"kiosk-agent/payment"
 	"kiosk-agent/payment/engine"
 )
@@ -32,7 +33,7 @@ func (t *jsonTill) paints(s *sale, conn int) {
 	t.showing = s.id
 	t.ask(func(to engine.Ticket) engine.Event {
 		return engine.TillShows{Till: t.name, ID: s.id, To: to}
-	}, func(engine.Answer) {})
+	}, func(word) {})
 	w.customerSees(s.payload)
 }
 
@@ -55,9 +56,9 @@ func (t *jsonTill) cancels(s *sale) {
 	}
 	t.ask(func(to engine.Ticket) engine.Event {
 		return engine.CancelAsked{Till: t.name, Key: payment.Key{ID: s.id}, To: to}
-	}, func(ans engine.Answer) {
-		if ans.Err == nil {
-			t.hears(ans.Payment)
+	}, func(ans word) {
+		if ans.err == nil {
+			t.hears(ans.payment)
 		}
 	})
 }
@@ -71,9 +72,9 @@ func (t *jsonTill) cancelsEarly(s *sale) {
 	t.say("cancels sale %d, by its reference", s.no)
 	t.ask(func(to engine.Ticket) engine.Event {
 		return engine.CancelAsked{Till: t.name, Key: payment.Key{Reference: s.reference}, To: to}
-	}, func(ans engine.Answer) {
-		if ans.Err == nil {
-			t.hears(ans.Payment)
+	}, func(ans word) {
+		if ans.err == nil {
+			t.hears(ans.payment)
 		}
 	})
 }
@@ -94,11 +95,11 @@ func (t *jsonTill) polls(s *sale) {
 			return engine.GetAsked{Till: t.name, Newest: true, To: to}
 		}
 		return engine.GetAsked{Till: t.name, Key: key, To: to}
-	}, func(ans engine.Answer) {
+	}, func(ans word) {
 		switch {
-		case ans.Err == nil:
-			t.hears(ans.Payment)
-		case payment.CodeOf(ans.Err) == payment.CodeNotFound && !w.oracle.everRolledBack:
+		case ans.err == nil:
+			t.hears(ans.payment)
+		case ans.kind() == payment.CodeNotFound && !w.oracle.everRolledBack:
 			w.fail("%s asks for sale %d, %s, and there is no such payment", t.name, s.no, s.id)
 		}
 	})
@@ -108,8 +109,9 @@ func (t *jsonTill) polls(s *sale) {
 }
 
 // hears takes any word about a payment.
-func (t *jsonTill) hears(p payment.Payment) {
-	if p.Till != t.name {
+func (t *jsonTill) hears(v device.View) {
+	p, ok := v.(device.Payment)
+	if !ok {
 		return // somebody else's, for information
 	}
 	for _, s := range t.w.sales {
@@ -121,7 +123,7 @@ func (t *jsonTill) hears(p payment.Payment) {
 	// Owed from before the till lost its memory, or of a start whose answer was lost: the reference
 	// says which sale it was.
 	for _, s := range t.w.sales {
-		if s.till == t.name && s.id == "" && s.reference == p.Reference && s.money == p.Money &&
+		if s.till == t.name && s.id == "" && s.reference == p.Reference && s.money == moneyOf(p) &&
 			!s.over {
 			s.id = p.ID
 			t.say("sale %d is %s, heard before its answer", s.no, short(p.ID))
@@ -133,10 +135,10 @@ func (t *jsonTill) hears(p payment.Payment) {
 }
 
 // book enters what was heard: the newest revision counts.
-func (t *jsonTill) book(s *sale, p payment.Payment) {
+func (t *jsonTill) book(s *sale, p device.Payment) {
 	w := t.w
 	if s.deadline == 0 {
-		s.deadline = w.t + p.DeadlineAt.Sub(p.CreatedAt)
+		s.deadline = w.t + p.DeadlineAt.Sub(p.CreatedAt.Time)
 	}
 	if p.QRPayload != "" && s.payload == "" {
 		s.payload = p.QRPayload
@@ -158,13 +160,16 @@ func (t *jsonTill) book(s *sale, p payment.Payment) {
 	if t.showing == s.id {
 		t.showing = ""
 	}
-	if p.AckedRev >= p.Revision {
+	if p.Acknowledged {
 		s.stored = max(s.stored, p.Revision)
 		return
 	}
 	d := w.between(0, 300*time.Millisecond)
 	if w.hit(tillMute) {
 		d = w.between(time.Second, 15*time.Minute)
+	}
+	if w.prof.crowd && !w.healed {
+		return
 	}
 	rev := p.Revision
 	w.after(d, func() { t.acknowledges(s, rev) })
@@ -176,10 +181,11 @@ func (t *jsonTill) acknowledges(s *sale, rev int64) {
 	if s.stored >= rev || s.rev > rev {
 		return
 	}
+	w.oracle.acknowledging(s, rev)
 	t.ask(func(to engine.Ticket) engine.Event {
 		return engine.Acknowledged{Till: t.name, ID: s.id, Revision: rev, To: to}
-	}, func(ans engine.Answer) {
-		if ans.Err == nil {
+	}, func(ans word) {
+		if ans.err == nil {
 			s.stored = max(s.stored, rev)
 			w.oracle.stored(s, rev)
 		}
@@ -194,22 +200,36 @@ func (t *jsonTill) forgets() {
 
 // asksForAll is what a till does that wants to know everything it is owed.
 func (t *jsonTill) asksForAll() {
-	if t.w.prof.simple && t.w.healed {
+	if t.w.prof.habit == connects && t.w.healed {
 		t.leaves() // it only connects again
 		return
 	}
 	t.connects()
-	t.ask(func(to engine.Ticket) engine.Event {
-		return engine.ListAsked{Till: t.name,
-			Query: payment.ListQuery{Unacknowledged: true, Limit: 200}, To: to}
-	}, func(ans engine.Answer) {
-		for _, p := range ans.Page.Payments {
-			t.hears(p)
-		}
-	})
+	t.lists(0, pick(t.w, 200, 20, 3, 1))
+	if t.w.prof.habit == lists && t.w.healed {
+		return
+	}
 	for _, s := range t.w.sales {
 		if s.till == t.name && s.id != "" {
 			t.polls(s)
 		}
 	}
+}
+
+// lists asks for what it owes an acknowledgement, page after page.
+func (t *jsonTill) lists(before int64, limit int) {
+	if before > 0 {
+		t.w.met(nextPage)
+	}
+	t.ask(func(to engine.Ticket) engine.Event {
+		return engine.ListAsked{Till: t.name, To: to,
+			Query: payment.ListQuery{Unacknowledged: true, Limit: limit, Before: before}}
+	}, func(ans word) {
+		for _, v := range ans.page {
+			t.hears(v)
+		}
+		if ans.next > 0 {
+			t.lists(ans.next, limit)
+		}
+	})
 }

@@ -42,8 +42,11 @@ func (t *jsonTill) connects() {
 	n := t.conn
 	t.say("connects")
 	t.detach = a.attach(t.name, func(p payment.Payment) {
-		t.w.oracle.told(t.name, p)
-		t.later(n, &t.inAt, func() { t.hears(p) })
+		v := t.w.oracle.view(t.name, p)
+		if t.w.healed && t.w.prof.habit == lists {
+			return
+		}
+		t.later(n, &t.inAt, func() { t.hears(v) })
 	})
 }
 
@@ -84,7 +87,7 @@ func (t *jsonTill) agentGone()   { t.up, t.showing = false, "" }
 func (t *jsonTill) agentStarts() { t.comesBack(t.w.between(200*time.Millisecond, 6*time.Second)) }
 
 // ask sends a request on the present connection; the request or its answer is lost with it.
-func (t *jsonTill) ask(event func(engine.Ticket) engine.Event, reply func(engine.Answer)) {
+func (t *jsonTill) ask(event func(engine.Ticket) engine.Event, reply func(word)) {
 	if !t.up {
 		return
 	}
@@ -92,15 +95,8 @@ func (t *jsonTill) ask(event func(engine.Ticket) engine.Event, reply func(engine
 	t.later(n, &t.outAt, func() {
 		if t.w.agent != nil {
 			t.w.agent.ask(event, func(ans engine.Answer) {
-				if ans.Err == nil && ans.Payment.ID != "" {
-					t.w.oracle.told(t.name, ans.Payment)
-				}
-				for _, p := range ans.Page.Payments {
-					if p.Final {
-						t.w.oracle.told(t.name, p)
-					}
-				}
-				t.later(n, &t.inAt, func() { reply(ans) })
+				word := t.w.oracle.answers(t.name, ans)
+				t.later(n, &t.inAt, func() { reply(word) })
 			})
 		}
 	})
@@ -156,7 +152,7 @@ func (t *jsonTill) starts(s *sale, tries int) {
 		w.agent.starts[to] = s
 		return engine.StartAsked{Till: t.name, To: to,
 			Request: payment.Request{Reference: s.reference, Money: s.money, Timeout: s.timeout}}
-	}, func(ans engine.Answer) { t.started(s, ans) })
+	}, func(ans word) { t.started(s, ans) })
 	w.after(w.between(3*time.Second, 8*time.Second), func() {
 		if t.waits(s) {
 			t.starts(s, tries+1) // no answer yet: the same request again
@@ -176,23 +172,22 @@ func (t *jsonTill) asksAgain() {
 }
 
 // started takes the answer to a start.
-func (t *jsonTill) started(s *sale, ans engine.Answer) {
+func (t *jsonTill) started(s *sale, ans word) {
 	w := t.w
-	if ans.Err != nil {
-		code := payment.CodeOf(ans.Err)
-		t.say("sale %d is refused: %v", s.no, ans.Err)
-		w.oracle.refused(s, ans.Err)
-		switch code {
+	if ans.err != nil {
+		t.say("sale %d is refused: %v", s.no, ans.err)
+		w.oracle.refused(s, ans.kind())
+		switch ans.kind() {
 		case payment.CodeBusy, payment.CodeNotReady, payment.CodeJournalUnavailable,
 			payment.CodeInternal:
 		case payment.CodeReferenceReused, payment.CodeReferenceConflict:
 			s.over = true
 		default:
-			w.fail("%s: a refusal that cannot be: %v", t.name, ans.Err)
+			w.fail("%s: a refusal that cannot be: %v", t.name, ans.err)
 		}
 		return
 	}
-	p := ans.Payment
+	p := ans.payment
 	w.oracle.started(s, p)
 	if w.saleOf(p.MerchantRef) != s {
 		s.over = true // an earlier sale of its own with this reference
@@ -220,12 +215,12 @@ func (t *jsonTill) repeats(s *sale) {
 		w.agent.starts[to] = s
 		return engine.StartAsked{Till: t.name, To: to,
 			Request: payment.Request{Reference: s.reference, Money: s.money, Timeout: s.timeout}}
-	}, func(ans engine.Answer) {
-		if ans.Err == nil {
+	}, func(ans word) {
+		if ans.err == nil {
 			if s.stored == 0 {
-				w.oracle.started(s, ans.Payment)
+				w.oracle.started(s, ans.payment)
 			}
-			t.book(s, ans.Payment)
+			t.book(s, ans.payment)
 		}
 	})
 }

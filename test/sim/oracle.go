@@ -54,6 +54,7 @@ type account struct {
 	paid          bool            // a right SUCCESS is in the journal
 	toldNotPaid   bool            // declined, expired or cancelled was offered before that
 	offered       int64
+	acking        int64 // newest revision that its own till has said that it stored
 	acked         int64
 	toldApproved  bool
 	money         moneyBook
@@ -108,6 +109,7 @@ func (o *oracle) take(e entry) {
 		}
 		return
 	}
+	o.byItsOwner(e, a)
 	switch d := e.f.Data.(type) {
 	case payment.CancelRequested, payment.DeadlinePassed, payment.DisplayLost:
 		if !a.ended {

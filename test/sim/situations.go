@@ -31,6 +31,12 @@ const (
 	leftOpened
 	leftLost
 	roomAgain
+	outlineHeard
+	meddledRunning
+	meddledFinal
+	meddledOnLine
+	nextPage
+	owedPages
 	paidThreeTimes
 	paidFourTimes
 	reversedAgain
@@ -69,6 +75,12 @@ var situationNames = [numSituations]string{
 	leftOpened:        "what found no place opens",
 	leftLost:          "the relay loses what found no place",
 	roomAgain:         "there is room again",
+	outlineHeard:      "a till hears of another's sale, in outline",
+	meddledRunning:    "a till wants to end another till's sale",
+	meddledFinal:      "a till acknowledges another till's outcome",
+	meddledOnLine:     "a till touches the sale of a line",
+	nextPage:          "a till reads a second page",
+	owedPages:         "a till is owed more than it is told at once",
 	paidThreeTimes:    "one code is paid three times",
 	paidFourTimes:     "one code is paid four times",
 	reversedAgain:     "a payment is given back a second time",

@@ -33,6 +33,15 @@ func (w *World) named(name string) aTill {
 	return w.tills[i]
 }
 
+// habit is how JSON-RPC tills hear at the end what they are owed.
+type habit string
+
+const (
+	asks     habit = "asks"     // for everything
+	connects habit = "connects" // and relies on what it is told then
+	lists    habit = "lists"    // what it has not acknowledged
+)
+
 // trade is who sells how often: customers come to one of these tills.
 type trade struct {
 	name  string

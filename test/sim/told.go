@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"kiosk-agent/device"
 	"kiosk-agent/payment"
 )
 
@@ -112,12 +113,12 @@ func (o *oracle) right(l *link, r payment.Record) bool {
 }
 
 // started checks the answer to payment.start: never another sale's.
-func (o *oracle) started(s *sale, p payment.Payment) {
+func (o *oracle) started(s *sale, p device.Payment) {
 	w := o.w
 	l := w.gw.byRef[p.MerchantRef]
-	if l == nil || p.Till != s.till || p.Reference != s.reference || p.Money != s.money {
+	if l == nil || p.Till != s.till || p.Reference != s.reference || moneyOf(p) != s.money {
 		w.fail("%s asked for %s, %d and got %s, %d", s.till, s.reference, s.money.Amount,
-			p.Reference, p.Money.Amount)
+			p.Reference, p.Amount)
 	}
 	owner := l.sale
 	if owner == s || o.lost[p.ID] || o.everRolledBack {
@@ -131,8 +132,8 @@ func (o *oracle) started(s *sale, p payment.Payment) {
 
 // refused: a sale that is refused must cost nothing. Its link, if one was made, is watched by
 // exposed.
-func (o *oracle) refused(s *sale, err error) {
-	if payment.CodeOf(err) == payment.CodeReferenceReused && s.id == "" &&
+func (o *oracle) refused(s *sale, kind payment.Code) {
+	if kind == payment.CodeReferenceReused && s.id == "" &&
 		o.byAsk[s.till+"/"+s.reference] == nil {
 		o.w.fail("%s is refused as reused and was never used", s.reference)
 	}
