@@ -153,6 +153,22 @@ func (r *Reader) Kept(content string) (bool, error) {
 	return n > 0, failure(r.path, "look for a parked delivery", err)
 }
 
+// Unheard reports whether something may have been said of this payment, since it was requested,
+// that nobody here has heard: a gap was found, or a delivery came that does not open. What was
+// opened later, read again, or closed by staff was heard.
+func (r *Reader) Unheard(id string) (bool, error) {
+	var unheard bool
+	err := r.db.QueryRow(`WITH began AS (SELECT min(seq) AS seq FROM facts WHERE payment = ?)
+		SELECT EXISTS (SELECT 1 FROM facts f, began
+				WHERE f.seq > began.seq AND f.payment IS NULL AND f.kind = ?)
+			OR EXISTS (SELECT 1 FROM parked p, began
+				WHERE p.seq > began.seq AND p.opened_by IS NULL AND p.closed_by IS NULL)
+			OR EXISTS (SELECT 1 FROM left_behind l, began
+				WHERE l.seq > began.seq AND l.ended_by IS NULL)`,
+		id, string(payment.KindGap)).Scan(&unheard)
+	return unheard, failure(r.path, "look for what was not heard", err)
+}
+
 // Places are how many parked deliveries hold a place, and their size in bytes: those that have not
 // opened, that staff have not closed, and that the relay received after this moment.
 func (r *Reader) Places(since time.Time) (n int, bytes int64, err error) {

@@ -277,11 +277,24 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 	if ok {
 		check("rolled back", *rolledBack, b, nil)
 	}
+	for _, id := range ids {
+		got, err := j.Unheard(id)
+		check("unheard", unheard(all, open, of[id][0].Seq), got, err)
+	}
 	for seq := range int64(10) {
 		h := payment.Head{Seq: seq}
 		got, err := j.GivenUp(h)
 		check("given up", givenUp[h], got, err)
 	}
+}
+
+// unheard reports whether something came after a fact that nobody has heard, or may have come.
+func unheard(all []payment.Fact, open map[int64]payment.Fact, after int64) bool {
+	return slices.ContainsFunc(all, func(f payment.Fact) bool {
+		_, waits := open[f.Seq]
+		return f.Seq > after && (f.Kind() == payment.KindGap ||
+			waits && f.Kind() != payment.KindUnmatched)
+	})
 }
 
 // closable reports whether staff can close the entry.

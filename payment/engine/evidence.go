@@ -120,7 +120,7 @@ func (s *step) canaryReturned(ev CanaryReturned) {
 		s.then(Anchored{}) // the connection lives on which that was found
 	}
 	for _, o := range s.m.open {
-		if s.m.provable(o) && ev.SentUp >= proofFrom(o, s.now) {
+		if s.m.provable(o) && ev.SentUp >= proofFrom(o, s.now) && !s.unheard(o) {
 			s.fact(o.p.ID, payment.PathProved{SentUp: payment.ToMillis(ev.SentUp)})
 		}
 	}
@@ -131,6 +131,21 @@ func (s *step) canaryReturned(ev CanaryReturned) {
 func (m *Machine) provable(a *account) bool {
 	return a.p.EndedBy != "" && a.p.Withdrawn && !a.p.Final && !a.p.Policy.Query &&
 		m.inquiries.accounts.Present(a.p)
+}
+
+// unheard reports whether something was said while the customer could pay, or may have been, that
+// nobody here has heard: the way was open, and still it was no silence.
+func (s *step) unheard(a *account) bool {
+	more := s.m.parking.more
+	if asked := a.facts[0]; more.n > 0 && (asked.Boot != s.now.Boot || more.up >= asked.Up) {
+		return true
+	}
+	unheard, err := s.m.journal.Unheard(a.p.ID)
+	if err != nil {
+		s.then(Note{Warn: true, Text: "whether everything was heard could not be read",
+			Args: []any{"payment", a.p.ID, "error", err}})
+	}
+	return unheard || err != nil
 }
 
 // proofFrom is the boot clock from which a canary must have been sent to count: settle after the

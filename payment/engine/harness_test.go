@@ -112,6 +112,13 @@ func (f *flaky) Kept(content string) (bool, error) {
 	return f.Journal.Kept(content)
 }
 
+func (f *flaky) Unheard(id string) (bool, error) {
+	if f.unread || f.blind == "Unheard" {
+		return false, errDisk
+	}
+	return f.Journal.Unheard(id)
+}
+
 func (f *flaky) Places(since time.Time) (int, int64, error) {
 	if f.unread || f.blind == "Places" {
 		return 0, 0, errDisk

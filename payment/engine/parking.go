@@ -31,6 +31,7 @@ type tally struct {
 	since, until time.Time // wall clock
 	from, to     uint64
 	epoch, why   string
+	up           time.Duration // boot clock of the last
 	tellUp       time.Duration // boot clock from which it may be written down
 }
 
@@ -40,6 +41,7 @@ func (t *tally) add(now Now, ev Delivered, why string) {
 	}
 	t.until = now.Wall.UTC().Truncate(time.Millisecond)
 	t.n, t.to, t.epoch, t.why = t.n+1, ev.Position.Seq, ev.Position.Epoch, why
+	t.up = now.Up
 }
 
 // after lets an hour pass after a fact, if the boot clock can tell.

@@ -47,6 +47,9 @@ type Reader interface {
 	Seen(content string) (bool, error)
 	// Kept reports whether a parked fact with this payment.Content is here whole.
 	Kept(content string) (bool, error)
+	// Unheard reports whether a gap was found since this payment was requested, or a delivery was
+	// parked or left that has neither opened nor been read again nor been closed by staff.
+	Unheard(id string) (bool, error)
 	// Places are how many parked deliveries hold a place, and their bytes: those that have not
 	// opened, that staff have not closed, and that the relay received after this moment.
 	Places(since time.Time) (n int, bytes int64, err error)

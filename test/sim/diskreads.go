@@ -51,6 +51,10 @@ func (d *disk) Kept(content string) (bool, error) {
 	return read(d, func() (bool, error) { return d.Journal.Kept(content) })
 }
 
+func (d *disk) Unheard(id string) (bool, error) {
+	return read(d, func() (bool, error) { return d.Journal.Unheard(id) })
+}
+
 func (d *disk) Places(since time.Time) (n int, bytes int64, err error) {
 	if d.blind() {
 		return 0, 0, errDisk

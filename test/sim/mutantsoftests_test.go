@@ -9,6 +9,11 @@ func by(dir, test, name, file, old, new string) trial {
 // mutantsOfTests breaks what stands between the machines that the simulation plays and the world.
 func mutantsOfTests() []trial {
 	return []trial{
+		// What a canary proves.
+		by("payment/engine", "TestWhatWasNotHeardIsNoSilence",
+			"silence counts though something could not be read", "payment/engine/evidence.go",
+			" && !s.unheard(o) {", " {"),
+
 		// AXS.
 		by("payment/axs", "TestAnswerElements", "AXS: an answer's record needs no type",
 			"payment/axs/answer.go", `!ok || s == "" {`, `!ok && s != "" {`),
