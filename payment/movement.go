@@ -13,7 +13,8 @@ import (
 // One payment is counted once, however often and in whichever words it is reported: for each
 // transaction reference, and where none is stated for each content. A statement without reference
 // joins a payment with one, and the other way round. A query's answer that reports more payments
-// than are known adds those that are missing.
+// than are known adds those that are missing, also where two have one reference and were made at
+// different moments.
 type Movement struct {
 	Seq   int64  // of the fact that stated it first
 	Key   string // what is counted once, in the whole journal
@@ -155,7 +156,11 @@ func (f *Folder) paidBy(ref string) bool {
 func (f *Folder) countPay(fact Fact, d Notified) {
 	r := d.Record
 	right := r.Amount == f.p.Money.Amount && r.Currency == string(f.p.Money.Currency)
-	alike, nameless := 0, -1 // payments of this amount; one of them without a reference
+	least := 1 // payments of this amount that there are
+	if right {
+		least = max(least, d.Payments)
+	}
+	alike, nameless, known := 0, -1, false // payments of this amount; one without a reference
 	for i, m := range f.p.Movements {
 		if m.Class == ClassBack {
 			continue
@@ -166,8 +171,9 @@ func (f *Folder) countPay(fact Fact, d Notified) {
 			if !same {
 				f.doubt(fact, r, "transaction "+r.TransactionRef+" is reported with another "+
 					"amount: "+statedAmount(r), true)
+				return
 			}
-			return
+			known = true
 		}
 		if same {
 			alike++
@@ -176,14 +182,16 @@ func (f *Folder) countPay(fact Fact, d Notified) {
 			}
 		}
 	}
-	if r.TransactionRef != "" && nameless >= 0 {
+	switch enough := alike >= least; {
+	case enough && (known || r.TransactionRef == ""):
+		return
+	case enough && nameless >= 0:
 		f.join(nameless, r.TransactionRef)
 		return
+	case known: // a second one under the same reference: it has none of its own
+		r.TransactionRef = ""
 	}
-	if r.TransactionRef == "" && alike >= max(1, d.Payments) {
-		return
-	}
-	class, key := ClassOtherAmount, payKey(r)
+	class, key := ClassOtherAmount, payKey(d.Record)
 	if right {
 		class = ClassSale
 		if slices.ContainsFunc(f.p.Movements, func(m Movement) bool {
@@ -193,7 +201,7 @@ func (f *Folder) countPay(fact Fact, d Notified) {
 		}
 		f.p.Transactions = append(f.p.Transactions, r.TransactionRef)
 	}
-	if r.TransactionRef == "" && alike > 0 {
+	if alike > 0 && (known || r.TransactionRef == "") {
 		key += "|" + strconv.Itoa(alike+1)
 	}
 	f.p.Movements = append(f.p.Movements, movement(fact.Seq, class, 1, r, key))
@@ -260,12 +268,24 @@ func (p Payment) Pays(r Record) bool {
 		r.Currency == string(p.Money.Currency)
 }
 
-// PaymentsIn is how many payments of the right amount a query's answer reports.
+// PaymentsIn is how many payments of the right amount a query's answer reports. A transaction that
+// it states twice, of one moment, is one.
 func (p Payment) PaymentsIn(answer []Record) (n int) {
-	for _, r := range answer {
-		if p.Pays(r) {
+	for i, r := range answer {
+		if p.Pays(r) && !slices.ContainsFunc(answer[:i], r.repeats) {
 			n++
 		}
 	}
 	return n
+}
+
+// Missing reports whether a record that is on record already may be about a payment that is not:
+// the answer that it comes from reports more payments than are known, and more under its reference.
+func (p Payment) Missing(r Record, answer []Record) bool {
+	if !p.Pays(r) || p.PaymentsIn(answer) <= len(p.Transactions) {
+		return false
+	}
+	alike := slices.DeleteFunc(slices.Clone(answer),
+		func(e Record) bool { return e.TransactionRef != r.TransactionRef })
+	return r.TransactionRef == "" || p.PaymentsIn(alike) > 1
 }

@@ -51,6 +51,12 @@ func (r Record) Content() string {
 		strconv.FormatInt(r.Amount, 10), r.AmountText, r.Currency)
 }
 
+// repeats reports whether two records of one answer state one payment: the same transaction at the
+// same moment. Without a reference each is a payment of its own.
+func (r Record) repeats(e Record) bool {
+	return r.TransactionRef != "" && r.Content() == e.Content() && r.PaidAt.Equal(e.PaidAt)
+}
+
 // verdict is what a record means for one payment.
 type verdict int
 

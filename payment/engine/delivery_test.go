@@ -233,3 +233,31 @@ func TestAParkedDeliveryOfNoPaymentIsClosedToo(t *testing.T) {
 		t.Errorf("left %v, unmatched %v, %v", left, all[payment.Unmatched](r), err)
 	}
 }
+
+// TestTwoPaymentsUnderOneReference: of two moments they are two payments, whether one was known or
+// none; the same answer again says nothing, and neither does the same transaction named twice.
+func TestTwoPaymentsUnderOneReference(t *testing.T) {
+	at := func(s time.Duration) func(*payment.Record) {
+		return func(r *payment.Record) { r.PaidAt = r.PaidAt.Add(s) }
+	}
+	for name, known := range map[string]bool{"none is known": false, "one is known": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, asking)
+			p := r.sale(till1, "R1")
+			if known {
+				r.mustDeliver(paid(p))
+			}
+			r.cancel(till1, p.ID)
+			r.pass(0)
+			answer := found(paid(p), paid(p), paid(p, at(time.Minute)))
+			for round := range 3 {
+				r.step(engine.Queried{Payment: p.ID, Round: uint64(90 + round), Answer: answer})
+			}
+			got := r.wantStatus(p.ID, payment.StatusApproved, payment.FlagDuplicate)
+			if len(got.Movements) != 2 || got.Movements[0].Ref() == got.Movements[1].Ref() ||
+				len(all[payment.Notified](r)) != 2 {
+				t.Errorf("%+v, booked %+v", got.Movements, all[payment.Notified](r))
+			}
+		})
+	}
+}

@@ -62,8 +62,7 @@ func (s *step) book(records []payment.Record, from source) error {
 		a, payments := accounts[i], 0
 		if a != nil && from.by == "query" {
 			payments = a.p.PaymentsIn(records)
-			again = again && !(a.p.Pays(r) && r.TransactionRef == "" &&
-				payments > len(a.p.Transactions))
+			again = again && !a.p.Missing(r, records)
 		}
 		if payments < 2 {
 			payments = 0

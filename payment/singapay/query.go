@@ -164,7 +164,9 @@ func (h *history) add(m object) string {
 		r.PaidAt = moment(m["payment_date"])
 	}
 	if !slices.ContainsFunc(h.records,
-		func(other payment.Record) bool { return other.Content() == r.Content() }) {
+		func(other payment.Record) bool {
+			return other.Content() == r.Content() && other.PaidAt.Equal(r.PaidAt)
+		}) {
 		h.records = append(h.records, r)
 	}
 	return ""

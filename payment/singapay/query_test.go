@@ -54,6 +54,7 @@ func TestQueryLink(t *testing.T) {
 	failed := with(t, with(t, attempt, `"status":"paid"`, `"status":"failed"`),
 		`"status_computed":"paid"`, `"status_computed":"failed"`)
 	other := with(t, with(t, attempt, ref, "OTHER"), "991", "992")
+	again := with(t, attempt, "991", "990")
 	nameless := with(t, attempt, `"payment_link_reff_no":"`+ref+`",`, "")
 	record := func(change func(*payment.Record)) []payment.Record {
 		r := queriedRecord
@@ -84,6 +85,9 @@ func TestQueryLink(t *testing.T) {
 			payment.QueryAnswer{Records: record(nil)}},
 		{"twice in the list", list(used), list(attempt, attempt),
 			payment.QueryAnswer{Records: record(nil)}},
+		{"two attempts under one reference", list(used), list(attempt, with(t, again,
+			"11:59:59", "11:58:59")), payment.QueryAnswer{Records: append(record(nil), record(
+			func(r *payment.Record) { r.PaidAt = r.PaidAt.Add(-time.Minute) })...)}},
 		{"amount as a number", list(used), list(with(t, attempt, `"50000.00"`, `50000`)),
 			payment.QueryAnswer{Records: record(nil)}},
 		{"another amount", list(used), list(with(t, attempt, `"50000.00"`, `"49999.50"`)),
