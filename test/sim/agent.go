@@ -26,6 +26,8 @@ type agent struct {
 	secrets   []string                 // as configured when the process began
 	accounts  payment.Accounts         // too, the present one first
 	asked     map[uint64]time.Duration // when the query of a round was sent; only looked up
+	flying    int                      // queries without an answer
+	unread    int                      // look-ups that had failed before this step
 	sessions  []session
 	screen    engine.View // as last told to the display
 	failed    bool        // the newest step could not be committed
@@ -138,6 +140,9 @@ func (w *World) dies(reboot bool, how string) {
 	w.say("agent", "process %d dies: %s", w.proc, how)
 	if w.agent != nil {
 		w.oracle.diesMinting()
+		if w.agent.flying > 0 {
+			w.met(diedAsking)
+		}
 		w.agent.dead = true
 		w.agent.client.vanishes()
 	}
@@ -233,7 +238,7 @@ func (a *agent) step(ev engine.Event) {
 		a.judged = true
 		a.w.oracle.remembers(e.Known)
 	}
-	a.now = ev
+	a.now, a.unread = ev, a.w.disk.unread
 	out := a.m.Step(a.w.now(), ev)
 	a.conclude(out, fmt.Sprintf("%T", ev))
 	if !a.dead {
@@ -266,6 +271,9 @@ func (a *agent) conclude(out engine.Output, why string) {
 	}
 	if !failed {
 		w.oracle.follows(out)
+		if !out.Durable() {
+			w.oracle.booksAnswer()
+		}
 	}
 	for i, ef := range effects {
 		if out.Durable() && i > 0 && w.hit(crashBetweenEffects) {
@@ -330,10 +338,15 @@ func (a *agent) query(ask engine.SendQuery) {
 	w := a.w
 	w.say("engine", "queries %s, round %d", short(ask.MerchantRef), ask.Round)
 	a.asked[ask.Round] = w.t
+	if a.flying++; a.flying >= 3 {
+		w.met(askedTogether)
+	}
 	w.gw.asked(ask.Account, ask.MerchantRef, func(ans payment.QueryAnswer, late time.Duration) {
 		w.inside(late, func() {
 			w.say("gateway", "answers the query for %s: %s", short(ask.MerchantRef),
 				answerText(ans))
+			a.flying--
+			w.oracle.answerComes(ask, a.asked[ask.Round], ans)
 			a.post(engine.Queried{Payment: ask.Payment, Account: ask.Account, Round: ask.Round,
 				Answer: ans})
 		})

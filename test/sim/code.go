@@ -84,8 +84,13 @@ func (g *gateway) asksForCode(l *link, r payment.MintRequest,
 		fails(there+back, "not JSON", false)
 	default:
 		if w.hit(mintSlow) {
-			back += pick(w, w.between(time.Second, 25*time.Second),
+			late := pick(w, w.between(time.Second, 25*time.Second),
 				w.between(20*time.Second, 3*time.Minute))
+			if w.chance(0.3) { // it is the gateway that takes its time
+				there += late
+			} else {
+				back += late
+			}
 		}
 		makes()
 		reply(there+back, func() payment.MintAnswer { return g.answer(l) })

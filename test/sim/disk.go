@@ -65,6 +65,7 @@ type disk struct {
 	refusedAt  time.Duration // true time of the newest append that failed
 	backup     *backup       // the newest; it lies on another disk
 	backups    int           // ever made
+	unread     int           // look-ups that failed
 }
 
 func newDisk(w *World, parent string) *disk {
@@ -186,5 +187,9 @@ func (d *disk) blind() bool {
 		d.blindUntil = d.w.t + d.w.between(10*time.Millisecond, 20*time.Second)
 		d.w.say("disk", "cannot be read for %s", d.blindUntil-d.w.t)
 	}
-	return d.w.t < d.blindUntil
+	if d.w.t >= d.blindUntil {
+		return false
+	}
+	d.unread++
+	return true
 }

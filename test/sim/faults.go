@@ -34,6 +34,7 @@ const (
 	queryNonsense
 	queryOther
 	queryLost
+	querySlow
 	queryNotFoundLie
 	queryUnknownWord
 	relayCut
@@ -110,6 +111,7 @@ var faultSpecs = [numFaults]faultSpec{
 	queryNonsense:          {"query answers nonsense", 0.08},
 	queryOther:             {"query answers about another reference", 0.06},
 	queryLost:              {"query answered too late", 0.04},
+	querySlow:              {"query answered slowly", 0.25},
 	queryNotFoundLie:       {"query answers 404 to everything", 0.3},
 	queryUnknownWord:       {"query answers an unknown word", 0.06},
 	relayCut:               {"relay connection cut", 0.03},
@@ -183,7 +185,8 @@ type profile struct {
 	closes   bool // the gateway can close a code
 	opens    bool // and tells that a customer has opened it
 
-	relay relayProfile
+	naming naming // of transactions, in the gateway's records
+	relay  relayProfile
 }
 
 func (w *World) drawProfile() {
@@ -227,6 +230,9 @@ func (w *World) drawProfile() {
 		p.closes, p.opens = w.chance(0.7), w.chance(0.5)
 		p.finish = p.finish || w.chance(0.3)
 	}
+	p.naming = pick(w, namedAlways, namedAlways, namedAlways, namedAlways, namedByQuery,
+		namedByWebhook, namedNowhere, namedSometimes, namedSometimes, namedAlike,
+		namedAlike)
 	p.relay = w.drawRelay()
 }
 

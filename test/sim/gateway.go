@@ -46,7 +46,7 @@ type link struct {
 
 // capture is money that was really taken.
 type capture struct {
-	txn    string
+	txn    string // what the gateway calls it
 	at     time.Duration
 	good   bool // the amount, the currency and the code are the sale's
 	amount int64
@@ -57,10 +57,11 @@ type capture struct {
 // kept reports whether the merchant still has all of the money.
 func (c *capture) kept() bool { return c.backs == 0 }
 
-// statement is a record and when the query begins to show it.
+// statement is a record, in the words of the webhook and of the query, and when the query begins to
+// show it.
 type statement struct {
-	rec     payment.Record
-	visible time.Duration
+	hook, rec payment.Record
+	visible   time.Duration
 }
 
 func newGateway(w *World) *gateway {
@@ -172,10 +173,13 @@ func (g *gateway) hasProved(at payment.Account) bool {
 // state reports something about a transaction: to the query a little later, and by webhook.
 func (g *gateway) state(l *link, r payment.Record) {
 	w := g.w
-	l.records = append(l.records, &statement{r, w.t + w.between(0, settle-100*time.Millisecond)})
-	w.say("gateway", "%s %s for %s: %s %d %s code %q", r.Type, r.Status, short(l.ref),
-		r.TransactionRef, r.Amount, r.Currency, r.ResponseCode)
-	g.notify(l, r)
+	hook, rec := g.told(l, r)
+	l.records = append(l.records,
+		&statement{hook, rec, w.t + w.between(0, settle-100*time.Millisecond)})
+	w.say("gateway", "%s %s for %s: %q by webhook, %q by query, %d %s code %q", r.Type, r.Status,
+		short(l.ref), hook.TransactionRef, rec.TransactionRef, r.Amount, r.Currency,
+		r.ResponseCode)
+	g.notify(l, hook)
 }
 
 func (g *gateway) record(l *link, status string) payment.Record {
@@ -202,6 +206,7 @@ func (g *gateway) collect(l *link, change func(*payment.Record)) *capture {
 		return nil
 	}
 	r := g.record(l, payment.RecordSuccess)
+	g.names(l, &r)
 	c := &capture{txn: r.TransactionRef, at: g.w.t, good: true}
 	if change != nil {
 		change(&r)

@@ -2,8 +2,10 @@ package sim
 
 import (
 	"slices"
+	"strconv"
 
 	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
 )
 
 // moneyBook is what the journal has heard of one payment's money, counted from single records as
@@ -15,7 +17,9 @@ type moneyBook struct {
 	most  int             // that one answer reports
 	wrong map[string]bool // contents: other amounts, currencies and codes
 	back  map[string]int64
-	early int // of back: before approved was first offered
+	early int              // of back: before approved was first offered
+	again int              // facts that say so again, because there are more of them
+	calls map[string]int64 // amounts, by what staff name a payment by
 
 	approved bool // was offered
 	// what staff knew when they settled it, and what they said will still come
@@ -29,8 +33,12 @@ type settlement struct {
 	give               int64 // nor is that much given back
 }
 
-// hears takes one record that is booked.
-func (b *moneyBook) hears(l *link, r payment.Record) {
+// hears takes one record that is booked as this fact.
+func (b *moneyBook) hears(l *link, r payment.Record, seq int64) {
+	if r.Type == payment.TypePay && r.Status == payment.RecordSuccess {
+		set(&b.calls, r.TransactionRef, r.Amount)
+		set(&b.calls, "#"+strconv.FormatInt(seq, 10), r.Amount)
+	}
 	switch {
 	case r.Status != payment.RecordSuccess:
 	case r.Type == payment.TypePay && l.rightly(r):
@@ -75,17 +83,15 @@ func (l *link) rightly(r payment.Record) bool {
 }
 
 // settles takes what staff said about the payment.
-func (b *moneyBook) settles(l *link, d payment.Resolved) {
+func (b *moneyBook) settles(d payment.Resolved) {
 	if d.Finding == payment.FindingTillChecked && b.settled != nil {
 		return // it is about the till's book
 	}
 	s := &settlement{right: b.right(), wrong: len(b.wrong), back: len(b.back)}
 	s.sale = d.Outcome == payment.ResolvedApproved && s.right == 0
 	if d.Finding == payment.FindingGivenBack {
-		for _, c := range l.caps {
-			if slices.Contains(d.Refs, c.txn) {
-				s.give += c.amount
-			}
+		for _, ref := range d.Refs {
+			s.give += b.calls[ref]
 		}
 	}
 	b.settled = s
@@ -107,6 +113,46 @@ func (b *moneyBook) given() (sum int64) {
 		sum += n
 	}
 	return sum
+}
+
+// booksAnswer takes the whole answer of a query whose step was committed, or has nothing to commit.
+// What could not be looked up is not booked.
+func (o *oracle) booksAnswer() {
+	x := o.w.agent
+	if x == nil || x.unread != o.w.disk.unread {
+		return
+	}
+	q, ok := x.now.(engine.Queried)
+	if !ok || q.Answer.Failure != "" {
+		return
+	}
+	answer := q.Answer.Records
+	for _, a := range o.accounts {
+		n := 0
+		for i, r := range answer {
+			if a.link.rightly(r) && !slices.ContainsFunc(answer[:i], func(e payment.Record) bool {
+				return r.TransactionRef != "" && e == r // the same line twice
+			}) {
+				n++
+			}
+		}
+		a.money.most = max(a.money.most, n)
+		if e := &o.facts[len(o.facts)-1]; e.f.Payment == a.id && e.at == o.w.t {
+			e.most = n
+		}
+	}
+}
+
+// isMissing reports whether a fact says again what is on record because the answer that it comes
+// from has more payments than are known.
+func (o *oracle) isMissing(f payment.Fact) bool {
+	n, ok := f.Data.(payment.Notified)
+	a := o.accounts[f.Payment]
+	if !ok || a == nil || !a.link.rightly(n.Record) || a.money.again >= n.Payments {
+		return false
+	}
+	a.money.again++
+	return true
 }
 
 // staffHave reports whether the payment is with staff because of its money, and not only because

@@ -29,8 +29,9 @@ type oracle struct {
 
 // entry is one committed fact and its true time.
 type entry struct {
-	f  payment.Fact
-	at time.Duration
+	f    payment.Fact
+	at   time.Duration
+	most int // payments of one answer that this was the last fact of
 }
 
 // account is one payment of the journal.
@@ -79,14 +80,15 @@ func (o *oracle) committed(facts []payment.Fact) {
 	for _, f := range facts {
 		o.w.cov.Facts[f.Kind()]++
 		o.hashed(f)
-		o.take(entry{f, o.w.t})
+		o.take(entry{f: f, at: o.w.t})
 	}
+	o.booksAnswer()
 }
 
 func (o *oracle) take(e entry) {
 	o.facts = append(o.facts, e)
 	if c := payment.Content(e.f.Data); c != "" {
-		if o.contents[c] && !fromParked(e.f.Data) {
+		if o.contents[c] && !fromParked(e.f.Data) && !o.isMissing(e.f) {
 			o.w.fail("one statement becomes two facts: %s", e.f.Kind())
 		}
 		o.contents[c] = true
@@ -110,6 +112,7 @@ func (o *oracle) take(e entry) {
 		return
 	}
 	o.byItsOwner(e, a)
+	a.money.most = max(a.money.most, e.most)
 	switch d := e.f.Data.(type) {
 	case payment.CancelRequested, payment.DeadlinePassed, payment.DisplayLost:
 		if !a.ended {
@@ -138,12 +141,12 @@ func (o *oracle) take(e entry) {
 		}
 		if r.Type == payment.TypePay && r.Status == payment.RecordSuccess {
 			a.ended = true
-			a.paid = a.paid || o.right(a.link, r)
+			a.paid = a.paid || a.link.rightly(r)
 		}
-		a.money.hears(a.link, r)
+		a.money.hears(a.link, r, int64(len(o.facts)))
 		o.wasStated(r)
 	case payment.Resolved:
-		a.money.settles(a.link, d)
+		a.money.settles(d)
 	case payment.Offered:
 		a.offered = max(a.offered, d.Revision)
 		if d.Frame != nil {
@@ -210,7 +213,7 @@ func (o *oracle) wasStated(r payment.Record) {
 	}
 	if l := o.w.gw.byRef[r.MerchantRef]; l != nil {
 		for _, s := range l.records {
-			if s.rec.Content() == r.Content() {
+			if s.rec.Content() == r.Content() || s.hook.Content() == r.Content() {
 				return
 			}
 		}
@@ -265,6 +268,7 @@ func (o *oracle) rolledBack(b *backup) {
 		if a, b := o.accounts[e.f.Payment], told[e.f.Payment]; a != nil && b != nil &&
 			!o.lost[a.id] {
 			a.toldApproved, a.empties = b.toldApproved, b.empties
+			a.money.most = b.money.most
 		}
 	}
 }
@@ -375,7 +379,7 @@ func (o *oracle) names(body []byte) bool {
 	return slices.ContainsFunc(s.Records, func(r payment.Record) bool {
 		l := o.w.gw.byRef[r.MerchantRef]
 		if l == nil || !slices.ContainsFunc(l.records,
-			func(st *statement) bool { return st.rec.Content() == r.Content() }) {
+			func(st *statement) bool { return st.hook.Content() == r.Content() }) {
 			return false // somebody has made it up
 		}
 		for _, a := range o.accounts {

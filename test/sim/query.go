@@ -2,9 +2,11 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
 )
 
 // asked answers a transaction query some time later, exactly once.
@@ -32,8 +34,23 @@ func (g *gateway) asked(at payment.Account, ref string,
 			Currency: "SGD"}
 		reply(payment.QueryAnswer{HTTPStatus: 200, Records: []payment.Record{r}}, there+back)
 	default:
-		w.inside(there, func() { reply(g.truth(at, ref), back) })
+		if w.hit(querySlow) {
+			back = pick(w, w.between(time.Second, 12*time.Second),
+				w.between(time.Second, 30*time.Second), w.between(20*time.Second, 55*time.Second))
+		}
+		w.inside(there, func() { reply(g.repeats(g.truth(at, ref)), back) })
 	}
+}
+
+// repeats lets an answer state a transaction twice, as a list may that is read page by page.
+func (g *gateway) repeats(a payment.QueryAnswer) payment.QueryAnswer {
+	if n := len(a.Records); n > 0 && g.w.prof.level > 0 && g.w.chance(0.03) {
+		if r := a.Records[n-1]; r.TransactionRef != "" {
+			g.w.met(answerRepeats)
+			a.Records = append(a.Records, r)
+		}
+	}
+	return a
 }
 
 // truth is what the service knows by now at one account. While a network's login page or a wrong
@@ -101,4 +118,23 @@ func answerText(a payment.QueryAnswer) string {
 		s += fmt.Sprintf(" %s %s %s(%s)", r.Type, r.Status, r.TransactionRef, short(r.MerchantRef))
 	}
 	return s
+}
+
+// answerComes notes what has happened while an answer was on its way.
+func (o *oracle) answerComes(q engine.SendQuery, asked time.Duration, ans payment.QueryAnswer) {
+	w, a := o.w, o.accounts[q.Payment]
+	if a == nil || ans.Failure != "" {
+		return
+	}
+	if a.withdrawn && asked < a.withdrawnAt {
+		w.met(answerOverEnd)
+	}
+	if a.withdrawn && asked >= a.withdrawnAt && asked < a.withdrawnAt+answerWithin &&
+		w.t > a.withdrawnAt+answerWithin {
+		w.met(answerTooLate)
+	}
+	if len(ans.Records) == 0 && slices.ContainsFunc(a.link.caps,
+		func(c *capture) bool { return c.at > asked }) {
+		w.met(answerOvertaken)
+	}
 }

@@ -44,6 +44,16 @@ const (
 	reversedTooMuch
 	reversalRefused
 	movedAfterSettled
+	refShared
+	refNowhere
+	refByQuery
+	refByWebhook
+	answerRepeats
+	answerOvertaken
+	answerOverEnd
+	answerTooLate
+	askedTogether
+	diedAsking
 	numSituations
 )
 
@@ -88,6 +98,16 @@ var situationNames = [numSituations]string{
 	reversedTooMuch:   "more than was paid is given back",
 	reversalRefused:   "a reversal is refused",
 	movedAfterSettled: "money moves after staff have settled a sale",
+	refShared:         "two payments have one reference",
+	refNowhere:        "a payment has no reference",
+	refByQuery:        "a payment has a reference by query only",
+	refByWebhook:      "a payment has a reference by webhook only",
+	answerRepeats:     "an answer states one payment twice",
+	answerOvertaken:   "a payment overtakes an answer without it",
+	answerOverEnd:     "a code is withdrawn while an answer is on its way",
+	answerTooLate:     "an answer comes after the time to answer",
+	askedTogether:     "three questions are on their way",
+	diedAsking:        "the agent dies while a question is on its way",
 }
 
 func (w *World) met(s situation) { w.cov.Situations[s]++ }

@@ -88,7 +88,7 @@ func (o *oracle) notPaid(a *account, p payment.Payment) {
 			continue
 		}
 		for _, r := range s.Records {
-			if r.MerchantRef == a.ref && r.Status == payment.RecordSuccess && o.right(l, r) &&
+			if r.MerchantRef == a.ref && l.rightly(r) &&
 				received <= a.withdrawnAt && !w.prof.finish {
 				w.fail("%s is told as %s unconfirmed, and the relay held its payment before "+
 					"the canary was sent", p.ID, p.Status)
@@ -101,15 +101,6 @@ func (o *oracle) notPaid(a *account, p payment.Payment) {
 func envelopeOf(body []byte) payment.Envelope {
 	return payment.Envelope{Method: "POST",
 		Body: body}
-}
-
-func (o *oracle) right(l *link, r payment.Record) bool {
-	for _, c := range l.caps {
-		if c.txn == r.TransactionRef {
-			return c.good
-		}
-	}
-	return false
 }
 
 // started checks the answer to payment.start: never another sale's.
@@ -152,7 +143,7 @@ func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 	w := o.w
 	for _, l := range w.gw.links {
 		for _, c := range l.caps {
-			if txn == "" || !strings.HasSuffix(c.txn, txn) && !strings.HasSuffix(txn, c.txn) {
+			if !c.isNamed(s, l, txn) {
 				continue
 			}
 			switch {
@@ -171,4 +162,13 @@ func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 		}
 	}
 	w.fail("the line approves sale %d with transaction %q, which there never was", s.no, txn)
+}
+
+// isNamed reports whether an approval on the line may be about this payment. Without a reference it
+// is about the sale that the till has asked for.
+func (c *capture) isNamed(s *sale, l *link, txn string) bool {
+	if txn == "" {
+		return c.good && l.sale == s
+	}
+	return strings.HasSuffix(c.txn, txn) || strings.HasSuffix(txn, c.txn)
 }

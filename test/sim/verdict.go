@@ -115,22 +115,12 @@ func (v *verdict) strange(p payment.Payment) bool {
 }
 
 // known counts what the journal has heard of the link's money.
-func (v *verdict) known(l *link) (good, bad, reversed int) {
-	for _, s := range l.records {
-		r := s.rec
-		if r.Status != payment.RecordSuccess || !v.o.contents[r.Content()] {
-			continue
-		}
-		switch {
-		case r.Type != payment.TypePay:
-			reversed++
-		case v.o.right(l, r):
-			good++
-		default:
-			bad++
-		}
+func (v *verdict) known(l *link) (right, wrong, back int) {
+	a := v.o.account(l)
+	if a == nil {
+		return 0, 0, 0
 	}
-	return good, bad, reversed
+	return a.money.right(), len(a.money.wrong), len(a.money.back)
 }
 
 // link compares one link's money with what the agent says about its payment.
