@@ -22,6 +22,10 @@ type Config struct {
 	Create    bool
 	MinFree   int64 // bytes: with less free space no payment is opened; 0 = no such gate
 	TailFacts int   // facts at the end that Open checks; 0 = 1000
+	// What Retain leaves alone: the newest facts, 0 = 1000, and what is not this much older than
+	// each of them, 0 = 30 days. Less only for what plays months in minutes.
+	KeepFacts int64
+	KeepFor   time.Duration
 	// time that Open's quick check of the file's structure may take; 0 = 500 ms
 	CheckBudget time.Duration
 	// the id of a journal that is made: 32 hex digits; nil = 128 random bits. Only for what must

@@ -5,12 +5,25 @@ import (
 	"time"
 )
 
-// What retention keeps whatever it is told, and how much it does at once.
+// What retention keeps whatever it is told, unless Config says otherwise, and how much it does at
+// once.
 const (
 	retainBatch = 50                  // bodies in one transaction, which appends wait for
 	retainFacts = 1000                // the newest facts keep their bodies
 	retainFor   = 30 * 24 * time.Hour // and so does what is not this much older than each of them
 )
+
+// keeps are the two bounds as configured.
+func (j *Journal) keeps() (facts int64, age time.Duration) {
+	facts, age = j.cfg.KeepFacts, j.cfg.KeepFor
+	if facts == 0 {
+		facts = retainFacts
+	}
+	if age == 0 {
+		age = retainFor
+	}
+	return facts, age
+}
 
 // Retain drops bodies that nobody needs any more: of minted facts (the link) whose payment is
 // final, not owed and no work for staff, and of parked facts that were opened or that staff have
@@ -37,7 +50,7 @@ func (j *Journal) Retain(before time.Time) (dropped int, done bool, err error) {
 			return 0, false, err
 		}
 	}
-	if j.head.seq <= retainFacts {
+	if facts, _ := j.keeps(); j.head.seq <= facts {
 		return 0, true, nil
 	}
 	tx, err := j.writer.Begin()
@@ -45,7 +58,7 @@ func (j *Journal) Retain(before time.Time) (dropped int, done bool, err error) {
 		return 0, false, j.failed("begin to drop old bodies", err)
 	}
 	defer tx.Rollback()
-	seqs, err := droppableFacts(tx, j.head.seq, before)
+	seqs, err := j.droppableFacts(tx, before)
 	if err == nil {
 		err = dropBodies(tx, seqs)
 	}
@@ -69,14 +82,15 @@ const selectDroppable = `SELECT f.seq FROM facts AS f
 			WHERE seq = f.seq AND (opened_by IS NOT NULL OR closed_by IS NOT NULL)) END
 	ORDER BY f.at_ms LIMIT ?4`
 
-func droppableFacts(tx *sql.Tx, head int64, before time.Time) ([]int64, error) {
+func (j *Journal) droppableFacts(tx *sql.Tx, before time.Time) ([]int64, error) {
 	var oldest int64 // among the newest facts
+	facts, age := j.keeps()
 	if err := tx.QueryRow("SELECT min(at_ms) FROM facts WHERE seq > ?",
-		head-retainFacts).Scan(&oldest); err != nil {
+		j.head.seq-facts).Scan(&oldest); err != nil {
 		return nil, err
 	}
-	cutoff := min(before.UnixMilli(), oldest-retainFor.Milliseconds())
-	return column[int64](tx, selectDroppable, head, retainFacts, cutoff, retainBatch)
+	cutoff := min(before.UnixMilli(), oldest-age.Milliseconds())
+	return column[int64](tx, selectDroppable, j.head.seq, facts, cutoff, retainBatch)
 }
 
 func dropBodies(tx *sql.Tx, seqs []int64) error {

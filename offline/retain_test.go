@@ -196,6 +196,24 @@ func TestRetainInSteps(t *testing.T) {
 	}
 }
 
+// TestRetainBounds: what plays months in minutes says so in Config.
+func TestRetainBounds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	j := open(t, Config{Path: path, Create: true, KeepFacts: 4, KeepFor: time.Minute})
+	x := &fixture{}
+	appendAll(t, j, x.sale("P", "t", "R")...)
+	for want, age := range []time.Duration{50 * time.Second, 80 * time.Second} {
+		for range 4 {
+			appendAll(t, j, payment.Fact{At: wall.Add(age), Boot: "b", Data: payment.ClockOffset{}})
+		}
+		if n := retainAll(t, j, wall.Add(day)); n != want {
+			t.Errorf("after %s %d bodies are dropped, want %d", age, n, want)
+		}
+	}
+	closeJournal(t, j)
+	mustBeWhole(t, path)
+}
+
 // TestRetainOnAFullDisk: nothing is dropped, and later everything is.
 func TestRetainOnAFullDisk(t *testing.T) {
 	j, path := fresh(t)

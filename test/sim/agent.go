@@ -128,6 +128,7 @@ func (w *World) startAgent() {
 		return
 	}
 	a.alarm()
+	a.retains()
 	w.screen.agentStarts()
 	a.client.step(startClient())
 	for _, t := range w.everyTill() {

@@ -101,7 +101,7 @@ func (d *disk) open() error {
 	if d.blind() {
 		return errDisk
 	}
-	j, err := offline.Open(offline.Config{Path: d.path})
+	j, err := offline.Open(offline.Config{Path: d.path, KeepFacts: keepFacts, KeepFor: keepFor})
 	if err != nil {
 		return err
 	}

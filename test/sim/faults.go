@@ -165,6 +165,7 @@ type profile struct {
 	parked      int
 	parkedBytes int64
 	parkedFor   time.Duration
+	retains     bool // old bodies are dropped from the journal
 	sales       int
 	// how the gateway's query answers about what it does not know: 0 = 404, 1 = empty, 2 = SENT
 	unknown int
@@ -209,6 +210,7 @@ func (w *World) drawProfile() {
 	p.parked = pick(w, 256, 6, 2)
 	p.parkedBytes = pick[int64](w, 1<<20, 1<<20, 2500)
 	p.parkedFor = pick(w, 72*time.Hour, 20*time.Minute)
+	p.retains = w.chance(0.5)
 	p.sales = 2 + w.rng.IntN(6)
 	p.unknown = w.rng.IntN(3)
 	p.every = pick(w, 5*time.Second, 1500*time.Millisecond, 3*time.Second)

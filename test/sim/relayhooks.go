@@ -113,6 +113,20 @@ func (r *relayServer) forgets() {
 	r.kept = slices.DeleteFunc(r.kept, func(k keptHook) bool { return !held[k.id] })
 }
 
+// ages notes hooks that were answered 200 and that the store has held for its retention: one that
+// the agent has not heard of by now it hears of by a gap.
+func (r *relayServer) ages() {
+	held := map[string]bool{}
+	for _, m := range r.hooks() {
+		held[m.ID] = true
+	}
+	for _, k := range r.kept {
+		if !held[k.id] && r.w.t-r.arrived[k.id] >= r.w.prof.relay.retention {
+			r.w.met(agedAtRelay)
+		}
+	}
+}
+
 // takes is the hook URL's answer.
 func (r *relayServer) takes(q hookRequest) error {
 	w := r.w

@@ -68,7 +68,8 @@ func (p relayProfile) String() string {
 
 func (w *World) drawRelay() relayProfile {
 	p := relayProfile{old: w.chance(0.3), merchant: w.chance(0.4),
-		retention: pick(w, 168*time.Hour, 24*time.Hour), quota: 20_000, rate: 20, burst: 100}
+		retention: pick(w, 168*time.Hour, 24*time.Hour, time.Hour),
+		quota:     20_000, rate: 20, burst: 100}
 	if w.prof.level == 0 {
 		return p // calm: nothing is refused
 	}

@@ -78,6 +78,7 @@ func (r *relayServer) greet(k *conn, h relay.Hello) {
 	if r.ended(s, err) {
 		return
 	}
+	r.ages()
 	if g.Gap == "" {
 		r.nothingMissed(h.Position)
 	} else {

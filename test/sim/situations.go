@@ -22,6 +22,9 @@ const (
 	backupInSale
 	backupRestored
 	lostInWindow
+	linkDropped
+	deliveryDropped
+	agedAtRelay
 	switchedWithCode
 	switchedBack
 	paidAfterSwitch
@@ -76,6 +79,9 @@ var situationNames = [numSituations]string{
 	backupInSale:      "a backup is taken during a sale",
 	backupRestored:    "a backup of during a sale is restored",
 	lostInWindow:      "a lost sale lies in the time that recover names",
+	linkDropped:       "retention drops a link",
+	deliveryDropped:   "retention drops a delivery",
+	agedAtRelay:       "the relay drops what it has held for its retention",
 	switchedWithCode:  "the gateway account is changed while a code is up",
 	switchedBack:      "the gateway account is changed back",
 	paidAfterSwitch:   "a sale is paid at the account before",
