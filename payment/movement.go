@@ -231,10 +231,13 @@ func (f *Folder) doubt(fact Fact, r Record, why string, conflict bool) {
 }
 
 // clearDoubts: a clear statement says what became of the transaction that an unclear one was about.
+// Where one of them names none, money that moved is that transaction; an attempt that was refused
+// may be another one.
 func (f *Folder) clearDoubts(r Record) {
+	moved := r.Status == RecordSuccess
 	f.p.Doubts = slices.DeleteFunc(slices.Clone(f.p.Doubts), func(d Doubt) bool {
-		return !d.Conflict && (d.TransactionRef == r.TransactionRef || d.TransactionRef == "" ||
-			r.TransactionRef == "")
+		return !d.Conflict && (d.TransactionRef == r.TransactionRef ||
+			moved && (d.TransactionRef == "" || r.TransactionRef == ""))
 	})
 }
 

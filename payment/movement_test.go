@@ -117,6 +117,24 @@ func TestUnknownWordIsNoSilence(t *testing.T) {
 	if p = q.payment(t); p.Status != StatusCancelled || p.Tasks() == nil {
 		t.Errorf("answers that name it: %s, tasks %v", p.Status, p.Tasks())
 	}
+	for _, x := range []struct {
+		of, ref, word string // the transactions of the strange word and of the clear one
+		doubtful      bool
+	}{
+		{"7", "7", RecordDeclined, false}, {"", "", RecordDeclined, false},
+		{"7", "7", RecordExpired, false}, {"7", "8", RecordDeclined, true},
+		{"7", "", RecordDeclined, true}, {"", "8", RecordDeclined, true},
+		{"", "8", RecordExpired, true}, {"7", "8", RecordSuccess, true},
+		{"7", "", RecordSuccess, false}, {"", "8", RecordSuccess, false},
+	} {
+		p := shown(noQuery).add(tell(x.of, TypePay, "PROCESSING", 1023),
+			tell(x.ref, TypePay, x.word, 1023), CancelRequested{By: "till-1"}, Withdrawn{},
+			PathProved{}).payment(t)
+		silent := p.Status == StatusDeclined || p.Status == StatusExpired
+		if p.doubtful() != x.doubtful || silent && x.doubtful {
+			t.Errorf("%q, then %s of %q: %s, doubts %+v", x.of, x.word, x.ref, p.Status, p.Doubts)
+		}
+	}
 	for _, word := range []string{RecordStale, RecordRecheck, RecordSent} {
 		p := shown(noQuery).add(tell("7", TypePay, word, 1023), CancelRequested{By: "till-1"},
 			Withdrawn{}, PathProved{}).payment(t)
