@@ -220,11 +220,7 @@ func (s *step) queried(ev Queried) {
 	}
 	failure := ev.Answer.Failure
 	if failure == "" {
-		if err := s.book(ev.Answer.Records, source{by: "query"}); err != nil {
-			failure = "the journal could not be read"
-			s.then(Note{Warn: true, Text: "a query's answer could not be booked",
-				Args: []any{"payment", ev.Payment, "error", err}})
-		}
+		failure = s.bookAnswer(ev)
 	}
 	if failure == "" && len(ev.Answer.Records) > 0 && !q.hasProved(ev.Account) {
 		proof := payment.QueryProved{Endpoint: ev.Account.Endpoint, Account: ev.Account.Name}
@@ -260,6 +256,25 @@ func (s *step) queried(ev Queried) {
 			Records: len(ev.Answer.Records), SentUp: payment.ToMillis(x.sentUp)})
 		x.notBefore = s.now.Up + a.p.Policy.Settle.Duration()
 	}
+}
+
+// bookAnswer books what a query's answer states, all of it or nothing; why not, or "".
+func (s *step) bookAnswer(ev Queried) (failure string) {
+	vouched, err := s.vouched(ev.Answer.Records, ev.Account)
+	if err == nil && !vouched {
+		s.then(Note{Warn: true, Text: "a previous account's query answers about another " +
+			"account's sale; that counts for nothing", Args: []any{"payment", ev.Payment}})
+		return "the answer is about a sale of another account"
+	}
+	if err == nil {
+		err = s.book(ev.Answer.Records, source{by: "query"})
+	}
+	if err != nil {
+		s.then(Note{Warn: true, Text: "a query's answer could not be booked",
+			Args: []any{"payment", ev.Payment, "error", err}})
+		return "the journal could not be read"
+	}
+	return ""
 }
 
 // silence reports why an answer without a payment does not say that there is none; "" = it does.

@@ -23,22 +23,37 @@ func (s *step) opened(e payment.Envelope) (records []payment.Record, closed, err
 		return records, closed, nil
 	}
 	records, at, closed := g.OpenAs(e)
+	if closed != nil {
+		return nil, closed, nil
+	}
+	switch ok, err := s.vouched(records, at...); {
+	case err != nil:
+		return nil, nil, err
+	case !ok:
+		return nil, fmt.Errorf("%w: it opens with the secret of an account that was sold at "+
+			"before, and is about a sale of another one", payment.ErrUnopened), nil
+	}
+	return records, nil, nil
+}
+
+// vouched reports whether these accounts may say all this: the present one about every sale, one
+// that was sold at before about its own.
+func (s *step) vouched(records []payment.Record, by ...payment.Account) (bool, error) {
 	vouches := func(account string) bool {
-		return slices.ContainsFunc(at,
+		return slices.ContainsFunc(by,
 			func(a payment.Account) bool { return a.Name == account })
 	}
-	if closed != nil || vouches(s.m.cfg.Account) {
-		return records, closed, nil
+	if vouches(s.m.cfg.Account) {
+		return true, nil
 	}
 	for _, r := range records {
 		a, err := s.byMerchantRef(r.MerchantRef)
 		if err != nil {
-			return nil, nil, err
+			return false, err
 		}
 		if a != nil && a.p.Account != "" && !vouches(a.p.Account) {
-			return nil, fmt.Errorf("%w: it opens with the secret of an account that was sold at "+
-				"before, and is about a sale of another one", payment.ErrUnopened), nil
+			return false, nil
 		}
 	}
-	return records, nil, nil
+	return true, nil
 }

@@ -201,8 +201,7 @@ func mutants() []mutant {
 		one("a code is closed at the account of now", "payment/engine/mint.go",
 			"Account: at})", "Account: s.m.inquiries.accounts[min(0, len(at.Name))]})"),
 		one("the secret of an account before approves any sale", "payment/engine/vouch.go",
-			"	if closed != nil || vouches(s.m.cfg.Account) {",
-			"	if closed != nil || len(at) > 0 {"),
+			"s.vouched(records, at...); {", "s.vouched(nil, at...); {"),
 
 		// Nothing payable after the end, no sale that could not be confirmed.
 		one("the code stays on the screen when its end cannot be committed",
