@@ -22,13 +22,13 @@ var obstacles = []struct {
 		func(_ *rig, q *payment.Request) { q.Reference = "used" }},
 	{payment.CodeAmountInvalid, "", func(_ *rig, q *payment.Request) { q.Money.Amount = 0 },
 		func(_ *rig, q *payment.Request) { q.Money.Amount = 5 }},
+	{payment.CodeReferenceConflict, "", nil, func(_ *rig, q *payment.Request) { q.Money = sgd10 }},
+	{payment.CodeReferenceReused, "", nil,
+		func(_ *rig, q *payment.Request) { q.Reference = "new" }},
 	{payment.CodeInvalid, "", func(_ *rig, q *payment.Request) { q.Timeout = time.Second },
 		func(_ *rig, q *payment.Request) { q.Timeout = 0 }},
 	{payment.CodeInvalid, "", func(_ *rig, q *payment.Request) { q.Schemes = []string{"gold"} },
 		func(_ *rig, q *payment.Request) { q.Schemes = nil }},
-	{payment.CodeReferenceConflict, "", nil, func(_ *rig, q *payment.Request) { q.Money = sgd10 }},
-	{payment.CodeReferenceReused, "", nil,
-		func(_ *rig, q *payment.Request) { q.Reference = "new" }},
 	{payment.CodeBusy, "", func(r *rig, _ *payment.Request) { r.sale(till2, "other") },
 		func(r *rig, _ *payment.Request) {
 			r.mustDeliver(paid(r.payment(newest(r, till2))))
@@ -105,6 +105,39 @@ func TestStartRefusesInOrder(t *testing.T) {
 	}
 	if p.Reference != "new" || p.Status != payment.StatusAwaiting {
 		t.Errorf("started %+v", p)
+	}
+}
+
+// TestARepeatUnderAnotherConfiguration: a sale that has begun is the answer to its request, also
+// where nothing of the kind could begin any more. A till that is refused charges in another way.
+func TestARepeatUnderAnotherConfiguration(t *testing.T) {
+	for name, change := range map[string]func(*engine.Config){
+		"max_amount": func(c *engine.Config) { c.MaxAmount = 999 },
+		"currency":   func(c *engine.Config) { c.Currency = payment.IDR },
+		"timeouts":   func(c *engine.Config) { c.MinTimeout = 5 * time.Minute },
+		"schemes":    func(c *engine.Config) { c.Schemes = []string{"alipay"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			q := request("R1")
+			q.Timeout, q.Schemes = time.Minute, []string{"paynow"}
+			p, err := r.tryStart(till1, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(&r.cfg)
+			r.crash()
+			r.makeReady()
+			again, err := r.tryStart(till1, q)
+			if err != nil || again.ID != p.ID || again.Money != q.Money {
+				t.Errorf("the repeat is answered with %+v, %v", again, err)
+			}
+			q.Reference = "R2"
+			if _, err := r.tryStart(till1, q); payment.CodeOf(err) != payment.CodeAmountInvalid &&
+				payment.CodeOf(err) != payment.CodeInvalid {
+				t.Errorf("another one is answered with %v", err)
+			}
+		})
 	}
 }
 

@@ -24,6 +24,10 @@ func (s *step) start(ev StartAsked) {
 	if s.repeated(ev) {
 		return
 	}
+	if err := s.m.allowed(ev.Request); err != nil {
+		s.refuse(ev.To, err)
+		return
+	}
 	if err := s.admissible(ev.Till); err != nil {
 		s.refuse(ev.To, err)
 		return
@@ -66,38 +70,52 @@ func (s *step) start(ev StartAsked) {
 	s.answer(Answer{To: ev.To, Payment: a.p})
 }
 
+// validate refuses what is a request under no configuration.
 func (m *Machine) validate(r payment.Request) *payment.Error {
-	fail := func(code payment.Code, hint, format string, args ...any) *payment.Error {
-		return &payment.Error{Code: code, Op: "start", Message: fmt.Sprintf(format, args...),
-			Hint: hint}
-	}
 	if !printable(r.Reference) || len(r.Reference) > maxReference {
-		return fail(payment.CodeReferenceInvalid, "send the till's own number for this sale",
+		return badStart(payment.CodeReferenceInvalid, "send the till's own number for this sale",
 			"reference must be 1 to %d printable ASCII characters", maxReference)
 	}
+	if r.Money.Amount <= 0 {
+		return m.badAmount(r.Money)
+	}
+	return nil
+}
+
+// allowed refuses what this configuration does not take. A repeated request is answered before:
+// its sale may have begun under another configuration, and who is refused charges in another way.
+func (m *Machine) allowed(r payment.Request) *payment.Error {
 	if r.Money.Currency != m.cfg.Currency {
-		return fail(payment.CodeAmountInvalid,
+		return badStart(payment.CodeAmountInvalid,
 			"leave currency out, or send "+string(m.cfg.Currency),
 			"currency %.8q is not this terminal's", string(r.Money.Currency))
 	}
-	if r.Money.Amount <= 0 || r.Money.Amount > m.cfg.MaxAmount {
-		return fail(payment.CodeAmountInvalid,
-			"send minor units: 1023 is "+payment.Money{Amount: 1023,
-				Currency: m.cfg.Currency}.String(),
-			"amount %d is not between 1 and %d", r.Money.Amount, m.cfg.MaxAmount)
+	if r.Money.Amount > m.cfg.MaxAmount {
+		return m.badAmount(r.Money)
 	}
 	if r.Timeout != 0 && (r.Timeout < m.cfg.MinTimeout || r.Timeout > m.cfg.MaxTimeout) {
-		return fail(payment.CodeInvalid, "leave timeout_s out for the configured time",
+		return badStart(payment.CodeInvalid, "leave timeout_s out for the configured time",
 			"timeout_s must be between %d and %d", int(m.cfg.MinTimeout.Seconds()),
 			int(m.cfg.MaxTimeout.Seconds()))
 	}
 	for i, scheme := range r.Schemes {
 		if !slices.Contains(m.cfg.Schemes, scheme) || slices.Contains(r.Schemes[:i], scheme) {
-			return fail(payment.CodeInvalid, "terminal.info lists the schemes",
+			return badStart(payment.CodeInvalid, "terminal.info lists the schemes",
 				"schemes: %.40q is unknown here or named twice", scheme)
 		}
 	}
 	return nil
+}
+
+func (m *Machine) badAmount(x payment.Money) *payment.Error {
+	return badStart(payment.CodeAmountInvalid, "send minor units: 1023 is "+
+		payment.Money{Amount: 1023, Currency: m.cfg.Currency}.String(),
+		"amount %d is not between 1 and %d", x.Amount, m.cfg.MaxAmount)
+}
+
+func badStart(code payment.Code, hint, format string, args ...any) *payment.Error {
+	return &payment.Error{Code: code, Op: "start", Message: fmt.Sprintf(format, args...),
+		Hint: hint}
 }
 
 // printable reports whether s is one or more printable ASCII characters.
