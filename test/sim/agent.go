@@ -60,14 +60,11 @@ type session struct {
 
 func (w *World) engineConfig(known payment.Accounts) engine.Config {
 	c := engine.Config{
-		Tag: tag, Currency: payment.SGD, MaxAmount: 999_999_900, Mode: "link",
+		Tag: tag, Currency: payment.SGD, MaxAmount: w.prof.maxAmount, Mode: "link",
 		Provider: known[0].Provider, Account: known[0].Name, Previous: known[1:],
 		Schemes: schemes(),
-		Policy: payment.Policy{
-			FinishDeclined: w.prof.finish, Settle: payment.ToMillis(settle),
-			AnswerWithin: payment.ToMillis(answerWithin), Watch: payment.ToMillis(watch),
-		},
-		ReuseWindow: reuseWindow, RequireCanary: w.prof.canary, RequireScreen: true,
+		Policy:  w.prof.policy(), ReuseWindow: w.prof.reuse,
+		RequireCanary: w.prof.canary, RequireScreen: true,
 		ParkedCap: w.prof.parked, ParkedBytes: w.prof.parkedBytes, ParkedFor: w.prof.parkedFor,
 		NotBefore: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 	}
@@ -88,12 +85,7 @@ func (w *World) wallets() []string { return schemes()[1 : 1+w.prof.wallets] }
 
 func schemes() []string { return []string{"credit_card", "paynow", "alipay", "wechatpay"} }
 
-const (
-	settle       = 5 * time.Second
-	answerWithin = 25 * time.Second
-	watch        = 24 * time.Hour
-	reuseWindow  = 10 * time.Minute
-)
+const watch = 24 * time.Hour
 
 // startAgent begins a process.
 func (w *World) startAgent() {
@@ -366,6 +358,9 @@ func (a *agent) reply(ans engine.Answer) {
 	for i, x := range a.waiting {
 		if x.to == ans.To {
 			a.waiting = append(a.waiting[:i], a.waiting[i+1:]...)
+			if x.what == "engine.StartAsked" && ans.Err == nil {
+				a.w.oracle.isNotOld(ans.Payment)
+			}
 			x.reply(ans)
 			return
 		}

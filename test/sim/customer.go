@@ -48,6 +48,9 @@ func (w *World) customerSees(payload string) {
 	if w.hit(accountSwitched) {
 		w.after(w.between(100*time.Millisecond, 20*time.Second), w.switches)
 	}
+	if w.hit(reconfigured) {
+		w.after(w.between(100*time.Millisecond, 20*time.Second), w.reconfigures)
+	}
 	l.bought = true
 	if w.prof.opens && w.chance(0.8) {
 		w.after(w.between(100*time.Millisecond, 10*time.Second), func() { w.gw.opened(l) })

@@ -28,6 +28,7 @@ const (
 	webhookForged
 	secretRotated
 	accountSwitched
+	reconfigured
 	hookRefused
 	queryTimeout
 	queryError
@@ -105,6 +106,7 @@ var faultSpecs = [numFaults]faultSpec{
 	webhookForged:          {"webhook forged", 0.2},
 	secretRotated:          {"secret rotated at the gateway only", 0.6},
 	accountSwitched:        {"another gateway account configured", 0.3},
+	reconfigured:           {"restarted with another configuration", 0.3},
 	hookRefused:            {"hook refused by the relay", 0.08},
 	queryTimeout:           {"query times out", 0.25},
 	queryError:             {"query answers 500", 0.2},
@@ -157,19 +159,12 @@ type profile struct {
 	name    string
 	level   float64         // of every fault's rate: 0 = calm
 	enabled [numFaults]bool // faults that this run knows
-	query   bool            // a transaction query is configured
-	finish  bool            // an attempt's end is the payment's end
-	ownShow bool            // till-2 shows the code itself
-	canary  time.Duration   // require_canary
-	// places for deliveries that do not open: how many, of how many bytes, and for how long
-	parked      int
-	parkedBytes int64
-	parkedFor   time.Duration
-	retains     bool // old bodies are dropped from the journal
-	sales       int
+	settings
+	ownShow bool // till-2 shows the code itself
+	retains bool // old bodies are dropped from the journal
+	sales   int
 	// how the gateway's query answers about what it does not know: 0 = 404, 1 = empty, 2 = SENT
 	unknown int
-	every   time.Duration // between two queries
 	// what tills do at the end to hear what they are owed
 	habit  habit
 	crowd  bool        // many sales at one till, which acknowledges none of them before the end
@@ -179,12 +174,9 @@ type profile struct {
 	stranger bool // a previous account is configured whose secret somebody else knows
 	remember bool // at the end the configuration names every account that was sold at
 
-	remote   bool // the gateway makes the codes
-	fallback bool // a link takes a code's place where the mint provably never left
-	wallets  int  // how many of the schemes codes are made for; 0 = the gateway knows
-	touch    bool // the customer chooses on the display, where there are several
-	closes   bool // the gateway can close a code
-	opens    bool // and tells that a customer has opened it
+	touch  bool // the customer chooses on the display, where there are several
+	closes bool // the gateway can close a code
+	opens  bool // and tells that a customer has opened it
 
 	naming naming // of transactions, in the gateway's records
 	relay  relayProfile
@@ -203,17 +195,11 @@ func (w *World) drawProfile() {
 	for i := range p.enabled {
 		p.enabled[i] = w.rng.Float64() < k.some
 	}
-	p.query = w.rng.IntN(3) > 0
-	p.finish = w.rng.IntN(6) == 0
+	p.settings = w.drawSettings()
 	p.ownShow = w.rng.IntN(4) == 0
-	p.canary = pick(w, time.Minute, time.Minute, 3*time.Minute, 0)
-	p.parked = pick(w, 256, 6, 2)
-	p.parkedBytes = pick[int64](w, 1<<20, 1<<20, 2500)
-	p.parkedFor = pick(w, 72*time.Hour, 20*time.Minute)
 	p.retains = w.chance(0.5)
 	p.sales = 2 + w.rng.IntN(6)
 	p.unknown = w.rng.IntN(3)
-	p.every = pick(w, 5*time.Second, 1500*time.Millisecond, 3*time.Second)
 	p.habit = pick(w, asks, asks, connects, lists)
 	for i := range p.styles {
 		p.styles[i] = pick(w, counting, counting, constant, restarting)
@@ -225,13 +211,8 @@ func (w *World) drawProfile() {
 	}
 	p.stranger, p.remember = w.chance(0.3), w.chance(0.5)
 	p.enabled[accountSwitched] = w.chance(0.4) // what follows from it is rare enough
-	p.remote = w.rng.IntN(3) == 0
-	if p.remote {
-		p.fallback = w.chance(0.5)
-		p.wallets, p.touch = w.rng.IntN(4), w.chance(0.6)
-		p.closes, p.opens = w.chance(0.7), w.chance(0.5)
-		p.finish = p.finish || w.chance(0.3)
-	}
+	p.enabled[reconfigured] = w.chance(0.3)    // too
+	p.touch, p.closes, p.opens = w.chance(0.6), w.chance(0.7), w.chance(0.5)
 	p.naming = pick(w, namedAlways, namedAlways, namedAlways, namedAlways, namedByQuery,
 		namedByWebhook, namedNowhere, namedSometimes, namedSometimes, namedAlike,
 		namedAlike)

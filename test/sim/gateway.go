@@ -35,6 +35,7 @@ type link struct {
 	money   payment.Money
 	begun   time.Duration // true time
 	payload string        // what the customer scans; "" = there is nothing to pay, or not yet
+	remote  bool          // the gateway was to make a code
 	code    *code         // nil = a link of the agent's own
 	expires time.Duration // nobody can pay after that
 	sale    *sale
@@ -116,7 +117,7 @@ func (a *agentGateway) Mint(r payment.MintRequest) (payment.Minted, error) {
 // begins opens the account of one merchantRef; there is nothing to pay yet.
 func (g *gateway) begins(ref string, m payment.Money) *link {
 	l := &link{ref: ref, account: g.w.agent.accounts[0].Name, money: m, begun: g.w.t,
-		sale: g.asking}
+		remote: g.w.prof.remote, sale: g.asking}
 	g.links = append(g.links, l)
 	g.byRef[ref] = l
 	return l
@@ -175,7 +176,7 @@ func (g *gateway) state(l *link, r payment.Record) {
 	w := g.w
 	hook, rec := g.told(l, r)
 	l.records = append(l.records,
-		&statement{hook, rec, w.t + w.between(0, settle-100*time.Millisecond)})
+		&statement{hook, rec, w.t + w.between(0, lag-100*time.Millisecond)})
 	w.say("gateway", "%s %s for %s: %q by webhook, %q by query, %d %s code %q", r.Type, r.Status,
 		short(l.ref), hook.TransactionRef, rec.TransactionRef, r.Amount, r.Currency,
 		r.ResponseCode)

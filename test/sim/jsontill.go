@@ -180,7 +180,7 @@ func (t *jsonTill) started(s *sale, ans word) {
 		switch ans.kind() {
 		case payment.CodeBusy, payment.CodeNotReady, payment.CodeJournalUnavailable,
 			payment.CodeInternal:
-		case payment.CodeReferenceReused, payment.CodeReferenceConflict:
+		case payment.CodeReferenceReused, payment.CodeReferenceConflict, payment.CodeAmountInvalid:
 			s.over = true
 		default:
 			w.fail("%s: a refusal that cannot be: %v", t.name, ans.err)
@@ -216,7 +216,9 @@ func (t *jsonTill) repeats(s *sale) {
 		return engine.StartAsked{Till: t.name, To: to,
 			Request: payment.Request{Reference: s.reference, Money: s.money, Timeout: s.timeout}}
 	}, func(ans word) {
-		if ans.err == nil {
+		if ans.err != nil {
+			w.oracle.refused(s, ans.kind())
+		} else {
 			if s.stored == 0 {
 				w.oracle.started(s, ans.payment)
 			}

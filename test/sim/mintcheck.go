@@ -18,7 +18,7 @@ type mint struct {
 
 // startWithin is how long a till waits at most for the answer to its start: for the code, and then
 // for what became of it.
-const startWithin = 20*time.Second + answerWithin + 15*time.Second
+const startWithin = 20*time.Second + slowest + 15*time.Second
 
 // mints checks a request for a code at the moment at which it leaves.
 func (o *oracle) mints(ask engine.SendMint) *link {
@@ -101,7 +101,7 @@ func (o *oracle) minted(e entry, a *account, d payment.Minted) {
 			d.Payload, l.payload)
 	case a.mint.booked != "" && a.mint.booked != d.Payload:
 		w.fail("a second code of %s is booked", a.id)
-	case d.Link != (w.prof.remote && l.code == nil):
+	case d.Link != (l.remote && l.code == nil):
 		w.fail("%s is booked as a link %t", a.id, d.Link)
 	}
 	a.mint.booked = d.Payload
@@ -199,7 +199,7 @@ func (o *oracle) collected(l *link) {
 // mint compares how a remote payment ended with what the gateway was asked.
 func (v *verdict) mint(a *account, p payment.Payment) {
 	w, l := v.w, a.link
-	if !w.prof.remote || v.o.lost[a.id] {
+	if !l.remote || v.o.lost[a.id] {
 		return
 	}
 	if len(l.caps) > 0 && !l.exposed {

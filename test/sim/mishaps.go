@@ -4,7 +4,7 @@ import "time"
 
 // mishap is something that goes wrong by itself at some moment of the run.
 func (w *World) mishap() {
-	switch w.rng.IntN(16) {
+	switch w.rng.IntN(18) {
 	case 0:
 		if w.agent != nil && w.hit(crashIdle) {
 			w.dies(w.hit(powerCut), "killed")
@@ -87,6 +87,11 @@ func (w *World) mishap() {
 		if w.prof.enabled[accountSwitched] && w.chance(0.3*w.prof.level) {
 			w.cov.Faults[accountSwitched]++
 			w.switches()
+		}
+	case 15:
+		if w.prof.enabled[reconfigured] && w.chance(0.5) {
+			w.cov.Faults[reconfigured]++
+			w.reconfigures()
 		}
 	default:
 		w.staff.looks()

@@ -50,6 +50,7 @@ type account struct {
 	withdrawnAt   time.Duration // true time
 	withdrawnUp   time.Duration // and boot clock
 	withdrawnBoot string
+	policy        payment.Policy
 	deadline      time.Duration   // boot clock
 	frames        [][]byte        // committed as offered on the line
 	empties       []time.Duration // true times of the questions whose silence counts
@@ -164,8 +165,11 @@ func (o *oracle) take(e entry) {
 		if x := o.w.agent; x != nil && e.at == o.w.t && x.accounts[0].Name != a.link.account {
 			o.w.fail("the path of %s is proved, which was made at another account", a.id)
 		}
+		if a.policy.Query {
+			o.w.fail("the path of %s is proved, and its gateway was to be asked", a.id)
+		}
 		if !a.withdrawn || e.f.Boot == a.withdrawnBoot &&
-			d.SentUp.Duration() < a.withdrawnUp+settle-time.Millisecond {
+			d.SentUp.Duration() < a.withdrawnUp+a.policy.Settle.Duration()-time.Millisecond {
 			o.w.fail("the path of %s is proved by a canary from before its withdrawal and settle",
 				a.id)
 		}
@@ -189,7 +193,8 @@ func (o *oracle) requested(e entry, r payment.Requested) {
 		w.fail("%s is made at %s and says %q", r.MerchantRef, l.account, r.Account)
 	}
 	a := &account{id: e.f.Payment, ref: r.MerchantRef, till: r.Till, reference: r.Reference,
-		schemes: r.Schemes, boot: e.f.Boot, at: e.at, link: l, deadline: r.DeadlineUp.Duration()}
+		schemes: r.Schemes, boot: e.f.Boot, at: e.at, link: l,
+		policy: r.Policy, deadline: r.DeadlineUp.Duration()}
 	key := r.Till + "/" + r.Reference
 	if first := o.byAsk[key]; first != nil {
 		w.fail("a second payment for one reference: %s is %s and now %s", key, first.id, a.id)
@@ -197,6 +202,10 @@ func (o *oracle) requested(e entry, r payment.Requested) {
 	o.accounts[a.id], o.byAsk[key] = a, a
 	if e.at == w.t && w.agent != nil && l.begun == w.t {
 		o.confirmable(a)
+		if r.Policy != w.prof.policy() || r.Money.Amount > w.prof.maxAmount {
+			w.fail("%s is made for %d with %+v, configured is %+v", a.id, r.Money.Amount, r.Policy,
+				w.prof.settings)
+		}
 	}
 	if s := l.sale; s != nil && (len(s.ids) == 0 || s.ids[len(s.ids)-1] != a.id) {
 		s.ids, s.links = append(s.ids, a.id), append(s.links, l)
@@ -352,8 +361,8 @@ func (o *oracle) afterStep(a *agent) {
 	}
 	for _, x := range a.waiting {
 		if x.what == "engine.CancelAsked" &&
-			w.t-max(x.since, w.asleepUntil) > answerWithin+2*time.Second {
-			w.fail("a cancel is not answered within %s", answerWithin)
+			w.t-max(x.since, w.asleepUntil) > slowest+2*time.Second {
+			w.fail("a cancel is not answered within %s", slowest)
 		}
 		o.startsInTime(x)
 	}

@@ -129,8 +129,8 @@ func (o *oracle) answerComes(q engine.SendQuery, asked time.Duration, ans paymen
 	if a.withdrawn && asked < a.withdrawnAt {
 		w.met(answerOverEnd)
 	}
-	if a.withdrawn && asked >= a.withdrawnAt && asked < a.withdrawnAt+answerWithin &&
-		w.t > a.withdrawnAt+answerWithin {
+	within := a.withdrawnAt + a.policy.AnswerWithin.Duration()
+	if a.withdrawn && asked >= a.withdrawnAt && asked < within && w.t > within {
 		w.met(answerTooLate)
 	}
 	if len(ans.Records) == 0 && slices.ContainsFunc(a.link.caps,

@@ -99,7 +99,7 @@ func (g *gateway) reversal(l *link, c *capture, status string) payment.Record {
 
 // shows lets the query report a record.
 func (g *gateway) shows(l *link, r payment.Record) {
-	l.records = append(l.records, &statement{rec: r, visible: g.w.t + g.w.between(0, settle)})
+	l.records = append(l.records, &statement{rec: r, visible: g.w.t + g.w.between(0, lag)})
 	g.w.say("gateway", "%s %s of %d for %s: %s", r.Type, r.Status, r.Amount, short(l.ref),
 		r.TransactionRef)
 }

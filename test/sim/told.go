@@ -29,6 +29,7 @@ func (o *oracle) told(till string, p payment.Payment) {
 		// what the disk holds and says it does not, nobody knows yet
 		w.fail("%s is given the code of %s after its end", till, p.ID)
 	}
+	o.asMade(a, p)
 	good, _, _ := l.captured()
 	if p.Status == payment.StatusApproved {
 		if good == 0 {
@@ -67,12 +68,13 @@ func (o *oracle) notPaid(a *account, p payment.Payment) {
 		return // finished by an attempt in mode qr, or never minted
 	}
 	if !slices.Contains(p.Flags, payment.FlagUnconfirmed) {
-		if n := len(a.empties); !w.prof.finish && (n < 2 || a.empties[n-1]-a.empties[0] < settle) {
+		if n := len(a.empties); !a.policy.FinishDeclined &&
+			(n < 2 || a.empties[n-1]-a.empties[0] < a.policy.Settle.Duration()) {
 			w.fail("%s is told as %s, and there were no two answers %s apart: %v", p.ID, p.Status,
-				settle, a.empties)
+				a.policy.Settle.Duration(), a.empties)
 		}
 		for _, c := range l.caps {
-			if c.good && c.at <= a.withdrawnAt && p.Policy.Query && !w.prof.finish {
+			if c.good && c.at <= a.withdrawnAt && a.policy.Query && !a.policy.FinishDeclined {
 				w.fail("%s is told as %s, and %s was paid before its code was withdrawn: two "+
 					"queries must have shown it", p.ID, p.Status, c.txn)
 			}
@@ -82,14 +84,14 @@ func (o *oracle) notPaid(a *account, p payment.Payment) {
 	for _, m := range w.relay.hooks() {
 		var s sealed
 		received := w.relay.arrived[m.ID]
-		if received > a.withdrawnAt+settle ||
+		if received > a.withdrawnAt ||
 			json.Unmarshal(m.Body, &s) != nil ||
 			len(w.agent.sealedBy(s.Secret)) == 0 {
 			continue
 		}
 		for _, r := range s.Records {
 			if r.MerchantRef == a.ref && l.rightly(r) &&
-				received <= a.withdrawnAt && !w.prof.finish {
+				!a.policy.FinishDeclined {
 				w.fail("%s is told as %s unconfirmed, and the relay held its payment before "+
 					"the canary was sent", p.ID, p.Status)
 			}
@@ -124,6 +126,15 @@ func (o *oracle) started(s *sale, p device.Payment) {
 // refused: a sale that is refused must cost nothing. Its link, if one was made, is watched by
 // exposed.
 func (o *oracle) refused(s *sale, kind payment.Code) {
+	if kind == payment.CodeAmountInvalid {
+		o.w.met(overTheLimit)
+		switch a := o.byAsk[s.till+"/"+s.reference]; {
+		case a != nil:
+			o.w.fail("sale %d is refused for its amount, and there is %s", s.no, a.id)
+		case s.money.Amount <= o.w.prof.maxAmount:
+			o.w.fail("sale %d is refused for its amount, %d", s.no, s.money.Amount)
+		}
+	}
 	if kind == payment.CodeReferenceReused && s.id == "" &&
 		o.byAsk[s.till+"/"+s.reference] == nil {
 		o.w.fail("%s is refused as reused and was never used", s.reference)

@@ -21,7 +21,7 @@ func (w *World) judge() (head string) {
 		w.fail("the agent does not come back")
 	}
 	for _, x := range w.agent.waiting {
-		if w.t-x.since > answerWithin+settle {
+		if w.t-x.since > slowest+lag {
 			w.fail("a question is not answered since %s: %s", w.t-x.since, x.what)
 		}
 	}
