@@ -263,3 +263,56 @@ func TestADeliveryThatCannotBeLookedUpIsNotAcknowledged(t *testing.T) {
 		}
 	}
 }
+
+// TestNotPaidIsToldOnceThatIsOnRecord: a till that asks hears that nobody paid when it is committed
+// that it was told so. Else a crash would forget it, and the money that comes then would not be
+// late: no member of staff would hear of it.
+func TestNotPaidIsToldOnceThatIsOnRecord(t *testing.T) {
+	r := newRig(t)
+	p := r.sale(till1, "R1")
+	r.step(engine.Detached{Till: till1})
+	r.pass(3 * time.Minute)
+	r.pass(6 * time.Second)
+	r.prove()
+	r.wantStatus(p.ID, payment.StatusExpired, payment.FlagUnconfirmed) // nobody there to be told
+	asks := map[string]func(engine.Ticket) engine.Event{
+		"get": func(to engine.Ticket) engine.Event {
+			return engine.GetAsked{Till: till1, Key: payment.Key{ID: p.ID}, To: to}
+		},
+		"last": func(to engine.Ticket) engine.Event {
+			return engine.GetAsked{Till: till1, Newest: true, To: to}
+		},
+		"list": func(to engine.Ticket) engine.Event {
+			return engine.ListAsked{Till: till1, Query: payment.ListQuery{Limit: 10}, To: to}
+		},
+		"start": func(to engine.Ticket) engine.Event {
+			return engine.StartAsked{Till: till1, Request: request("R1"), To: to}
+		},
+	}
+	r.j.refuse = always
+	r.forget()
+	r.attach(till1)
+	if len(r.owed) > 0 {
+		t.Errorf("owed %+v", r.owed)
+	}
+	for what, ask := range asks {
+		if a, _ := r.ask(ask); a.Err == nil {
+			t.Errorf("%s: told %s", what, a.Payment.Status)
+		} else {
+			wantCode(t, a.Err, payment.CodeJournalUnavailable)
+		}
+	}
+	r.j.refuse = nil
+	r.pass(time.Second)
+	if len(r.owed) != 1 || r.owed[0].Payment.Status != payment.StatusExpired {
+		t.Errorf("owed %+v", r.owed)
+	}
+	for what, ask := range asks {
+		if a, _ := r.ask(ask); a.Err != nil {
+			t.Errorf("%s: %v", what, a.Err)
+		}
+	}
+	r.crash()
+	r.mustDeliver(paid(p))
+	r.wantStatus(p.ID, payment.StatusApproved, payment.FlagLate)
+}

@@ -69,6 +69,7 @@ type Machine struct {
 	parking  parking
 	retry    bool // the parked deliveries are still to be tried again
 	debts    []debt
+	unsaid   []Owed
 	doubt    bool // a commit failed: the journal may hold more than open
 
 	relayUp       bool
@@ -164,6 +165,7 @@ func (m *Machine) Step(now Now, ev Event) Output {
 		s.reread()
 	}
 	s.payDebts()
+	s.sayNow()
 	s.judgeAgain()
 	switch ev := ev.(type) {
 	case StartAsked:

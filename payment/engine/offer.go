@@ -1,6 +1,10 @@
 package engine
 
-import "kiosk-agent/payment"
+import (
+	"slices"
+
+	"kiosk-agent/payment"
+)
 
 // asked is something that is told of a payment as the step leaves it.
 type asked struct {
@@ -26,20 +30,61 @@ func (s *step) offer(a *account) bool {
 	return true
 }
 
-// tell offers what the till is told whether or not that can be committed, because it asked.
-func (s *step) tell(a *account) {
-	if s.offer(a) {
-		m, d := s.m, debt{a.p.ID, payment.Offered{Revision: a.p.Revision, Status: a.p.Status}}
-		s.out.onFail = append(s.out.onFail, func() { m.debts = append(m.debts, d) })
+// tell offers what the till is told whether or not that can be committed, because it asked. It
+// reports false where that is told once it is committed, and no sooner: that nobody has paid. Money
+// that comes later is late only for whom it is on record that the till was told so.
+func (s *step) tell(a *account) bool {
+	s.offer(a)
+	if !slices.ContainsFunc(s.out.Facts, func(f payment.Fact) bool {
+		return f.Payment == a.p.ID && f.Kind() == payment.KindOffered
+	}) {
+		return true
 	}
+	switch a.p.Status {
+	case payment.StatusDeclined, payment.StatusExpired, payment.StatusCancelled:
+		return false
+	}
+	m, d := s.m, debt{a.p.ID, payment.Offered{Revision: a.p.Revision, Status: a.p.Status}}
+	s.out.onFail = append(s.out.onFail, func() { m.debts = append(m.debts, d) })
+	return true
 }
 
 // show tells of a payment as the step leaves it, for its time may be over just now; when the commit
 // fails, as it is on the disk.
 func (s *step) show(a *account, say func(payment.Payment) Effect) {
-	s.tell(a)
+	anyway := s.tell(a)
 	s.asked = append(s.asked, asked{a, say})
-	s.out.Else = append(s.out.Else, say(a.p))
+	switch e := say(a.p).(type) {
+	case Answer:
+		if !anyway {
+			e = Answer{To: e.To, Err: errJournal()}
+		}
+		s.out.Else = append(s.out.Else, e)
+	case Owed:
+		if !anyway {
+			s.out.onFail = append(s.out.onFail, func() { s.m.unsaid = append(s.m.unsaid, e) })
+			return
+		}
+		s.out.Else = append(s.out.Else, e)
+	}
+}
+
+// sayNow tells connections what could not be committed when they came.
+func (s *step) sayNow() {
+	unsaid := s.m.unsaid
+	s.m.unsaid = nil
+	for _, u := range unsaid {
+		if s.m.attached[u.Payment.Till] == 0 {
+			continue // it hears of it when it comes again
+		}
+		a, ok, err := s.load(u.Payment.ID)
+		switch {
+		case err != nil:
+			s.m.unsaid = append(s.m.unsaid, u)
+		case ok:
+			s.show(a, func(p payment.Payment) Effect { return Owed{u.Session, p} })
+		}
+	}
 }
 
 // payDebts books what was told without a commit.

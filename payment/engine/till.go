@@ -316,6 +316,7 @@ func (s *step) list(ev ListAsked) {
 		s.refuse(ev.To, journalUnreadable("list", err))
 		return
 	}
+	anyway := true
 	for _, p := range page.Payments {
 		if p.Final && p.OfferedRev < p.Revision {
 			a, ok, err := s.load(p.ID)
@@ -323,10 +324,14 @@ func (s *step) list(ev ListAsked) {
 				s.refuse(ev.To, journalUnreadable("list", err))
 				return
 			}
-			if ok {
-				s.tell(a)
+			if ok && !s.tell(a) {
+				anyway = false
 			}
 		}
+	}
+	if !anyway {
+		s.answer(Answer{To: ev.To, Page: page})
+		return
 	}
 	s.read(Answer{To: ev.To, Page: page})
 }

@@ -14,6 +14,9 @@ func mutantsOfTests() []trial {
 			"silence counts though something could not be read", "payment/engine/evidence.go",
 			" && !s.unheard(o) {", " {"),
 
+		by("payment/engine", "TestNotPaidIsToldOnceThatIsOnRecord",
+			"not paid is told without a record of it", "payment/engine/offer.go",
+			"		return false\n	}\n	m, d", "		return true\n	}\n	m, d"),
 		by("payment/engine", "TestTheQueryOfAPreviousAccount",
 			"a previous account's query speaks of every sale", "payment/engine/query.go",
 			"if err == nil && !vouched {", "if false && !vouched {"),
