@@ -84,8 +84,8 @@ func (m *Machine) pump() {
 		l.busy, l.ctl = true, nil
 		return
 	}
-	if l.ackTo != 0 {
-		return
+	if l.ackTo != 0 || m.scan.Pending() {
+		return // what the till is saying may make it wrong to say this
 	}
 	if l.out == nil {
 		m.begin()

@@ -296,3 +296,26 @@ func TestTheSameRequestWhileTheEngineStartsIt(t *testing.T) {
 		t.Error(r.desk.calls)
 	}
 }
+
+// TestNoAnswerIntoARequest: while a request is coming in nothing begins to go out: it may make that
+// the answer to something else.
+func TestNoAnswerIntoARequest(t *testing.T) {
+	other := saleOn("000000000002", 500)
+	r := newRig(t, "paycube")
+	p := r.start(ecn, 1023)
+	r.send(other[:1])
+	r.finish(p, payment.StatusApproved)
+	r.want()
+	r.send(other[1:])
+	r.want([]byte{ack}) // it is another sale's
+	r.pass(time.Minute)
+	r.wantAnswers()
+
+	r = newRig(t, "paycube")
+	p = r.start(ecn, 1023)
+	r.send(other[:20])
+	r.finish(p, payment.StatusApproved)
+	r.want()
+	r.pass(r.m.timers.Gap)
+	r.wantAnswers(ecn + " Q1 00") // that was none
+}

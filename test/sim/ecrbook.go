@@ -113,10 +113,6 @@ func (t *ecrTill) answers(e ecrtill.Event) {
 		t.decides(r.s, payment.StatusUnknown, "")
 	case m.Code == t.d.Running && last:
 		t.asksLast(w.between(5*time.Second, 40*time.Second))
-	case verdict == ecrtill.Approved && (r.s.reached == 0 || t.leftAt < r.s.reached):
-		t.say("cannot tell what that was about: it left before the request arrived")
-		t.discards(m)
-		t.decides(r.s, payment.StatusUnknown, "")
 	case verdict == ecrtill.Approved:
 		t.decides(r.s, payment.StatusApproved, txn)
 	case verdict == ecrtill.NotPaid:

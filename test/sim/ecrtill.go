@@ -233,33 +233,37 @@ func (t *ecrTill) cancelsEarly(s *sale) {
 	}
 }
 
-// put sends bytes over the cable.
+// put sends bytes over the cable; they arrive in two portions.
 func (t *ecrTill) put(b []byte) {
 	w := t.w
 	b, d := t.line(b)
-	n, s := t.cable, t.sale
+	if len(b) == 0 {
+		return
+	}
+	half := w.rng.IntN(pick(w, 4, len(b))) % len(b)
+	began := max(t.outAt, w.t)
 	t.outAt = max(t.outAt, w.t+d)
-	w.inside(t.outAt-w.t, func() {
-		if n == t.cable && t.plugged && len(b) > 0 {
-			if s != nil && len(b) > 1 && s.reached == 0 {
-				s.reached = w.t
-			}
-			half := w.rng.IntN(len(b) + 1)
-			for _, part := range [][]byte{b[:half], b[half:]} {
-				if len(part) > 0 {
-					t.session().receives(part)
-				}
-				if w.agent == nil {
-					return
-				}
-			}
+	t.arrives(b[:half], max(began, t.outAt-time.Duration(len(b)-half)*time.Millisecond))
+	t.arrives(b[half:], t.outAt)
+}
+
+// arrives brings a portion to the agent.
+func (t *ecrTill) arrives(b []byte, at time.Duration) {
+	w, n, s := t.w, t.cable, t.sale
+	w.inside(at-w.t, func() {
+		if n != t.cable || !t.plugged || len(b) == 0 {
+			return
 		}
+		if s != nil && s.reached == 0 && (len(b) > 1 || b[0] != ack && b[0] != nak) {
+			s.reached = w.t
+		}
+		t.session().receives(b)
 	})
 }
 
 // written is what the agent sends.
 func (t *ecrTill) written(b []byte) {
-	t.w.oracle.written(t.d, b)
+	t.w.oracle.written(t, b)
 	b, d := t.line(b)
 	n, left := t.cable, t.w.t
 	t.inAt = max(t.inAt, t.w.t+d)
@@ -270,6 +274,10 @@ func (t *ecrTill) written(b []byte) {
 		}
 	})
 }
+
+// underWay reports whether what the till hears left the agent before the first byte of the request
+// for a sale was there.
+func (t *ecrTill) underWay(s *sale) bool { return s.reached == 0 || t.leftAt < s.reached }
 
 // line is what becomes of bytes on the way, and how long they take.
 func (t *ecrTill) line(b []byte) ([]byte, time.Duration) {
@@ -332,6 +340,13 @@ func (t *ecrTill) reboots() {
 		t.ecn = firstECN
 	}
 	t.rests()
+}
+
+// rushes lets the till begin anew and ask for the next sale at once.
+func (t *ecrTill) rushes() {
+	t.reboots()
+	t.rested = t.w.t
+	t.wants()
 }
 
 // rests keeps the line quiet before the next sale: a till with one number for ever must.

@@ -47,21 +47,33 @@ func (o *oracle) recovered(e entry, r payment.Recovered) {
 	}
 }
 
-// written checks that an approval goes out on the line only as it was committed.
-func (o *oracle) written(d ecrtill.Dialect, b []byte) {
+// written checks that an approval goes out on a line only as it was committed, and only on the line
+// that asked for the sale.
+func (o *oracle) written(t *ecrTill, b []byte) {
+	d := t.d
 	m, err := ecrtill.Decode(b)
 	if err != nil || d.Codes[m.Code] != ecrtill.Approved || m.Function != d.QR &&
 		m.Function != d.Card && m.Function != d.LastResult {
 		return
 	}
+	switch a := o.offeredAs(b); {
+	case a == nil:
+		o.w.fail("an approval goes out on the line that was not committed as offered")
+	case a.till != t.name:
+		o.w.fail("the approval of a sale of %s goes out on the line of %s", a.till, t.name)
+	}
+}
+
+// offeredAs is the payment whose outcome these bytes tell, as it was committed.
+func (o *oracle) offeredAs(b []byte) *account {
 	for _, e := range o.facts {
 		a := o.accounts[e.f.Payment]
 		if a != nil && slices.ContainsFunc(a.frames,
 			func(f []byte) bool { return bytes.Equal(f, b) }) {
-			return
+			return a
 		}
 	}
-	o.w.fail("an approval goes out on the line that was not committed as offered")
+	return nil
 }
 
 func fromParked(d payment.Data) bool {

@@ -141,6 +141,9 @@ func (l *line) carry(e till.Effect) {
 				l.post(till.LastRead{To: e.To, Payment: ans.Payment, Err: ans.Err})
 			})
 	case till.AskOffer:
+		if w.hit(tillRushes) {
+			w.after(w.between(0, 4*time.Millisecond), l.t.rushes)
+		}
 		a.ask(func(to engine.Ticket) engine.Event {
 			return engine.Offering{Till: l.t.name, ID: e.ID, Revision: e.Revision, Frame: e.Frame,
 				To: to}

@@ -46,6 +46,7 @@ const (
 	meddledOnLine
 	nextPage
 	owedPages
+	takenUnderWay
 	paidThreeTimes
 	paidFourTimes
 	reversedAgain
@@ -109,6 +110,7 @@ var situationNames = [numSituations]string{
 	meddledOnLine:      "a till touches the sale of a line",
 	nextPage:           "a till reads a second page",
 	owedPages:          "a till is owed more than it is told at once",
+	takenUnderWay:      "a line takes what was under way for its answer",
 	paidThreeTimes:     "one code is paid three times",
 	paidFourTimes:      "one code is paid four times",
 	reversedAgain:      "a payment is given back a second time",

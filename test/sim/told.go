@@ -152,6 +152,13 @@ func (o *oracle) stored(s *sale, rev int64) {
 // lineApproved checks an approval that a till on a line books.
 func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 	w := o.w
+	if a := o.offeredAs(s.line.taken); a != nil && a.link.sale != nil && a.link.sale != s &&
+		a.link.sale.line == s.line && s.line.underWay(s) {
+		// Nobody can call back what has left: the till takes it for something else.
+		w.met(takenUnderWay)
+		a.link.sale.discarded, s.twin = true, true
+		return
+	}
 	for _, l := range w.gw.links {
 		for _, c := range l.caps {
 			if !c.isNamed(s, l, txn) {
