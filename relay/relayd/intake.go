@@ -36,9 +36,8 @@ func (s *Server) takeHook(w http.ResponseWriter, r *http.Request) int {
 	if !known {
 		return refuse(w, http.StatusNotFound, "no such route")
 	}
-	if r.Method != http.MethodPost && r.Method != http.MethodGet {
-		w.Header().Set("Allow", "GET, POST")
-		return refuse(w, http.StatusMethodNotAllowed, "GET or POST only")
+	if status, delivers := s.byMethod(w, r, to); !delivers {
+		return status
 	}
 	if s.stopping.Load() {
 		return unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down",
@@ -65,6 +64,30 @@ func (s *Server) takeHook(w http.ResponseWriter, r *http.Request) int {
 			Headers: endToEnd(r.Header), Body: body}
 	}
 	return s.keep(w, r, to, admitted, e)
+}
+
+// byMethod answers what brings nothing: somebody who looks whether the hook URL is there, and
+// methods that no gateway delivers with. Both are said in the log, within the route's rate.
+func (s *Server) byMethod(w http.ResponseWriter, r *http.Request, to route) (status int,
+	delivers bool) {
+	switch r.Method {
+	case http.MethodPost, http.MethodGet, http.MethodPut:
+		return 0, true
+	}
+	if !to.Limiter.AllowN(s.cfg.Now(), 1) {
+		return answer(w, rules.TooMany()), false
+	}
+	w.Header().Set("Allow", "GET, HEAD, OPTIONS, POST, PUT")
+	log := s.log.With(append(to.owner(), "method", r.Method)...)
+	switch r.Method {
+	case http.MethodHead, http.MethodOptions:
+		log.Info("a hook URL was looked at: answered, and nothing is stored")
+		w.WriteHeader(http.StatusOK)
+		return http.StatusOK, false
+	default:
+		log.Warn("a hook URL was called with a method that delivers nothing")
+		return refuse(w, http.StatusMethodNotAllowed, "GET, POST or PUT only"), false
+	}
 }
 
 // member looks up the merchant's terminal that a canary's header names.

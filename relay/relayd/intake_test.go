@@ -38,8 +38,8 @@ func TestHookStatus(t *testing.T) {
 		{"largest body", "POST", c.HookURL, relay.MaxHookBody, false, 200},
 		{"body too large", "POST", c.HookURL, relay.MaxHookBody + 1, false, 413},
 		{"body too large, length untold", "POST", c.HookURL, relay.MaxHookBody + 1, true, 413},
-		{"another method", "PUT", c.HookURL, 10, false, 405},
-		{"head", "HEAD", c.HookURL, 0, false, 405},
+		{"put", "PUT", c.HookURL, 10, false, 200},
+		{"another method", "DELETE", c.HookURL, 0, false, 405},
 		{"unknown route", "POST", r.PublicURL() + "/hook/" + strings.Repeat("A", 22), 10, false,
 			404},
 		{"short route", "POST", r.PublicURL() + "/hook/K001", 10, false, 404},
@@ -107,6 +107,36 @@ func TestHookIsStoredWhole(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, m.Delivery("e").Hook); diff != "" {
 		t.Errorf("stored hook (-want +got):\n%s", diff)
+	}
+}
+
+// TestHookURLIsLookedAt: who probes it is answered and told what it takes. Nothing is stored, the
+// log says so, and it takes of the route's rate.
+func TestHookURLIsLookedAt(t *testing.T) {
+	r := startRelay(t, t.TempDir(), func(c *Config) { c.HookRate, c.HookBurst = 0.001, 3 })
+	c := r.add("K001")
+	for i, tc := range []struct {
+		method string
+		want   int
+	}{{"HEAD", 200}, {"OPTIONS", 200}, {"DELETE", 405}, {"HEAD", 429}} {
+		req, err := http.NewRequest(tc.method, c.HookURL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != tc.want || i < 3 && !strings.Contains(res.Header.Get("Allow"), "PUT") {
+			t.Errorf("%s: status %d, Allow %q", tc.method, res.StatusCode, res.Header.Get("Allow"))
+		}
+	}
+	if m, err := r.store.Next(t.Context(), rules.TerminalSource("K001"), 0); m != nil || err != nil {
+		t.Errorf("stored: %v, %v", m, err)
+	}
+	if said := r.log.String(); strings.Count(said, "method=") != 3 {
+		t.Errorf("the log says:\n%s", said)
 	}
 }
 

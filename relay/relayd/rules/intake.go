@@ -75,7 +75,7 @@ func Admit(now time.Time, r Request, on Route,
 	if !relay.ValidNonce(r.Nonce) {
 		switch {
 		case !on.Limiter.AllowN(now, 1):
-			return a, tooMany()
+			return a, TooMany()
 		case r.Length > relay.MaxHookBody:
 			return a, TooLong()
 		}
@@ -92,7 +92,7 @@ func Admit(now time.Time, r Request, on Route,
 		a.To, limiter = m.Source, m.Canaries
 	}
 	if on.Limiter.TokensAt(now) < 1 || !limiter.AllowN(now, 1) {
-		return a, tooMany()
+		return a, TooMany()
 	}
 	return a, nil
 }
@@ -136,7 +136,8 @@ func Refused(err error) *Refusal {
 	}
 }
 
-func tooMany() *Refusal {
+// TooMany is the answer to more requests than a route's rate.
+func TooMany() *Refusal {
 	return &Refusal{http.StatusTooManyRequests, "too many requests", RetryRate}
 }
 
