@@ -33,8 +33,19 @@ func (m moneyRow) insert(tx *sql.Tx) error {
 	return err
 }
 
-// saveMoney writes what has changed of a payment's movements: further ones, and a transaction
-// reference that is known now.
+// update writes what is known now of a movement and was not before: a transaction reference, or an
+// amount that could not be read.
+func (m moneyRow) update(tx *sql.Tx) error {
+	amount := sql.NullInt64{Int64: m.Amount, Valid: m.Stated}
+	paid := sql.NullInt64{Int64: m.PaidAt.UnixMilli(), Valid: !m.PaidAt.IsZero()}
+	_, err := tx.Exec(`UPDATE money SET class = ?, amount = ?, currency = ?, scheme = ?,
+		provider_ref = ?, paid_ms = ? WHERE seq = ?`, string(m.Class), amount, m.Currency, m.Scheme,
+		m.TransactionRef, paid, m.Seq)
+	return err
+}
+
+// saveMoney writes what has changed of a payment's movements: further ones, and what is known now
+// of those that are there.
 func saveMoney(tx *sql.Tx, l lookup, was, now []payment.Movement) error {
 	for i, m := range now {
 		switch {
@@ -42,9 +53,8 @@ func saveMoney(tx *sql.Tx, l lookup, was, now []payment.Movement) error {
 			if err := (moneyRow{l.firstSeq, l.till, m}).insert(tx); err != nil {
 				return err
 			}
-		case was[i].TransactionRef != m.TransactionRef:
-			if _, err := tx.Exec("UPDATE money SET provider_ref = ? WHERE seq = ?",
-				m.TransactionRef, m.Seq); err != nil {
+		case was[i] != m:
+			if err := (moneyRow{l.firstSeq, l.till, m}).update(tx); err != nil {
 				return err
 			}
 		}

@@ -13,6 +13,7 @@ type Folder struct {
 	e            Evidence
 	seen         bool
 	mismatch     bool
+	contradicts  bool
 	anyReversal  bool
 	unconfirmed  bool
 	toldNotPaid  bool // declined, expired or cancelled was offered
@@ -257,7 +258,7 @@ func (f *Folder) queryEmpty(fact Fact) {
 	if !f.searching() || !f.p.Policy.Query {
 		return
 	}
-	if d, ok := fact.Data.(QueryEmpty); ok && d.Records == 0 && f.p.doubtful() {
+	if d, ok := fact.Data.(QueryEmpty); ok && d.Records == 0 && f.p.doubtful() || f.unread() {
 		// the gateway has said something about it: an answer that does not name it is no answer
 		return
 	}
@@ -287,11 +288,11 @@ func (f *Folder) notified(fact Fact, d Notified) {
 			f.paid(r)
 		}
 	case saysMismatch:
-		f.mismatch, f.e.Contradicts = true, true
+		f.mismatch, f.contradicts = true, true
 		f.because("amount_mismatch", "the gateway reports a payment of "+statedAmount(r)+
 			" for this reference")
 	case saysContradictory:
-		f.e.Contradicts = true
+		f.contradicts = true
 		f.because("contradictory", "the gateway reports SUCCESS with response code "+r.ResponseCode)
 	case saysReversed:
 		f.anyReversal = true
@@ -332,7 +333,8 @@ func (f *Folder) attempt(fact Fact, r Record) {
 
 // compareWords finds one transactionRef reported in two ways.
 func (f *Folder) compareWords(r Record) {
-	if r.Type != TypePay || r.TransactionRef == "" || r.MerchantRef != f.p.MerchantRef {
+	if r.Type != TypePay || r.TransactionRef == "" || r.Status == RecordSuccess &&
+		r.unread() != "" || r.MerchantRef != f.p.MerchantRef {
 		return
 	}
 	switch r.Status {
@@ -349,7 +351,7 @@ func (f *Folder) compareWords(r Record) {
 		return
 	}
 	if first.Status != r.Status || first.Amount != r.Amount || first.Currency != r.Currency {
-		f.e.Contradicts = true
+		f.contradicts = true
 		f.because("contradictory", "the gateway reported transaction "+r.TransactionRef+
 			" in two ways")
 	}
@@ -362,12 +364,15 @@ func (f *Folder) because(code, message string) {
 // conclude draws status, flags and what depends on them.
 func (f *Folder) conclude(fact Fact) {
 	wasFinal := f.p.Final
+	// a till that has its outcome hears that it is doubtful; before that, the gateway is asked
+	// first
+	f.e.Contradicts = f.contradicts || wasFinal && f.unread()
 	f.p.Status = Decide(f.e)
 	f.p.Final = f.p.Status.Final()
 	if f.p.Final && !wasFinal { // a correction begins no new window
 		f.p.FinalBoot, f.p.FinalUp = fact.Boot, fact.Up
 	}
-	f.p.Disputed = f.e.Paid && f.e.Contradicts
+	f.p.Disputed = f.e.Paid && f.contradicts
 	f.p.Flags = f.flags()
 	f.p.Reason = f.reason()
 	if f.p.Final || f.p.EndedBy != "" {
@@ -401,6 +406,8 @@ func (f *Folder) reason() *Reason {
 	case f.e.Paid:
 		return &Reason{Code: "reversed",
 			Message: "the gateway reports the payment and its reversal"}
+	case f.p.Status == StatusUnknown && f.unread() && !f.contradicts:
+		return &Reason{Code: "unreadable", Message: f.unreadWords()}
 	case f.p.Status == StatusUnknown && !f.e.Contradicts:
 		return &Reason{Code: "no_answer",
 			Message: "whether the customer paid could not be found out in time"}
@@ -463,9 +470,21 @@ func (v visible) equal(w visible) bool {
 		v.reasonText == w.reasonText && v.resolved == w.resolved
 }
 
-func statedAmount(r Record) string {
-	if r.Amount == UnreadableAmount {
-		return "another amount"
+// unread reports whether the gateway has said that there is a payment, and nobody can read which.
+func (f *Folder) unread() bool {
+	return slices.ContainsFunc(f.p.Doubts, func(d Doubt) bool { return d.Unread })
+}
+
+// unreadWords is what the newest of it says.
+func (f *Folder) unreadWords() (words string) {
+	for _, d := range f.p.Doubts {
+		if d.Unread {
+			words = d.Why
+		}
 	}
+	return words
+}
+
+func statedAmount(r Record) string {
 	return Money{r.Amount, Currency(r.Currency)}.String()
 }

@@ -65,6 +65,7 @@ type Doubt struct {
 	// it cannot be true together with another statement, or contradicts itself: no later one clears
 	// it
 	Conflict bool
+	Unread   bool // that there was a payment is clear: what cannot be read is which
 }
 
 // The words of Record.Status that are no outcome and no doubt: they only ask for the query.
@@ -108,23 +109,34 @@ func payKey(r Record) string {
 func movement(seq int64, class Class, sign int64, r Record, key string) Movement {
 	m := Movement{Seq: seq, Key: key, Class: class, Currency: r.Currency, Scheme: r.Scheme,
 		MerchantRef: r.MerchantRef, TransactionRef: r.TransactionRef, PaidAt: r.PaidAt}
-	if r.Amount != UnreadableAmount {
+	if r.Amount != UnreadableAmount && currencyCode(r.Currency) {
 		m.Stated, m.Amount = true, sign*max(r.Amount, -r.Amount)
 	}
 	return m
 }
 
+// vague reports whether it could not be read how much money it is: any payment can be meant.
+func (m Movement) vague() bool { return !m.Stated && !foreign(m.Currency) }
+
 // count books the movement that a statement is about, or a doubt.
 func (f *Folder) count(fact Fact, d Notified) {
 	r := d.Record
 	if r.MerchantRef != f.p.MerchantRef {
+		if strings.EqualFold(strings.TrimSpace(r.MerchantRef), f.p.MerchantRef) {
+			f.doubt(fact, r, "the gateway reports "+r.Status+" for the reference as "+
+				strconv.Quote(r.MerchantRef), false)
+		}
 		return
 	}
 	refused := r.Status == RecordDeclined || r.Status == RecordExpired
 	switch back := r.Type == TypeVoid || r.Type == TypeRefund; {
 	case paysClearly(r):
 		f.countPay(fact, d)
-		f.clearDoubts(r)
+		if what := r.unread(); what != "" {
+			f.doubt(fact, r, "the gateway reports a payment "+what, false)
+		} else {
+			f.clearDoubts(r)
+		}
 	case givesBack(r):
 		f.countBack(fact, r)
 		f.clearDoubts(r)
@@ -134,6 +146,8 @@ func (f *Folder) count(fact Fact, d Notified) {
 		r.Status == RecordStale, r.Status == RecordRecheck:
 	case r.Type != TypePay:
 		f.doubt(fact, r, "the gateway reports a transaction of type "+r.Type, false)
+	case r.Status == RecordSuccess && !responseCode(r.ResponseCode):
+		f.doubt(fact, r, "the gateway reports a payment "+r.unread(), false)
 	case r.Status == RecordSuccess:
 		f.doubt(fact, r, "SUCCESS is reported with response code "+r.ResponseCode, true)
 	case !refused:
@@ -153,58 +167,97 @@ func (f *Folder) paidBy(ref string) bool {
 }
 
 // countPay books a payment that is new; one of the same transaction, or one that joins it, is not.
+// What could not be read before is, once a statement of the same payment can be.
 func (f *Folder) countPay(fact Fact, d Notified) {
 	r := d.Record
-	right := r.Amount == f.p.Money.Amount && r.Currency == string(f.p.Money.Currency)
+	class := f.classOf(r)
 	least := 1 // payments of this amount that there are
-	if right {
+	if class != ClassOtherAmount {
 		least = max(least, d.Payments)
 	}
-	alike, nameless, known := 0, -1, false // payments of this amount; one without a reference
+	// payments of this amount, or of one that could not be read; one of them without a reference,
+	// one that could not be read, and the one of this transaction
+	alike, nameless, unread, known := 0, -1, -1, -1
+	is := movement(fact.Seq, class, 1, r, "")
 	for i, m := range f.p.Movements {
 		if m.Class == ClassBack {
 			continue
 		}
-		same := m.Stated == (r.Amount != UnreadableAmount) && m.Currency == r.Currency &&
-			(!m.Stated || m.Amount == r.Amount)
+		same := m.vague() || is.vague() ||
+			m.Stated == is.Stated && m.Currency == is.Currency && m.Amount == is.Amount
 		if r.TransactionRef != "" && m.TransactionRef == r.TransactionRef {
 			if !same {
 				f.doubt(fact, r, "transaction "+r.TransactionRef+" is reported with another "+
 					"amount: "+statedAmount(r), true)
 				return
 			}
-			known = true
+			known = i
 		}
 		if same {
 			alike++
 			if m.TransactionRef == "" && nameless < 0 {
 				nameless = i
 			}
+			if m.vague() && unread < 0 {
+				unread = i
+			}
 		}
 	}
 	switch enough := alike >= least; {
-	case enough && (known || r.TransactionRef == ""):
+	case known >= 0 && f.read(known, r), enough && known >= 0:
+		return
+	case r.TransactionRef == "" && unread >= 0 && f.read(unread, r),
+		enough && r.TransactionRef == "":
 		return
 	case enough && nameless >= 0:
 		f.join(nameless, r.TransactionRef)
+		f.read(nameless, r)
 		return
-	case known: // a second one under the same reference: it has none of its own
+	case known >= 0: // a second one under the same reference: it has none of its own
 		r.TransactionRef = ""
 	}
-	class, key := ClassOtherAmount, payKey(d.Record)
-	if right {
-		class = ClassSale
-		if slices.ContainsFunc(f.p.Movements, func(m Movement) bool {
-			return m.Class == ClassSale
-		}) {
-			class = ClassAgain
-		}
+	key := payKey(d.Record)
+	if class != ClassOtherAmount {
 		f.p.Transactions = append(f.p.Transactions, r.TransactionRef)
 	}
-	if alike > 0 && (known || r.TransactionRef == "") {
+	if alike > 0 && (known >= 0 || r.TransactionRef == "") {
 		key += "|" + strconv.Itoa(alike+1)
 	}
 	f.p.Movements = append(f.p.Movements, movement(fact.Seq, class, 1, r, key))
+}
+
+// classOf is what a payment by this record would be.
+func (f *Folder) classOf(r Record) Class {
+	switch {
+	case r.Amount != f.p.Money.Amount || r.Currency != string(f.p.Money.Currency):
+		return ClassOtherAmount
+	case slices.ContainsFunc(f.p.Movements, func(m Movement) bool { return m.Class == ClassSale }):
+		return ClassAgain
+	default:
+		return ClassSale
+	}
+}
+
+// read completes a payment whose amount could not be read by a record of it that can be; it reports
+// whether there was anything to complete.
+func (f *Folder) read(i int, r Record) bool {
+	is := movement(0, f.classOf(r), 1, r, "")
+	if !f.p.Movements[i].vague() || is.vague() {
+		return false
+	}
+	f.p.Movements = slices.Clone(f.p.Movements)
+	m := &f.p.Movements[i]
+	m.Class, m.Amount, m.Stated, m.Currency = is.Class, is.Amount, is.Stated, is.Currency
+	if m.Scheme == "" {
+		m.Scheme = r.Scheme
+	}
+	if m.PaidAt.IsZero() {
+		m.PaidAt = r.PaidAt
+	}
+	if m.Class != ClassOtherAmount {
+		f.p.Transactions = append(f.p.Transactions, m.TransactionRef)
+	}
+	return true
 }
 
 // join gives a payment that was reported without a reference the one that it turns out to have.
@@ -227,7 +280,8 @@ func (f *Folder) countBack(fact Fact, r Record) {
 }
 
 func (f *Folder) doubt(fact Fact, r Record, why string, conflict bool) {
-	f.p.Doubts = append(f.p.Doubts, Doubt{fact.Seq, r.TransactionRef, why, conflict})
+	unread := !conflict && r.Type == TypePay && r.Status == RecordSuccess
+	f.p.Doubts = append(f.p.Doubts, Doubt{fact.Seq, r.TransactionRef, why, conflict, unread})
 }
 
 // clearDoubts: a clear statement says what became of the transaction that an unclear one was about.

@@ -63,6 +63,7 @@ type verdict int
 const (
 	saysNothing       verdict = iota // SENT, or a word that we do not know: not an outcome
 	saysPaid                         // guarantee 1 is satisfied
+	saysUnread                       // SUCCESS with money or a response code that cannot be read
 	saysMismatch                     // SUCCESS with another amount or currency
 	saysContradictory                // SUCCESS with a response code that says otherwise
 	saysDeclined
@@ -88,6 +89,9 @@ func judge(r Record, merchantRef string, m Money) verdict {
 	}
 	switch r.Status {
 	case RecordSuccess:
+		if r.unread() != "" {
+			return saysUnread
+		}
 		if r.Amount != m.Amount || r.Currency != string(m.Currency) {
 			return saysMismatch
 		}
@@ -104,8 +108,8 @@ func judge(r Record, merchantRef string, m Money) verdict {
 	}
 }
 
-// Known reports whether the record's type and status are words whose meaning is known: only then
-// does it say that no money moved.
+// Known reports whether it is known what the record says: its type and status are our words, and of
+// a SUCCESS the money can be read. Only then does it say that no money moved.
 func Known(r Record) bool {
 	switch r.Type {
 	case TypePay, TypeVoid, TypeRefund:
@@ -113,11 +117,47 @@ func Known(r Record) bool {
 		return false
 	}
 	switch r.Status {
-	case RecordSuccess, RecordDeclined, RecordExpired, RecordSent:
+	case RecordSuccess:
+		return r.Type != TypePay || r.unread() == ""
+	case RecordDeclined, RecordExpired, RecordSent:
 		return true
 	default:
 		return false
 	}
+}
+
+// unread is what of a SUCCESS cannot be read, in words; "" = the verdict can be drawn. What cannot
+// be read contradicts nothing: it says that there is money, and not how much.
+func (r Record) unread() string {
+	switch {
+	case r.Amount == UnreadableAmount && !foreign(r.Currency):
+		return "with the amount " + strconv.Quote(r.AmountText) + ", which cannot be read"
+	case !currencyCode(r.Currency):
+		return "with the currency " + strconv.Quote(r.Currency) + ", which cannot be read"
+	case r.ResponseCode != "" && !responseCode(r.ResponseCode):
+		return "with the response code " + strconv.Quote(r.ResponseCode) + ", which nobody knows"
+	default:
+		return ""
+	}
+}
+
+// foreign reports whether s is the code of a currency that nobody takes here: its amount is of
+// another sale, in whatever units.
+func foreign(s string) bool {
+	_, taken := Currency(s).Exponent()
+	return currencyCode(s) && !taken
+}
+
+// currencyCode reports whether s has the form of an ISO 4217 code.
+func currencyCode(s string) bool {
+	return len(s) == 3 && !strings.ContainsFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' })
+}
+
+// responseCode reports whether s has the form of a response code: two letters or digits.
+func responseCode(s string) bool {
+	return len(s) == 2 && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
 }
 
 // contentHash is the SHA-256, in hex, of the parts with their lengths, so that no two lists of

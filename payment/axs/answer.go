@@ -43,7 +43,7 @@ func (g *Gateway) decodeAnswer(body []byte) payment.QueryAnswer {
 	}
 	records := make([]payment.Record, 0, len(list))
 	for i, raw := range list {
-		r, problem := transaction(raw)
+		r, problem := g.transaction(raw)
 		if problem != "" {
 			return unread(fmt.Sprintf("record %d of %d %s", i+1, len(list), problem))
 		}
@@ -86,7 +86,7 @@ func (g *Gateway) openAnswer(token string) ([]byte, *OpenError) {
 
 // transaction reads one element. Unlike a notification it must state its transactionType: without
 // one a refund could pass for a payment. Which reference it names is for the caller to judge.
-func transaction(raw json.RawMessage) (payment.Record, string) {
+func (g *Gateway) transaction(raw json.RawMessage) (payment.Record, string) {
 	if len(raw) > maxRecord {
 		return payment.Record{}, "is too long"
 	}
@@ -97,7 +97,7 @@ func transaction(raw json.RawMessage) (payment.Record, string) {
 	if s, ok := text(m["transactionType"]); !ok || s == "" {
 		return payment.Record{}, "has no transactionType"
 	}
-	r, refused := record(m)
+	r, refused := g.record(m)
 	switch {
 	case refused == nil:
 		return r, ""

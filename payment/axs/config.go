@@ -13,6 +13,7 @@ import (
 
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/internal/webaddr"
+	"kiosk-agent/payment"
 )
 
 // Limits that AXS documents, and those that this agent sets itself.
@@ -84,6 +85,8 @@ type Config struct {
 	// MaxP2C is the most PBKDF2 iterations an incoming token may ask for, P2C to CeilingP2C. 0 =
 	// P2C.
 	MaxP2C int
+	// Currency is that of the account; a notification that states none is of it. "" = SGD.
+	Currency payment.Currency
 	// MaxAmount is the largest amount in cents. 0 = MaxAmount, AXS's own limit.
 	MaxAmount int64
 }
@@ -112,6 +115,9 @@ func (c *Config) check() error {
 	}
 	if c.QueryTimeout == 0 {
 		c.QueryTimeout = defaultQuery
+	}
+	if c.Currency == "" {
+		c.Currency = payment.SGD
 	}
 	if c.MaxP2C == 0 {
 		c.MaxP2C = P2C

@@ -89,12 +89,13 @@ func FuzzPayload(f *testing.F) {
 			`"currency":"SGD","paymentDateTime":"0000-01-01T00:00:00+23:59"}`} {
 		f.Add([]byte(seed))
 	}
+	g := &Gateway{cfg: Config{Currency: payment.SGD}}
 	f.Fuzz(func(t *testing.T, plaintext []byte) {
 		m, err := strictjson.Object(plaintext, maxDepth)
 		if err != nil {
 			return
 		}
-		r, refused := record(m)
+		r, refused := g.record(m)
 		if refused != nil {
 			return
 		}

@@ -61,7 +61,7 @@ func (g *Gateway) notification(token string) (payment.Record, *OpenError) {
 	if _, has := m["clientId"]; has {
 		return payment.Record{}, refuse(ReasonOwnLink)
 	}
-	return record(m)
+	return g.record(m)
 }
 
 // record reads one record of AXS: a notification's payload, or one element of a query's answer.
@@ -71,7 +71,10 @@ func (g *Gateway) notification(token string) (payment.Record, *OpenError) {
 // "not stated" would be a guess. An amount that cannot be read is kept as text, which equals no
 // payment's amount: the evidence stays, the approval does not. The rest is for people; when it
 // cannot be read it is left out.
-func record(m map[string]json.RawMessage) (payment.Record, *OpenError) {
+//
+// A currency that is absent, empty or null is the terminal's: AXS's page says that it "defaults to
+// SGD", and an account of another currency would have that for a default.
+func (g *Gateway) record(m map[string]json.RawMessage) (payment.Record, *OpenError) {
 	status, ok := text(m["status"])
 	if !ok || status == "" {
 		return payment.Record{}, refuse(ReasonNoStatus)
@@ -95,6 +98,9 @@ func record(m map[string]json.RawMessage) (payment.Record, *OpenError) {
 	if r.MerchantRef == "" {
 		return payment.Record{}, refuse(ReasonNoRef)
 	}
+	if strings.TrimSpace(r.Currency) == "" {
+		r.Currency = string(g.cfg.Currency)
+	}
 	r.Amount, r.AmountText = amount(m["amount"], payment.Currency(r.Currency))
 	r.Scheme, _ = text(m["paymentScheme"])
 	if s, ok := text(m["paymentDateTime"]); ok {
@@ -103,29 +109,26 @@ func record(m map[string]json.RawMessage) (payment.Record, *OpenError) {
 	return r, nil
 }
 
-// amount reads dollars into cents, digit by digit, never through a float. Of a JSON string, exactly
-// what payment.ParseMoney takes: "10.23", and "10" for ten dollars. Should AXS ever mean cents by
+// amount reads dollars into cents, by value: see payment.ReadAmount. Should AXS ever mean cents by
 // "1023", the amount is a hundredfold and matches no payment, so reading it as dollars cannot
-// approve anything. A JSON number has lost its trailing zeros on the way (10.5 is ten dollars
-// fifty), so its one decimal is completed.
+// approve anything.
 func amount(raw json.RawMessage, c payment.Currency) (cents int64, asStated string) {
 	s, ok := scalar(raw)
 	if !ok {
 		s = string(raw)
 	}
 	exact := s
-	if _, decimals, _ := strings.Cut(s, "."); isNumber(raw) && len(decimals) == 1 {
-		exact += "0"
+	if isNumber(raw) && !strings.ContainsAny(s, "eE") {
+		exact += "e0" // a JSON number is never grouped
 	}
-	m, err := payment.ParseMoney(exact, c)
-	if err != nil {
-		const most = 64
-		if len(s) > most {
-			s = strings.ToValidUTF8(s[:most], "") + "…"
-		}
-		return payment.UnreadableAmount, s
+	if minor, ok := payment.ReadAmount(exact, c); ok {
+		return minor, ""
 	}
-	return m.Amount, ""
+	const most = 64
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return payment.UnreadableAmount, s
 }
 
 // paidAt reads the gateway's time; the zero time when it cannot be read, for a bad date is no

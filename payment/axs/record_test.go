@@ -77,10 +77,16 @@ func TestOpenReadsFields(t *testing.T) {
 		{"number .0", with(`"10.23"`, "10.0"), func(r *payment.Record) { r.Amount = 1000 }},
 		{"whole dollars as text", with(`"10.23"`, `"10"`),
 			func(r *payment.Record) { r.Amount = 1000 }},
-		{"one decimal as text", with(`"10.23"`, `"10.5"`), unreadable("10.5")},
-		{"exponent", with(`"10.23"`, "1.023e1"), unreadable("1.023e1")},
+		{"one decimal as text", with(`"10.23"`, `"10.5"`),
+			func(r *payment.Record) { r.Amount = 1050 }},
+		{"four decimals", with(`"10.23"`, `"10.2300"`), func(*payment.Record) {}},
+		{"grouped", with(`"10.23"`, `"1,023.00"`),
+			func(r *payment.Record) { r.Amount = 102300 }},
+		{"grouped or not", with(`"10.23"`, `"1,023"`), unreadable("1,023")},
+		{"exponent", with(`"10.23"`, "1.023e1"), func(*payment.Record) {}},
 		{"negative", with(`"10.23"`, "-10.23"), unreadable("-10.23")},
-		{"third decimal", with(`"10.23"`, "10.230"), unreadable("10.230")},
+		{"third decimal", with(`"10.23"`, "10.230"), func(*payment.Record) {}},
+		{"third decimal as text", with(`"10.23"`, `"10.230"`), unreadable("10.230")},
 		{"more than a float can tell", with(`"10.23"`, "90071992547409.93"),
 			func(r *payment.Record) { r.Amount = 9007199254740993 }},
 		{"amount absent", with(`"amount":"10.23",`, ""), unreadable("")},
@@ -91,9 +97,10 @@ func TestOpenReadsFields(t *testing.T) {
 		{"other currency", with("SGD", "USD"), func(r *payment.Record) {
 			r.Currency, r.Amount, r.AmountText = "USD", payment.UnreadableAmount, "10.23"
 		}},
-		{"currency absent", with(`"currency":"SGD",`, ""), func(r *payment.Record) {
-			r.Currency, r.Amount, r.AmountText = "", payment.UnreadableAmount, "10.23"
-		}},
+		{"currency absent", with(`"currency":"SGD",`, ""), func(*payment.Record) {}},
+		{"currency null", with(`"SGD"`, "null"), func(*payment.Record) {}},
+		{"currency empty", with(`"SGD"`, `""`), func(*payment.Record) {}},
+		{"currency blank", with(`"SGD"`, `" "`), func(*payment.Record) {}},
 		{"transactionType", with("{", `{"transactionType":"REFUND",`),
 			func(r *payment.Record) { r.Type = payment.TypeRefund }},
 		{"transactionType null", with("{", `{"transactionType":null,`), func(*payment.Record) {}},

@@ -77,10 +77,10 @@ func (s *step) book(records []payment.Record, from source) error {
 		case a != nil:
 			s.fact(a.p.ID, payment.Notified{Record: r, Source: from.by, Delivery: from.delivery,
 				FromParked: from.parked, Payments: payments})
-			if !payment.Known(r) {
+			if !payment.Known(r) || r.MerchantRef != a.p.MerchantRef {
 				s.m.inquiries.askNow(a.p.ID, s.now.Up)
 			}
-		case strings.HasPrefix(r.MerchantRef, s.m.cfg.Tag+"-"), from.parked != 0:
+		case s.m.tagged(r.MerchantRef) != "", from.parked != 0:
 			s.fact("", payment.Unmatched{Record: r, Source: from.by, Delivery: from.delivery,
 				FromParked: from.parked})
 			s.then(Note{Warn: true, Text: "a verified record names no payment of this journal",
@@ -94,7 +94,12 @@ func (s *step) book(records []payment.Record, from source) error {
 	return nil
 }
 
+// byMerchantRef finds the payment of a reference, also where somebody has written it in another
+// case or with a space around it: it is ours, though such a statement decides nothing.
 func (s *step) byMerchantRef(ref string) (*account, error) {
+	if ours := s.m.tagged(ref); ours != "" {
+		ref = ours
+	}
 	for _, a := range s.m.open {
 		if a.p.MerchantRef == ref {
 			return s.stage(a.p.ID), nil
@@ -106,6 +111,17 @@ func (s *step) byMerchantRef(ref string) (*account, error) {
 	}
 	a, _, err := s.load(id)
 	return a, err
+}
+
+// tagged is a reference with this journal's tag, as we write it: the tag, a dash and a ULID in
+// capitals. "" where it has none.
+func (m *Machine) tagged(ref string) string {
+	ref = strings.TrimSpace(ref)
+	n := len(m.cfg.Tag) + 1
+	if len(ref) <= n || !strings.EqualFold(ref[:n], m.cfg.Tag+"-") {
+		return ""
+	}
+	return m.cfg.Tag + "-" + strings.ToUpper(ref[n:])
 }
 
 // canaryReturned proves the confirmation path up to the moment at which the canary was sent.

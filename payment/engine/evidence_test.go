@@ -27,14 +27,14 @@ func TestGuaranteeOne(t *testing.T) {
 		{"unreadable amount", func(r *payment.Record) {
 			r.Amount,
 				r.AmountText = payment.UnreadableAmount, "ten"
-		}, payment.StatusUnknown},
+		}, payment.StatusAwaiting},
 		{"other currency", func(r *payment.Record) { r.Currency = "IDR" }, payment.StatusUnknown},
 		{"currency in another case", func(r *payment.Record) { r.Currency = "sgd" },
-			payment.StatusUnknown},
+			payment.StatusAwaiting},
 		{"response code 05", func(r *payment.Record) { r.ResponseCode = "05" },
 			payment.StatusUnknown},
 		{"response code 0", func(r *payment.Record) { r.ResponseCode = "0" },
-			payment.StatusUnknown},
+			payment.StatusAwaiting},
 		{"status in another case", func(r *payment.Record) { r.Status = "success" },
 			payment.StatusAwaiting},
 		{"unknown status", func(r *payment.Record) { r.Status = "AUTHORISED" },

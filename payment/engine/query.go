@@ -287,7 +287,7 @@ func (q *inquiries) silence(a payment.QueryAnswer, from payment.Account, ref str
 			return "the answer is about another reference"
 		}
 		if !payment.Known(r) {
-			return "the answer has a type or status that is not known: " + r.Type + " " + r.Status
+			return "the answer has something that cannot be read: " + r.Type + " " + r.Status
 		}
 		if r.Type == payment.TypePay && r.Status == payment.RecordSuccess {
 			return "the answer reports a payment" // booked above; it says nothing about silence

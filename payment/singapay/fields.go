@@ -47,32 +47,29 @@ func moment(v any) time.Time {
 	return t
 }
 
-// amount reads rupiah, a number or decimal text, into minor units, digit by digit and never through
-// a float: digits, then nothing or a point and one or two zeros. A payment has whole rupiah, so
-// anything else is kept as text, which equals no payment's amount: the evidence stays, the approval
-// does not.
+// amount reads rupiah, a number or text, into minor units, by value: see payment.ReadAmount. What
+// cannot be read is kept as text, which equals no payment's amount: the evidence stays, the
+// approval does not.
 func amount(v any) (minor int64, asStated string) {
 	s, ok := scalar(v)
 	if !ok {
 		return payment.UnreadableAmount, "not a number"
 	}
 	exact := s
-	if whole, decimals, pointed := strings.Cut(s, "."); pointed &&
-		(decimals == "0" || decimals == "00") {
-		exact = whole
+	if _, number := v.(json.Number); number && !strings.ContainsAny(s, "eE") {
+		exact += "e0" // a JSON number is never grouped
 	}
-	m, err := payment.ParseMoney(exact, payment.IDR)
-	if err != nil || strings.Contains(exact, ".") {
-		const most = 32
-		s = strings.Map(func(r rune) rune {
-			if r < ' ' || r > '~' {
-				return '?'
-			}
-			return r
-		}, s)
-		return payment.UnreadableAmount, s[:min(len(s), most)]
+	if minor, ok := payment.ReadAmount(exact, payment.IDR); ok {
+		return minor, ""
 	}
-	return m.Amount, ""
+	const most = 32
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
+	return payment.UnreadableAmount, s[:min(len(s), most)]
 }
 
 // scheme is the name of the channel, "VA BRI" or "Credit Card": a few words without a number in it,

@@ -84,12 +84,9 @@ func TestTransactions(t *testing.T) {
 		{"status 500", paidLink, `"status":200`, `"status":500`,
 			func(r *payment.Record) { r.Status = StatusRecheck }},
 		{"another amount", paidLink, `"50000.00"`, `"50000.01"`,
-			func(r *payment.Record) {
-				r.Amount, r.AmountText = payment.UnreadableAmount,
-					"50000.01"
-			}},
+			func(r *payment.Record) { r.Amount = 5_000_001 }},
 		{"exponent", paidLink, `"50000.00"`, `5e4`,
-			func(r *payment.Record) { r.Amount, r.AmountText = payment.UnreadableAmount, "5e4" }},
+			func(*payment.Record) {}},
 		{"negative", paidLink, `"50000.00"`, `-50000`,
 			func(r *payment.Record) {
 				r.Amount, r.AmountText = payment.UnreadableAmount,

@@ -92,7 +92,7 @@ func TestQueryLink(t *testing.T) {
 			payment.QueryAnswer{Records: record(nil)}},
 		{"another amount", list(used), list(with(t, attempt, `"50000.00"`, `"49999.50"`)),
 			payment.QueryAnswer{Records: record(
-				func(r *payment.Record) { r.Amount, r.AmountText = -1, "49999.50" })}},
+				func(r *payment.Record) { r.Amount = 4_999_950 })}},
 		{"another currency", list(used),
 			list(with(t, attempt, `"amount"`, `"currency":"USD","amount"`)), payment.QueryAnswer{
 				Records: record(func(r *payment.Record) { r.Currency = "USD" })}},

@@ -132,7 +132,8 @@ func TestHookURLIsLookedAt(t *testing.T) {
 			t.Errorf("%s: status %d, Allow %q", tc.method, res.StatusCode, res.Header.Get("Allow"))
 		}
 	}
-	if m, err := r.store.Next(t.Context(), rules.TerminalSource("K001"), 0); m != nil || err != nil {
+	if m, err := r.store.Next(t.Context(), rules.TerminalSource("K001"), 0); m != nil ||
+		err != nil {
 		t.Errorf("stored: %v, %v", m, err)
 	}
 	if said := r.log.String(); strings.Count(said, "method=") != 3 {

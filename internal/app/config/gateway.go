@@ -45,7 +45,7 @@ func (c *Config) Gateway() (gateways.Chosen, error) {
 	name := c.Payment.Provider
 	g, err := c.gateways.Choose(name, gateways.Settings{
 		Terminal: c.Terminal.ID, MaxAmount: c.Terminal.MaxAmount, Mode: c.Payment.Mode,
-		HookURL: c.Relay.HookURL,
+		HookURL: c.Relay.HookURL, Currency: payment.Currency(c.Terminal.Currency),
 	}, c.sections)
 	if err != nil {
 		return g, fmt.Errorf("payment.provider: %w", err)

@@ -168,7 +168,7 @@ func newAXS(s Settings, keys Keys, _ Clock) (Gateway, error) {
 		PreviousSecret: keys.Previous, TerminalID: s.Terminal, WebhookURL: s.HookURL,
 		SuccessURL: a.SuccessURL, FailURL: a.FailURL, CancelURL: a.CancelURL,
 		AmountAs: a.AmountAs, SendExpiry: a.SendExpiry, Schemes: a.Schemes, MaxP2C: a.MaxP2C,
-		MaxAmount: s.MaxAmount, QueryURL: a.QueryURL, QRURL: a.QRURL,
+		MaxAmount: s.MaxAmount, Currency: s.Currency, QueryURL: a.QueryURL, QRURL: a.QRURL,
 	})
 	return axsGateway{g}, err
 }

@@ -147,11 +147,12 @@ type Question struct {
 
 // Settings are what a row is told of the configuration.
 type Settings struct {
-	Terminal  string // terminal.id
-	MaxAmount int64  // terminal.max_amount
-	Mode      string // payment.mode
-	HookURL   string // relay.hook_url
-	Section   any    // a pointer to a struct of the row's Section
+	Terminal  string           // terminal.id
+	MaxAmount int64            // terminal.max_amount
+	Currency  payment.Currency // terminal.currency
+	Mode      string           // payment.mode
+	HookURL   string           // relay.hook_url
+	Section   any              // a pointer to a struct of the row's Section
 }
 
 // section is the row's own, of which the type is known there.
