@@ -100,6 +100,9 @@ type MintAnswer struct {
 	// with Failure: provably no byte of the request reached the gateway, so that nothing can be
 	// payable there
 	NeverSent bool
+	// how it differs from what the gateway's pages say where no money hangs on it, safe to show;
+	// "" = it does not
+	Odd string
 }
 
 // ErrUnopened is what a gateway's error wraps when a delivery is not, or does not open as, a

@@ -234,6 +234,7 @@ type rig struct {
 	screens     []engine.View
 	ready       int // TerminalChanged
 	reasonsTold string
+	notes       []engine.Note
 	canary      int // SendCanary
 	carries     int // CarryHead
 	asked       []engine.SendQuery
@@ -442,6 +443,7 @@ func (r *rig) carry(ef engine.Effect) {
 	case engine.ReadAgain:
 		r.rereads++
 	case engine.Note:
+		r.notes = append(r.notes, ef)
 	default:
 		r.t.Fatalf("unknown effect %T", ef)
 	}

@@ -74,7 +74,8 @@ type Machine struct {
 
 	relayUp       bool
 	relayCause    string
-	canaryUp      time.Duration // -1: none has returned in this process
+	canaryUp      time.Duration   // -1: none has returned in this process
+	odd           map[string]bool // what has been told of the gateway's answers
 	caughtUp      bool
 	judged        bool          // the journal was compared with what the relay remembers of it
 	unjudged      *payment.Head // which could not be compared yet

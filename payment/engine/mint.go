@@ -156,6 +156,7 @@ func (s *step) mintReturned(ev MintReturned) {
 	switch {
 	case a.p.Minted:
 	case answer.Failure == "":
+		s.odd(a.p.ID, answer.Odd)
 		s.minted(a, answer.Minted, answer.ValidFor)
 	case a.p.Final:
 	case answer.NeverSent && s.m.cfg.FallbackLink && a.p.EndedBy == "":
@@ -166,6 +167,23 @@ func (s *step) mintReturned(ev MintReturned) {
 		s.doubtMint(a, answer.Failure)
 	}
 }
+
+// odd reports, once for each thing, how the gateway's answer differs from what its pages say.
+func (s *step) odd(id, what string) {
+	if what == "" || s.m.odd[what] {
+		return
+	}
+	if s.m.odd == nil || len(s.m.odd) >= maxOdd {
+		s.m.odd = map[string]bool{}
+	}
+	s.m.odd[what] = true
+	s.then(
+		Note{Warn: true, Text: "what the gateway made is not as its pages say; it is shown all " +
+			"the same", Args: []any{"payment", id, "reason", what}})
+}
+
+// maxOdd bounds what odd remembers.
+const maxOdd = 16
 
 // minted books what the customer scans. The gateway's own validity can only shorten the customer's
 // time: it is counted on our clock from the moment at which the mint was sent.

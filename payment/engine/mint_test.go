@@ -52,6 +52,29 @@ func TestARemoteMint(t *testing.T) {
 	r.wantFacts(id, "requested mint_sent minted shown notified offered")
 }
 
+// TestWhatIsOddIsSaidOnce: what no money hangs on is shown all the same.
+func TestWhatIsOddIsSaidOnce(t *testing.T) {
+	r := newRig(t, remote)
+	odd := code
+	odd.Odd = "expired_at is missing"
+	for _, reference := range []string{"R1", "R2"} {
+		id, _ := r.begins(reference)
+		r.mintReturns(id, odd)
+		r.wantStatus(id, payment.StatusAwaiting)
+		r.confirm(r.payment(id))
+		r.mustDeliver(paid(r.payment(id)))
+	}
+	n := 0
+	for _, said := range r.notes {
+		if slices.Contains(said.Args, any(odd.Odd)) {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("it is said %d times", n)
+	}
+}
+
 // TestTheWallet: a code is for one wallet, which is booked before it is asked for and shown with
 // the code.
 func TestTheWallet(t *testing.T) {

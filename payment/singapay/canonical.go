@@ -2,10 +2,12 @@ package singapay
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -18,10 +20,14 @@ type form struct {
 	// ksort over lists too: by the text of their indices, so that one of more than ten becomes an
 	// object
 	sortLists bool
+	// as json_encode writes strings where nothing is asked of it: every character beyond ASCII as
+	// \uXXXX, and / as \/
+	escaped bool
 }
 
 // forms are tried in this order; after them, the body as it came.
-var forms = [...]form{{}, {php: true}, {php: true, sortLists: true}}
+var forms = [...]form{{}, {php: true}, {php: true, sortLists: true},
+	{php: true, escaped: true}, {php: true, sortLists: true, escaped: true}}
 
 // canonical is a parsed body without spaces and with the keys of each object in byte order.
 func (f form) canonical(m object) []byte { return f.value(nil, m) }
@@ -33,7 +39,7 @@ func (f form) value(out []byte, v any) []byte {
 	case []any:
 		return f.list(out, v)
 	case string:
-		return quoted(out, v)
+		return f.quoted(out, v)
 	case json.Number:
 		return append(out, f.number(v.String())...)
 	case bool:
@@ -57,7 +63,7 @@ func (f form) object(out []byte, m object) []byte {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(quoted(out, k), ':')
+		out = append(f.quoted(out, k), ':')
 		out = f.value(out, m[k])
 	}
 	return append(out, '}')
@@ -108,11 +114,22 @@ func (f form) number(literal string) string {
 	return strconv.FormatFloat(n, 'f', -1, 64)
 }
 
-// quoted writes a string as PHP does with JSON_UNESCAPED_UNICODE and JSON_UNESCAPED_SLASHES.
-func quoted(out []byte, s string) []byte {
+// quoted writes a string as PHP does with JSON_UNESCAPED_UNICODE and JSON_UNESCAPED_SLASHES, or
+// without either.
+func (f form) quoted(out []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	out = append(out, '"')
 	for _, r := range s {
+		switch {
+		case f.escaped && r == '/':
+			out = append(out, '\\', '/')
+			continue
+		case f.escaped && r >= utf8.RuneSelf:
+			for _, unit := range utf16.Encode([]rune{r}) {
+				out = fmt.Appendf(out, `\u%04x`, unit)
+			}
+			continue
+		}
 		switch r {
 		case '"', '\\':
 			out = append(out, '\\', byte(r))

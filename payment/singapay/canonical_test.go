@@ -63,6 +63,9 @@ func TestCanonicalRules(t *testing.T) {
 			form{php: true, sortLists: true}},
 		{"a list of ten", `{"a":[0,1,2,3,4,5,6,7,8,9]}`, `{"a":[0,1,2,3,4,5,6,7,8,9]}`,
 			form{php: true, sortLists: true}},
+		{"PHP's own escapes", `{"s":"a/é😀\u2028\u007f\"","é/":1}`,
+			`{"s":"a\/\u00e9\ud83d\ude00\u2028` + "\u007f" + `\"","\u00e9\/":1}`,
+			form{php: true, escaped: true}},
 		{"words", `{"a":[true,false,null,{},[]]}`, `{"a":[true,false,null,{},[]]}`, form{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) { wantSame(t, tc.out, canonicalOf(t, tc.f, tc.in)) })

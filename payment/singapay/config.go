@@ -258,8 +258,7 @@ func (c *Config) checkURLs(report reporter) {
 		}
 	}
 	report(webaddr.Printable(c.WebhookPath, 2, maxURL) && c.WebhookPath[0] == '/' &&
-		c.WebhookPath[1] != '/' && !strings.ContainsAny(c.WebhookPath, " #") &&
-		!strings.HasSuffix(c.WebhookPath, "/"),
+		c.WebhookPath[1] != '/' && !strings.ContainsAny(c.WebhookPath, " #"),
 		"singapay.webhook_path", "is not a path such as /hook/ROUTE",
-		"write what follows the host in the dashboard's notification URL, with no slash at the end")
+		"write what follows the host in the dashboard's notification URL, exactly")
 }

@@ -28,7 +28,7 @@ func moment(v any) time.Time {
 	var t time.Time
 	if n := count(v); n > 1e9 && len(s) == 10 {
 		t = time.Unix(int64(n), 0)
-	} else if len(s) == 13 && isID(s) {
+	} else if len(s) == 13 && s[0] != '0' && strings.Trim(s, "0123456789") == "" {
 		ms, _ := json.Number(s).Int64()
 		t = time.UnixMilli(ms)
 	} else {

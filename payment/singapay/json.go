@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 
 	"kiosk-agent/internal/strictjson"
 )
@@ -92,12 +93,21 @@ func scalar(v any) (s string, ok bool) {
 	}
 }
 
-// id is the positive whole number by which SingaPay names an object, as text; "" when v is none.
+// id is what SingaPay names an object by, as text: a positive whole number, by its pages, or any
+// short name that can stand in a path. "" when v is none.
 func id(v any) string {
-	if s, ok := scalar(v); ok && isID(s) {
+	if s, ok := scalar(v); ok && isName(s) {
 		return s
 	}
 	return ""
+}
+
+// isName reports whether s can be an object's name: letters, digits, - and _, and no zero.
+func isName(s string) bool {
+	return s != "0" && len(s) <= 64 && s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' &&
+			r != '_'
+	})
 }
 
 // count is a small number that is not negative; -1 when v is none.

@@ -156,17 +156,17 @@ func (g *Gateway) mintLink(ctx context.Context, o *order) payment.MintAnswer {
 		return payment.MintAnswer{Failure: a.failure, NeverSent: !a.sent}
 	}
 	l := linkOf(a.data)
-	problem := l.echoes(o, methods)
-	if problem == "" {
-		problem = g.misdated(o, a, l.created)
+	e := l.echoes(o, methods)
+	if e.wrong == "" {
+		e.wrong = g.misdated(o, a, l.created.Add(e.zone))
 	}
-	if problem != "" {
-		return payment.MintAnswer{Failure: "the link is not as it was asked for: " + problem +
+	if e.wrong != "" {
+		return payment.MintAnswer{Failure: "the link is not as it was asked for: " + e.wrong +
 			g.takeBack(ctx, l, o.MerchantRef)}
 	}
 	g.seen.put(linkPrefix, o.MerchantRef, l.id)
 	return payment.MintAnswer{Minted: payment.Minted{Payload: l.url,
-		ProviderRef: linkPrefix + l.id}, ValidFor: o.validFor(l.ends)}
+		ProviderRef: linkPrefix + l.id}, ValidFor: o.validFor(e.ends), Odd: e.words()}
 }
 
 // takeBack closes a link that is not what it should be, if it is known to be ours; the words say
@@ -197,6 +197,9 @@ type link struct {
 	maxUsage      int // -1 = not stated
 	usage         int // -1 = not stated
 	methods       any
+	currency      string
+	fee           bool // the customer pays it, on top of the amount
+	dated         bool // it says when it ends, whether that can be read or not
 	ends, created time.Time
 }
 
@@ -207,7 +210,9 @@ func linkOf(v any) link {
 		status: text(m["status_computed"]), maxUsage: count(m["max_usage"]),
 		usage: count(m["current_usage"]), methods: m["whitelisted_payment_method"],
 		ends: moment(m["expired_at"]), created: moment(m["created_at"]),
+		dated: m["expired_at"] != nil, currency: text(m["currency"]),
 	}
+	l.fee, _ = m["customer_pays_fee"].(bool)
 	l.amount, _ = amount(m["total_amount"])
 	if l.status == "" {
 		l.status = text(m["status"])
@@ -218,31 +223,40 @@ func linkOf(v any) link {
 	return l
 }
 
-// echoes reports what in a fresh link is not what was asked for: SingaPay drops fields that it does
-// not know, and a repeated reference might bring an old link back.
-func (l link) echoes(o *order, methods []string) string {
+// notOpen are the words of a link that nobody can pay any more, or that somebody has paid.
+var notOpen = [...]string{"expired", "closed", "paid", "settled", "failed", "inactive"}
+
+// echoes compares a fresh link with what was asked for: SingaPay drops fields that it does not
+// know, and a repeated reference might bring an old link back.
+func (l link) echoes(o *order, methods []string) (e echo) {
+	e.end(o, l.ends, l.dated)
+	_, problem := webaddr.Check(l.url, maxURL)
 	switch {
 	case l.reff != o.MerchantRef:
-		return "it has another reff_no"
+		e.wrong = "it has another reff_no"
 	case l.id == "":
-		return "it has no id"
+		e.wrong = "it has no id"
 	case l.amount != o.Money.Amount:
-		return "it has another total_amount"
-	case l.maxUsage != 1:
-		return "max_usage is not 1"
+		e.wrong = "it has another total_amount"
+	case l.currency != "" && l.currency != string(payment.IDR):
+		e.wrong = "it is not in rupiah"
+	case l.fee:
+		e.wrong = "customer_pays_fee is true: customers would pay more than the sale, and every " +
+			"sale would end unknown; let the merchant bear the fee, in the SingaPay dashboard"
+	case l.maxUsage >= 0 && l.maxUsage != 1:
+		e.wrong = "max_usage is not 1"
 	case l.usage > 0:
-		return "it has been used before"
-	case l.status != "" && l.status != "open":
-		return "it is not open"
-	case l.ends.IsZero() || l.ends.Sub(o.ends).Abs() > echoSlack:
-		return "expired_at is not the one that was sent"
-	case !sameMethods(methods, l.methods):
-		return "whitelisted_payment_method is another list"
+		e.wrong = "it has been used before"
+	case slices.Contains(notOpen[:], l.status):
+		e.wrong = "it is not open"
+	case problem != "":
+		e.wrong = "payment_url " + problem
 	}
-	if _, problem := webaddr.Check(l.url, maxURL); problem != "" {
-		return "payment_url " + problem
-	}
-	return ""
+	e.note(l.maxUsage < 0, "max_usage is missing")
+	e.note(l.status != "" && l.status != "open" && !slices.Contains(notOpen[:], l.status),
+		fmt.Sprintf("its status is %.24q", l.status))
+	e.note(!sameMethods(methods, l.methods), "whitelisted_payment_method is another list")
+	return e
 }
 
 // sameMethods compares a whitelist with its echo. The order may differ, and the codes of shops come

@@ -177,46 +177,67 @@ func TestMintRefuses(t *testing.T) {
 	}
 }
 
-// TestMintEcho: SingaPay drops what it does not know, so each echo that differs is a failure, and
-// the link is closed.
+// sentEnd is the end that is asked for.
+const sentEnd = `2026-10-16T12:03:30+07:00`
+
+// TestMintEcho: SingaPay drops what it does not know, so an echo that differs in what touches money
+// is a failure, and the link is closed. The rest is odd: the link is shown, and the answer says so.
 func TestMintEcho(t *testing.T) {
 	const begin = "the link is not as it was asked for: "
 	for _, tc := range []struct {
 		name, old, new, want string // "" = accepted
 		closes               bool
+		odd                  string
 	}{
-		{"amount as text", `"total_amount":50000`, `"total_amount":"50000.00"`, "", false},
-		{"usage as text", `"max_usage":1`, `"max_usage":"1"`, "", false},
-		{"id as text", `"id":189`, `"id":"189"`, "", false},
-		{"end in UTC", `2026-10-16T12:03:30+07:00`, `2026-10-16T05:03:30.000000Z`, "", false},
-		{"end without an offset", `2026-10-16T12:03:30+07:00`, `2026-10-16 12:03:30`, "", false},
-		{"end cut to minutes", `2026-10-16T12:03:30+07:00`, `2026-10-16T12:03:00+07:00`, "", false},
+		{"amount as text", `"total_amount":50000`, `"total_amount":"50000.00"`, "", false, ""},
+		{"usage as text", `"max_usage":1`, `"max_usage":"1"`, "", false, ""},
+		{"id as text", `"id":189`, `"id":"189"`, "", false, ""},
+		{"id is a word", `"id":189`, `"id":"01JABC-x_9"`, "", false, ""},
+		{"end in UTC", sentEnd, `2026-10-16T05:03:30.000000Z`, "", false, ""},
+		{"end without an offset", sentEnd, `2026-10-16 12:03:30`, "", false, ""},
+		{"end cut to minutes", sentEnd, `2026-10-16T12:03:00+07:00`, "", false, ""},
 		{"no status", `"status":"open","status_computed":"open","is_expired":false,`, ``, "",
-			false},
+			false, ""},
 		{"another reference", `"reff_no":"` + ref, `"reff_no":"OTHER`, "it has another reff_no",
-			false},
-		{"no id", `"id":189,`, ``, "it has no id", false},
+			false, ""},
+		{"no id", `"id":189,`, ``, "it has no id", false, ""},
+		{"an id with a path in it", `"id":189`, `"id":"../189"`, "it has no id", false, ""},
 		{"another amount", `"total_amount":50000`, `"total_amount":5000`,
-			"it has another total_amount", true},
-		{"no amount", `"total_amount":50000,`, ``, "it has another total_amount", true},
-		{"unlimited", `"max_usage":1`, `"max_usage":0`, "max_usage is not 1", true},
-		{"usage not stated", `"max_usage":1,`, ``, "max_usage is not 1", true},
-		{"an old link", `"current_usage":0`, `"current_usage":1`, "it has been used before", true},
+			"it has another total_amount", true, ""},
+		{"no amount", `"total_amount":50000,`, ``, "it has another total_amount", true, ""},
+		{"another currency", `"id":189`, `"currency":"USD","id":189`, "it is not in rupiah", true,
+			""},
+		{"the customer pays the fee", `"customer_pays_fee":false`, `"customer_pays_fee":true`,
+			"customer_pays_fee is true: customers would pay more than the sale, and every sale " +
+				"would end unknown; let the merchant bear the fee, in the SingaPay dashboard",
+			true, ""},
+		{"unlimited", `"max_usage":1`, `"max_usage":0`, "max_usage is not 1", true, ""},
+		{"usage not stated", `"max_usage":1,`, ``, "", false, "max_usage is missing"},
+		{"an old link", `"current_usage":0`, `"current_usage":1`, "it has been used before", true,
+			""},
 		{"closed", `"status_computed":"open"`, `"status_computed":"closed"`, "it is not open",
-			true},
-		{"expired", `"is_expired":false`, `"is_expired":true`, "it is not open", true},
-		{"no end", `"2026-10-16T12:03:30+07:00"`, `null`, "expired_at is not the one that was sent",
-			true},
-		{"an end that is more than a minute late", `2026-10-16T12:03:30+07:00`,
-			`2026-10-16T12:04:31+07:00`, "expired_at is not the one that was sent", true},
-		{"the default end", `2026-10-16T12:03:30+07:00`, `2026-10-17T12:00:00+07:00`,
-			"expired_at is not the one that was sent", true},
-		{"the end in another zone", `2026-10-16T12:03:30+07:00`, `2026-10-16T12:03:30Z`,
-			"expired_at is not the one that was sent", true},
+			true, ""},
+		{"expired", `"is_expired":false`, `"is_expired":true`, "it is not open", true, ""},
+		{"another word", `"status_computed":"open"`, `"status_computed":"ready"`, "", false,
+			`its status is "ready"`},
+		{"no end", `"` + sentEnd + `"`, `null`, "", false, "expired_at is missing"},
+		{"an end that nobody can read", sentEnd, `soon`, "", false, "expired_at cannot be read"},
+		{"an end that is more than a minute late", sentEnd, `2026-10-16T12:04:31+07:00`, "", false,
+			"expired_at is later than the one that was sent"},
+		{"an end that is more than a minute early", sentEnd, `2026-10-16T12:02:00+07:00`, "", false,
+			"expired_at is sooner than the one that was sent"},
+		{"the default end", sentEnd, `2026-10-17T12:00:00+07:00`, "", false,
+			"expired_at is later than the one that was sent"},
+		{"the end in another zone", sentEnd, `2026-10-16T12:03:30Z`, "", false,
+			"expired_at is in another time zone"},
+		{"the end in UTC without saying so", sentEnd, `2026-10-16 05:03:30`, "", false,
+			"expired_at is in another time zone"},
+		{"an end that is past", sentEnd, `2026-10-15T12:30:00+07:00`, "expired_at is past", true,
+			""},
 		{"an address without TLS", `https://pay.example`, `http://pay.example`,
-			"payment_url is not https (plain http is for a loopback host only)", true},
+			"payment_url is not https (plain http is for a loopback host only)", true, ""},
 		{"no address", `"payment_url":"https://pay.example/b2b/` + ref + `",`, ``,
-			"payment_url is empty", true},
+			"payment_url is empty", true, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t)
@@ -224,7 +245,7 @@ func TestMintEcho(t *testing.T) {
 			s.on(updateRoute, says(200, newer(`{"id":189,"status":"closed"}`)))
 			a := s.gateway(t).Mint(t.Context(), mintRequest())
 			if tc.want == "" {
-				if a.Failure != "" || a.Minted.ProviderRef != "link:189" {
+				if a.Failure != "" || a.Odd != tc.odd || a.Minted.Payload == "" {
 					t.Errorf("%+v", a)
 				}
 				return
@@ -259,7 +280,7 @@ func TestMintEcho(t *testing.T) {
 		s.on(updateRoute, says(200, newer(`{"id":189,"status":"closed"}`)))
 		g := s.gateway(t, func(c *Config) { c.Methods = []string{"QRIS", "VA_BCA"} })
 		a := g.Mint(t.Context(), mintRequest())
-		if (a.Failure == "") != ok {
+		if a.Failure != "" || (a.Odd == "") != ok {
 			t.Errorf("%s: %+v", echo, a)
 		}
 	}
@@ -272,8 +293,7 @@ func TestMintCodeEcho(t *testing.T) {
 		{"another amount", `"amount":50000`, `"amount":5000`, "it has another amount"},
 		{"another total", `"total_amount":50000`, `"total_amount":50500`, "it has another amount"},
 		{"not open", `"status":"open"`, `"status":"paid"`, "it is not open"},
-		{"no end", `"expired_at":"2026-10-16T12:03:30+07:00",`, ``,
-			"expired_at is not the one that was sent"},
+		{"past", sentEnd, `2026-10-15T12:30:00+07:00`, "expired_at is past"},
 		{"a web page", emv, "https://pay.example/q", "qr_data is not the text of a QRIS code"},
 		{"nothing", emv, "", "qr_data is not the text of a QRIS code"},
 		{"cut", emv, emv[:len(emv)-1], "qr_data is not the text of a QRIS code"},
@@ -416,7 +436,8 @@ func TestClose(t *testing.T) {
 		{"refused", "link:189", 403, newer(`null`), "HTTP 403"},
 		{"a code", "qris:42", 0, "", "a QRIS code cannot be closed, it ends at its time"},
 		{"an attempt", "18917720251110094037705", 0, "", "this names no payment link"},
-		{"a long number", "link:18917720251110094037705", 0, "", "this names no payment link"},
+		{"a name that is too long", "link:" + strings.Repeat("1", 65), 0, "",
+			"this names no payment link"},
 		{"a path", "link:1/../2", 0, "", "this names no payment link"},
 		{"nothing", "", 0, "", "this names no payment link"},
 	} {

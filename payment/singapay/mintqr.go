@@ -3,6 +3,7 @@ package singapay
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,17 +28,17 @@ func (g *Gateway) mintQR(ctx context.Context, o *order) payment.MintAnswer {
 		return payment.MintAnswer{Failure: a.failure, NeverSent: !a.sent}
 	}
 	q := codeOf(a.data)
-	problem := q.echoes(o)
-	if problem == "" {
-		problem = g.misdated(o, a, q.created)
+	e := q.echoes(o)
+	if e.wrong == "" {
+		e.wrong = g.misdated(o, a, q.created.Add(e.zone))
 	}
-	if problem != "" {
-		return payment.MintAnswer{Failure: "the code is not as it was asked for: " + problem +
+	if e.wrong != "" {
+		return payment.MintAnswer{Failure: "the code is not as it was asked for: " + e.wrong +
 			"; it is not shown, and ends by itself"}
 	}
 	g.seen.put(qrPrefix, o.MerchantRef, q.id)
 	return payment.MintAnswer{Minted: payment.Minted{Payload: q.payload,
-		ProviderRef: qrPrefix + q.id}, ValidFor: o.validFor(q.ends)}
+		ProviderRef: qrPrefix + q.id}, ValidFor: o.validFor(e.ends), Odd: e.words()}
 }
 
 // code is what SingaPay says about a QRIS code.
@@ -45,8 +46,10 @@ type code struct {
 	id, reff, ref, payload string // reff is our reference, ref SingaPay's
 	amount, total          int64  // minor units
 	amountText             string
-	status                 string // ours
+	status                 string   // ours
+	said                   []string // theirs
 	paidAt                 time.Time
+	dated                  bool // it says when it ends
 	ends, created          time.Time
 }
 
@@ -56,7 +59,8 @@ func codeOf(v any) code {
 		id: id(m["id"]), reff: text(m["merchant_reff_no"]), ref: reference(m["reff_no"]),
 		payload: text(m["qr_data"]), status: computedStatus(fromQR, m),
 		ends: moment(m["expired_at"]), created: moment(m["created_at"]),
-		paidAt: moment(m["payment_date"]),
+		paidAt: moment(m["payment_date"]), dated: m["expired_at"] != nil,
+		said: []string{text(m["status"]), text(m["status_computed"])},
 	}
 	q.amount, q.amountText = amount(m["amount"])
 	q.total = q.amount
@@ -66,20 +70,25 @@ func codeOf(v any) code {
 	return q
 }
 
-func (q code) echoes(o *order) string {
+func (q code) echoes(o *order) (e echo) {
+	e.end(o, q.ends, q.dated)
 	switch {
 	case q.reff != o.MerchantRef:
-		return "it has another merchant_reff_no"
+		e.wrong = "it has another merchant_reff_no"
 	case q.id == "":
-		return "it has no id"
+		e.wrong = "it has no id"
 	case q.amount != o.Money.Amount || q.total != o.Money.Amount:
-		return "it has another amount"
-	case q.status != payment.RecordSent:
-		return "it is not open"
-	case q.ends.IsZero() || q.ends.Sub(o.ends).Abs() > echoSlack:
-		return "expired_at is not the one that was sent"
+		e.wrong = "it has another amount"
+	case slices.ContainsFunc(q.said, func(s string) bool { return slices.Contains(notOpen[:], s) }),
+		q.status == payment.RecordExpired:
+		e.wrong = "it is not open"
+	default:
+		if problem := checkQRIS(q.payload, o.rupiah()); problem != "" {
+			e.wrong = problem
+		}
 	}
-	return checkQRIS(q.payload, o.rupiah())
+	e.note(strings.HasPrefix(q.status, unknownPrefix), "its status is "+q.status)
+	return e
 }
 
 // checkQRIS looks at the code's own text, which is what the customer's app believes: EMVCo's list

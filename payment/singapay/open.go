@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,8 +34,9 @@ func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 	if err != nil {
 		return nil, refuse(ReasonPayload, "")
 	}
-	if !g.authentic(s, m, e.Body) {
-		return nil, refuse(ReasonSignature, "")
+	hashes := hashesOf(m, e.Body)
+	if !g.authentic(s, g.cfg.WebhookPath, hashes) {
+		return nil, g.elsewhereSigned(s, e, hashes)
 	}
 	records, refused := statements(m)
 	if refused != nil {
@@ -126,18 +128,34 @@ func header(e payment.Envelope, name string) string {
 	return strings.TrimSpace(values[0])
 }
 
-// authentic tries each form of the body with each secret.
-func (g *Gateway) authentic(s signed, m object, body []byte) bool {
-	hashes := make([]string, 0, len(forms)+1)
+// hashesOf are those of each form of the body, each once.
+func hashesOf(m object, body []byte) (hashes []string) {
 	for _, f := range forms {
 		hashes = append(hashes, hashed(f.canonical(m)))
 	}
 	hashes = append(hashes, hashed(body))
-	for i, hash := range hashes {
-		if i > 0 && hash == hashes[i-1] {
-			continue
+	slices.Sort(hashes)
+	return slices.Compact(hashes)
+}
+
+// elsewhereSigned says whether the delivery is authentic but for the path: then the configuration
+// or the dashboard is to be corrected, and the delivery counts for nothing until it is.
+func (g *Gateway) elsewhereSigned(s signed, e payment.Envelope, hashes []string) *OpenError {
+	bare, query, _ := strings.Cut(g.cfg.WebhookPath, "?")
+	path := strings.TrimSuffix(bare, "/")
+	for _, other := range []string{path, path + "/", path + e.Path, path + "?" + e.Query,
+		path + "/?" + e.Query, path + e.Path + "?" + e.Query, path + "?" + query, "/", ""} {
+		if other != g.cfg.WebhookPath && g.authentic(s, other, hashes) {
+			return refuse(ReasonPath, "")
 		}
-		toSign := []byte("POST:" + g.cfg.WebhookPath + ":" + s.token + ":" + hash + ":" +
+	}
+	return refuse(ReasonSignature, "")
+}
+
+// authentic tries each form of the body with each secret.
+func (g *Gateway) authentic(s signed, path string, hashes []string) bool {
+	for _, hash := range hashes {
+		toSign := []byte("POST:" + path + ":" + s.token + ":" + hash + ":" +
 			s.timestamp)
 		for _, k := range g.openKeys {
 			mac := hmac.New(sha512.New, k().Reveal())

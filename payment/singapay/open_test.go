@@ -69,8 +69,8 @@ func TestSmallVectors(t *testing.T) {
 		// too short for New
 		g.cfg.WebhookPath, g.openKeys = v.Endpoint, []key{newKey(secret.New([]byte(v.Secret)))}
 		for token, want := range map[string]bool{v.Token: true, v.Token + "x": false} {
-			if got := g.authentic(signed{mac: mac, token: token, timestamp: v.Timestamp}, m,
-				[]byte(v.Body)); got != want {
+			s := signed{mac: mac, token: token, timestamp: v.Timestamp}
+			if got := g.authentic(s, v.Endpoint, hashesOf(m, []byte(v.Body))); got != want {
 				t.Errorf("%s with the token %s: %v", v.Body, token, got)
 			}
 		}
@@ -296,7 +296,8 @@ func TestOpenOtherLink(t *testing.T) {
 // TestOpenCandidates: what SingaPay hashes is not known for sure, so each form verifies, with each
 // of the secrets.
 func TestOpenCandidates(t *testing.T) {
-	body := with(t, paidLink, `"tip":null`, `"tip":{},"more":[1,2,3,4,5,6,7,8,9,10,11],"n":10.50`)
+	body := with(t, paidLink, `"tip":null`,
+		`"tip":{},"more":[1,2,3,4,5,6,7,8,9,10,11],"n":10.50,"s":"é"`)
 	m, err := parse([]byte(body))
 	if err != nil {
 		t.Fatal(err)
@@ -320,6 +321,29 @@ func TestOpenCandidates(t *testing.T) {
 		t.Errorf("only %d different hashes", len(seen))
 	}
 	_, err = newGateway(t).Open(signedBy(oldCanary, hookPath, "1792126800", body))
+	wantReason(t, err, ReasonSignature)
+}
+
+// TestSignedForAnotherPath: what the dashboard has differs from the configuration by what people
+// write differently. It counts for nothing, and the reason names the key.
+func TestSignedForAnotherPath(t *testing.T) {
+	for _, path := range []string{hookPath + "/", "/", hookPath + "?source=dashboard"} {
+		e := signedBy(canary, path, "1792126800", paidLink)
+		e.Query = "source=dashboard"
+		records, err := newGateway(t).Open(e)
+		if len(records) != 0 {
+			t.Errorf("%s: %+v", path, records)
+		}
+		wantReason(t, err, ReasonPath)
+		if path == "/" {
+			continue // no path of a hook URL
+		}
+		g := newGateway(t, func(c *Config) { c.WebhookPath = path })
+		if records, err := g.Open(e); err != nil || len(records) != 1 {
+			t.Errorf("%s, configured: %+v, %v", path, records, err)
+		}
+	}
+	_, err := newGateway(t).Open(signedBy(canary, "/hook/other", "1792126800", paidLink))
 	wantReason(t, err, ReasonSignature)
 }
 

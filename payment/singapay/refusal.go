@@ -21,8 +21,10 @@ const (
 	ReasonPayload Reason = "body is not one plain JSON object"
 	// forged, damaged, another secret or another singapay.webhook_path
 	ReasonSignature Reason = "signature does not match"
-	ReasonEvent     Reason = "verified, but of a kind that this version does not know"
-	ReasonReversal  Reason = "verified, about money that goes back: look into the SingaPay " +
+	// what the dashboard has is not singapay.webhook_path
+	ReasonPath     Reason = "verified, but signed for another path than singapay.webhook_path"
+	ReasonEvent    Reason = "verified, but of a kind that this version does not know"
+	ReasonReversal Reason = "verified, about money that goes back: look into the SingaPay " +
 		"dashboard"
 	ReasonField Reason = "verified, but a field is missing or malformed"
 )
@@ -31,7 +33,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		ReasonMethod, ReasonTooLong, ReasonUnsigned, ReasonTest, ReasonTimestamp, ReasonForm,
-		ReasonPayload, ReasonSignature, ReasonEvent, ReasonReversal, ReasonField,
+		ReasonPayload, ReasonSignature, ReasonPath, ReasonEvent, ReasonReversal, ReasonField,
 	}
 }
 

@@ -69,12 +69,7 @@ const (
 // providerID takes the id out of a ProviderRef.
 func providerID(ref, prefix string) (id string, ok bool) {
 	id, ok = strings.CutPrefix(ref, prefix)
-	return id, ok && isID(id)
-}
-
-// isID reports whether s is an id as SingaPay numbers its objects.
-func isID(s string) bool {
-	return s != "" && len(s) <= 18 && s[0] != '0' && strings.Trim(s, "0123456789") == ""
+	return id, ok && isName(id)
 }
 
 // The methods below print what a Gateway is and nothing of what it holds.
