@@ -21,7 +21,7 @@ func appender(path string) {
 	}
 	x := &fixture{}
 	for i := j.head.seq; ; i++ {
-		for _, batch := range x.batches(fmt.Sprintf("P%09d", i), 0) {
+		for _, batch := range x.everything(fmt.Sprintf("P%09d", i), 0, j.head.seq) {
 			pos := payment.Position{Epoch: "e", Seq: uint64(j.head.seq) + uint64(len(batch)),
 				ID: "D"}
 			if err := j.Append(batch, &pos); err != nil {
@@ -44,6 +44,60 @@ func (x *fixture) batches(id string, more int) [][]payment.Fact {
 	sale := x.sale(id, "till-1", id)
 	return [][]payment.Fact{sale[:2], sale[2:3], {x.fact("", parked(id+strings.Repeat("x", more)))},
 		sale[3:6], sale[6:]}
+}
+
+// everything are the commits of batches and of what comes after them. The fact before them has
+// number at.
+func (x *fixture) everything(id string, more int, at int64) [][]payment.Fact {
+	all := x.batches(id, more)
+	for _, batch := range all {
+		at += int64(len(batch))
+	}
+	return append(all, x.aftermath(id, at)...)
+}
+
+// aftermath are the commits that come after a sale: the journal is rolled back; the sale is paid
+// again, and staff look into that; another one is paid and reversed; what does not open is counted,
+// parked and left; a record names no payment; the journal is recovered. The fact before them has
+// number at.
+func (x *fixture) aftermath(id string, at int64) (all [][]payment.Fact) {
+	next := at + 1
+	add := func(facts ...payment.Fact) (first int64) {
+		first = next
+		next += int64(len(facts))
+		all = append(all, facts)
+		return first
+	}
+	here := func(d payment.Data) payment.Fact { return x.fact("", d) }
+	closed := func(entry int64) payment.Fact {
+		return here(payment.Resolved{Outcome: payment.ResolvedNoted, By: "ann", Entry: entry})
+	}
+	of, lost := wall, payment.Head{JournalID: "j", Seq: at + 100, Hash: "h"}
+	add(here(payment.RolledBack{Reason: "fact is not here", Known: lost, Since: of, Last: at}))
+	add(x.fact(id, paid("till-1", id, "T2"+id)))
+	add(x.fact(id, payment.Claimed{Amount: 1023, Number: "T2" + id, By: "ann"}))
+	add(x.fact(id, payment.Resolved{Outcome: payment.ResolvedApproved, By: "ann",
+		Refs: []string{"T2" + id}}))
+
+	reversed := id + "-R"
+	back := paid("till-1", reversed, "V"+reversed)
+	back.Record.Type = payment.TypeVoid
+	add(x.sale(reversed, "till-1", reversed)...)
+	add(x.fact(reversed, back))
+
+	add(here(payment.Junk{Since: of, Until: of, Count: 3, Reason: "no token"}))
+	add(closed(add(here(parked("again" + id)))))
+	run := payment.Left{Epoch: "e", From: uint64(at), To: uint64(at) + 2, Count: 3,
+		Reason: "places", First: "D", Until: of}
+	add(here(run))
+	last := add(here(run))
+	add(here(payment.Left{Read: last}), x.fact(id, paid("till-1", id, "T3"+id)))
+	run.Lost = true
+	add(closed(add(here(run))))
+	add(closed(add(here(payment.Unmatched{Record: paid("till-9", id, "U"+id).Record,
+		Source: "webhook"}))))
+	add(here(payment.Recovered{Reason: "the disk was replaced", By: "ann", Lost: lost, Since: of}))
+	return all
 }
 
 type ack struct {

@@ -46,8 +46,10 @@ type shop struct {
 }
 
 // sell appends the facts of a sale until an append fails.
-func (s *shop) sell(id string) error {
-	for _, batch := range s.x.batches(id, 6000) {
+func (s *shop) sell(id string) error { return s.append(s.x.batches(id, 6000)) }
+
+func (s *shop) append(batches [][]payment.Fact) error {
+	for _, batch := range batches {
 		pos := payment.Position{Epoch: "e", Seq: uint64(s.j.head.seq) + uint64(len(batch)), ID: "D"}
 		if err := s.j.Append(batch, &pos); err != nil {
 			return err
@@ -143,8 +145,11 @@ func failing(t *testing.T, image crashfs.Image, promised ack, f crashfs.Fault) b
 		mustBeTyped(t, err)
 	} else {
 		s := &shop{j: j, acked: promised}
-		for _, id := range []string{"P3", "P4"} {
-			err := s.sell(id)
+		for _, work := range []func() error{
+			func() error { return s.sell("P3") },
+			func() error { return s.append(s.x.aftermath("P1", s.acked.seq)) },
+		} {
+			err := work()
 			if err == nil {
 				continue
 			}

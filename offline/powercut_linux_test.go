@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -28,7 +29,11 @@ type seller struct {
 	image crashfs.Image
 	acked ack // the last fact that was promised before the last cut
 
+	sure  map[int64]int64        // after which fact a loss comes, by the newest fact
+	kinds map[payment.Kind]int64 // facts that were promised
+
 	cuts, lost int
+	rolledBack int   // journals that were found rolled back after a cut
 	facts      int64 // promised
 }
 
@@ -38,7 +43,8 @@ func newSeller(t *testing.T, soften string) *seller {
 		seed = rand.Uint64()
 	}
 	t.Logf("go test ./offline -run %s -cuts %d -cutseed %d", t.Name(), *cuts, seed)
-	return &seller{t: t, rng: rand.New(rand.NewPCG(seed, 1)), seed: seed, soften: soften}
+	return &seller{t: t, rng: rand.New(rand.NewPCG(seed, 1)), seed: seed, soften: soften,
+		sure: map[int64]int64{}, kinds: map[payment.Kind]int64{}}
 }
 
 // life mounts what the last cut has left, opens the journal, checks it, and sells until the power
@@ -105,6 +111,35 @@ func (s *seller) check(j *Journal) {
 		}
 	}
 	s.acked = ack{report.Head.Seq, report.Head.Hash}
+	if seq, _, err := j.BeforeLoss(); err != nil || seq != s.sure[report.Head.Seq] {
+		s.t.Fatalf("cut %d: a loss comes after fact %d instead of %d (%v)", s.cuts, seq,
+			s.sure[report.Head.Seq], err)
+	}
+	s.checkState(j)
+}
+
+// checkState compares what the journal says of itself with its facts.
+func (s *seller) checkState(j *Journal) {
+	s.t.Helper()
+	rolledBack := false
+	err := j.Each(1, func(f payment.Fact, _ string) error {
+		switch f.Kind() {
+		case payment.KindRolledBack:
+			rolledBack = true
+		case payment.KindRecovered:
+			rolledBack = false
+		}
+		return nil
+	})
+	_, says, serr := j.RolledBack()
+	work, werr := j.Work()
+	if err := errors.Join(err, serr, werr); err != nil || says != rolledBack {
+		s.t.Fatalf("cut %d: rolled back: %t, and the facts say %t; %d to do (%v)", s.cuts, says,
+			rolledBack, len(work), err)
+	}
+	if rolledBack {
+		s.rolledBack++
+	}
 }
 
 func (s *seller) sell(j *Journal, disk *crashfs.Disk) {
@@ -112,8 +147,16 @@ func (s *seller) sell(j *Journal, disk *crashfs.Disk) {
 	x := &fixture{}
 	for i := j.head.seq; ; i++ {
 		id := fmt.Sprintf("P%09d", i)
-		for _, batch := range x.batches(id, s.rng.IntN(20_000)) {
+		for _, batch := range x.everything(id, s.rng.IntN(20_000), j.head.seq) {
 			was := j.head.seq
+			if s.rng.IntN(4) == 0 {
+				j.Anchored()
+			}
+			seq, _, err := j.BeforeLoss()
+			if err != nil && !disk.IsCut() {
+				s.t.Fatal(err)
+			}
+			s.sure[was+int64(len(batch))] = seq
 			pos := payment.Position{Epoch: "e", Seq: uint64(was) + uint64(len(batch)), ID: "D"}
 			if err := j.Append(batch, &pos); err != nil {
 				s.t.Fatalf("cut %d: %v", s.cuts, err)
@@ -127,6 +170,9 @@ func (s *seller) sell(j *Journal, disk *crashfs.Disk) {
 			}
 			s.acked = ack{j.head.seq, hash}
 			s.facts += j.head.seq - was
+			for _, f := range batch {
+				s.kinds[f.Kind()]++
+			}
 		}
 	}
 }
@@ -151,7 +197,15 @@ func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	s := newSeller(t, "")
 	s.run(*cuts)
-	t.Logf("%d cuts, %d facts promised, none lost", s.cuts, s.facts)
+	for _, k := range []payment.Kind{payment.KindRolledBack, payment.KindRecovered,
+		payment.KindLeft, payment.KindJunk, payment.KindClaimed, payment.KindParked,
+		payment.KindUnmatched, payment.KindResolved} {
+		if s.kinds[k] == 0 && s.cuts >= 100 {
+			t.Errorf("no fact %s was promised before a cut", k)
+		}
+	}
+	t.Logf("%d cuts, %d facts promised, none lost (%v); %d times the journal was rolled back",
+		s.cuts, s.facts, s.kinds, s.rolledBack)
 }
 
 // TestPowerCutWithTheDriversDefault shows that the test above can fail: with the driver's own
