@@ -27,6 +27,7 @@ type counter struct {
 	rng       *rand.Rand      // of the customers
 	crashes   *rand.Rand      // of the till itself
 	guests    *errgroup.Group // customers, some of whom outlast their sale
+	gone      *missing        // sales that the agent knows no more
 
 	mu     sync.Mutex
 	client *tillclient.Client
@@ -40,11 +41,15 @@ type counter struct {
 type belief struct {
 	device.Payment       // the newest outcome that was heard
 	acked          int64 // the revision that the agent has confirmed as acknowledged
+	// an older journal took the place of the one that this was heard from: what the agent says
+	// next may be another revision; shaken until it does
+	shaken, restored bool
 }
 
-func newCounter(name, url string, token secret.Value, p *public, b *bank, seed uint64) *counter {
+func newCounter(name, url string, token secret.Value, p *public, b *bank, gone *missing,
+	seed uint64) *counter {
 	return &counter{
-		name: name, url: url, token: token, public: p, bank: b,
+		name: name, url: url, token: token, public: p, bank: b, gone: gone,
 		rng:     rand.New(rand.NewPCG(seed, uint64(name[len(name)-1]))),
 		crashes: rand.New(rand.NewPCG(seed+1, uint64(name[len(name)-1]))),
 		guests:  new(errgroup.Group), book: map[string]*belief{}, asked: map[string]int64{},
@@ -127,6 +132,8 @@ func (x *counter) hear(p device.Payment) {
 				x.asked[p.Reference], p.Amount, p.ID))
 		case b == nil:
 			x.book[p.ID] = &belief{Payment: p}
+		case b.shaken:
+			b.Payment, b.acked, b.shaken = p, 0, false
 		case p.Revision < b.Revision:
 		case p.Revision == b.Revision && (p.Status != b.Status || !slices.Equal(p.Flags, b.Flags)):
 			x.wrong = append(x.wrong, fmt.Sprintf("%s heard revision %d of %s as %s and as %s",
@@ -134,10 +141,25 @@ func (x *counter) hear(p device.Payment) {
 		case b.Status == payment.StatusApproved && p.Status != payment.StatusApproved:
 			x.wrong = append(x.wrong, fmt.Sprintf("%s: %s was approved and is %s", x.name, p.ID,
 				p.Status))
-		default:
-			b.Payment = p
+		default: // what is told again is acknowledged again
+			b.Payment, b.acked = p, min(b.acked, p.Revision-1)
 		}
 	})
+}
+
+// lose tells the till that an older journal is put in place, once it has heard all that the agent
+// said before.
+func (x *counter) lose(ctx context.Context) error {
+	if err := x.until(ctx, "the connection's end",
+		func() bool { return x.client == nil }); err != nil {
+		return err
+	}
+	x.change(func() {
+		for _, b := range x.book {
+			b.shaken, b.restored = true, true
+		}
+	})
+	return nil
 }
 
 // acknowledge tells the agent what is in the book, over one connection.
@@ -149,7 +171,7 @@ func (x *counter) acknowledge(ctx context.Context, c *tillclient.Client) {
 			gone = x.client != c
 			due = nil
 			for _, b := range x.book {
-				if b.acked < b.Revision {
+				if b.acked < b.Revision && !b.shaken && !x.gone.has(b.ID) {
 					due = &belief{Payment: b.Payment}
 				}
 			}
@@ -165,10 +187,18 @@ func (x *counter) acknowledge(ctx context.Context, c *tillclient.Client) {
 			nil)
 		if e, refused := errors.AsType[*tillclient.Error](err); refused &&
 			e.Data.Kind != "journal_unavailable" {
+			allowed := false
 			x.change(func() {
-				x.wrong = append(x.wrong,
-					fmt.Sprintf("%s may not acknowledge %s: %v", x.name, due.ID, e))
+				// it may be of the journal that was replaced
+				b := x.book[due.ID]
+				if allowed, b.shaken = b.restored, b.restored; !allowed {
+					x.wrong = append(x.wrong,
+						fmt.Sprintf("%s may not acknowledge %s: %v", x.name, due.ID, e))
+				}
 			})
+			if allowed {
+				continue
+			}
 			return
 		}
 		if err != nil {
@@ -251,13 +281,14 @@ func (x *counter) sale(ctx context.Context, reference string, v visit,
 	}
 	told := make(chan struct{})
 	h := hearing{told: told, cancel: func(ctx context.Context) error {
-		return x.cancel(ctx, reference)
+		return x.cancel(ctx, reference, p.ID)
 	}}
 	if link := p.QRPayload; link != "" {
 		x.guests.Go(func() error { return v.play(ctx, x.bank, link, p.MerchantRef, h) })
 	}
 	x.hear(*p)
-	err = x.until(ctx, "the outcome of "+p.ID, func() bool { return x.book[p.ID] != nil })
+	err = x.until(ctx, "the outcome of "+p.ID,
+		func() bool { return x.book[p.ID] != nil || x.gone.has(p.ID) })
 	close(told)
 	return true, err
 }
@@ -296,11 +327,12 @@ func (x *counter) start(ctx context.Context, reference string, cents int64,
 	}
 }
 
-// cancel asks to cancel; that it is too late is no error.
-func (x *counter) cancel(ctx context.Context, reference string) error {
+// cancel asks to cancel; that it is too late is no error, or that the sale is lost.
+func (x *counter) cancel(ctx context.Context, reference, id string) error {
 	var p device.Payment
 	err := x.call(ctx, "payment.cancel", object{"reference": reference}, &p)
-	if e, ok := errors.AsType[*tillclient.Error](err); ok && e.Data.Kind == "not_cancellable" {
+	if e, ok := errors.AsType[*tillclient.Error](err); ok && (e.Data.Kind == "not_cancellable" ||
+		e.Data.Kind == "not_found" && x.gone.has(id)) {
 		return nil
 	}
 	if err == nil {

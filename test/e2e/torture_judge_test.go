@@ -96,20 +96,25 @@ type scene struct {
 	stated    map[toldHook]bool // what the journal knows of the gateway's words
 	problems  []offline.Problem // of the chain
 	collected map[string]sandbox.Collected
-	opened    []string // merchantRefs that the gateway knows
-	late      int      // payments at the account before, after it was switched
+	opened    []string                    // merchantRefs that the gateway knows
+	taken     map[string][]sandbox.Record // each payment that was made, by merchantRef
+	late      int                         // payments at the account before, after it was switched
 	counters  map[string]map[string]belief
 	asked     map[string]map[string]int64
 	wrong     []string
 	line      []ecrtill.Entry
-	bent      bool // webhooks with another reference were scripted
-	junk      bool // webhooks that do not open, or not at once, were scripted
+	gone      map[string]payment.Payment // lost with a journal
+	told      map[string]bool            // a till was told of them what was lost with a journal
+	listed    map[int64]bool             // entries that are on the worklist, or were resolved
+	bent      bool                       // webhooks with another reference were scripted
+	junk      bool                       // webhooks that do not open, or not at once, were scripted
 }
 
 func (x *torture) collectScene() (*scene, error) {
 	s := &scene{
 		counters: map[string]map[string]belief{}, asked: map[string]map[string]int64{},
-		line: x.lane.f.Book().Entries(),
+		taken: map[string][]sandbox.Record{},
+		line:  x.lane.f.Book().Entries(), gone: x.save.gone.all(), told: x.save.told,
 		bent: x.public.scripted(sandbox.FaultUnknownRef, sandbox.FaultQueryOtherRef),
 		junk: x.toll.counts["switches without the account before"] > 0 || x.public.scripted(
 			sandbox.FaultForged, sandbox.FaultGarbage, sandbox.FaultTruncated,
@@ -133,6 +138,11 @@ func (x *torture) collectScene() (*scene, error) {
 	}
 	for _, p := range opened {
 		s.opened = append(s.opened, p.MerchantRef)
+		for _, r := range p.Records {
+			if r.Type == "PAY" && r.Status == sandbox.StatusSuccess {
+				s.taken[p.MerchantRef] = append(s.taken[p.MerchantRef], r)
+			}
+		}
 	}
 	s.late = x.paidLate(opened)
 	return s, s.readJournal(filepath.Join(x.dir, "journal.db"))
@@ -144,12 +154,26 @@ func (s *scene) readJournal(path string) error {
 		return err
 	}
 	defer j.Close()
-	s.stated = map[toldHook]bool{}
+	s.stated, s.listed = map[toldHook]bool{}, map[int64]bool{}
+	work, err := j.Work()
+	if err != nil {
+		return err
+	}
+	for _, w := range work {
+		if w.Entry != nil {
+			s.listed[w.Entry.Seq] = true
+		}
+	}
 	folds := map[string]*payment.Folder{}
 	var order []string
 	err = j.Each(1, func(f payment.Fact, _ string) error {
-		if d, ok := f.Data.(payment.Notified); ok {
+		switch d := f.Data.(type) {
+		case payment.Notified:
 			s.stated[toldHook{d.Record.TransactionRef, d.Record.Status}] = true
+		case payment.Unmatched:
+			s.stated[toldHook{d.Record.TransactionRef, d.Record.Status}] = true
+		case payment.Resolved:
+			s.listed[d.Entry] = true
 		}
 		switch {
 		case f.Kind() == payment.KindUnmatched || f.Kind() == payment.KindParked:
@@ -206,6 +230,11 @@ func (x *torture) judge() string {
 	}
 	s.problems = report.Problems
 	x.toll.counts["paid late at the account before"] = s.late
+	for _, p := range s.gone {
+		if s.collected[p.MerchantRef].Payments > 0 {
+			x.toll.count("payments lost that were paid", 1)
+		}
+	}
 	wrong := s.verdict()
 	for _, w := range wrong {
 		x.t.Error(w)

@@ -13,11 +13,11 @@ import (
 	"kiosk-agent/sandbox"
 )
 
-// step is a fact after which the agent kills itself, and what makes that fact come about. Not here
-// are: mint_sent and mint_failed (only remote mints make them, and crashes right after requested,
-// which a local mint never separates from minted), opened (no gateway says it), recovered (no
-// journal is lost here), clock_offset (one machine has one clock), junk and left (nobody posts
-// rubbish).
+// step is a fact after which the agent kills itself, and what makes that fact come about. Not
+// here are: mint_sent and mint_failed (only remote mints make them, and crashes right after
+// requested, which a local mint never separates from minted), opened (no gateway says it),
+// rolled_back and recovered (loseJournal arms for these), clock_offset (one machine has one
+// clock), junk and left (nobody posts rubbish).
 type step struct {
 	kind    payment.Kind
 	wish    wish
@@ -26,7 +26,9 @@ type step struct {
 	restore bool // the relay's store is replaced by an old copy
 	staff   bool // staff resolve something
 	up      bool // the life ends while a code is up
-	rare    int  // how many times rarer than the others; 0 = 1
+	// an older journal is in place: staff recover it, or are lazy
+	rolledBack, lazy bool
+	rare             int // how many times rarer than the others; 0 = 1
 }
 
 var steps = []step{
@@ -71,6 +73,10 @@ func (x *torture) execute(kills int, broken <-chan error) {
 			x.change.due = x.toll.agent + 4 + x.rng.IntN(10)
 			continue
 		}
+		if x.toll.agent >= x.save.due && x.loseJournal(whole, broken) {
+			x.save.due = x.toll.agent + 10 + x.rng.IntN(20)
+			continue
+		}
 		x.life(whole, x.nextStep(kills), broken)
 	}
 	x.configure(whole, step{})
@@ -92,9 +98,10 @@ func (x *torture) life(whole string, s step, broken <-chan error) {
 	x.public.wish(s.wish)
 	x.eyes.set(s.blind)
 	x.startAgent(s.kind)
-	staff := x.staff(s)
+	staff, saved := x.staff(s), x.backUp(s)
 	x.live(s, broken)
 	staff()
+	saved()
 	x.eyes.set(false)
 	x.public.wish(wish{})
 	x.dead(0)
@@ -104,6 +111,9 @@ func (x *torture) life(whole string, s step, broken <-chan error) {
 // returns waits until they have left.
 func (x *torture) staff(s step) (left func()) {
 	x.t.Helper()
+	if s.rolledBack {
+		return x.recoverers(s)
+	}
 	if !s.staff {
 		return func() {}
 	}

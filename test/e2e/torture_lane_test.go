@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -25,10 +27,13 @@ type lane struct {
 	guests *errgroup.Group
 	// the customer reads the code from the screen, which is as good as from the journal
 	reader *offline.Reader
+	file   os.FileInfo // of the journal that it reads
+	gone   *missing    // sales that the agent knows no more
 }
 
-func newLane(f *foreign, dir string, p *public, b *bank, seed uint64) *lane {
-	return &lane{f: f, dir: dir, public: p, bank: b, rng: rand.New(rand.NewPCG(seed, 'L')),
+func newLane(f *foreign, dir string, p *public, b *bank, gone *missing, seed uint64) *lane {
+	return &lane{f: f, dir: dir, public: p, bank: b, gone: gone,
+		rng:    rand.New(rand.NewPCG(seed, 'L')),
 		guests: new(errgroup.Group)}
 }
 
@@ -137,11 +142,11 @@ func (l *lane) forget(ctx context.Context, v visit, p payment.Payment, answer <-
 	l.guests.Go(func() error { return v.play(ctx, l.bank, p.QRPayload, p.MerchantRef, h) })
 	defer close(told)
 	for end := time.Now().Add(tortureStuck); ; {
-		now, _, err := l.reader.Payment(p.ID)
+		now, err := l.payment(p.ID)
 		switch {
 		case err != nil:
 			return err
-		case now.Final:
+		case now.Final || l.gone.has(p.ID):
 			if err := l.f.Misbehave(ctx, ecrtill.Misbehaviour{}); err != nil {
 				return err
 			}
@@ -188,10 +193,8 @@ func (l *lane) beginning(ctx context.Context, answer <-chan told) (payment.Payme
 
 // running is the payment of the newest sale in the till's book, while its code can be scanned.
 func (l *lane) running() (p payment.Payment, ok bool, err error) {
-	if l.reader == nil {
-		if l.reader, err = offline.OpenReadOnly(filepath.Join(l.dir, "journal.db")); err != nil {
-			return p, false, err
-		}
+	if there, err := l.look(); !there {
+		return p, false, err
 	}
 	entries := l.f.Book().Entries()
 	if len(entries) == 0 {
@@ -204,6 +207,43 @@ func (l *lane) running() (p payment.Payment, ok bool, err error) {
 	p, ok, err = l.reader.Payment(id)
 	return p, ok && p.Status == payment.StatusAwaiting && p.Line != nil &&
 		p.Line.ECN == entries[len(entries)-1].ECN, err
+}
+
+// payment is how a payment stands now; the zero one when it is not here.
+func (l *lane) payment(id string) (p payment.Payment, err error) {
+	there, err := l.look()
+	if there {
+		p, _, err = l.reader.Payment(id)
+	}
+	return p, err
+}
+
+// look opens the journal that is there now; there is none while a copy is put in its place.
+func (l *lane) look() (there bool, err error) {
+	path := filepath.Join(l.dir, "journal.db")
+	file, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	case l.reader != nil && os.SameFile(file, l.file):
+		return true, nil
+	case l.reader != nil:
+		err = l.reader.Close()
+	}
+	if err == nil {
+		l.reader, err = offline.OpenReadOnly(path)
+	}
+	if err != nil { // it went between the two
+		l.reader = nil
+		if _, gone := os.Stat(path); errors.Is(gone, fs.ErrNotExist) {
+			return false, nil
+		}
+		return false, err
+	}
+	l.file = file
+	return true, nil
 }
 
 // reconcile asks for the last result until it is an outcome, as a till does that was left in doubt,

@@ -45,8 +45,10 @@ type torture struct {
 	lane     *lane
 	eyes     eyes
 	toll     toll
-	history  record // what was killed and when
+	history  record            // what was killed and when
+	unheld   map[toldHook]bool // webhooks that the relay does not have any more
 	change   changeover
+	save     saved
 	hundreds int               // of kills that were told of
 	gone     map[toldHook]bool // webhooks that went with a store that was replaced
 }
@@ -92,18 +94,22 @@ func newTorture(t *testing.T, seed uint64) *torture {
 		bank: &bank{url: r.sandboxURL},
 		gone: map[toldHook]bool{}, toll: toll{steps: map[payment.Kind]int{},
 			missed: map[payment.Kind]int{}, counts: map[string]int{}},
-		change: changeover{up: map[string]time.Time{}, due: 2},
+		unheld: map[toldHook]bool{}, change: changeover{up: map[string]time.Time{}, due: 2},
+		save: saved{due: 4, gone: &missing{gone: map[string]payment.Payment{}},
+			told: map[string]bool{}},
 	}
 	for name, token := range map[string]string{"till-1": "till.token", "till-2": "till-2.token"} {
 		x.counters = append(x.counters,
-			newCounter(name, "ws://"+r.till+"/v1/till", r.newSecret(token), x.public, x.bank, seed))
+			newCounter(name, "ws://"+r.till+"/v1/till", r.newSecret(token), x.public, x.bank,
+				x.save.gone, seed))
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the end of the torture's history:\n%s", x.history.tail())
 		}
 	})
-	x.lane = newLane(r.turnOn(ecrtill.Config{Timers: timers}), r.dir, x.public, x.bank, seed)
+	x.lane = newLane(r.turnOn(ecrtill.Config{Timers: timers}), r.dir, x.public, x.bank,
+		x.save.gone, seed)
 	return x
 }
 
@@ -209,7 +215,9 @@ type toll struct {
 // tortures are what must befall a run of longTorture kills or more.
 var tortures = []string{
 	"switches", "switches without the account before", "codes up at a switch",
-	"paid late at the account before",
+	"paid late at the account before", "backups", "backups killed", "restores", "restores killed",
+	"found not ready", "kills while rolled back", "recovers killed", "recoveries", "payments lost",
+	"payments lost that were paid",
 }
 
 const longTorture = 200
@@ -274,6 +282,7 @@ func (x *torture) restoreStore() {
 		x.t.Fatal(err)
 	}
 	for h := range x.toldHooks() {
+		x.unheld[h] = true
 		if !s.stated[h] {
 			x.gone[h] = true
 		}
