@@ -21,6 +21,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"kiosk-agent/relay"
 	"kiosk-agent/relay/relayd/rules"
 	"kiosk-agent/test/crashfs"
 )
@@ -42,8 +43,9 @@ type gateway struct {
 
 	mu    sync.Mutex
 	acked map[string]string // hooks that were answered 200 before a cut: name → body
+	head  relay.Head        // of the terminal's journal, as it was stored last
 
-	cuts, lost, hooks int
+	cuts, lost, hooks, heads int
 }
 
 func newGateway(t *testing.T, soften func(*Config)) *gateway {
@@ -101,16 +103,23 @@ func (g *gateway) check(r *rig) {
 	terminal := g.creds.Token.IsZero() ||
 		r.terminals.byToken(sha256.Sum256(g.creds.Token.Reveal()), time.Now()) != nil
 	epoch := g.epoch == "" || g.epoch == sp.Epoch
-	if missing == 0 && terminal && epoch {
+	var anchor *relay.Head
+	if g.head.Seq > 0 {
+		if anchor, _, err = r.heads.Head(g.t.Context(), g.creds.ID); err != nil {
+			g.t.Fatalf("cut %d: %v", g.cuts, err)
+		}
+	}
+	anchored := g.head.Seq == 0 || anchor != nil && anchor.Seq >= g.head.Seq
+	if missing == 0 && terminal && epoch && anchored {
 		return
 	}
 	g.lost++
 	if g.soften == nil {
 		g.t.Fatalf("cut %d: of %d hooks that were answered 200, %d are lost; the terminal is "+
-			"there: %v; the same epoch: %v",
-			g.cuts, len(g.acked), missing, terminal, epoch)
+			"there: %v; the same epoch: %v; its journal's head %+v: %v",
+			g.cuts, len(g.acked), missing, terminal, epoch, g.head, anchor)
 	}
-	g.acked, g.epoch = map[string]string{}, ""
+	g.acked, g.epoch, g.head = map[string]string{}, "", relay.Head{}
 	if !terminal {
 		g.creds = Credentials{}
 	}
@@ -177,10 +186,38 @@ func (g *gateway) post(r *rig, disk *crashfs.Disk) {
 					g.hooks++
 				}
 				g.mu.Unlock()
+				if p == 0 && i%2 == 0 {
+					g.tell(r, disk)
+				}
 			}
 		})
 	}
 	posters.Wait()
+}
+
+// tell stores a newer head of the terminal's journal: the anchor.
+func (g *gateway) tell(r *rig, disk *crashfs.Disk) {
+	head, revision, err := r.heads.Head(context.Background(), g.creds.ID)
+	g.mu.Lock()
+	next := relay.Head{JournalID: "J", Hash: "h", Seq: g.head.Seq}
+	g.mu.Unlock()
+	if head != nil { // the one of a life before may be there, though nobody was told
+		next.Seq = max(next.Seq, head.Seq)
+	}
+	next.Seq++
+	if err == nil {
+		err = r.heads.PutHead(context.Background(), g.creds.ID, next, revision)
+	}
+	if err != nil {
+		g.t.Errorf("cut %d: a head is not stored: %v", g.cuts, err)
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !disk.IsCut() {
+		g.head = next
+		g.heads++
+	}
 }
 
 // livesOfAStore is how many cuts one store goes through before the next one is made, so that its
@@ -192,18 +229,24 @@ func (g *gateway) run(cuts int) {
 	for g.cuts < cuts {
 		if g.cuts%livesOfAStore == 0 {
 			g.image, g.creds, g.epoch, g.acked = nil, Credentials{}, "", map[string]string{}
+			g.head = relay.Head{}
 		}
 		g.life()
 	}
 }
 
 // TestPowerCut cuts the power at any file operation, from the making of the store on: each hook
-// that was answered 200 is held, and the store has kept its epoch and its terminals.
+// that was answered 200 is held, and the store has kept its epoch, its terminals and the heads of
+// their journals.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
 	g.run(*cuts)
-	t.Logf("%d cuts, %d hooks answered 200, none lost", g.cuts, g.hooks)
+	if g.heads == 0 {
+		t.Error("no head was stored before a cut")
+	}
+	t.Logf("%d cuts, %d hooks answered 200 and %d heads stored, none lost", g.cuts, g.hooks,
+		g.heads)
 }
 
 // TestPowerCutWithoutSync shows that the test above can fail: JetStream's default writes to the
