@@ -65,7 +65,8 @@ type loss struct {
 // lives; it may be killed, too. The function that it returns waits for its end.
 func (x *torture) backUp(s step) (done func()) {
 	x.t.Helper()
-	if s.rolledBack || x.toll.agent == 0 || x.rng.IntN(3) > 0 {
+	_, err := os.Stat(filepath.Join(x.dir, "journal.db"))
+	if s.rolledBack || err != nil || x.rng.IntN(3) > 0 { // not there: no agent lived to make it
 		return func() {}
 	}
 	x.save.made++
@@ -74,7 +75,6 @@ func (x *torture) backUp(s step) (done func()) {
 	if x.rng.IntN(3) == 0 {
 		limit = x.moment(200 * time.Millisecond)
 	}
-	var err error
 	var killed bool
 	var running sync.WaitGroup
 	running.Go(func() {
