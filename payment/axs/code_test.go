@@ -302,6 +302,24 @@ func TestNeverSentBehindTLS(t *testing.T) {
 	}
 }
 
+// TestEveryCodeHasItsConnection: net/http sends a request again by itself on a connection that it
+// had kept, and that would be a second code.
+func TestEveryCodeHasItsConnection(t *testing.T) {
+	var peers []string
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peers = append(peers, r.RemoteAddr)
+		replies(200, coded)(w, r)
+	}))
+	defer site.Close()
+	g := orderingAt(t, site.URL)
+	for range 3 {
+		wantCode(t, codedFor, g.FetchCode(t.Context(), sale))
+	}
+	if len(peers) != 3 || peers[0] == peers[1] || peers[1] == peers[2] {
+		t.Error(peers)
+	}
+}
+
 // once is a server that reads one request, says this much and closes.
 func once(t *testing.T, answer string) string {
 	t.Helper()
