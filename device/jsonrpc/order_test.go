@@ -233,6 +233,28 @@ func TestAcknowledgeAndLeave(t *testing.T) {
 	}
 }
 
+// TestNoSaleForATillThatHasGone: what it had sent is carried out, for it may have said
+// "acknowledge" and closed; a sale that waited for its turn is not begun for nobody.
+func TestNoSaleForATillThatHasGone(t *testing.T) {
+	m := machine{till: "till-1", maxBatchAnswer: maxBatchAnswer}
+	var next *call
+	for _, msg := range []string{request(1, "payment.last", `{}`),
+		request(2, "payment.start", start("R0", 1)),
+		request(3, "payment.acknowledge", `{"id":"till-1R0","revision":3}`)} {
+		if _, c := said(m.Step(received{decode([]byte(msg))})); c != nil {
+			next = c
+		}
+	}
+	m.Step(left{})
+	if next == nil || next.method != "payment.last" {
+		t.Fatalf("first runs %+v", next)
+	}
+	if _, next = said(m.Step(replied{outcome{result: empty{}}})); next == nil ||
+		next.method != "payment.acknowledge" {
+		t.Errorf("then runs %+v", next)
+	}
+}
+
 func TestOwedOutcomesUntilAcknowledged(t *testing.T) {
 	r := newRig(t)
 	till := r.dial(token1)

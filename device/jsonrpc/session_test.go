@@ -283,6 +283,43 @@ func TestShutdownFlushesAndSaysGoingAway(t *testing.T) {
 	}
 }
 
+// TestShutdownWaitsForASlowTill: what is in the outbox when the agent stops is written before the
+// connection is closed.
+func TestShutdownWaitsForASlowTill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		payments := devicetest.New()
+		defer payments.Close()
+		s, err := New(testConfig(), payments, new(devicetest.Terminal),
+			slog.New(slog.DiscardHandler), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newPipe()
+		p.out = make(chan string) // a till that takes nothing until it is asked to
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan Ending, 1)
+		go func() { ended <- newSession(s, s.cfg.Tills[0], p, sessionOptions{}).run(ctx) }()
+		p.in <- request(1, "payment.start", start("R0", 1))
+		id := parse(t, []byte(<-p.out)).resultID(t)
+		synctest.Wait()
+		payments.Finish(id, payment.StatusApproved)
+		cancel()
+		synctest.Wait()
+		for approved := false; !approved; {
+			select {
+			case msg := <-p.out:
+				approved = strings.Contains(msg, `"approved"`)
+			case <-p.quit:
+				t.Fatal("closed before the outcome was written")
+			}
+			synctest.Wait()
+		}
+		if why := <-ended; why != EndShutdown {
+			t.Errorf("it ended by %s", why)
+		}
+	})
+}
+
 // pipeListener gives net.Pipe connections to a server, so that synctest sees every wait.
 type pipeListener struct {
 	conns chan net.Conn
