@@ -2,11 +2,13 @@ package relayd
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -241,6 +243,44 @@ func TestStoreDown(t *testing.T) {
 	}
 	if status := get(t, r.PublicURL()+"/healthz", nil); status != http.StatusOK {
 		t.Errorf("healthz: status %d, want 200", status)
+	}
+}
+
+// TestAHookOutlivesItsSender: what has arrived whole is kept though its sender has hung up. A
+// gateway that takes a slow answer for none may never send it again.
+func TestAHookOutlivesItsSender(t *testing.T) {
+	r := startRelay(t, t.TempDir(), nil)
+	c := r.add("K001")
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	w := httptest.NewRecorder()
+	r.serveHook(w, httptest.NewRequestWithContext(ctx, http.MethodPost, c.HookURL,
+		strings.NewReader("paid")))
+	m, err := r.store.Next(t.Context(), rules.TerminalSource("K001"), 0)
+	if w.Code != http.StatusOK || err != nil || m == nil {
+		t.Errorf("status %d, stored %v, %v", w.Code, m, err)
+	}
+}
+
+// TestAStoreThatDoesNotAnswerIsNotEmpty: else a terminal would be told that it has read everything.
+func TestAStoreThatDoesNotAnswerIsNotEmpty(t *testing.T) {
+	r := startRelay(t, t.TempDir(), nil)
+	r.store.nc.Close()
+	k := rules.TerminalSource("K001")
+	for name, ask := range map[string]func() (any, error){
+		"next":      func() (any, error) { return r.store.Next(t.Context(), k, 0) },
+		"at":        func() (any, error) { return r.store.At(t.Context(), 1) },
+		"last mark": func() (any, error) { return r.store.LastMark(t.Context(), k) },
+		"held":      func() (any, error) { return r.store.Held(t.Context(), k) },
+		"span":      func() (any, error) { return r.store.Span(t.Context()) },
+		"head": func() (any, error) {
+			head, _, err := r.heads.Head(t.Context(), "K001")
+			return head, err
+		},
+	} {
+		if got, err := ask(); err == nil {
+			t.Errorf("%s: %v, and no error", name, got)
+		}
 	}
 }
 

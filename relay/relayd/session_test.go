@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay"
 )
 
@@ -328,5 +329,20 @@ func TestManyIdleTerminals(t *testing.T) {
 	}
 	if got := r.hub.count(); got != len(peers) {
 		t.Errorf("%d connected", got)
+	}
+}
+
+// TestOlderNewsOfATerminal: what another relay wrote arrives late, and brings no revoked token
+// back.
+func TestOlderNewsOfATerminal(t *testing.T) {
+	list := &terminals{index: newIndex(), changed: func(*terminal) {}}
+	token := secret.Generate()
+	r := record{ID: "K001", Token: sum(token.Reveal()), Route: sum([]byte("r"))}
+	revoked := r
+	revoked.RevokedAt = &relay.Time{Time: time.Now()}
+	list.putTerminal(revoked, 5)
+	list.putTerminal(r, 4)
+	if got := list.byToken(hash(r.Token), time.Now()); got != nil {
+		t.Errorf("the revoked token opens a connection: %+v", got.record)
 	}
 }
