@@ -64,6 +64,39 @@ func TestBackupToADiskThatFails(t *testing.T) {
 	}
 }
 
+// TestBackupPowerCut: once Backup has said that there is a copy, a power cut takes nothing of it.
+func TestBackupPowerCut(t *testing.T) {
+	src, head := sample(t)
+	seed := uint64(0)
+	run := func(n int, names crashfs.Names) (ops int) {
+		seed++
+		disk := crashfs.New(crashfs.Config{Seed: seed, Names: names, Scratch: shmFiles}, nil)
+		path := filepath.Join(mount(t, disk), "backup")
+		disk.CutAfter(n)
+		_, err := Backup(src, path, nil)
+		must(t, err)
+		ops = disk.Ops()
+		image := disk.Image()
+		unmount(t, disk)
+		if n == 0 {
+			return ops
+		}
+		disk = crashfs.New(crashfs.Config{Scratch: shmFiles}, image)
+		if c, err := examine(filepath.Join(mount(t, disk), "backup"), nil); err != nil ||
+			c.Head != head {
+			t.Errorf("seed %d: %+v, %v", seed, c, err)
+		}
+		unmount(t, disk)
+		return ops
+	}
+	for _, names := range []crashfs.Names{crashfs.Ordered, crashfs.OwnEntry, crashfs.ManPage} {
+		ops := run(0, names)
+		for range max(1, 8 / *faultStep) {
+			run(ops, names)
+		}
+	}
+}
+
 // TestBackupToADiskThatIsTooSmall fills it for real.
 func TestBackupToADiskThatIsTooSmall(t *testing.T) {
 	path, _ := sample(t)
