@@ -1,37 +1,207 @@
 package sim_test
 
+import "slices"
+
 // by is a mutant in a room that the simulation does not reach, and the test that must fail with it.
 // The test must pass without.
 func by(dir, test, name, file, old, new string) trial {
 	return trial{one(name, file, old, new), dir, test}
 }
 
-// mutantsOfTests breaks what stands between the machines that the simulation plays and the world.
+// mutantsOfTests breaks what stands between the machines that the simulation plays and the world:
+// the gateways' adapters, the till API on its connections, the relay on its real store, the
+// journal's file, and what ties them together.
 func mutantsOfTests() []trial {
+	return slices.Concat(mutantsOfEngine(), mutantsOfGateways(), mutantsOfTills(),
+		mutantsOfRelayd(), mutantsOfJournal())
+}
+
+// in makes the mutants of one room, whose tests are there, too.
+func in(dir string) func(test, name, file, old, new string) trial {
+	return func(test, name, file, old, new string) trial {
+		return by(dir, test, name, dir+"/"+file, old, new)
+	}
+}
+
+// mutantsOfEngine are those of the engine that the simulation meets too rarely.
+func mutantsOfEngine() []trial {
 	return []trial{
 		// What a canary proves.
 		by("payment/engine", "TestWhatWasNotHeardIsNoSilence",
 			"silence counts though something could not be read", "payment/engine/evidence.go",
 			" && !s.unheard(o) {", " {"),
-
 		by("payment/engine", "TestNotPaidIsToldOnceThatIsOnRecord",
 			"not paid is told without a record of it", "payment/engine/offer.go",
 			"		return false\n	}\n	m, d", "		return true\n	}\n	m, d"),
 		by("payment/engine", "TestTheQueryOfAPreviousAccount",
 			"a previous account's query speaks of every sale", "payment/engine/query.go",
 			"if err == nil && !vouched {", "if false && !vouched {"),
+	}
+}
 
+func mutantsOfGateways() []trial {
+	axs, singapay := in("payment/axs"), in("payment/singapay")
+	return []trial{
 		// AXS.
-		by("payment/axs", "TestAnswerElements", "AXS: an answer's record needs no type",
-			"payment/axs/answer.go", `!ok || s == "" {`, `!ok && s != "" {`),
-		by("payment/axs", "TestAnswerElements", "AXS: what cannot be read is left out of an answer",
-			"payment/axs/answer.go",
-			"			return unread(fmt.Sprintf(\"record %d", "			continue\n"+
+		axs("TestAnswerElements", "AXS: an answer's record needs no type", "answer.go",
+			`!ok || s == "" {`, `!ok && s != "" {`),
+		axs("TestAnswerElements", "AXS: what cannot be read is left out of an answer",
+			"answer.go", "			return unread(fmt.Sprintf(\"record %d", "			continue\n"+
 				"			return unread(fmt.Sprintf(\"record %d"),
+		axs("TestOwnLinkEchoed", "AXS: a link of our own opens as a notification", "open.go",
+			`if _, has := m["clientId"]; has {`, `if _, has := m["clientId"]; has && len(m) < 2 {`),
+		axs("TestOpenRefusesHeaders", "AXS: a token of no client in particular opens",
+			"jwe.go", "if id, ok := text(kid); !ok || ", "if id, ok := text(kid); ok && "),
+		axs("TestOpenRefusesPayloads", "AXS: a response code that cannot be read is none",
+			"open.go", "		s, ok := scalar(m[field.name])\n		if !ok {\n",
+			"		s, ok := scalar(m[field.name])\n"+
+				"		if !ok && field.name != \"responseCode\" {\n"),
+		axs("TestRotation", "AXS: the secret before a rotation opens nothing", "jwe.go",
+			"		if plaintext, err := g.unseal(token, key()); err == nil {\n"+
+				"			return plaintext, nil\n		}\n",
+			"		plaintext, err := g.unseal(token, key())\n		if err != nil {\n"+
+				"			return nil, refuse(ReasonKey)\n		}\n		return plaintext, nil\n"),
+		axs("TestQueryStatus", "AXS: any refusal of a question is a 404", "query.go",
+			"	case status == http.StatusNotFound:", "	case status >= 400 && status < 500:"),
+		axs("TestQueryTimeouts", "AXS: an answer that broke off is whole", "query.go",
+			"	case err != nil:\n		// the body",
+			"	case err != nil && len(body) == 0:\n		// the body"),
+		axs("TestEndpoint", "AXS: two clients' endpoints are one", "query.go",
+			"g.linkID(), g.cfg.ClientID}", "g.linkID()}"),
+		axs("TestEveryCodeHasItsConnection", "AXS: a lost request for a code goes out twice",
+			"axs.go", "newClient(cfg.QueryTimeout, false)", "newClient(cfg.QueryTimeout, true)"),
+		axs("TestFetchCodeAnswers", "AXS: a code for another sale is shown", "codeanswer.go",
+			"	case ref != merchantRef:", `	case ref == "":`),
 
 		// SingaPay.
-		by("payment/singapay", "TestWords", "SingaPay: what is pending is paid",
-			"payment/singapay/words.go", `{fromAttempt, "pending", payment.RecordSent}`,
+		singapay("TestWords", "SingaPay: what is pending is paid", "words.go",
+			`{fromAttempt, "pending", payment.RecordSent}`,
 			`{fromAttempt, "pending", payment.RecordSuccess}`),
+		singapay("TestComputedStatus", "SingaPay: a payment is undone by its link's end",
+			"words.go", "	case first == second, first == payment.RecordSuccess && second == "+
+				"payment.RecordExpired:\n		return first",
+			"	case first == second:\n		return first\n	case "+
+				"first == payment.RecordSuccess && second == payment.RecordExpired:\n"+
+				"		return second"),
+		singapay("TestOpenTolerance", "SingaPay: a notification may be replayed", "open.go",
+			".Abs() > g.cfg.ReplayWindow", " > g.cfg.ReplayWindow"),
+		singapay("TestOpenOtherLink", "SingaPay: another link's payment counts", "open.go",
+			"	return stated != \"\" && known != \"\" && stated != known",
+			"	return stated != \"\" && known == stated+\"?\""),
+		singapay("TestTransactions", "SingaPay: what calls itself no success is one",
+			"notice.go", `m["success"] != true ||`, `m["success"] == false ||`),
+		singapay("TestTransactions", "SingaPay: a tip is not counted", "notice.go",
+			"		r.Amount += tip\n", ""),
+		singapay("TestQueryLink", "SingaPay: a link that was used is no doubt", "query.go",
+			"	case found && l.usage > 0:", "	case found && l.usage > 1:"),
+		singapay("TestQueryBothWays", "SingaPay: one list is enough for not found", "query.go",
+			"	if !a.NotFound {\n", "	if g.cfg.Mode != ModeQR || !a.NotFound {\n"),
+		singapay("TestPages", "SingaPay: a short page ends a list", "pages.go",
+			"	case len(elements) == 0 ||", "	case len(elements) < perPage ||"),
+		singapay("TestMintEcho", "SingaPay: a link that was paid before is shown", "mint.go",
+			"	case l.usage > 0:", "	case l.usage > 1:"),
+		singapay("TestAWrongEndIsNotShown", "SingaPay: a code may outlive its sale", "clock.go",
+			"	if off.Abs() <= ", "	if off <= "),
+		singapay("TestTheWaitForATokenDoesNotMoveTheEnd",
+			"SingaPay: the wait for a token moves the end", "clock.go",
+			"o.lasts - time.Since(o.began) + time.Second", "o.lasts + time.Second"),
+	}
+}
+
+func mutantsOfTills() []trial {
+	jsonrpc := in("device/jsonrpc")
+	return []trial{
+		jsonrpc("TestNoSaleForATillThatHasGone", "a sale begins for a till that has gone",
+			"machine.go", "		m.gone = true\n", ""),
+		jsonrpc("TestAnswerPrecedesEarlyChanges", "a till hears of a payment it cannot know",
+			"machine.go", "		m.early = &p\n		return\n", "		m.early = &p\n"),
+		jsonrpc("TestAnswerPrecedesEarlyChanges", "the newest change of a sale is kept back",
+			"machine.go", "o.tells <= m.early.Revision {", "o.tells < m.early.Revision {"),
+		jsonrpc("TestLargeBatchIsCutShortNotCarriedOut",
+			"a sale begins whose answer has no room", "machine.go",
+			"m.size > m.maxBatchAnswer {", "m.size > 1<<30 {"),
+		jsonrpc("TestNotificationsAreCarriedOutSilently", "a sale begins that nobody hears of",
+			"methods.go", `{name: "payment.start", answerer: true, `, `{name: "payment.start", `),
+		jsonrpc("TestAcknowledgeAndLeave", "a till's last acknowledgement is dropped",
+			"session.go", "		s.settle(ctx)\n", ""),
+		jsonrpc("TestShutdownWaitsForASlowTill", "outcomes on their way are lost at shutdown",
+			"session.go", "	if why == EndShutdown {\n", "	if false {\n"),
+		jsonrpc("TestOutboxIsBounded", "a slow till misses an outcome and stays connected",
+			"outbox.go", "		o.full = true\n", ""),
+		jsonrpc("TestLineOwedOutcomes", "a line hears of what is owed before a till listens",
+			"session.go", "	if !s.options.resendOnInfo {\n", "	if true {\n"),
+	}
+}
+
+func mutantsOfRelayd() []trial {
+	relayd := in("relay/relayd")
+	return []trial{
+		relayd("TestEmbeddedStoreSyncs", "the relay answers 200 before the disk has it",
+			"store.go", "SyncAlways: !s.cfg.syncLater,", "SyncAlways: s.cfg.syncLater,"),
+		relayd("TestQuotaIsPerRoute", "a full route drops its oldest hooks", "store.go",
+			"Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,",
+			"Discard: jetstream.DiscardOld,"),
+		relayd("TestHookStatus", "a long hook is cut and answered with 200", "intake.go",
+			"io.ReadAll(http.MaxBytesReader(w, r.Body, relay.MaxHookBody))",
+			"io.ReadAll(io.LimitReader(r.Body, relay.MaxHookBody))"),
+		relayd("TestAHookOutlivesItsSender", "a hook is dropped when its sender hangs up",
+			"intake.go", "context.WithoutCancel(r.Context())", "r.Context()"),
+		relayd("TestDiskNearlyFull", "hooks are taken until the disk is full", "messages.go",
+			"	if s.low.Load() {\n", "	if false {\n"),
+		relayd("TestAStoreThatDoesNotAnswerIsNotEmpty", "a store that is down is empty",
+			"messages.go", "	case errors.Is(err, jetstream.ErrMsgNotFound):\n",
+			"	case err != nil:\n"),
+		relayd("TestStoreRestoredFromCopy", "a restored store tells of no gap", "store.go",
+			`	if epoch == "" || s.cfg.NewEpoch {`, `	if epoch == "" {`),
+		relayd("TestReopenHalfDescribed", "each start of the relay forgets the positions",
+			"store.go", "	epoch := cfg.Metadata[epochKey]\n",
+			"	epoch := want.Metadata[epochKey]\n"),
+		relayd("TestStores", "an older journal head replaces a newer one", "heads.go",
+			"h.kv.Update(ctx, rules.Handle(terminal), value, revision)",
+			"h.kv.Put(ctx, rules.Handle(terminal), value)"),
+		relayd("TestEnrol", "links under way lose their hook URL", "changes.go",
+			"		r.OldRoute = newPassing(r.Route, now.Add(routeGrace))\n", ""),
+		relayd("TestEnrolOnce", "a code enrols a second machine", "changes.go",
+			"		r.Route, r.Code = sum([]byte(route)), nil\n",
+			"		r.Route = sum([]byte(route))\n"),
+		relayd("TestReplacedRevokedRotatedShutdown", "a revoked terminal hears hooks",
+			"record.go", "	return r.RevokedAt == nil && (hash", "	return (hash"),
+		relayd("TestOlderNewsOfATerminal", "a revoked token comes back", "terminals.go",
+			"	if old != nil && old.revision >= revision {\n", "	if old == next {\n"),
+		relayd("TestMerchantCanary", "a canary proves another merchant's path",
+			"terminals.go", " && e.Merchant == merchant {", " {"),
+	}
+}
+
+func mutantsOfJournal() []trial {
+	offline := in("offline")
+	return []trial{
+		{mutant{"a commit need not be on the disk", []edit{
+			{"offline/sqlite.go", "_synchronous=FULL", "_synchronous=NORMAL"},
+			{"offline/sqlite.go", `"synchronous": "2"`, `"synchronous": "1"`},
+		}}, "offline", "TestDurabilitySettings"},
+		offline("TestPragmasAreReadBack", "a pragma that did nothing is not noticed",
+			"sqlite.go", "		if err == nil && got != want {\n",
+			"		if err == nil && got == \"\" {\n"),
+		offline("TestVerifyFindsEveryAlteration", "removed facts are not noticed", "verify.go",
+			"	case r.seq > w.next:\n", "	case r.seq > w.next+1000:\n"),
+		offline("TestOnlyTheAnchorShowsTheEnd", "an older copy passes for the journal",
+			"verify.go", "	case !ok:\n		report.Problems", "	case !ok && hash == known.Hash:\n"+
+				"		report.Problems"),
+		offline("TestBackupOfWhatIsNoWholeJournal", "a damaged journal is a good backup",
+			"backup.go", "err == nil && n > 0 {", "err == nil && n > 100 {"),
+		offline("TestBackupPowerCut", "a backup's name is not on the disk", "backup.go",
+			`failure(dst, "sync the directory", disk.SyncDir(filepath.Dir(dst)))`,
+			`failure(dst, "sync the directory", disk.SyncDir(os.TempDir()+filepath.Ext("")))`),
+		offline("TestRestore", "a restored journal meets the log of another", "restore.go",
+			"	for i := 0; err == nil && i < len(old); i++ {\n",
+			"	for i := 0; err == nil && i < min(1, len(old)); i++ {\n"),
+		offline("TestADamagedJournalIsNeverReplaced", "a journal that is gone is begun anew",
+			"open.go", `[]string{"-wal", ".id"} {`, `[]string{"-wal"} {`),
+		offline("TestAFailedAppendDoesNotComeBack", "what was not committed counts",
+			"append.go", "	if j.settle() == nil && j.head == b.head {\n",
+			"	if j.settle() == nil {\n"),
+		offline("TestRetain", "the link of an outcome that is owed is dropped", "retain.go",
+			"final = 1 AND owed = 0 AND", "final = 1 AND"),
 	}
 }

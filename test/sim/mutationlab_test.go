@@ -143,8 +143,12 @@ func (x trial) args(more ...string) []string {
 // run lets the machine look for the mutant.
 func (l *lab) run(ctx context.Context, i int, x trial) (said string, err error) {
 	if x.dir != "" {
-		out, err := l.output(ctx, filepath.Join(l.root, x.dir), l.path(i, "bin"), x.args()...)
-		return saidByTest(out, err)
+		cmd := exec.CommandContext(ctx, l.path(i, "bin"), x.args()...)
+		cmd.Dir = filepath.Join(l.root, x.dir)
+		// for a test that builds the programs
+		cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+l.path(i, "overlay.json"))
+		out, err := cmd.CombinedOutput()
+		return saidByTest(string(out), err)
 	}
 	began := time.Now()
 	out, err := l.output(ctx, l.root, l.path(i, "bin"), "-seeds", fmt.Sprint(l.seeds), "-first",
@@ -163,7 +167,8 @@ func saidBySimulation(out string, err error) (string, error) {
 }
 
 // complaint is the first thing that a failing test, or a program that fell over, says.
-var complaint = regexp.MustCompile(`(?m)^(\s+\w+_test\.go:\d+: .*|panic: .*|fatal error: .*)$`)
+var complaint = regexp.MustCompile(
+	`(?m)^(\s+\w+_test\.go:\d+: .{0,120}|panic: .{0,120}|fatal error: .{0,120})`)
 
 func saidByTest(out string, err error) (string, error) {
 	var exit *exec.ExitError
