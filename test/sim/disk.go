@@ -32,7 +32,7 @@ func makeTemplates() {
 		return
 	}
 	defer os.RemoveAll(dir)
-	for i := range maxJournals {
+	for i := range maxJournals + 1 { // the last one is the sibling's
 		id := fmt.Sprintf("%032x", i+1)
 		path := filepath.Join(dir, id)
 		j, err := offline.Open(offline.Config{Path: path, Create: true,

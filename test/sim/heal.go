@@ -50,6 +50,9 @@ func (w *World) heal() {
 	}
 	w.asksForAccounts()
 	w.closing = true
+	if w.sibling != nil {
+		w.sibling.recovers()
+	}
 	for range 2 {
 		w.asksAll()
 		w.runUntil(w.t + time.Minute)

@@ -108,6 +108,10 @@ func (o *oracle) take(e entry) {
 			o.foundRolledBack(e, d)
 		case payment.Recovered:
 			o.recovered(e, d)
+		case payment.Unmatched:
+			if !ours(d.Record.MerchantRef) && d.FromParked == 0 {
+				o.w.fail("%s is booked, which is another kiosk's", d.Record.MerchantRef)
+			}
 		}
 		if e.f.Payment != "" {
 			o.w.fail("a %s fact is about %s, which was never requested", e.f.Kind(), e.f.Payment)

@@ -161,8 +161,9 @@ func (r *relayServer) takes(q hookRequest) error {
 }
 
 func (r *relayServer) member(merchant, handle string) (rules.Member, bool) {
-	return rules.Member{Source: rules.TerminalSource(terminalID), Canaries: r.canaries},
-		merchant == r.terminal.Merchant && handle == rules.Handle(terminalID)
+	id, _ := rules.FromHandle(handle)
+	return rules.Member{Source: rules.TerminalSource(id), Canaries: r.canaries},
+		merchant == r.terminal.Merchant && (id == terminalID || id == siblingID)
 }
 
 // flood posts deliveries that are none of the gateway's.
@@ -206,7 +207,7 @@ func (r *relayServer) neighbours(n int) {
 }
 
 func (r *relayServer) neighbourPays() payment.Record {
-	ref := fmt.Sprintf("K002SIMU-%d", r.ids)
+	ref := fmt.Sprintf("K003SIMU-%d", r.ids)
 	return payment.Record{MerchantRef: ref, TransactionRef: "TXN-" + ref, Type: payment.TypePay,
 		Status: payment.RecordSuccess, ResponseCode: "00", Amount: 1234,
 		Currency: string(payment.SGD), Scheme: "PAYNOW",

@@ -22,9 +22,10 @@ type relayServer struct {
 	disk     *relaystore.Store // what a crash leaves
 	epochs   int               // ever made
 	terminal rules.Terminal
-	own      rules.Route   // the terminal's hook URL
-	shared   rules.Route   // its merchant's, where it has one
-	canaries *rate.Limiter // of the terminal
+	second   rules.Terminal // the sibling
+	own      rules.Route    // the terminal's hook URL
+	shared   rules.Route    // its merchant's, where it has one
+	canaries *rate.Limiter  // of the terminal
 	ids      int
 	arrived  map[string]time.Duration // true times of messages, by their ids; only looked up
 	kept     []keptHook               // what was answered 200 and may not be in the journal
@@ -42,6 +43,7 @@ type relayServer struct {
 type relayCopy struct {
 	disk     *relaystore.Store
 	terminal rules.Terminal
+	second   rules.Terminal
 }
 
 const (
@@ -53,6 +55,7 @@ const (
 
 // relayProfile is how this run's relay is configured.
 type relayProfile struct {
+	two       bool // another kiosk of the merchant's sells, too
 	old       bool // of the first v1: it knows no names, and no head message
 	merchant  bool // the gateway posts to a merchant's hook URL
 	retention time.Duration
@@ -62,7 +65,8 @@ type relayProfile struct {
 }
 
 func (p relayProfile) String() string {
-	return fmt.Sprintf("first v1 %t, merchant %t, quota %d, rate %g/%d, held %s", p.old, p.merchant,
+	return fmt.Sprintf("first v1 %t, merchant %t, two %t, quota %d, rate %g/%d, held %s", p.old,
+		p.merchant, p.two,
 		p.quota, p.rate, p.burst, p.retention)
 }
 
@@ -70,6 +74,7 @@ func (w *World) drawRelay() relayProfile {
 	p := relayProfile{old: w.chance(0.3), merchant: w.chance(0.4),
 		retention: pick(w, 168*time.Hour, 24*time.Hour, time.Hour),
 		quota:     20_000, rate: 20, burst: 100}
+	p.two = p.merchant && w.chance(0.4)
 	if w.prof.level == 0 {
 		return p // calm: nothing is refused
 	}
@@ -96,6 +101,8 @@ func (r *relayServer) makeStore() {
 	if p.merchant {
 		r.terminal.Merchant = merchantName
 	}
+	r.second = rules.Terminal{ID: siblingID, Merchant: merchantName, CreatedAt: r.w.trueWall(),
+		Epoch: r.disk.Epoch}
 	r.neighbours(r.w.rng.IntN(4))
 }
 
@@ -250,6 +257,9 @@ func (r *relayServer) crashes(why string) {
 		s.over = true
 		s.conn.cut(why)
 	}
+	if b := r.w.sibling; b != nil && b.conn != nil && b.conn.up {
+		b.conn.cut(errors.New(why))
+	}
 	r.startsAnew()
 }
 
@@ -260,7 +270,7 @@ func (r *relayServer) restarts() {
 }
 
 // copies takes a backup of the store.
-func (r *relayServer) copies() { r.copied = &relayCopy{r.disk.Clone(), r.terminal} }
+func (r *relayServer) copies() { r.copied = &relayCopy{r.disk.Clone(), r.terminal, r.second} }
 
 // restored puts the backup in place. The operator says so, or forgets to.
 func (r *relayServer) restored(saidSo bool) {
@@ -269,7 +279,7 @@ func (r *relayServer) restored(saidSo bool) {
 		r.disk.Last(), saidSo)
 	r.crashes("the relay is restored")
 	lost := r.disk.Last() - min(r.disk.Last(), c.disk.Last())
-	r.disk, r.terminal = c.disk.Clone(), c.terminal
+	r.disk, r.terminal, r.second = c.disk.Clone(), c.terminal, c.second
 	if saidSo {
 		r.disk.Epoch = r.newEpoch()
 	} else {

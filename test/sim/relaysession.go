@@ -119,6 +119,9 @@ func (r *relayServer) pump() {
 		}
 	}
 	r.pumping = false
+	if b := r.w.sibling; b != nil {
+		b.pump()
+	}
 }
 
 // ended closes the connection after an error of a step, and reports whether it is over.

@@ -103,6 +103,7 @@ type World struct {
 	gw      *gateway
 	relay   *relayServer
 	screen  *screen
+	sibling *sibling // nil = this kiosk is alone
 	tills   []*jsonTill
 	ecrs    []*ecrTill
 	sales   []*sale // in the order of asking
@@ -165,6 +166,9 @@ func Run(seed uint64, o Options) (res Result) {
 			res.Problem = v.text
 			w.say("ORACLE", "%s", v.text)
 		}
+		if b := w.sibling; b != nil && b.journal != nil {
+			_ = b.journal.Close()
+		}
 		if w.disk != nil {
 			w.disk.close()
 			_ = os.RemoveAll(w.disk.dir)
@@ -215,6 +219,9 @@ func (w *World) build(dir string) {
 	w.gw = newGateway(w)
 	w.relay = newRelayServer(w)
 	w.screen = &screen{w: w}
+	if w.prof.relay.two {
+		w.sibling = newSibling(w)
+	}
 	w.tills = []*jsonTill{newJSONTill(w, "till-1"), newJSONTill(w, "till-2")}
 	w.ecrs = []*ecrTill{newECRTill(w, 0), newECRTill(w, 1)}
 	w.staff = staff{w: w}
@@ -223,6 +230,10 @@ func (w *World) build(dir string) {
 // play lets the agent start, the tills sell and things go wrong.
 func (w *World) play() {
 	w.startAgent()
+	if w.sibling != nil {
+		w.sibling.starts()
+		w.sibling.goesOn()
+	}
 	w.screen.opens()
 	for _, t := range w.tills {
 		t.connects()

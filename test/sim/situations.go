@@ -31,6 +31,10 @@ const (
 	providerChanged
 	limitLowered
 	overTheLimit
+	siblingPaid
+	siblingProved
+	siblingRestored
+	siblingUnmatched
 	switchedWithCode
 	switchedBack
 	paidAfterSwitch
@@ -95,6 +99,10 @@ var situationNames = [numSituations]string{
 	providerChanged:    "links in place of codes, or codes, during a sale",
 	limitLowered:       "a lower max_amount during a sale",
 	overTheLimit:       "a sale is over max_amount",
+	siblingPaid:        "another kiosk of the merchant's is paid",
+	siblingProved:      "another kiosk's test message comes back",
+	siblingRestored:    "another kiosk's journal is restored",
+	siblingUnmatched:   "another kiosk finds money of a sale that it lost",
 	switchedWithCode:   "the gateway account is changed while a code is up",
 	switchedBack:       "the gateway account is changed back",
 	paidAfterSwitch:    "a sale is paid at the account before",

@@ -52,6 +52,7 @@ func (w *World) judge() (head string) {
 	for _, s := range w.sales {
 		v.sale(s)
 	}
+	w.judgeSibling()
 	w.say("world", "the journal ends at %d %s", report.Head.Seq, report.Head.Hash)
 	return report.Head.Hash
 }
