@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -71,14 +72,14 @@ func (l *lab) try(ctx context.Context, all []trial, chosen []int) <-chan outcome
 	built := make(chan outcome, readyAhead)
 	go func() {
 		defer close(built)
-		passes := map[string]error{}
+		sound := map[string]error{}
 		for _, i := range chosen {
 			err := l.build(ctx, i, all[i])
-			if test := all[i].dir + " " + all[i].test; err == nil && all[i].dir != "" {
-				if _, ok := passes[test]; !ok {
-					passes[test] = l.mustPass(ctx, i, all[i])
+			if test := all[i].dir + " " + all[i].test; err == nil {
+				if _, ok := sound[test]; !ok {
+					sound[test] = l.sound(ctx, i, all[i])
 				}
-				err = passes[test]
+				err = sound[test]
 			}
 			select {
 			case built <- outcome{i: i, err: err}:
@@ -119,8 +120,17 @@ func (l *lab) build(ctx context.Context, i int, x trial) error {
 	return nil
 }
 
-// mustPass runs the named test on the sources as they are: what always fails catches nothing.
-func (l *lab) mustPass(ctx context.Context, i int, x trial) error {
+// sound sees to it that the machine says nothing about the sources as they are: what always fails
+// catches nothing. The simulation is built for that, and played when it is known which seed.
+func (l *lab) sound(ctx context.Context, i int, x trial) error {
+	if x.dir == "" {
+		out, err := l.output(ctx, l.root, "go", "build", "-ldflags", "-s -w", "-o", l.whole(),
+			"./test/sim/kiosk-sim")
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, out)
+		}
+		return nil
+	}
 	bin := l.path(i, "whole")
 	defer func() { _ = os.Remove(bin) }()
 	out, err := l.output(ctx, l.root, "go", "test", "-c", "-o", bin, "./"+x.dir)
@@ -150,21 +160,38 @@ func (l *lab) run(ctx context.Context, i int, x trial) (said string, err error) 
 		out, err := cmd.CombinedOutput()
 		return saidByTest(string(out), err)
 	}
-	began := time.Now()
-	out, err := l.output(ctx, l.root, l.path(i, "bin"), "-seeds", fmt.Sprint(l.seeds), "-first",
-		fmt.Sprint(l.first), "-stop", "1", "-quiet")
-	said, err = saidBySimulation(out, err)
-	return fmt.Sprintf("%s (%.1f s)", said, time.Since(began).Seconds()), err
+	return l.play(ctx, l.path(i, "bin"))
 }
 
-// saidBySimulation is its verdict, which names the seed and how many were played.
-func saidBySimulation(out string, err error) (string, error) {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 1 && strings.HasPrefix(out, "FAILED: ") {
-		return strings.TrimSpace(strings.TrimPrefix(out, "FAILED: ")), nil
+// verdict is the last line of a simulation that has found something.
+var verdict = regexp.MustCompile(`^FAILED: \d+ of \d+ seeds, the first: make sim SEED=(\d+): (.*)`)
+
+// play plays fresh seeds with the mutant until one fails that holds without it.
+func (l *lab) play(ctx context.Context, bin string) (said string, err error) {
+	began := time.Now()
+	for first, end := l.first, l.first+uint64(l.seeds); first < end; {
+		out, err := l.output(ctx, l.root, bin, "-seeds", fmt.Sprint(end-first), "-first",
+			fmt.Sprint(first), "-stop", "1", "-quiet")
+		found := verdict.FindStringSubmatch(out)
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 1 || found == nil {
+			return "", fmt.Errorf("%v: %s", err, out)
+		}
+		seed, err := strconv.ParseUint(found[1], 10, 64)
+		if err != nil {
+			return "", err
+		}
+		if _, err := l.output(ctx, l.root, l.whole(), "-seed", found[1]); err == nil {
+			return fmt.Sprintf("%d seeds (%.1f s), seed %d: %s", seed-l.first+1,
+				time.Since(began).Seconds(), seed, found[2]), nil
+		}
+		first = seed + 1 // the sources as they are fail there, too
 	}
-	return "", fmt.Errorf("%v: %s", err, out)
+	return "", errors.New("every seed that fails with it fails without it, too")
 }
+
+// whole is the simulation of the sources as they are.
+func (l *lab) whole() string { return filepath.Join(l.dir, "whole-sim") }
 
 // complaint is the first thing that a failing test, or a program that fell over, says.
 var complaint = regexp.MustCompile(
