@@ -146,6 +146,7 @@ func (o *oracle) accepted(e entry, r payment.Recovered) {
 				o.open[0].Since)
 		}
 		o.inTheWindow(o.open[0].Last)
+		clear(o.lost)
 	}
 	o.givenUp[r.Lost] = true
 	for _, b := range o.open {
@@ -162,8 +163,8 @@ func (o *oracle) inTheWindow(last int64) {
 		from = o.facts[last-1].at
 	}
 	for _, e := range o.missing {
-		if e.f.Kind() != payment.KindRequested {
-			continue
+		if e.f.Kind() != payment.KindRequested || o.accounts[e.f.Payment] != nil {
+			continue // a later restore may have brought it back
 		}
 		o.w.met(lostInWindow)
 		if e.at < from {

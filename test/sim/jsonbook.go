@@ -99,7 +99,7 @@ func (t *jsonTill) polls(s *sale) {
 		switch {
 		case ans.err == nil:
 			t.hears(ans.payment)
-		case ans.kind() == payment.CodeNotFound && !w.oracle.everRolledBack:
+		case ans.kind() == payment.CodeNotFound && !w.oracle.erased[s.id]:
 			w.fail("%s asks for sale %d, %s, and there is no such payment", t.name, s.no, s.id)
 		}
 	})
@@ -175,10 +175,10 @@ func (t *jsonTill) book(s *sale, p device.Payment) {
 	w.after(d, func() { t.acknowledges(s, rev) })
 }
 
-// acknowledges says that the book has this revision.
+// acknowledges says that the book has this revision, also once more: a journal may have lost that.
 func (t *jsonTill) acknowledges(s *sale, rev int64) {
 	w := t.w
-	if s.stored >= rev || s.rev > rev {
+	if s.rev > rev {
 		return
 	}
 	w.oracle.acknowledging(s, rev)

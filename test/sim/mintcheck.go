@@ -199,7 +199,7 @@ func (o *oracle) collected(l *link) {
 // mint compares how a remote payment ended with what the gateway was asked.
 func (v *verdict) mint(a *account, p payment.Payment) {
 	w, l := v.w, a.link
-	if !l.remote || v.o.lost[a.id] {
+	if !l.remote {
 		return
 	}
 	if len(l.caps) > 0 && !l.exposed {

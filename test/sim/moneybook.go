@@ -15,7 +15,8 @@ type moneyBook struct {
 	named map[string]bool // references of payments of the right amount
 	some  bool            // one is reported, with a reference or without
 	most  int             // that one answer reports
-	wrong map[string]bool // contents: other amounts, currencies and codes
+	wrong map[string]bool // references of other amounts, currencies and codes
+	other bool            // of them another amount or currency
 	back  map[string]int64
 	early int              // of back: before approved was first offered
 	again int              // facts that say so again, because there are more of them
@@ -47,7 +48,10 @@ func (b *moneyBook) hears(l *link, r payment.Record, seq int64) {
 			set(&b.named, r.TransactionRef, true)
 		}
 	case r.Type == payment.TypePay:
-		set(&b.wrong, r.Content(), true)
+		if set(&b.wrong, r.TransactionRef, true); len(b.wrong) > 1 {
+			delete(b.wrong, "") // it was one of those
+		}
+		b.other = b.other || r.Amount != l.money.Amount || r.Currency != string(l.money.Currency)
 	default:
 		if _, again := b.back[r.Content()]; again {
 			return
@@ -178,6 +182,8 @@ func (v *verdict) money(a *account, p payment.Payment) {
 	case len(b.back) > 0 != flagged(payment.FlagReversed):
 		w.fail("%s: %d reversals were carried out, and its flags are %v", a.id, len(b.back),
 			p.Flags)
+	case b.other != flagged(payment.FlagAmountMismatch):
+		w.fail("%s: another amount is reported, %t, and its flags are %v", a.id, b.other, p.Flags)
 	case b.news() && !v.staffHave(p):
 		w.fail("%s was settled by staff, money has moved since, and nobody is told: %d right, "+
 			"%d wrong, %d given back", a.id, b.right(), len(b.wrong), len(b.back))

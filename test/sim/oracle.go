@@ -15,16 +15,15 @@ import (
 // fails the run at once when a guarantee is broken. It folds nothing: what it concludes, it
 // concludes from single facts.
 type oracle struct {
-	w              *World
-	facts          []entry // the journal as it must be
-	accounts       map[string]*account
-	byAsk          map[string]*account // till and reference
-	contents       map[string]bool     // of notified, unmatched and parked facts
-	parking        parkingBook
-	waited         [][]byte // acknowledged while they had no place
-	everRolledBack bool
-	lost           map[string]bool // payments with facts that a restored journal does not have
-	gone           map[int64]bool  // facts whose bodies retention has dropped; nil = to be read
+	w        *World
+	facts    []entry // the journal as it must be
+	accounts map[string]*account
+	byAsk    map[string]*account // till and reference
+	contents map[string]bool     // of notified, unmatched and parked facts
+	parking  parkingBook
+	waited   [][]byte       // acknowledged while they had no place
+	gone     map[int64]bool // facts whose bodies retention has dropped; nil = to be read
+	losses
 	anchor
 }
 
@@ -33,6 +32,8 @@ type entry struct {
 	f    payment.Fact
 	at   time.Duration
 	most int // payments of one answer that this was the last fact of
+	// of silence: true time at which the question was sent
+	asked time.Duration
 }
 
 // account is one payment of the journal.
@@ -65,7 +66,7 @@ type account struct {
 }
 
 func newOracle(w *World) *oracle {
-	o := &oracle{w: w, lost: map[string]bool{}, anchor: anchor{whole: math.MaxInt}}
+	o := &oracle{w: w, losses: newLosses(), anchor: anchor{whole: math.MaxInt}}
 	o.forget()
 	return o
 }
@@ -163,7 +164,7 @@ func (o *oracle) take(e entry) {
 		case payment.StatusDeclined, payment.StatusExpired, payment.StatusCancelled:
 			a.toldNotPaid = a.toldNotPaid || !a.paid
 		case payment.StatusApproved:
-			a.money.approved = true
+			a.money.approved, a.toldApproved = true, true
 		}
 	case payment.PathProved:
 		if x := o.w.agent; x != nil && e.at == o.w.t && x.accounts[0].Name != a.link.account {
@@ -180,7 +181,7 @@ func (o *oracle) take(e entry) {
 	case payment.Acknowledged:
 		a.acked = max(a.acked, d.Revision)
 	case payment.QueryEmpty:
-		o.emptyQuery(a)
+		o.emptyQuery(e, a)
 	}
 }
 
@@ -214,7 +215,7 @@ func (o *oracle) requested(e entry, r payment.Requested) {
 	if s := l.sale; s != nil && (len(s.ids) == 0 || s.ids[len(s.ids)-1] != a.id) {
 		s.ids, s.links = append(s.ids, a.id), append(s.links, l)
 		s.deadline = w.t + max(0, r.DeadlineUp.Duration()-e.f.Up)
-		if s.line != nil && len(s.links) > 1 && !o.everRolledBack &&
+		if s.line != nil && len(s.links) > 1 && !o.lostOne(s) &&
 			w.t-s.asked < 6*time.Second {
 			w.fail("one request of the till on the line began two payments: sale %d", s.no)
 		}
@@ -240,9 +241,10 @@ func (o *oracle) wasStated(r payment.Record) {
 
 // emptyQuery checks that silence is the answer to a question that was asked after the code had left
 // the screen.
-func (o *oracle) emptyQuery(a *account) {
+func (o *oracle) emptyQuery(e entry, a *account) {
 	w := o.w
-	if w.agent == nil {
+	if w.agent == nil { // read again after a loss
+		a.empties = append(a.empties, e.asked)
 		return
 	}
 	q, ok := w.agent.now.(engine.Queried)
@@ -258,6 +260,7 @@ func (o *oracle) emptyQuery(a *account) {
 			w.fail("query_empty for %s, and the answer was %s", a.id, answerText(q.Answer))
 		}
 	}
+	o.facts[len(o.facts)-1].asked = w.agent.asked[q.Round]
 	a.empties = append(a.empties, w.agent.asked[q.Round])
 	if q.Account.Name != a.link.account {
 		w.fail("query_empty for %s, which was made at %s, is the silence of %s", a.id,
@@ -265,26 +268,6 @@ func (o *oracle) emptyQuery(a *account) {
 	}
 	if q.Answer.Failure != "" || q.Answer.NotFound && !w.gw.hasProved(q.Account) {
 		w.fail("query_empty for %s, and the answer was %s", a.id, answerText(q.Answer))
-	}
-}
-
-// rolledBack: in place of the journal there is one with the facts of a backup.
-func (o *oracle) rolledBack(b *backup) {
-	all, told, same := o.facts, o.accounts, o.replaced(b)
-	o.everRolledBack = true
-	for _, e := range all[same:] {
-		o.lost[e.f.Payment] = true
-	}
-	o.forget()
-	for _, e := range b.facts {
-		o.take(e)
-	}
-	for _, e := range all {
-		if a, b := o.accounts[e.f.Payment], told[e.f.Payment]; a != nil && b != nil &&
-			!o.lost[a.id] {
-			a.toldApproved, a.empties = b.toldApproved, b.empties
-			a.money.most = b.money.most
-		}
 	}
 }
 
@@ -321,7 +304,7 @@ func (o *oracle) exposed(l *link) {
 			return
 		}
 	}
-	if !o.everRolledBack {
+	if !o.erasedRefs[l.ref] {
 		o.w.fail("a code is shown whose sale was never committed: %s", l.ref)
 	}
 }

@@ -100,8 +100,7 @@ func (o *oracle) byItsOwner(e entry, a *account) {
 			o.w.fail("%s of %s is cancelled by %s", a.id, a.till, d.By)
 		}
 	case payment.Acknowledged:
-		if s := a.link.sale; o.live(e) && s != nil && s.line == nil && d.Revision > a.acking &&
-			!o.everRolledBack {
+		if s := a.link.sale; o.live(e) && s != nil && s.line == nil && d.Revision > a.acking {
 			o.w.fail("revision %d of %s is acknowledged, and its till has said %d", d.Revision,
 				a.id, a.acking)
 		}

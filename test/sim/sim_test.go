@@ -28,7 +28,7 @@ func TestGuarantees(t *testing.T) {
 
 // TestTheSameSeedGivesTheSameRun: byte for byte, history, facts and coverage.
 func TestTheSameSeedGivesTheSameRun(t *testing.T) {
-	for seed := uint64(1); seed <= 12; seed++ {
+	for seed := uint64(2); seed <= 13; seed++ {
 		a := Run(seed, Options{Dir: Memory(), History: true})
 		b := Run(seed, Options{Dir: t.TempDir(), History: true})
 		if d := cmp.Diff(a, b); d != "" {

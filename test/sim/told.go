@@ -40,7 +40,9 @@ func (o *oracle) told(till string, p payment.Payment) {
 				"back before that", till, p.ID, a.money.right())
 		}
 		a.toldApproved = true
-	} else if a.toldApproved && !o.lost[p.ID] {
+	} else if a.toldApproved && !(p.Status == payment.StatusUnknown && a.money.early > 0) {
+		// what was told while the disk took no entry is forgotten by a crash: then a reversal
+		// that is known now was first
 		w.fail("an approval is taken back: %s is told that %s is %s", till, p.ID, p.Status)
 	}
 	if !p.Final || p.Reason != nil && p.Reason.Code == "journal_unavailable" {
@@ -61,10 +63,10 @@ func (o *oracle) notPaid(a *account, p payment.Payment) {
 		return
 	}
 	w, l := o.w, a.link
-	if a.mint.failed && l.exposed && !o.lost[a.id] {
+	if a.mint.failed && l.exposed && !o.unminted[a.id] {
 		w.fail("%s is told as never minted, and its code was shown", p.ID)
 	}
-	if !a.withdrawn || a.mint.failed || o.lost[a.id] {
+	if !a.withdrawn || a.mint.failed {
 		return // finished by an attempt in mode qr, or never minted
 	}
 	if !slices.Contains(p.Flags, payment.FlagUnconfirmed) {
@@ -114,7 +116,7 @@ func (o *oracle) started(s *sale, p device.Payment) {
 			p.Reference, p.Amount)
 	}
 	owner := l.sale
-	if owner == s || o.lost[p.ID] || o.everRolledBack {
+	if owner == s || o.unacked[p.ID] {
 		return
 	}
 	if owner != nil && owner.stored > 0 {

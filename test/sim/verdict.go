@@ -131,7 +131,7 @@ func (v *verdict) link(l *link) {
 	kgood, kbad, kreversed := v.known(l)
 	a := v.o.account(l)
 	if a == nil {
-		if good+bad > 0 && !v.o.everRolledBack {
+		if good+bad > 0 && !v.o.erasedRefs[l.ref] {
 			w.fail("money was taken for %s, which is not in the journal", l.ref)
 		}
 		return
@@ -168,7 +168,7 @@ func (v *verdict) link(l *link) {
 		v.askable(a) {
 		w.fail("%s is unknown, and nothing went wrong", a.id)
 	}
-	if a.toldNotPaid && kgood > 0 && !v.o.lost[a.id] && !v.listed(p) {
+	if a.toldNotPaid && kgood > 0 && !v.listed(p) {
 		w.fail("%s was paid after the till was told that it was not, and is on no worklist", a.id)
 	}
 	if r := p.Resolution; r != nil && r.Outcome == payment.ResolvedNotPaid && !r.Contradicted &&
@@ -222,7 +222,7 @@ func (o *oracle) account(l *link) *account {
 func (v *verdict) sale(s *sale) {
 	w, o := v.w, v.o
 	w.cov.Statuses["till "+string(s.status)]++
-	shown, good, net, listed, lost, unconfirmed := 0, 0, 0, false, false, false
+	shown, good, net, listed, gone, lost, unconfirmed := 0, 0, 0, false, false, false, false
 	for _, l := range s.links {
 		g, _, _ := l.captured()
 		good, net = good+g, net+l.net()
@@ -231,7 +231,7 @@ func (v *verdict) sale(s *sale) {
 		}
 		a := o.account(l)
 		if a == nil {
-			lost = true
+			gone = true
 			continue
 		}
 		lost = lost || o.lost[a.id]
@@ -240,20 +240,21 @@ func (v *verdict) sale(s *sale) {
 			w.fail("%v", err)
 		}
 		listed = listed || v.listed(p)
+		lower := o.lower[a.id] && s.rev > p.Revision
 		kg, _, _ := v.known(l)
 		unconfirmed = unconfirmed || (!w.prof.query || !w.knows(l)) && kg < g
-		if s.line == nil && s.id == a.id && !lost &&
+		if s.line == nil && s.id == a.id && !gone && !lost && !lower &&
 			(s.status != p.Status || s.rev != p.Revision || a.acked != p.Revision) {
 			w.fail("sale %d: the till's book says %s at revision %d (%d acknowledged), the "+
 				"agent says %s at %d", s.no, s.status, s.rev, a.acked, p.Status, p.Revision)
 		}
 	}
 	switch {
-	case shown > 1 && !o.everRolledBack:
+	case shown > 1 && !o.lostOne(s):
 		w.fail("sale %d: %d codes were shown for one request", s.no, shown)
 	case s.status == payment.StatusApproved && good == 0 && !s.twin:
 		w.fail("sale %d: the till's book says approved and nothing was paid", s.no)
-	case s.status != payment.StatusApproved && net > 0 && !listed && !lost &&
+	case s.status != payment.StatusApproved && net > 0 && !listed && !gone &&
 		!unconfirmed && !s.discarded:
 		w.fail("sale %d: the till's book says %q, %d payments were taken, and it is on no worklist",
 			s.no, s.status, good)
