@@ -186,6 +186,9 @@ func (v *verdict) link(l *link) {
 func (v *verdict) askable(a *account) bool {
 	g := v.w.gw
 	at := v.w.agent.accounts[0]
+	if v.w.cov.Situations[reconfiguredInSale] > 0 { // perhaps to one without a query
+		return false
+	}
 	return v.w.prof.unknown != 0 || !v.w.prof.query ||
 		g.hasProved(at) && g.named(at.Name).proved[at.Endpoint] < a.at
 }
