@@ -31,8 +31,11 @@ type changeover struct {
 // switchAccount ends a life while a code is up; the next one sells at the other account.
 func (x *torture) switchAccount(whole string, broken <-chan error) {
 	x.t.Helper()
-	x.life(whole, step{up: true, wish: wish{among: []conduct{hesitates, paysTooLate, paysTooLate,
-		staysAway}}}, broken)
+	next := wish{among: []conduct{hesitates, paysTooLate, paysTooLate, staysAway}}
+	if x.toll.counts["switches"] < 3 {
+		next.among = next.among[1:3]
+	}
+	x.life(whole, step{up: true, wish: next}, broken)
 	now := time.Now()
 	codes, err := x.codesUp()
 	if err != nil {
@@ -42,7 +45,8 @@ func (x *torture) switchAccount(whole string, broken <-chan error) {
 		x.change.up[p.MerchantRef] = now
 	}
 	x.change.at, x.change.known = 1-x.change.at, true
-	x.change.unnamed = x.rng.IntN(3) == 0
+	x.change.unnamed = x.rng.IntN(3) == 0 ||
+		x.toll.counts["switches"] == 3 && x.toll.counts["switches without the account before"] == 0
 	x.toll.count("switches", 1)
 	x.toll.count("codes up at a switch", len(codes))
 	x.note("the account is %s now, %d open, the other one named: %t", accounts[x.change.at].link,

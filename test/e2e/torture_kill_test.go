@@ -74,7 +74,7 @@ func (x *torture) execute(kills int, broken <-chan error) {
 			continue
 		}
 		if x.toll.agent >= x.save.due && x.loseJournal(whole, broken) {
-			x.save.due = x.toll.agent + 10 + x.rng.IntN(20)
+			x.save.due = x.toll.agent + 8 + x.rng.IntN(16)
 			continue
 		}
 		x.life(whole, x.nextStep(kills), broken)

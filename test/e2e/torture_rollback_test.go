@@ -71,10 +71,7 @@ func (x *torture) backUp(s step) (done func()) {
 	}
 	x.save.made++
 	path := filepath.Join(x.dir, fmt.Sprintf("copy-%d", x.save.made))
-	wait, limit := x.moment(2*time.Second), time.Duration(0)
-	if x.rng.IntN(3) == 0 {
-		limit = x.moment(200 * time.Millisecond)
-	}
+	wait, limit := x.moment(2*time.Second), x.cutOff("backups killed", 200*time.Millisecond)
 	var killed bool
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -98,6 +95,14 @@ func (x *torture) backUp(s step) (done func()) {
 			x.save.backups = append(x.save.backups, path)
 		}
 	}
+}
+
+// cutOff is after how long a command is killed; 0 = never. Until one was it is tried each time.
+func (x *torture) cutOff(what string, most time.Duration) time.Duration {
+	if x.toll.counts[what] > 0 && x.rng.IntN(3) > 0 {
+		return 0
+	}
+	return 1 + x.moment(most)
 }
 
 // cut runs a command of the agent's, and kills it with -9 after limit; 0 = never.
@@ -128,8 +133,8 @@ func (x *torture) loseJournal(whole string, broken <-chan error) (done bool) {
 	if n < 0 {
 		return false
 	}
-	if n > 0 && x.rng.IntN(4) == 0 {
-		n--
+	if x.rng.IntN(4) == 0 || x.toll.counts["payments lost"] < 5 {
+		n = max(0, n-1-x.rng.IntN(2))
 	}
 	what, seen := x.lose(x.save.backups[n])
 	if !seen {
@@ -257,10 +262,7 @@ func (x *torture) restoreJournal(backup string) {
 		}
 	}
 	for {
-		limit := time.Duration(0)
-		if x.rng.IntN(2) == 0 {
-			limit = x.moment(200 * time.Millisecond)
-		}
+		limit := x.cutOff("restores killed", 200*time.Millisecond)
 		killed, _, err := x.cut(limit, "restore", backup)
 		if err == nil {
 			break
@@ -286,10 +288,7 @@ func (x *torture) restoreJournal(backup string) {
 // returns waits until they have left.
 func (x *torture) recoverers(s step) (left func()) {
 	x.t.Helper()
-	limit := time.Duration(0)
-	if x.rng.IntN(4) == 0 {
-		limit = x.moment(100 * time.Millisecond)
-	}
+	limit := x.cutOff("recovers killed", 50*time.Millisecond)
 	ctx, stop := context.WithCancel(x.t.Context())
 	var staff sync.WaitGroup
 	seen := 0

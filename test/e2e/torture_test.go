@@ -69,6 +69,7 @@ func TestTorture(t *testing.T) {
 	sales := x.run(kills)
 	found := x.judge()
 	if never := x.toll.never(); kills >= longTorture && len(never) > 0 {
+		found += "\ntorture: there was never: " + strings.Join(never, ", ")
 		t.Errorf("in %d kills there was never: %s", kills, strings.Join(never, ", "))
 	}
 	verdict := fmt.Sprintf("torture: seed %d, %s, %d sales in %s\n%s\n%s", seed, &x.toll, sales,
