@@ -52,7 +52,7 @@ func (x trial) machine() string {
 
 // trials are all mutants: first those of the simulation.
 func trials() (all []trial) {
-	for _, m := range mutants() {
+	for _, m := range slices.Concat(mutants(), mutantsOfMoney()) {
 		all = append(all, trial{mutant: m})
 	}
 	return append(all, mutantsOfTests()...)

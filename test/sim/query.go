@@ -37,6 +37,9 @@ func (g *gateway) asked(at payment.Account, ref string,
 		if w.hit(querySlow) {
 			back = pick(w, w.between(time.Second, 12*time.Second),
 				w.between(time.Second, 30*time.Second), w.between(20*time.Second, 55*time.Second))
+			if l := g.byRef[ref]; l != nil && w.hit(tillCancels) {
+				w.after(w.between(there, back), func() { w.cancelsEarly(l.sale) })
+			}
 		}
 		w.inside(there, func() { reply(g.repeats(g.truth(at, ref)), back) })
 	}
