@@ -217,14 +217,7 @@ func TestRelayHooksLost(t *testing.T) {
 	open := x.start("MEANWHILE", 300)
 	w.until(open.ID, payment.KindShown)
 	gaps := w.gaps()
-	w.relay.kill()
-	streams, err := filepath.Glob(filepath.Join(w.store(), "jetstream", "*", "streams", "HOOKS"))
-	if err != nil || len(streams) != 1 {
-		t.Fatalf("the stream of hooks is at %v, %v", streams, err)
-	}
-	if err := os.RemoveAll(streams[0]); err != nil {
-		t.Fatal(err)
-	}
+	w.loseHooks()
 	w.startRelay()
 	pay(t, open.QRPayload)
 	w.delivered()
@@ -234,6 +227,45 @@ func TestRelayHooksLost(t *testing.T) {
 	w.replayed(x, append(done, p)...)
 	x.ready()
 	w.sale(x, "AFTER", 400)
+}
+
+// TestMoneyThatTheRelayLost: the customer has paid, the relay has answered 200, and loses its hooks
+// before the agent has heard. There is no query: a canary that comes back proves no silence, and
+// nobody is told that nobody paid.
+func TestMoneyThatTheRelayLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.showScreen()
+	w.startAgent("")
+	x := w.connect()
+	x.ready()
+	open := x.start("LOST", 300)
+	w.until(open.ID, payment.KindShown)
+	gaps := w.gaps()
+	w.agent.kill()
+	pay(t, open.QRPayload)
+	w.delivered()
+	w.loseHooks()
+	w.startRelay()
+	w.startAgent("")
+	x = w.connect()
+	w.gap(relay.GapEpochChanged, gaps)
+	if p := x.cancelling(open.ID)(); p.Status != payment.StatusUnknown {
+		t.Errorf("the till is told %s %v", p.Status, p.Flags)
+	}
+}
+
+// loseHooks ends the relay and removes its stream of hooks.
+func (w *world) loseHooks() {
+	w.t.Helper()
+	w.relay.kill()
+	streams, err := filepath.Glob(filepath.Join(w.store(), "jetstream", "*", "streams", "HOOKS"))
+	if err != nil || len(streams) != 1 {
+		w.t.Fatalf("the stream of hooks is at %v, %v", streams, err)
+	}
+	if err := os.RemoveAll(streams[0]); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // TestRelayStoreDeleted: everything is gone, the terminal too. It is added again, and the agent
