@@ -294,6 +294,9 @@ type Snapshot struct {
 	Clock     Clockwork
 	Watch     Watch
 	CaughtUp  bool // the relay holds nothing that is not in the journal
+	// the journal was compared with what the relay remembers of it; before that the relay is told
+	// nothing that it would remember
+	Judged bool
 	// with journal_rollback: what was found, and the head that the relay remembers now
 	RolledBack *payment.RolledBack
 	Lost       payment.Head

@@ -106,7 +106,8 @@ func (m *Machine) snapshot(now Now) Snapshot {
 	snap := Snapshot{
 		Ready: len(rs) == 0, Reasons: rs, Relay: m.relayUp, Display: m.displayUp, CanaryAge: -1,
 		Attached: maps.Clone(m.attached), Watch: m.inquiries.watched(now.Up), CaughtUp: m.caughtUp,
-		Gone: m.inquiries.goneFrom(now.Up),
+		Judged: m.judged,
+		Gone:   m.inquiries.goneFrom(now.Up),
 	}
 	if r := m.rollback; r != nil {
 		found := r.RolledBack

@@ -181,6 +181,9 @@ func TestNoHelloWhileTheJournalCannotBeCompared(t *testing.T) {
 			if got := r.reasons(); got != "relay_down " && got != "journal_rollback " {
 				t.Errorf("reasons %q", got)
 			}
+			if s := r.inspect(); s.Judged && s.RolledBack == nil {
+				t.Error("the relay may be told this journal's head")
+			}
 			r.j.blind = ""
 			r.pass(0) // nobody brings it again
 			r.rolledBack(true)

@@ -134,7 +134,7 @@ func journalHead(h *relay.Head) payment.Head {
 func (c *client) takeHead(n int) {
 	c.a.ask(func(t engine.Ticket) engine.Event { return engine.Inspected{To: t} },
 		func(ans engine.Answer) {
-			doubt := ans.Err != nil || ans.State.RolledBack != nil
+			doubt := ans.Err != nil || ans.State.RolledBack != nil || !ans.State.Judged
 			c.soon(c.a.w.between(0, 2*time.Millisecond), func() relay.Event {
 				h, err := c.head()
 				return relay.HeadTaken{Conn: n, Head: h, OK: !doubt && err == nil}

@@ -36,6 +36,9 @@ func mutantsOfEngine() []trial {
 		by("payment/engine", "TestTheQueryOfAPreviousAccount",
 			"a previous account's query speaks of every sale", "payment/engine/query.go",
 			"if err == nil && !vouched {", "if false && !vouched {"),
+		by("internal/app/agent", "TestWhatTheRelayIsTold",
+			"the relay is told a head that was not compared", "internal/app/agent/parts.go",
+			" || !snap.Judged {", " {"),
 	}
 }
 

@@ -257,10 +257,11 @@ func (x anchor) Judge(ctx context.Context, known relay.KnownHead) error {
 	return x.a.core.CheckAnchor(ctx, journalHead(known.Head))
 }
 
-// Tell leaves the relay's memory as it is while this journal is not the newest one.
+// Tell leaves the relay's memory as it is while this journal is not the newest one, and while
+// nobody could find out.
 func (x anchor) Tell(ctx context.Context) (relay.Head, bool, error) {
 	snap, err := x.a.core.Inspect(ctx)
-	if err != nil || snap.RolledBack != nil {
+	if err != nil || snap.RolledBack != nil || !snap.Judged {
 		return relay.Head{}, false, err
 	}
 	h, err := relayJournal{x.a.journal, x.a.core}.Head(ctx)
