@@ -13,7 +13,7 @@ func by(dir, test, name, file, old, new string) trial {
 // journal's file, and what ties them together.
 func mutantsOfTests() []trial {
 	return slices.Concat(mutantsOfEngine(), mutantsOfGateways(), mutantsOfTills(),
-		mutantsOfRelayd(), mutantsOfJournal())
+		mutantsOfRelayd(), mutantsOfJournal(), mutantsOfWiring())
 }
 
 // in makes the mutants of one room, whose tests are there, too.
@@ -206,5 +206,28 @@ func mutantsOfJournal() []trial {
 			"	if j.settle() == nil {\n"),
 		offline("TestRetain", "the link of an outcome that is owed is dropped", "retain.go",
 			"final = 1 AND owed = 0 AND", "final = 1 AND"),
+	}
+}
+
+func mutantsOfWiring() []trial {
+	gateways, agent := in("internal/app/gateways"), in("internal/app/agent")
+	return []trial{
+		gateways("TestPreviousAccountsWork", "every delivery is vouched for by the present account",
+			"accounts.go", "records, at = opened, []payment.Account{o.accounts[i]}",
+			"records, at = opened, []payment.Account{o.accounts[0]}"),
+		gateways("TestPreviousAccountsWork", "another account is asked about a payment",
+			"accounts.go", "		if a == b {\n", "		if a.Provider == b.Provider {\n"),
+		gateways("TestOnlyThePresentServiceTellsTheTime", "codes end by another service's clock",
+			"accounts.go", "p.open(credDir, Clock{Now: clock.Now})", "p.open(credDir, clock)"),
+		gateways("TestJunkIsOfNoService", "another service's notification is junk", "accounts.go",
+			"	if errors.Is(err, payment.ErrJunk) && slices", "	if err == nil && slices"),
+		agent("TestTheClockThatGatewaysAreSpokenToBy", "codes end by the relay's clock", "clock.go",
+			"[]reading{c.gateway, c.relay}", "[]reading{c.relay, c.gateway}"),
+		by("internal/app/config", "TestAnswerWithin", "every cancel may end as unknown",
+			"internal/app/config/check.go", "p.AnswerWithin.Of() >= least",
+			"p.AnswerWithin.Of() >= least/2"),
+		by("internal/app/config", "TestEveryNumber", "a number beyond its bounds is taken",
+			"internal/conf/decode.go", "	if v.CanInt() && !d.f.wrong[key] {\n",
+			"	if v.CanInt() && d.f.wrong[key] {\n"),
 	}
 }

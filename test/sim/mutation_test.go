@@ -30,6 +30,7 @@ const (
 var roomsOfGuarantees = []string{
 	"payment", "payment/engine", "payment/axs", "payment/singapay", "device/till",
 	"device/jsonrpc", "offline", "relay", "relay/relayd", "relay/relayd/rules",
+	"internal/app/gateways", "internal/app/agent", "internal/app/config", "internal/conf",
 }
 
 // trial is a mutant and the machine that must catch it: the simulation, or where that does not

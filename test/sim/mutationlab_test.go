@@ -195,7 +195,7 @@ func (l *lab) whole() string { return filepath.Join(l.dir, "whole-sim") }
 
 // complaint is the first thing that a failing test, or a program that fell over, says.
 var complaint = regexp.MustCompile(
-	`(?m)^(\s+\w+_test\.go:\d+: .{0,120}|panic: .{0,120}|fatal error: .{0,120})`)
+	`(?m)^(\s+\w+\.go:\d+: .{0,120}|panic: .{0,120}|fatal error: .{0,120})`)
 
 func saidByTest(out string, err error) (string, error) {
 	var exit *exec.ExitError
