@@ -89,7 +89,7 @@ func (w *World) mishap() {
 			w.switches()
 		}
 	case 15:
-		if w.prof.enabled[reconfigured] && w.chance(0.5) {
+		if w.prof.enabled[reconfigured] && w.chance(0.5*w.prof.level) {
 			w.cov.Faults[reconfigured]++
 			w.reconfigures()
 		}
