@@ -60,7 +60,7 @@ type session struct {
 
 func (w *World) engineConfig(known payment.Accounts) engine.Config {
 	c := engine.Config{
-		Tag: tag, Currency: payment.SGD, MaxAmount: w.prof.maxAmount, Mode: "link",
+		Tag: tag, Currency: w.prof.currency, MaxAmount: w.prof.maxAmount, Mode: "link",
 		Provider: known[0].Provider, Account: known[0].Name, Previous: known[1:],
 		Schemes: schemes(),
 		Policy:  w.prof.policy(), ReuseWindow: w.prof.reuse,

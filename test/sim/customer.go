@@ -81,7 +81,7 @@ func (w *World) customerSees(payload string) {
 				func(r *payment.Record) { r.Amount += pick[int64](w, -1, 1, 100) })
 		})
 	case n < 90:
-		w.after(soon, func() { w.gw.collect(l, func(r *payment.Record) { r.Currency = "IDR" }) })
+		w.after(soon, func() { w.gw.collect(l, func(r *payment.Record) { r.Currency = "USD" }) })
 	case n < 92:
 		w.after(soon, func() { w.gw.collect(l, func(r *payment.Record) { r.ResponseCode = "91" }) })
 	default:

@@ -9,6 +9,9 @@
 // the request or the answer, and a code exists whether or not the agent ever hears of it. Customers
 // pay only what they have seen.
 //
+// settings.go is what staff configure between two processes, backup.go and retention.go are the
+// product's own; sibling.go is another kiosk on the merchant's route.
+//
 // The wiring mirrors internal/app/agent: what the shells do with effects is done here by agent.go,
 // client.go and line.go, one step at a time, and may be cut off between any two of them.
 //

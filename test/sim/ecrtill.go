@@ -83,9 +83,30 @@ func lineKinds() []lineKind {
 const firstECN = 251210091401
 
 func newECRTill(w *World, no int) *ecrTill {
-	k := lineKinds()[no]
-	return &ecrTill{w: w, no: no, name: k.till, kind: k, style: w.prof.styles[no], d: k.speaks(),
-		ecn: firstECN}
+	t := &ecrTill{w: w, no: no, name: lineKinds()[no].till, style: w.prof.styles[no], ecn: firstECN}
+	t.learns()
+	return t
+}
+
+// learns is the dialect that the till and the agent's configuration have for the line.
+func (t *ecrTill) learns() {
+	kinds := lineKinds()
+	t.kind = kinds[t.no]
+	if t.w.prof.crossed {
+		t.kind = kinds[1-t.no]
+	}
+	t.d = t.kind.speaks()
+}
+
+// isReplaced: a till of the other make takes its place on the line; a sale that it was about is
+// settled with its slip, if at all.
+func (t *ecrTill) isReplaced() {
+	if t.sale != nil {
+		t.w.met(dialectChanged)
+		t.sale.discarded = true
+	}
+	t.reboots()
+	t.learns()
 }
 
 func (t *ecrTill) say(format string, args ...any) { t.w.say(t.name, format, args...) }
@@ -362,7 +383,10 @@ func (t *ecrTill) rests() {
 func (t *ecrTill) asker(r payment.Request) *sale {
 	ecn := strings.TrimSpace(r.Line.ECN)
 	for i := len(t.w.sales) - 1; i >= 0; i-- {
-		if s := t.w.sales[i]; s.line == t && s.ecn == ecn && s.money == r.Money {
+		if s := t.w.sales[i]; s.line == t && s.ecn == ecn && s.money.Amount == r.Money.Amount {
+			if len(s.links) == 0 { // a frame names no currency: it is the terminal's
+				s.money = r.Money
+			}
 			return s
 		}
 	}

@@ -51,6 +51,7 @@ func (o *oracle) recovered(e entry, r payment.Recovered) {
 // that asked for the sale.
 func (o *oracle) written(t *ecrTill, b []byte) {
 	d := t.d
+	o.speaksAs(t, b)
 	m, err := ecrtill.Decode(b)
 	if err != nil || d.Codes[m.Code] != ecrtill.Approved || m.Function != d.QR &&
 		m.Function != d.Card && m.Function != d.LastResult {
@@ -64,12 +65,29 @@ func (o *oracle) written(t *ecrTill, b []byte) {
 	}
 }
 
+// offered are bytes that tell an outcome, and the dialects of the lines when they were committed.
+type offered struct {
+	frame   []byte
+	crossed bool
+}
+
+// speaksAs fails when bytes go out that were made for a till of another dialect.
+func (o *oracle) speaksAs(t *ecrTill, b []byte) {
+	a := o.offeredAs(b)
+	if a == nil || slices.ContainsFunc(a.frames, func(f offered) bool {
+		return f.crossed == o.w.prof.crossed && bytes.Equal(f.frame, b)
+	}) {
+		return
+	}
+	o.w.fail("%s gets the outcome of %s in another till's dialect", t.name, a.id)
+}
+
 // offeredAs is the payment whose outcome these bytes tell, as it was committed.
 func (o *oracle) offeredAs(b []byte) *account {
 	for _, e := range o.facts {
 		a := o.accounts[e.f.Payment]
 		if a != nil && slices.ContainsFunc(a.frames,
-			func(f []byte) bool { return bytes.Equal(f, b) }) {
+			func(f offered) bool { return bytes.Equal(f.frame, b) }) {
 			return a
 		}
 	}

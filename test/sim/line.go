@@ -36,7 +36,7 @@ func newLine(a *agent, t *ecrTill) *line {
 		a.w.fail("%v", err)
 	}
 	m, err := till.NewMachine(till.Config{
-		Till: t.name, TerminalID: "K001", Currency: payment.SGD, IDs: a.w, Merchant: "SHOP",
+		Till: t.name, TerminalID: "K001", Currency: a.w.prof.currency, IDs: a.w, Merchant: "SHOP",
 		MerchantID: "M1", Schemes: schemes(),
 	}, d)
 	if err != nil {

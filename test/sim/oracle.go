@@ -53,7 +53,7 @@ type account struct {
 	withdrawnBoot string
 	policy        payment.Policy
 	deadline      time.Duration   // boot clock
-	frames        [][]byte        // committed as offered on the line
+	frames        []offered       // on the line
 	empties       []time.Duration // true times of the questions whose silence counts
 	paid          bool            // a right SUCCESS is in the journal
 	toldNotPaid   bool            // declined, expired or cancelled was offered before that
@@ -158,7 +158,7 @@ func (o *oracle) take(e entry) {
 	case payment.Offered:
 		a.offered = max(a.offered, d.Revision)
 		if d.Frame != nil {
-			a.frames = append(a.frames, d.Frame)
+			a.frames = append(a.frames, offered{d.Frame, o.w.prof.crossed})
 		}
 		switch d.Status {
 		case payment.StatusDeclined, payment.StatusExpired, payment.StatusCancelled:
@@ -207,7 +207,8 @@ func (o *oracle) requested(e entry, r payment.Requested) {
 	o.accounts[a.id], o.byAsk[key] = a, a
 	if e.at == w.t && w.agent != nil && l.begun == w.t {
 		o.confirmable(a)
-		if r.Policy != w.prof.policy() || r.Money.Amount > w.prof.maxAmount {
+		if r.Policy != w.prof.policy() || r.Money.Amount > w.prof.maxAmount ||
+			r.Money.Currency != w.prof.currency {
 			w.fail("%s is made for %d with %+v, configured is %+v", a.id, r.Money.Amount, r.Policy,
 				w.prof.settings)
 		}

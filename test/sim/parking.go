@@ -37,7 +37,9 @@ func (o *oracle) parks(e entry) {
 			o.w.fail("the content of a delivery is dropped")
 		}
 		b.places[seq] = d
-		o.countPlaces(e.at)
+		if o.live(e) {
+			o.countPlaces(e.at)
+		}
 	case payment.Notified:
 		delete(b.places, d.FromParked)
 	case payment.Unmatched:

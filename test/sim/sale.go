@@ -41,7 +41,7 @@ type sale struct {
 
 func (w *World) newSale(till string) *sale {
 	s := &sale{no: len(w.sales) + 1, till: till, asked: w.t, askedBoot: w.boots,
-		money: payment.Money{Amount: w.amount(), Currency: payment.SGD}}
+		money: payment.Money{Amount: w.amount(), Currency: w.prof.currency}}
 	w.sales = append(w.sales, s)
 	if w.hit(tillMeddles) {
 		w.after(w.between(time.Second, time.Minute), pick(w, w.tills...).meddles)

@@ -20,8 +20,10 @@ type settings struct {
 	parkedFor   time.Duration
 
 	settle, answerWithin, reuse time.Duration
+	currency                    payment.Currency
 	maxAmount                   int64
-	minTimeout                  time.Duration
+
+	crossed bool // each till on a line speaks the other one's dialect
 
 	remote   bool // the gateway makes the codes
 	fallback bool // a link takes a code's place where the mint provably never left
@@ -43,8 +45,10 @@ func (w *World) drawSettings() settings {
 		parkedFor: pick(w, 72*time.Hour, 20*time.Minute),
 		settle:    pick(w, lag, lag, 8*time.Second), answerWithin: pick(w, 25*time.Second, slowest),
 		reuse:     pick(w, 10*time.Minute, 10*time.Minute, time.Minute),
+		crossed:   w.chance(0.3),
 		maxAmount: pick[int64](w, 999_999_900, 999_999_900, 2000), remote: w.chance(0.33),
 	}
+	s.currency = pick(w, payment.SGD, payment.SGD, payment.IDR)
 	if s.remote {
 		s.fallback, s.wallets = w.chance(0.5), w.rng.IntN(4)
 		s.finish = s.finish || w.chance(0.3)
@@ -73,6 +77,11 @@ func (w *World) reconfigures() {
 		s.query, s.remote, s.fallback, s.wallets = old.query, old.remote, old.fallback, old.wallets
 	}
 	w.say("staff", "configure %+v", *s)
+	if s.crossed != old.crossed {
+		for _, t := range w.ecrs {
+			t.isReplaced()
+		}
+	}
 	if w.agent == nil {
 		return
 	}
@@ -81,6 +90,7 @@ func (w *World) reconfigures() {
 		w.metIf(s.policy() != old.policy(), policyChanged)
 		w.metIf(s.query != old.query, queryChanged)
 		w.metIf(s.remote != old.remote, providerChanged)
+		w.metIf(s.currency != old.currency, currencyChanged)
 		w.metIf(s.maxAmount < old.maxAmount, limitLowered)
 	}
 	w.dies(false, "restarted by staff with another configuration")

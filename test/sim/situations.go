@@ -29,6 +29,8 @@ const (
 	policyChanged
 	queryChanged
 	providerChanged
+	currencyChanged
+	dialectChanged
 	limitLowered
 	overTheLimit
 	siblingPaid
@@ -97,6 +99,8 @@ var situationNames = [numSituations]string{
 	policyChanged:      "another policy during a sale",
 	queryChanged:       "a query, or none any more, during a sale",
 	providerChanged:    "links in place of codes, or codes, during a sale",
+	currencyChanged:    "another currency during a sale",
+	dialectChanged:     "a till of another dialect comes during a sale",
 	limitLowered:       "a lower max_amount during a sale",
 	overTheLimit:       "a sale is over max_amount",
 	siblingPaid:        "another kiosk of the merchant's is paid",

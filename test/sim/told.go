@@ -133,7 +133,7 @@ func (o *oracle) refused(s *sale, kind payment.Code) {
 		switch a := o.byAsk[s.till+"/"+s.reference]; {
 		case a != nil:
 			o.w.fail("sale %d is refused for its amount, and there is %s", s.no, a.id)
-		case s.money.Amount <= o.w.prof.maxAmount:
+		case s.money.Amount <= o.w.prof.maxAmount && s.money.Currency == o.w.prof.currency:
 			o.w.fail("sale %d is refused for its amount, %d", s.no, s.money.Amount)
 		}
 	}
