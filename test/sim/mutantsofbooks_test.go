@@ -22,6 +22,9 @@ func mutantsOfBooks() []mutant {
 			"		if r.Status == RecordSent {\n"),
 
 		// What is remembered.
+		one("a delivery that could not be committed is acknowledged", "relay/machine.go",
+			"		m.drop(now, fmt.Errorf(\"not committed: %w\", ev.Err))\n		return\n",
+			"		m.refusals++\n"),
 		one("a parked delivery that opened keeps its place", "payment/engine/time.go",
 			`source{"webhook", d.Delivery, f.Seq}`, `source{"webhook", d.Delivery, 0}`),
 		one("a watch ends with its next question", "payment/engine/watch.go",
