@@ -53,7 +53,8 @@ func (x trial) machine() string {
 
 // trials are all mutants: first those of the simulation.
 func trials() (all []trial) {
-	for _, m := range slices.Concat(mutants(), mutantsOfMoney(), mutantsOfBooks()) {
+	for _, m := range slices.Concat(mutants(), mutantsOfMoney(), mutantsOfBooks(),
+		mutantsOfStaff()) {
 		all = append(all, trial{mutant: m})
 	}
 	return append(all, mutantsOfTests()...)
