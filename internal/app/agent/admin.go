@@ -16,6 +16,7 @@ import (
 	"kiosk-agent/device"
 	"kiosk-agent/internal/guard"
 	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
 )
 
 // askWithin bounds how long a health check waits for the engine.
@@ -112,6 +113,9 @@ type Status struct {
 	device.Status
 	Watch    Watch    `json:"watch"`
 	Accounts Accounts `json:"accounts"`
+	// entries that staff must look at; -1 = not known
+	Worklist  int       `json:"worklist"`
+	Questions Questions `json:"questions"`
 }
 
 // Watch is how many final payments the gateway is asked about, and how many it is not though their
@@ -134,9 +138,11 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Version string `json:"version"`
 		plain
-		Watch    Watch    `json:"watch"`
-		Accounts Accounts `json:"accounts"`
-	}{s.Version, plain(s.Status), s.Watch, s.Accounts})
+		Watch     Watch     `json:"watch"`
+		Accounts  Accounts  `json:"accounts"`
+		Worklist  int       `json:"worklist"`
+		Questions Questions `json:"questions"`
+	}{s.Version, plain(s.Status), s.Watch, s.Accounts, s.Worklist, s.Questions})
 }
 
 func (a *Agent) status(r *http.Request) (any, error) {
@@ -144,7 +150,13 @@ func (a *Agent) status(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Status{a.opts.Version, st, Watch(snap.Watch), a.accounts(snap)}, nil
+	return a.whole(st, snap), nil
+}
+
+// whole is what the engine and the parts say, together.
+func (a *Agent) whole(st device.Status, snap engine.Snapshot) Status {
+	return Status{a.opts.Version, st, Watch(snap.Watch), a.accounts(snap),
+		a.worklist(len(snap.Gone)), a.asked.questions()}
 }
 
 type peerKey struct{}

@@ -69,6 +69,7 @@ type Agent struct {
 
 	queries     context.Context // ends with the agent: no transaction query outlives it
 	stopQueries context.CancelFunc
+	asked       asked
 
 	sampleOnce sync.Once
 	sample     string

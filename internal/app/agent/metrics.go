@@ -114,8 +114,8 @@ func (s state) journal(gauge func(*prometheus.Desc, float64, ...string), gone in
 	if head, err := j.Head(); err == nil {
 		gauge(descHead, float64(head.Seq))
 	}
-	if work, err := j.Work(); err == nil {
-		gauge(descWork, float64(len(work)+gone))
+	if entries := s.a.worklist(gone); entries >= 0 {
+		gauge(descWork, float64(entries))
 	}
 	if open, owed, err := j.Outstanding(); err == nil {
 		gauge(descActive, float64(open))
@@ -170,12 +170,13 @@ func (a *Agent) watchMetrics() error {
 // counted is a network whose answers are counted.
 type counted struct {
 	engine.Network
+	asked          *asked
 	queries, mints *prometheus.CounterVec
 }
 
 func (a *Agent) counted(n engine.Network) engine.Network {
 	c := counted{
-		n, prometheus.NewCounterVec(prometheus.CounterOpts{
+		n, &a.asked, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kiosk_gateway_queries_total",
 			Help: "Transaction queries, by result: records, empty, not_found, failed.",
 		}, []string{"result"}), prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -207,6 +208,7 @@ func (c counted) Query(at payment.Account, merchantRef string,
 			result = "records"
 		}
 		c.queries.WithLabelValues(result).Inc()
+		c.asked.note(answer)
 		reply(answer)
 	})
 }

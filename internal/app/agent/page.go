@@ -85,7 +85,7 @@ func (a *Agent) statusHandler() (http.Handler, error) {
 			return
 		}
 		var page bytes.Buffer
-		data := a.statusPage(st, Watch(snap.Watch), a.accounts(snap))
+		data := a.statusPage(a.whole(st, snap))
 		if err := t.Execute(&page, data); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
@@ -101,7 +101,7 @@ func (a *Agent) statusHandler() (http.Handler, error) {
 	}), nil
 }
 
-func (a *Agent) statusPage(st device.Status, w Watch, known Accounts) statusPage {
+func (a *Agent) statusPage(st Status) statusPage {
 	p := statusPage{
 		Terminal: cmp.Or(a.cfg.Terminal.ID, "kiosk-agent"), State: "ready",
 		Means: "A sale can start now.", Reasons: st.Reasons,
@@ -123,7 +123,8 @@ func (a *Agent) statusPage(st device.Status, w Watch, known Accounts) statusPage
 			Bad: a.cfg.Path() == ""},
 		a.journalRow(st.Journal), relayRow(st.Relay), displayRow(st.Display),
 		{Name: "Clock", Value: clockText(st.Clock), Bad: !st.Clock.Plausible},
-		accountRow(known), watchRow(w),
+		accountRow(st.Accounts), watchRow(st.Watch), questionsRow(st.Questions),
+		workRow(st.Worklist),
 	}
 	for _, t := range st.Tills {
 		p.Rows = append(p.Rows, tillRow(t))

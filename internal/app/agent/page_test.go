@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"kiosk-agent/device"
 	"kiosk-agent/payment/engine"
 )
 
@@ -28,7 +27,7 @@ func TestLateMoneyIsSaid(t *testing.T) {
 			"3 of them approved"},
 	} {
 		want.Name = "Late money"
-		if rows := a.statusPage(device.Status{}, w, Accounts{}).Rows; !slices.Contains(rows, want) {
+		if rows := a.statusPage(Status{Watch: w}).Rows; !slices.Contains(rows, want) {
 			t.Errorf("%+v: %+v has no %+v", w, rows, want)
 		}
 	}
@@ -52,7 +51,7 @@ func TestAccountsAreSaid(t *testing.T) {
 	}
 	want := statusRow{Name: "Gateway account", Bad: true, Value: "axs:here/B; before: axs:two/C, " +
 		"singapay:s/D; not configured any more, and 2 payments there may still be paid: axs:one/A"}
-	if rows := a.statusPage(device.Status{}, Watch{}, known).Rows; !slices.Contains(rows, want) {
+	if rows := a.statusPage(Status{Accounts: known}).Rows; !slices.Contains(rows, want) {
 		t.Errorf("%+v has no %+v", rows, want)
 	}
 }

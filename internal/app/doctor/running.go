@@ -37,11 +37,49 @@ func (c *checker) askAgent(ctx context.Context) []Finding {
 			"start it: systemctl start kiosk-agent; why it ended: journalctl -u kiosk-agent"
 	default:
 		c.status = &st.Status
+		all := []Finding{f}
 		if !st.Ready {
-			return c.notReady(f, st.Status.Status)
+			all = c.notReady(f, st.Status.Status)
 		}
+		return append(all, c.worklist(), c.questions())
 	}
 	return []Finding{f}
+}
+
+// worklist is what staff have not looked at yet. It stops no sale.
+func (c *checker) worklist() Finding {
+	f := Finding{Check: "worklist", State: OK, Tried: "asked the agent what staff must look at",
+		Found: "nothing"}
+	switch n := c.status.Worklist; {
+	case n < 0:
+		f.State, f.Found = Note, "not known: the journal cannot be read"
+	case n > 0:
+		f.State, f.Found = Note, fmt.Sprintf("%d entries: money may hang on each", n)
+		f.Do = "kiosk-agent worklist lists them and says what to do"
+	}
+	return f
+}
+
+// questions is how the gateway's query answers.
+func (c *checker) questions() Finding {
+	q := c.status.Questions
+	f := Finding{Check: "questions", State: OK,
+		Tried: "asked the agent how the gateway answers about payments",
+		Found: fmt.Sprintf("%d asked since the agent's start, %d failed", q.Asked, q.Failed)}
+	if q.FailedInARow > 0 {
+		f.Found += fmt.Sprintf(", the last %d in a row: %s", q.FailedInARow, q.LastFailure)
+	}
+	switch {
+	case q.Silent():
+		f.State = Wrong
+		f.Do = "sales that nobody pays end as unknown until it answers: correct the query's " +
+			"address or the network, or ask the gateway's support with these words"
+	case q.Asked == 0:
+		f.State, f.Found = Note, "none asked since the agent's start"
+	case q.Failed > 0:
+		f.State = Note
+	}
+	return f
 }
 
 func (c *checker) notReady(f Finding, st device.Status) (all []Finding) {
