@@ -203,6 +203,7 @@ type (
 	// Parked is a delivery that did not open, kept whole so that it can be tried again.
 	Parked struct {
 		Reason   string   `json:"reason"`
+		Cure     string   `json:"cure,omitempty"` // what mends it, in a sentence
 		Delivery string   `json:"delivery,omitempty"`
 		Envelope Envelope `json:"envelope"`
 		// in journals before schema 3: there was no place, so that the content was dropped, and its

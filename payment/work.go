@@ -147,10 +147,13 @@ func EntryWork(d Data) []Task {
 			"restored, lost or cloned. Look the reference up in the gateway's " +
 			"portal, find the sale in the till's book, then resolve it."}}
 	case Parked:
-		return []Task{{"parked", "A notification could not be opened: " + d.Reason +
-			". If the gateway's secret was changed, set it (and previous_secret) " +
-			"and restart the agent: it tries again. If it is somebody's junk, resolve it as " +
-			"not-paid."}}
+		cure := d.Cure
+		if cure == "" { // of an older journal
+			cure = "If the gateway's secret was changed, set it (and previous_secret)."
+		}
+		return []Task{{"parked", "A notification could not be opened: " + d.Reason + ". " + cure +
+			" The agent tries it again at its next start. If it is somebody's junk, resolve it " +
+			"as not-paid."}}
 	case Left:
 		if d.Lost {
 			return []Task{{"left", "At least " + notifications(d.Count) + " that found no place " +

@@ -297,6 +297,9 @@ func TestReasonsAreDistinct(t *testing.T) {
 		if r == "" || seen[r] {
 			t.Errorf("reason %q is empty or listed twice", r)
 		}
+		if cure := refuse(r).Cure(); !strings.HasSuffix(cure, ".") {
+			t.Errorf("what mends %q: %q", r, cure)
+		}
 		seen[r] = true
 	}
 }

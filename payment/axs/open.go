@@ -1,7 +1,9 @@
 package axs
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -77,7 +79,7 @@ func (g *Gateway) notification(token string) (payment.Record, *OpenError) {
 func (g *Gateway) record(m map[string]json.RawMessage) (payment.Record, *OpenError) {
 	status, ok := text(m["status"])
 	if !ok || status == "" {
-		return payment.Record{}, refuse(ReasonNoStatus)
+		return payment.Record{}, &OpenError{ReasonNoStatus, membersOf(m)}
 	}
 	r := payment.Record{Type: payment.TypePay, Status: status}
 	for _, field := range []struct {
@@ -96,7 +98,7 @@ func (g *Gateway) record(m map[string]json.RawMessage) (payment.Record, *OpenErr
 		}
 	}
 	if r.MerchantRef == "" {
-		return payment.Record{}, refuse(ReasonNoRef)
+		return payment.Record{}, &OpenError{ReasonNoRef, membersOf(m)}
 	}
 	if strings.TrimSpace(r.Currency) == "" {
 		r.Currency = string(g.cfg.Currency)
@@ -107,6 +109,25 @@ func (g *Gateway) record(m map[string]json.RawMessage) (payment.Record, *OpenErr
 		r.PaidAt = paidAt(s)
 	}
 	return r, nil
+}
+
+// membersOf names what came in place of what is needed, safe to show: names and no value.
+func membersOf(m map[string]json.RawMessage) string {
+	const most, longest = 12, 24
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if len(names) == most {
+			names = append(names, "…")
+			break
+		}
+		if len(name) > longest || strings.ContainsFunc(name, func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' && r != '-'
+		}) {
+			name = "?"
+		}
+		names = append(names, name)
+	}
+	return "it has " + cmp.Or(strings.Join(names, ", "), "no member")
 }
 
 // amount reads dollars into cents, by value: see payment.ReadAmount. Should AXS ever mean cents by

@@ -35,6 +35,25 @@ func TestVector(t *testing.T) {
 	wantReason(t, err, ReasonOwnLink) // its payload is a link's, not a notification's
 }
 
+// TestWhatCameInstead: a payload that opens and has no status or reference says which members it
+// has, and no value.
+func TestWhatCameInstead(t *testing.T) {
+	for plaintext, want := range map[string]string{
+		`{"state":"PAID","merchantRef":"secret-value","amount":"1"}`: "not a verified " +
+			"notification: not a notification: no status: it has amount, merchantRef, state",
+		`{"status":"PAID","ref":"1"}`: "not a verified notification: not a notification: no " +
+			"merchantRef: it has ref, status",
+		`{}`: "not a verified notification: not a notification: no status: it has no member",
+		`{"4111111111111111":1,"` + strings.Repeat("x", 30) + `":2}`: "not a verified " +
+			"notification: not a notification: no status: it has ?, ?",
+	} {
+		_, err := newGateway(t).Open(byQuery(sealed(t, plaintext)))
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", plaintext, err, want)
+		}
+	}
+}
+
 func wantReason(t *testing.T, err error, want Reason) {
 	t.Helper()
 	if !errors.Is(err, payment.ErrUnopened) {

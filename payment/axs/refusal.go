@@ -54,7 +54,7 @@ func Reasons() []Reason {
 }
 
 // OpenError is a refusal. It wraps payment.ErrUnopened; its text is safe to store and to show and
-// repeats nothing of the delivery but a number of at most nine digits.
+// repeats nothing of the delivery but a number of at most nine digits, and names of members.
 type OpenError struct {
 	Reason Reason
 	Detail string // "p2c 5000 over the bound 1000", "amount"; "" = none
@@ -73,6 +73,26 @@ func (e *OpenError) words() string {
 }
 
 func (e *OpenError) Unwrap() error { return payment.ErrUnopened }
+
+// Cure is what to do about it.
+func (e *OpenError) Cure() string {
+	switch e.Reason {
+	case ReasonIterations:
+		return "If AXS has announced more iterations, raise axs.max_p2c."
+	case ReasonKeyID:
+		return "If axs.client_id was changed, name the one before in [[axs.previous]], with its " +
+			"secret."
+	case ReasonKey:
+		return "If the gateway's secret was changed, set axs.secret and axs.previous_secret."
+	case ReasonOwnLink:
+		return "Somebody has sent one of this terminal's own links back: it is no notification."
+	case ReasonPayload, ReasonNoStatus, ReasonNoRef, ReasonField:
+		return "It is AXS's own and not in the form that this version knows: look its sale up in " +
+			"the portal, and send a support bundle to who maintains the agent."
+	default:
+		return "It has not the form of a token that AXS makes."
+	}
+}
 
 // Is says that the refusal is payment.ErrJunk, too, when no secret, no client id and no bound of
 // the configuration would change it: then there is nothing to keep.

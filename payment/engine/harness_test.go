@@ -160,6 +160,7 @@ func on(k payment.Kind) func([]payment.Fact) bool {
 // gateway is a payment service whose secret is a word: an envelope opens when it was sealed with
 // the same one.
 type gateway struct {
+	cure   string
 	secret string
 	minted []payment.MintRequest
 	fail   error
@@ -184,10 +185,17 @@ func (g *gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 		return nil, fmt.Errorf("%w, %w: no JSON", payment.ErrUnopened, payment.ErrJunk)
 	}
 	if s.Secret != g.secret {
-		return nil, fmt.Errorf("%w: another secret", payment.ErrUnopened)
+		return nil, cured{g.cure}
 	}
 	return s.Records, nil
 }
+
+// cured is a refusal that says what mends it.
+type cured struct{ cure string }
+
+func (c cured) Error() string { return payment.ErrUnopened.Error() + ": another secret" }
+func (c cured) Unwrap() error { return payment.ErrUnopened }
+func (c cured) Cure() string  { return c.cure }
 
 func seal(secret string, records ...payment.Record) payment.Envelope {
 	body, err := json.Marshal(sealed{secret, records})

@@ -110,11 +110,24 @@ func (s *step) keep(ev Delivered, cause error) error {
 	if errors.Is(cause, payment.ErrUnopened) {
 		reason = cause.Error()
 	}
-	s.fact("", payment.Parked{Reason: reason, Delivery: ev.Position.ID, Envelope: ev.Envelope,
-		Hash: hash})
+	parked := payment.Parked{Reason: reason, Delivery: ev.Position.ID, Envelope: ev.Envelope,
+		Hash: hash}
+	if mends, ok := errors.AsType[curable](cause); ok {
+		parked.Cure = mends.Cure()
+	}
+	s.fact("", parked)
+	for _, o := range s.m.open { // it may be about any of them
+		s.m.inquiries.askNow(o.p.ID, s.now.Up)
+	}
 	s.then(Note{Warn: true, Text: "a delivery did not open and is parked",
 		Args: []any{"delivery", ev.Position.ID, "reason", reason}})
 	return nil
+}
+
+// curable is an error that says what mends it.
+type curable interface {
+	error
+	payment.Curable
 }
 
 // noRoom says what there is not enough of for a delivery of this size: "places", "bytes", or ""

@@ -88,3 +88,26 @@ func TestOursInOtherLettersIsNoStranger(t *testing.T) {
 		t.Errorf("unmatched %+v", u)
 	}
 }
+
+// TestWhatDoesNotOpenIsAskedAbout: it may be about any payment that is open; the worklist says what
+// mends it.
+func TestWhatDoesNotOpenIsAskedAbout(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	r.pass(10 * time.Second)
+	if err := r.deliverEnvelope(seal("another", paid(p))); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.asked) != 1 || r.asked[0].Payment != p.ID {
+		t.Errorf("asked %+v", r.asked)
+	}
+	r.gw.cure = "Set the secret."
+	if err := r.deliverEnvelope(seal("yet another", paid(p))); err != nil {
+		t.Fatal(err)
+	}
+	parked := all[payment.Parked](r)
+	if tasks := payment.EntryWork(parked[1]); parked[1].Cure != r.gw.cure ||
+		!strings.Contains(tasks[0].Text, ". Set the secret. The agent tries it again") {
+		t.Errorf("%+v: %+v", parked, tasks)
+	}
+}

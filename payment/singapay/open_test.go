@@ -372,6 +372,9 @@ func TestReasonsAreDistinct(t *testing.T) {
 		if r == "" || seen[r] {
 			t.Errorf("reason %q is empty or listed twice", r)
 		}
+		if cure := refuse(r, "").Cure(); !strings.HasSuffix(cure, ".") {
+			t.Errorf("what mends %q: %q", r, cure)
+		}
 		seen[r] = true
 	}
 	if got := fmt.Sprint(refuse(ReasonField, "x")); !strings.HasSuffix(got, ": x") {

@@ -54,6 +54,32 @@ func (e *OpenError) Error() string {
 
 func (e *OpenError) Unwrap() error { return payment.ErrUnopened }
 
+// Cure is what to do about it.
+func (e *OpenError) Cure() string {
+	switch e.Reason {
+	case ReasonSignature:
+		return "If the client secret was changed, set singapay.client_secret and " +
+			"singapay.previous_secret; else compare the notification URL in the dashboard with " +
+			"singapay.webhook_path: it must belong to the credential that owns the account."
+	case ReasonPath:
+		return "Write the path of the dashboard's notification URL into singapay.webhook_path, " +
+			"exactly."
+	case ReasonReversal:
+		return "Money of a sale goes back: find the sale by the dashboard's refund, and note it " +
+			"there."
+	case ReasonPayload, ReasonEvent, ReasonField:
+		return "It is SingaPay's own and not in the form that this version knows: look into the " +
+			"dashboard what it is about, and send a support bundle to who maintains the agent."
+	case ReasonMethod:
+		return "SingaPay posts its notifications: somebody else has called the hook URL."
+	case ReasonTest:
+		return "It is the dashboard's Test button: the address is reached, and nothing else is " +
+			"proved."
+	default:
+		return "Enable the signature headers of the credential in the SingaPay dashboard."
+	}
+}
+
 // Is says that the refusal is payment.ErrJunk, too, when no secret and no path of the configuration
 // would change it: the delivery is not signed, so that there is nothing to keep. What is signed is
 // kept, also when its body cannot be read: a later release may.

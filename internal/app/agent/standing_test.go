@@ -33,7 +33,8 @@ func TestStandingIsSaid(t *testing.T) {
 		}
 	}
 	a.asked.note(payment.QueryAnswer{NotFound: true}) // an answer
-	if q := a.asked.questions(); q.Silent() || q.FailedInARow != 0 || q.Failed != 27 || q.Asked != 28 {
+	if q := a.asked.questions(); q.Silent() || q.FailedInARow != 0 || q.Failed != 27 ||
+		q.Asked != 28 {
 		t.Errorf("%+v", q)
 	}
 	if row := questionsRow(a.asked.questions()); row.Bad {
