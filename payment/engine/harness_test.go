@@ -39,6 +39,7 @@ type flaky struct {
 	lie     bool                            // Append commits, and says that it failed
 	unread  bool                            // look-ups fail
 	blind   string                          // the one look-up that fails
+	fails   int                             // as many HashAt fail
 	commits int
 }
 
@@ -85,6 +86,10 @@ func (f *flaky) Seen(content string) (bool, error) {
 }
 
 func (f *flaky) HashAt(seq int64) (string, bool, error) {
+	if f.fails > 0 {
+		f.fails--
+		return "", false, errDisk
+	}
 	if f.unread || f.blind == "HashAt" {
 		return "", false, errDisk
 	}

@@ -21,9 +21,27 @@ type rollback struct {
 // relayRemembered compares the journal with what the relay remembers of it. The answer lets the
 // relay's client say hello: what follows from the comparison is committed before that.
 func (s *step) relayRemembered(ev RelayRemembered) {
-	if s.compare(ev.Known, ev.To) {
+	known, err := s.outstanding(ev.Known)
+	switch {
+	case err != nil:
+		s.refuse(ev.To, journalUnreadable("compare the journal with the relay's memory", err))
+	case s.compare(known, ev.To):
 		s.then(Anchored{})
 	}
+}
+
+// outstanding is what is to be compared: what the relay remembers, or what it told before and could
+// not be compared then, where that is not here: a relay may have forgotten meanwhile.
+func (s *step) outstanding(known payment.Head) (payment.Head, error) {
+	old := s.m.unjudged
+	if old == nil || *old == known {
+		return known, nil
+	}
+	reason, givenUp, err := s.m.missing(*old)
+	if err == nil && reason != "" && !givenUp {
+		return *old, nil
+	}
+	return known, err
 }
 
 // compare reports whether the journal is the newest that the relay knew when it told its head.
@@ -92,6 +110,11 @@ func (m *Machine) missing(h payment.Head) (reason string, givenUp bool, err erro
 
 // rollBack books a loss. No sale starts from now on, whether that can be committed or not.
 func (s *step) rollBack(reason string, known payment.Head) error {
+	if slices.ContainsFunc(s.out.Facts, func(f payment.Fact) bool {
+		return f.Kind() == payment.KindRolledBack
+	}) {
+		return nil // this very step has found it
+	}
 	last, since, err := s.m.journal.BeforeLoss()
 	r := &rollback{now: known, RolledBack: payment.RolledBack{
 		Reason: reason, Known: known, Since: since, Last: last}}

@@ -394,3 +394,28 @@ func TestTheHeadIsCarriedAfterWhatMustNotBeMadeTwice(t *testing.T) {
 	r.mustDeliver(paid(p, status(payment.RecordSuccess, "third")))
 	carried("nobody is connected", 0)
 }
+
+// TestTheRelayForgetsBeforeItIsCompared: the journal could not be read when the relay told what it
+// remembers, and by the time that it can the relay remembers nothing, or something else that is
+// here.
+func TestTheRelayForgetsBeforeItIsCompared(t *testing.T) {
+	for name, later := range map[string]func(r *rig) payment.Head{
+		"nothing":      func(*rig) payment.Head { return payment.Head{} },
+		"an older one": func(r *rig) payment.Head { return r.head() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.j.fails = 2 // now, and before what comes later
+			if err := r.remembers(lost); err == nil {
+				t.Fatal("compared")
+			}
+			if err := r.remembers(later(r)); err != nil {
+				t.Fatal(err)
+			}
+			r.rolledBack(true)
+			if got := all[payment.RolledBack](r); len(got) != 1 || got[0].Known != lost {
+				t.Errorf("booked %+v", got)
+			}
+		})
+	}
+}
