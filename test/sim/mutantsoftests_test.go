@@ -30,6 +30,17 @@ func mutantsOfEngine() []trial {
 		by("payment/engine", "TestWhatWasNotHeardIsNoSilence",
 			"silence counts though something could not be read", "payment/engine/evidence.go",
 			" && !s.unheard(o) {", " {"),
+
+		// What staff are told, and a till, after something has changed.
+		by("payment/engine", "TestTheWindowAfterALateComparison",
+			"a head that is compared late is an anchor", "payment/engine/rollback.go",
+			"		s.compare(*known, 0)\n",
+			"		s.relayRemembered(RelayRemembered{Known: *known})\n"),
+		by("payment/engine", "TestARepeatUnderAnotherConfiguration",
+			"a repeat is refused by the limits of now", "payment/engine/till.go",
+			"	if s.repeated(ev) {\n		return\n	}\n	if err := s.m.allowed(ev.Request)",
+			"	if err := s.m.allowed(ev.Request); err == nil && s.repeated(ev) {\n"+
+				"		return\n	}\n	if err := s.m.allowed(ev.Request)"),
 		by("payment/engine", "TestNotPaidIsToldOnceThatIsOnRecord",
 			"not paid is told without a record of it", "payment/engine/offer.go",
 			"		return false\n	}\n	m, d", "		return true\n	}\n	m, d"),
