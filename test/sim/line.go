@@ -155,7 +155,12 @@ func (l *line) carry(e till.Effect) {
 	case till.AskSupersede:
 		a.ask(func(to engine.Ticket) engine.Event {
 			return engine.Superseding{Till: l.t.name, Key: e.Key, To: to}
-		}, func(ans engine.Answer) { l.post(till.Superseded{To: e.To, Err: ans.Err}) })
+		}, func(ans engine.Answer) {
+			if ans.Err == nil {
+				w.oracle.superseded(l.t.name, e.Key)
+			}
+			l.post(till.Superseded{To: e.To, Err: ans.Err})
+		})
 	case till.AskStatus:
 		a.ask(func(to engine.Ticket) engine.Event { return engine.Inspected{To: to} },
 			func(ans engine.Answer) {

@@ -32,6 +32,8 @@ func mutantsOfMoney() []mutant {
 			`	return r.TransactionRef != "" && r.Content()`, `	return false && r.Content()`),
 
 		// The evidence rule.
+		one("superseded is never committed", "payment/engine/till.go",
+			"		s.fact(a.p.ID, payment.Superseded{})\n", ""),
 		one("an unknown word is silence", "payment/engine/query.go",
 			"		if !payment.Known(r) {\n", "		if false {\n"),
 	}

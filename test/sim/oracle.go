@@ -61,6 +61,7 @@ type account struct {
 	acking        int64 // newest revision that its own till has said that it stored
 	acked         int64
 	toldApproved  bool
+	superseded    bool // its till on a line has asked for another sale
 	money         moneyBook
 	mint          mint
 }
@@ -153,6 +154,8 @@ func (o *oracle) take(e entry) {
 		}
 		a.money.hears(a.link, r, int64(len(o.facts)))
 		o.wasStated(r)
+	case payment.Superseded:
+		a.superseded = true
 	case payment.Resolved:
 		a.money.settles(d)
 	case payment.Offered:

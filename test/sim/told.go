@@ -151,6 +151,18 @@ func (o *oracle) stored(s *sale, rev int64) {
 	}
 }
 
+// superseded: the engine has said that the till on a line is not given this response unasked any
+// more. After a crash only the journal knows.
+func (o *oracle) superseded(till string, k payment.Key) {
+	a := o.accounts[k.ID]
+	if a == nil {
+		a = o.byAsk[till+"/"+k.Reference]
+	}
+	if a != nil && !a.superseded {
+		o.w.fail("that %s is not given unasked was answered and is not in the journal", a.id)
+	}
+}
+
 // lineApproved checks an approval that a till on a line books.
 func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 	w := o.w
