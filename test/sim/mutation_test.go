@@ -54,10 +54,10 @@ func (x trial) machine() string {
 // trials are all mutants: first those of the simulation.
 func trials() (all []trial) {
 	for _, m := range slices.Concat(mutants(), mutantsOfMoney(), mutantsOfBooks(),
-		mutantsOfStaff()) {
+		mutantsOfStaff(), mutantsBetweenTills()) {
 		all = append(all, trial{mutant: m})
 	}
-	return append(all, mutantsOfTests()...)
+	return append(append(all, mutantsOfTests()...), mutantsOfLines()...)
 }
 
 // TestMutantsAreCaught breaks the sources on purpose and lets the machines find out.
