@@ -52,9 +52,6 @@ func mutantsBetweenTills() []mutant {
 // mutantsOfLines are rare in the simulation: each has a test of its own.
 func mutantsOfLines() []trial {
 	return []trial{
-		by("device/till", "TestRestartAfterAnotherSaleWasRefused", "superseded is never committed",
-			"device/till/request.go",
-			"			m.askSupersede(s)\n			m.link.ackTo = s.supersedeTo\n", ""),
 		by("device/till", "TestNoAckBeforeTheMoveIsOnRecord",
 			"a request gets its ACK before the move is on record", "device/till/request.go",
 			"			m.link.ackTo = s.supersedeTo\n", ""),
