@@ -47,6 +47,7 @@ type waiter struct {
 	to    engine.Ticket
 	since time.Duration
 	what  string
+	about string // of a cancel: the payment's id, or its till and reference
 	reply func(engine.Answer)
 }
 
@@ -350,7 +351,13 @@ func (a *agent) query(ask engine.SendQuery) {
 func (a *agent) ask(event func(engine.Ticket) engine.Event, reply func(engine.Answer)) {
 	a.ticket++
 	ev := event(a.ticket)
-	a.waiting = append(a.waiting, waiter{a.ticket, a.w.t, fmt.Sprintf("%T", ev), reply})
+	x := waiter{to: a.ticket, since: a.w.t, what: fmt.Sprintf("%T", ev), reply: reply}
+	if c, ok := ev.(engine.CancelAsked); ok {
+		if x.about = c.Key.ID; x.about == "" {
+			x.about = c.Till + "/" + c.Key.Reference
+		}
+	}
+	a.waiting = append(a.waiting, x)
 	a.post(ev)
 }
 

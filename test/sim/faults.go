@@ -148,7 +148,7 @@ var faultSpecs = [numFaults]faultSpec{
 	tillUsesReferenceAgain: {"till uses a reference again", 0.25},
 	tillConflict:           {"till uses a reference for another amount", 0.1},
 	tillMeddles:            {"till touches another till's payment", 0.7},
-	tillRushes:             {"till begins anew as an answer goes out", 0.15},
+	tillRushes:             {"till begins anew as an answer goes out", 0.6},
 	payAtCancel:            {"cancel and pay at the same instant", 0.7},
 	lineLoses:              {"line loses bytes", 0.06},
 	lineGarbles:            {"line garbles bytes", 0.04},

@@ -351,12 +351,24 @@ func (o *oracle) afterStep(a *agent) {
 		x.link.mustBeValid(w)
 	}
 	for _, x := range a.waiting {
-		if x.what == "engine.CancelAsked" &&
-			w.t-max(x.since, w.asleepUntil) > slowest+2*time.Second {
-			w.fail("a cancel is not answered within %s", slowest)
+		if within := o.answerWithin(x.about); x.what == "engine.CancelAsked" &&
+			w.t-max(x.since, w.asleepUntil) > within+2*time.Second {
+			w.fail("a cancel is not answered within %s", within)
 		}
 		o.startsInTime(x)
 	}
+}
+
+// answerWithin is the time that a payment was made with; the longest where it is not known.
+func (o *oracle) answerWithin(about string) time.Duration {
+	a := o.accounts[about]
+	if a == nil {
+		a = o.byAsk[about]
+	}
+	if a == nil {
+		return slowest
+	}
+	return a.policy.AnswerWithin.Duration()
 }
 
 // acknowledges checks that what the relay is told to be in the journal is there.
