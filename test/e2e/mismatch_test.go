@@ -41,14 +41,12 @@ func TestApprovedNeedsEverything(t *testing.T) {
 			payment.KindNotified, payment.StatusUnknown, []payment.Flag{payment.FlagAmountMismatch},
 			"amount_mismatch"},
 		{"not an amount", sandbox.Fault{Kind: sandbox.FaultWrongAmount, Value: "12.34.0"}, "", "",
-			payment.KindNotified, payment.StatusUnknown, []payment.Flag{payment.FlagAmountMismatch},
-			"amount_mismatch"},
+			payment.KindNotified, payment.StatusAwaiting, nil, ""},
 		{"another currency", sandbox.Fault{Kind: sandbox.FaultWrongCurrency, Value: "USD"}, "", "",
 			payment.KindNotified, payment.StatusUnknown, []payment.Flag{payment.FlagAmountMismatch},
 			"amount_mismatch"},
 		{"currency in lower case", sandbox.Fault{Kind: sandbox.FaultWrongCurrency, Value: "sgd"},
-			"", "", payment.KindNotified, payment.StatusUnknown,
-			[]payment.Flag{payment.FlagAmountMismatch}, "amount_mismatch"},
+			"", "", payment.KindNotified, payment.StatusAwaiting, nil, ""},
 		{"response code 05", sandbox.Fault{Kind: sandbox.FaultSuccessCode05}, "", "",
 			payment.KindNotified, payment.StatusUnknown, nil, "contradictory"},
 		{"another reference of this terminal", sandbox.Fault{Kind: sandbox.FaultUnknownRef}, "", "",
@@ -88,6 +86,10 @@ func TestApprovedNeedsEverything(t *testing.T) {
 		}
 		if now.Status == payment.StatusApproved || !now.Final {
 			t.Errorf("%s: the payment ended %s", tc.name, now.Status)
+		}
+		if said := tc.fault.Value; tc.fact == payment.KindNotified && said != "" {
+			// what was said about it is no silence
+			checkOutcome(t, tc.name, now, payment.StatusUnknown, tc.flags, "")
 		}
 		x.acknowledge(now)
 	}
