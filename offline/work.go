@@ -24,17 +24,8 @@ func (r *Reader) Proved() ([]payment.QueryProved, error) {
 	return proved, nil
 }
 
+// newestClause is the newest fact about the journal of one kind.
 const newestClause = "WHERE payment IS NULL AND kind = ? ORDER BY seq DESC LIMIT 1"
-
-// newest is the newest fact about the journal of one kind.
-func newest[T payment.Data](r *Reader) (d T, ok bool, err error) {
-	facts, err := selectFacts(r.db, newestClause, string(d.Kind()))
-	if err != nil || len(facts) == 0 {
-		return d, false, r.reading("look up a fact about the journal", err)
-	}
-	d, ok = facts[0].Data.(T)
-	return d, ok, nil
-}
 
 // Watched are the ids of the newest final payments, at most limit of them, newest first; with
 // unpaid of those that are not approved.

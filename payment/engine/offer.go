@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 
 	"kiosk-agent/payment"
@@ -66,6 +67,9 @@ func (s *step) show(a *account, say func(payment.Payment) Effect) {
 			return
 		}
 		s.out.Else = append(s.out.Else, e)
+	case AdoptJournal, Anchored, CarryHead, Changed, CloseCode, Note, ReadAgain, SendCanary,
+		SendMint, SendQuery, Show, TerminalChanged:
+		panic(fmt.Sprintf("engine: a payment cannot be told as a %T", e))
 	}
 }
 

@@ -256,7 +256,7 @@ func (r *rig) closeParked() {
 func TestWhatFoundNoPlaceIsReadAgain(t *testing.T) {
 	r := newRig(t)
 	s := newStream(r)
-	p, earlier := r.sale(till1, "R1"), payment.Payment{}
+	p := r.sale(till1, "R1")
 	s.post(rubbish(0, 3)...)
 	s.post(seal("new secret", paid(p)))
 	s.post(rubbish(3, 5)...)
@@ -266,7 +266,7 @@ func TestWhatFoundNoPlaceIsReadAgain(t *testing.T) {
 	r.prove()
 	r.pass(20 * time.Second)
 	r.wantStatus(p.ID, payment.StatusUnknown)
-	earlier = r.payment(p.ID)
+	earlier := r.payment(p.ID)
 	s.restart() // still with the wrong one
 	r.wantStatus(p.ID, payment.StatusUnknown)
 	if got := r.payment(p.ID); got.Revision != earlier.Revision {

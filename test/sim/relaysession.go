@@ -79,9 +79,11 @@ func (r *relayServer) greet(k *conn, h relay.Hello) {
 		return
 	}
 	r.ages()
-	if g.Gap == "" {
+	switch {
+	case k.client.a.dead: // what the journal holds by now is not what it said
+	case g.Gap == "":
 		r.nothingMissed(h.Position)
-	} else {
+	default:
 		r.forgets() // the agent has been told
 	}
 	s.begun = true

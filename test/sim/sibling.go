@@ -209,6 +209,10 @@ func (b *sibling) carry(e engine.Effect) {
 		ev = relay.ResumeAsked{}
 	case engine.AdoptJournal:
 		ev = relay.SupersedeAsked{Head: relayHead(e.Lost)}
+	case engine.Changed, engine.Owed, engine.Show, engine.TerminalChanged, engine.Note,
+		engine.CloseCode: // its links end by themselves
+	case engine.SendMint, engine.SendQuery:
+		b.w.fail("a sibling's engine wants something that it does not do: %T", e)
 	}
 	if ev != nil {
 		b.later(0, func() { b.clientStep(ev) })

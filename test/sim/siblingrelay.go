@@ -149,6 +149,9 @@ func (b *sibling) observes(ev relay.Observation) {
 		b.step(engine.RelayRemembered{Known: journalHead(ev.Head)})
 	case relay.ClockOffset:
 		b.step(engine.ClockLearned{Offset: ev.Offset, Uncertainty: ev.Uncertainty})
+	case relay.CanaryFailed, relay.GapSeen:
+	default:
+		b.w.fail("an observation of a sibling's client that nobody knows: %T", ev)
 	}
 }
 
