@@ -75,8 +75,12 @@ func (s *step) book(records []payment.Record, from source) error {
 				s.fact(a.p.ID, payment.Opened{})
 			}
 		case a != nil:
+			open := !a.p.Final && a.p.EndedBy == ""
 			s.fact(a.p.ID, payment.Notified{Record: r, Source: from.by, Delivery: from.delivery,
 				FromParked: from.parked, Payments: payments})
+			if open && a.p.Final && a.p.Status != payment.StatusApproved {
+				s.closeCode(a, a.p.ProviderRef) // nobody may pay what is told as not paid
+			}
 			if !payment.Known(r) || r.MerchantRef != a.p.MerchantRef {
 				s.m.inquiries.askNow(a.p.ID, s.now.Up)
 			}

@@ -52,6 +52,25 @@ func TestARemoteMint(t *testing.T) {
 	r.wantFacts(id, "requested mint_sent minted shown notified offered")
 }
 
+// TestWhatIsToldAsNotPaidIsClosed: also where the first attempt ended the sale, and no cancel.
+func TestWhatIsToldAsNotPaidIsClosed(t *testing.T) {
+	for _, word := range []string{payment.RecordDeclined, payment.RecordExpired} {
+		r := newRig(t, remote, func(c *engine.Config) { c.Policy.FinishDeclined = true })
+		id, _ := r.begins("R1")
+		r.mintReturns(id, code)
+		p := r.payment(id)
+		r.confirm(p)
+		r.mustDeliver(paid(p, status(word, "1")))
+		if len(r.closes) != 1 || r.closes[0].ProviderRef != "77" {
+			t.Errorf("%s: closed %+v", word, r.closes)
+		}
+		r.mustDeliver(paid(p, status(word, "2")))
+		if len(r.closes) != 1 {
+			t.Errorf("%s: closed again: %+v", word, r.closes)
+		}
+	}
+}
+
 // TestWhatIsOddIsSaidOnce: what no money hangs on is shown all the same.
 func TestWhatIsOddIsSaidOnce(t *testing.T) {
 	r := newRig(t, remote)
