@@ -56,6 +56,9 @@ func TestUnreadable(t *testing.T) {
 				s := shown(queried)
 				for _, d := range tc.facts {
 					s.after(settleOf(d)).add(d)
+					if p, _ := Fold(s.facts); what == "and silence" && p.Status == StatusCancelled {
+						t.Errorf("cancelled after %s", d.Kind())
+					}
 				}
 				p, _ := Fold(s.facts)
 				var tasks []Task

@@ -181,3 +181,32 @@ func TestACodeIsNotGivenInDoubt(t *testing.T) {
 		t.Errorf("%+v, %v", a.Payment, a.Err)
 	}
 }
+
+// TestSilenceIsNoneInDoubt: the payment is in the journal, though the commit was reported as failed
+// and nothing can be read back. What the gateway's query does not show yet ends nothing meanwhile.
+func TestSilenceIsNoneInDoubt(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	_, waiter := r.cancel(till1, p.ID)
+	r.pass(0)
+	r.j.lie = true
+	if err := r.deliver(paid(p)); err == nil {
+		t.Fatal("the commit was reported as made")
+	}
+	r.j.lie, r.j.unread = false, true
+	for range 3 {
+		for len(r.asked) > 0 {
+			r.answerNext(nothing())
+		}
+		r.pass(6 * time.Second)
+	}
+	r.j.unread = false
+	r.pass(time.Second)
+	if n := len(all[payment.QueryEmpty](r)); n != 0 {
+		t.Errorf("%d answers count as silence", n)
+	}
+	r.wantStatus(p.ID, payment.StatusApproved)
+	if a := r.answers[waiter]; a.Payment.Status != payment.StatusApproved {
+		t.Errorf("the cancel was answered %+v", a)
+	}
+}
