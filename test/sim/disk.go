@@ -157,6 +157,7 @@ func (d *disk) Append(facts []payment.Fact, pos *payment.Position) error {
 	}
 	if w.hit(appendLies) {
 		w.say("disk", "holds %s and says that it does not", kinds(facts))
+		w.oracle.denied(facts)
 		return errDisk
 	}
 	w.say("journal", "%s%s", kinds(facts), atPosition(pos))

@@ -52,6 +52,7 @@ type account struct {
 	withdrawnUp   time.Duration // and boot clock
 	withdrawnBoot string
 	policy        payment.Policy
+	denied        bool            // the disk said that it had not written that it was requested
 	deadline      time.Duration   // boot clock
 	frames        []offered       // on the line
 	empties       []time.Duration // true times of the questions whose silence counts

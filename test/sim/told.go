@@ -183,7 +183,7 @@ func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 				w.fail("the line approves sale %d with a payment of another amount: %s", s.no,
 					c.txn)
 			case l.sale != s && l.sale.line == s.line && s.line.style == constant &&
-				!l.sale.approved && (last || l.sale.status == payment.StatusUnknown):
+				!l.sale.approved && (last || l.sale.status == payment.StatusUnknown || o.begunUntold(l)):
 				// The same again under the same number, and the till never heard of that approval:
 				// nobody can tell the two apart.
 				l.sale.discarded, s.twin = true, true // the money stands in the book once
@@ -194,6 +194,26 @@ func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 		}
 	}
 	w.fail("the line approves sale %d with transaction %q, which there never was", s.no, txn)
+}
+
+// denied: the disk has written the begin of a sale and said that it has not.
+func (o *oracle) denied(facts []payment.Fact) {
+	for _, f := range facts {
+		if a := o.accounts[f.Payment]; a != nil && f.Kind() == payment.KindRequested {
+			a.denied = true
+		}
+	}
+}
+
+// begunUntold reports whether the till was told that this sale was not started, which the disk had
+// denied: it began all the same.
+func (o *oracle) begunUntold(l *link) bool {
+	for _, a := range o.accounts {
+		if a.link == l && a.denied {
+			return true
+		}
+	}
+	return false
 }
 
 // isNamed reports whether an approval on the line may be about this payment. Without a reference it
