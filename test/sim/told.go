@@ -183,7 +183,8 @@ func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 				w.fail("the line approves sale %d with a payment of another amount: %s", s.no,
 					c.txn)
 			case l.sale != s && l.sale.line == s.line && s.line.style == constant &&
-				!l.sale.approved && (last || l.sale.status == payment.StatusUnknown || o.begunUntold(l)):
+				!l.sale.approved && (last || l.sale.status == payment.StatusUnknown ||
+				o.begunUntold(l)):
 				// The same again under the same number, and the till never heard of that approval:
 				// nobody can tell the two apart.
 				l.sale.discarded, s.twin = true, true // the money stands in the book once
