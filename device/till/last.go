@@ -38,11 +38,11 @@ func (m *Machine) uncertain(s *sale) *answer {
 }
 
 // heard takes the till's ACK of an answer that told a refusal. One that may be for an earlier frame
-// does not count.
+// does not count. After a doubt a till asks for the last result, and means the sale that it was told
+// nothing certain of: that stays a doubt until it asks for another one.
 func (m *Machine) heard(a *answer) {
 	r := a.rejection
-	if r != nil && r == m.rejection && r.outcome != ecr.RepeatUncertain &&
-		m.now.Up >= m.link.unackedUntil {
+	if r != nil && r == m.rejection && !doubtful(r.outcome) && m.now.Up >= m.link.unackedUntil {
 		m.rejection = nil
 	}
 }
@@ -78,10 +78,13 @@ func (m *Machine) makeLast(a *answer) bool {
 	return true
 }
 
+// doubtful reports whether a till that is told so may ask what became of its request.
+func doubtful(o ecr.Outcome) bool { return o == ecr.RepeatUncertain || o == ecr.Internal }
+
 // notRunning is the outcome whose code tells a refusal in a last result: a till that reads the code
 // of a running sale there asks on, and would hear of the sale before.
 func (m *Machine) notRunning(o ecr.Outcome) ecr.Outcome {
-	if o == ecr.RepeatUncertain || o == ecr.Internal { // doubts stay doubts
+	if doubtful(o) { // which stays one
 		return o
 	}
 	running, _ := m.dialect.Answer(ecr.LastRunning)

@@ -150,6 +150,34 @@ func TestTheLastResultAfterARefusal(t *testing.T) {
 	}
 }
 
+// TestTheLastResultAfterAFault: a till that is told TO, acknowledges that and asks what became of its
+// request hears nothing of the sale before, which has another amount.
+func TestTheLastResultAfterAFault(t *testing.T) {
+	r := newRig(t, "paycube")
+	r.finish(r.start(ecn, 1023), payment.StatusApproved)
+	r.send([]byte{ack})
+	r.take()
+	r.desk.fail["start"] = &payment.Error{Code: payment.CodeInternal, Op: "start"}
+	r.send(saleOn("000000000002", 500))
+	r.wantAnswers("000000000002 Q1 TO")
+	clear(r.desk.fail)
+	r.pass(5 * time.Second)
+	r.send([]byte{ack})
+	r.pass(5 * time.Second)
+	for range 2 {
+		if h := r.ask(true); h.String() != "000000000002 56 TO" {
+			t.Errorf("%v", h)
+		}
+		r.pass(5 * time.Second)
+	}
+	r.finish(r.start("000000000003", 700), payment.StatusApproved)
+	r.send([]byte{ack})
+	r.take()
+	if h := r.ask(true); h.String() != "000000000003 56 00" {
+		t.Errorf("after another sale: %v", h)
+	}
+}
+
 // A late ACK for the first sale's response does not say that the till has heard the refusal.
 func TestALateAckDoesNotAcknowledgeARefusal(t *testing.T) {
 	r := newRig(t, "paycube")
