@@ -38,8 +38,8 @@ func (m *Machine) uncertain(s *sale) *answer {
 }
 
 // heard takes the till's ACK of an answer that told a refusal. One that may be for an earlier frame
-// does not count. After a doubt a till asks for the last result, and means the sale that it was told
-// nothing certain of: that stays a doubt until it asks for another one.
+// does not count. After a doubt a till asks for the last result, and means the sale that it was
+// told nothing certain of: that stays a doubt until it asks for another one.
 func (m *Machine) heard(a *answer) {
 	r := a.rejection
 	if r != nil && r == m.rejection && !doubtful(r.outcome) && m.now.Up >= m.link.unackedUntil {

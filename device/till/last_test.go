@@ -150,8 +150,8 @@ func TestTheLastResultAfterARefusal(t *testing.T) {
 	}
 }
 
-// TestTheLastResultAfterAFault: a till that is told TO, acknowledges that and asks what became of its
-// request hears nothing of the sale before, which has another amount.
+// TestTheLastResultAfterAFault: a till that is told TO, acknowledges that and asks what became of
+// its request hears nothing of the sale before, which has another amount.
 func TestTheLastResultAfterAFault(t *testing.T) {
 	r := newRig(t, "paycube")
 	r.finish(r.start(ecn, 1023), payment.StatusApproved)
