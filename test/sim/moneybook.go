@@ -141,8 +141,11 @@ func (o *oracle) booksAnswer() {
 			}
 		}
 		a.money.most = max(a.money.most, n)
-		if e := &o.facts[len(o.facts)-1]; e.f.Payment == a.id && e.at == o.w.t {
-			e.most = n
+		for i := len(o.facts) - 1; i >= 0 && o.facts[i].at == o.w.t; i-- { // of this commit
+			if e := &o.facts[i]; e.f.Payment == a.id {
+				e.most = n
+				break
+			}
 		}
 	}
 }

@@ -63,8 +63,6 @@ func mutants() []mutant {
 		one("the position is not in the journal", "offline/append.go",
 			"	if b.pos == nil {\n		return nil\n	}\n",
 			"	if true {\n		return nil\n	}\n"),
-		one("the relay looks at a position's number alone", "relay/relayd/rules/position.go",
-			"if m.ID != p.ID || ", "if "),
 		one("the relay does not look back", "relay/relayd/rules/messages.go",
 			"			best, asked = m, 0\n", "			best = m\n"),
 		one("the relay reads on behind what it has read", "relay/relayd/rules/session.go",

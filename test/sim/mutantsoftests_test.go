@@ -65,6 +65,8 @@ func mutantsOfEngine() []trial {
 		by("payment/engine", "TestTheQueryOfAPreviousAccount",
 			"a previous account's query speaks of every sale", "payment/engine/query.go",
 			"if err == nil && !vouched {", "if false && !vouched {"),
+		by("relay/relayd/rules", "TestJudge", "the relay looks at a position's number alone",
+			"relay/relayd/rules/position.go", "if m.ID != p.ID || ", "if "),
 		by("internal/app/agent", "TestWhatTheRelayIsTold",
 			"the relay is told a head that was not compared", "internal/app/agent/parts.go",
 			" || !snap.Judged {", " {"),

@@ -62,6 +62,7 @@ type account struct {
 	acking        int64 // newest revision that its own till has said that it stored
 	acked         int64
 	toldApproved  bool
+	heard         bool // a till has heard of the approval
 	superseded    bool // its till on a line has asked for another sale
 	money         moneyBook
 	mint          mint

@@ -39,7 +39,7 @@ func (o *oracle) told(till string, p payment.Payment) {
 			w.fail("%s is told that %s is approved, and its %d payments were known to be given "+
 				"back before that", till, p.ID, a.money.right())
 		}
-		a.toldApproved = true
+		a.toldApproved, a.heard = true, true
 	} else if a.toldApproved && !(p.Status == payment.StatusUnknown && a.money.early > 0) {
 		// what was told while the disk took no entry is forgotten by a crash: then a reversal
 		// that is known now was first
@@ -197,11 +197,18 @@ func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 	w.fail("the line approves sale %d with transaction %q, which there never was", s.no, txn)
 }
 
-// denied: the disk has written the begin of a sale and said that it has not.
+// denied: the disk has written facts and said that it has not. A sale may have begun that way, or
+// an approval may be on record as told that nobody has been told.
 func (o *oracle) denied(facts []payment.Fact) {
 	for _, f := range facts {
-		if a := o.accounts[f.Payment]; a != nil && f.Kind() == payment.KindRequested {
+		a := o.accounts[f.Payment]
+		switch d := f.Data.(type) {
+		case payment.Requested:
 			a.denied = true
+		case payment.Offered:
+			if d.Status == payment.StatusApproved && !a.heard {
+				a.toldApproved = false
+			}
 		}
 	}
 }
