@@ -65,6 +65,8 @@ func mutantsOfEngine() []trial {
 		by("payment/engine", "TestTheQueryOfAPreviousAccount",
 			"a previous account's query speaks of every sale", "payment/engine/query.go",
 			"if err == nil && !vouched {", "if false && !vouched {"),
+		by("offline", "TestList", "a page leaves one out", "offline/read.go",
+			"		page.Next = seqs[limit-1]\n", "		page.Next = seqs[limit]\n"),
 		by("relay/relayd/rules", "TestJudge", "the relay looks at a position's number alone",
 			"relay/relayd/rules/position.go", "if m.ID != p.ID || ", "if "),
 		by("internal/app/agent", "TestWhatTheRelayIsTold",
