@@ -26,18 +26,22 @@ type moneyRow struct {
 }
 
 func (m moneyRow) insert(tx *sql.Tx) error {
-	amount := sql.NullInt64{Int64: m.Amount, Valid: m.Stated}
-	paid := sql.NullInt64{Int64: m.PaidAt.UnixMilli(), Valid: !m.PaidAt.IsZero()}
+	amount, paid := m.nullable()
 	_, err := tx.Exec(insertMoney, m.Seq, m.Key, m.firstSeq, m.till, string(m.Class), amount,
 		m.Currency, m.Scheme, m.MerchantRef, m.TransactionRef, paid)
 	return err
 }
 
+// nullable are the columns that are NULL where the gateway has not said.
+func (m moneyRow) nullable() (amount, paid sql.NullInt64) {
+	return sql.NullInt64{Int64: m.Amount, Valid: m.Stated},
+		sql.NullInt64{Int64: m.PaidAt.UnixMilli(), Valid: !m.PaidAt.IsZero()}
+}
+
 // update writes what is known now of a movement and was not before: a transaction reference, or an
 // amount that could not be read.
 func (m moneyRow) update(tx *sql.Tx) error {
-	amount := sql.NullInt64{Int64: m.Amount, Valid: m.Stated}
-	paid := sql.NullInt64{Int64: m.PaidAt.UnixMilli(), Valid: !m.PaidAt.IsZero()}
+	amount, paid := m.nullable()
 	_, err := tx.Exec(`UPDATE money SET class = ?, amount = ?, currency = ?, scheme = ?,
 		provider_ref = ?, paid_ms = ? WHERE seq = ?`, string(m.Class), amount, m.Currency, m.Scheme,
 		m.TransactionRef, paid, m.Seq)

@@ -10,7 +10,14 @@ import (
 // neither 1,023 nor 15.000, which is fifteen to some and fifteen thousand to others. No float is
 // made of it. ok is false for anything else: a sign, a space, an unknown
 // currency, a part of a minor unit, more than 18 digits.
-func ReadAmount(s string, c Currency) (minor int64, ok bool) {
+func ReadAmount(s string, c Currency) (minor int64, ok bool) { return read(s, c, true) }
+
+// ReadNumber is ReadAmount of a number in JSON, which is never grouped: 15.000 is fifteen.
+func ReadNumber(literal string, c Currency) (minor int64, ok bool) {
+	return read(literal, c, false)
+}
+
+func read(s string, c Currency, groups bool) (minor int64, ok bool) {
 	exponent, known := c.Exponent()
 	if !known || len(s) > maxDecimalLen {
 		return 0, false
@@ -19,7 +26,7 @@ func ReadAmount(s string, c Currency) (minor int64, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	whole, decimals, ok := ungrouped(mantissa, mantissa == s)
+	whole, decimals, ok := ungrouped(mantissa, groups && mantissa == s)
 	if !ok {
 		return 0, false
 	}
@@ -63,15 +70,15 @@ func scientific(s string) (mantissa string, power int, ok bool) {
 }
 
 // ungrouped takes an amount apart at its decimal sign, and takes the signs between thousands away.
-// What has an exponent is not grouped.
-func ungrouped(s string, plain bool) (whole, decimals string, ok bool) {
+// groups says whether there may be any: what has an exponent has none.
+func ungrouped(s string, groups bool) (whole, decimals string, ok bool) {
 	sign, group := ".", ","
 	if strings.LastIndexByte(s, ',') > strings.LastIndexByte(s, '.') {
 		sign, group = ",", "."
 	}
 	whole, decimals, pointed := strings.Cut(s, sign)
 	switch grouped := strings.Contains(whole, group); {
-	case !grouped && (sign == "," || plain && len(decimals) == 3 &&
+	case !grouped && (sign == "," || groups && len(decimals) == 3 &&
 		threes(whole+sign+decimals, sign) &&
 		whole[0] != '0'): // 1,5 or 1,500; 15.000 may be fifteen thousand
 		return "", "", false

@@ -106,7 +106,10 @@ type MintAnswer struct {
 }
 
 // Curable is an error that says what staff can do about it, in a sentence.
-type Curable interface{ Cure() string }
+type Curable interface {
+	error
+	Cure() string
+}
 
 // ErrUnopened is what a gateway's error wraps when a delivery is not, or does not open as, a
 // statement of that gateway. Its text is safe to store and to show, and tells nothing of the

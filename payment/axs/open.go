@@ -138,11 +138,11 @@ func amount(raw json.RawMessage, c payment.Currency) (cents int64, asStated stri
 	if !ok {
 		s = string(raw)
 	}
-	exact := s
-	if isNumber(raw) && !strings.ContainsAny(s, "eE") {
-		exact += "e0" // a JSON number is never grouped
+	read := payment.ReadAmount
+	if isNumber(raw) {
+		read = payment.ReadNumber
 	}
-	if minor, ok := payment.ReadAmount(exact, c); ok {
+	if minor, ok := read(s, c); ok {
 		return minor, ""
 	}
 	const most = 64

@@ -292,6 +292,12 @@ type step struct {
 	asked  []asked // what is told of payments as the step leaves them
 }
 
+// booked reports whether this step books a fact of this kind about a payment; "" = the journal.
+func (s *step) booked(id string, kind payment.Kind) bool {
+	return slices.ContainsFunc(s.out.Facts,
+		func(f payment.Fact) bool { return f.Payment == id && f.Kind() == kind })
+}
+
 // fact stages one fact. For a payment's fact the account is staged with it.
 func (s *step) fact(id string, d payment.Data) {
 	f := payment.Fact{

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 
 	"kiosk-agent/payment"
 )
@@ -36,9 +35,7 @@ func (s *step) offer(a *account) bool {
 // that comes later is late only for whom it is on record that the till was told so.
 func (s *step) tell(a *account) bool {
 	s.offer(a)
-	if !slices.ContainsFunc(s.out.Facts, func(f payment.Fact) bool {
-		return f.Payment == a.p.ID && f.Kind() == payment.KindOffered
-	}) {
+	if !s.booked(a.p.ID, payment.KindOffered) {
 		return true
 	}
 	switch a.p.Status {

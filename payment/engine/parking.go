@@ -112,7 +112,7 @@ func (s *step) keep(ev Delivered, cause error) error {
 	}
 	parked := payment.Parked{Reason: reason, Delivery: ev.Position.ID, Envelope: ev.Envelope,
 		Hash: hash}
-	if mends, ok := errors.AsType[curable](cause); ok {
+	if mends, ok := errors.AsType[payment.Curable](cause); ok {
 		parked.Cure = mends.Cure()
 	}
 	s.fact("", parked)
@@ -122,12 +122,6 @@ func (s *step) keep(ev Delivered, cause error) error {
 	s.then(Note{Warn: true, Text: "a delivery did not open and is parked",
 		Args: []any{"delivery", ev.Position.ID, "reason", reason}})
 	return nil
-}
-
-// curable is an error that says what mends it.
-type curable interface {
-	error
-	payment.Curable
 }
 
 // noRoom says what there is not enough of for a delivery of this size: "places", "bytes", or ""

@@ -19,29 +19,16 @@ type rollback struct {
 }
 
 // relayRemembered compares the journal with what the relay remembers of it. The answer lets the
-// relay's client say hello: what follows from the comparison is committed before that.
+// relay's client say hello: what follows from the comparison is committed before that. What could
+// not be compared before comes first, for the relay may have forgotten it meanwhile: while it
+// cannot be, nothing is.
 func (s *step) relayRemembered(ev RelayRemembered) {
-	known, err := s.outstanding(ev.Known)
-	switch {
-	case err != nil:
-		s.refuse(ev.To, journalUnreadable("compare the journal with the relay's memory", err))
-	case s.compare(known, ev.To):
+	switch old := s.m.unjudged; {
+	case old != nil && *old != ev.Known: // judgeAgain has just tried
+		s.refuse(ev.To, journalUnreadable("compare the journal with the relay's memory", nil))
+	case s.compare(ev.Known, ev.To):
 		s.then(Anchored{})
 	}
-}
-
-// outstanding is what is to be compared: what the relay remembers, or what it told before and could
-// not be compared then, where that is not here: a relay may have forgotten meanwhile.
-func (s *step) outstanding(known payment.Head) (payment.Head, error) {
-	old := s.m.unjudged
-	if old == nil || *old == known {
-		return known, nil
-	}
-	reason, givenUp, err := s.m.missing(*old)
-	if err == nil && reason != "" && !givenUp {
-		return *old, nil
-	}
-	return known, err
 }
 
 // compare reports whether the journal is the newest that the relay knew when it told its head.
@@ -110,9 +97,7 @@ func (m *Machine) missing(h payment.Head) (reason string, givenUp bool, err erro
 
 // rollBack books a loss. No sale starts from now on, whether that can be committed or not.
 func (s *step) rollBack(reason string, known payment.Head) error {
-	if slices.ContainsFunc(s.out.Facts, func(f payment.Fact) bool {
-		return f.Kind() == payment.KindRolledBack
-	}) {
+	if s.booked("", payment.KindRolledBack) {
 		return nil // this very step has found it
 	}
 	last, since, err := s.m.journal.BeforeLoss()

@@ -409,6 +409,9 @@ func TestTheRelayForgetsBeforeItIsCompared(t *testing.T) {
 			if err := r.remembers(lost); err == nil {
 				t.Fatal("compared")
 			}
+			if err := r.remembers(later(r)); err == nil {
+				t.Fatal("a hello before what was told first is compared")
+			}
 			if err := r.remembers(later(r)); err != nil {
 				t.Fatal(err)
 			}

@@ -55,11 +55,11 @@ func amount(v any) (minor int64, asStated string) {
 	if !ok {
 		return payment.UnreadableAmount, "not a number"
 	}
-	exact := s
-	if _, number := v.(json.Number); number && !strings.ContainsAny(s, "eE") {
-		exact += "e0" // a JSON number is never grouped
+	read := payment.ReadAmount
+	if _, number := v.(json.Number); number {
+		read = payment.ReadNumber
 	}
-	if minor, ok := payment.ReadAmount(exact, payment.IDR); ok {
+	if minor, ok := read(s, payment.IDR); ok {
 		return minor, ""
 	}
 	const most = 32
