@@ -52,10 +52,7 @@ func TestNoSecretInBundle(t *testing.T) {
 	w := newWorld(t)
 	w.write("config.toml", readText(t, w.config())+"# the old secret was "+
 		string(w.secret.Reveal())+"\n")
-	w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	_, x := w.opens()
 	sold := w.play(x)
 	open := x.start("OPEN-REFERENCE", 1900)
 	sold = append(sold, open)

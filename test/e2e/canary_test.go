@@ -140,10 +140,7 @@ func (w *world) command(code int, args ...string) string {
 func TestNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	_, x := w.opens()
 	frames := eavesdrop(t, "ws://"+w.till+"/v1/till", w.tillToken)
 	sold := w.play(x)
 	texts := w.readAll(sold)

@@ -72,10 +72,7 @@ code = %q
 			t.Fatal(err)
 		}
 	}
-	w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	_, x := w.opens()
 	p := x.start("FIRST", 1234)
 	w.until(p.ID, payment.KindShown)
 	pay(t, p.QRPayload)

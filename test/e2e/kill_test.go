@@ -12,9 +12,7 @@ import (
 func (w *world) never(id string) {
 	w.t.Helper()
 	w.agent.kill()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	x := w.sells()
 	x.owedNothing()
 	if p := x.get(id); !p.Final || !p.Acknowledged {
 		w.t.Errorf("after the restart: %+v", p)
@@ -28,10 +26,7 @@ func (w *world) never(id string) {
 func TestKillWhileAwaiting(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	screen := w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	screen, x := w.opens()
 	p := x.start("AWAITING", 1500)
 	w.until(p.ID, payment.KindShown)
 	screen.shows("pay", p.ID)
@@ -56,10 +51,7 @@ func TestKillWhileAwaiting(t *testing.T) {
 func TestKillBeforeTheWebhook(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	_, x := w.opens()
 	p := x.start("DEAD", 1600)
 	w.until(p.ID, payment.KindShown)
 	w.agent.kill()

@@ -105,10 +105,7 @@ func TestJunkThenRotation(t *testing.T) {
 	w.write("relay.toml", readText(t, filepath.Join(w.dir, "relay.toml"))+
 		"[hook]\nrate = 10000.0\nburst = 10000\n")
 	w.startRelay()
-	w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	_, x := w.opens()
 	for i := range 300 {
 		w.post(fmt.Sprintf("?data=probe%d", i))
 	}

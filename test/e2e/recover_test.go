@@ -81,16 +81,11 @@ func TestRecover(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.showScreen()
-			w.startAgent("")
-			x := w.connect()
-			x.ready()
+			_, x := w.opens()
 			w.sale(x, "KEPT", 1000)
 			w.agent.stop()
 			w.keepJournal("backup")
-			w.startAgent("")
-			x = w.connect()
-			x.ready()
+			x = w.sells()
 			lost := w.sale(x, "LOST", 2000)
 			w.agent.stop()
 			w.startAgent("") // its first canary takes the journal's head to the relay
@@ -144,10 +139,7 @@ func TestRecover(t *testing.T) {
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	_, x := w.opens()
 	p := x.start("R1", 1000)
 	w.until(p.ID, payment.KindShown)
 	if said := w.command(1, "resolve", p.ID, "not-paid", "--reason",

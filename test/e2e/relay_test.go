@@ -47,10 +47,7 @@ func TestKillRelayAfter200(t *testing.T) {
 func TestRelayDownNoSale(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	screen := w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	screen, x := w.opens()
 	w.relay.kill()
 	x.awaitReason("relay_down")
 	screen.shows("out_of_service", "")
@@ -167,10 +164,7 @@ func TestRelayStoreRestored(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.showScreen()
-			w.startAgent("")
-			x := w.connect()
-			x.ready()
+			_, x := w.opens()
 			done := []device.Payment{w.sale(x, "BEFORE", 100)}
 			w.relay.stop()
 			w.copyStore("backup")
@@ -209,10 +203,7 @@ func TestRelayStoreRestored(t *testing.T) {
 func TestRelayHooksLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	_, x := w.opens()
 	done := []device.Payment{w.sale(x, "LOST-1", 100), w.sale(x, "LOST-2", 101)}
 	open := x.start("MEANWHILE", 300)
 	w.until(open.ID, payment.KindShown)
@@ -235,10 +226,7 @@ func TestRelayHooksLost(t *testing.T) {
 func TestMoneyThatTheRelayLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	_, x := w.opens()
 	open := x.start("LOST", 300)
 	w.until(open.ID, payment.KindShown)
 	gaps := w.gaps()
@@ -273,10 +261,7 @@ func (w *world) loseHooks() {
 func TestRelayStoreDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	_, x := w.opens()
 	done := []device.Payment{w.sale(x, "GONE-1", 100), w.sale(x, "GONE-2", 101)}
 	gaps := w.gaps()
 	w.relay.kill()

@@ -139,10 +139,7 @@ func TestRolledBackUntilRecovered(t *testing.T) {
 			if first {
 				w.firstRelay()
 			}
-			w.showScreen()
-			w.startAgent("")
-			x := w.connect()
-			x.ready()
+			_, x := w.opens()
 			w.sale(x, "FIRST", 1900)
 			x.heardSince(time.Now()) // what is older than a loss is known from there on
 			tag := w.sale(x, "R-0", 1900).MerchantRef[:8]
@@ -292,16 +289,11 @@ func (w *world) relayKnows() (seq int64) {
 func TestLossBetweenDeliveries(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	_, x := w.opens()
 	w.sale(x, "R-0", 1900)
 	w.agent.stop()
 	w.keepJournal("image")
-	w.startAgent("")
-	x = w.connect()
-	x.ready()
+	x = w.sells()
 	p := x.start("R-1", 1900)
 	w.until(p.ID, payment.KindShown)
 	w.knowsOf(p)
@@ -321,15 +313,10 @@ func TestLossBetweenDeliveries(t *testing.T) {
 func TestAnotherHistory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	w.opens()
 	w.agent.stop()
 	w.keepJournal("image")
-	w.startAgent("")
-	x = w.connect()
-	x.ready()
+	x := w.sells()
 	for i := range 6 { // longer than the other will be
 		w.sale(x, fmt.Sprintf("OLD-%d", i), 100)
 	}

@@ -35,10 +35,7 @@ func TestRotationWithAPaymentInFlight(t *testing.T) {
 	w.write("config.toml", strings.Replace(readText(t, w.config()), "[relay]",
 		`previous_secret = "file:`+w.dir+`/axs.previous"`+"\n[relay]", 1))
 	w.write("axs.previous", string(secret.Generate().Reveal())+"\n")
-	w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	_, x := w.opens()
 	p := x.start("ROTATE", 1900)
 	w.until(p.ID, payment.KindShown)
 	if page := w.page(); !strings.Contains(page, "\nkiosk_payments_open 1\n") ||
@@ -70,9 +67,7 @@ func TestRotationWithAPaymentInFlight(t *testing.T) {
 	before := w.sandboxURL
 	w.runSandbox()
 	w.write("config.toml", strings.Replace(readText(t, w.config()), before, w.sandboxURL, 1))
-	w.startAgent("")
-	x = w.connect()
-	x.ready()
+	x = w.sells()
 	p = x.start("ROTATED", 1900)
 	w.until(p.ID, payment.KindShown)
 	pay(t, p.QRPayload)

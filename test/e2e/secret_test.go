@@ -12,10 +12,7 @@ import (
 func TestWrongSecretCorrected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.showScreen()
-	w.startAgent("")
-	x := w.connect()
-	x.ready()
+	_, x := w.opens()
 	p := x.start("SECRET", 1900)
 	w.until(p.ID, payment.KindShown)
 	w.agent.stop()

@@ -26,29 +26,14 @@ func TestTortureJudges(t *testing.T) {
 			s.wrong = []string{
 				"till-1: 1 was approved and is unknown"}
 		},
-		"INVENTED": func(s *scene) { delete(s.collected, "REF-1") },
-		"LOST": func(s *scene) {
-			s.collected["REF-3"] = sandbox.Collected{
-				Currency: "SGD", Paid: 300, Payments: 1}
-		},
-		"collected 101 SGD": func(s *scene) {
-			s.collected["REF-1"] = sandbox.Collected{
-				Currency: "SGD", Paid: 101, Payments: 1}
-		},
-		"collected 100 USD": func(s *scene) {
-			s.collected["REF-1"] = sandbox.Collected{
-				Currency: "USD", Paid: 100, Payments: 1}
-		},
-		"collected 2": func(s *scene) {
-			s.collected["REF-1"] = sandbox.Collected{
-				Currency: "SGD", Paid: 200, Payments: 2}
-		},
-		"collected 1 pay": func(s *scene) {
-			s.collected["REF-4"] = sandbox.Collected{
-				Currency: "SGD", Paid: 400, Payments: 1}
-		},
-		"is stuck":         func(s *scene) { s.payments[2].Final = false },
-		"a second payment": func(s *scene) { s.payments[2].Reference = s.payments[0].Reference },
+		"INVENTED":          func(s *scene) { delete(s.collected, "REF-1") },
+		"LOST":              collects("REF-3", "SGD", 300, 1),
+		"collected 101 SGD": collects("REF-1", "SGD", 101, 1),
+		"collected 100 USD": collects("REF-1", "USD", 100, 1),
+		"collected 2":       collects("REF-1", "SGD", 200, 2),
+		"collected 1 pay":   collects("REF-4", "SGD", 400, 1),
+		"is stuck":          func(s *scene) { s.payments[2].Final = false },
+		"a second payment":  func(s *scene) { s.payments[2].Reference = s.payments[0].Reference },
 		"nobody is told to": func(s *scene) {
 			s.payments[2].Status, s.payments[2].Flags = payment.StatusUnknown,
 				[]payment.Flag{payment.FlagUnconfirmed}
@@ -214,4 +199,11 @@ func goodScene() *scene {
 		}
 	}
 	return s
+}
+
+// collects changes what the gateway has taken for one reference.
+func collects(ref, currency string, paid int64, payments int) func(*scene) {
+	return func(s *scene) {
+		s.collected[ref] = sandbox.Collected{Currency: currency, Paid: paid, Payments: payments}
+	}
 }

@@ -296,6 +296,22 @@ func (w *world) showScreen() *display {
 	return startDisplay(w.t, "http://"+w.screen+"/", w.displayToken, wholeBox)
 }
 
+// opens starts the display, and sells.
+func (w *world) opens() (*display, *till) {
+	w.t.Helper()
+	d := w.showScreen()
+	return d, w.sells()
+}
+
+// sells starts the agent, and a till that waits until a sale can start.
+func (w *world) sells() *till {
+	w.t.Helper()
+	w.startAgent("")
+	x := w.connect()
+	x.ready()
+	return x
+}
+
 func (w *world) facts(id string) (facts []payment.Fact) {
 	w.t.Helper()
 	for _, f := range readJournal(w.t, w.dir) {
