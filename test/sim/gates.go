@@ -57,7 +57,7 @@ func (o *oracle) written(t *ecrTill, b []byte) {
 		m.Function != d.Card && m.Function != d.LastResult {
 		return
 	}
-	switch a := o.offeredAs(b); {
+	switch a := o.offeredAs(t, b); {
 	case a == nil:
 		o.w.fail("an approval goes out on the line that was not committed as offered")
 	case a.till != t.name:
@@ -73,25 +73,39 @@ type offered struct {
 
 // speaksAs fails when bytes go out that were made for a till of another dialect.
 func (o *oracle) speaksAs(t *ecrTill, b []byte) {
-	a := o.offeredAs(b)
-	if a == nil || slices.ContainsFunc(a.frames, func(f offered) bool {
-		return f.crossed == o.w.prof.crossed && bytes.Equal(f.frame, b)
-	}) {
-		return
+	a := o.offeredAs(t, b)
+	if a != nil && !a.offers(b, o.w.prof.crossed) {
+		o.w.fail("%s gets the outcome of %s in another till's dialect", t.name, a.id)
 	}
-	o.w.fail("%s gets the outcome of %s in another till's dialect", t.name, a.id)
 }
 
-// offeredAs is the payment whose outcome these bytes tell, as it was committed.
-func (o *oracle) offeredAs(b []byte) *account {
+// offers reports whether an outcome of this payment was committed as these bytes while the lines
+// had these dialects.
+func (a *account) offers(b []byte, crossed bool) bool {
+	return slices.ContainsFunc(a.frames,
+		func(f offered) bool { return f.crossed == crossed && bytes.Equal(f.frame, b) })
+}
+
+// offeredAs is the payment whose outcome these bytes tell, as it was committed. Tills that do not
+// count may get the same bytes for two: then it is the one of this till, and of its dialect.
+func (o *oracle) offeredAs(t *ecrTill, b []byte) (found *account) {
+	own := false
 	for _, e := range o.facts {
 		a := o.accounts[e.f.Payment]
-		if a != nil && slices.ContainsFunc(a.frames,
-			func(f offered) bool { return bytes.Equal(f.frame, b) }) {
+		if a == nil {
+			continue
+		}
+		now, before := a.offers(b, o.w.prof.crossed), a.offers(b, !o.w.prof.crossed)
+		switch its := a.till == t.name; {
+		case its && now:
 			return a
+		case now || before:
+			if found == nil || its && !own {
+				found, own = a, its
+			}
 		}
 	}
-	return nil
+	return found
 }
 
 func fromParked(d payment.Data) bool {

@@ -394,8 +394,7 @@ func (o *oracle) names(body []byte) bool {
 	}
 	return slices.ContainsFunc(s.Records, func(r payment.Record) bool {
 		l := o.w.gw.byRef[r.MerchantRef]
-		if l == nil || !slices.ContainsFunc(l.records,
-			func(st *statement) bool { return st.hook.Content() == r.Content() }) {
+		if l == nil || !l.stated(r) {
 			return false // somebody has made it up
 		}
 		for _, a := range o.accounts {
@@ -405,6 +404,12 @@ func (o *oracle) names(body []byte) bool {
 		}
 		return false
 	})
+}
+
+// stated reports whether the gateway has said this by webhook.
+func (l *link) stated(r payment.Record) bool {
+	return slices.ContainsFunc(l.records,
+		func(st *statement) bool { return st.hook.Content() == r.Content() })
 }
 
 // booked reports whether a delivery's content is in the journal, in one form or the other.

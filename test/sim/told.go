@@ -92,7 +92,7 @@ func (o *oracle) notPaid(a *account, p payment.Payment) {
 			continue
 		}
 		for _, r := range s.Records {
-			if r.MerchantRef == a.ref && l.rightly(r) &&
+			if r.MerchantRef == a.ref && l.rightly(r) && l.stated(r) &&
 				!a.policy.FinishDeclined {
 				w.fail("%s is told as %s unconfirmed, and the relay held its payment before "+
 					"the canary was sent", p.ID, p.Status)
@@ -166,7 +166,7 @@ func (o *oracle) superseded(till string, k payment.Key) {
 // lineApproved checks an approval that a till on a line books.
 func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 	w := o.w
-	if a := o.offeredAs(s.line.taken); a != nil && a.link.sale != nil && a.link.sale != s &&
+	if a := o.offeredAs(s.line, s.line.taken); a != nil && a.link.sale != nil && a.link.sale != s &&
 		a.link.sale.line == s.line && s.line.underWay(s) {
 		// Nobody can call back what has left: the till takes it for something else.
 		w.met(takenUnderWay)
