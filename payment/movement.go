@@ -176,8 +176,8 @@ func (f *Folder) countPay(fact Fact, d Notified) {
 		least = max(least, d.Payments)
 	}
 	// payments of this amount, or of one that could not be read; one of them without a reference,
-	// one that could not be read, and the one of this transaction
-	alike, nameless, unread, known := 0, -1, -1, -1
+	// one that could not be read, and the one of this transaction, also with another amount
+	alike, nameless, unread, known, other := 0, -1, -1, -1, -1
 	is := movement(fact.Seq, class, 1, r, "")
 	for i, m := range f.p.Movements {
 		if m.Class == ClassBack {
@@ -186,12 +186,11 @@ func (f *Folder) countPay(fact Fact, d Notified) {
 		same := m.vague() || is.vague() ||
 			m.Stated == is.Stated && m.Currency == is.Currency && m.Amount == is.Amount
 		if r.TransactionRef != "" && m.TransactionRef == r.TransactionRef {
-			if !same {
-				f.doubt(fact, r, "transaction "+r.TransactionRef+" is reported with another "+
-					"amount: "+statedAmount(r), true)
-				return
+			if same {
+				known = i
+			} else {
+				other = i
 			}
-			known = i
 		}
 		if same {
 			alike++
@@ -201,6 +200,17 @@ func (f *Folder) countPay(fact Fact, d Notified) {
 			if m.vague() && unread < 0 {
 				unread = i
 			}
+		}
+	}
+	if other >= 0 {
+		f.doubt(fact, r, "transaction "+r.TransactionRef+" is reported with another amount: "+
+			statedAmount(r), true)
+		switch {
+		case class == ClassOtherAmount:
+			return
+		case known < 0 && (alike < least || nameless < 0):
+			f.restate(other, is)
+			class, known, alike = f.classOf(r), other, alike+1
 		}
 	}
 	switch enough := alike >= least; {
@@ -245,19 +255,25 @@ func (f *Folder) read(i int, r Record) bool {
 	if !f.p.Movements[i].vague() || is.vague() {
 		return false
 	}
+	f.restate(i, is)
+	return true
+}
+
+// restate gives a payment the amount of another statement of it: of the first that could be read,
+// or of the one that says what the sale was about. By that the sale is approved, and so it counts.
+func (f *Folder) restate(i int, is Movement) {
 	f.p.Movements = slices.Clone(f.p.Movements)
 	m := &f.p.Movements[i]
 	m.Class, m.Amount, m.Stated, m.Currency = is.Class, is.Amount, is.Stated, is.Currency
 	if m.Scheme == "" {
-		m.Scheme = r.Scheme
+		m.Scheme = is.Scheme
 	}
 	if m.PaidAt.IsZero() {
-		m.PaidAt = r.PaidAt
+		m.PaidAt = is.PaidAt
 	}
 	if m.Class != ClassOtherAmount {
 		f.p.Transactions = append(f.p.Transactions, m.TransactionRef)
 	}
-	return true
 }
 
 // join gives a payment that was reported without a reference the one that it turns out to have.

@@ -203,6 +203,9 @@ func (s *scene) unrest() error {
 			return fmt.Errorf("%s is %s", p.ID, p.Status)
 		case s.collected[p.MerchantRef].Payments > 0 && p.Status != payment.StatusApproved:
 			return fmt.Errorf("%s is paid and %s", p.ID, p.Status)
+		case s.collected[p.MerchantRef].Payments > 1 &&
+			!slices.Contains(p.Flags, payment.FlagDuplicate):
+			return fmt.Errorf("%s is paid twice, and its flags are %v", p.ID, p.Flags)
 		case jsonTill && (!p.Acknowledged || b[p.ID].acked < p.Revision):
 			return fmt.Errorf("%s is %s, revision %d, and %s has acknowledged %d", p.ID, p.Status,
 				p.Revision, p.Till, b[p.ID].acked)

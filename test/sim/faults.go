@@ -26,6 +26,7 @@ const (
 	webhookLate
 	webhookHours
 	webhookForged
+	webhookBent
 	secretRotated
 	accountSwitched
 	reconfigured
@@ -105,6 +106,7 @@ var faultSpecs = [numFaults]faultSpec{
 	webhookLate:            {"webhook delayed by minutes", 0.2},
 	webhookHours:           {"webhook delayed by hours", 0.08},
 	webhookForged:          {"webhook forged", 0.2},
+	webhookBent:            {"webhook states another amount, and later the true one", 0.12},
 	secretRotated:          {"secret rotated at the gateway only", 0.6},
 	accountSwitched:        {"another gateway account configured", 0.3},
 	reconfigured:           {"restarted with another configuration", 0.3},

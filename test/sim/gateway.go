@@ -42,7 +42,8 @@ type link struct {
 	exposed bool // a customer could have seen it
 	bought  bool // a customer has looked at it
 	caps    []*capture
-	records []*statement // what the gateway would report, in order
+	records []*statement     // what the gateway would report, in order
+	bent    []payment.Record // webhooks that said what is not so
 }
 
 // capture is money that was really taken.
@@ -180,6 +181,17 @@ func (g *gateway) state(l *link, r payment.Record) {
 	w.say("gateway", "%s %s for %s: %q by webhook, %q by query, %d %s code %q", r.Type, r.Status,
 		short(l.ref), hook.TransactionRef, rec.TransactionRef, r.Amount, r.Currency,
 		r.ResponseCode)
+	if r.Type == payment.TypePay && r.Status == payment.RecordSuccess && w.hit(webhookBent) {
+		g.bends(l, hook)
+	}
+	g.notify(l, hook)
+}
+
+// bends is a webhook whose amount is none that was taken; the true one follows it.
+func (g *gateway) bends(l *link, hook payment.Record) {
+	hook.Amount += pick[int64](g.w, -1, 1, 100)
+	l.bent = append(l.bent, hook)
+	g.w.say("gateway", "says by webhook that %s was paid with %d", short(l.ref), hook.Amount)
 	g.notify(l, hook)
 }
 

@@ -19,6 +19,8 @@ func mutantsOfMoney() []mutant {
 				"		return\n	}\n	key := payKey(d.Record)\n"),
 		one("a wrong amount is no task", "payment/fold.go",
 			"{f.mismatch, FlagAmountMismatch}", "{false, FlagAmountMismatch}"),
+		one("what was first reported with another amount is no payment of the sale",
+			"payment/movement.go", "			f.restate(other, is)\n", ""),
 		one("all payments without transactionRef are one", "payment/movement.go",
 			"		least = max(least, d.Payments)\n", ""),
 		one("two payments under one reference are one", "payment/movement.go",

@@ -233,12 +233,9 @@ func (o *oracle) wasStated(r payment.Record) {
 	if r.Status == payment.RecordSent {
 		return
 	}
-	if l := o.w.gw.byRef[r.MerchantRef]; l != nil {
-		for _, s := range l.records {
-			if s.rec.Content() == r.Content() || s.hook.Content() == r.Content() {
-				return
-			}
-		}
+	if l := o.w.gw.byRef[r.MerchantRef]; l != nil && (l.stated(r) || slices.ContainsFunc(l.records,
+		func(s *statement) bool { return s.rec.Content() == r.Content() })) {
+		return
 	}
 	if r.Status == payment.RecordSuccess {
 		o.w.fail("an invented statement is in the journal: %+v", r)
@@ -409,7 +406,9 @@ func (o *oracle) names(body []byte) bool {
 // stated reports whether the gateway has said this by webhook.
 func (l *link) stated(r payment.Record) bool {
 	return slices.ContainsFunc(l.records,
-		func(st *statement) bool { return st.hook.Content() == r.Content() })
+		func(st *statement) bool { return st.hook.Content() == r.Content() }) ||
+		slices.ContainsFunc(l.bent,
+			func(b payment.Record) bool { return b.Content() == r.Content() })
 }
 
 // booked reports whether a delivery's content is in the journal, in one form or the other.

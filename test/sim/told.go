@@ -179,14 +179,15 @@ func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 				continue
 			}
 			switch {
-			case !c.good, l.money != s.money:
+			case !c.good, l.money.Amount != s.money.Amount, l.sale == s && l.money != s.money:
 				w.fail("the line approves sale %d with a payment of another amount: %s", s.no,
 					c.txn)
 			case l.sale != s && l.sale.line == s.line && s.line.style == constant &&
 				!l.sale.approved && (last || l.sale.status == payment.StatusUnknown ||
 				o.begunUntold(l)):
 				// The same again under the same number, and the till never heard of that approval:
-				// nobody can tell the two apart.
+				// nobody can tell the two apart, nor that another currency was configured between
+				// them, which no frame has.
 				l.sale.discarded, s.twin = true, true // the money stands in the book once
 			case l.sale != s:
 				w.fail("the line approves sale %d with the payment of sale %d", s.no, l.sale.no)
