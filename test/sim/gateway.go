@@ -181,7 +181,7 @@ func (g *gateway) state(l *link, r payment.Record) {
 	w.say("gateway", "%s %s for %s: %q by webhook, %q by query, %d %s code %q", r.Type, r.Status,
 		short(l.ref), hook.TransactionRef, rec.TransactionRef, r.Amount, r.Currency,
 		r.ResponseCode)
-	if r.Type == payment.TypePay && r.Status == payment.RecordSuccess && w.hit(webhookBent) {
+	if l.rightly(r) && w.hit(webhookBent) {
 		g.bends(l, hook)
 	}
 	g.notify(l, hook)
