@@ -267,11 +267,16 @@ type (
 		Reason string    `json:"reason"` // why the newest one cannot open
 	}
 	// QueryProved says that the transaction query at this endpoint has returned a record that could
-	// be read: from now on a 404 of the same endpoint means that there is none.
+	// be read: from now on a 404 of the same endpoint means that there is none. With Words, staff
+	// have confirmed by such a record that these words of the gateway's notifications mean what
+	// the configuration says: see Words.
 	QueryProved struct {
 		Endpoint string `json:"endpoint"` // Gateway.Endpoint
 		// Account.Name of what was asked; "" in journals before schema 3
-		Account string `json:"account,omitempty"`
+		Account string   `json:"account,omitempty"`
+		Words   []string `json:"words,omitempty"` // as Record.Raised has them
+		Seen    int64    `json:"seen,omitempty"`  // Seq of the notification that had them
+		By      string   `json:"by,omitempty"`    // who confirmed them
 	}
 )
 
@@ -375,7 +380,9 @@ var kinds = []kindRow{
 	{KindRecovered, true, decode[Recovered],
 		"staff accept this journal in place of one whose head the relay remembers"},
 	{KindQueryProved, true, decode[QueryProved],
-		"this query endpoint has returned a readable record: its 404 counts from now on"},
+		"this query endpoint has returned a readable record: its 404 counts from now on; with " +
+			"`words`, staff confirmed by such a record that these words of its notifications " +
+			"mean paid"},
 	{KindDayClosed, true, decode[DayClosed], "a business day was closed: what was counted"},
 	{KindReconciled, true, decode[Reconciled],
 		"a gateway's report was compared with the journal: which, and the sums"},

@@ -27,6 +27,8 @@ type Record struct {
 	Currency   string    `json:"currency"`
 	Scheme     string    `json:"scheme,omitempty"` // VISA, PAYNOW … an open set
 	PaidAt     time.Time `json:"paid_at,omitzero"` // the gateway's clock
+	// the gateway's own words, where the configuration has given them their meaning
+	Said Said `json:"said,omitzero"`
 }
 
 // UnreadableAmount stands for an amount that could not be read: it equals no payment's amount.
