@@ -284,7 +284,7 @@ func (f *Folder) notified(fact Fact, d Notified) {
 	f.count(fact, d)
 	switch judge(r, f.p.MerchantRef, f.p.Money) {
 	case saysPaid:
-		if !f.e.Paid {
+		if !f.e.Paid && !f.waits(d) {
 			f.paid(r)
 		}
 	case saysMismatch:
@@ -406,6 +406,9 @@ func (f *Folder) reason() *Reason {
 	case f.e.Paid:
 		return &Reason{Code: "reversed",
 			Message: "the gateway reports the payment and its reversal"}
+	case f.p.Status == StatusUnknown && f.p.AwaitsQuery() && !f.contradicts:
+		return &Reason{Code: "not_confirmed", Message: "the gateway's notification says that the " +
+			"customer has paid, and its query has not confirmed it"}
 	case f.p.Status == StatusUnknown && f.unread() && !f.contradicts:
 		return &Reason{Code: "unreadable", Message: f.unreadWords()}
 	case f.p.Status == StatusUnknown && !f.e.Contradicts:

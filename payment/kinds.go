@@ -51,6 +51,16 @@ const (
 	KindStaffChanged Kind = "staff_changed"
 )
 
+// The values of Notified.Source and Unmatched.Source.
+const (
+	SourceWebhook = "webhook"
+	SourceQuery   = "query"
+)
+
+// ReasonNotified is DeadlinePassed.Reason where a notification says that the customer has paid, and
+// the query must confirm it: nobody is to pay again meanwhile.
+const ReasonNotified = "notified"
+
 // The data of each kind. A field's JSON name is part of the journal's format: add fields, never
 // rename one.
 type (
@@ -113,7 +123,8 @@ type (
 	}
 	// DeadlinePassed says that the customer's time is over.
 	DeadlinePassed struct {
-		Reason string `json:"reason,omitempty"` // "reboot" when the boot that counted it has ended
+		// "reboot": the boot that counted it has ended; ReasonNotified
+		Reason string `json:"reason,omitempty"`
 	}
 	// Withdrawn says that no display was told to show the code any longer.
 	Withdrawn struct{}
@@ -124,7 +135,7 @@ type (
 	// Notified is a verified record that names this payment.
 	Notified struct {
 		Record     Record `json:"record"`
-		Source     string `json:"source"`                // "webhook" or "query"
+		Source     string `json:"source"`                // SourceWebhook or SourceQuery
 		Delivery   string `json:"delivery,omitempty"`    // the relay's id of the delivery
 		FromParked int64  `json:"from_parked,omitempty"` // Seq of the parked fact that now opened
 		// of a query: how many payments of the right amount its answer reported, where that is more

@@ -66,6 +66,9 @@ type Doubt struct {
 	// it
 	Conflict bool
 	Unread   bool // that there was a payment is clear: what cannot be read is which
+	// of Unread: all of it can be read, and the query has not said so yet, which it must
+	// (Policy.ApproveNeedsQuery)
+	Waits bool
 }
 
 // The words of Record.Status that are no outcome and no doubt: they only ask for the query.
@@ -134,6 +137,9 @@ func (f *Folder) count(fact Fact, d Notified) {
 		f.countPay(fact, d)
 		if what := r.unread(); what != "" {
 			f.doubt(fact, r, "the gateway reports a payment "+what, false)
+		} else if f.waits(d) {
+			f.doubt(fact, r, "its notification reports a payment of "+statedAmount(r), false)
+			f.p.Doubts[len(f.p.Doubts)-1].Waits = true
 		} else {
 			f.clearDoubts(r)
 		}
@@ -145,18 +151,27 @@ func (f *Folder) count(fact Fact, d Notified) {
 	case back, r.Type == TypePay && r.Status == RecordSent,
 		r.Status == RecordStale, r.Status == RecordRecheck:
 	case r.Type != TypePay:
-		f.doubt(fact, r, "the gateway reports a transaction of type "+r.Type, false)
+		f.doubt(fact, r, "the gateway reports a transaction of type "+r.Type+
+			f.meant(r.Said.Type, r.Type), false)
 	case r.Status == RecordSuccess && !responseCode(r.ResponseCode):
-		f.doubt(fact, r, "the gateway reports a payment "+r.unread(), false)
+		f.doubt(fact, r, "the gateway reports a payment "+r.unread()+
+			f.meant(r.Said.ResponseCode, r.ResponseCode), false)
 	case r.Status == RecordSuccess:
 		f.doubt(fact, r, "SUCCESS is reported with response code "+r.ResponseCode, true)
 	case !refused:
-		f.doubt(fact, r, "the gateway reports the word "+r.Status, false)
+		f.doubt(fact, r, "the gateway reports the word "+r.Status+
+			f.meant(r.Said.Status, r.Status), false)
 	case f.paidBy(r.TransactionRef):
 		f.doubt(fact, r, "a transaction that had succeeded is reported as "+r.Status, true)
 	default:
 		f.clearDoubts(r)
 	}
+}
+
+// waits reports whether a payment that this statement reports is not told as one before the query
+// says so, too.
+func (f *Folder) waits(d Notified) bool {
+	return f.p.Policy.ApproveNeedsQuery && d.Source != SourceQuery && !f.e.Paid
 }
 
 // paidBy reports whether a movement of this very transaction is booked.
@@ -297,7 +312,8 @@ func (f *Folder) countBack(fact Fact, r Record) {
 
 func (f *Folder) doubt(fact Fact, r Record, why string, conflict bool) {
 	unread := !conflict && r.Type == TypePay && r.Status == RecordSuccess
-	f.p.Doubts = append(f.p.Doubts, Doubt{fact.Seq, r.TransactionRef, why, conflict, unread})
+	f.p.Doubts = append(f.p.Doubts, Doubt{Seq: fact.Seq, TransactionRef: r.TransactionRef, Why: why,
+		Conflict: conflict, Unread: unread})
 }
 
 // clearDoubts: a clear statement says what became of the transaction that an unclear one was about.
@@ -309,6 +325,12 @@ func (f *Folder) clearDoubts(r Record) {
 		return !d.Conflict && (d.TransactionRef == r.TransactionRef ||
 			moved && (d.TransactionRef == "" || r.TransactionRef == ""))
 	})
+}
+
+// AwaitsQuery reports whether a notification says that the customer has paid, and the query has not
+// confirmed it yet.
+func (p Payment) AwaitsQuery() bool {
+	return slices.ContainsFunc(p.Doubts, func(d Doubt) bool { return d.Waits })
 }
 
 // doubtful reports whether a statement is on record that nobody understands: it is no silence.

@@ -138,3 +138,78 @@ func (r Record) AsSaid() Record {
 	}
 	return r
 }
+
+// meant says what a word that decides nothing would decide: what is configured and not confirmed,
+// or where it can be.
+func (f *Folder) meant(said, is string) string {
+	key := f.p.Provider + ".words"
+	if said != "" && said == is {
+		return ", which " + key + " takes for paid; it counts once kiosk-agent gateway confirm " +
+			"has been run for a sale that the query reports, or with payment.approve_needs_query"
+	}
+	return ", which no page defines (what it means can be written into " + key + ")"
+}
+
+// Confirmable are the words of this payment's notifications that staff may confirm to mean a
+// payment, and the Seq of the newest notification that has them: the query has reported the very
+// payment in words that are known. facts are the payment's. why says what is missing; "" = nothing.
+func (p Payment) Confirmable(facts []Fact) (words []string, seen int64, why string) {
+	var proof *Record
+	for _, f := range facts {
+		if d, ok := f.Data.(Notified); ok && d.Source == SourceQuery && p.Pays(d.Record) &&
+			len(d.Record.Raised()) == 0 {
+			proof = &d.Record
+		}
+	}
+	if proof == nil {
+		return nil, 0, "the gateway's query has not reported this payment in words that are known"
+	}
+	for _, f := range facts {
+		d, ok := f.Data.(Notified)
+		if !ok || d.Source == SourceQuery {
+			continue
+		}
+		said := d.Record.AsSaid()
+		same := said.TransactionRef == proof.TransactionRef || said.TransactionRef == "" ||
+			proof.TransactionRef == ""
+		if !same || said.MerchantRef != p.MerchantRef || said.Amount != p.Money.Amount ||
+			said.Currency != string(p.Money.Currency) {
+			continue
+		}
+		if new := said.strange(p.Provider); len(new) > 0 {
+			words, seen = new, f.Seq
+		}
+	}
+	if len(words) == 0 {
+		return nil, 0, "no word of its notifications waits for a confirmation"
+	}
+	return words, seen, ""
+}
+
+// strange are the words of a record, as it came, that nothing defines; none, where a word that is
+// defined says that it is no payment.
+func (r Record) strange(provider string) (words []string) {
+	status := strings.TrimPrefix(r.Status, provider+":")
+	switch r.Status {
+	case RecordSuccess:
+	case RecordDeclined, RecordExpired, RecordSent, RecordStale, RecordRecheck, "":
+		return nil
+	default:
+		words = append(words, "status "+status)
+	}
+	switch {
+	case r.ResponseCode == "" || r.ResponseCode == "00":
+	case responseCode(r.ResponseCode):
+		return nil
+	default:
+		words = append(words, "response code "+r.ResponseCode)
+	}
+	switch r.Type {
+	case TypePay:
+	case TypeVoid, TypeRefund:
+		return nil
+	default:
+		words = append(words, "type "+r.Type)
+	}
+	return words
+}

@@ -62,8 +62,8 @@ func TestWordsCheck(t *testing.T) {
 		{Words{Paid: []string{"PAID"}, Declined: []string{"NO"}, TypePay: []string{"PAID"}}, ""},
 		{Words{Declined: []string{RecordDeclined}}, ""},
 		{Words{Paid: []string{RecordDeclined}}, "words.paid has \"DECLINED\", which the gateway"},
-		{Words{Paid: []string{"X"}, Expired: []string{"X"}}, "words.expired has \"X\", which is in " +
-			"words.paid too"},
+		{Words{Paid: []string{"X"}, Expired: []string{"X"}},
+			"words.expired has \"X\", which is in words.paid too"},
 		{Words{TypeVoid: []string{"X"}, TypeRefund: []string{"X"}}, "words.type_refund has"},
 		{Words{CodeOK: []string{""}}, "words.code_ok has a word that is empty"},
 		{Words{Pending: []string{strings.Repeat("x", 65)}}, "longer than 64 bytes"},

@@ -110,6 +110,13 @@ func (p Payment) doubtfulWork() string {
 			said = append(said, d.Why)
 		}
 	}
+	if p.AwaitsQuery() && len(said) == 1 {
+		return "The gateway's notification says that the customer has paid, and its transaction " +
+			"query has not confirmed it, as payment.approve_needs_query wants. Look the " +
+			"merchant reference up in its portal: if it is paid, book the sale and resolve it " +
+			"as approved; if it is not, resolve it as not-paid. Until then do not charge the " +
+			"customer again."
+	}
 	return "The gateway has said something that this agent does not understand: " +
 		strings.Join(said, "; ") + ". Look the merchant reference up in its portal, then " +
 		"resolve it. Until then do not charge the customer again."

@@ -144,6 +144,12 @@ func (e *Engine) Resolve(ctx context.Context, r Resolving) (payment.Resolved, er
 	return a.Said, err
 }
 
+// Confirm books that words of a payment's notification mean a payment, and says which.
+func (e *Engine) Confirm(ctx context.Context, id, by string) (words []string, err error) {
+	a, err := e.wait(ctx, func(t Ticket) Event { return Confirming{ID: id, By: by, To: t} })
+	return a.Words, err
+}
+
 // Claim books that a customer says he has paid this final payment.
 func (e *Engine) Claim(ctx context.Context, id string, c payment.Claimed) error {
 	_, err := e.wait(ctx, func(t Ticket) Event { return Claiming{ID: id, Claim: c, To: t} })

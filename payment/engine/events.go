@@ -136,6 +136,13 @@ type (
 		User, Role string // the account that they are signed in with
 		To         Ticket
 	}
+	// Confirming: staff confirm that a word of the gateway's notifications means a payment, by one
+	// that its query has reported. Words of the answer has them.
+	Confirming struct {
+		ID string
+		By string
+		To Ticket
+	}
 	// Claiming: staff note that a customer says he has paid.
 	Claiming struct {
 		ID    string
@@ -192,6 +199,7 @@ func (Queried) event()         {}
 func (MintReturned) event()    {}
 func (Resolving) event()       {}
 func (Claiming) event()        {}
+func (Confirming) event()      {}
 func (Recovering) event()      {}
 func (DisplayChanged) event()  {}
 func (WalletChosen) event()    {}
@@ -215,6 +223,7 @@ type (
 		Page    payment.Page
 		State   Snapshot
 		Said    payment.Resolved // to Resolving: as it was booked
+		Words   []string         // to Confirming: what is confirmed now
 		// to Resuming; the zero Position: at the start
 		Position payment.Position
 		Err      error // *payment.Error, or nil

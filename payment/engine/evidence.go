@@ -22,7 +22,7 @@ func (s *step) delivered(ev Delivered) {
 		case closed != nil:
 			err = s.keep(ev, closed)
 		default:
-			err = s.book(records, source{by: "webhook", delivery: ev.Position.ID})
+			err = s.book(records, source{by: payment.SourceWebhook, delivery: ev.Position.ID})
 		}
 		if err != nil {
 			s.refuse(ev.To, journalUnreadable("deliver", err))
@@ -47,12 +47,14 @@ type source struct {
 // more than are known.
 func (s *step) book(records []payment.Record, from source) error {
 	accounts, seen := make([]*account, len(records)), make([]bool, len(records))
+	records = slices.Clone(records)
 	for i, r := range records {
 		var err error
-		if seen[i], err = s.m.journal.Seen(r.Content()); err != nil {
+		if accounts[i], err = s.byMerchantRef(r.MerchantRef); err != nil {
 			return err
 		}
-		if accounts[i], err = s.byMerchantRef(r.MerchantRef); err != nil {
+		records[i] = s.inWords(r, accounts[i])
+		if seen[i], err = s.m.journal.Seen(records[i].Content()); err != nil {
 			return err
 		}
 	}
@@ -60,16 +62,18 @@ func (s *step) book(records []payment.Record, from source) error {
 		again := seen[i] || slices.ContainsFunc(records[:i],
 			func(e payment.Record) bool { return e.Content() == r.Content() })
 		a, payments := accounts[i], 0
-		if a != nil && from.by == "query" {
+		if a != nil && from.by == payment.SourceQuery {
 			payments = a.p.PaymentsIn(records)
-			again = again && !a.p.Missing(r, records)
+			again = again && !a.p.Missing(r, records) && !(a.p.AwaitsQuery() && a.p.Pays(r))
 		}
 		if payments < 2 {
 			payments = 0
 		}
 		switch {
-		case from.parked == 0 && (again || from.by == "query" && r.Status == payment.RecordSent):
-		case a != nil && from.by == "webhook" && from.parked == 0 && r.Status == payment.RecordSent:
+		case from.parked == 0 && (again ||
+			from.by == payment.SourceQuery && r.Status == payment.RecordSent):
+		case a != nil && from.by == payment.SourceWebhook && from.parked == 0 &&
+			r.Status == payment.RecordSent:
 			if !a.p.Opened && !a.p.Final && a.p.EndedBy == "" {
 				// nothing is decided: the customer is looking at it
 				s.fact(a.p.ID, payment.Opened{})
@@ -81,7 +85,10 @@ func (s *step) book(records []payment.Record, from source) error {
 			if open && a.p.Final && a.p.Status != payment.StatusApproved {
 				s.closeCode(a, a.p.ProviderRef) // nobody may pay what is told as not paid
 			}
-			if !payment.Known(r) || r.MerchantRef != a.p.MerchantRef {
+			if a.p.AwaitsQuery() && !a.p.Final && a.p.EndedBy == "" {
+				s.end(a, payment.DeadlinePassed{Reason: payment.ReasonNotified})
+			}
+			if !payment.Known(r) || r.MerchantRef != a.p.MerchantRef || a.p.AwaitsQuery() {
 				s.m.inquiries.askNow(a.p.ID, s.now.Up)
 			}
 		case s.m.tagged(r.MerchantRef) != "", from.parked != 0:
@@ -96,6 +103,23 @@ func (s *step) book(records []payment.Record, from source) error {
 		}
 	}
 	return nil
+}
+
+// inWords is a record as it counts for its payment: what only a configured word has made a payment
+// of is one where the query must say so, too, or where staff have confirmed every such word.
+func (s *step) inWords(r payment.Record, a *account) payment.Record {
+	words := r.Raised()
+	if len(words) == 0 || a != nil && a.p.Policy.ApproveNeedsQuery {
+		return r
+	}
+	if a != nil {
+		at, ok := s.m.inquiries.accounts.Of(a.p)
+		if ok && !slices.ContainsFunc(words,
+			func(w string) bool { return !s.m.inquiries.confirmed(at, w) }) {
+			return r
+		}
+	}
+	return r.AsSaid()
 }
 
 // byMerchantRef finds the payment of a reference, also where somebody has written it in another
@@ -200,8 +224,9 @@ func (s *step) end(a *account, cause payment.Data) {
 	s.closeCode(a, a.p.ProviderRef)
 	within := a.p.Policy.AnswerWithin.Duration()
 	a.answerBy = s.now.Up + within
-	if a.p.EndedBy == payment.KindDeadlinePassed && a.p.Boot == s.now.Boot &&
-		a.p.Deadline+within > s.now.Up {
+	d, _ := cause.(payment.DeadlinePassed)
+	if a.p.EndedBy == payment.KindDeadlinePassed && d.Reason != payment.ReasonNotified &&
+		a.p.Boot == s.now.Boot && a.p.Deadline+within > s.now.Up {
 		a.answerBy = a.p.Deadline + within
 	}
 	a.canaryAt = s.now.Up + a.p.Policy.Settle.Duration()

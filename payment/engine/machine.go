@@ -217,6 +217,8 @@ func (m *Machine) Step(now Now, ev Event) Output {
 		s.mintReturned(ev)
 	case Resolving:
 		s.resolving(ev)
+	case Confirming:
+		s.confirming(ev)
 	case Claiming:
 		s.claiming(ev)
 	case Recovering:

@@ -80,6 +80,13 @@ func (q *inquiries) hasProved(a payment.Account) bool {
 	})
 }
 
+// confirmed reports whether staff have confirmed what a word of this account means.
+func (q *inquiries) confirmed(a payment.Account, word string) bool {
+	return slices.ContainsFunc(q.proved, func(p payment.QueryProved) bool {
+		return p.Account == a.Name && slices.Contains(p.Words, word)
+	})
+}
+
 func (q *inquiries) forget(id string) {
 	q.all = slices.DeleteFunc(q.all, func(x *inquiry) bool { return x.id == id })
 }
@@ -267,7 +274,7 @@ func (s *step) bookAnswer(ev Queried) (failure string) {
 		return "the answer is about a sale of another account"
 	}
 	if err == nil {
-		err = s.book(ev.Answer.Records, source{by: "query"})
+		err = s.book(ev.Answer.Records, source{by: payment.SourceQuery})
 	}
 	if err != nil {
 		s.then(Note{Warn: true, Text: "a query's answer could not be booked",

@@ -98,6 +98,39 @@ func (s *step) claiming(ev Claiming) {
 	}
 }
 
+// confirming books that words which only the configuration takes for a payment are one: the query
+// has reported the very payment in words of its own.
+func (s *step) confirming(ev Confirming) {
+	a, ok, err := s.load(ev.ID)
+	if err != nil || !ok {
+		s.refuse(ev.To, notThere("confirm", err))
+		return
+	}
+	q := &s.m.inquiries
+	words, seen, why := a.p.Confirmable(a.facts)
+	at, known := q.accounts.Of(a.p)
+	words = slices.DeleteFunc(words, func(w string) bool { return known && q.confirmed(at, w) })
+	switch {
+	case strings.TrimSpace(ev.By) == "" || !legible(ev.By):
+		s.refuse(ev.To, invalid("confirm", "nobody is named", "say who in --by"))
+	case !known:
+		s.refuse(ev.To, invalid("confirm", "its gateway account is not configured",
+			"sell once at this account, and confirm by that sale"))
+	case why != "":
+		s.refuse(ev.To, invalid("confirm", why, "take a sale whose notification has a word that "+
+			"nobody knows, and which the transaction query reports as paid"))
+	case len(words) == 0:
+		s.refuse(ev.To, invalid("confirm", "no word of its notifications waits for a "+
+			"confirmation: they are confirmed already", "nothing is to be done"))
+	default:
+		proof := payment.QueryProved{Endpoint: at.Endpoint, Account: at.Name, Words: words,
+			Seen: seen, By: ev.By}
+		s.fact("", proof)
+		s.out.onDone = append(s.out.onDone, func() { q.proved = append(q.proved, proof) })
+		s.answer(Answer{To: ev.To, Payment: a.p, Words: words})
+	}
+}
+
 func notThere(op string, err error) *payment.Error {
 	if err != nil {
 		return journalUnreadable(op, err)

@@ -293,7 +293,7 @@ func (s *step) retryParked() error {
 		if closed != nil {
 			continue
 		}
-		if err := s.book(records, source{"webhook", d.Delivery, f.Seq}); err != nil {
+		if err := s.book(records, source{payment.SourceWebhook, d.Delivery, f.Seq}); err != nil {
 			return err
 		}
 		s.then(Note{Text: "a parked delivery opened",

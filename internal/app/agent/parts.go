@@ -42,6 +42,8 @@ func engineConfig(c *config.Config, g gateways.Chosen, known payment.Accounts) e
 			Settle:       payment.ToMillis(c.Payment.Settle.Of()),
 			AnswerWithin: payment.ToMillis(c.Payment.AnswerWithin.Of()),
 			Watch:        payment.ToMillis(c.Payment.Watch.Of()),
+
+			ApproveNeedsQuery: c.Payment.ApproveNeedsQuery,
 		},
 		ReuseWindow: c.Payment.ReuseWindow.Of(), RequireCanary: c.Payment.RequireCanary.Of(),
 		RequireScreen: c.Payment.RequireDisplay,

@@ -54,7 +54,9 @@ type Payment struct {
 	ReuseWindow    conf.Duration `toml:"reuse_window"`
 	RequireCanary  conf.Duration `toml:"require_canary"`
 	RequireDisplay bool          `toml:"require_display"`
-	OfflineLink    bool          `toml:"offline_link"`
+	// a webhook's SUCCESS needs the query's beside it
+	ApproveNeedsQuery bool `toml:"approve_needs_query"`
+	OfflineLink       bool `toml:"offline_link"`
 }
 
 // Relay is [relay].

@@ -137,6 +137,9 @@ func (k *checker) gateway() {
 	k.OneOf("payment.mode", p.Mode, row.ModeNames()...)
 	g.Check(sectionChecks{k, row.Name})
 	k.answerWithin(g.Asked())
+	k.Need(!p.ApproveNeedsQuery || g.Asked(), "payment.approve_needs_query",
+		"write the address of the gateway's transaction query, or leave this at false",
+		"has no query that could confirm a payment")
 	for _, ref := range row.Secrets(k.c.sections[row.Name]) {
 		k.Secret(ref.Key, ref.Ref, ref.Key == row.SecretKey())
 	}

@@ -74,6 +74,10 @@ var keys = conf.Keys{
 			"relay was reached after the start")},
 	"payment.require_display": {Text: "Sales are refused unless a customer display shows what " +
 		"it is told."},
+	"payment.approve_needs_query": {Text: "true: a notification alone never makes a sale " +
+		"approved; the gateway's transaction query must report the payment too. The code leaves " +
+		"the screen at once; without the query's word within answer_within the till hears " +
+		"unknown. Needs a query."},
 	"payment.offline_link": {Text: "Mode qr only: show the link when the request for a code " +
 		"provably never left. The portal's payment link must be of the type Redirect to Payment " +
 		"Page for that."},

@@ -228,6 +228,14 @@ func (o *Opened) OpenAs(e payment.Envelope) (records []payment.Record, at []paym
 	return records, at, err
 }
 
+// Describe says what a delivery looks like to the present account's service.
+func (o *Opened) Describe(e payment.Envelope) []payment.Observed {
+	if d, ok := o.Gateway.(Describer); ok {
+		return d.Describe(e)
+	}
+	return nil
+}
+
 // TellTime asks the present account's service for the time, where the row's ClockError needs it.
 func (o *Opened) TellTime(ctx context.Context) error {
 	if k, ok := o.Gateway.(Timekeeper); ok {

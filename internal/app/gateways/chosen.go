@@ -43,6 +43,12 @@ func (t Table) Choose(name string, s Settings, sections map[string]any) (Chosen,
 	return c, nil
 }
 
+// Observing is the same, with somebody who is told what the present account's service answers.
+func (c Chosen) Observing(observe func([]payment.Observed)) Chosen {
+	c.settings.Observe = observe
+	return c
+}
+
 // Row is the row.
 func (c Chosen) Row() Row { return c.row }
 

@@ -48,6 +48,13 @@ type Gateway interface {
 	Try(r payment.MintRequest) error
 }
 
+// Describer is a Gateway that can say what a delivery looks like, beside what the service's pages
+// say.
+type Describer interface {
+	// Describe never fails: what cannot be read is a line, too.
+	Describe(e payment.Envelope) []payment.Observed
+}
+
 // Timekeeper is a Gateway that can ask its service for the time: the answer goes to Clock.Heard.
 type Timekeeper interface {
 	// TellTime asks, unless the service has told the time in this process. Safe to log, the error
@@ -153,6 +160,9 @@ type Settings struct {
 	Mode      string           // payment.mode
 	HookURL   string           // relay.hook_url
 	Section   any              // a pointer to a struct of the row's Section
+	// Observe is told what the service really answers, beside what its pages say; nil = nobody
+	// listens. It must not block.
+	Observe func([]payment.Observed)
 }
 
 // section is the row's own, of which the type is known there.
