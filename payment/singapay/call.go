@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -176,7 +177,7 @@ func (g *Gateway) read(a *answer, body []byte) {
 	}
 	switch code, success := top["response_code"], top["success"]; {
 	case code != nil:
-		good = good && code == codeOK
+		good = good && (code == codeOK || slices.Contains(g.cfg.Words.CodeOK, text(code)))
 	case success != nil:
 		good = good && success == true
 	}

@@ -30,7 +30,7 @@ func (g *Gateway) close(ctx context.Context, linkID string) error {
 	if a.failure != "" {
 		return errors.New(a.failure)
 	}
-	switch l := linkOf(a.data); {
+	switch l := g.linkOf(g.object(a)); {
 	case l.id != linkID:
 		return errors.New("the answer is about another link")
 	case l.status != "closed" && l.status != "expired":

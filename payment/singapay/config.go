@@ -12,6 +12,7 @@ import (
 
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/internal/webaddr"
+	"kiosk-agent/payment"
 )
 
 // Limits that SingaPay documents, and those that this agent sets itself.
@@ -85,6 +86,16 @@ type Config struct {
 	// ReplayWindow is how far X-Timestamp may be from the relay's time of receipt, at most 15
 	// minutes. 0 = 300 s.
 	ReplayWindow time.Duration
+	// Words, Members, Events, Answers and Headers are what SingaPay has been seen to write
+	// otherwise than its pages say. Zero = nothing.
+	Words   payment.Words
+	Members Members
+	Events  Events
+	Answers Answers
+	Headers Headers
+	// Reference is how SingaPay gets our reference: "" = as it is, TAG-ULID; ReferencePlain =
+	// without the dash, and taken back in any case.
+	Reference string
 	// MaxAmount is the largest amount in minor units. 0 = a thousand million rupiah.
 	MaxAmount int64
 	// Now is the best that is known of SingaPay's clock: the token's signature has a date in it, a
@@ -165,6 +176,7 @@ func (c *Config) check() error {
 	c.checkSecrets(report)
 	c.checkOffer(report)
 	c.checkTimes(report)
+	c.checkSettings(report)
 	return errors.Join(faults...)
 }
 

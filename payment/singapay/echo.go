@@ -48,3 +48,17 @@ func (e *echo) end(o *order, stated time.Time, dated bool) {
 		e.note(true, "expired_at is later than the one that was sent")
 	}
 }
+
+// lacks says that a value is not there, once, under the name that it is read by.
+func lacks(name, key string) string {
+	return "it has no " + name + ": see singapay.members." + key
+}
+
+// otherRef says that it is about another reference, or about ours in another form.
+func otherRef(name, ref, said string) string {
+	plain := strings.NewReplacer("-", "", "_", "", ".", "")
+	if strings.EqualFold(plain.Replace(ref), plain.Replace(said)) {
+		return "it has our " + name + " in another form: see singapay.reference"
+	}
+	return "it has another " + name
+}

@@ -72,6 +72,15 @@ func amount(v any) (minor int64, asStated string) {
 	return payment.UnreadableAmount, s[:min(len(s), most)]
 }
 
+// amount reads the amount of a transaction; where there is none, the text names the key that takes
+// another name for it.
+func (*Gateway) amount(v any, key string) (minor int64, asStated string) {
+	if v == nil {
+		return payment.UnreadableAmount, "none: members." + key
+	}
+	return amount(v)
+}
+
 // scheme is the name of the channel, "VA BRI" or "Credit Card": a few words without a number in it,
 // which might be an account's.
 func scheme(v any) string {

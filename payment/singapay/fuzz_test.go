@@ -63,7 +63,7 @@ func FuzzStatements(f *testing.F) {
 		if err != nil {
 			return
 		}
-		records, refused := statements(m)
+		records, refused := newGateway(t).statements(m)
 		if refused != nil && (records != nil || !slices.Contains(Reasons(), refused.Reason)) {
 			t.Fatalf("%v with %v", records, refused)
 		}
@@ -154,16 +154,16 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		o := &order{MintRequest: mintRequest(), ends: noon}
-		_ = linkOf(a.data).echoes(o, []string{"QRIS"})
-		_ = codeOf(a.data).echoes(o)
-		h := history{ref: ref, link: "189"}
+		_ = g.linkOf(a.data).echoes(o, []string{"QRIS"})
+		_ = g.codeOf(a.data).echoes(o)
+		h := history{g: g, ref: ref, link: "189"}
 		elements, _ := a.data.([]any)
 		for _, e := range elements {
 			m, _ := e.(object)
 			_ = h.add(m)
 		}
 		w := walk{since: noon, seen: map[string]bool{}, descending: true}
-		_, _ = w.page(1, elements, a.top)
+		_, _ = w.page(1, elements, []any{a.top})
 		for _, r := range h.records {
 			if checkRecord(t, r); r.MerchantRef != ref {
 				t.Fatalf("%+v", r)

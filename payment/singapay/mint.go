@@ -146,7 +146,7 @@ func (g *Gateway) mintLink(ctx context.Context, o *order) payment.MintAnswer {
 		path: linkPath + g.cfg.AccountID, make: func() ([]byte, error) {
 			g.date(o)
 			return marshal(linkRequest{
-				Reff: o.MerchantRef, Type: "total", Amount: o.rupiah(), MaxUsage: 1,
+				Reff: g.sent(o.MerchantRef), Type: "total", Amount: o.rupiah(), MaxUsage: 1,
 				ExpiredAt: o.ends.In(jakarta).Format(iso), Description: g.cfg.Description,
 				Methods: methods, SuccessURL: g.cfg.SuccessURL, ExpiredURL: g.cfg.ExpiredURL,
 				Name: g.cfg.CustomerName, Email: g.cfg.CustomerEmail,
@@ -155,7 +155,7 @@ func (g *Gateway) mintLink(ctx context.Context, o *order) payment.MintAnswer {
 	if a.failure != "" {
 		return payment.MintAnswer{Failure: a.failure, NeverSent: !a.sent}
 	}
-	l := linkOf(a.data)
+	l := g.linkOf(g.object(a))
 	e := l.echoes(o, methods)
 	if e.wrong == "" {
 		e.wrong = g.misdated(o, a, l.created.Add(e.zone))
@@ -193,6 +193,7 @@ func marshal(v any) ([]byte, error) {
 type link struct {
 	id, reff, url string
 	amount        int64 // minor units
+	stated        bool  // the amount is there
 	status        string
 	maxUsage      int // -1 = not stated
 	usage         int // -1 = not stated
@@ -203,19 +204,33 @@ type link struct {
 	ends, created time.Time
 }
 
-func linkOf(v any) link {
+// linkOf reads a link. A value of which two names are there is none.
+func (g *Gateway) linkOf(v any) link {
 	m, _ := v.(object)
+	names := &g.cfg.Members
+	of := func(known string, further []string) any {
+		v, _ := pick(m, m[known], further)
+		return v
+	}
 	l := link{
-		id: id(m["id"]), reff: text(m["reff_no"]), url: text(m["payment_url"]),
+		id: id(of("id", names.MadeID)), reff: g.ours(text(of("reff_no", names.MadeRef))),
+		url:    text(of("payment_url", names.PaymentURL)),
 		status: text(m["status_computed"]), maxUsage: count(m["max_usage"]),
-		usage: count(m["current_usage"]), methods: m["whitelisted_payment_method"],
-		ends: moment(m["expired_at"]), created: moment(m["created_at"]),
+		usage:   count(of("current_usage", names.MadeUsage)),
+		methods: m["whitelisted_payment_method"],
+		ends:    moment(m["expired_at"]), created: moment(m["created_at"]),
 		dated: m["expired_at"] != nil, currency: text(m["currency"]),
 	}
-	l.fee, _ = m["customer_pays_fee"].(bool)
-	l.amount, _ = amount(m["total_amount"])
+	switch m["customer_pays_fee"] {
+	case nil, false, "", "false", "0", json.Number("0"):
+	default:
+		l.fee = true
+	}
+	total := of("total_amount", names.MadeAmount)
+	l.stated = total != nil
+	l.amount, _ = amount(total)
 	if l.status == "" {
-		l.status = text(m["status"])
+		l.status = text(of("status", names.MadeStatus))
 	}
 	if expired, _ := m["is_expired"].(bool); expired {
 		l.status = "expired"
@@ -232,10 +247,16 @@ func (l link) echoes(o *order, methods []string) (e echo) {
 	e.end(o, l.ends, l.dated)
 	_, problem := webaddr.Check(l.url, maxURL)
 	switch {
+	case l.reff == "" && l.id == "" && l.url == "":
+		e.wrong = "the answer has no link where it is looked for: see singapay.answers.object"
+	case l.reff == "":
+		e.wrong = lacks("reff_no", "made_ref")
 	case l.reff != o.MerchantRef:
-		e.wrong = "it has another reff_no"
+		e.wrong = otherRef("reff_no", o.MerchantRef, l.reff)
 	case l.id == "":
-		e.wrong = "it has no id"
+		e.wrong = lacks("id", "made_id")
+	case !l.stated:
+		e.wrong = lacks("total_amount", "made_amount")
 	case l.amount != o.Money.Amount:
 		e.wrong = "it has another total_amount"
 	case l.currency != "" && l.currency != string(payment.IDR):
@@ -249,6 +270,8 @@ func (l link) echoes(o *order, methods []string) (e echo) {
 		e.wrong = "it has been used before"
 	case slices.Contains(notOpen[:], l.status):
 		e.wrong = "it is not open"
+	case l.url == "":
+		e.wrong = lacks("payment_url", "payment_url")
 	case problem != "":
 		e.wrong = "payment_url " + problem
 	}

@@ -200,11 +200,13 @@ func TestMintEcho(t *testing.T) {
 			false, ""},
 		{"another reference", `"reff_no":"` + ref, `"reff_no":"OTHER`, "it has another reff_no",
 			false, ""},
-		{"no id", `"id":189,`, ``, "it has no id", false, ""},
-		{"an id with a path in it", `"id":189`, `"id":"../189"`, "it has no id", false, ""},
+		{"no id", `"id":189,`, ``, "it has no id: see singapay.members.made_id", false, ""},
+		{"an id with a path in it", `"id":189`, `"id":"../189"`,
+			"it has no id: see singapay.members.made_id", false, ""},
 		{"another amount", `"total_amount":50000`, `"total_amount":5000`,
 			"it has another total_amount", true, ""},
-		{"no amount", `"total_amount":50000,`, ``, "it has another total_amount", true, ""},
+		{"no amount", `"total_amount":50000,`, ``,
+			"it has no total_amount: see singapay.members.made_amount", true, ""},
 		{"another currency", `"id":189`, `"currency":"USD","id":189`, "it is not in rupiah", true,
 			""},
 		{"the customer pays the fee", `"customer_pays_fee":false`, `"customer_pays_fee":true`,
@@ -237,7 +239,7 @@ func TestMintEcho(t *testing.T) {
 		{"an address without TLS", `https://pay.example`, `http://pay.example`,
 			"payment_url is not https (plain http is for a loopback host only)", true, ""},
 		{"no address", `"payment_url":"https://pay.example/b2b/` + ref + `",`, ``,
-			"payment_url is empty", true, ""},
+			"it has no payment_url: see singapay.members.payment_url", true, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t)
@@ -289,13 +291,13 @@ func TestMintEcho(t *testing.T) {
 func TestMintCodeEcho(t *testing.T) {
 	for _, tc := range []struct{ name, old, new, want string }{
 		{"another reference", ref, "OTHER", "it has another merchant_reff_no"},
-		{"no id", `"id":42`, `"id":0`, "it has no id"},
+		{"no id", `"id":42`, `"id":0`, "it has no id: see singapay.members.made_id"},
 		{"another amount", `"amount":50000`, `"amount":5000`, "it has another amount"},
 		{"another total", `"total_amount":50000`, `"total_amount":50500`, "it has another amount"},
 		{"not open", `"status":"open"`, `"status":"paid"`, "it is not open"},
 		{"past", sentEnd, `2026-10-15T12:30:00+07:00`, "expired_at is past"},
 		{"a web page", emv, "https://pay.example/q", "qr_data is not the text of a QRIS code"},
-		{"nothing", emv, "", "qr_data is not the text of a QRIS code"},
+		{"nothing", emv, "", "it has no qr_data: see singapay.members.qr_data"},
 		{"cut", emv, emv[:len(emv)-1], "qr_data is not the text of a QRIS code"},
 		{"in dollars", "5303360", "5303702", "qr_data is not in rupiah"},
 		{"made out for less", "540550000", "540540000", "qr_data is for another amount"},
@@ -340,7 +342,7 @@ func TestMintFailures(t *testing.T) {
 		{200, `{"response_code":"SP005","data":null}`,
 			"HTTP 200, SP005: timeout at SingaPay, it may still have been done"},
 		{200, `{"response_code":"SP999","data":{}}`,
-			"HTTP 200, SP999: a code that is not documented"},
+			"HTTP 200, SP999: a code that is not documented: see singapay.words.code_ok"},
 		{200, `{"status":200,"success":false}`, "HTTP 200, success is not true"},
 		{200, `{"status":500,"success":true,"data":` + created + `}`,
 			"HTTP 200, success is not true"},
@@ -364,9 +366,12 @@ func TestMintFailures(t *testing.T) {
 		{200, older(created) + "x", "HTTP 200, the answer is not one plain JSON object"},
 		{302, "", "HTTP 302, a redirect, which is not followed: a network's login page, or a " +
 			"wrong singapay.base_url"},
-		{200, older("null"), "the link is not as it was asked for: it has another reff_no"},
+		{200, older("null"),
+			"the link is not as it was asked for: the answer has no link where it is looked " +
+				"for: see singapay.answers.object"},
 		{200, older("[" + created + "]"),
-			"the link is not as it was asked for: it has another reff_no"},
+			"the link is not as it was asked for: the answer has no link where it is looked " +
+				"for: see singapay.answers.object"},
 	} {
 		t.Run(tc.want, func(t *testing.T) {
 			s := newSite(t)

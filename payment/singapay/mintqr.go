@@ -22,12 +22,13 @@ func (g *Gateway) mintQR(ctx context.Context, o *order) payment.MintAnswer {
 	a := g.call(ctx, request{client: g.fresh, method: http.MethodPost,
 		path: qrPath + g.cfg.AccountID + "/generate-qr", make: func() ([]byte, error) {
 			g.date(o)
-			return marshal(qrRequest{o.rupiah(), o.MerchantRef, o.ends.In(jakarta).Format(iso)})
+			return marshal(qrRequest{o.rupiah(), g.sent(o.MerchantRef),
+				o.ends.In(jakarta).Format(iso)})
 		}})
 	if a.failure != "" {
 		return payment.MintAnswer{Failure: a.failure, NeverSent: !a.sent}
 	}
-	q := codeOf(a.data)
+	q := g.codeOf(g.object(a))
 	e := q.echoes(o)
 	if e.wrong == "" {
 		e.wrong = g.misdated(o, a, q.created.Add(e.zone))
@@ -46,26 +47,42 @@ type code struct {
 	id, reff, ref, payload string // reff is our reference, ref SingaPay's
 	amount, total          int64  // minor units
 	amountText             string
-	status                 string   // ours
-	said                   []string // theirs
+	stated                 bool           // the amount is there
+	status                 payment.Record // Status and Said
+	said                   []string       // theirs
 	paidAt                 time.Time
 	dated                  bool // it says when it ends
 	ends, created          time.Time
 }
 
-func codeOf(v any) code {
+// codeOf reads a code. A value of which two names are there is none.
+func (g *Gateway) codeOf(v any) code {
 	m, _ := v.(object)
-	q := code{
-		id: id(m["id"]), reff: text(m["merchant_reff_no"]), ref: reference(m["reff_no"]),
-		payload: text(m["qr_data"]), status: computedStatus(fromQR, m),
-		ends: moment(m["expired_at"]), created: moment(m["created_at"]),
-		paidAt: moment(m["payment_date"]), dated: m["expired_at"] != nil,
-		said: []string{text(m["status"]), text(m["status_computed"])},
+	names := &g.cfg.Members
+	of := func(known string, further []string) any {
+		v, _ := pick(m, m[known], further)
+		return v
 	}
-	q.amount, q.amountText = amount(m["amount"])
-	q.total = q.amount
-	if m["total_amount"] != nil {
-		q.total, _ = amount(m["total_amount"])
+	said := statedBy(of("status", names.MadeStatus), m)
+	q := code{
+		id: id(of("id", names.MadeID)), ref: reference(m["reff_no"]),
+		reff:    g.ours(text(of("merchant_reff_no", names.MadeRef))),
+		payload: text(of("qr_data", names.QRData)),
+		ends:    moment(m["expired_at"]), created: moment(m["created_at"]),
+		paidAt: moment(m["payment_date"]), dated: m["expired_at"] != nil,
+		said: []string{said.stored, said.computed},
+	}
+	g.setStatus(&q.status, fromQR, said)
+	// the amount, and the one with the tip: what is paid in all
+	total := m["total_amount"]
+	stated, twice := pick(m, m["amount"], names.MadeAmount)
+	if stated == nil && !twice {
+		stated = total
+	}
+	q.stated = stated != nil
+	q.amount, q.amountText = g.amount(stated, "made_amount")
+	if q.total = q.amount; total != nil {
+		q.total, _ = amount(total)
 	}
 	return q
 }
@@ -73,21 +90,29 @@ func codeOf(v any) code {
 func (q code) echoes(o *order) (e echo) {
 	e.end(o, q.ends, q.dated)
 	switch {
+	case q.reff == "" && q.id == "" && q.payload == "":
+		e.wrong = "the answer has no code where it is looked for: see singapay.answers.object"
+	case q.reff == "":
+		e.wrong = lacks("merchant_reff_no", "made_ref")
 	case q.reff != o.MerchantRef:
-		e.wrong = "it has another merchant_reff_no"
+		e.wrong = otherRef("merchant_reff_no", o.MerchantRef, q.reff)
 	case q.id == "":
-		e.wrong = "it has no id"
+		e.wrong = lacks("id", "made_id")
+	case !q.stated:
+		e.wrong = lacks("amount", "made_amount")
+	case q.payload == "":
+		e.wrong = lacks("qr_data", "qr_data")
 	case q.amount != o.Money.Amount || q.total != o.Money.Amount:
 		e.wrong = "it has another amount"
 	case slices.ContainsFunc(q.said, func(s string) bool { return slices.Contains(notOpen[:], s) }),
-		q.status == payment.RecordExpired:
+		q.status.Status == payment.RecordExpired:
 		e.wrong = "it is not open"
 	default:
 		if problem := checkQRIS(q.payload, o.rupiah()); problem != "" {
 			e.wrong = problem
 		}
 	}
-	e.note(strings.HasPrefix(q.status, unknownPrefix), "its status is "+q.status)
+	e.note(unknown(q.status.Status), "its status is "+q.status.Status)
 	return e
 }
 

@@ -42,46 +42,51 @@ var events = map[string]kind{
 var families = [...]string{"subscription.", "subscription-", "direct-debit", "direct_debit", "kyb"}
 
 // kindOf goes by the event, and where that is missing or new by what the transaction says of
-// itself.
-func kindOf(m object) kind {
+// itself; after that by the events of the configuration.
+func (g *Gateway) kindOf(m object) kind {
 	event := text(m["event"])
 	if k, known := events[event]; known {
 		return k
 	}
-	switch transaction, method := text(at(m, "data", "transaction", "type")),
-		text(at(m, "data", "payment", "method")); {
-	case transaction == "pl" || method == "payment_link":
+	if text(at(m, "data", "transaction", "type")) == typeLink ||
+		text(at(m, "data", "payment", "method")) == "payment_link" {
 		return kindLink
-	case slices.ContainsFunc(families[:],
-		func(f string) bool { return strings.HasPrefix(event, f) }):
-		return kindIrrelevant
-	default:
-		return kindUnknown
 	}
+	for _, l := range g.cfg.Events.lists() {
+		if slices.Contains(l.names, event) {
+			return l.kind
+		}
+	}
+	if slices.ContainsFunc(families[:],
+		func(f string) bool { return strings.HasPrefix(event, f) }) {
+		return kindIrrelevant
+	}
+	return kindUnknown
 }
 
 // statements are what an authentic body says about payments.
-func statements(m object) ([]payment.Record, *OpenError) {
-	switch kindOf(m) {
+func (g *Gateway) statements(m object) ([]payment.Record, *OpenError) {
+	switch g.kindOf(m) {
 	case kindLink:
-		return one(transaction(m, fromAttempt,
+		return one(g.transaction(m, fromAttempt,
 			at(m, "data", "payment", "additional_info", "payment_link", "reff_no")))
 	case kindQR:
-		ours := at(m, "data", "transaction", "merchant_reff_no")
-		if ours == nil || ours == "" {
+		t, _ := at(m, "data", "transaction").(object)
+		ours, there := t["merchant_reff_no"]
+		if there && (ours == nil || ours == "") && len(g.cfg.Members.MerchantRef) == 0 {
 			return nil, nil // a code that somebody else has made
 		}
-		return one(transaction(m, fromQR, ours))
+		return one(g.transaction(m, fromQR, ours))
 	case kindInquiry:
-		return inquiry(m), nil
+		return g.inquiry(m), nil
 	case kindExpiry:
-		return ended(at(m, "data")), nil
+		return g.ended(at(m, "data")), nil
 	case kindReversal:
 		return nil, refuse(ReasonReversal, "")
 	case kindIrrelevant:
 		return nil, nil
 	default:
-		return nil, refuse(ReasonEvent, "")
+		return nil, refuse(ReasonEvent, plainName(text(m["event"]), ""))
 	}
 }
 
@@ -94,34 +99,52 @@ func one(r payment.Record, refused *OpenError) ([]payment.Record, *OpenError) {
 
 // transaction reads the notification of a transaction. What the verdict hangs on must be readable.
 // A notification that calls itself no success decides nothing, whatever the transaction's word is.
-func transaction(m object, from source, ours any) (payment.Record, *OpenError) {
+func (g *Gateway) transaction(m object, from source, ours any) (r payment.Record, e *OpenError) {
 	t, _ := at(m, "data", "transaction").(object)
-	r := payment.Record{MerchantRef: reference(ours), TransactionRef: reference(t["reff_no"]),
-		Type: payment.TypePay}
-	said := text(t["status"])
-	for _, field := range []struct {
-		name  string
-		found bool
-	}{{"reference", r.MerchantRef != ""}, {"data.transaction.reff_no", r.TransactionRef != ""},
-		{"data.transaction.status", said != ""}} {
-		if !field.found {
-			return payment.Record{}, refuse(ReasonField, field.name)
-		}
-	}
-	r.Status = status(from, said)
-	if inner := count(m["status"]); m["success"] != true || m["status"] != nil &&
-		(inner < 200 || inner > 299) {
-		r.Status = StatusRecheck
-	}
-	stated := t["amount"]
+	names, money := &g.cfg.Members, t["amount"]
 	if from == fromQR {
 		r.Scheme = methodQRIS
 		if t["total_amount"] != nil {
-			stated = t["total_amount"] // with the tip: what was paid in all
+			money = t["total_amount"] // with the tip: what was paid in all
 		}
 	}
-	r.Amount, r.AmountText = amount(at(stated, "value"))
-	r.Currency = text(at(stated, "currency"))
+	var said, value, code any
+	for _, field := range []struct {
+		key     string
+		into    *any
+		known   any
+		further []string
+	}{
+		{"merchant_ref", &ours, ours, names.MerchantRef},
+		{"status", &said, t["status"], names.Status},
+		{"amount", &value, at(money, "value"), names.Amount},
+		{"currency", &code, at(money, "currency"), names.Currency},
+	} {
+		var twice bool
+		if *field.into, twice = pick(m, field.known, field.further); twice {
+			return r, refuseMember(field.key, "twice", t)
+		}
+	}
+	attempt, twice := pick(m, t["reff_no"], names.TransactionRef)
+	r.MerchantRef, r.TransactionRef = reference(g.ours(text(ours))), reference(attempt)
+	switch {
+	case r.MerchantRef == "":
+		return r, refuseMember("merchant_ref", "reference", at(m, "data"))
+	case twice:
+		return r, refuseMember("transaction_ref", "twice", t)
+	case r.TransactionRef == "":
+		return r, refuseMember("transaction_ref", "data.transaction.reff_no", t)
+	case text(said) == "":
+		return r, refuseMember("status", "data.transaction.status", t)
+	}
+	g.setType(&r, t["type"])
+	g.setStatus(&r, from, stated{stored: text(said)})
+	if inner := count(m["status"]); m["success"] != true || m["status"] != nil &&
+		(inner < 200 || inner > 299) {
+		r.Status, r.Said.Status = StatusRecheck, ""
+	}
+	r.Amount, r.AmountText = g.amount(value, "amount")
+	r.Currency = text(code)
 	if !webaddr.Printable(r.Currency, 3, 3) {
 		r.Currency = "?"
 	}
@@ -138,11 +161,11 @@ func transaction(m object, from source, ours any) (payment.Record, *OpenError) {
 
 // inquiry reads that a customer has opened a link or chosen how to pay, if it names the link. It is
 // never a payment.
-func inquiry(m object) []payment.Record {
+func (g *Gateway) inquiry(m object) []payment.Record {
 	h, _ := at(m, "data", "payment_link_history").(object)
-	owner, _ := ownerOf(h)
+	owner, _, _ := g.ownerOf(h)
 	if owner == "" {
-		owner = text(at(m, "data", "payment_link", "reff_no"))
+		owner = g.ours(text(at(m, "data", "payment_link", "reff_no")))
 	}
 	said := text(h["status"])
 	if h == nil { // the link was viewed
@@ -156,7 +179,7 @@ func inquiry(m object) []payment.Record {
 
 // ended reads the lists of an expiry. An attempt that has ended, or a link, decides nothing: a
 // later attempt may have paid, and only SingaPay's answer to a question says so.
-func ended(data any) []payment.Record {
+func (g *Gateway) ended(data any) []payment.Record {
 	var records []payment.Record
 	for _, list := range []struct{ name, reff string }{
 		{"payment_link_histories", ""}, {"payment_links", "reff_no"},
@@ -165,9 +188,9 @@ func ended(data any) []payment.Record {
 		items, _ := at(data, list.name).([]any)
 		for _, item := range items {
 			m, _ := item.(object)
-			owner, _ := ownerOf(m)
+			owner, _, _ := g.ownerOf(m)
 			if list.reff != "" {
-				owner = text(m[list.reff])
+				owner = g.ours(text(m[list.reff]))
 			}
 			records = about(records, owner, nil, StatusRecheck)
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
+	"encoding/base64"
 	"encoding/hex"
 	"net/http"
 	"slices"
@@ -26,7 +27,7 @@ const (
 // X-Timestamp is compared with e.ReceivedAt, the relay's clock, and with no other: this very
 // delivery may be read hours later. Outside the window, whatever it states becomes StatusStale.
 func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
-	s, refused := signatureOf(e)
+	s, refused := g.signatureOf(e)
 	if refused != nil {
 		return nil, refused
 	}
@@ -38,7 +39,7 @@ func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 	if !g.authentic(s, g.cfg.WebhookPath, hashes) {
 		return nil, g.elsewhereSigned(s, e, hashes)
 	}
-	records, refused := statements(m)
+	records, refused := g.statements(m)
 	if refused != nil {
 		return nil, refused
 	}
@@ -46,9 +47,9 @@ func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 	for i := range records {
 		switch {
 		case stale:
-			records[i].Status = StatusStale
+			records[i].Status, records[i].Said.Status = StatusStale, ""
 		case g.elsewhere(m, records[i].MerchantRef):
-			records[i].Status = StatusRecheck
+			records[i].Status, records[i].Said.Status = StatusRecheck, ""
 		}
 	}
 	return records, nil
@@ -57,7 +58,7 @@ func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 // Plausible reports whether a delivery could be a notification of SingaPay, under whichever secret
 // and to whichever path: it has the headers of one that is signed.
 func Plausible(e payment.Envelope) bool {
-	_, refused := signatureOf(e)
+	_, refused := new(Gateway).signatureOf(e)
 	return refused == nil
 }
 
@@ -78,47 +79,95 @@ type signed struct {
 	at        time.Time
 }
 
+// signatureHeaders carry the signature, its time and SingaPay's token.
+var signatureHeaders = [...]string{"X-Signature", "X-Timestamp", "Authorization"}
+
 // signatureOf checks everything that can be checked before the body is looked at.
-func signatureOf(e payment.Envelope) (signed, *OpenError) {
+func (g *Gateway) signatureOf(e payment.Envelope) (signed, *OpenError) {
 	switch {
 	case e.Method != http.MethodPost:
 		return signed{}, refuse(ReasonMethod, "")
 	case len(e.Body) > maxBody:
 		return signed{}, refuse(ReasonTooLong, "")
 	}
-	signature, authorization, timestamp := header(e, "X-Signature"), header(e, "Authorization"),
-		header(e, "X-Timestamp")
-	if signature == "" || authorization == "" || timestamp == "" {
+	h := &g.cfg.Headers
+	signature, timestamp := header(e, "X-Signature", h.Signature...),
+		header(e, "X-Timestamp", h.Timestamp...)
+	authorization := header(e, "Authorization", h.Token...)
+	if signature == "" || timestamp == "" || authorization == "" && !h.BareToken {
 		if len(e.Body) <= maxTest && signature+authorization+timestamp == "" {
 			if m, err := parse(e.Body); err == nil && text(m["data"]) != "" {
 				return signed{}, refuse(ReasonTest, "")
 			}
 		}
-		return signed{}, refuse(ReasonUnsigned, "")
+		return signed{}, refuse(ReasonUnsigned, missing(signature, timestamp, authorization))
 	}
-	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil || len(timestamp) != 10 || timestamp[0] < '1' || timestamp[0] > '9' {
+	at, ok := stampOf(timestamp, h.OtherTimes)
+	if !ok {
 		return signed{}, refuse(ReasonTimestamp, "")
 	}
-	mac, err := hex.DecodeString(signature)
-	if err != nil || len(mac) != sha512.Size {
+	mac := macOf(signature)
+	if mac == nil {
 		return signed{}, refuse(ReasonForm, "X-Signature")
 	}
 	const bearer = "bearer "
-	if len(authorization) <= len(bearer) ||
-		!strings.EqualFold(authorization[:len(bearer)], bearer) {
+	token := authorization
+	if len(token) > len(bearer) && strings.EqualFold(token[:len(bearer)], bearer) {
+		token = strings.TrimSpace(token[len(bearer):])
+	} else if !h.BareToken {
 		return signed{}, refuse(ReasonForm, "Authorization")
 	}
-	return signed{mac, strings.TrimSpace(authorization[len(bearer):]), timestamp,
-		time.Unix(seconds, 0)}, nil
+	return signed{mac, token, timestamp, at}, nil
 }
 
-// header is the value of a header that comes once; "" otherwise. The relay may write its name in
-// any case.
-func header(e payment.Envelope, name string) string {
+// missing names the header that is not there where others are: something on the way has taken it.
+func missing(values ...string) string {
+	var none []string
+	for i, v := range values {
+		if v == "" {
+			none = append(none, signatureHeaders[i])
+		}
+	}
+	if len(none) == len(values) {
+		return ""
+	}
+	return "no single " + strings.Join(none, ", ")
+}
+
+// macOf reads a signature: hex, or base64, which other services use.
+func macOf(s string) []byte {
+	for _, decode := range []func(string) ([]byte, error){hex.DecodeString,
+		base64.StdEncoding.DecodeString} {
+		if mac, err := decode(s); err == nil && len(mac) == sha512.Size {
+			return mac
+		}
+	}
+	return nil
+}
+
+// stampOf reads X-Timestamp.
+func stampOf(s string, others bool) (time.Time, bool) {
+	digits := s != "" && s[0] >= '1' && s[0] <= '9' && strings.Trim(s, "0123456789") == ""
+	n, _ := strconv.ParseInt(s, 10, 64)
+	switch {
+	case digits && len(s) == 10:
+		return time.Unix(n, 0), true
+	case digits && len(s) == 13 && others:
+		return time.UnixMilli(n), true
+	case others:
+		at, err := time.Parse(time.RFC3339, s)
+		return at, err == nil
+	}
+	return time.Time{}, false
+}
+
+// header is the value of a header that comes once, under one of its names; "" otherwise. The relay
+// may write them in any case.
+func header(e payment.Envelope, name string, further ...string) string {
 	var values []string
 	for k, v := range e.Headers {
-		if strings.EqualFold(k, name) {
+		if strings.EqualFold(k, name) || slices.ContainsFunc(further,
+			func(other string) bool { return strings.EqualFold(k, other) }) {
 			values = append(values, v...)
 		}
 	}
@@ -143,10 +192,17 @@ func hashesOf(m object, body []byte) (hashes []string) {
 func (g *Gateway) elsewhereSigned(s signed, e payment.Envelope, hashes []string) *OpenError {
 	bare, query, _ := strings.Cut(g.cfg.WebhookPath, "?")
 	path := strings.TrimSuffix(bare, "/")
-	for _, other := range []string{path, path + "/", path + e.Path, path + "?" + e.Query,
-		path + "/?" + e.Query, path + e.Path + "?" + e.Query, path + "?" + query, "/", ""} {
-		if other != g.cfg.WebhookPath && g.authentic(s, other, hashes) {
-			return refuse(ReasonPath, "")
+	for _, other := range []struct{ path, words string }{
+		{path, "without a slash at its end, or without its query string"},
+		{path + "/", "with a slash at its end"},
+		{path + e.Path, "with what follows it in the address"},
+		{path + "?" + e.Query, "with the query string of the address"},
+		{path + "/?" + e.Query, "with a slash and the query string of the address"},
+		{path + e.Path + "?" + e.Query, "with all that follows it in the address"},
+		{path + "?" + query, "with its query string"}, {"/", "for /"}, {"", "for none"},
+	} {
+		if other.path != g.cfg.WebhookPath && g.authentic(s, other.path, hashes) {
+			return refuse(ReasonPath, "signed "+other.words)
 		}
 	}
 	return refuse(ReasonSignature, "")

@@ -48,7 +48,8 @@ func (f *faultOf) answer() (payment.QueryAnswer, bool) {
 // first all along. A short page is no end, because SingaPay may give less than it is asked for.
 func (g *Gateway) each(ctx context.Context, l listing,
 	f func(object) (problem string, done bool)) *faultOf {
-	w := walk{since: l.since, seen: make(map[string]bool), descending: true}
+	w := walk{since: l.since, seen: make(map[string]bool), descending: true, dated: true,
+		unpaged: g.cfg.Answers.Unpaged}
 	for page := 1; page <= maxPages; page++ {
 		query := url.Values{"per_page": {strconv.Itoa(perPage)}, "page": {strconv.Itoa(page)}}
 		for name := range maps.Keys(l.filter) {
@@ -59,9 +60,9 @@ func (g *Gateway) each(ctx context.Context, l listing,
 		if a.failure != "" {
 			return faultFrom(a)
 		}
-		elements, ok := a.data.([]any)
-		if !ok {
-			return unlisted(a, "the answer is not a list")
+		elements, beside, problem := g.elements(a)
+		if problem != "" {
+			return unlisted(a, problem)
 		}
 		for _, e := range elements {
 			m, ok := e.(object)
@@ -76,7 +77,7 @@ func (g *Gateway) each(ctx context.Context, l listing,
 				return nil
 			}
 		}
-		end, problem := w.page(page, elements, a.top)
+		end, problem := w.page(page, elements, beside)
 		if problem != "" {
 			return unlisted(a, problem)
 		}
@@ -95,11 +96,13 @@ type walk struct {
 	count      int             // elements, each counted once
 	last       time.Time       // creation of the element before
 	descending bool            // so far
+	dated      bool            // so far: each element has its creation
+	unpaged    bool            // there may be no second page
 	total      int             // of the first page; -1 = not stated
 }
 
 // page takes one page and reports whether the list ends with it.
-func (w *walk) page(number int, elements []any, top object) (end bool, problem string) {
+func (w *walk) page(number int, elements, beside []any) (end bool, problem string) {
 	fresh, dated, old := 0, 0, 0
 	for _, e := range elements {
 		m, _ := e.(object)
@@ -120,6 +123,7 @@ func (w *walk) page(number int, elements []any, top object) (end bool, problem s
 		fresh++
 		w.count++
 		if created.IsZero() {
+			w.dated = false
 			continue
 		}
 		if !w.last.IsZero() && created.After(w.last) {
@@ -127,11 +131,13 @@ func (w *walk) page(number int, elements []any, top object) (end bool, problem s
 		}
 		w.last = created
 	}
-	current, pages, total := pagination(top)
+	current, pages, total := pagination(beside)
 	if number == 1 {
 		w.total = total
 	}
 	switch {
+	case fresh == 0 && number == 2 && w.whole(len(elements)):
+		return true, ""
 	case current >= 0 && current != number:
 		return false, "another page than the one that was asked for"
 	case len(elements) == 0 || pages >= 0 && number >= pages:
@@ -140,16 +146,33 @@ func (w *walk) page(number int, elements []any, top object) (end bool, problem s
 		}
 		return true, ""
 	case fresh == 0:
-		return false, "the same page again"
+		return false, "the same page again: see singapay.answers.unpaged"
 	}
 	return w.descending && dated == len(elements) && old == dated, ""
 }
 
+// fewest is less than any service gives on one page.
+const fewest = 10
+
+// whole reports whether the same elements again, for the second page, prove that they were all:
+// there are fewer than a page can be cut to, or they reach back behind what is looked for.
+func (w *walk) whole(again int) bool {
+	return w.unpaged && again == w.count && w.total <= w.count &&
+		(w.count < fewest || w.descending && w.dated && w.last.Before(w.since))
+}
+
 // pagination is what stands beside a list, in either of two spellings; -1 = not stated.
-func pagination(top object) (current, pages, total int) {
-	p, ok := top["pagination"].(object)
-	if !ok {
-		p, _ = top["meta"].(object)
+func pagination(beside []any) (current, pages, total int) {
+	var p object
+	for _, v := range beside {
+		for _, found := range []any{at(v, "pagination"), at(v, "meta")} {
+			if m, ok := found.(object); ok && p == nil {
+				p = m
+			}
+		}
+	}
+	if p == nil && len(beside) > 1 {
+		p, _ = beside[1].(object)
 	}
 	first := func(names ...string) int {
 		for _, name := range names {

@@ -79,7 +79,7 @@ func (g *Gateway) askLink(ctx context.Context, ref string) (a payment.QueryAnswe
 		}
 	}
 	list.filter["created_at_from"] = list.since.In(jakarta).Format(iso)
-	h := history{ref: ref, link: l.id}
+	h := history{g: g, ref: ref, link: l.id}
 	fault = g.each(ctx, list, func(m object) (string, bool) { return h.add(m), false })
 	switch paid := slices.ContainsFunc(h.records, isPaid); {
 	case paid:
@@ -91,7 +91,8 @@ func (g *Gateway) askLink(ctx context.Context, ref string) (a payment.QueryAnswe
 	case !found && len(h.records) == 0:
 		return payment.QueryAnswer{HTTPStatus: http.StatusOK, NotFound: true}, false
 	case found && l.usage < 0:
-		return unread("the link does not say whether it was used"), false
+		return unread("the link does not say whether it was used: see " +
+			"singapay.members.made_usage"), false
 	case found && l.usage > 0:
 		return unread("the link was used, but no attempt to pay it says paid"), false
 	}
@@ -106,7 +107,7 @@ func isPaid(r payment.Record) bool { return r.Status == payment.RecordSuccess }
 func (g *Gateway) findLink(ctx context.Context, ref string) (l link, found bool, fault *faultOf) {
 	if known := g.seen.get(linkPrefix, ref); known != "" {
 		a := g.call(ctx, request{client: g.client, method: http.MethodGet, path: linkPath + known})
-		if l := linkOf(a.data); a.failure == "" && l.reff == ref && l.id == known {
+		if l := g.linkOf(g.object(a)); a.failure == "" && l.reff == ref && l.id == known {
 			return l, true, nil
 		} else if a.failure != "" && !a.notFound {
 			return link{}, false, faultFrom(a)
@@ -114,13 +115,13 @@ func (g *Gateway) findLink(ctx context.Context, ref string) (l link, found bool,
 	}
 	list := listing{path: managePath + g.cfg.AccountID, since: g.since(ref)}
 	fault = g.each(ctx, list, func(m object) (string, bool) {
-		one := linkOf(m)
+		one := g.linkOf(m)
 		if one.reff != ref {
 			return "", false
 		}
 		l, found = one, one.id != ""
 		if !found {
-			return "a link has no id", false
+			return "a link has no id: see singapay.members.made_id", false
 		}
 		return "", true
 	})
@@ -133,6 +134,7 @@ func (g *Gateway) findLink(ctx context.Context, ref string) (l link, found bool,
 
 // history gathers the attempts to pay one link out of the account's.
 type history struct {
+	g         *Gateway
 	ref, link string
 	records   []payment.Record
 	doubt     string // why the absence of a payment would prove nothing
@@ -143,23 +145,39 @@ type history struct {
 // unless it is known not to have moved money: the link's id at the start of the attempt's reference
 // is a hint, and no more.
 func (h *history) add(m object) string {
-	said := computedStatus(fromAttempt, m)
-	ref := reference(m["reff_no"])
-	switch owner, stated := ownerOf(m); {
-	case !stated && (said == payment.RecordSuccess || strings.HasPrefix(said, unknownPrefix)) &&
-		(h.link == "" || ref == "" || strings.HasPrefix(ref, h.link)):
-		h.doubt = "an attempt that may be this link's does not name its link"
-		return ""
-	case !stated || owner != h.ref:
-		return ""
-	case ref == "":
-		return "an attempt has no reff_no"
+	names := &h.g.cfg.Members
+	word, twice := pick(m, m["status"], names.AttemptStatus)
+	said := statedBy(word, m)
+	r := payment.Record{MerchantRef: h.ref, Type: payment.TypePay,
+		Currency: currency(m["currency"]),
+		Scheme:   scheme(m["payment_method_name"])}
+	h.g.setStatus(&r, fromAttempt, said)
+	attempt, _ := pick(m, m["reff_no"], names.AttemptRef)
+	r.TransactionRef = reference(attempt)
+	doubt := func(key, words string) {
+		h.doubt = "an attempt " + words + ": see singapay.members." + key
 	}
-	r := payment.Record{
-		MerchantRef: h.ref, TransactionRef: ref, Type: payment.TypePay, Status: said,
-		Currency: currency(m["currency"]), Scheme: scheme(m["payment_method_name"]),
+	switch owner, known, ambiguous := h.g.ownerOf(m); {
+	case !known && (r.Status == payment.RecordSuccess || unknown(r.Status)) &&
+		(h.link == "" || r.TransactionRef == "" || strings.HasPrefix(r.TransactionRef, h.link)):
+		words := "that may be this link's does not name its link"
+		if ambiguous {
+			words = "that may be this link's names two"
+		}
+		doubt("attempt_link", words)
+		return ""
+	case !known || owner != h.ref:
+		return ""
+	case r.TransactionRef == "":
+		return "an attempt has no reff_no: see singapay.members.attempt_ref"
+	case twice:
+		doubt("attempt_status", "has two statuses")
+		return ""
+	case said.stored == "":
+		doubt("attempt_status", "has no status")
 	}
-	r.Amount, r.AmountText = amount(m["amount"])
+	value, _ := pick(m, m["amount"], names.AttemptAmount)
+	r.Amount, r.AmountText = h.g.amount(value, "attempt_amount")
 	if r.Status == payment.RecordSuccess {
 		r.PaidAt = moment(m["payment_date"])
 	}
@@ -173,11 +191,14 @@ func (h *history) add(m object) string {
 }
 
 // ownerOf is the reff_no of the link that an attempt belongs to.
-func ownerOf(m object) (reff string, stated bool) {
-	if reff = text(m["payment_link_reff_no"]); reff == "" {
-		reff = text(at(m["payment_link"], "reff_no"))
+func (g *Gateway) ownerOf(m object) (reff string, known, twice bool) {
+	stated := m["payment_link_reff_no"]
+	if text(stated) == "" {
+		stated = at(m["payment_link"], "reff_no")
 	}
-	return reff, reff != ""
+	stated, twice = pick(m, stated, g.cfg.Members.AttemptLink)
+	reff = g.ours(text(stated))
+	return reff, reff != "", twice
 }
 
 // currency is the one that is stated; SingaPay's API has no other than IDR and mostly states none.
@@ -202,9 +223,14 @@ func (g *Gateway) askCode(ctx context.Context, ref string) (a payment.QueryAnswe
 		return payment.QueryAnswer{HTTPStatus: http.StatusOK, NotFound: true}, false
 	case q.ref == "":
 		return unread("the code has no reff_no"), false
+	case q.said[0] == "":
+		return unread("the code has no status: see singapay.members.made_status"), false
+	case !q.stated:
+		return unread("the code has no amount: see singapay.members.made_amount"), false
 	}
 	r := payment.Record{
-		MerchantRef: ref, TransactionRef: q.ref, Type: payment.TypePay, Status: q.status,
+		MerchantRef: ref, TransactionRef: q.ref, Type: payment.TypePay,
+		Status: q.status.Status, Said: q.status.Said,
 		Amount: q.total, AmountText: q.amountText, Currency: string(payment.IDR),
 		Scheme: methodQRIS,
 	}
@@ -218,7 +244,7 @@ func (g *Gateway) findCode(ctx context.Context, ref string) (q code, found bool,
 	if known := g.seen.get(qrPrefix, ref); known != "" {
 		a := g.call(ctx, request{client: g.client, method: http.MethodGet,
 			path: qrPath + g.cfg.AccountID + "/show/" + known})
-		if q := codeOf(a.data); a.failure == "" && q.reff == ref && q.id == known {
+		if q := g.codeOf(g.object(a)); a.failure == "" && q.reff == ref && q.id == known {
 			return q, true, nil
 		} else if a.failure != "" && !a.notFound {
 			return code{}, false, faultFrom(a)
@@ -226,7 +252,7 @@ func (g *Gateway) findCode(ctx context.Context, ref string) (q code, found bool,
 	}
 	list := listing{path: qrPath + g.cfg.AccountID, since: g.since(ref)}
 	fault = g.each(ctx, list, func(m object) (string, bool) {
-		if one := codeOf(m); one.reff == ref {
+		if one := g.codeOf(m); one.reff == ref {
 			q, found = one, true
 		}
 		return "", found

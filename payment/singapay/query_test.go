@@ -69,7 +69,8 @@ func TestQueryLink(t *testing.T) {
 	said := func(word string) []payment.Record {
 		return record(func(r *payment.Record) { r.Status = word })
 	}
-	doubt := "HTTP 200, an attempt that may be this link's does not name its link"
+	doubt := "HTTP 200, an attempt that may be this link's does not name its link: see " +
+		"singapay.members.attempt_link"
 	usedUnpaid := "HTTP 200, the link was used, but no attempt to pay it says paid"
 	for _, tc := range []struct {
 		name            string
@@ -137,7 +138,8 @@ func TestQueryLink(t *testing.T) {
 		{"used, and the attempt is pending", list(used), list(pending),
 			payment.QueryAnswer{Failure: usedUnpaid}},
 		{"usage not stated", list(with(t, created, `"current_usage":0,`, "")), nil,
-			payment.QueryAnswer{Failure: "HTTP 200, the link does not say whether it was used"}},
+			payment.QueryAnswer{Failure: "HTTP 200, the link does not say whether it was used: " +
+				"see singapay.members.made_usage"}},
 		{"paid, but whose", list(created), list(nameless), payment.QueryAnswer{Failure: doubt}},
 		{"a new word, but whose", list(created),
 			list(strings.ReplaceAll(nameless, `"paid"`, `"held"`)),
@@ -149,11 +151,13 @@ func TestQueryLink(t *testing.T) {
 			list(with(t, pending, `"payment_link_reff_no":"`+ref+`",`, "")), payment.QueryAnswer{}},
 		{"attempt without a reference", list(used),
 			list(with(t, attempt, `"18917720261016120000705"`, "null")),
-			payment.QueryAnswer{Failure: "HTTP 200, an attempt has no reff_no"}},
+			payment.QueryAnswer{Failure: "HTTP 200, an attempt has no reff_no: " +
+				"see singapay.members.attempt_ref"}},
 		{"no such link", list(with(t, created, ref, "OTHER")), nil,
 			payment.QueryAnswer{NotFound: true}},
 		{"link without an id", list(with(t, created, `"id":189,`, "")), nil,
-			payment.QueryAnswer{Failure: "HTTP 200, a link has no id"}},
+			payment.QueryAnswer{Failure: "HTTP 200, a link has no id: see " +
+				"singapay.members.made_id"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := shop(t, tc.links, tc.attempts, nil)

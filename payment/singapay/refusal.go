@@ -41,7 +41,10 @@ func Reasons() []Reason {
 // repeats nothing of the delivery.
 type OpenError struct {
 	Reason Reason
-	Detail string // the name of a field or header; "" = none
+	Detail string // the name of a field or header, the event; "" = none
+	// of ReasonField: the key that takes another name, and the names that came where one was looked
+	// for
+	key, came string
 }
 
 func (e *OpenError) Error() string {
@@ -60,14 +63,24 @@ func (e *OpenError) Cure() string {
 	case ReasonSignature:
 		return "If the client secret was changed, set singapay.client_secret and " +
 			"singapay.previous_secret; else compare the notification URL in the dashboard with " +
-			"singapay.webhook_path: it must belong to the credential that owns the account."
+			"singapay.webhook_path: it must belong to the credential that owns the account. A " +
+			"delivery that is signed with another key, such as the dashboard's HMAC Validation " +
+			"Key, verifies with that in singapay.previous_secret."
 	case ReasonPath:
 		return "Write the path of the dashboard's notification URL into singapay.webhook_path, " +
 			"exactly."
 	case ReasonReversal:
 		return "Money of a sale goes back: find the sale by the dashboard's refund, and note it " +
 			"there."
-	case ReasonPayload, ReasonEvent, ReasonField:
+	case ReasonEvent:
+		return "Look into the dashboard what it is about, and write the event into " +
+			"singapay.events.link or singapay.events.qr where it is the transaction of a payment " +
+			"link or a QRIS code, or into singapay.events.other."
+	case ReasonField:
+		return "It is a transaction's, and not in the form that this version knows: where " +
+			"another member says the same, write its path into " + e.key +
+			". There are: " + e.came + "."
+	case ReasonPayload:
 		return "It is SingaPay's own and not in the form that this version knows: look into the " +
 			"dashboard what it is about, and send a support bundle to who maintains the agent."
 	case ReasonMethod:
@@ -75,6 +88,15 @@ func (e *OpenError) Cure() string {
 	case ReasonTest:
 		return "It is the dashboard's Test button: the address is reached, and nothing else is " +
 			"proved."
+	case ReasonTimestamp:
+		return "singapay.headers.other_times takes milliseconds and ISO 8601."
+	case ReasonForm:
+		return "singapay.headers.bare_token takes a token without Bearer; another header with " +
+			"the token is for singapay.headers.token."
+	case ReasonUnsigned:
+		return "Enable the signature headers of the credential in the SingaPay dashboard. Where " +
+			"they come under other names, or a proxy takes Authorization away: " +
+			"singapay.headers.signature, .timestamp, .token and .bare_token."
 	default:
 		return "Enable the signature headers of the credential in the SingaPay dashboard."
 	}
@@ -95,4 +117,13 @@ func (e *OpenError) Is(target error) bool {
 	}
 }
 
-func refuse(r Reason, detail string) *OpenError { return &OpenError{r, detail} }
+func refuse(r Reason, detail string) *OpenError { return &OpenError{Reason: r, Detail: detail} }
+
+// refuseMember is about a member that is missing or malformed, or "twice"; where are those that
+// came.
+func refuseMember(key, detail string, where any) *OpenError {
+	if detail == "twice" {
+		detail = "of " + key + " two names are there"
+	}
+	return &OpenError{ReasonField, detail, "singapay.members." + key, came(where)}
+}

@@ -55,7 +55,7 @@ func (g *Gateway) refused(a *answer, top object) {
 	case known:
 		a.failure += ", " + code + ": " + words
 	case anyCode.MatchString(code) && code != codeOK:
-		a.failure += ", " + code + ": a code that is not documented"
+		a.failure += ", " + code + ": a code that is not documented: see singapay.words.code_ok"
 	case a.status == http.StatusForbidden &&
 		strings.Contains(strings.ToLower(message), "not registered"):
 		a.failure += ": " + codeWords[codeIP]

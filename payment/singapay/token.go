@@ -119,9 +119,11 @@ func (g *Gateway) fetchToken(ctx context.Context) (secret.Value, time.Duration, 
 	if a.failure != "" {
 		return secret.Value{}, 0, a.failure
 	}
-	value := text(at(a.data, "access_token"))
+	said, _ := pick(a.data, at(a.data, "access_token"), g.cfg.Members.AccessToken)
+	value := text(said)
 	if !webaddr.Printable(value, 1, maxToken) || strings.Contains(value, " ") {
-		return secret.Value{}, 0, "the answer has no access token"
+		return secret.Value{}, 0, "the answer has no access token: see " +
+			"singapay.members.access_token"
 	}
 	// unreadable: good for this request only
 	life := time.Duration(max(0, count(at(a.data, "expires_in")))) * time.Second

@@ -65,35 +65,121 @@ func status(from source, said string) string {
 			return w.means
 		}
 	}
+	return unknownPrefix + printable(said)
+}
+
+func printable(said string) string {
 	said = strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' {
 			return '?'
 		}
 		return r
 	}, said)
-	return unknownPrefix + said[:min(len(said), 32)]
+	return said[:min(len(said), 32)]
 }
 
-// computedStatus is the status of an object that has two words: the stored one, and the one
-// computed when it was read. A link or an attempt that nobody touched stays open or pending in
-// store after its end. A stored payment is not undone by its end; any other disagreement decides
-// nothing.
-func computedStatus(from source, m object) string {
-	stored := text(m["status"])
-	first := status(from, stored)
-	computed := text(m["status_computed"])
-	if computed == "" {
-		if expired, _ := m["is_expired"].(bool); expired && first == payment.RecordSent {
+// unknown reports whether a status is a word that nobody has given a meaning.
+func unknown(status string) bool { return strings.HasPrefix(status, unknownPrefix) }
+
+// reading is how a word is read.
+type reading func(from source, said string) string
+
+// configured reads words by the table, and those of a payment by the site's own as well. A notice
+// never decides anything, whatever a site makes of its words.
+func (g *Gateway) configured(from source, said string) string {
+	means := status(from, said)
+	if !unknown(means) || from == fromNotice {
+		return means
+	}
+	if r := g.cfg.Words.Read(payment.Record{Status: said}); r.Said.Status != "" {
+		return r.Status
+	}
+	return means
+}
+
+// stated are the words of an object about its status: one, or two where it was computed when it was
+// read.
+type stated struct {
+	stored, computed string
+	expired          bool
+}
+
+func statedBy(stored, m any) stated {
+	expired, _ := at(m, "is_expired").(bool)
+	return stated{text(stored), text(at(m, "status_computed")), expired}
+}
+
+// read is what the words mean together. A link or an attempt that nobody touched stays open or
+// pending in store after its end. A stored payment is not undone by its end; any other disagreement
+// decides nothing.
+func (s stated) read(from source, read reading) string {
+	first := read(from, s.stored)
+	if s.computed == "" {
+		if s.expired && first == payment.RecordSent {
 			return payment.RecordExpired
 		}
 		return first
 	}
-	switch second := status(from, computed); {
+	switch second := read(from, s.computed); {
 	case first == second, first == payment.RecordSuccess && second == payment.RecordExpired:
 		return first
 	case first == payment.RecordSent && second == payment.RecordExpired:
 		return second
 	default:
-		return status(from, stored+"/"+computed)
+		return status(from, s.stored+"/"+s.computed)
 	}
+}
+
+// word is what SingaPay has said, as it came.
+func (s stated) word() string {
+	if s.computed == "" || s.computed == s.stored {
+		return s.stored
+	}
+	return s.stored + "/" + s.computed
+}
+
+// computedStatus is the status of an object by the table alone.
+func computedStatus(from source, m object) string {
+	return statedBy(m["status"], m).read(from, status)
+}
+
+// setStatus puts the status into a record: by the table, or else by the site's words, and then
+// beside SingaPay's own.
+func (g *Gateway) setStatus(r *payment.Record, from source, s stated) {
+	r.Status = s.read(from, g.configured)
+	if r.Status != s.read(from, status) {
+		r.Said.Status = own(s.word())
+	}
+}
+
+// The words of data.transaction.type; a transaction that has none is a payment.
+const (
+	typeLink = "pl"
+	typeQR   = "qris"
+)
+
+// setType puts the type into a record. One that nobody knows may be of money that goes back.
+func (g *Gateway) setType(r *payment.Record, said any) {
+	switch said {
+	case nil, "", typeLink, typeQR:
+		r.Type = payment.TypePay
+		return
+	}
+	word, _ := scalar(said)
+	if t := g.cfg.Words.Read(payment.Record{Type: word}); t.Said.Type != "" {
+		r.Type, r.Said.Type = t.Type, own(word)
+		return
+	}
+	r.Type = own(word)
+}
+
+// own is a word of SingaPay's as it is kept beside ours, or in its place: as it came, as far as it
+// can be printed, but never one that means something here.
+func own(said string) string {
+	switch said {
+	case payment.RecordSuccess, payment.RecordDeclined, payment.RecordExpired, payment.RecordSent,
+		payment.TypePay, payment.TypeVoid, payment.TypeRefund, StatusStale, StatusRecheck:
+		return unknownPrefix + said
+	}
+	return printable(said)
 }

@@ -33,7 +33,14 @@ type SingaPay struct {
 	QueryTimeout   conf.Duration `toml:"query_timeout"`
 	ReplayWindow   conf.Duration `toml:"replay_window"`
 
-	Previous []PastSingaPay `toml:"previous"`
+	Reference string `toml:"reference"`
+
+	Words    Words           `toml:"words"`
+	Members  SingaPayMembers `toml:"members"`
+	Events   SingaPayEvents  `toml:"events"`
+	Answers  SingaPayAnswers `toml:"answers"`
+	Headers  SingaPayHeaders `toml:"headers"`
+	Previous []PastSingaPay  `toml:"previous"`
 }
 
 // PastSingaPay is an entry of [[singapay.previous]].
@@ -47,7 +54,7 @@ type PastSingaPay struct {
 }
 
 // singaPayKeys are the keys of [singapay]. They are never written.
-var singaPayKeys = conf.Keys{
+var singaPayKeys = withKeys(wordsKeys, singaPaySettingsKeys, conf.Keys{
 	"base_url": {Text: "https://payment-b2b.singapay.id, or " +
 		"https://sandbox-payment-b2b.singapay.id for the sandbox. Required."},
 	"client_id": {Text: "The credential's Client ID. Required."},
@@ -82,6 +89,8 @@ var singaPayKeys = conf.Keys{
 	"replay_window": {Text: "A notification signed longer before or after its receipt " +
 		"is asked about and not believed.",
 		Range: conf.Times(10*time.Second, 15*time.Minute)},
+	"reference": {Text: "How SingaPay gets our reference: \"\" = as it is, TAG-ULID; plain = " +
+		"without the dash, and taken back in any letter case."},
 	"previous": {Text: "Accounts sold at before, and credentials before a rotation: still heard " +
 		"and asked for."},
 	"previous[].base_url": {Text: "SingaPay's address of that time. Empty: that of singapay.",
@@ -96,7 +105,7 @@ var singaPayKeys = conf.Keys{
 	"previous[].account_id": {Text: "The account of that time. Empty: that of singapay.",
 		Example: `"01JGYPXJ6QK4RVYSSE8W4HQDPX"`},
 	"previous[].webhook_path": {Text: "The webhook_path of that time. Empty: that of singapay."},
-}
+})
 
 // SingaPayRow is SingaPay, which makes its links and codes itself.
 func SingaPayRow() Row {
@@ -104,6 +113,11 @@ func SingaPayRow() Row {
 		Name: "singapay", Title: "SingaPay", Currency: payment.IDR, Least: 1_000_000,
 		Modes: []Mode{{Name: ModeLink, Remote: true}, {Name: ModeQR, Remote: true}},
 		Section: SingaPay{
+			Words: noWords(), Members: noMembers(),
+			Events:  SingaPayEvents{Link: []string{}, QR: []string{}, Other: []string{}},
+			Answers: SingaPayAnswers{Object: []string{}, List: []string{}},
+			Headers: SingaPayHeaders{Signature: []string{}, Timestamp: []string{},
+				Token: []string{}},
 			Methods: []string{}, ExpiryGrace: seconds(30), CreateTimeout: seconds(10),
 			QueryTimeout: seconds(10), ReplayWindow: seconds(300),
 		},
@@ -158,6 +172,8 @@ func previousSingaPay(s Settings) (all []Settings) {
 		a.APIKey = cmp.Or(p.APIKey, now.APIKey)
 		a.WebhookPath = cmp.Or(p.WebhookPath, now.WebhookPath)
 		a.QueryTimeout, a.ReplayWindow = now.QueryTimeout, now.ReplayWindow
+		a.Reference, a.Words, a.Members = now.Reference, now.Words, now.Members
+		a.Events, a.Answers, a.Headers = now.Events, now.Answers, now.Headers
 		all = append(all, Settings{Terminal: s.Terminal, Mode: s.Mode, HookURL: s.HookURL,
 			Section: &a})
 	}
@@ -178,6 +194,9 @@ func newSingaPay(s Settings, keys Keys, clock Clock) (Gateway, error) {
 		ExpiryGrace: p.ExpiryGrace.Of(), CreateTimeout: p.CreateTimeout.Of(),
 		QueryTimeout: p.QueryTimeout.Of(), ReplayWindow: p.ReplayWindow.Of(),
 		MaxAmount: s.MaxAmount, Now: clock.Now, Heard: clock.Heard,
+		Reference: p.Reference, Words: payment.Words(p.Words), Members: singapay.Members(p.Members),
+		Events: singapay.Events(p.Events), Answers: singapay.Answers(p.Answers),
+		Headers: singapay.Headers(p.Headers),
 	})
 	return singaGateway{g}, err
 }
