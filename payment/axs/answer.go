@@ -3,9 +3,9 @@ package axs
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"kiosk-agent/internal/strictjson"
@@ -22,7 +22,7 @@ const (
 // could not be read might be the payment.
 func (g *Gateway) decodeAnswer(body []byte) payment.QueryAnswer {
 	body = stripped(body)
-	token := answerToken(body)
+	token := answerToken(body, g.cfg.Members.Token...)
 	if token != "" {
 		plaintext, refused := g.openAnswer(token)
 		if refused != nil {
@@ -30,16 +30,17 @@ func (g *Gateway) decodeAnswer(body []byte) payment.QueryAnswer {
 		}
 		body = stripped(plaintext)
 	}
-	list, err := strictjson.Array(body, maxDepth, maxRecords)
+	list, problem := g.records(body)
 	switch {
-	case errors.Is(err, strictjson.ErrLong):
-		return unread(fmt.Sprintf("more than %d records for one reference", maxRecords))
-	case err != nil && token != "":
-		return unread("the encrypted answer is not a list of records")
-	case err != nil && len(body) == 0:
+	case problem == "":
+	case token != "":
+		return unread("the encrypted " + strings.TrimPrefix(problem, "the "))
+	case len(body) == 0:
 		return unread("the answer is empty")
-	case err != nil:
-		return unread("the answer is not a list of records: " + g.excerpt(body))
+	case strings.HasPrefix(problem, notAList):
+		return unread(problem + ": " + g.excerpt(body))
+	default:
+		return unread(problem)
 	}
 	records := make([]payment.Record, 0, len(list))
 	for i, raw := range list {
@@ -57,8 +58,9 @@ func unread(why string) payment.QueryAnswer { return failed(http.StatusOK, "HTTP
 // stripped is b without a byte order mark and the space around it.
 func stripped(b []byte) []byte { return bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff"))) }
 
-// answerToken is the token that a body is, or has as data; "" when it has none.
-func answerToken(body []byte) string {
+// answerToken is the token that a body is, or has as data or under a further name; "" when it has
+// none.
+func answerToken(body []byte, further ...string) string {
 	s := trim(string(body))
 	if !strings.HasPrefix(s, "{") {
 		if shaped(s) {
@@ -70,16 +72,18 @@ func answerToken(body []byte) string {
 	if err != nil {
 		return ""
 	}
-	if data, ok := text(m["data"]); ok && shaped(trim(data)) {
-		return trim(data)
+	for _, name := range append([]string{"data"}, further...) {
+		if data, ok := text(m[name]); ok && shaped(trim(data)) {
+			return trim(data)
+		}
 	}
 	return ""
 }
 
 // openAnswer opens a token that may be as long as the answer.
 func (g *Gateway) openAnswer(token string) ([]byte, *OpenError) {
-	if refused := checkParts(token, g.cfg.ClientID, g.cfg.MaxP2C); refused != nil {
-		return nil, refused
+	if refused := checkParts(token, g.cfg.ClientID, g.cfg.MaxP2C, g.cfg.KeyIDs...); refused != nil {
+		return nil, g.ours(token, refused)
 	}
 	return g.decrypt(token)
 }
@@ -94,17 +98,24 @@ func (g *Gateway) transaction(raw json.RawMessage) (payment.Record, string) {
 	if err != nil {
 		return payment.Record{}, "is not a JSON object with each member once"
 	}
+	m, refused := g.cfg.Members.named(m)
+	if refused != nil {
+		return payment.Record{}, "has " + refused.words()
+	}
+	if _, has := m["transactionType"]; !has && g.cfg.QueryTypeDefault != "" {
+		m["transactionType"] = json.RawMessage(strconv.Quote(g.cfg.QueryTypeDefault))
+	}
 	if s, ok := text(m["transactionType"]); !ok || s == "" {
-		return payment.Record{}, "has no transactionType"
+		return payment.Record{}, "has no transactionType (axs.members.type, axs.query_type_default)"
 	}
 	r, refused := g.record(m)
 	switch {
 	case refused == nil:
 		return r, ""
 	case refused.Reason == ReasonNoStatus:
-		return payment.Record{}, "has no status"
+		return payment.Record{}, "has no status (axs.members.status): " + refused.Detail
 	case refused.Reason == ReasonNoRef:
-		return payment.Record{}, "has no merchantRef"
+		return payment.Record{}, "has no merchantRef (axs.members.merchant_ref): " + refused.Detail
 	default:
 		return payment.Record{}, "has a malformed " + refused.Detail
 	}

@@ -110,24 +110,28 @@ func TestAnswerForms(t *testing.T) {
 
 		{"another secret", foreign, refused + "does not open with the configured secrets"},
 		{"p2c", header("PBES2-HS512+A256KW", 1001),
-			refused + "iteration count not allowed: p2c 1001 over the bound 1000"},
+			refused + "iteration count not allowed: p2c 1001 over axs.max_p2c 1000"},
 		{"alg", header("PBES2-HS256+A128KW", 1000), refused + "algorithm not allowed"},
 		{"damaged", token[:len(token)-4] + "AAAA",
 			refused + "does not open with the configured secrets"},
 		{"cut", token[:len(token)-5], refused + "token malformed"},
 		{"our own question", sealed(t, `{"merchantRef":"Ref123"}`), other},
-		{"a notification", sealed(t, sample), other},
+		{"a notification", sealed(t, sample),
+			other + ` (axs.query_list = "." for one record alone)`},
 		{"a link of ours", tokenOf(t, mint(t, g, request())), other},
 		{"token in a token", sealed(t, token), other},
-		{"object in a token", sealed(t, `{"data":`+list+`}`), other},
+		{"object in a token", sealed(t, `{"data":`+list+`}`),
+			other + " (axs.query_list: it has one as data)"},
 		{"rubbish in a token", sealed(t, "no"), other},
 
 		{"empty", "", "HTTP 200, the answer is empty"},
 		{"space", " \n", "HTTP 200, the answer is empty"},
 		{"one record alone", strings.Replace(queried, sampleRecord.TransactionRef, "1", 1),
-			notList +
-				`{"transactionType":"PAY","terminalId":"K001","amount":"10.23","currency":"SGD",…`},
-		{"list as data", `{"data":[]}`, notList + `{"data":[]}`},
+			`HTTP 200, the answer is not a list of records (axs.query_list = "." for one record ` +
+				`alone): {"transactionType":"PAY","terminalId":"K001","amount":"10.23",` +
+				`"currency":"SGD",…`},
+		{"list as data", `{"data":[]}`, "HTTP 200, the answer is not a list of records " +
+			`(axs.query_list: it has one as data): {"data":[]}`},
 		{"four parts", `{"data":"a.b.c.d"}`, notList + `{"data":"a.b.c.d"}`},
 		{"data twice", `{"data":"a.b.c.d.e","data":"` + token + `"}`,
 			notList + `{"data":"a.b.c.d.e","data":"[…]"}`},
@@ -169,6 +173,18 @@ func TestAnswerForms(t *testing.T) {
 // TestAnswerElements: one element that cannot be read takes the whole answer with it.
 func TestAnswerElements(t *testing.T) {
 	with := func(old, new string) string { return strings.Replace(queried, old, new, 1) }
+	const noType = "has no transactionType (axs.members.type, axs.query_type_default)"
+	names := func(without string) string {
+		var all []string
+		for _, name := range []string{"amount", "currency", "merchantRef", "paymentDateTime",
+			"paymentScheme", "responseCode", "status", "terminalId", "transactionRef",
+			"transactionType"} {
+			if name != without {
+				all = append(all, name)
+			}
+		}
+		return strings.Join(all, ", ")
+	}
 	g := newGateway(t)
 	for _, tc := range []struct{ name, element, problem string }{
 		{"null", "null", "is not a JSON object with each member once"},
@@ -176,14 +192,17 @@ func TestAnswerElements(t *testing.T) {
 		{"list", "[]", "is not a JSON object with each member once"},
 		{"status twice", with("{", `{"status":"DECLINED",`),
 			"is not a JSON object with each member once"},
-		{"empty", "{}", "has no transactionType"},
-		{"no type", with(`"transactionType":"PAY",`, ""), "has no transactionType"},
-		{"type null", with(`"PAY"`, "null"), "has no transactionType"},
-		{"type empty", with(`"PAY"`, `""`), "has no transactionType"},
-		{"type number", with(`"PAY"`, `1`), "has no transactionType"},
-		{"no status", with(`"status":"SUCCESS",`, ""), "has no status"},
-		{"status number", with(`"SUCCESS"`, "1"), "has no status"},
-		{"no merchantRef", with(`"merchantRef":"Ref123",`, ""), "has no merchantRef"},
+		{"empty", "{}", noType},
+		{"no type", with(`"transactionType":"PAY",`, ""), noType},
+		{"type null", with(`"PAY"`, "null"), noType},
+		{"type empty", with(`"PAY"`, `""`), noType},
+		{"type number", with(`"PAY"`, `1`), noType},
+		{"no status", with(`"status":"SUCCESS",`, ""),
+			"has no status (axs.members.status): it has " + names("status")},
+		{"status number", with(`"SUCCESS"`, "1"),
+			"has no status (axs.members.status): it has " + names("")},
+		{"no merchantRef", with(`"merchantRef":"Ref123",`, ""),
+			"has no merchantRef (axs.members.merchant_ref): it has " + names("merchantRef")},
 		{"currency list", with(`"SGD"`, "[]"), "has a malformed currency"},
 		{"responseCode boolean", with(`"00"`, "true"), "has a malformed responseCode"},
 		{"long", with("{", `{"x":"`+strings.Repeat("x", maxRecord)+`",`), "is too long"},
@@ -208,9 +227,10 @@ func TestNodeAnswers(t *testing.T) {
 		{"kid", map[string]any{"kid": clientID}, ""},
 		{"no kid", map[string]any{}, ""},
 		{"previous secret", map[string]any{"secret": oldCanary}, ""},
-		{"kid of another", map[string]any{"kid": "another"}, "kid of another client"},
+		{"kid of another", map[string]any{"kid": "another"},
+			"kid of another client: kid another (axs.key_ids)"},
 		{"jose's own count", map[string]any{"p2c": 2048},
-			"iteration count not allowed: p2c 2048 over the bound 1000"},
+			"iteration count not allowed: p2c 2048 over axs.max_p2c 1000"},
 		{"A128GCM", map[string]any{"enc": "A128GCM"}, "content encryption not allowed"},
 		{"PBES2-HS256", map[string]any{"alg": "PBES2-HS256+A128KW"}, "algorithm not allowed"},
 	} {

@@ -30,7 +30,7 @@ func newKey(v secret.Value) key { return func() secret.Value { return v } }
 
 // New checks cfg and returns a Gateway. The error joins one ConfigError for each fault.
 func New(cfg Config) (*Gateway, error) {
-	cfg.Schemes = slices.Clone(cfg.Schemes)
+	cfg.Schemes, cfg.KeyIDs = slices.Clone(cfg.Schemes), slices.Clone(cfg.KeyIDs)
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}

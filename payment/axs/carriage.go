@@ -26,20 +26,26 @@ var carriers = [...]string{"data", "jwe", "token"}
 
 // found is what one delivery carries.
 type found struct {
+	names   []string   // under which tokens are looked for, the first ones first
 	tokens  []string   // distinct, at most maxTokens, in the order of looking
 	refused *OpenError // why there is none, when there is none
+	at      []string   // of each token, where it stood: "data of the query"
+	strays  []stray    // what has the form of a token and stands under another name
+	lost    []string   // of the tokens elsewhere, those that some client could open
 }
 
 // findTokens looks for five-part tokens in the query, then in the body as form, JSON or raw text.
 // How AXS calls is known only from what its own modules read, so the method and Content-Type are
 // not believed: the content decides. A name that comes twice has all its values tried, since each
 // token proves itself.
-func findTokens(e payment.Envelope) found {
-	f := found{refused: refuse(ReasonNoToken)}
+//
+// more are names beside carriers.
+func findTokens(e payment.Envelope, more ...string) found {
+	f := found{refused: refuse(ReasonNoToken), names: append(carriers[:], more...)}
 	if query := strings.TrimPrefix(e.Query, "?"); len(query) > maxPart {
 		f.refused = &OpenError{ReasonTooLong, "query"}
 	} else {
-		f.addAll(pairs(query))
+		f.addAll("the query", f.pairs(query))
 	}
 	if len(e.Body) > maxPart {
 		f.refused = further(f.refused, &OpenError{ReasonTooLong, "body"})
@@ -48,25 +54,31 @@ func findTokens(e payment.Envelope) found {
 	body := strings.TrimSpace(strings.TrimPrefix(string(e.Body), "\ufeff"))
 	switch {
 	case strings.HasPrefix(body, "{"):
-		f.addAll(jsonFields(body))
+		f.addAll("the JSON body", f.jsonFields(body))
 	case strings.HasPrefix(body, "--"):
-		f.addAll(multipartFields(body))
+		f.addAll("the multipart form", f.multipartFields(body))
 	default:
-		f.addAll(pairs(body))
-		f.add(trim(body))
+		f.addAll("the form", f.pairs(body))
+		f.add("the body itself", trim(body))
+	}
+	if len(f.tokens) == 0 {
+		f.refused = further(f.refused, f.elsewhere(e, body))
 	}
 	return f
 }
 
-// values are the shaped texts found under each carrier's name.
+// values are the shaped texts found under each name.
 type values map[string][]string
 
-// put keeps a text when the name is a carrier's and the text, without space and one pair of quotes
-// around it, has the shape of a token.
-func (v values) put(name, s string) {
+// put keeps a text when the text, without space and one pair of quotes around it, has the shape of
+// a token. Those under a name that is not looked at are strays.
+func (f *found) put(v values, name, s string) {
 	s = trim(s)
-	if slices.Contains(carriers[:], name) && len(v[name]) < maxTokens && shaped(s) &&
-		!slices.Contains(v[name], s) {
+	switch {
+	case !shaped(s):
+	case !slices.Contains(f.names, name):
+		f.strays = append(f.strays, stray{name: name, token: s})
+	case len(v[name]) < maxTokens && !slices.Contains(v[name], s):
 		v[name] = append(v[name], s)
 	}
 }
@@ -80,18 +92,18 @@ func trim(s string) string {
 }
 
 // addAll takes the tokens of each carrier, the documented name first.
-func (f *found) addAll(v values) {
-	for _, name := range carriers {
+func (f *found) addAll(where string, v values) {
+	for _, name := range f.names {
 		for _, s := range v[name] {
-			f.add(s)
+			f.add(name+" of "+where, s)
 		}
 	}
 }
 
 // add takes a token that has its shape.
-func (f *found) add(s string) {
+func (f *found) add(at, s string) {
 	if len(f.tokens) < maxTokens && shaped(s) && !slices.Contains(f.tokens, s) {
-		f.tokens = append(f.tokens, s)
+		f.tokens, f.at = append(f.tokens, s), append(f.at, at)
 	}
 }
 
@@ -113,12 +125,12 @@ func shaped(s string) bool {
 }
 
 // pairs reads name=value&name=value.
-func pairs(s string) values {
+func (f *found) pairs(s string) values {
 	v := values{}
 	for pair := range strings.SplitSeq(s, "&") {
 		name, value, _ := strings.Cut(pair, "=")
 		if decoded, err := url.QueryUnescape(value); err == nil {
-			v.put(name, decoded)
+			f.put(v, name, decoded)
 		}
 	}
 	return v
@@ -126,11 +138,11 @@ func pairs(s string) values {
 
 // jsonFields reads the string members of a JSON object, at its top only. What stands before a fault
 // counts.
-func jsonFields(body string) values {
+func (f *found) jsonFields(body string) values {
 	v := values{}
 	_ = strictjson.Members([]byte(body), maxDepth, func(name string, raw json.RawMessage) error {
 		if s, ok := text(raw); ok {
-			v.put(name, s)
+			f.put(v, name, s)
 		}
 		return nil
 	})
@@ -138,7 +150,7 @@ func jsonFields(body string) values {
 }
 
 // multipartFields reads a multipart form; the boundary is taken from the body's first line.
-func multipartFields(body string) values {
+func (f *found) multipartFields(body string) values {
 	v := values{}
 	line, _, _ := strings.Cut(body, "\n")
 	boundary := strings.TrimRight(strings.TrimPrefix(line, "--"), " \t\r")
@@ -155,7 +167,7 @@ func multipartFields(body string) values {
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return v
 		}
-		v.put(part.FormName(), string(s))
+		f.put(v, part.FormName(), string(s))
 	}
 	return v
 }

@@ -25,7 +25,7 @@ const (
 func (g *Gateway) decodeCode(body []byte, merchantRef, scheme string) (a payment.MintAnswer,
 	problem string) {
 	body = stripped(body)
-	token := answerToken(body)
+	token := answerToken(body, g.cfg.Members.Token...)
 	if token != "" {
 		plaintext, refused := g.openAnswer(token)
 		if refused != nil {
@@ -50,7 +50,7 @@ func (g *Gateway) decodeCode(body []byte, merchantRef, scheme string) (a payment
 	switch {
 	case status != "SUCCESS":
 		return a, "the answer's status is not SUCCESS: " + g.excerpt(body)
-	case ref != merchantRef:
+	case g.read(ref) != merchantRef:
 		return a, "the answer is about another merchantRef"
 	case kind != strings.ToUpper(scheme):
 		return a, "the code is for another paymentType than " + strings.ToUpper(scheme)

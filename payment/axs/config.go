@@ -87,6 +87,28 @@ type Config struct {
 	MaxP2C int
 	// Currency is that of the account; a notification that states none is of it. "" = SGD.
 	Currency payment.Currency
+	// Words are further words of statuses, response codes and types.
+	Words payment.Words
+	// Members are further names of what AXS sends.
+	Members Members
+	// QueryList is where a query's answer has its records, when the answer is no list: the name of
+	// the member that holds the list, with a dot between the names of one within another, or "."
+	// for one record that is the answer itself. "" = the answer is a list.
+	QueryList string
+	// QueryTypeDefault is the type of a query's record that states none: TypePay. "" = such a
+	// record is refused.
+	QueryTypeDefault string
+	// LinkPath is what stands before the merchantLinkId in the payment link's path, besides
+	// /hpp/checkout/. "" = nothing else does.
+	LinkPath string
+	// KeyIDs are what the kid of an incoming token may be, besides ClientID.
+	KeyIDs []string
+	// Reference says how a merchantRef is written: ReferenceExact, ReferenceLoose or
+	// ReferencePlain.
+	Reference string
+	// Observe is told what AXS's answers really are beside what its pages say, one call for each
+	// answer. It must not block. nil = nobody listens.
+	Observe func([]payment.Observed) `json:"-"`
 	// MaxAmount is the largest amount in cents. 0 = MaxAmount, AXS's own limit.
 	MaxAmount int64
 }
@@ -131,13 +153,14 @@ func (c *Config) check() error {
 			faults = append(faults, &ConfigError{key, problem, hint})
 		}
 	}
-	problem, hint := checkPaymentLink(c.PaymentLink)
+	problem, hint := checkPaymentLink(c.PaymentLink, c.LinkPath)
 	report(problem == "", "axs.payment_link", problem, hint)
 	report(webaddr.Printable(c.ClientID, 1, maxClientID) && !strings.Contains(c.ClientID, " "),
 		"axs.client_id", "is empty, too long, or has spaces or unprintable characters",
 		"copy the Client ID of the application from the AXS Merchant Portal")
 	c.checkSecrets(report)
 	c.checkURLs(report)
+	c.checkReading(report)
 	report(c.QueryTimeout > 0 && c.QueryTimeout <= maxQuery, "axs.query_url",
 		"has a timeout that is negative or over 30 s", "leave the timeout at 0 for 10 seconds")
 	c.checkEndpoint(report, "axs.query_url", &c.QueryURL,
@@ -223,10 +246,21 @@ func (c *Config) checkEndpoint(report func(ok bool, key, problem, hint string), 
 
 func lastSegment(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
-// linkPath is the path of a payment link; its last segment is the merchantLinkId.
-var linkPath = regexp.MustCompile(`^/hpp/checkout/[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
+// pathOfLinks stands before the merchantLinkId, as AXS documents it.
+const pathOfLinks = "/hpp/checkout/"
 
-func checkPaymentLink(raw string) (problem, hint string) {
+// linkName is a merchantLinkId.
+var linkName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
+
+// pathOfLink reports whether the path is that of a payment link: its last segment is the
+// merchantLinkId. further is what may stand before that, besides AXS's own.
+func pathOfLink(path, further string) bool {
+	id := lastSegment(path)
+	before := strings.TrimSuffix(path, id)
+	return linkName.MatchString(id) && (before == pathOfLinks || further != "" && before == further)
+}
+
+func checkPaymentLink(raw, further string) (problem, hint string) {
 	const want = "copy the link from the portal, " +
 		"https://{domain}/hpp/checkout/{merchantLinkId}, with nothing after it"
 	if raw == "" {
@@ -238,8 +272,10 @@ func checkPaymentLink(raw string) (problem, hint string) {
 		return problem, want
 	case strings.ContainsAny(raw, "?#"):
 		return "has a query string or a fragment", want
-	case !linkPath.MatchString(u.EscapedPath()):
-		return "has another path than /hpp/checkout/{merchantLinkId}", want
+	case !pathOfLink(u.EscapedPath(), further):
+		return "has another path than /hpp/checkout/{merchantLinkId}",
+			want + "; where the portal's own link has another path, write that without the " +
+				"merchantLinkId into axs.link_path"
 	}
 	return "", ""
 }

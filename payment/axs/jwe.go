@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,10 +60,34 @@ func unseal(token string, key secret.Value) ([]byte, error) {
 
 // open checks the token, then decrypts it with each configured secret in turn.
 func (g *Gateway) open(token string) ([]byte, *OpenError) {
-	if refused := checkToken(token, g.cfg.ClientID, g.cfg.MaxP2C); refused != nil {
+	if refused := checkToken(token, g.cfg.ClientID, g.cfg.MaxP2C, g.cfg.KeyIDs...); refused != nil {
 		return nil, refused
 	}
 	return g.decrypt(token)
+}
+
+// ours names the kid of a token that is refused for that alone, where our secret opens it: then AXS
+// has sealed it for us, and what it calls us is a setting. A stranger's kid is never shown, and no
+// key is derived for a delivery that has one: that is for answers, and for Describe.
+func (g *Gateway) ours(token string, refused *OpenError) *OpenError {
+	if refused.Reason != ReasonKeyID {
+		return refused
+	}
+	if _, shut := g.decrypt(token); shut == nil {
+		return &OpenError{ReasonKeyID, kidInWords(headerOf(token)["kid"]) + " (axs.key_ids)"}
+	}
+	return refused
+}
+
+// headerOf is a token's protected header; nil where it is none.
+func headerOf(token string) map[string]json.RawMessage {
+	part, _, _ := strings.Cut(token, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(part)
+	if err != nil || len(raw) > maxHeader {
+		return nil
+	}
+	h, _ := strictjson.Object(raw, maxDepth)
+	return h
 }
 
 // decrypt tries each secret on a token that has been checked.
@@ -77,15 +102,15 @@ func (g *Gateway) decrypt(token string) ([]byte, *OpenError) {
 
 // checkToken looks at everything that can be known without the secret, at the price of a base64 and
 // a small JSON decoding.
-func checkToken(token, clientID string, maxP2C int) *OpenError {
+func checkToken(token, clientID string, maxP2C int, more ...string) *OpenError {
 	if len(token) > maxToken {
 		return &OpenError{ReasonTooLong, longToken}
 	}
-	return checkParts(token, clientID, maxP2C)
+	return checkParts(token, clientID, maxP2C, more...)
 }
 
 // checkParts is checkToken for a token whose length is bounded already.
-func checkParts(token, clientID string, maxP2C int) *OpenError {
+func checkParts(token, clientID string, maxP2C int, more ...string) *OpenError {
 	parts := strings.Split(token, ".")
 	if len(parts) != 5 {
 		return refuse(ReasonMalformed)
@@ -100,7 +125,7 @@ func checkParts(token, clientID string, maxP2C int) *OpenError {
 		}
 		raw[i] = b
 	}
-	if refused := checkHeader(raw[0], clientID, maxP2C); refused != nil {
+	if refused := checkHeader(raw[0], clientID, maxP2C, more); refused != nil {
 		return refused
 	}
 	// A wrapped 256-bit key, a 96-bit nonce, at least one byte, a 128-bit tag.
@@ -113,9 +138,9 @@ func checkParts(token, clientID string, maxP2C int) *OpenError {
 // anyClient is the Client ID of a check that leaves open whose token it is. No client has it.
 const anyClient = "\x00"
 
-// checkHeader decides about the protected header. Members that we do not know (typ, cty) are
-// harmless and ignored.
-func checkHeader(raw []byte, clientID string, maxP2C int) *OpenError {
+// checkHeader decides about the protected header. more are what the kid may be besides clientID.
+// Members that we do not know (typ, cty) are harmless and ignored.
+func checkHeader(raw []byte, clientID string, maxP2C int, more []string) *OpenError {
 	if len(raw) > maxHeader {
 		return &OpenError{ReasonTooLong, "token header"}
 	}
@@ -146,11 +171,25 @@ func checkHeader(raw []byte, clientID string, maxP2C int) *OpenError {
 		return &OpenError{ReasonIterations, detail}
 	}
 	if kid, has := h["kid"]; has {
-		if id, ok := text(kid); !ok || clientID != anyClient && id != clientID {
-			return refuse(ReasonKeyID)
+		if id, ok := text(kid); !ok || clientID != anyClient && id != clientID &&
+			!slices.Contains(more, id) {
+			return &OpenError{ReasonKeyID, "it is not in axs.key_ids"}
 		}
 	}
 	return nil
+}
+
+// kidInWords is a kid as it may be shown: no secret, but bounded, and with an id's letters only.
+func kidInWords(raw json.RawMessage) string {
+	const longest = 64
+	kid, _ := text(raw)
+	if kid == "" || len(kid) > longest || strings.ContainsFunc(kid, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') &&
+			!strings.ContainsRune("._:-", r)
+	}) {
+		return "kid of another form than an id"
+	}
+	return "kid " + kid
 }
 
 // checkP2C says what is wrong with an iteration count; "" = nothing. Only plain digits count: 1e3
@@ -161,7 +200,7 @@ func checkP2C(raw json.RawMessage, most int) string {
 		return "p2c is not a whole number"
 	}
 	if len(s) > 9 {
-		return fmt.Sprintf("p2c over the bound %d", most)
+		return fmt.Sprintf("p2c over axs.max_p2c %d", most)
 	}
 	n, err := strconv.Atoi(s)
 	switch {
@@ -169,8 +208,11 @@ func checkP2C(raw json.RawMessage, most int) string {
 		return "p2c is not a whole number"
 	case n < P2C:
 		return fmt.Sprintf("p2c %d under %d", n, P2C)
+	case n > CeilingP2C:
+		return fmt.Sprintf("p2c %d over axs.max_p2c %d, and over %d, which that may be at most", n,
+			most, CeilingP2C)
 	case n > most:
-		return fmt.Sprintf("p2c %d over the bound %d", n, most)
+		return fmt.Sprintf("p2c %d over axs.max_p2c %d", n, most)
 	}
 	return ""
 }

@@ -83,7 +83,7 @@ func (g *Gateway) link(r payment.MintRequest) (link, error) {
 	}
 	l := link{
 		ClientID: g.cfg.ClientID, Amount: json.RawMessage(amount),
-		Currency: string(r.Money.Currency), MerchantRef: r.MerchantRef,
+		Currency: string(r.Money.Currency), MerchantRef: g.sent(r.MerchantRef),
 		Scheme: scheme, TerminalID: g.cfg.TerminalID, WebhookURL: g.cfg.WebhookURL,
 		SuccessURL: g.cfg.SuccessURL, FailURL: g.cfg.FailURL, CancelURL: g.cfg.CancelURL,
 	}

@@ -16,7 +16,7 @@ import (
 // statement once. The error is an *OpenError, which wraps payment.ErrUnopened: it is returned when
 // not one token is a notification.
 func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
-	f := findTokens(e)
+	f := findTokens(e, g.cfg.Members.Token...)
 	var records []payment.Record
 	var refused *OpenError
 	for _, token := range f.tokens {
@@ -36,17 +36,33 @@ func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 	case refused != nil:
 		return nil, refused
 	default:
-		return nil, f.refused
+		return nil, g.unlessOwn(f)
 	}
+}
+
+// unlessOwn is the refusal of a delivery without a token where one is looked for. One that has a
+// link of ours elsewhere, as a text around it, is no more than that.
+func (g *Gateway) unlessOwn(f found) *OpenError {
+	for _, token := range f.lost {
+		if _, why := g.notification(token); why != nil && why.Reason == ReasonOwnLink {
+			return why
+		}
+	}
+	return f.refused
 }
 
 // Plausible reports whether a delivery carries what could be a notification of AXS, to whichever
 // client and under whichever secret: a token whose header names the algorithms that AXS uses.
 func Plausible(e payment.Envelope) bool {
-	return slices.ContainsFunc(findTokens(e).tokens, func(token string) bool {
-		refused := checkToken(token, anyClient, P2C)
-		return refused == nil || !refused.junk()
-	})
+	f := findTokens(e)
+	return slices.ContainsFunc(f.tokens, plausible) ||
+		len(f.tokens) == 0 && !f.refused.junk()
+}
+
+// plausible is whether some client could open the token under some secret and bound.
+func plausible(token string) bool {
+	refused := checkToken(token, anyClient, P2C)
+	return refused == nil || !refused.junk()
 }
 
 // notification opens one token. A link of our own opens as well, since it has the same envelope: it
@@ -77,6 +93,10 @@ func (g *Gateway) notification(token string) (payment.Record, *OpenError) {
 // A currency that is absent, empty or null is the terminal's: AXS's page says that it "defaults to
 // SGD", and an account of another currency would have that for a default.
 func (g *Gateway) record(m map[string]json.RawMessage) (payment.Record, *OpenError) {
+	m, refused := g.cfg.Members.named(m)
+	if refused != nil {
+		return payment.Record{}, refused
+	}
 	status, ok := text(m["status"])
 	if !ok || status == "" {
 		return payment.Record{}, &OpenError{ReasonNoStatus, membersOf(m)}
@@ -100,6 +120,7 @@ func (g *Gateway) record(m map[string]json.RawMessage) (payment.Record, *OpenErr
 	if r.MerchantRef == "" {
 		return payment.Record{}, &OpenError{ReasonNoRef, membersOf(m)}
 	}
+	r.MerchantRef = g.read(r.MerchantRef)
 	if strings.TrimSpace(r.Currency) == "" {
 		r.Currency = string(g.cfg.Currency)
 	}
@@ -108,26 +129,32 @@ func (g *Gateway) record(m map[string]json.RawMessage) (payment.Record, *OpenErr
 	if s, ok := text(m["paymentDateTime"]); ok {
 		r.PaidAt = paidAt(s)
 	}
-	return r, nil
+	return g.cfg.Words.Read(r), nil
 }
 
 // membersOf names what came in place of what is needed, safe to show: names and no value.
 func membersOf(m map[string]json.RawMessage) string {
-	const most, longest = 12, 24
+	const most = 12
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if len(names) == most {
 			names = append(names, "…")
 			break
 		}
-		if len(name) > longest || strings.ContainsFunc(name, func(r rune) bool {
-			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' && r != '-'
-		}) {
-			name = "?"
-		}
-		names = append(names, name)
+		names = append(names, shown(name))
 	}
 	return "it has " + cmp.Or(strings.Join(names, ", "), "no member")
+}
+
+// shown is a member's name as it may be shown: letters, and nothing that could be a customer's.
+func shown(name string) string {
+	const longest = 24
+	if name == "" || len(name) > longest || strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' && r != '-'
+	}) {
+		return "?"
+	}
+	return name
 }
 
 // amount reads dollars into cents, by value: see payment.ReadAmount. Should AXS ever mean cents by

@@ -64,11 +64,28 @@ func (g *Gateway) linkID() string { return lastSegment(g.cfg.PaymentLink) }
 // Query asks AXS once for every record of merchantRef, within Config.QueryTimeout and ctx; the
 // caller paces it. A failure is in the answer: its words help an operator and repeat neither the
 // request, nor a token, nor a secret.
+//
+// A reference that AXS gets without its dash may be that of a sale before this was configured: what
+// is not found is asked for as it is made, too.
 func (g *Gateway) Query(ctx context.Context, merchantRef string) payment.QueryAnswer {
 	if g.cfg.QueryURL == "" {
 		return failed(0, "no query is configured (axs.query_url)")
 	}
-	address, fault := g.question(merchantRef)
+	sent := g.sent(merchantRef)
+	answer := g.askFor(ctx, sent)
+	if sent == merchantRef || answer.Failure != "" || len(answer.Records) > 0 {
+		return answer
+	}
+	before := g.askFor(ctx, merchantRef)
+	if s := before.HTTPStatus; s == http.StatusBadRequest || s == http.StatusUnprocessableEntity {
+		return answer // AXS takes no such reference, so that nothing was sold under it
+	}
+	return before
+}
+
+// askFor asks once for one reference as AXS has it.
+func (g *Gateway) askFor(ctx context.Context, sent string) payment.QueryAnswer {
+	address, fault := g.question(sent)
 	if fault != "" {
 		return failed(0, fault)
 	}

@@ -14,6 +14,8 @@ type Reason string
 const (
 	// no five-part token anywhere
 	ReasonNoToken Reason = "no token found"
+	// a token that AXS may have made, under a name that is not looked at
+	ReasonElsewhere Reason = "a token where none is looked for"
 	// query, body or token over its bound
 	ReasonTooLong Reason = "too long"
 	// not five parts of canonical base64url
@@ -41,20 +43,23 @@ const (
 	ReasonNoRef    Reason = "not a notification: no merchantRef"
 	// an object, list or boolean where text or a number belongs
 	ReasonField Reason = "notification field malformed"
+	// a value under two of the names that are configured for it
+	ReasonTwoNames Reason = "one value under two names"
 )
 
 // Reasons lists every Reason in the order above.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonNoToken, ReasonTooLong, ReasonMalformed, ReasonHeader, ReasonAlgorithm,
-		ReasonEncryption, ReasonCompression, ReasonCritical,
-		ReasonSalt, ReasonIterations, ReasonKeyID, ReasonParts, ReasonKey, ReasonPayload,
-		ReasonOwnLink, ReasonNoStatus, ReasonNoRef, ReasonField,
+		ReasonNoToken, ReasonElsewhere, ReasonTooLong, ReasonMalformed, ReasonHeader,
+		ReasonAlgorithm, ReasonEncryption, ReasonCompression, ReasonCritical, ReasonSalt,
+		ReasonIterations, ReasonKeyID, ReasonParts, ReasonKey, ReasonPayload,
+		ReasonOwnLink, ReasonNoStatus, ReasonNoRef, ReasonField, ReasonTwoNames,
 	}
 }
 
 // OpenError is a refusal. It wraps payment.ErrUnopened; its text is safe to store and to show and
-// repeats nothing of the delivery but a number of at most nine digits, and names of members.
+// repeats nothing of the delivery but a number of at most nine digits, names of members, and the
+// kid of what our secret opens: that is no secret, and who must configure it has to see it.
 type OpenError struct {
 	Reason Reason
 	Detail string // "p2c 5000 over the bound 1000", "amount"; "" = none
@@ -78,15 +83,33 @@ func (e *OpenError) Unwrap() error { return payment.ErrUnopened }
 func (e *OpenError) Cure() string {
 	switch e.Reason {
 	case ReasonIterations:
-		return "If AXS has announced more iterations, raise axs.max_p2c."
+		return "If AXS asks for more iterations, raise axs.max_p2c; more than 10000 no setting " +
+			"allows, because anybody could make this machine count them: then ask AXS for fewer, " +
+			"or for a newer version of this agent."
 	case ReasonKeyID:
-		return "If axs.client_id was changed, name the one before in [[axs.previous]], with its " +
-			"secret."
+		return "If AXS names its tokens otherwise than by the Client ID, write the kid into " +
+			"axs.key_ids (kiosk-agent gateway probe --replay shows it). If axs.client_id was " +
+			"changed, name the one before in [[axs.previous]], with its secret."
 	case ReasonKey:
 		return "If the gateway's secret was changed, set axs.secret and axs.previous_secret."
 	case ReasonOwnLink:
 		return "Somebody has sent one of this terminal's own links back: it is no notification."
-	case ReasonPayload, ReasonNoStatus, ReasonNoRef, ReasonField:
+	case ReasonElsewhere:
+		if e.namedStray() {
+			return "If AXS sends its tokens so, write the name into axs.members.token."
+		}
+		return "No key makes it look there: ask AXS to send the token as data, and send a " +
+			"support bundle to who maintains the agent."
+	case ReasonNoStatus:
+		return "It is AXS's own. If one of its members says how the payment went, write that " +
+			"name into axs.members.status; look its sale up in the portal in the meantime."
+	case ReasonNoRef:
+		return "It is AXS's own. If one of its members has our reference, write that name into " +
+			"axs.members.merchant_ref; look its sale up in the portal in the meantime."
+	case ReasonTwoNames:
+		return "Nobody knows which of the two counts: take the further name out of that list, or " +
+			"ask AXS what each of them means."
+	case ReasonPayload, ReasonField:
 		return "It is AXS's own and not in the form that this version knows: look its sale up in " +
 			"the portal, and send a support bundle to who maintains the agent."
 	default:
@@ -102,8 +125,8 @@ func (e *OpenError) Is(target error) bool { return target == payment.ErrJunk && 
 // that could be one of AXS's. A token that is too long may be one of a later release.
 func (e *OpenError) junk() bool {
 	switch e.Reason {
-	case ReasonIterations, ReasonKeyID, ReasonKey, ReasonPayload, ReasonNoStatus, ReasonNoRef,
-		ReasonField:
+	case ReasonElsewhere, ReasonIterations, ReasonKeyID, ReasonKey, ReasonPayload, ReasonNoStatus,
+		ReasonNoRef, ReasonField, ReasonTwoNames:
 		return false
 	case ReasonTooLong:
 		return e.Detail != longToken

@@ -107,7 +107,7 @@ func mutantsOfGateways() []trial {
 		axs("TestEveryCodeHasItsConnection", "AXS: a lost request for a code goes out twice",
 			"axs.go", "newClient(cfg.QueryTimeout, false)", "newClient(cfg.QueryTimeout, true)"),
 		axs("TestFetchCodeAnswers", "AXS: a code for another sale is shown", "codeanswer.go",
-			"	case ref != merchantRef:", `	case ref == "":`),
+			"	case g.read(ref) != merchantRef:", `	case ref == "":`),
 
 		// SingaPay.
 		singapay("TestWords", "SingaPay: what is pending is paid", "words.go",

@@ -28,8 +28,28 @@ type AXS struct {
 	FailURL        string   `toml:"fail_url"`
 	CancelURL      string   `toml:"cancel_url"`
 	MaxP2C         int      `toml:"max_p2c"`
+	KeyIDs         []string `toml:"key_ids"`
+	LinkPath       string   `toml:"link_path"`
+	Reference      string   `toml:"reference"`
+	QueryList      string   `toml:"query_list"`
+	QueryType      string   `toml:"query_type_default"`
+
+	Words   Words      `toml:"words"`
+	Members AXSMembers `toml:"members"`
 
 	Previous []PastAXS `toml:"previous"`
+}
+
+// AXSMembers is [axs.members].
+type AXSMembers struct {
+	Status         []string `toml:"status"`
+	MerchantRef    []string `toml:"merchant_ref"`
+	TransactionRef []string `toml:"transaction_ref"`
+	Amount         []string `toml:"amount"`
+	Currency       []string `toml:"currency"`
+	ResponseCode   []string `toml:"response_code"`
+	Type           []string `toml:"type"`
+	Token          []string `toml:"token"`
 }
 
 // PastAXS is an entry of [[axs.previous]].
@@ -41,7 +61,7 @@ type PastAXS struct {
 }
 
 // axsKeys are the keys of [axs]. They are never written.
-var axsKeys = conf.Keys{
+var axsKeys = withKeys(wordsKeys, conf.Keys{
 	"payment_link": {Text: "The payment link of the portal: " +
 		"https://HOST/hpp/checkout/LINKID. Required.",
 		Example: `"https://checkout.svc.uat.pay.axs.com.sg/hpp/checkout/merchantLinkId"`},
@@ -68,6 +88,31 @@ var axsKeys = conf.Keys{
 	"cancel_url": {Text: "Where the customer's phone goes after giving up. Empty: not sent."},
 	"max_p2c": {Text: "Most PBKDF2 rounds that an incoming token may ask for.",
 		Range: conf.Numbers(1000, 10_000)},
+	"key_ids": {Text: "What the kid of an incoming token may be besides client_id, as " +
+		"kiosk-agent gateway probe shows it."},
+	"link_path": {Text: "What stands between the host and the LINKID of the portal's link, where " +
+		"that is not /hpp/checkout/. Empty: nothing else."},
+	"reference": {Text: "How the merchant reference is written. Empty: as it is made, and read " +
+		"only so. loose: AXS may send it back in another case, or without its dash. plain: sent " +
+		"without its dash, where AXS refuses that, and read as loose; stay with it for " +
+		"payment.watch."},
+	"query_list": {Text: "Where the query's answer has its records when it is no list: the name " +
+		"of the member with the list, a dot before one within it; \".\": the answer is one " +
+		"record. A list that may go on elsewhere is refused."},
+	"query_type_default": {Text: "PAY, where the query's records state no type. Empty: such a " +
+		"record is refused, for a refund could pass for a payment."},
+	"members": {Text: "Further names under which AXS has been seen to send a value, in their " +
+		"letter case."},
+	"members.status": {Text: "For status. It is read where exactly one of its names is there, " +
+		"as all of these are."},
+	"members.merchant_ref":    {Text: "For merchantRef."},
+	"members.transaction_ref": {Text: "For transactionRef."},
+	"members.amount":          {Text: "For amount: dollars."},
+	"members.currency":        {Text: "For currency."},
+	"members.response_code":   {Text: "For responseCode."},
+	"members.type":            {Text: "For transactionType."},
+	"members.token": {Text: "For data, jwe and token: the query parameter, form field or JSON " +
+		"member with the token."},
 	"previous": {Text: "Accounts sold at before, and applications before a rotation: still heard " +
 		"and asked for."},
 	"previous[].payment_link": {Text: "The payment link of that time. Empty: that of axs, with " +
@@ -81,7 +126,7 @@ var axsKeys = conf.Keys{
 	"previous[].query_url": {Text: "The transaction query of that time, without the LINKID at " +
 		"its end; empty: its payments are not asked for.",
 		Example: `"https://member.uat.pay.axs.com.sg/api/hpp/v2/transaction"`},
-}
+})
 
 // creditCard is AXS's word for the way to pay that has no code of its own.
 const creditCard = "credit_card"
@@ -95,10 +140,11 @@ func AXSRow() Row {
 			{Name: ModeLink, Schemes: append([]string{creditCard}, wallets...)},
 			{Name: ModeQR, Remote: true, Fallback: true, Schemes: wallets, Wallet: "paynow"},
 		},
-		Section: AXS{Schemes: []string{}, AmountAs: "string", SendExpiry: true, MaxP2C: 1000},
-		Keys:    axsKeys,
-		Doc:     "The AXS checkout, from its Merchant Portal.",
-		Secret:  "secret", PreviousSecret: "previous_secret",
+		Section: AXS{Schemes: []string{}, AmountAs: "string", SendExpiry: true, MaxP2C: 1000,
+			KeyIDs: []string{}, Words: noWords(), Members: noAXSMembers()},
+		Keys:   axsKeys,
+		Doc:    "The AXS checkout, from its Merchant Portal.",
+		Secret: "secret", PreviousSecret: "previous_secret",
 		Check: checkAXS, Account: accountAXS, Previous: previousAXS, New: newAXS,
 		Plausible: axs.Plausible,
 		Tried:     "made a link with the gateway's secret and opened it; nothing left this machine",
@@ -124,12 +170,25 @@ func AXSRow() Row {
 	}
 }
 
+func noAXSMembers() AXSMembers {
+	return AXSMembers{[]string{}, []string{}, []string{}, []string{}, []string{}, []string{},
+		[]string{}, []string{}}
+}
+
 func checkAXS(s Settings, k Checks) {
 	a := section[AXS](s)
 	k.Need(a.PaymentLink != "", "payment_link", "copy it from the AXS Merchant Portal",
 		"is required")
 	k.Need(a.ClientID != "", "client_id", "copy it from the AXS Merchant Portal", "is required")
 	k.OneOf("amount_as", a.AmountAs, "string", "number")
+	if s.MaxAmount > 0 { // an entry of previous reads as the section does, and has no amounts
+		c := axs.Config{ClientID: a.ClientID, KeyIDs: a.KeyIDs, LinkPath: a.LinkPath,
+			Reference: a.Reference, QueryList: a.QueryList, QueryTypeDefault: a.QueryType,
+			Words: payment.Words(a.Words), Members: axs.Members(a.Members)}
+		for _, fault := range c.CheckReading() {
+			k.Need(false, strings.TrimPrefix(fault.Key, "axs."), fault.Hint, "%s", fault.Problem)
+		}
+	}
 	if s.Mode == ModeQR {
 		k.Need(a.QRURL != "", "qr_url", "write it like https://HOST/api/hpp/v1/qrcode",
 			"is required in mode qr")
@@ -150,6 +209,10 @@ func previousAXS(s Settings) (all []Settings) {
 		a := AXSRow().Section.(AXS)
 		a.PaymentLink, a.ClientID, a.Secret, a.QueryURL = p.PaymentLink, p.ClientID, p.Secret,
 			p.QueryURL
+		// how AXS writes is how it wrote then, too
+		a.KeyIDs, a.LinkPath, a.Reference = now.KeyIDs, now.LinkPath, now.Reference
+		a.QueryList, a.QueryType = now.QueryList, now.QueryType
+		a.Words, a.Members = now.Words, now.Members
 		if a.MaxP2C = now.MaxP2C; p.PaymentLink == "" {
 			a.PaymentLink, a.QueryURL = now.PaymentLink, cmp.Or(p.QueryURL, now.QueryURL)
 		}
@@ -169,6 +232,9 @@ func newAXS(s Settings, keys Keys, _ Clock) (Gateway, error) {
 		SuccessURL: a.SuccessURL, FailURL: a.FailURL, CancelURL: a.CancelURL,
 		AmountAs: a.AmountAs, SendExpiry: a.SendExpiry, Schemes: a.Schemes, MaxP2C: a.MaxP2C,
 		MaxAmount: s.MaxAmount, Currency: s.Currency, QueryURL: a.QueryURL, QRURL: a.QRURL,
+		KeyIDs: a.KeyIDs, LinkPath: a.LinkPath, Reference: a.Reference, QueryList: a.QueryList,
+		QueryTypeDefault: a.QueryType, Words: payment.Words(a.Words),
+		Members: axs.Members(a.Members), Observe: s.Observe,
 	})
 	return axsGateway{g}, err
 }

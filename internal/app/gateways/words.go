@@ -24,18 +24,18 @@ func noWords() Words {
 }
 
 // wordsKeys are the keys of every service's words; what its codes and types are it may say itself.
-// They are never written.
+// They are never written. A word may have a blank around it, and is people's for that.
 var wordsKeys = conf.Keys{
 	"words": {Text: "Further words of the service, as they came, with what each means."},
 	"words.paid": {Text: "Statuses of a payment that was made. They count with " +
-		"payment.approve_needs_query, or once kiosk-agent gateway confirm was run."},
-	"words.declined":    {Text: "Statuses of one that failed."},
-	"words.expired":     {Text: "Statuses of one whose time is over."},
-	"words.pending":     {Text: "Statuses of one that was begun, and of which nothing is known."},
-	"words.code_ok":     {Text: "Response codes that say that all is well."},
-	"words.type_pay":    {Text: "Types of a transaction that is a payment."},
-	"words.type_void":   {Text: "Types of one that takes a payment back before it is settled."},
-	"words.type_refund": {Text: "Types of one that gives a payment back."},
+		"payment.approve_needs_query, or once kiosk-agent gateway confirm was run.", People: true},
+	"words.declined":    {Text: "Statuses of one that failed.", People: true},
+	"words.expired":     {Text: "Statuses of one whose time is over.", People: true},
+	"words.pending":     {Text: "Statuses of one that is not paid yet.", People: true},
+	"words.code_ok":     {Text: "Response codes of success; as paid.", People: true},
+	"words.type_pay":    {Text: "Types of one that is a payment; as paid.", People: true},
+	"words.type_void":   {Text: "Types of one that undoes a payment the same day.", People: true},
+	"words.type_refund": {Text: "Types of one that gives a payment back.", People: true},
 }
 
 // withKeys puts tables of keys together; a later one's keys come before an earlier one's.
