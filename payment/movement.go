@@ -333,6 +333,15 @@ func (p Payment) AwaitsQuery() bool {
 	return slices.ContainsFunc(p.Doubts, func(d Doubt) bool { return d.Waits })
 }
 
+// Confirms reports whether a record of the query is the word that a notification of this payment
+// waits for.
+func (p Payment) Confirms(r Record) bool {
+	return p.Pays(r) && slices.ContainsFunc(p.Doubts, func(d Doubt) bool {
+		return d.Waits && (d.TransactionRef == r.TransactionRef || d.TransactionRef == "" ||
+			r.TransactionRef == "")
+	})
+}
+
 // doubtful reports whether a statement is on record that nobody understands: it is no silence.
 func (p Payment) doubtful() bool {
 	return slices.ContainsFunc(p.Doubts, func(d Doubt) bool { return !d.Conflict })

@@ -64,7 +64,7 @@ func (s *step) book(records []payment.Record, from source) error {
 		a, payments := accounts[i], 0
 		if a != nil && from.by == payment.SourceQuery {
 			payments = a.p.PaymentsIn(records)
-			again = again && !a.p.Missing(r, records) && !(a.p.AwaitsQuery() && a.p.Pays(r))
+			again = again && !a.p.Missing(r, records) && !a.p.Confirms(r)
 		}
 		if payments < 2 {
 			payments = 0

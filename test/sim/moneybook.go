@@ -15,12 +15,15 @@ type moneyBook struct {
 	named map[string]bool // references of payments of the right amount
 	some  bool            // one is reported, with a reference or without
 	most  int             // that one answer reports
-	wrong map[string]bool // references of other amounts, currencies and codes
-	other bool            // of them another amount or currency
-	back  map[string]int64
-	early int              // of back: before approved was first offered
-	again int              // facts that say so again, because there are more of them
-	calls map[string]int64 // amounts, by what staff name a payment by
+	asked bool            // the query has reported one
+	// what webhooks had said, and the query has said since, where that is needed
+	confirmed map[string]bool
+	wrong     map[string]bool // references of other amounts, currencies and codes
+	other     bool            // of them another amount or currency
+	back      map[string]int64
+	early     int              // of back: before approved was first offered
+	again     int              // facts that say so again, because there are more of them
+	calls     map[string]int64 // amounts, by what staff name a payment by
 
 	approved bool // was offered
 	// what staff knew when they settled it, and what they said will still come
@@ -155,7 +158,14 @@ func (o *oracle) booksAnswer() {
 func (o *oracle) isMissing(f payment.Fact) bool {
 	n, ok := f.Data.(payment.Notified)
 	a := o.accounts[f.Payment]
-	if !ok || a == nil || !a.link.rightly(n.Record) || a.money.again >= n.Payments {
+	if !ok || a == nil || !a.link.rightly(n.Record) {
+		return false
+	}
+	if c := n.Record.Content(); a.policy.ApproveNeedsQuery && n.Source == payment.SourceQuery &&
+		!a.money.confirmed[c] {
+		return true
+	}
+	if a.money.again >= n.Payments {
 		return false
 	}
 	a.money.again++

@@ -33,6 +33,14 @@ func mutantsOfMoney() []mutant {
 		one("a transaction that an answer names twice is two payments", "payment/record.go",
 			`	return r.TransactionRef != "" && r.Content()`, `	return false && r.Content()`),
 
+		// approve_needs_query.
+		one("a notification alone approves where the query must", "payment/fold.go",
+			"		if !f.e.Paid && !f.waits(d) {\n", "		if !f.e.Paid {\n"),
+		one("the query's word is dropped as a repetition", "payment/engine/evidence.go",
+			" && !a.p.Confirms(r)\n", "\n"),
+		one("silence counts after a notification that waits", "payment/movement.go",
+			"		} else if f.waits(d) {\n", "		} else if f.waits(d) && f.p.Final {\n"),
+
 		// The evidence rule.
 		one("superseded is never committed", "payment/engine/till.go",
 			"		s.fact(a.p.ID, payment.Superseded{})\n", ""),

@@ -146,7 +146,11 @@ func (o *oracle) take(e entry) {
 		}
 	case payment.Notified:
 		r := d.Record
-		if x := o.w.agent; x != nil && d.Source == "query" &&
+		if d.Source == payment.SourceQuery && a.link.rightly(r) {
+			a.money.asked = true
+			set(&a.money.confirmed, r.Content(), true)
+		}
+		if x := o.w.agent; x != nil && d.Source == payment.SourceQuery &&
 			x.accounts[0].Name != a.link.account {
 			o.w.met(previousAsked)
 		}

@@ -13,6 +13,7 @@ type settings struct {
 	query  bool          // a transaction query is configured
 	every  time.Duration // between two queries
 	finish bool          // an attempt's end is the payment's end
+	needs  bool          // approve_needs_query
 	canary time.Duration // require_canary
 	// places for deliveries that do not open: how many, of how many bytes, and for how long
 	parked      int
@@ -48,6 +49,7 @@ func (w *World) drawSettings() settings {
 		crossed:   w.chance(0.3),
 		maxAmount: pick[int64](w, 999_999_900, 999_999_900, 2000), remote: w.chance(0.33),
 	}
+	s.needs = s.query && w.chance(0.25)
 	s.currency = pick(w, payment.SGD, payment.SGD, payment.IDR)
 	if s.remote {
 		s.fallback, s.wallets = w.chance(0.5), w.rng.IntN(4)
@@ -61,7 +63,7 @@ func (s settings) policy() payment.Policy {
 	return payment.Policy{
 		FinishDeclined: s.finish, Settle: payment.ToMillis(s.settle),
 		AnswerWithin: payment.ToMillis(s.answerWithin), Watch: payment.ToMillis(watch),
-		Query: s.query,
+		Query: s.query, ApproveNeedsQuery: s.needs,
 	}
 }
 
@@ -75,6 +77,7 @@ func (w *World) reconfigures() {
 	s := &w.prof.settings
 	if w.chance(0.5) { // the gateway's part stays
 		s.query, s.remote, s.fallback, s.wallets = old.query, old.remote, old.fallback, old.wallets
+		s.needs = s.needs && s.query
 	}
 	w.say("staff", "configure %+v", *s)
 	if s.crossed != old.crossed {

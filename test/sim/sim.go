@@ -192,10 +192,10 @@ func (p profile) String() string {
 			on = append(on, faultSpecs[i].name)
 		}
 	}
-	return fmt.Sprintf("%s: query %t, finish %t, till-2 shows %t, require_canary %s, "+
+	return fmt.Sprintf("%s: query %t (needed %t), finish %t, till-2 shows %t, require_canary %s, "+
 		"places %d of %d bytes for %s, %d sales (%s; %s), unknown %d, ECNs %s, %s; relay: %s; "+
 		"faults: %s",
-		p.name, p.query, p.finish, p.ownShow, p.canary, p.parked, p.parkedBytes,
+		p.name, p.query, p.needs, p.finish, p.ownShow, p.canary, p.parked, p.parkedBytes,
 		p.parkedFor, p.sales, p.trade.name, p.habit, p.unknown, p.styles, p.mints(), p.relay,
 		strings.Join(on, ", "))
 }

@@ -32,6 +32,9 @@ func (o *oracle) told(till string, p payment.Payment) {
 	o.asMade(a, p)
 	good, _, _ := l.captured()
 	if p.Status == payment.StatusApproved {
+		if a.policy.ApproveNeedsQuery && !a.money.asked {
+			w.fail("%s is told that %s is approved, and no query has said so", till, p.ID)
+		}
 		if good == 0 {
 			w.fail("an invented approval: %s is told that %s is approved", till, p.ID)
 		}

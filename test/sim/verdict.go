@@ -153,7 +153,15 @@ func (v *verdict) link(l *link) {
 	if p.Status == payment.StatusApproved && kgood == 0 {
 		w.fail("%s is approved and nothing is known to be paid", a.id)
 	}
-	clean := kgood == 1 && kbad == 0 && kreversed == 0
+	alone := a.policy.ApproveNeedsQuery && !a.money.asked // the webhooks' word
+	if alone && good > 0 && w.prof.query && w.knows(l) {
+		w.fail("%s was paid, and the query's word was not heard", a.id)
+	}
+	if alone && kgood > 0 && !v.listed(p) {
+		w.fail("a webhook says that %s was paid, nothing confirms it, and it is on no worklist",
+			a.id)
+	}
+	clean := kgood == 1 && kbad == 0 && kreversed == 0 && !alone
 	if clean && p.Status != payment.StatusApproved {
 		w.fail("a lost approval: %s is %s", a.id, p.Status)
 	}
