@@ -398,7 +398,9 @@ func (s *step) settle(a *account) {
 	} else if p, ok := payment.Fold(s.committed(a)); ok {
 		before = p
 	}
-	if before.Revision == a.p.Revision {
+	if before.Revision == a.p.Revision && before.Status == a.p.Status {
+		// the status, too: what the disk has written and denied may count as far as what was
+		// thought to be there
 		return
 	}
 	s.tells = append(s.tells, a.p.ID)

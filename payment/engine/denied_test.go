@@ -1,0 +1,31 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// TestACancelIsAnsweredWhatTheDiskHadDenied: the disk has written the end of a sale and said that it
+// had not, and cannot be read; the till cancels. When the end is found, the cancel is answered with
+// it, also where it has the number of the revision that the cancel had made.
+func TestACancelIsAnsweredWhatTheDiskHadDenied(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	r.pass(10 * time.Second)
+	r.j.lie = true
+	if err := r.deliver(paid(p, func(r *payment.Record) { r.ResponseCode = "91" })); err == nil {
+		t.Fatal("the disk said that it had written")
+	}
+	r.j.lie, r.j.unread = false, true
+	_, waiter := r.cancel(till1, p.ID)
+	before := r.answered(waiter)
+	r.j.unread = false
+	r.pass(time.Second)
+	a := r.answers[waiter]
+	if before || !r.answered(waiter) || a.Err != nil || a.Payment.Status != payment.StatusUnknown {
+		t.Errorf("answered before %t, now %t: %s %v", before, r.answered(waiter), a.Payment.Status,
+			a.Err)
+	}
+}
