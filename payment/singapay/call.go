@@ -62,6 +62,7 @@ func endWords(ctx context.Context) string {
 }
 
 type request struct {
+	about  string // what an observer reads of it: "create", "code", "query", "token"
 	client *http.Client
 	method string
 	path   string
@@ -157,6 +158,7 @@ func (g *Gateway) exchange(ctx context.Context, r request, header http.Header) a
 	default:
 		g.read(&a, body)
 	}
+	g.observe(r.about, a, resp.Header, body)
 	return a
 }
 

@@ -93,8 +93,9 @@ type Config struct {
 	Events  Events
 	Answers Answers
 	Headers Headers
-	// Reference is how SingaPay gets our reference: "" = as it is, TAG-ULID; ReferencePlain =
-	// without the dash, and taken back in any case.
+	// Reference is how our reference is written: "" = as it is, TAG-ULID; ReferenceLoose = SingaPay
+	// may send it back without its dash, or in another case; ReferencePlain = and it is sent
+	// without.
 	Reference string
 	// MaxAmount is the largest amount in minor units. 0 = a thousand million rupiah.
 	MaxAmount int64
@@ -104,6 +105,9 @@ type Config struct {
 	// Heard takes what an answer says of SingaPay's clock, which was read within the last took, to
 	// the second; Now should follow it. It must not block. nil = nobody listens.
 	Heard func(theirs time.Time, took time.Duration)
+	// Observe is told of each answer what it looks like, beside what SingaPay's pages say. It must
+	// not block. nil = nobody listens.
+	Observe func([]payment.Observed)
 }
 
 // ClockError is how far the clock that a link's end is made by may be from SingaPay's: less than

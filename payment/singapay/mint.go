@@ -142,7 +142,7 @@ type linkRequest struct {
 
 func (g *Gateway) mintLink(ctx context.Context, o *order) payment.MintAnswer {
 	methods, _ := g.methods(o.Schemes) // Check has looked
-	a := g.call(ctx, request{client: g.fresh, method: http.MethodPost,
+	a := g.call(ctx, request{about: aboutLink, client: g.fresh, method: http.MethodPost,
 		path: linkPath + g.cfg.AccountID, make: func() ([]byte, error) {
 			g.date(o)
 			return marshal(linkRequest{

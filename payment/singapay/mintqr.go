@@ -19,7 +19,7 @@ type qrRequest struct {
 }
 
 func (g *Gateway) mintQR(ctx context.Context, o *order) payment.MintAnswer {
-	a := g.call(ctx, request{client: g.fresh, method: http.MethodPost,
+	a := g.call(ctx, request{about: aboutCode, client: g.fresh, method: http.MethodPost,
 		path: qrPath + g.cfg.AccountID + "/generate-qr", make: func() ([]byte, error) {
 			g.date(o)
 			return marshal(qrRequest{o.rupiah(), g.sent(o.MerchantRef),

@@ -104,7 +104,7 @@ func (g *Gateway) signatureOf(e payment.Envelope) (signed, *OpenError) {
 	}
 	at, ok := stampOf(timestamp, h.OtherTimes)
 	if !ok {
-		return signed{}, refuse(ReasonTimestamp, "")
+		return signed{}, refuse(ReasonTimestamp, otherTime(timestamp))
 	}
 	mac := macOf(signature)
 	if mac == nil {
@@ -143,6 +143,14 @@ func macOf(s string) []byte {
 		}
 	}
 	return nil
+}
+
+// otherTime says what another time than Unix seconds is, where a setting reads it.
+func otherTime(s string) string {
+	if _, ok := stampOf(s, true); ok {
+		return "milliseconds or ISO 8601"
+	}
+	return ""
 }
 
 // stampOf reads X-Timestamp.

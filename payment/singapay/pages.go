@@ -18,6 +18,7 @@ const (
 
 // listing is a question for a list, newest first.
 type listing struct {
+	about  string // what an observer reads of it
 	path   string
 	filter map[string]string
 	since  time.Time // what was created before cannot matter
@@ -55,7 +56,8 @@ func (g *Gateway) each(ctx context.Context, l listing,
 		for name := range maps.Keys(l.filter) {
 			query.Set(name, l.filter[name])
 		}
-		a := g.call(ctx, request{client: g.client, method: http.MethodGet, path: l.path,
+		a := g.call(ctx, request{about: l.about, client: g.client, method: http.MethodGet,
+			path:  l.path,
 			query: query})
 		if a.failure != "" {
 			return faultFrom(a)

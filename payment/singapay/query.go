@@ -70,7 +70,7 @@ func (g *Gateway) askLink(ctx context.Context, ref string) (a payment.QueryAnswe
 	if fault != nil {
 		return fault.answer()
 	}
-	list := listing{path: historyPath + g.cfg.AccountID, since: g.since(ref)}
+	list := listing{about: aboutAttempts, path: historyPath + g.cfg.AccountID, since: g.since(ref)}
 	list.filter = map[string]string{"sort_by": "id", "sort_order": "desc"}
 	if found && !l.created.IsZero() {
 		list.since = l.created.Add(-historySlack) // SingaPay's own clock
@@ -106,14 +106,15 @@ func isPaid(r payment.Record) bool { return r.Status == payment.RecordSuccess }
 // findLink looks under the id that was seen last, then in the list of all links.
 func (g *Gateway) findLink(ctx context.Context, ref string) (l link, found bool, fault *faultOf) {
 	if known := g.seen.get(linkPrefix, ref); known != "" {
-		a := g.call(ctx, request{client: g.client, method: http.MethodGet, path: linkPath + known})
+		a := g.call(ctx, request{about: aboutLinkAsked, client: g.client,
+			method: http.MethodGet, path: linkPath + known})
 		if l := g.linkOf(g.object(a)); a.failure == "" && l.reff == ref && l.id == known {
 			return l, true, nil
 		} else if a.failure != "" && !a.notFound {
 			return link{}, false, faultFrom(a)
 		}
 	}
-	list := listing{path: managePath + g.cfg.AccountID, since: g.since(ref)}
+	list := listing{about: aboutLinks, path: managePath + g.cfg.AccountID, since: g.since(ref)}
 	fault = g.each(ctx, list, func(m object) (string, bool) {
 		one := g.linkOf(m)
 		if one.reff != ref {
@@ -242,15 +243,15 @@ func (g *Gateway) askCode(ctx context.Context, ref string) (a payment.QueryAnswe
 
 func (g *Gateway) findCode(ctx context.Context, ref string) (q code, found bool, fault *faultOf) {
 	if known := g.seen.get(qrPrefix, ref); known != "" {
-		a := g.call(ctx, request{client: g.client, method: http.MethodGet,
-			path: qrPath + g.cfg.AccountID + "/show/" + known})
+		a := g.call(ctx, request{about: aboutCodeAsked, client: g.client,
+			method: http.MethodGet, path: qrPath + g.cfg.AccountID + "/show/" + known})
 		if q := g.codeOf(g.object(a)); a.failure == "" && q.reff == ref && q.id == known {
 			return q, true, nil
 		} else if a.failure != "" && !a.notFound {
 			return code{}, false, faultFrom(a)
 		}
 	}
-	list := listing{path: qrPath + g.cfg.AccountID, since: g.since(ref)}
+	list := listing{about: aboutCodes, path: qrPath + g.cfg.AccountID, since: g.since(ref)}
 	fault = g.each(ctx, list, func(m object) (string, bool) {
 		if one := g.codeOf(m); one.reff == ref {
 			q, found = one, true

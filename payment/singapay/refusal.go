@@ -110,8 +110,12 @@ func (e *OpenError) Is(target error) bool {
 		return false
 	}
 	switch e.Reason {
-	case ReasonMethod, ReasonTooLong, ReasonUnsigned, ReasonTest, ReasonTimestamp, ReasonForm:
+	case ReasonMethod, ReasonTooLong, ReasonTest:
 		return true
+	case ReasonUnsigned, ReasonTimestamp: // what has a part of it may be carried otherwise
+		return e.Detail == ""
+	case ReasonForm:
+		return e.Detail != "Authorization"
 	default:
 		return false
 	}

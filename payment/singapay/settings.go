@@ -60,9 +60,11 @@ type Headers struct {
 	OtherTimes bool
 }
 
-// ReferencePlain is the value of Config.Reference for a reff_no of letters and digits alone, whose
-// case does not matter.
-const ReferencePlain = "plain"
+// The values of Config.Reference beside "".
+const (
+	ReferenceLoose = "loose" // it may come back in another case, or without its dash
+	ReferencePlain = "plain" // and it is sent without its dash
+)
 
 const maxFurther = 8 // names in one list
 
@@ -93,8 +95,9 @@ func (c *Config) checkSettings(report reporter) {
 		}), "singapay.headers."+l.key, "has a header that is read anyway", "leave it out")
 	}
 	c.checkEvents(report)
-	report(c.Reference == "" || c.Reference == ReferencePlain, "singapay.reference",
-		"is neither empty nor plain", `write "" for TAG-ULID, or "plain" for letters and digits`)
+	report(c.Reference == "" || c.Reference == ReferenceLoose || c.Reference == ReferencePlain,
+		"singapay.reference", "is neither empty, loose nor plain",
+		"loose reads it in another form, plain sends it without its dash as well")
 }
 
 func (c *Config) checkEvents(report reporter) {
@@ -228,7 +231,7 @@ const tagLength = 8
 
 // ours is our reference, out of what SingaPay says of it.
 func (g *Gateway) ours(said string) string {
-	if g.cfg.Reference != ReferencePlain {
+	if g.cfg.Reference == "" {
 		return said
 	}
 	plain := strings.ToUpper(strings.ReplaceAll(said, "-", ""))

@@ -133,7 +133,8 @@ func (g *Gateway) fetchToken(ctx context.Context) (secret.Value, time.Duration, 
 func (g *Gateway) askToken(ctx context.Context, day string) answer {
 	header := http.Header{"X-Client-Id": {g.cfg.ClientID},
 		"X-Signature": {tokenSignature(g.cfg.ClientID, g.signKey(), day)}}
-	return g.exchange(ctx, request{client: g.client, method: http.MethodPost, path: tokenPath,
+	return g.exchange(ctx, request{about: aboutToken, client: g.client, method: http.MethodPost,
+		path: tokenPath,
 		body: []byte(`{"grant_type":"client_credentials"}`)}, header)
 }
 

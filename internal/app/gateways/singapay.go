@@ -89,8 +89,10 @@ var singaPayKeys = withKeys(wordsKeys, singaPaySettingsKeys, conf.Keys{
 	"replay_window": {Text: "A notification signed longer before or after its receipt " +
 		"is asked about and not believed.",
 		Range: conf.Times(10*time.Second, 15*time.Minute)},
-	"reference": {Text: "How SingaPay gets our reference: \"\" = as it is, TAG-ULID; plain = " +
-		"without the dash, and taken back in any letter case."},
+	"reference": {Text: "How our reference is written. Empty: as it is made, and read only so. " +
+		"loose: SingaPay may send it back in another case, or without its dash. plain: sent " +
+		"without its dash, where SingaPay refuses that, and read as loose; stay with it for " +
+		"payment.watch."},
 	"previous": {Text: "Accounts sold at before, and credentials before a rotation: still heard " +
 		"and asked for."},
 	"previous[].base_url": {Text: "SingaPay's address of that time. Empty: that of singapay.",
@@ -193,7 +195,7 @@ func newSingaPay(s Settings, keys Keys, clock Clock) (Gateway, error) {
 		CustomerEmail: p.CustomerEmail, SuccessURL: p.SuccessURL, ExpiredURL: p.ExpiredURL,
 		ExpiryGrace: p.ExpiryGrace.Of(), CreateTimeout: p.CreateTimeout.Of(),
 		QueryTimeout: p.QueryTimeout.Of(), ReplayWindow: p.ReplayWindow.Of(),
-		MaxAmount: s.MaxAmount, Now: clock.Now, Heard: clock.Heard,
+		MaxAmount: s.MaxAmount, Now: clock.Now, Heard: clock.Heard, Observe: s.Observe,
 		Reference: p.Reference, Words: payment.Words(p.Words), Members: singapay.Members(p.Members),
 		Events: singapay.Events(p.Events), Answers: singapay.Answers(p.Answers),
 		Headers: singapay.Headers(p.Headers),
