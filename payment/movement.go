@@ -125,9 +125,10 @@ func (m Movement) vague() bool { return !m.Stated && !foreign(m.Currency) }
 func (f *Folder) count(fact Fact, d Notified) {
 	r := d.Record
 	if r.MerchantRef != f.p.MerchantRef {
-		if strings.EqualFold(strings.TrimSpace(r.MerchantRef), f.p.MerchantRef) {
+		if inOtherLetters(r.MerchantRef, f.p.MerchantRef) {
 			f.doubt(fact, r, "the gateway reports "+r.Status+" for the reference as "+
-				strconv.Quote(r.MerchantRef), false)
+				strconv.Quote(r.MerchantRef)+" ("+f.p.Provider+".reference can have it read)",
+				false)
 		}
 		return
 	}
@@ -166,6 +167,13 @@ func (f *Folder) count(fact Fact, d Notified) {
 	default:
 		f.clearDoubts(r)
 	}
+}
+
+// inOtherLetters reports whether a reference is ours in another case, with a space around it or
+// without its dash.
+func inOtherLetters(ref, ours string) bool {
+	letters := func(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "-", "") }
+	return strings.EqualFold(letters(ref), letters(ours))
 }
 
 // waits reports whether a payment that this statement reports is not told as one before the query

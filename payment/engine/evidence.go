@@ -123,7 +123,8 @@ func (s *step) inWords(r payment.Record, a *account) payment.Record {
 }
 
 // byMerchantRef finds the payment of a reference, also where somebody has written it in another
-// case or with a space around it: it is ours, though such a statement decides nothing.
+// case, with a space around it or without its dash: it is ours, though such a statement decides
+// nothing.
 func (s *step) byMerchantRef(ref string) (*account, error) {
 	if ours := s.m.tagged(ref); ours != "" {
 		ref = ours
@@ -142,14 +143,19 @@ func (s *step) byMerchantRef(ref string) (*account, error) {
 }
 
 // tagged is a reference with this journal's tag, as we write it: the tag, a dash and a ULID in
-// capitals. "" where it has none.
+// capitals. The dash may be lost where as much follows as a ULID has. "" where it has no tag.
 func (m *Machine) tagged(ref string) string {
+	const ulid = 26
 	ref = strings.TrimSpace(ref)
-	n := len(m.cfg.Tag) + 1
-	if len(ref) <= n || !strings.EqualFold(ref[:n], m.cfg.Tag+"-") {
+	n := len(m.cfg.Tag)
+	if len(ref) <= n+1 || !strings.EqualFold(ref[:n], m.cfg.Tag) {
 		return ""
 	}
-	return m.cfg.Tag + "-" + strings.ToUpper(ref[n:])
+	rest, dash := strings.CutPrefix(ref[n:], "-")
+	if !dash && len(rest) != ulid {
+		return ""
+	}
+	return m.cfg.Tag + "-" + strings.ToUpper(rest)
 }
 
 // canaryReturned proves the confirmation path up to the moment at which the canary was sent.

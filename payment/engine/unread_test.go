@@ -24,7 +24,8 @@ func TestWhatCannotBeReadIsAskedAbout(t *testing.T) {
 		"amount":             {unreadAmount, `"1,023"`},
 		"currency":           {func(r *payment.Record) { r.Currency = "?" }, `"?"`},
 		"response code":      {func(r *payment.Record) { r.ResponseCode = "0" }, `"0"`},
-		"reference in small": {inSmall, `"`},
+		"reference in small": {inSmall, `" (`},
+		"reference, no dash": {noDash, ".reference can have it read"},
 		"reference, spaced": {func(r *payment.Record) { r.MerchantRef = " " + r.MerchantRef + " " },
 			`" `},
 	} {
@@ -68,6 +69,8 @@ func TestWhatCannotBeReadIsAskedAbout(t *testing.T) {
 func unreadAmount(r *payment.Record) {
 	r.Amount, r.AmountText = payment.UnreadableAmount, "1,023"
 }
+
+func noDash(r *payment.Record) { r.MerchantRef = strings.Replace(r.MerchantRef, "-", "", 1) }
 
 func inSmall(r *payment.Record) { r.MerchantRef = strings.ToLower(r.MerchantRef) }
 
