@@ -21,7 +21,7 @@ const defaultWallet = "paynow" // as AXS's, where no scheme is named
 // and ctx. It never asks a second time, and its connection is used for nothing else: net/http
 // repeats a request by itself only on a connection that it had kept. A failure is in the answer, in
 // words as Query's; NeverSent is true only where no connection was there to write the request to.
-func (g *Gateway) FetchCode(ctx context.Context, r payment.MintRequest) payment.MintAnswer {
+func (g *Gateway) FetchCode(ctx context.Context, r payment.MintRequest) (a payment.MintAnswer) {
 	address, scheme, fault := g.order(r)
 	if fault != "" {
 		return payment.MintAnswer{Failure: fault, NeverSent: true}
@@ -39,13 +39,16 @@ func (g *Gateway) FetchCode(ctx context.Context, r payment.MintRequest) payment.
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "kiosk-agent")
+	began := time.Now()
 	resp, err := g.orders.Do(req)
+	var body []byte
+	defer func() { g.saw("code", began, resp, body, a.Failure) }()
 	if err != nil {
 		return payment.MintAnswer{Failure: g.networkFailure(ctx, limited, req.URL.Host, err),
 			NeverSent: !connected.Load()}
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxCode+1))
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxCode+1))
 	switch status := resp.StatusCode; {
 	case redirects(resp):
 		return noCode(redirected(status, "axs.qr_url"))

@@ -5,7 +5,9 @@
 //
 // It does no more than that: no clock, no storage, no repetition, no comparison with a payment.
 // Mint and Open are local calls; only Query and FetchCode use the network, once a call. A Record
-// says what AXS stated, and package payment decides what that is worth. AXS documents no void and
+// says what AXS stated, and package payment decides what that is worth. Describe and Config.Observe
+// tell what really came beside what AXS's pages say: names, types, words and times, and no value of
+// anybody's. AXS documents no void and
 // no refund, so there is none. Wire facts, and how sure each one is, stand in
 // docs/protocols/axs.md.
 //

@@ -84,7 +84,7 @@ func (g *Gateway) Query(ctx context.Context, merchantRef string) payment.QueryAn
 }
 
 // askFor asks once for one reference as AXS has it.
-func (g *Gateway) askFor(ctx context.Context, sent string) payment.QueryAnswer {
+func (g *Gateway) askFor(ctx context.Context, sent string) (answer payment.QueryAnswer) {
 	address, fault := g.question(sent)
 	if fault != "" {
 		return failed(0, fault)
@@ -97,12 +97,15 @@ func (g *Gateway) askFor(ctx context.Context, sent string) payment.QueryAnswer {
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "kiosk-agent")
+	began := time.Now()
 	resp, err := g.client.Do(req)
+	var body []byte
+	defer func() { g.saw("query", began, resp, body, answer.Failure) }()
 	if err != nil {
 		return failed(0, g.networkFailure(ctx, limited, req.URL.Host, err))
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch status := resp.StatusCode; {
 	case status == http.StatusNotFound:
 		return payment.QueryAnswer{HTTPStatus: status, NotFound: true}
