@@ -115,7 +115,8 @@ func TestDescribeTellsNoCustomer(t *testing.T) {
 	const customer = "Tan Ah Kow 91234567"
 	content := `{"status":"` + customer + `","merchantRef":"` + customer + `","amount":"` +
 		customer + `","currency":"` + customer + `","responseCode":"` +
-		customer + `","transactionType":"` + customer + `","` + customer + `":"` + customer + `","payer":{"name":"` + customer + `"}}`
+		customer + `","transactionType":"` + customer + `","` + customer + `":"` + customer +
+		`","payer":{"name":"` + customer + `"}}`
 	stranger, err := seal([]byte(content), secret.New([]byte(strings.Repeat("x", 32))),
 		"91234567-strangers")
 	if err != nil {
