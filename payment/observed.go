@@ -4,7 +4,6 @@ package payment
 // docs/protocols. It is safe to show and to send to support: names, types, sizes, times and words,
 // and no value but ours.
 type Observed struct {
-	// on which way: "notification", "token", "query", "create", "code"
 	Path string `json:"path"`
 	What string `json:"what"` // "method", "member status", "amount"
 	Is   string `json:"is"`   // what came, in words
@@ -16,6 +15,15 @@ type Observed struct {
 	Key   string `json:"key,omitempty"`
 	Value string `json:"value,omitempty"`
 }
+
+// The values of Observed.Path.
+const (
+	PathNotification = "notification" // how it came, and what it says
+	PathToken        = "token"        // the envelope of a notification that is encrypted
+	PathQuery        = "query"        // the answer about one payment
+	PathCreate       = "create"       // the answer that made a link
+	PathCode         = "code"         // the answer that made a code for a wallet
+)
 
 // Fit is how an Observed stands to the paper.
 type Fit string

@@ -39,9 +39,9 @@ waits for the gateway's own word and tells the till what happened.`,
 	}
 	root.PersistentFlags().String("config", "/etc/kiosk-agent/config.toml", "configuration `FILE`")
 	root.AddCommand(newRun(), newCheckConfig(), newStatus(), newPay(), newJournal(), newECR(),
-		newTill(), newResolve(), newClaim(), newRecover(), newWorklist(), newBackup(), newRestore(),
-		newVersion(), newMan(), newCheckUpgrade(), newDoctor(), newSupportBundle(), newSecret(),
-		newInit(gateways.All()))
+		newTill(), newGateway(), newResolve(), newClaim(), newRecover(), newWorklist(), newBackup(),
+		newRestore(), newVersion(), newMan(), newCheckUpgrade(), newDoctor(), newSupportBundle(),
+		newSecret(), newInit(gateways.All()))
 	return root
 }
 

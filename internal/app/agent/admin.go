@@ -100,6 +100,10 @@ func (a *Agent) adminHandler() http.Handler {
 	mux.HandleFunc("POST /v1/resolve", a.answering(a.resolve))
 	mux.HandleFunc("POST /v1/claim", a.answering(a.claim))
 	mux.HandleFunc("POST /v1/recover", a.answering(a.recover))
+	mux.HandleFunc("POST /v1/confirm", a.answering(a.confirm))
+	mux.HandleFunc("POST /v1/probe", a.answering(a.startProbe))
+	mux.HandleFunc("GET /v1/probe", a.answering(a.probed))
+	mux.HandleFunc("POST /v1/probe/cancel", a.answering(a.cancelProbe))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.log.Info("admin", "method", r.Method, "path", r.URL.Path, "uid", peerUID(r))
 		mux.ServeHTTP(w, r)

@@ -70,6 +70,7 @@ type Agent struct {
 	queries     context.Context // ends with the agent: no transaction query outlives it
 	stopQueries context.CancelFunc
 	asked       asked
+	probe       probe
 
 	sampleOnce sync.Once
 	sample     string
@@ -93,6 +94,7 @@ type core interface {
 	Inspect(ctx context.Context) (engine.Snapshot, error)
 	Resolve(ctx context.Context, r engine.Resolving) (payment.Resolved, error)
 	Claim(ctx context.Context, id string, c payment.Claimed) error
+	Confirm(ctx context.Context, id, by string) (words []string, err error)
 	Recover(ctx context.Context, by, reason string) error
 	CheckAnchor(ctx context.Context, known payment.Head) error
 }
@@ -189,7 +191,7 @@ func (a *Agent) ensureToken(ref string) (secret.Value, error) {
 }
 
 func (a *Agent) buildGateway() (err error) {
-	a.gateway, err = a.chosen.Open(a.opts.CredDir, a.clocks.clock())
+	a.gateway, err = a.chosen.Observing(a.probe.saw).Open(a.opts.CredDir, a.clocks.clock())
 	return err
 }
 
@@ -220,7 +222,7 @@ func (a *Agent) buildRelay() error {
 	a.relay, err = relay.NewClient(relay.Config{
 		URL: a.cfg.Relay.URL, Token: token, HookURL: a.cfg.Relay.HookURL, Agent: a.opts.Version,
 		CanaryEvery: max(10*time.Second, a.cfg.Payment.RequireCanary.Of()/3), Anchor: anchor{a},
-	}, relayJournal{a.journal, a.core}, deliveries{a.core}, a.clock, a.log.With("part", "relay"),
+	}, relayJournal{a.journal, a.core}, deliveries{a}, a.clock, a.log.With("part", "relay"),
 		a.registry, a.relayObserved)
 	return err
 }

@@ -84,6 +84,9 @@ func (n *noJournal) Resolve(context.Context, engine.Resolving) (payment.Resolved
 func (n *noJournal) Claim(context.Context, string, payment.Claimed) error {
 	return n.refuse("claim")
 }
+func (n *noJournal) Confirm(context.Context, string, string) ([]string, error) {
+	return nil, n.refuse("confirm")
+}
 func (n *noJournal) Recover(context.Context, string, string) error { return n.refuse("recover") }
 func (n *noJournal) Gap(context.Context, string) error             { return n.refuse("gap") }
 func (n *noJournal) CheckAnchor(context.Context, payment.Head) error {

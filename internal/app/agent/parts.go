@@ -219,16 +219,22 @@ func (n network) AdoptJournal(lost payment.Head) {
 func (n network) ReadAgain() { n.a.relay.Resume() }
 
 // deliveries hands the relay's deliveries to the engine.
-type deliveries struct{ e core }
+type deliveries struct{ a *Agent }
 
 func (d deliveries) Deliver(ctx context.Context, m relay.Delivery) error {
-	return d.e.Deliver(ctx, payment.Envelope{
+	e := payment.Envelope{
 		Method: m.Hook.Method, Path: m.Hook.Path, Query: m.Hook.Query, Headers: m.Hook.Headers,
 		Body: m.Hook.Body, ReceivedAt: m.ReceivedAt,
-	}, payment.Position(m.Position), m.Kind == relay.KindMark)
+	}
+	if m.Kind == relay.KindHook && d.a.gateway != nil && d.a.probe.listening() {
+		d.a.probe.saw(d.a.gateway.Describe(e))
+	}
+	return d.a.core.Deliver(ctx, e, payment.Position(m.Position), m.Kind == relay.KindMark)
 }
 
-func (d deliveries) Gap(ctx context.Context, reason string) error { return d.e.Gap(ctx, reason) }
+func (d deliveries) Gap(ctx context.Context, reason string) error {
+	return d.a.core.Gap(ctx, reason)
+}
 
 // relayJournal is what the relay client reads of the journal. Where to go on is the engine's to
 // say, which may have to go back.

@@ -1,0 +1,116 @@
+package prober
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"kiosk-agent/payment"
+)
+
+// TestReadDelivery: a delivery is read from whatever it was recorded as, and what is none says what
+// it should have been.
+func TestReadDelivery(t *testing.T) {
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	envelope := `{"method":"POST","path":"/x","query":"data=a.b","headers":{"X-A":["1"]},` +
+		`"body":"e30=","received_at":"2026-11-28T12:00:00Z"}`
+	want := payment.Envelope{Method: "POST", Path: "/x", Query: "data=a.b",
+		Headers: map[string][]string{"X-A": {"1"}}, Body: []byte("{}"), ReceivedAt: now}
+	for _, text := range []string{
+		envelope, "\n " + envelope + "\n",
+		`{"reason":"key","hash":"h","envelope":` + envelope + `}`,
+		`{"seq":31,"kind":"parked","data":{"reason":"key","envelope":` + envelope + `}}`,
+		"POST /hook/route/x?data=a.b HTTP/1.1\r\nX-A: 1\r\nContent-Length: 2\r\n\r\n{}",
+	} {
+		e, err := ReadDelivery(strings.NewReader(text), now)
+		delete(e.Headers, "Content-Length")
+		if got, want := fmt.Sprintf("%+v", e), fmt.Sprintf("%+v", want); err != nil || got != want {
+			t.Errorf("%s\n%s, %v\nwant %s", text, got, err, want)
+		}
+	}
+	for text, wrong := range map[string]string{
+		"":               "neither JSON nor an HTTP request",
+		"{":              "no JSON of a delivery",
+		`{"a":1}`:        "without a method",
+		"hello":          "POST /hook/x HTTP/1.1",
+		"GET / HTTP/1.1": "neither JSON nor",
+		"POST /hook/x HTTP/1.1\r\nContent-Length: 20\r\n\r\n{}":   "shorter than it says",
+		strings.Repeat(" ", maxDelivery+1):                        "longer than 1 MiB",
+		`{"method":3}`:                                            "no JSON of a delivery",
+		`{"data":{"envelope":{"method":"POST","body":"not b64"}}`: "no JSON of a delivery",
+	} {
+		if _, err := ReadDelivery(strings.NewReader(text), now); err == nil ||
+			!strings.Contains(err.Error(), wrong) {
+			t.Errorf("%.60q: %v, not %q", text, err, wrong)
+		}
+	}
+}
+
+// opener is a gateway that says what it is told to.
+type opener struct {
+	records []payment.Record
+	err     error
+	lines   []payment.Observed
+}
+
+func (o opener) Open(payment.Envelope) ([]payment.Record, error)    { return o.records, o.err }
+func (o opener) Describe(payment.Envelope) (all []payment.Observed) { return o.lines }
+
+type cured struct{ error }
+
+func (cured) Cure() string { return "Write it into axs.words." }
+
+// TestReplay: what came is told with how it stands to the paper, and what to write, each line once.
+func TestReplay(t *testing.T) {
+	lines := []payment.Observed{
+		{Path: payment.PathNotification, What: "method", Is: "POST", Fit: payment.FitOpen},
+		{Path: payment.PathNotification, What: "member amount", Is: "string",
+			Paper: "string", Fit: payment.FitPaper},
+		{Path: payment.PathNotification, What: "status", Is: "PAID\x1b[2J", Paper: "SUCCESS",
+			Fit: payment.FitDiffers, Key: "axs.words.paid", Value: `["PAID"]`},
+		{Path: payment.PathQuery, What: "status", Is: "PAID", Paper: "SUCCESS",
+			Fit: payment.FitDiffers, Key: "axs.words.paid", Value: `["PAID"]`},
+		{Path: payment.PathNotification, What: "kid", Is: "another", Fit: payment.FitMended,
+			Key: "axs.key_ids"},
+		{Path: payment.PathNotification, What: "member colour", Is: "string",
+			Fit: payment.FitUnknown},
+	}
+	record := payment.Record{MerchantRef: "K-1", Type: payment.TypePay,
+		Status: payment.RecordSuccess, Amount: 1023, Currency: "SGD", TransactionRef: "T1",
+		Said: payment.Said{Status: "PAID"}}
+	strange := record
+	strange.Status, strange.Said = "PAID", payment.Said{}
+	for _, tc := range []struct {
+		opener
+		ok   bool
+		want []string
+	}{
+		{opener{records: []payment.Record{record}, lines: lines}, true, []string{
+			"taken; the paper leaves it open", "as the paper says",
+			`otherwise (the paper: SUCCESS): set axs.words.paid = ["PAID"]`,
+			"otherwise, mended by axs.key_ids", "not known: send the report to support",
+			"K-1: PAY SUCCESS, 10.23 SGD, transaction T1 (by the configured status PAID)\n",
+			"probe again:\n  axs.words.paid = [\"PAID\"]\n\n1 things came"}},
+		{opener{records: []payment.Record{strange}, lines: lines[:2]}, true,
+			[]string{"it decides nothing", "Everything came as"}},
+		{opener{lines: lines[:2]}, true, []string{"about no payment"}},
+		{opener{err: fmt.Errorf("wrapped: %w", cured{errors.New("no status")}),
+			lines: lines[2:3]}, false, []string{"It does not open: wrapped: no status\n",
+			"Write it into axs.words.\n"}},
+	} {
+		var out strings.Builder
+		if ok := Replay(&out, tc.opener, payment.Envelope{}); ok != tc.ok {
+			t.Errorf("opens %t", ok)
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("no %q in\n%s", want, &out)
+			}
+		}
+		if strings.Contains(out.String(), "\x1b") {
+			t.Error("a terminal obeys what came")
+		}
+	}
+}
