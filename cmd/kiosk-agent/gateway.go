@@ -162,8 +162,8 @@ func newConfirm() *cobra.Command {
 		Short: "Confirm that a word of the gateway's notifications means that a sale is paid",
 		Long: `confirm takes a payment whose notification had a word that no page defines, and
 which the gateway's query has reported as paid in words that are known. From
-then on that word, where the configuration has it ([axs.words], [singapay.words])
-makes a sale approved by itself. Without that it only makes the agent ask.`,
+then on that word makes a sale approved by itself, where the configuration has
+it ([axs.words], [singapay.words]). Without that it makes the agent ask.`,
 		Args: manual.Operands("PAYMENT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)

@@ -7,9 +7,9 @@ import (
 	"kiosk-agent/payment"
 )
 
-// TestACancelIsAnsweredWhatTheDiskHadDenied: the disk has written the end of a sale and said that it
-// had not, and cannot be read; the till cancels. When the end is found, the cancel is answered with
-// it, also where it has the number of the revision that the cancel had made.
+// TestACancelIsAnsweredWhatTheDiskHadDenied: the disk has written the end of a sale and said that
+// it had not, and cannot be read; the till cancels. When the end is found, the cancel is answered
+// with it, also where it has the number of the revision that the cancel had made.
 func TestACancelIsAnsweredWhatTheDiskHadDenied(t *testing.T) {
 	r := newRig(t, asking)
 	p := r.sale(till1, "R1")
