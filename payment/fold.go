@@ -367,7 +367,9 @@ func (f *Folder) conclude(fact Fact) {
 	// a till that has its outcome hears that it is doubtful; before that, the gateway is asked
 	// first
 	f.e.Contradicts = f.contradicts || wasFinal && f.unread()
-	f.p.Status = Decide(f.e)
+	e := f.e
+	e.Finish = e.Finish && !f.unread() // there is a payment: no attempt's end is the sale's
+	f.p.Status = Decide(e)
 	f.p.Final = f.p.Status.Final()
 	if f.p.Final && !wasFinal { // a correction begins no new window
 		f.p.FinalBoot, f.p.FinalUp = fact.Boot, fact.Up

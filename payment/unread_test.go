@@ -139,3 +139,25 @@ func TestUnreadableMoney(t *testing.T) {
 		}
 	}
 }
+
+// TestNoAttemptEndsWhatMayBePaid: where an attempt's end is the sale's, it is not while the gateway
+// has reported a payment that cannot be read, or that its query has yet to confirm.
+func TestNoAttemptEndsWhatMayBePaid(t *testing.T) {
+	finish := noQuery
+	finish.FinishDeclined, finish.Query, finish.ApproveNeedsQuery = true, true, true
+	for _, said := range []Data{
+		tell("A", TypePay, RecordSuccess, 1023), tell("A", TypePay, RecordSuccess, UnreadableAmount),
+	} {
+		for _, refused := range []string{RecordDeclined, RecordExpired} {
+			s := shown(finish).add(said, tell("B", TypePay, refused, 1023))
+			if p := s.payment(t); p.Final {
+				t.Errorf("%+v: %s ends it as %s", said, refused, p.Status)
+			}
+			confirmed := tell("A", TypePay, RecordSuccess, 1023)
+			confirmed.Source = SourceQuery
+			if p := s.add(confirmed).payment(t); p.Status != StatusApproved {
+				t.Errorf("%+v: %s, and then the query's word: %s", said, refused, p.Status)
+			}
+		}
+	}
+}

@@ -160,7 +160,7 @@ func (a *Agent) status(r *http.Request) (any, error) {
 // whole is what the engine and the parts say, together.
 func (a *Agent) whole(st device.Status, snap engine.Snapshot) Status {
 	return Status{a.opts.Version, st, Watch(snap.Watch), a.accounts(snap),
-		a.worklist(len(snap.Gone)), a.asked.questions()}
+		a.worklist(len(snap.Gone)), a.questions()}
 }
 
 type peerKey struct{}

@@ -14,6 +14,8 @@ type Questions struct {
 	// since the newest answer that could be used, and why the newest of them failed
 	FailedInARow int    `json:"failed_in_a_row"`
 	LastFailure  string `json:"last_failure,omitempty"`
+	// what it costs that no query is configured; "" = one is
+	None string `json:"none,omitempty"`
 }
 
 // Silent reports whether the gateway's answers cannot be used at all, as far as is known: nobody
@@ -70,10 +72,21 @@ func workRow(entries int) statusRow {
 	return row
 }
 
+// questions is how the gateway answers about payments, or what it costs that nobody asks.
+func (a *Agent) questions() Questions {
+	q := a.asked.questions()
+	q.None = a.chosen.Unasked()
+	return q
+}
+
 // questionsRow is bad where no answer can be used.
 func questionsRow(q Questions) statusRow {
 	row := statusRow{Name: "Questions", Bad: q.Silent(),
 		Value: fmt.Sprintf("%d asked of the gateway, %d failed", q.Asked, q.Failed)}
+	if q.None != "" {
+		row.Value = q.None
+		return row
+	}
 	if q.FailedInARow > 0 {
 		row.Value += fmt.Sprintf(", the last %d in a row: %s", q.FailedInARow, q.LastFailure)
 	}

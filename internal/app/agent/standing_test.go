@@ -32,6 +32,10 @@ func TestStandingIsSaid(t *testing.T) {
 			t.Errorf("%+v has no %+v", rows, want)
 		}
 	}
+	if q := a.questions(); !strings.Contains(q.None, "axs.query_url") ||
+		questionsRow(q).Value == questionsRow(a.asked.questions()).Value {
+		t.Errorf("what it costs that no query is configured is not said: %+v", q)
+	}
 	a.asked.note(payment.QueryAnswer{NotFound: true}) // an answer
 	if q := a.asked.questions(); q.Silent() || q.FailedInARow != 0 || q.Failed != 27 ||
 		q.Asked != 28 {

@@ -66,6 +66,11 @@ func (c *checker) questions() Finding {
 	f := Finding{Check: "questions", State: OK,
 		Tried: "asked the agent how the gateway answers about payments",
 		Found: fmt.Sprintf("%d asked since the agent's start, %d failed", q.Asked, q.Failed)}
+	if g, err := c.cfg.Gateway(); err == nil && g.Unasked() != "" {
+		f.State, f.Found = Note, g.Unasked()
+		f.Do = "ask the gateway for the address of its query, and write it there"
+		return f
+	}
 	if q.FailedInARow > 0 {
 		f.Found += fmt.Sprintf(", the last %d in a row: %s", q.FailedInARow, q.LastFailure)
 	}

@@ -153,6 +153,7 @@ func AXSRow() Row {
 		Brands:    map[string][]string{creditCard: {"visa", "mastercard"}},
 		Sample:    sampleAXS,
 		Asked:     func(s Settings) bool { return section[AXS](s).QueryURL != "" },
+		QueryKey:  "query_url",
 		Shorter:   "a shorter link (axs.success_url and its like make it longer)",
 		Hosts: func(s Settings) []string {
 			a := section[AXS](s)

@@ -72,6 +72,16 @@ func (c Chosen) Check(k Checks) {
 // Asked is whether the service is asked about payments.
 func (c Chosen) Asked() bool { return c.row.Asked == nil || c.row.Asked(c.settings) }
 
+// Unasked says what it costs that the service is not asked, and which key mends it; "" = it is.
+func (c Chosen) Unasked() string {
+	if c.Asked() {
+		return ""
+	}
+	return "no transaction query is configured (" + c.row.Name + "." + c.row.QueryKey + "): a " +
+		"sale that ends unpaid is only ever unconfirmed, a lost notification is found by nobody, " +
+		"and a till on a line hears unknown where nobody has paid"
+}
+
 // named are the ways to pay that the configuration names.
 func (c Chosen) named() []string {
 	if c.row.Schemes == nil {

@@ -123,6 +123,8 @@ type Row struct {
 	// Asked is whether the configuration says where the service is asked about payments. nil = it
 	// always is.
 	Asked func(s Settings) bool
+	// QueryKey is the key of the section that says so; "" = none need.
+	QueryKey string
 	// Shorter says what makes its codes shorter; "" = nothing does.
 	Shorter string
 	// Hosts are the addresses that the agent sends requests to; "" counts for nothing.

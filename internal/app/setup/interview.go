@@ -230,6 +230,9 @@ func (n *Interview) Report(w io.Writer, made *Made, check func(path string) (str
 	if g, err := c.Gateway(); err == nil && g.Row().After != "" {
 		say("%s", g.Row().After)
 	}
+	if g, err := c.Gateway(); err == nil && g.Unasked() != "" {
+		say("Mind: %s.", g.Unasked())
+	}
 	say("systemctl restart kiosk-agent")
 	say("kiosk-agent doctor%s", suffix)
 	return nil
