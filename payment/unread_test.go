@@ -146,7 +146,8 @@ func TestNoAttemptEndsWhatMayBePaid(t *testing.T) {
 	finish := noQuery
 	finish.FinishDeclined, finish.Query, finish.ApproveNeedsQuery = true, true, true
 	for _, said := range []Data{
-		tell("A", TypePay, RecordSuccess, 1023), tell("A", TypePay, RecordSuccess, UnreadableAmount),
+		tell("A", TypePay, RecordSuccess, 1023),
+		tell("A", TypePay, RecordSuccess, UnreadableAmount),
 	} {
 		for _, refused := range []string{RecordDeclined, RecordExpired} {
 			s := shown(finish).add(said, tell("B", TypePay, refused, 1023))

@@ -68,13 +68,9 @@ outcome is not known.`,
 			if err != nil {
 				return exit.Failed(err)
 			}
-			query := ""
-			if g.Asked() {
-				query = g.Row().Title
-			}
 			p := &prober.Prober{Socket: c.Admin.Socket, Out: cmd.OutOrStdout(), Report: report,
 				Version: versionText(), Gateway: c.Payment.Provider, Mode: c.Payment.Mode,
-				Query: query}
+				Query: g.Asked(), Assign: g.Assignment}
 			interrupted, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT,
 				syscall.SIGTERM)
 			defer stop()
@@ -117,7 +113,7 @@ func replayDelivery(c *config.Config, from string, out io.Writer) error {
 	if err != nil {
 		return exit.Failed(err)
 	}
-	if !prober.Replay(out, g, e) {
+	if !prober.Replay(out, g, chosen.Assignment, e) {
 		return &exit.Error{Code: exit.Failure}
 	}
 	return nil

@@ -55,7 +55,7 @@ func TestProbe(t *testing.T) {
 	x.refused(device.CodeNotFound, "not_found", "payment.last", object{})
 
 	if out := w.command(0, "gateway", "confirm", p.ID, "--by", "Ana"); !strings.Contains(out,
-		"Confirmed by Ana: a payment by status PAID.") {
+		"Confirmed by Ana (root): a payment by status PAID.") {
 		t.Errorf("confirmed:\n%s", out)
 	}
 	if out := w.command(1, "gateway", "confirm", p.ID); !strings.Contains(out, "already") {
@@ -88,7 +88,7 @@ func TestReplayOfAParkedDelivery(t *testing.T) {
 	if !strings.Contains(out, "It does not open") || !strings.Contains(out, "secret") {
 		t.Errorf("%s:\n%s", seq, out)
 	}
-	for from, want := range map[string]string{"#1": "no delivery", "/nowhere": "no such file",
+	for from, want := range map[string]string{"#9": "no delivery", "/nowhere": "no such file",
 		"#x": "an entry like #31"} {
 		if out := w.command(1, "gateway", "probe", "--replay", from); !strings.Contains(out, want) {
 			t.Errorf("%s:\n%s", from, out)

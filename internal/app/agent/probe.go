@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -117,8 +118,11 @@ func (x *probe) since(n int) (Probed, <-chan struct{}) {
 	defer x.mu.Unlock()
 	n = max(0, min(n, len(x.seen)))
 	seen := append([]payment.Observed{}, x.seen[n:]...)
+	// nobody is owed a probe's outcome
+	tasks := slices.DeleteFunc(x.payment.Tasks(),
+		func(t payment.Task) bool { return t.Code == "owed" })
 	return Probed{Payment: device.NewPayment(x.payment), Observed: seen, Next: len(x.seen),
-		Tasks: x.payment.Tasks(), Done: x.done}, x.news
+		Tasks: tasks, Done: x.done}, x.news
 }
 
 // asked reports whether an answer of the query was seen.

@@ -119,3 +119,28 @@ func TestCodesThatEndByAClock(t *testing.T) {
 		}
 	}
 }
+
+// TestAssignment: what a probe tells to write is a line of the configuration that can be copied.
+func TestAssignment(t *testing.T) {
+	section := gateways.AXSRow().Section.(gateways.AXS)
+	section.Words.Paid = []string{"OK"}
+	c, err := gateways.All().Choose("axs", gateways.Settings{}, map[string]any{"axs": &section,
+		"singapay": new(gateways.SingaPay)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ key, value, want string }{
+		{"axs.words.paid", "PAID", `axs.words.paid = ["OK", "PAID"]`},
+		{"axs.words.declined", `a"b`, `axs.words.declined = ["a\"b"]`},
+		{"axs.max_p2c", "2000", "axs.max_p2c = 2000"},
+		{"axs.send_expiry", "false", "axs.send_expiry = false"},
+		{"axs.query_url", "https://h", `axs.query_url = "https://h"`},
+		{"axs.secret", "", "axs.secret"},
+		{"axs.nothing", "x", "axs.nothing"},
+		{"relay.hook_url", "x", "relay.hook_url"},
+	} {
+		if got := c.Assignment(tc.key, tc.value); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.key, got, tc.want)
+		}
+	}
+}

@@ -10,15 +10,15 @@ import (
 )
 
 // Print writes one line for each thing that came.
-func Print(w io.Writer, lines []payment.Observed) {
+func Print(w io.Writer, lines []payment.Observed, assign func(key, value string) string) {
 	w = reports.Legible(w)
 	for _, o := range lines {
-		fmt.Fprintf(w, "%-13s %-24s %-34s %s\n", o.Path, o.What, o.Is, stands(o))
+		fmt.Fprintf(w, "%-13s %-24s %-34s %s\n", o.Path, o.What, o.Is, stands(o, assign))
 	}
 }
 
 // stands says how a line stands to the paper.
-func stands(o payment.Observed) string {
+func stands(o payment.Observed, assign func(key, value string) string) string {
 	paper := ""
 	if o.Paper != "" {
 		paper = " (the paper: " + o.Paper + ")"
@@ -31,29 +31,24 @@ func stands(o payment.Observed) string {
 	case payment.FitMended:
 		return "otherwise" + paper + ", mended by " + o.Key
 	case payment.FitDiffers:
-		return "otherwise" + paper + ": set " + assignment(o)
+		if o.Value == "" {
+			return "otherwise" + paper + ": look at " + o.Key
+		}
+		return "otherwise" + paper + ": set " + assign(o.Key, o.Value)
 	default:
 		return "not known" + paper + ": send the report to support"
 	}
 }
 
-// assignment is a key with what to write there.
-func assignment(o payment.Observed) string {
-	if o.Value == "" {
-		return o.Key
-	}
-	return o.Key + " = " + o.Value
-}
-
 // Advise lists what to write into the configuration, each line once, and says whether anything is
 // left that only support can tell.
-func Advise(w io.Writer, lines []payment.Observed) {
+func Advise(w io.Writer, lines []payment.Observed, assign func(key, value string) string) {
 	var set []string
 	unknown := 0
 	for _, o := range lines {
 		switch o.Fit {
 		case payment.FitDiffers:
-			if a := assignment(o); !slices.Contains(set, a) {
+			if a := assign(o.Key, o.Value); !slices.Contains(set, a) {
 				set = append(set, a)
 			}
 		case payment.FitUnknown:

@@ -34,8 +34,9 @@ type Prober struct {
 	Version string
 	Gateway string // payment.provider
 	Mode    string // payment.mode
-	// "" = none: nothing compares a payment with the gateway's query
-	Query string
+	Query   bool   // whether the gateway is asked about payments
+	// Assign is the line of the configuration that gives a key this value.
+	Assign func(key, value string) string
 }
 
 // report is the file: everything that was seen.
@@ -63,7 +64,7 @@ func (p *Prober) Run(parent, interrupted context.Context, release func(),
 	}
 	fmt.Fprintf(p.Out, "%s, payment %s: it is on the customer display, and here.\n\n", money,
 		pay.ID)
-	r := report{Version: p.Version, Gateway: p.Gateway, Mode: p.Mode, Query: p.Query != "",
+	r := report{Version: p.Version, Gateway: p.Gateway, Mode: p.Mode, Query: p.Query,
 		At: time.Now().UTC().Truncate(time.Second)}
 	last, err := p.follow(parent, interrupted, release, &r)
 	r.Payment, r.Tasks = &last.Payment, last.Tasks
@@ -94,7 +95,7 @@ func (p *Prober) follow(parent, interrupted context.Context, release func(),
 			fmt.Fprintf(p.Out, "payment: %s\n", status)
 		}
 		r.Observed = append(r.Observed, now.Observed...)
-		Print(p.Out, now.Observed)
+		Print(p.Out, now.Observed, p.Assign)
 		if now.Done {
 			return last, nil
 		}
@@ -142,14 +143,14 @@ func (p *Prober) conclude(r report) {
 			"portal has for its notifications; kiosk-agent doctor tries the way itself.")
 	}
 	switch {
-	case p.Query == "":
+	case !p.Query:
 		fmt.Fprintln(out, "There is no query: a sale that ends unpaid is only ever unconfirmed, "+
 			"and nothing confirms a notification.")
 	case !came[payment.PathQuery]:
 		fmt.Fprintln(out, "The query gave no answer that could be looked at: kiosk-agent doctor "+
 			"says what it said.")
 	}
-	Advise(out, r.Observed)
+	Advise(out, r.Observed, p.Assign)
 }
 
 // write leaves the report for support.

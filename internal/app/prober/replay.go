@@ -88,9 +88,10 @@ func fromHTTP(text []byte, now time.Time) (payment.Envelope, error) {
 
 // Replay shows a recorded delivery to the present configuration: how it stands to the paper, and
 // what it would state. Nothing is booked. ok is false when it does not open.
-func Replay(w io.Writer, g Opener, e payment.Envelope) (ok bool) {
+func Replay(w io.Writer, g Opener, assign func(key, value string) string,
+	e payment.Envelope) (ok bool) {
 	lines := g.Describe(e)
-	Print(w, lines)
+	Print(w, lines, assign)
 	out := reports.Legible(w)
 	records, err := g.Open(e)
 	switch {
@@ -115,7 +116,7 @@ func Replay(w io.Writer, g Opener, e payment.Envelope) (ok bool) {
 		}
 		fmt.Fprintln(out)
 	}
-	Advise(out, lines)
+	Advise(out, lines, assign)
 	return err == nil
 }
 
