@@ -76,8 +76,12 @@ func (g *Gateway) describeHeaders(s *sheet, e payment.Envelope) {
 					found = name
 				}
 			}
+			key := "headers." + h.key
+			if found == "" && h.key == "token" {
+				key, found = "headers.bare_token", "true"
+			}
 			s.add("header "+h.name, "missing, or more than once", "there, once",
-				payment.FitDiffers, "headers."+h.key, found)
+				payment.FitDiffers, key, found)
 		}
 	}
 	g.describeForms(s, e)

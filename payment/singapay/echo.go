@@ -56,9 +56,15 @@ func lacks(name, key string) string {
 
 // otherRef says that it is about another reference, or about ours in another form.
 func otherRef(name, ref, said string) string {
-	plain := strings.NewReplacer("-", "", "_", "", ".", "")
-	if strings.EqualFold(plain.Replace(ref), plain.Replace(said)) {
+	if sameLetters(ref, said) {
 		return "it has our " + name + " in another form: see singapay.reference"
 	}
 	return "it has another " + name
+}
+
+// sameLetters reports whether a reference is ours but for its case, and what is between its letters
+// and digits.
+func sameLetters(ref, said string) bool {
+	plain := strings.NewReplacer("-", "", "_", "", ".", "")
+	return strings.EqualFold(plain.Replace(ref), plain.Replace(said))
 }

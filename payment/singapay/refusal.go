@@ -96,7 +96,8 @@ func (e *OpenError) Cure() string {
 	case ReasonUnsigned:
 		return "Enable the signature headers of the credential in the SingaPay dashboard. Where " +
 			"they come under other names, or a proxy takes Authorization away: " +
-			"singapay.headers.signature, .timestamp, .token and .bare_token."
+			"singapay.headers.signature, .timestamp and .token; without any token " +
+			"singapay.headers.bare_token."
 	default:
 		return "Enable the signature headers of the credential in the SingaPay dashboard."
 	}

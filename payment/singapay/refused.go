@@ -92,7 +92,11 @@ func (g *Gateway) fieldErrors(top object) string {
 		if list, ok := fields[name].([]any); ok && len(list) > 0 {
 			complaint = text(list[0])
 		}
-		said = append(said, g.excerpt(name)+": "+g.excerpt(complaint))
+		words := g.excerpt(name) + ": " + g.excerpt(complaint)
+		if strings.HasSuffix(name, "reff_no") && strings.Contains(complaint, "format") {
+			words += " See singapay.reference, which sends it without its dash."
+		}
+		said = append(said, words)
 	}
 	return strings.Join(said, "; ")
 }

@@ -48,7 +48,9 @@ type call struct {
 	owner  *Credential
 	fields *fields
 	now    time.Time
-	host   string // scheme and host that payment_url begins with
+	// each page of a list is all of it
+	unpaged bool
+	host    string // scheme and host that payment_url begins with
 }
 
 // api serves one operation: who calls, who may, the faults of before, the operation itself, the
@@ -64,7 +66,8 @@ func (s *Server) api(op Op, e Envelope, do func(*call) answer) http.HandlerFunc 
 			http.Error(w, "the body is too long", http.StatusRequestEntityTooLarge)
 			return
 		}
-		c := &call{r: r, op: op, host: cmp.Or(s.cfg.PublicURL, "http://"+r.Host)}
+		c := &call{r: r, op: op, unpaged: s.cfg.Unpaged, host: cmp.Or(s.cfg.PublicURL,
+			"http://"+r.Host)}
 		a, strikes := s.do(c, body, do)
 		switch {
 		case strikes[FaultAPITimeout] != nil:
@@ -83,6 +86,9 @@ func (s *Server) api(op Op, e Envelope, do func(*call) answer) http.HandlerFunc 
 			}
 		}
 		status, out := a.body(e, s.cfg.ErrorsAs200)
+		if s.bend.answer != nil && !a.failed() {
+			status, out = s.bend.answer(op, status, plain(out))
+		}
 		if a.failed() {
 			s.log.Info("call refused", "op", string(op), "http_status", status, "code", a.code)
 		}
@@ -108,6 +114,12 @@ func (s *Server) do(c *call, body []byte, do func(*call) answer) (answer, faultS
 		func(f Fault) bool { return f.Kind.ofAPI() && (f.Op == "" || f.Op == c.op) })
 	if a, struck := s.before(c, strikes); struck {
 		return a, strikes
+	}
+	if s.bend.refuse != nil {
+		s.bend.refuse(c.op, c.fields)
+		if len(c.fields.errors) > 0 {
+			return invalid(c.fields.errors), strikes
+		}
 	}
 	a := do(c)
 	if s.book.Err() != nil {

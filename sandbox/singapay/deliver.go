@@ -162,7 +162,7 @@ func (s *Server) request(ctx context.Context, w *Webhook) (*http.Request, error)
 	case w.strikes[FaultTruncated] != nil:
 		body = body[:len(body)*2/3]
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -170,15 +170,31 @@ func (s *Server) request(ctx context.Context, w *Webhook) (*http.Request, error)
 	h.Set("Content-Type", "application/json")
 	h.Set("Accept", "application/json")
 	h.Set("User-Agent", "GuzzleHttp/7")
-	if w.Event == EventTest || w.strikes[FaultUnsigned] != nil {
-		return req, nil
+	if w.Event != EventTest && w.strikes[FaultUnsigned] == nil {
+		s.signed(req, w, stamp)
+		if s.bend.carry != nil {
+			s.bend.carry(req, &body)
+		}
 	}
-	h.Set("X-PARTNER-ID", w.owner.APIKey)
-	h.Set("Authorization", "Bearer "+w.token)
-	h.Set("X-Timestamp", stamp)
-	h.Set("X-Signature", hookSignature(w.key(), w.endpoint(req.URL), w.token, s.hashed(w.body),
-		stamp))
+	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	req.GetBody = func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(body)), nil
+	}
 	return req, nil
+}
+
+// signed signs a try.
+func (s *Server) signed(req *http.Request, w *Webhook, stamp string) {
+	n := signing{method: http.MethodPost, endpoint: w.endpoint(req.URL), token: w.token,
+		stamp: stamp, hashed: s.hashed(w.body), key: w.key(), mac: macHex}
+	if s.bend.sign != nil {
+		s.bend.sign(&n)
+	}
+	h := req.Header
+	h.Set("X-PARTNER-ID", w.owner.APIKey)
+	h.Set("Authorization", "Bearer "+n.token)
+	h.Set("X-Timestamp", n.stamp)
+	h.Set("X-Signature", n.mac(n.key, hookText(n)))
 }
 
 // stamped is the time that a try is signed for.

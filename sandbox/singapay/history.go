@@ -218,6 +218,9 @@ func page(c *call, all []object) answer {
 		return otherwise
 	}
 	per, at := min(number("per_page", 25), 100), number("page", 1)
+	if c.unpaged {
+		per, at = 1_000_000, 1
+	}
 	from := min((at-1)*per, len(all))
 	part := append([]object{}, all[from:min(from+per, len(all))]...)
 	a := ok(part)

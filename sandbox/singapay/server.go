@@ -106,6 +106,10 @@ type Config struct {
 	Retries401 int
 	// RetryPause is the time between the tries of a webhook. Default: one minute.
 	RetryPause time.Duration
+	// Unpaged leaves page and per_page out of account: each page of a list is all of it.
+	Unpaged bool
+	// As is the name of a Deviation that is played from the start. Default: none.
+	As string
 	// Faults are in force from the start.
 	Faults []Fault
 	// Book is the file that keeps links, codes and payments over a crash. Default: "", none.
@@ -134,6 +138,8 @@ type Server struct {
 	accounts map[string]*account
 	handler  http.Handler
 
+	bend bend // of Config.As
+
 	mu     sync.Mutex // guards everything below
 	tokens map[string]grant
 	links  []*link // in the order of their creation, deleted ones too
@@ -152,6 +158,13 @@ type Server struct {
 func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
+	}
+	as, err := deviation(cfg.As)
+	if err != nil {
+		return nil, fmt.Errorf("singapay sandbox: %w", err)
+	}
+	if as.config != nil {
+		as.config(&cfg)
 	}
 	cfg.TokenLife = cmp.Or(cfg.TokenLife, 216000*time.Second)
 	cfg.LinkEnvelope, cfg.OtherEnvelope = cmp.Or(cfg.LinkEnvelope, V2),
@@ -177,8 +190,9 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	}
 	client.CheckRedirect = redirects
 	s := &Server{
-		cfg: cfg, log: log, clock: cfg.Clock, client: &client, accounts: map[string]*account{},
-		tokens: map[string]grant{}, told: map[string]bool{}, lastID: 2300, histID: 54_000,
+		cfg: cfg, bend: as, log: log, clock: cfg.Clock, client: &client,
+		accounts: map[string]*account{},
+		tokens:   map[string]grant{}, told: map[string]bool{}, lastID: 2300, histID: 54_000,
 		faults: simkit.NewFaults[FaultKind, Fault, *Webhook](FaultKinds()),
 	}
 	s.queue = simkit.NewQueue(&s.mu, s.clock, job.sends, s.perform)

@@ -47,9 +47,15 @@ func tokenSignature(clientID string, key []byte, now time.Time) string {
 // hookSignature is the X-Signature of a webhook. endpoint is the path with the query string as
 // configured in the dashboard.
 func hookSignature(key []byte, endpoint, token string, hashed []byte, stamp string) string {
-	sum := sha256.Sum256(hashed)
-	return macHex(key, strings.Join(
-		[]string{"POST", endpoint, token, hex.EncodeToString(sum[:]), stamp}, ":"))
+	return macHex(key, hookText(signing{method: "POST", endpoint: endpoint, token: token,
+		stamp: stamp, hashed: hashed}))
+}
+
+// hookText is what is signed.
+func hookText(n signing) string {
+	sum := sha256.Sum256(n.hashed)
+	return strings.Join(
+		[]string{n.method, n.endpoint, n.token, hex.EncodeToString(sum[:]), n.stamp}, ":")
 }
 
 // normalise returns what is hashed for a body.

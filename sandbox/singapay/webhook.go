@@ -88,6 +88,10 @@ func (s *Server) announce(n announcement, now time.Time) {
 		return !f.Kind.ofAPI() && (f.Event == n.event || f.Event == "" && pays)
 	})
 	bendBody(n.body, strikes)
+	if s.bend.webhook != nil && pays {
+		n.body = plain(n.body)
+		s.bend.webhook(n.body)
+	}
 	body := wire(n.body, !s.cfg.PlainWire)
 	if f := strikes[FaultGarbage]; f != nil {
 		body = []byte(cmp.Or(f.Value, "<p>this is not JSON"))
