@@ -35,10 +35,14 @@ func (g *Gateway) Describe(e payment.Envelope) []payment.Observed {
 }
 
 func shownType(kind string) string {
-	if kind == "" {
+	switch first, second, both := strings.Cut(kind, "/"); {
+	case kind == "":
 		return "none"
+	case both && plainName(first, "") != "" && plainName(second, "") != "":
+		return kind
+	default:
+		return "another"
 	}
-	return plainName(strings.ReplaceAll(kind, "/", ":"), "another")
 }
 
 // describeHeaders says which headers came, and where what is signed may be.

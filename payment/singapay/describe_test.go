@@ -45,6 +45,8 @@ func TestDescribeNamesTheKey(t *testing.T) {
 			func(c *Config) { c.Members.Status = []string{"data.transaction.state"} }},
 		{`"status":"paid"`, `"status":"PAID"`, "singapay.words.paid=PAID",
 			func(c *Config) { c.Words.Paid = []string{"PAID"} }},
+		{`"status":"paid"`, `"status":"paid "`, "singapay.words.paid=paid ",
+			func(c *Config) { c.Words.Paid = []string{"paid "} }},
 		{`"type":"pl"`, `"type":"sale"`, "singapay.words.type_pay=sale",
 			func(c *Config) { c.Words.TypePay = []string{"sale"} }},
 		{`"reff_no":"` + ref, `"our_ref":"` + ref,

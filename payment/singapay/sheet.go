@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"kiosk-agent/payment"
@@ -193,15 +194,19 @@ func likeToken(name string, v any) bool {
 // wordLine is a line about a word that says what became of a payment.
 func (s *sheet) wordLine(g *Gateway, what string, from source, said string) {
 	const paper = "paid, settled, pending, unpaid, open, expired, failed"
-	shown := plainName(said, "a word that is none of a program's")
+	shown, value := "a text that is no word", ""
+	if word := strings.TrimSpace(said); plainName(word, "") != "" && len(said) <= 40 &&
+		strings.Trim(said, " ") == word {
+		shown, value = strconv.Quote(said), said
+	}
 	switch {
 	case said == "":
 	case !unknown(status(from, said)):
 		s.add(what, shown, paper, payment.FitPaper)
 	case !unknown(g.configured(from, said)):
-		s.add(what, shown, paper, payment.FitMended, "words."+g.listOf(said), shown)
+		s.add(what, shown, paper, payment.FitMended, "words."+g.listOf(said), value)
 	default:
-		s.add(what, shown, paper, payment.FitDiffers, "words.paid", plainName(said, ""))
+		s.add(what, shown, paper, payment.FitDiffers, "words.paid", value)
 	}
 }
 
