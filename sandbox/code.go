@@ -43,7 +43,8 @@ func (s *Server) serveCode(w http.ResponseWriter, r *http.Request) {
 	in, status, problems := s.receive(r, r.URL.RawQuery)
 	var l checkoutLink
 	if len(problems) == 0 {
-		if l, problems = parseCode(in.plaintext, in.merchant); len(problems) > 0 {
+		l, problems = parseCode(in.plaintext, in.merchant)
+		if problems = append(problems, s.refusesToo(in.plaintext)...); len(problems) > 0 {
 			status = http.StatusBadRequest
 		}
 	}
@@ -71,7 +72,9 @@ func (s *Server) serveCode(w http.ResponseWriter, r *http.Request) {
 		if f := strikes[FaultQROtherRef]; f != nil {
 			answer.MerchantRef = f.otherRef(l.MerchantRef)
 		}
-		s.writeAnswer(w, in.merchant, answer)
+		s.writeAnswer(w, in.merchant, answer, func(object []byte) []byte {
+			return bent(object, s.bend.code)
+		})
 	}
 }
 
@@ -184,11 +187,17 @@ func (s *Server) Scan(qrString string) (Payment, error) {
 }
 
 // writeAnswer answers in the form that Config.QueryForm asks for.
-func (s *Server) writeAnswer(w http.ResponseWriter, m *Merchant, answer any) {
+func (s *Server) writeAnswer(w http.ResponseWriter, m *Merchant, answer any,
+	as func([]byte) []byte) {
 	plaintext, err := json.Marshal(answer)
+	plaintext = as(plaintext)
 	if err == nil && s.cfg.QueryForm != QueryPlain {
 		var token string
-		token, err = seal{secret: m.Secret.Reveal(), kid: m.ClientID}.token(s.rand, plaintext)
+		envelope := seal{secret: m.Secret.Reveal(), kid: m.ClientID}
+		if s.bend.sealed != nil {
+			s.bend.sealed(&envelope)
+		}
+		token, err = envelope.token(s.rand, plaintext)
 		if err == nil && s.cfg.QueryForm == QueryCompact {
 			w.Header().Set("Content-Type", "application/jose")
 			_, _ = io.WriteString(w, token)

@@ -18,8 +18,8 @@ func (s *Server) routes() http.Handler {
 		mux.HandleFunc(method+" "+s.cfg.BasePath+path, h)
 	}
 	handle("GET", "/{$}", s.serveIndex)
-	handle("GET", "/hpp/checkout/{linkID}", s.serveCheckout)
-	handle("POST", "/hpp/checkout/{linkID}/act", s.serveButton)
+	handle("GET", s.bend.path+"{linkID}", s.serveCheckout)
+	handle("POST", s.bend.path+"{linkID}/act", s.serveButton)
 	handle("GET", "/api/hpp/v1/qrcode/{linkID}", s.serveCode)
 	handle("GET", "/api/hpp/v2/transaction/{linkID}", s.serveQuery)
 	handle("GET", "/sandbox/static/{name}", s.serveAsset)

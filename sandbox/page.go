@@ -29,7 +29,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 // checkoutView is what the payment page shows.
 type checkoutView struct {
 	Payment
-	Base, Token                    string
+	Base, Path, Token              string
 	SuccessURL, FailURL, CancelURL string
 	Left                           int      // seconds until the link expires, rounded up
 	LeftText                       string   // the same as m:ss
@@ -90,7 +90,7 @@ func (s *Server) serveButton(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) pageURL(linkID, token string) string {
-	return s.cfg.BasePath + "/hpp/checkout/" + linkID + "?data=" + url.QueryEscape(token)
+	return s.cfg.BasePath + s.bend.path + linkID + "?data=" + url.QueryEscape(token)
 }
 
 // checkout opens and checks a link and registers its first opening.
@@ -100,6 +100,7 @@ func (s *Server) checkout(r *http.Request, form string) (checkoutView, int, []pr
 		return checkoutView{}, status, problems
 	}
 	link, problems := parseLink(in.plaintext, in.merchant, s.cfg.DefaultExpiry)
+	problems = append(problems, s.refusesToo(in.plaintext)...)
 	if len(problems) > 0 {
 		return checkoutView{}, http.StatusBadRequest, problems
 	}
@@ -125,7 +126,7 @@ func (s *Server) checkout(r *http.Request, form string) (checkoutView, int, []pr
 func (s *Server) view(p *payment) checkoutView {
 	now := s.clock.Now()
 	v := checkoutView{
-		Payment: p.copy(now), Base: s.cfg.BasePath, Token: p.token,
+		Payment: p.copy(now), Base: s.cfg.BasePath, Path: s.bend.path, Token: p.token,
 		SuccessURL: p.link.SuccessURL, FailURL: p.link.FailURL, CancelURL: p.link.CancelURL,
 	}
 	left := max(0, p.expiresAt.Sub(now))
@@ -183,7 +184,7 @@ func (s *Server) serveIndex(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Unlock()
 	for _, m := range s.cfg.Merchants {
 		for _, id := range m.LinkIDs {
-			v.Links = append(v.Links, indexLink{m.Name, s.cfg.BasePath + "/hpp/checkout/" + id})
+			v.Links = append(v.Links, indexLink{m.Name, s.cfg.BasePath + s.bend.path + id})
 		}
 	}
 	s.render(w, http.StatusOK, "index.html", v)

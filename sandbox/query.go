@@ -76,7 +76,7 @@ func (s *Server) answerQuery(w http.ResponseWriter, r *http.Request, in incoming
 		writeJSON(w, http.StatusNotFound,
 			map[string]string{"error": "sandbox: no transaction with this reference"})
 	default:
-		s.writeAnswer(w, in.merchant, records)
+		s.writeAnswer(w, in.merchant, records, s.bend.listed)
 	}
 }
 

@@ -90,6 +90,8 @@ type Config struct {
 	Unknown UnknownAnswer
 	// QueryForm wraps the query's answer and that of a request for a code. Default: QueryPlain.
 	QueryForm QueryForm
+	// As is the name of a Deviation that is played all the time. Default: none.
+	As string
 	// NumbersAsText writes a code's expiry and createdAt as JSON strings. The document leaves it
 	// open. Default: numbers.
 	NumbersAsText bool
@@ -125,6 +127,7 @@ type Server struct {
 	client  *http.Client
 	byLink  map[string]*Merchant
 	handler http.Handler
+	bend    bend // of Config.As
 
 	rand io.Reader // safe for concurrent use
 
@@ -209,6 +212,16 @@ func (s *Server) check() error {
 	}
 	if cfg.DefaultExpiry < time.Second || cfg.MaxQueue < 0 {
 		return errors.New("default expiry must be at least one second and max queue not negative")
+	}
+	as, err := FindDeviation(cfg.As)
+	if err != nil {
+		return err
+	}
+	if s.bend = as.bend; s.bend.path == "" {
+		s.bend.path = "/hpp/checkout/"
+	}
+	if s.bend.form != "" {
+		cfg.QueryForm = s.bend.form
 	}
 	for amount, o := range cfg.Outcomes {
 		if err := o.check(); err != nil {

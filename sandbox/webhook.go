@@ -99,7 +99,7 @@ func (s *Server) post(w *Webhook, due time.Time) {
 	switch {
 	case w.URL == "":
 		w.State = HookNoURL
-	case w.strikes[FaultLost] != nil:
+	case w.strikes[FaultLost] != nil, s.bend.silent:
 		w.State = HookLost
 	case s.queue.Sending() >= s.cfg.MaxQueue:
 		w.State = HookDropped
@@ -144,7 +144,7 @@ func (c *Claims) bend(strikes faultSet, cents int64) {
 }
 
 // token seals the claims afresh, bent by the faults of the envelope.
-func (w *Webhook) token(random io.Reader) (string, error) {
+func (w *Webhook) token(random io.Reader, as bend) (string, error) {
 	m := w.payment.merchant
 	if f := w.strikes[FaultGarbage]; f != nil {
 		if f.Value != "" {
@@ -185,6 +185,13 @@ func (w *Webhook) token(random io.Reader) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	plaintext = bent(plaintext, as.webhook)
+	if as.bare {
+		return string(plaintext), nil
+	}
+	if as.seal != nil {
+		as.seal(&o)
+	}
 	token, err := o.token(random, plaintext)
 	if w.strikes[FaultTruncated] != nil {
 		token = token[:len(token)*2/3]
@@ -224,13 +231,17 @@ func (s *Server) deliver(ctx context.Context, j simkit.Job[job]) {
 
 // send makes one HTTP exchange. Its errors never contain the URL, which carries the token.
 func (s *Server) send(ctx context.Context, w *Webhook) (status int, answer string, err error) {
-	token, err := w.token(s.rand)
+	token, err := w.token(s.rand, s.bend)
 	if err != nil {
 		return 0, "", err
 	}
 	req, err := w.Carriage.request(ctx, w.URL, token)
 	if err != nil {
 		return 0, "", errors.New("the webhook URL makes no request")
+	}
+	s.bend.request(req, token)
+	if err := s.bend.probe(s.client, req); err != nil {
+		return 0, "", err
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"text/tabwriter"
 
 	"kiosk-agent/internal/app/demo"
 )
@@ -43,6 +44,7 @@ type options struct {
 	page    string
 	amount  string
 	chrome  string
+	as      string // the deviation that is played; "list" prints them all
 	gateway demo.Gateway
 	way     demo.Way // what the customer scans
 }
@@ -65,6 +67,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		"amount of the sale that --once plays (default: one that suits the gateway)")
 	fs.StringVar(&o.chrome, "chromium", "", "browser that --once uses as the display (default: "+
 		"the one on PATH; \"none\": a small display client)")
+	fs.StringVar(&o.as, "as", "", "how the simulated gateway differs from its pages, by `NAME`; "+
+		"\"list\" prints the names (default: nowhere)")
 	ways := demo.Ways()
 	way := fs.String("gateway", ways[0], "what the customer scans: "+strings.Join(ways, ", "))
 	if err := fs.Parse(args); err != nil {
@@ -85,10 +89,22 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, nil
 }
 
+// printDeviations is the table of what --as can be.
+func printDeviations(out io.Writer, g demo.Gateway) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, d := range g.Deviations {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", d.Name, d.Says, cmp.Or(d.Keys, "-"))
+	}
+	return w.Flush()
+}
+
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	o, err := parse(args, stderr)
 	if err != nil {
 		return err
+	}
+	if o.as == "list" {
+		return printDeviations(stdout, o.gateway)
 	}
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "kiosk-demo-"); err != nil {
@@ -108,7 +124,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		Dir: o.dir, Log: log, Version: cmp.Or(version, "demo"), TillListen: o.till,
 		DisplayListen: o.display, MetricsListen: o.metrics, SandboxListen: o.sandbox,
 		MerchantName: "Kopi & Toast", Origins: []string{"http://" + o.page}, Query: true,
-		Gateway: o.gateway, Mode: o.way.Mode,
+		Gateway: o.gateway, Mode: o.way.Mode, As: o.as,
 	}
 	if !o.once { // the customer chooses on the display
 		options.Schemes = o.way.Wallets

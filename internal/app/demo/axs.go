@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"kiosk-agent/device"
@@ -19,12 +20,14 @@ type AXSOptions struct {
 	Faults []sandbox.Fault
 	// a reference that it does not know is answered with 404, instead of an empty list
 	Unknown404 bool
+	Client     *http.Client // sends its webhooks; nil = the sandbox's own
 }
 
 // AXS is the simulated AXS: checkout links, and codes for one wallet.
 func AXS() Gateway {
 	return Gateway{
 		Row: gateways.AXSRow(), Open: openAXS, Section: sectionOfAXS,
+		Deviations: deviationsOfAXS(),
 		Ways: []Way{
 			{Name: "axs", Mode: gateways.ModeLink, Amount: "10.23", Phone: scanOrOpen,
 				Failed: payment.StatusDeclined},
@@ -37,6 +40,13 @@ func AXS() Gateway {
 	}
 }
 
+func deviationsOfAXS() (all []Deviation) {
+	for _, d := range sandbox.Deviations() {
+		all = append(all, Deviation{d.Name, d.Says, d.Paper, d.Keys})
+	}
+	return all
+}
+
 // scanOrOpen is what to do with a link.
 const scanOrOpen = "scan the code, or open the link that is printed below it"
 
@@ -45,15 +55,20 @@ func sectionOfAXS(s Site) string {
 	if s.Query {
 		query = s.URL + "/api/hpp/v2/transaction"
 	}
+	path := "/hpp/checkout/"
+	if as, err := sandbox.FindDeviation(s.As); err == nil && as.LinkPath() != "" {
+		path = as.LinkPath()
+	}
 	return fmt.Sprintf(`[axs]
-payment_link = "%s/hpp/checkout/%s"
+payment_link = "%s%s%s"
 client_id = %q
 secret = "file:%s"
 success_url = %q
 query_url = %q
 qr_url = "%s/api/hpp/v1/qrcode"
 schemes = [%s]
-`, s.URL, LinkID, ClientID, s.SecretFile, s.SuccessURL, query, s.CodesURL(), quoted(s.Schemes))
+`, s.URL, path, LinkID, ClientID, s.SecretFile, s.SuccessURL, query, s.CodesURL(),
+		quoted(s.Schemes))
 }
 
 // simulatedAXS is the simulated AXS with its customers: a phone for links, a wallet for codes.
@@ -80,7 +95,7 @@ func openAXS(s Site) (Simulation, error) {
 		Unknown: unknown,
 		Merchants: []sandbox.Merchant{{Name: s.MerchantName, ClientID: ClientID, Secret: s.Secret,
 			LinkIDs: []string{LinkID}}},
-		Faults: o.Faults, Book: s.Book,
+		Faults: o.Faults, Book: s.Book, As: s.As, Client: o.Client,
 	}, s.Log)
 	return a, err
 }

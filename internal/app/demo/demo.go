@@ -64,6 +64,9 @@ type Options struct {
 	// the relay's merchant, whose one hook URL the gateway has for all of its kiosks; "" = the
 	// kiosk has its own
 	Merchant string
+	As       string // the deviation that the gateway's simulation plays; "" = none
+	Settings string // further lines of the gateway's section of the configuration
+	Policy   string // further lines of [payment]
 	// what the gateway's simulation is told besides: AXSOptions, SingaPayOptions; nil = nothing
 	Simulation any
 	RelayClock func() time.Time // nil = the machine's
@@ -205,8 +208,8 @@ provider = %q
 mode = %q
 settle = %q
 offline_link = %t
-
 %s
+%s%s
 [relay]
 url = "%s"
 token = "file:%s"
@@ -232,7 +235,7 @@ listen = %q
 [admin]
 socket = %q
 `, Terminal, o.Currency(), o.gateway().Row.Name, or(o.Mode, gateways.ModeLink), settle,
-		o.OfflineLink, section,
+		o.OfflineLink, o.Policy, section, o.Settings,
 		"ws"+strings.TrimPrefix(h.Relay.PublicURL(), "http"), filepath.Join(o.Dir, "relay.token"),
 		hookURL,
 		or(o.TillListen, anyPort), strings.Join(tills, ", "), quoted(o.Origins),

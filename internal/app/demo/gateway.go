@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"kiosk-agent/device"
@@ -24,6 +25,16 @@ type Gateway struct {
 	// Section is what the agent's configuration says of it: the section and its keys.
 	Section func(s Site) string
 	Ways    []Way // at least one
+	// how its simulation can differ from the service's pages: values of Options.As
+	Deviations []Deviation
+}
+
+// Deviation is one way in which a simulation can differ from what the service's pages say.
+type Deviation struct {
+	Name  string
+	Says  string // what it does
+	Paper string // what the pages say
+	Keys  string // of the agent's configuration, that mend it; "" = none is needed, or does
 }
 
 // Way is one way to pay by a service: what the customer scans.
@@ -155,6 +166,10 @@ func (h *House) listenSandbox(o Options) (err error) {
 // openSandbox makes the simulated gateway, and what the agent's configuration says of it.
 func (h *House) openSandbox(o Options, hookURL string) (section string, err error) {
 	g := o.gateway()
+	if o.As != "" && !slices.ContainsFunc(g.Deviations,
+		func(d Deviation) bool { return d.Name == o.As }) {
+		return "", fmt.Errorf("the simulated %s has no deviation %.40q", g.Row.Title, o.As)
+	}
 	s := Site{Options: o, URL: h.SandboxURL, HookURL: hookURL,
 		SecretFile: filepath.Join(o.Dir, g.Row.Name+".secret"),
 		Log:        o.Log.With("program", "sandbox")}
