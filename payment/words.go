@@ -190,6 +190,10 @@ func (p Payment) Confirmable(facts []Fact) (words []string, seen int64, why stri
 // defined says that it is no payment.
 func (r Record) strange(provider string) (words []string) {
 	status := strings.TrimPrefix(r.Status, provider+":")
+	switch status {
+	case RecordSuccess, RecordDeclined, RecordExpired, RecordSent:
+		status = r.Status // a gateway's own, and no word of ours: Said keeps it so, too
+	}
 	switch r.Status {
 	case RecordSuccess:
 	case RecordDeclined, RecordExpired, RecordSent, RecordStale, RecordRecheck, "":

@@ -145,7 +145,7 @@ func (g *Gateway) describeAge(s *sheet, age time.Duration) {
 		s.add("age", is, "within 5 minutes", payment.FitPaper)
 	case age.Abs() <= maxWindow:
 		s.add("age", is, "within 5 minutes", payment.FitDiffers, "replay_window",
-			age.Abs().Truncate(time.Minute).String())
+			`"15m"`)
 	default:
 		s.add("age", is, "within 5 minutes; it is asked about", payment.FitUnknown)
 	}

@@ -127,7 +127,7 @@ func TestObserve(t *testing.T) {
 	for _, l := range lines {
 		paths[l.Path] = true
 	}
-	wantSame(t, map[string]bool{"token": true, "create": true, "query": true}, paths)
+	wantSame(t, map[string]bool{"access token": true, "create": true, "query": true}, paths)
 	keys := keysOf(lines)
 	for _, want := range []string{"singapay.members.payment_url=checkout_url",
 		"singapay.answers.list=data.items"} {

@@ -11,7 +11,7 @@ import (
 
 // What an answer is about, for who observes.
 const (
-	aboutToken     = "token"
+	aboutToken     = "access token"
 	aboutLink      = "create"
 	aboutCode      = "code"
 	aboutLinkAsked = "query, one link"
@@ -241,7 +241,7 @@ func (g *Gateway) observeList(s *sheet, about string, a answer) {
 			"answers.unpaged", "true")
 	default:
 		s.add("pagination", "not all of it: the list is read until a page is empty",
-			"current_page, total_pages, total", payment.FitDiffers, "answers.unpaged", "true")
+			"current_page, total_pages, total", payment.FitOpen)
 	}
 	if len(list) == 0 {
 		return

@@ -3,6 +3,7 @@ package deviation_test
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -61,6 +62,7 @@ type rig struct {
 	seq     atomic.Uint64
 	flying  sync.WaitGroup
 	n       atomic.Int64 // of them
+	sales   atomic.Int64
 
 	mu   sync.Mutex
 	said []string // everything that staff could read: reasons, cures, failures, lines
@@ -273,11 +275,21 @@ func (r *rig) payment(id string) payment.Payment {
 	return a.p
 }
 
+// acknowledge has the till store the outcome.
+func (r *rig) acknowledge(id string) {
+	r.t.Helper()
+	done := make(chan error, 1)
+	r.Acknowledge(till, id, r.payment(id).Revision, func(err error) { done <- err })
+	if err := <-done; err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // sell asks for a sale and waits until there is a code, or none.
 func (r *rig) sell(m payment.Money) payment.Payment {
 	r.t.Helper()
 	started := make(chan payment.Payment, 1)
-	r.Start(till, payment.Request{Reference: "R1", Money: m, Timeout: time.Minute},
+	r.Start(till, payment.Request{Reference: fmt.Sprintf("R%d", r.sales.Add(1)), Money: m, Timeout: time.Minute},
 		func(p payment.Payment, err error) {
 			if err != nil {
 				r.t.Error(err)

@@ -267,13 +267,20 @@ func count(all ...bool) (n int) {
 	return n
 }
 
+// How a kiosk is set up for a row.
+const (
+	without   = iota // with nothing
+	withKey          // with the key, and payment.approve_needs_query where words are raised
+	toConfirm        // with the key alone: staff confirm what is raised
+)
+
 // kiosk is a rig at the simulated SingaPay.
 type kiosk struct {
 	*rig
 	sim *sandbox.Server
 }
 
-func singaPayKiosk(t *testing.T, row row, mend bool) *kiosk {
+func singaPayKiosk(t *testing.T, row row, how int) *kiosk {
 	k := &kiosk{rig: newRig(t)}
 	cred := sandbox.Credential{ClientID: "client-1", APIKey: "partner-1",
 		Secret: secret.New([]byte(clientSecret)), Accounts: []string{accountID}}
@@ -297,9 +304,9 @@ func singaPayKiosk(t *testing.T, row row, mend bool) *kiosk {
 		c.Mode = adapter.ModeQR
 	}
 	var policy payment.Policy
-	if mend {
+	if how != without {
 		row.set(&c)
-		policy.ApproveNeedsQuery = row.raises
+		policy.ApproveNeedsQuery = row.raises && how == withKey
 	}
 	g, err := adapter.New(c)
 	if err != nil {
@@ -351,7 +358,7 @@ const whole = 3 * time.Minute // more than a sale has
 func TestSingaPayDeviates(t *testing.T) {
 	for _, row := range singaPayRows() {
 		t.Run(row.as, func(t *testing.T) {
-			k := singaPayKiosk(t, row, false)
+			k := singaPayKiosk(t, row, without)
 			switch row.part {
 			case notified:
 				k.notifiedWithout(row)
@@ -368,9 +375,13 @@ func TestSingaPayDeviates(t *testing.T) {
 			if row.key == "" {
 				return
 			}
-			singaPayKiosk(t, row, true).mended(row)
-			if row.part == notified && !row.raises {
-				singaPayKiosk(t, row, true).otherAmount(row)
+			singaPayKiosk(t, row, withKey).mended(row)
+			switch {
+			case row.part != notified:
+			case row.raises:
+				singaPayKiosk(t, row, toConfirm).confirmed(row)
+			default:
+				singaPayKiosk(t, row, withKey).otherAmount(row)
 			}
 		})
 	}
@@ -467,5 +478,30 @@ func (k *kiosk) otherAmount(row row) {
 	k.pay(p)
 	if p = k.pass(p.ID, whole); p.Status != payment.StatusUnknown {
 		k.t.Errorf("with %s another amount is %s", row.key, p.Status)
+	}
+}
+
+// confirmed: what a key has raised counts for a payment once staff have confirmed it by one that
+// the query has reported in known words, and not before.
+func (k *kiosk) confirmed(row row) {
+	p := k.sell(price)
+	k.blocked.Store(true)
+	k.pay(p)
+	if p = k.pass(p.ID, 20*time.Second); p.Status == payment.StatusApproved {
+		k.t.Error("approved by a word that nobody has confirmed")
+	}
+	k.blocked.Store(false)
+	k.wantStatus(k.pass(p.ID, whole), payment.StatusApproved, "once the query answers")
+	if _, err := k.Confirm(context.Background(), p.ID, "staff"); err != nil {
+		k.t.Fatalf("cannot be confirmed: %v", err)
+	}
+	k.acknowledge(p.ID)
+	k.blocked.Store(true)
+	p = k.sell(price)
+	before := k.collected()
+	k.pay(p)
+	if p = k.pass(p.ID, 20*time.Second); p.Status != payment.StatusApproved ||
+		k.collected() != before+price.Amount {
+		k.t.Errorf("confirmed, and %s: %+v", p.Status, p.Doubts)
 	}
 }
