@@ -13,7 +13,10 @@ import (
 // plays it from the start.
 type Deviation struct {
 	Name string
-	Text string // what the gateway does, in a sentence
+	Says string // what the gateway does, in a sentence
+	// Keys are those of the agent's configuration that mend it; "" = it is taken as it is, or
+	// refused for good
+	Keys string
 
 	bend bend
 }

@@ -289,7 +289,8 @@ func (r *rig) acknowledge(id string) {
 func (r *rig) sell(m payment.Money) payment.Payment {
 	r.t.Helper()
 	started := make(chan payment.Payment, 1)
-	r.Start(till, payment.Request{Reference: fmt.Sprintf("R%d", r.sales.Add(1)), Money: m, Timeout: time.Minute},
+	r.Start(till, payment.Request{Reference: fmt.Sprintf("R%d", r.sales.Add(1)), Money: m,
+		Timeout: time.Minute},
 		func(p payment.Payment, err error) {
 			if err != nil {
 				r.t.Error(err)

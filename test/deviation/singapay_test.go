@@ -236,25 +236,25 @@ func singaPayCarriage() []row {
 
 // TestSingaPayRows: each deviation has a row, and each row a deviation with a sentence.
 func TestSingaPayRows(t *testing.T) {
-	texts := map[string]string{}
+	left := map[string]sandbox.Deviation{}
 	for _, d := range sandbox.Deviations() {
-		if texts[d.Name] != "" || d.Text == "" {
+		if left[d.Name].Name != "" || !strings.HasSuffix(d.Says, ".") {
 			t.Errorf("%s is there twice, or says nothing", d.Name)
 		}
-		texts[d.Name] = d.Text
+		left[d.Name] = d
 	}
 	rows := singaPayRows()
 	for _, row := range rows {
-		if texts[row.as] == "" {
-			t.Errorf("nothing deviates as %s", row.as)
+		if d, there := left[row.as]; !there || d.Keys != row.key {
+			t.Errorf("nothing deviates as %s, with the key %s", row.as, row.key)
 		}
-		delete(texts, row.as)
+		delete(left, row.as)
 		if n := count(row.key != "", row.taken, row.why != ""); n != 1 {
 			t.Errorf("%s has %d of key, taken and why", row.as, n)
 		}
 	}
-	if len(texts) > 0 || len(rows) < 60 {
-		t.Errorf("%d rows; without one: %v", len(rows), texts)
+	if len(left) > 0 || len(rows) < 60 {
+		t.Errorf("%d rows; without one: %v", len(rows), left)
 	}
 }
 

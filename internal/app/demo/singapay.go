@@ -29,6 +29,7 @@ type SingaPayOptions struct {
 func SingaPay() Gateway {
 	return Gateway{
 		Row: gateways.SingaPayRow(), Open: openSingaPay, Section: sectionOfSingaPay,
+		Deviations: deviationsOfSingaPay(),
 		Ways: []Way{
 			{Name: "singapay", Mode: gateways.ModeLink, Amount: "15000", Phone: scanOrOpen,
 				Failed: payment.StatusDeclined},
@@ -38,6 +39,13 @@ func SingaPay() Gateway {
 				Failed: payment.StatusExpired, Once: true},
 		},
 	}
+}
+
+func deviationsOfSingaPay() (all []Deviation) {
+	for _, d := range singapay.Deviations() {
+		all = append(all, Deviation{Name: d.Name, Says: d.Says, Keys: d.Keys})
+	}
+	return all
 }
 
 func sectionOfSingaPay(s Site) string {
@@ -74,7 +82,7 @@ func openSingaPay(s Site) (Simulation, error) {
 			Accounts:       []string{AccountID},
 			TransactionURL: s.HookURL, InquiryURL: s.HookURL, ExpirationURL: s.HookURL,
 		}},
-		Book: s.Book, Customer: o.Customer, Clock: o.Clock, NoDate: o.NoDate,
+		Book: s.Book, Customer: o.Customer, Clock: o.Clock, NoDate: o.NoDate, As: s.As,
 	}, s.Log)
 	return g, err
 }
