@@ -28,7 +28,8 @@ func ofCreates() []Deviation {
 	return []Deviation{
 		{"link-nested", "A link is within payment_link.", "singapay.answers.object",
 			wrapped("payment_link", OpCreate, OpOne, OpUpdate)},
-		{"link-url", "The member payment_url is called checkout_url.", "singapay.members.payment_url",
+		{"link-url", "The member payment_url is called checkout_url.",
+			"singapay.members.payment_url",
 			inLinks(func(m object) { move(m, "payment_url", "checkout_url") })},
 		{"link-id", "A link's id is called link_id.", "singapay.members.made_id",
 			inLinks(func(m object) { move(m, "id", "link_id") })},
@@ -65,7 +66,8 @@ func ofCreates() []Deviation {
 			inLinks(func(m object) { m["customer_pays_fee"] = true })},
 		{"link-fee-number", "The member customer_pays_fee is 1.", "",
 			inLinks(func(m object) { m["customer_pays_fee"] = 1 })},
-		{"link-endless", "The member max_usage is dropped: the link can be paid again and again.", "",
+		{"link-endless", "The member max_usage is dropped: the link can be paid again and again.",
+			"",
 			inLinks(func(m object) { m["max_usage"] = 0 })},
 		{"link-usd", "A link says another currency.", "",
 			inLinks(func(m object) { m["currency"] = "USD" })},
@@ -113,7 +115,8 @@ func ofCreates() []Deviation {
 				}
 				return status, out
 			}}},
-		{"token-renamed", "The member access_token is called accessToken.", "singapay.members.access_token",
+		{"token-renamed", "The member access_token is called accessToken.",
+			"singapay.members.access_token",
 			inAnswers(func(m object) { move(m, "access_token", "accessToken") }, OpToken)},
 		{"token-number", "The member expires_in is a number.", "",
 			bend{config: func(c *Config) { c.ExpiresInNumber = true }}},
@@ -244,7 +247,8 @@ func ofCodes() []Deviation {
 		{"qr-made-reference", "The member merchant_reff_no is called merchant_ref.",
 			"singapay.members.made_ref",
 			in(func(m object) { move(m, "merchant_reff_no", "merchant_ref") })},
-		{"qr-amount", "The members amount and total_amount are called nominal.", "singapay.members.made_amount",
+		{"qr-amount", "The members amount and total_amount are called nominal.",
+			"singapay.members.made_amount",
 			in(func(m object) {
 				move(m, "amount", "nominal")
 				delete(m, "total_amount")
@@ -262,10 +266,11 @@ func ofCodes() []Deviation {
 					}
 				}
 			})},
-		{"qr-other-amount", "The member qr_data is for another amount.", "", inAnswers(func(m object) {
-			text, _ := m["qr_data"].(string)
-			m["qr_data"] = strings.Replace(text, "540515000", "540515001", 1)
-		}, OpQRCreate)},
+		{"qr-other-amount", "The member qr_data is for another amount.", "",
+			inAnswers(func(m object) {
+				text, _ := m["qr_data"].(string)
+				m["qr_data"] = strings.Replace(text, "540515000", "540515001", 1)
+			}, OpQRCreate)},
 	}
 }
 
