@@ -330,7 +330,8 @@ func (f *Folder) doubt(fact Fact, r Record, why string, conflict bool) {
 func (f *Folder) clearDoubts(r Record) {
 	moved := r.Status == RecordSuccess
 	f.p.Doubts = slices.DeleteFunc(slices.Clone(f.p.Doubts), func(d Doubt) bool {
-		return !d.Conflict && (d.TransactionRef == r.TransactionRef ||
+		same := d.TransactionRef == r.TransactionRef && (r.TransactionRef != "" || !d.Unread)
+		return !d.Conflict && (same ||
 			moved && (d.TransactionRef == "" || r.TransactionRef == ""))
 	})
 }
@@ -341,13 +342,15 @@ func (p Payment) AwaitsQuery() bool {
 	return slices.ContainsFunc(p.Doubts, func(d Doubt) bool { return d.Waits })
 }
 
-// Confirms reports whether a record of the query is the word that a notification of this payment
-// waits for.
+// Confirms reports whether a record of the query is the word that this payment needs, or that a
+// notification of it waits for, also where the same is on record already.
 func (p Payment) Confirms(r Record) bool {
-	return p.Pays(r) && slices.ContainsFunc(p.Doubts, func(d Doubt) bool {
+	needs := p.Policy.ApproveNeedsQuery && p.Status != StatusApproved &&
+		!slices.Contains(p.Flags, FlagReversed)
+	return p.Pays(r) && (needs || slices.ContainsFunc(p.Doubts, func(d Doubt) bool {
 		return d.Waits && (d.TransactionRef == r.TransactionRef || d.TransactionRef == "" ||
 			r.TransactionRef == "")
-	})
+	}))
 }
 
 // doubtful reports whether a statement is on record that nobody understands: it is no silence.

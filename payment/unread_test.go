@@ -145,7 +145,7 @@ func TestUnreadableMoney(t *testing.T) {
 func TestNoAttemptEndsWhatMayBePaid(t *testing.T) {
 	finish := noQuery
 	finish.FinishDeclined, finish.Query, finish.ApproveNeedsQuery = true, true, true
-	for _, said := range []Data{
+	for _, said := range []Notified{
 		tell("A", TypePay, RecordSuccess, 1023),
 		tell("A", TypePay, RecordSuccess, UnreadableAmount),
 	} {
@@ -153,6 +153,13 @@ func TestNoAttemptEndsWhatMayBePaid(t *testing.T) {
 			s := shown(finish).add(said, tell("B", TypePay, refused, 1023))
 			if p := s.payment(t); p.Final {
 				t.Errorf("%+v: %s ends it as %s", said, refused, p.Status)
+			}
+			nameless := said
+			nameless.Record.TransactionRef = ""
+			n := shown(finish).add(nameless, tell("", TypePay, refused, 1023)).payment(t)
+			if n.Final || len(n.Doubts) == 0 {
+				t.Errorf("a refusal without reference ends what was paid without one: %s %+v",
+					n.Status, n.Doubts)
 			}
 			confirmed := tell("A", TypePay, RecordSuccess, 1023)
 			confirmed.Source = SourceQuery
