@@ -50,6 +50,8 @@ func (g *Gateway) decodeCode(body []byte, merchantRef, scheme string) (a payment
 	switch {
 	case status != "SUCCESS":
 		return a, "the answer's status is not SUCCESS: " + g.excerpt(body)
+	case g.read(ref) != merchantRef && canonical(ref) == merchantRef:
+		return a, "the answer has our merchantRef in other letters (axs.reference)"
 	case g.read(ref) != merchantRef:
 		return a, "the answer is about another merchantRef"
 	case kind != strings.ToUpper(scheme):

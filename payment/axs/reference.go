@@ -40,6 +40,11 @@ func (g *Gateway) read(ref string) string {
 	if g.cfg.Reference == ReferenceExact {
 		return ref
 	}
+	return canonical(ref)
+}
+
+// canonical is a reference of an agent as it is made, in whichever letters it came.
+func canonical(ref string) string {
 	if parts := ourForm.FindStringSubmatch(strings.TrimSpace(ref)); parts != nil {
 		return strings.ToUpper(parts[1] + "-" + parts[2])
 	}
