@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// TestDeviations: each has a name of its own, says what it does in a sentence, and bends something.
-func TestDeviations(t *testing.T) {
+// TestDeviationsAreWhole: each has a name of its own, says what it does in a sentence, and bends
+// something.
+func TestDeviationsAreWhole(t *testing.T) {
 	seen := map[string]bool{}
 	for _, d := range Deviations() {
 		if d.Name == "" || seen[d.Name] || !strings.HasSuffix(d.Says, ".") || d.Paper == "" {

@@ -146,11 +146,11 @@ members.amount = ["total"]`},
 	}
 }
 
-// TestDeviations plays a sale at an AXS that differs from its pages, in each way that the
+// TestAXSDeviates plays a sale at an AXS that differs from its pages, in each way that the
 // simulation knows: the whole house, as it is delivered and with the key that mends it. Nothing is
 // ever approved that was not collected, nothing is lost where the query is right, and what does not
 // go as it must names the key.
-func TestDeviations(t *testing.T) {
+func TestAXSDeviates(t *testing.T) {
 	t.Parallel()
 	rows := deviants()
 	for _, d := range sandbox.Deviations() {
