@@ -83,6 +83,11 @@ func TestDescribeNamesTheKey(t *testing.T) {
 		"singapay.headers.token=X-Original-Authorization") {
 		t.Errorf("%q", keys)
 	}
+	delete(e.Headers, "X-Original-Authorization")
+	if keys := keysOf(newGateway(t).Describe(e)); !slices.Contains(keys,
+		"singapay.headers.bare_token=true") {
+		t.Errorf("%q", keys)
+	}
 	if keys := keysOf(newGateway(t).Describe(signedBy(canary, hookPath+"/", "1792126800",
 		paidLink))); !slices.Contains(keys, "singapay.webhook_path=") {
 		t.Errorf("%q", keys)

@@ -71,10 +71,9 @@ func (g *Gateway) statements(m object) ([]payment.Record, *OpenError) {
 		return one(g.transaction(m, fromAttempt,
 			at(m, "data", "payment", "additional_info", "payment_link", "reff_no")))
 	case kindQR:
-		t, _ := at(m, "data", "transaction").(object)
-		ours, there := t["merchant_reff_no"]
-		if there && (ours == nil || ours == "") && len(g.cfg.Members.MerchantRef) == 0 {
-			return nil, nil // a code that somebody else has made
+		ours := at(m, "data", "transaction", "merchant_reff_no")
+		if g.nobodys(m, ours) {
+			return nil, nil
 		}
 		return one(g.transaction(m, fromQR, ours))
 	case kindInquiry:
@@ -88,6 +87,26 @@ func (g *Gateway) statements(m object) ([]payment.Record, *OpenError) {
 	default:
 		return nil, refuse(ReasonEvent, plainName(text(m["event"]), ""))
 	}
+}
+
+// nobodys reports whether a code's transaction says that it has no reference of ours: somebody else
+// has made it. One that says nothing of it may be ours.
+func (g *Gateway) nobodys(m object, known any) bool {
+	said, twice := pick(m, known, g.cfg.Members.MerchantRef)
+	if twice || said != nil && said != "" {
+		return false
+	}
+	for _, path := range append([]string{"data.transaction.merchant_reff_no"},
+		g.cfg.Members.MerchantRef...) {
+		parts := strings.Split(path, ".")
+		last := len(parts) - 1
+		if o, ok := at(m, parts[:last]...).(object); ok {
+			if _, there := o[parts[last]]; there {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func one(r payment.Record, refused *OpenError) ([]payment.Record, *OpenError) {
