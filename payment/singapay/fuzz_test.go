@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"kiosk-agent/payment"
 )
@@ -34,6 +35,9 @@ func FuzzOpen(f *testing.F) {
 	for _, body := range bodies(f) {
 		f.Add("1792126800", strings.Repeat("0", 128), "Bearer x", []byte(body))
 	}
+	for _, timestamp := range []string{"1792126800000", "2026-10-16T12:00:00+07:00", "soon"} {
+		f.Add(timestamp, strings.Repeat("0", 128), "x", []byte(paidLink))
+	}
 	f.Fuzz(func(t *testing.T, timestamp, signature, authorization string, body []byte) {
 		delivery := payment.Envelope{Method: "POST", Body: body, ReceivedAt: noon,
 			Headers: map[string][]string{
@@ -43,6 +47,11 @@ func FuzzOpen(f *testing.F) {
 		records, err := g.Open(delivery)
 		if could := Plausible(delivery); could == errors.Is(err, payment.ErrJunk) {
 			t.Fatalf("plausible %t, and %v", could, err)
+		}
+		for _, l := range g.Describe(delivery) {
+			if l.What == "" || len(l.Is) > 4000 || !utf8.ValidString(l.Is+l.Value) {
+				t.Fatalf("%+v", l)
+			}
 		}
 		e, ok := errors.AsType[*OpenError](err)
 		if records != nil || !ok || !errors.Is(err, payment.ErrUnopened) ||

@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -56,10 +57,10 @@ func (g *Gateway) Open(e payment.Envelope) ([]payment.Record, error) {
 }
 
 // Plausible reports whether a delivery could be a notification of SingaPay, under whichever secret
-// and to whichever path: it has the headers of one that is signed.
+// path and setting: it has headers of one that is signed.
 func Plausible(e payment.Envelope) bool {
 	_, refused := new(Gateway).signatureOf(e)
-	return refused == nil
+	return refused == nil || !errors.Is(refused, payment.ErrJunk)
 }
 
 // elsewhere reports whether a notification gives our reference to another link than the one that

@@ -10,13 +10,16 @@ import (
 // object is the link or code in an answer: data, or the one object that is there under another of
 // its places.
 func (g *Gateway) object(a answer) any {
-	v := a.data
+	var found []object
 	for _, path := range g.cfg.Answers.Object {
 		if m, ok := at(a.top, strings.Split(path, ".")...).(object); ok {
-			v = m
+			found = append(found, m)
 		}
 	}
-	return v
+	if len(found) != 1 {
+		return a.data
+	}
+	return found[0]
 }
 
 // elements are those of a list in an answer, and where its pagination may stand: beside it.
