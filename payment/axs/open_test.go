@@ -414,4 +414,13 @@ func TestStrangerBuysNoCPU(t *testing.T) {
 	if most := maxTokens * 2; derived > most {
 		t.Errorf("one delivery cost %d derivations, more than %d", derived, most)
 	}
+	derived = 0
+	strays := strings.ReplaceAll(strings.Join(form, "&"), "data=", "stray=")
+	if _, err := g.Open(payment.Envelope{Method: "POST", Query: strays, Body: []byte(strays),
+		Headers: map[string][]string{"X-A": form, "X-B": form}}); err == nil {
+		t.Fatal("opened")
+	}
+	if most := maxTokens * 2; derived == 0 || derived > most {
+		t.Errorf("strays cost %d derivations, not 1 to %d", derived, most)
+	}
 }

@@ -65,22 +65,25 @@ func (g *Gateway) linkID() string { return lastSegment(g.cfg.PaymentLink) }
 // caller paces it. A failure is in the answer: its words help an operator and repeat neither the
 // request, nor a token, nor a secret.
 //
-// A reference that AXS gets without its dash may be that of a sale before this was configured: what
-// is not found is asked for as it is made, too.
+// Where AXS may know a reference with its dash or without, what is not found in the one form is
+// asked for in the other: a sale of before the key was set, or one that AXS itself has written so.
 func (g *Gateway) Query(ctx context.Context, merchantRef string) payment.QueryAnswer {
 	if g.cfg.QueryURL == "" {
 		return failed(0, "no query is configured (axs.query_url)")
 	}
-	sent := g.sent(merchantRef)
+	sent, other := g.sent(merchantRef), merchantRef
+	if g.cfg.Reference == ReferenceLoose {
+		other = plain(merchantRef)
+	}
 	answer := g.askFor(ctx, sent)
-	if sent == merchantRef || answer.Failure != "" || len(answer.Records) > 0 {
+	if sent == other || answer.Failure != "" || len(answer.Records) > 0 {
 		return answer
 	}
-	before := g.askFor(ctx, merchantRef)
-	if s := before.HTTPStatus; s == http.StatusBadRequest || s == http.StatusUnprocessableEntity {
+	second := g.askFor(ctx, other)
+	if s := second.HTTPStatus; s == http.StatusBadRequest || s == http.StatusUnprocessableEntity {
 		return answer // AXS takes no such reference, so that nothing was sold under it
 	}
-	return before
+	return second
 }
 
 // askFor asks once for one reference as AXS has it.

@@ -298,7 +298,8 @@ func TestReferenceForms(t *testing.T) {
 	for _, other := range []string{"", "Ref123", "K001SIMU-", "K001SIMU-81ARZ3NDEKTSV4RRFFQ69G5FAV",
 		"K001SIMU--1ARZ3NDEKTSV4RRFFQ69G5FAV", "K001SIM-01ARZ3NDEKTSV4RRFFQ69G5FAV",
 		"K001SIMU-01ARZ3NDEKTSV4RRFFQ69G5FAVX", "K001SIMU_01ARZ3NDEKTSV4RRFFQ69G5FAV",
-		"K001SIMU-01ARZ3NDEKTSV4RRFFQ69G5FAI"} {
+		"K001SIMU-01ARZ3NDEKTSV4RRFFQ69G5FAI", "SHOP-K001SIMU-01ARZ3NDEKTSV4RRFFQ69G5FAV",
+		"XXK001SIMU01ARZ3NDEKTSV4RRFFQ69G5FAV"} {
 		if loose.read(other) != other || plainly.sent(other) != other {
 			t.Errorf("%q is read as %q and sent as %q", other, loose.read(other),
 				plainly.sent(other))
@@ -306,13 +307,25 @@ func TestReferenceForms(t *testing.T) {
 	}
 }
 
-// TestPlainAsksForBoth: a sale of before the dash was left out is found under its old reference,
-// and nothing is found only where neither is.
+// TestPlainAsksForBoth: a sale that AXS knows by the other form of its reference is found, and
+// nothing is found only where neither is.
 func TestPlainAsksForBoth(t *testing.T) {
 	const ref = "K001SIMU-01ARZ3NDEKTSV4RRFFQ69G5FAV"
 	record := func(ref string) string {
 		return "[" + strings.Replace(queried, "Ref123", ref, 1) + "]"
 	}
+	for _, form := range []string{ReferencePlain, ReferenceLoose} {
+		first, second := plain(ref), ref
+		if form == ReferenceLoose {
+			first, second = ref, plain(ref)
+		}
+		plainAsksForBoth(t, form, ref, first, second, record)
+	}
+}
+
+// plainAsksForBoth plays AXS's answers to the first form that is asked for, and to the second.
+func plainAsksForBoth(t *testing.T, form, ref, first, second string,
+	record func(string) string) {
 	for _, tc := range []struct {
 		name           string
 		status         [2]int
@@ -320,21 +333,21 @@ func TestPlainAsksForBoth(t *testing.T) {
 		asked, records int
 		failure        string
 	}{
-		{"found", [2]int{200}, [2]string{record(plain(ref))}, 1, 1, ""},
-		{"found under the old one", [2]int{200, 200}, [2]string{"[]", record(ref)}, 2, 1, ""},
+		{"found", [2]int{200}, [2]string{record(first)}, 1, 1, ""},
+		{"found under the other one", [2]int{200, 200}, [2]string{"[]", record(second)}, 2, 1, ""},
 		{"neither", [2]int{200, 200}, [2]string{"[]", "[]"}, 2, 0, ""},
-		{"404, then found", [2]int{404, 200}, [2]string{"", record(ref)}, 2, 1, ""},
-		{"the old one is refused", [2]int{200, 400}, [2]string{"[]", "no dash"}, 2, 0, ""},
-		{"the old one fails", [2]int{200, 500}, [2]string{"[]", ""}, 2, 0, "HTTP 500"},
-		{"the new one fails", [2]int{500}, [2]string{""}, 1, 0, "HTTP 500"},
+		{"404, then found", [2]int{404, 200}, [2]string{"", record(second)}, 2, 1, ""},
+		{"the other one is refused", [2]int{200, 400}, [2]string{"[]", "no dash"}, 2, 0, ""},
+		{"the other one fails", [2]int{200, 500}, [2]string{"[]", ""}, 2, 0, "HTTP 500"},
+		{"the first one fails", [2]int{500}, [2]string{""}, 1, 0, "HTTP 500"},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		t.Run(form+" "+tc.name, func(t *testing.T) {
 			asked := 0
 			g := asking(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(tc.status[asked])
 				fmt.Fprint(w, tc.body[asked])
 				asked++
-			}, func(c *Config) { c.Reference = ReferencePlain })
+			}, func(c *Config) { c.Reference = form })
 			a := g.Query(t.Context(), ref)
 			if asked != tc.asked || len(a.Records) != tc.records || a.Failure != tc.failure {
 				t.Errorf("asked %d times: %+v", asked, a)

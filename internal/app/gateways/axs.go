@@ -94,8 +94,9 @@ var axsKeys = withKeys(wordsKeys, conf.Keys{
 		"that is not /hpp/checkout/. Empty: nothing else."},
 	"reference": {Text: "How the merchant reference is written. Empty: as it is made, and read " +
 		"only so. loose: AXS may send it back in another case, or without its dash. plain: sent " +
-		"without its dash, where AXS refuses that, and read as loose; stay with it for " +
-		"payment.watch."},
+		"without its dash, where AXS refuses that, and read as loose. With either, what the " +
+		"query does not find in the one form is asked for in the other; who goes back from " +
+		"plain writes loose."},
 	"query_list": {Text: "Where the query's answer has its records when it is no list: the name " +
 		"of the member with the list, a dot before one within it; \".\": the answer is one " +
 		"record. A list that may go on elsewhere is refused."},
