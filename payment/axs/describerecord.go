@@ -42,8 +42,12 @@ func (g *Gateway) describeMembers(l *lines, m map[string]json.RawMessage, also .
 		g.describeMember(l, m, f, there)
 	}
 	for _, name := range also {
+		fit := payment.FitOpen
+		if kindOf(m[name]) == "text" {
+			fit = payment.FitPaper
+		}
 		l.add(payment.Observed{What: "member " + name, Is: kindOf(m[name]), Paper: "text",
-			Fit: payment.FitOpen})
+			Fit: fit})
 	}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if !slices.Contains(claimed, name) {
