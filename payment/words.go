@@ -147,7 +147,8 @@ func (f *Folder) meant(said, is string) string {
 		return ", which " + key + " takes for paid; it counts once kiosk-agent gateway confirm " +
 			"has been run for a sale that the query reports, or with payment.approve_needs_query"
 	}
-	return ", which no page defines (what it means can be written into " + key + ")"
+	return ", which no page defines (what it means can be written into " + key + "; kiosk-agent " +
+		"gateway confirm makes a word for paid count)"
 }
 
 // Confirmable are the words of this payment's notifications that staff may confirm to mean a
@@ -161,17 +162,14 @@ func (p Payment) Confirmable(facts []Fact) (words []string, seen int64, why stri
 			proof = &d.Record
 		}
 	}
-	if proof == nil {
-		return nil, 0, "the gateway's query has not reported this payment in words that are known"
-	}
 	for _, f := range facts {
 		d, ok := f.Data.(Notified)
 		if !ok || d.Source == SourceQuery {
 			continue
 		}
 		said := d.Record.AsSaid()
-		same := said.TransactionRef == proof.TransactionRef || said.TransactionRef == "" ||
-			proof.TransactionRef == ""
+		same := proof == nil || said.TransactionRef == proof.TransactionRef ||
+			said.TransactionRef == "" || proof.TransactionRef == ""
 		if !same || said.MerchantRef != p.MerchantRef || said.Amount != p.Money.Amount ||
 			said.Currency != string(p.Money.Currency) {
 			continue
@@ -180,10 +178,15 @@ func (p Payment) Confirmable(facts []Fact) (words []string, seen int64, why stri
 			words, seen = new, f.Seq
 		}
 	}
-	if len(words) == 0 {
+	switch {
+	case len(words) == 0:
 		return nil, 0, "no word of its notifications waits for a confirmation"
+	case proof == nil:
+		return words, seen, "the gateway's query has not reported this payment in words that are " +
+			"known"
+	default:
+		return words, seen, ""
 	}
-	return words, seen, ""
 }
 
 // strange are the words of a record, as it came, that nothing defines; none, where a word that is
@@ -216,4 +219,20 @@ func (r Record) strange(provider string) (words []string) {
 		words = append(words, "type "+r.Type)
 	}
 	return words
+}
+
+// Words is what the record says, with what came where the configuration has given it its meaning:
+// "PAY SUCCESS", "PAY SUCCESS (it said PAID)".
+func (r Record) Words() string {
+	text, said := r.Type+" "+r.Status, []string(nil)
+	for _, w := range []struct{ said, is string }{{r.Said.Type, r.Type}, {r.Said.Status, r.Status},
+		{r.Said.ResponseCode, r.ResponseCode}} {
+		if w.said != "" && w.said != w.is {
+			said = append(said, w.said)
+		}
+	}
+	if len(said) > 0 {
+		text += " (it said " + strings.Join(said, ", ") + ")"
+	}
+	return text
 }

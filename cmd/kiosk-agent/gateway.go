@@ -35,6 +35,7 @@ func newGateway() *cobra.Command {
 
 func newProbe() *cobra.Command {
 	var replay, report string
+	var all bool
 	cmd := &cobra.Command{
 		Use:   "probe [AMOUNT]",
 		Short: "Make one payment and tell how what the gateway sends stands to its pages",
@@ -58,7 +59,7 @@ outcome is not known.`,
 				return err
 			}
 			if replay != "" {
-				return replayDelivery(c, replay, cmd.OutOrStdout())
+				return replayDelivery(c, replay, all, cmd.OutOrStdout())
 			}
 			money, err := probeAmount(c, args)
 			if err != nil {
@@ -70,7 +71,7 @@ outcome is not known.`,
 			}
 			p := &prober.Prober{Socket: c.Admin.Socket, Out: cmd.OutOrStdout(), Report: report,
 				Version: versionText(), Gateway: c.Payment.Provider, Mode: c.Payment.Mode,
-				Query: g.Asked(), Assign: g.Assignment}
+				Query: g.Asked(), Assign: g.Assignment, All: all, LinkKeys: g.Row().LinkKeys}
 			interrupted, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT,
 				syscall.SIGTERM)
 			defer stop()
@@ -78,6 +79,7 @@ outcome is not known.`,
 		},
 	}
 	cmd.Flags().StringVar(&replay, "replay", "", "show this recorded delivery, a `FILE` or #SEQ")
+	cmd.Flags().BoolVar(&all, "all", false, "print also what came as the gateway's pages say")
 	cmd.Flags().StringVar(&report, "report", "", "write all of it to a `FILE`, for support")
 	return cmd
 }
@@ -100,7 +102,7 @@ func probeAmount(c *config.Config, args []string) (payment.Money, error) {
 }
 
 // replayDelivery shows a recorded delivery to the present configuration.
-func replayDelivery(c *config.Config, from string, out io.Writer) error {
+func replayDelivery(c *config.Config, from string, all bool, out io.Writer) error {
 	e, err := recorded(c, from)
 	if err != nil {
 		return exit.Failed(fmt.Errorf("--replay %s: %w", from, err))
@@ -113,7 +115,7 @@ func replayDelivery(c *config.Config, from string, out io.Writer) error {
 	if err != nil {
 		return exit.Failed(err)
 	}
-	if !prober.Replay(out, g, chosen.Assignment, e) {
+	if !prober.Replay(out, g, chosen.Assignment, all, e) {
 		return &exit.Error{Code: exit.Failure}
 	}
 	return nil
@@ -175,7 +177,7 @@ it ([axs.words], [singapay.words]). Without that it makes the agent ask.`,
 			fmt.Fprintf(cmd.OutOrStdout(), "Confirmed by %s: a payment by %s.\n", done.By,
 				strings.Join(done.Words, " and "))
 			fmt.Fprintf(cmd.OutOrStdout(), "It counts where [%s.words] of the configuration has "+
-				"it.\n", c.Payment.Provider)
+				"it. What it has left on the worklist is to be resolved.\n", c.Payment.Provider)
 			return nil
 		},
 	}

@@ -107,21 +107,22 @@ func (s *step) confirming(ev Confirming) {
 		return
 	}
 	q := &s.m.inquiries
-	words, seen, why := a.p.Confirmable(a.facts)
+	found, seen, why := a.p.Confirmable(a.facts)
 	at, known := q.accounts.Of(a.p)
-	words = slices.DeleteFunc(words, func(w string) bool { return known && q.confirmed(at, w) })
+	words := slices.DeleteFunc(slices.Clone(found),
+		func(w string) bool { return known && q.confirmed(at, w) })
 	switch {
 	case strings.TrimSpace(ev.By) == "" || !legible(ev.By):
 		s.refuse(ev.To, invalid("confirm", "nobody is named", "say who in --by"))
 	case !known:
 		s.refuse(ev.To, invalid("confirm", "its gateway account is not configured",
 			"sell once at this account, and confirm by that sale"))
-	case why != "":
+	case why != "" && (len(words) > 0 || len(found) == 0):
 		s.refuse(ev.To, invalid("confirm", why, "take a sale whose notification has a word that "+
 			"nobody knows, and which the transaction query reports as paid"))
 	case len(words) == 0:
-		s.refuse(ev.To, invalid("confirm", "no word of its notifications waits for a "+
-			"confirmation: they are confirmed already", "nothing is to be done"))
+		s.refuse(ev.To, invalid("confirm", strings.Join(found, " and ")+" is confirmed already",
+			"nothing is to be done"))
 	default:
 		proof := payment.QueryProved{Endpoint: at.Endpoint, Account: at.Name, Words: words,
 			Seen: seen, By: ev.By}

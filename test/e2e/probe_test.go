@@ -28,8 +28,8 @@ func TestProbe(t *testing.T) {
 	_, x := w.opens()
 	report := filepath.Join(w.dir, "probe.json")
 	p, out := w.probe("--report", report)
-	for _, want := range []string{p.ID, "payment: approved", `axs.words.paid = ["PAID"]`,
-		"ended as approved"} {
+	for _, want := range []string{p.ID, "payment: approved", "[axs.words]\n  paid = [\"PAID\"]",
+		"ended as approved, by the gateway's query", "gateway confirm " + p.ID} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the probe does not say %q:\n%s", want, out)
 		}

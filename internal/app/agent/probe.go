@@ -36,8 +36,16 @@ type Probed struct {
 	Next     int                `json:"next"` // N of the next question
 	// what staff would read about the payment
 	Tasks []payment.Task `json:"tasks,omitempty"`
+	// what the gateway said of the payment, in order
+	Told []Told `json:"told,omitempty"`
 	// nothing more will come
 	Done bool `json:"done"`
+}
+
+// Told is one statement of the gateway about the probe's payment, as it is on record.
+type Told struct {
+	Source string `json:"source"` // payment.SourceWebhook or SourceQuery
+	Words  string `json:"words"`  // "PAY SUCCESS", "PAY PAID (SUCCESS)"
 }
 
 // probe is a payment of nobody's sale, and what the gateway really sent meanwhile.
@@ -164,7 +172,24 @@ func (a *Agent) startProbe(r *http.Request) (any, error) {
 		return nil, err
 	}
 	a.probeChanged(p)
+	go a.askEarly(p)
 	return device.NewPayment(p), nil
+}
+
+// askEarly asks once before anybody has paid: what shape an answer has is seen at once.
+func (a *Agent) askEarly(p payment.Payment) {
+	if a.gateway.Endpoint() == "" {
+		return
+	}
+	select {
+	case <-time.After(probeQuery):
+	case <-a.queries.Done():
+		return
+	}
+	if a.probe.listening() {
+		// what it says is seen on its way in; the engine asks for itself
+		_ = a.gateway.Query(a.queries, p.MerchantRef)
+	}
 }
 
 // await is the answer to one question to the core.
@@ -230,6 +255,7 @@ func (a *Agent) probed(r *http.Request) (any, error) {
 	defer wait.Stop()
 	for {
 		now, news := a.probe.since(after)
+		now.Told = a.told(now.Payment.ID)
 		if now.Next > after || now.Done || now.Payment.Revision > revision {
 			return now, nil
 		}
@@ -241,6 +267,23 @@ func (a *Agent) probed(r *http.Request) (any, error) {
 			return nil, r.Context().Err()
 		}
 	}
+}
+
+// told is what is on record of the gateway's words about a payment.
+func (a *Agent) told(id string) (all []Told) {
+	if id == "" {
+		return nil
+	}
+	facts, err := a.journal.Facts(id)
+	if err != nil {
+		a.log.Warn("what the gateway said of a probe's payment cannot be read", "error", err)
+	}
+	for _, f := range facts {
+		if d, ok := f.Data.(payment.Notified); ok {
+			all = append(all, Told{d.Source, d.Record.Words()})
+		}
+	}
+	return all
 }
 
 // cancelProbe cancels the probe's payment.

@@ -20,7 +20,9 @@ type Questions struct {
 
 // Silent reports whether the gateway's answers cannot be used at all, as far as is known: nobody
 // learns whether a customer has paid but from webhooks.
-func (q Questions) Silent() bool { return q.FailedInARow >= 3 }
+func (q Questions) Silent() bool {
+	return q.FailedInARow >= 3 || q.FailedInARow == q.Asked && q.Asked > 1
+}
 
 // asked keeps Questions for any number of goroutines.
 type asked struct {

@@ -6,19 +6,22 @@ import (
 	"strings"
 )
 
-// Assignment is the line of the configuration that gives a key this value: in a list it comes after
-// what is there. Without a value, and for a key that is not the section's, it is the key alone.
-func (c Chosen) Assignment(key, value string) string {
+// Assignment is the line of the configuration that gives a key this value, and the table that it
+// stands in: in a list the value comes after what is there. line is "" without a value, and for a
+// key that is not the section's.
+func (c Chosen) Assignment(key, value string) (table, line string) {
+	dot := strings.LastIndexByte(key, '.')
+	table, name := key[:max(0, dot)], key[dot+1:]
 	path, ours := strings.CutPrefix(key, c.row.Name+".")
 	v := reflect.Indirect(reflect.ValueOf(c.settings.Section))
-	for _, name := range strings.Split(path, ".") {
-		if v = fieldOf(v, name); !v.IsValid() {
+	for _, part := range strings.Split(path, ".") {
+		if v = fieldOf(v, part); !v.IsValid() {
 			ours = false
 			break
 		}
 	}
 	if !ours || value == "" {
-		return key
+		return table, ""
 	}
 	switch v.Kind() {
 	case reflect.Slice:
@@ -26,11 +29,11 @@ func (c Chosen) Assignment(key, value string) string {
 		for i := range v.Len() {
 			all = append(all, strconv.Quote(v.Index(i).String()))
 		}
-		return key + " = [" + strings.Join(append(all, strconv.Quote(value)), ", ") + "]"
+		return table, name + " = [" + strings.Join(append(all, strconv.Quote(value)), ", ") + "]"
 	case reflect.String:
-		return key + " = " + strconv.Quote(value)
+		return table, name + " = " + strconv.Quote(value)
 	default:
-		return key + " = " + value
+		return table, name + " = " + value
 	}
 }
 

@@ -155,6 +155,7 @@ func AXSRow() Row {
 		Sample:    sampleAXS,
 		Asked:     func(s Settings) bool { return section[AXS](s).QueryURL != "" },
 		QueryKey:  "query_url",
+		LinkKeys:  []string{"axs.amount_as", "axs.send_expiry", "axs.reference", "axs.link_path"},
 		Shorter:   "a shorter link (axs.success_url and its like make it longer)",
 		Hosts: func(s Settings) []string {
 			a := section[AXS](s)

@@ -125,6 +125,9 @@ type Row struct {
 	Asked func(s Settings) bool
 	// QueryKey is the key of the section that says so; "" = none need.
 	QueryKey string
+	// LinkKeys are the keys that mend a link which the service refuses, where only the customer's
+	// phone shows that.
+	LinkKeys []string
 	// Shorter says what makes its codes shorter; "" = nothing does.
 	Shorter string
 	// Hosts are the addresses that the agent sends requests to; "" counts for nothing.

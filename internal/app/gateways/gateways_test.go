@@ -129,18 +129,17 @@ func TestAssignment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tc := range []struct{ key, value, want string }{
-		{"axs.words.paid", "PAID", `axs.words.paid = ["OK", "PAID"]`},
-		{"axs.words.declined", `a"b`, `axs.words.declined = ["a\"b"]`},
-		{"axs.max_p2c", "2000", "axs.max_p2c = 2000"},
-		{"axs.send_expiry", "false", "axs.send_expiry = false"},
-		{"axs.query_url", "https://h", `axs.query_url = "https://h"`},
-		{"axs.secret", "", "axs.secret"},
-		{"axs.nothing", "x", "axs.nothing"},
-		{"relay.hook_url", "x", "relay.hook_url"},
+	for _, tc := range []struct{ key, value, table, line string }{
+		{"axs.words.paid", "PAID", "axs.words", `paid = ["OK", "PAID"]`},
+		{"axs.words.declined", `a"b`, "axs.words", `declined = ["a\"b"]`},
+		{"axs.max_p2c", "2000", "axs", "max_p2c = 2000"},
+		{"axs.send_expiry", "false", "axs", "send_expiry = false"},
+		{"axs.query_url", "https://h", "axs", `query_url = "https://h"`},
+		{"axs.secret", "", "axs", ""}, {"axs.nothing", "x", "axs", ""},
+		{"relay.hook_url", "x", "relay", ""},
 	} {
-		if got := c.Assignment(tc.key, tc.value); got != tc.want {
-			t.Errorf("%s: %s, want %s", tc.key, got, tc.want)
+		if table, line := c.Assignment(tc.key, tc.value); table != tc.table || line != tc.line {
+			t.Errorf("%s: [%s] %s, want [%s] %s", tc.key, table, line, tc.table, tc.line)
 		}
 	}
 }

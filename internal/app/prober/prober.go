@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"kiosk-agent/device"
@@ -35,8 +37,11 @@ type Prober struct {
 	Gateway string // payment.provider
 	Mode    string // payment.mode
 	Query   bool   // whether the gateway is asked about payments
-	// Assign is the line of the configuration that gives a key this value.
-	Assign func(key, value string) string
+	All     bool   // also print what came as its pages say
+	Assign  Assign
+	// keys that mend a link which the gateway refuses; only the customer's phone shows that
+	LinkKeys []string
+	sheet    Sheet
 }
 
 // report is the file: everything that was seen.
@@ -48,6 +53,7 @@ type report struct {
 	At       time.Time          `json:"at"`
 	Payment  *device.Payment    `json:"payment,omitempty"`
 	Tasks    []payment.Task     `json:"tasks,omitempty"`
+	Told     []agent.Told       `json:"told"` // what the gateway said of the payment, in order
 	Observed []payment.Observed `json:"observed"`
 }
 
@@ -64,10 +70,11 @@ func (p *Prober) Run(parent, interrupted context.Context, release func(),
 	}
 	fmt.Fprintf(p.Out, "%s, payment %s: it is on the customer display, and here.\n\n", money,
 		pay.ID)
+	p.sheet = Sheet{Out: p.Out, Assign: p.Assign, All: p.All}
 	r := report{Version: p.Version, Gateway: p.Gateway, Mode: p.Mode, Query: p.Query,
 		At: time.Now().UTC().Truncate(time.Second)}
 	last, err := p.follow(parent, interrupted, release, &r)
-	r.Payment, r.Tasks = &last.Payment, last.Tasks
+	r.Payment, r.Tasks, r.Told = &last.Payment, last.Tasks, last.Told
 	r.Payment.QRPayload = "" // who has it can pay
 	if err == nil {
 		p.conclude(r)
@@ -92,10 +99,10 @@ func (p *Prober) follow(parent, interrupted context.Context, release func(),
 		}
 		if now.Payment.Status != status {
 			status = now.Payment.Status
-			fmt.Fprintf(p.Out, "payment: %s\n", status)
+			fmt.Fprintf(p.Out, "%s  payment: %s\n", time.Now().Format(time.TimeOnly), status)
 		}
 		r.Observed = append(r.Observed, now.Observed...)
-		Print(p.Out, now.Observed, p.Assign)
+		p.sheet.Print(now.Observed)
 		if now.Done {
 			return last, nil
 		}
@@ -127,18 +134,40 @@ func (p *Prober) draw(code string, until time.Time) {
 func (p *Prober) conclude(r report) {
 	out := reports.Legible(p.Out)
 	fmt.Fprintf(out, "\nThe payment ended as %s", r.Payment.Status)
-	if why := r.Payment.Reason; why != nil {
+	switch why := r.Payment.Reason; {
+	case why != nil:
 		fmt.Fprintf(out, ": %s", why.Message)
+	case len(r.Told) > 0:
+		fmt.Fprintf(out, ", by the gateway's %s", r.Told[len(r.Told)-1].Source)
 	}
 	fmt.Fprintln(out, ".")
-	for _, t := range r.Tasks {
-		fmt.Fprintf(out, "  %s: %s\n", t.Code, t.Text)
+	for _, t := range r.Told {
+		fmt.Fprintf(out, "  its %s said: %s\n", t.Source, t.Words)
 	}
+	for _, t := range r.Tasks {
+		fmt.Fprintf(out, "  to do (%s): %s\n", t.Code, t.Text)
+	}
+	p.paths(out, r)
+	p.sheet.Advise()
+	p.confirmable(out, r)
+}
+
+// paths says which of the two ways was silent, and what that may come from.
+func (p *Prober) paths(out io.Writer, r report) {
 	came := map[string]bool{}
 	for _, o := range r.Observed {
 		came[o.Path] = true
 	}
-	if !came[payment.PathNotification] {
+	switch {
+	case !came[payment.PathNotification] && len(r.Told) == 0:
+		fmt.Fprintln(out, "Nothing came from the gateway about this payment. If the phone showed "+
+			"an error when it had scanned the code, the gateway refuses the link: only the phone "+
+			"shows that.")
+		if len(p.LinkKeys) > 0 {
+			fmt.Fprintln(out, "Then change one of these, and probe again: "+
+				strings.Join(p.LinkKeys, ", ")+".")
+		}
+	case !came[payment.PathNotification]:
 		fmt.Fprintln(out, "No notification came. Look at relay.hook_url and at what the gateway's "+
 			"portal has for its notifications; kiosk-agent doctor tries the way itself.")
 	}
@@ -150,7 +179,32 @@ func (p *Prober) conclude(r report) {
 		fmt.Fprintln(out, "The query gave no answer that could be looked at: kiosk-agent doctor "+
 			"says what it said.")
 	}
-	Advise(out, r.Observed, p.Assign)
+}
+
+// confirmable says how a word that was new comes to count.
+func (p *Prober) confirmable(out io.Writer, r report) {
+	by := map[string]bool{}
+	for _, t := range r.Told {
+		by[t.Source] = true
+	}
+	raises := slices.ContainsFunc(r.Observed, func(o payment.Observed) bool {
+		return o.Fit == payment.FitDiffers && (strings.HasSuffix(o.Key, ".words.paid") ||
+			strings.HasSuffix(o.Key, ".words.code_ok") ||
+			strings.HasSuffix(o.Key, ".words.type_pay"))
+	})
+	if !raises {
+		return
+	}
+	if r.Payment.Status == payment.StatusApproved && by[payment.SourceQuery] {
+		fmt.Fprintf(out,
+			"\nThe query has reported this payment as paid, so that is what the new word "+
+				"means. It counts by itself after\n  kiosk-agent gateway confirm %s\n",
+			r.Payment.ID)
+		return
+	}
+	fmt.Fprintln(out, "\nA word for paid counts only beside the query's word "+
+		"(payment.approve_needs_query = true), or once it was confirmed by a sale that the query "+
+		"reports (kiosk-agent gateway confirm).")
 }
 
 // write leaves the report for support.

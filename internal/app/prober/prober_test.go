@@ -58,25 +58,37 @@ type opener struct {
 func (o opener) Open(payment.Envelope) ([]payment.Record, error)    { return o.records, o.err }
 func (o opener) Describe(payment.Envelope) (all []payment.Observed) { return o.lines }
 
-// plainly writes a key as a list of one.
-func plainly(key, value string) string { return key + ` = ["` + value + `"]` }
+// plainly writes each value as a text.
+func plainly(key, value string) (table, line string) {
+	dot := strings.LastIndexByte(key, '.')
+	if value == "" {
+		return key[:dot], ""
+	}
+	return key[:dot], key[dot+1:] + ` = "` + value + `"`
+}
 
 type cured struct{ error }
 
 func (cured) Cure() string { return "Write it into axs.words." }
 
-// TestReplay: what came is told with how it stands to the paper, and what to write, each line once.
+// TestReplay: what came is told with how it stands to the pages, each line once, and what to write
+// as it stands in the configuration.
 func TestReplay(t *testing.T) {
+	word := payment.Observed{Path: payment.PathNotification, What: "status", Is: "PAID\x1b[2J",
+		Paper: "SUCCESS", Fit: payment.FitDiffers, Key: "axs.words.paid", Value: "PAID"}
 	lines := []payment.Observed{
 		{Path: payment.PathNotification, What: "method", Is: "POST", Fit: payment.FitOpen},
 		{Path: payment.PathNotification, What: "member amount", Is: "string",
 			Paper: "string", Fit: payment.FitPaper},
-		{Path: payment.PathNotification, What: "status", Is: "PAID\x1b[2J", Paper: "SUCCESS",
-			Fit: payment.FitDiffers, Key: "axs.words.paid", Value: "PAID"},
+		word, word,
 		{Path: payment.PathQuery, What: "status", Is: "PAID", Paper: "SUCCESS",
 			Fit: payment.FitDiffers, Key: "axs.words.paid", Value: "PAID"},
-		{Path: payment.PathNotification, What: "kid", Is: "another", Fit: payment.FitMended,
+		{Path: payment.PathQuery, What: "shape", Is: "an object", Fit: payment.FitDiffers,
+			Key: "axs.query_list", Value: "data"},
+		{Path: payment.PathToken, What: "kid", Is: "another", Fit: payment.FitMended,
 			Key: "axs.key_ids"},
+		{Path: payment.PathToken, What: "token", Is: "does not open", Fit: payment.FitDiffers,
+			Key: "axs.secret"},
 		{Path: payment.PathNotification, What: "member colour", Is: "string",
 			Fit: payment.FitUnknown},
 	}
@@ -87,30 +99,39 @@ func TestReplay(t *testing.T) {
 	strange.Status, strange.Said = "PAID", payment.Said{}
 	for _, tc := range []struct {
 		opener
-		ok   bool
-		want []string
+		ok, all bool
+		want    []string
+		not     string
 	}{
-		{opener{records: []payment.Record{record}, lines: lines}, true, []string{
-			"taken; the paper leaves it open", "as the paper says",
-			`otherwise (the paper: SUCCESS): set axs.words.paid = ["PAID"]`,
-			"otherwise, mended by axs.key_ids", "not known: send the report to support",
+		{opener{records: []payment.Record{record}, lines: lines}, true, false, []string{
+			"otherwise (its pages: SUCCESS): axs.words.paid mends it",
+			"otherwise, mended by axs.key_ids", "not known", ": look at axs.secret",
 			"K-1: PAY SUCCESS, 10.23 SGD, transaction T1 (by the configured status PAID)\n",
-			"probe again:\n  axs.words.paid = [\"PAID\"]\n\n1 things came"}},
-		{opener{records: []payment.Record{strange}, lines: lines[:2]}, true,
-			[]string{"it decides nothing", "Everything came as"}},
-		{opener{lines: lines[:2]}, true, []string{"about no payment"}},
+			"go into it:\n\n  [axs]\n  query_list = \"data\"\n\n  [axs.words]\n" +
+				"  paid = \"PAID\"\n\nLook at axs.secret.\n\nWhat no page and no key knows (1)"},
+			"as its pages say"},
+		{opener{records: []payment.Record{strange}, lines: lines[:2]}, true, true,
+			[]string{"it decides nothing", "configuration say (2 things)", "as its pages say",
+				"taken; its pages leave it open"}, "look at"},
+		{opener{lines: lines[:2]}, true, false, []string{"about no payment"}, "method"},
 		{opener{err: fmt.Errorf("wrapped: %w", cured{errors.New("no status")}),
-			lines: lines[2:3]}, false, []string{"It does not open: wrapped: no status\n",
-			"Write it into axs.words.\n"}},
+			lines: lines[2:3]}, false, false, []string{"It does not open: wrapped: no status\n",
+			"Write it into axs.words.\n"}, "as its pages say"},
 	} {
 		var out strings.Builder
-		if ok := Replay(&out, tc.opener, plainly, payment.Envelope{}); ok != tc.ok {
+		if ok := Replay(&out, tc.opener, plainly, tc.all, payment.Envelope{}); ok != tc.ok {
 			t.Errorf("opens %t", ok)
 		}
 		for _, want := range tc.want {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("no %q in\n%s", want, &out)
 			}
+		}
+		if strings.Contains(out.String(), tc.not) {
+			t.Errorf("there is %q in\n%s", tc.not, &out)
+		}
+		if n := strings.Count(out.String(), "axs.words.paid mends it"); n > 2 {
+			t.Errorf("a line stands there %d times", n)
 		}
 		if strings.Contains(out.String(), "\x1b") {
 			t.Error("a terminal obeys what came")

@@ -88,10 +88,9 @@ func fromHTTP(text []byte, now time.Time) (payment.Envelope, error) {
 
 // Replay shows a recorded delivery to the present configuration: how it stands to the paper, and
 // what it would state. Nothing is booked. ok is false when it does not open.
-func Replay(w io.Writer, g Opener, assign func(key, value string) string,
-	e payment.Envelope) (ok bool) {
-	lines := g.Describe(e)
-	Print(w, lines, assign)
+func Replay(w io.Writer, g Opener, assign Assign, all bool, e payment.Envelope) (ok bool) {
+	sheet := Sheet{Out: w, Assign: assign, All: all}
+	sheet.Print(g.Describe(e))
 	out := reports.Legible(w)
 	records, err := g.Open(e)
 	switch {
@@ -116,7 +115,7 @@ func Replay(w io.Writer, g Opener, assign func(key, value string) string,
 		}
 		fmt.Fprintln(out)
 	}
-	Advise(out, lines, assign)
+	sheet.Advise()
 	return err == nil
 }
 

@@ -88,7 +88,7 @@ func Describe(d payment.Data) string {
 	case payment.DeadlinePassed:
 		return d.Reason
 	case payment.Notified:
-		return said(d.Source+":", d.Record.Type, d.Record.Status, d.Record.Scheme,
+		return said(d.Source+":", d.Record.Words(), d.Record.Scheme,
 			d.Record.TransactionRef)
 	case payment.Offered:
 		return fmt.Sprintf("revision %d (%s) to the till", d.Revision, d.Status)
