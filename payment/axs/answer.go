@@ -42,13 +42,17 @@ func (g *Gateway) decodeAnswer(body []byte) payment.QueryAnswer {
 	default:
 		return unread(problem)
 	}
-	records := make([]payment.Record, 0, len(list))
-	for i, raw := range list {
+	records := make([]payment.Record, 0, len(list.all))
+	for i, raw := range list.all {
 		r, problem := g.transaction(raw)
 		if problem != "" {
-			return unread(fmt.Sprintf("record %d of %d %s", i+1, len(list), problem))
+			return unread(fmt.Sprintf("record %d of %d %s", i+1, len(list.all), problem))
 		}
 		records = append(records, r)
+	}
+	if list.alone && silent(records[0]) {
+		return unread("one record in place of a list, and it is no payment: that does not say " +
+			"that there is no other")
 	}
 	return payment.QueryAnswer{Records: records, HTTPStatus: http.StatusOK}
 }

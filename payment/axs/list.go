@@ -9,58 +9,67 @@ import (
 	"strings"
 
 	"kiosk-agent/internal/strictjson"
+	"kiosk-agent/payment"
 )
+
+// recordList are the elements of a query's answer.
+type recordList struct {
+	all []json.RawMessage
+	// there is one in place of a list: nobody knows that there is no other
+	alone bool
+}
 
 // records are the elements of a query's answer: of the list that it is, or that it has where
 // Config.QueryList says, or the one record in its place. problem says in words why they are not all
 // that there is, which must never be taken for silence.
-func (g *Gateway) records(body []byte) (list []json.RawMessage, problem string) {
-	list, err := strictjson.Array(body, maxDepth, maxRecords)
+func (g *Gateway) records(body []byte) (list recordList, problem string) {
+	all, err := strictjson.Array(body, maxDepth, maxRecords)
 	switch {
 	case err == nil:
-		return list, ""
+		return recordList{all: all}, ""
 	case errors.Is(err, strictjson.ErrLong):
-		return nil, tooMany
+		return list, tooMany
 	}
 	m, err := strictjson.Object(body, maxDepth)
 	switch {
 	case err != nil:
-		return nil, notAList
+		return list, notAList
 	case g.cfg.QueryList == "":
-		return nil, notAList + g.listKey(m)
+		return list, notAList + g.listKey(m)
 	case g.cfg.QueryList == ".":
 		return single(m, body)
 	}
-	var further []map[string]json.RawMessage
+	var around []map[string]json.RawMessage
 	for _, name := range strings.Split(g.cfg.QueryList, ".") {
-		raw, has := m[name]
-		if !has {
-			return nil, notAList + ": no member " + g.cfg.QueryList + " (axs.query_list)"
+		if body = m[name]; body == nil {
+			return list, notAList + ": no member " + g.cfg.QueryList + " (axs.query_list)"
 		}
 		rest := maps.Clone(m)
 		delete(rest, name)
-		further = append(further, rest)
-		if m, err = strictjson.Object(raw, maxDepth); err == nil {
-			body = raw
-			continue
+		around = append(around, rest)
+		if m, err = strictjson.Object(body, maxDepth); err != nil {
+			m = nil
 		}
-		m = nil
-		body = raw
 	}
 	if m != nil {
 		list, problem = single(m, body)
-	} else if list, err = strictjson.Array(body, maxDepth, maxRecords); err != nil {
+	} else if list.all, err = strictjson.Array(body, maxDepth, maxRecords); err != nil {
 		if errors.Is(err, strictjson.ErrLong) {
-			return nil, tooMany
+			return list, tooMany
 		}
-		return nil, notAList + ": the member " + g.cfg.QueryList + " is none (axs.query_list)"
+		return list, notAList + ": the member " + g.cfg.QueryList + " is none (axs.query_list)"
 	}
-	for _, rest := range further {
+	for _, rest := range around {
 		if problem == "" {
-			problem = unwhole(rest, len(list))
+			problem = unwhole(rest, len(list.all))
 		}
 	}
 	return list, problem
+}
+
+// silent reports whether a record says that no money has moved.
+func silent(r payment.Record) bool {
+	return payment.Known(r) && r.Status != payment.RecordSuccess
 }
 
 const (
@@ -101,16 +110,16 @@ func listWithin(name string, raw json.RawMessage) string {
 
 // single is one record in place of a list. It must be flat: what has a list or an object in it is
 // something around records, and not one.
-func single(m map[string]json.RawMessage, body []byte) ([]json.RawMessage, string) {
+func single(m map[string]json.RawMessage, body []byte) (list recordList, problem string) {
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if v := m[name]; len(v) > 0 && (v[0] == '[' || v[0] == '{') {
-			return nil, notAList + ", and no record: its " + shown(name) + " is no text"
+			return list, notAList + ", and no record: its " + shown(name) + " is no text"
 		}
 	}
 	if len(m) == 0 {
-		return nil, notAList + ", and no record: it is empty"
+		return list, notAList + ", and no record: it is empty"
 	}
-	return []json.RawMessage{body}, ""
+	return recordList{all: []json.RawMessage{body}, alone: true}, ""
 }
 
 // paging are parts of the names of members that may say that a list goes on.

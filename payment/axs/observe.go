@@ -85,12 +85,12 @@ func (g *Gateway) describeBody(l *lines, body []byte) {
 	}
 	list, problem := g.records(body)
 	g.describeShape(l, m, problem)
-	for _, raw := range list[:min(len(list), observed)] {
+	for _, raw := range list.all[:min(len(list.all), observed)] {
 		if m, err := strictjson.Object(raw, maxDepth); err == nil {
 			g.describeMembers(l, m, "terminalId", "paymentScheme", "paymentDateTime")
 		}
 	}
-	if len(list) == 0 && problem == "" {
+	if len(list.all) == 0 && problem == "" {
 		l.open("records", "none")
 	}
 	if problem == "" || m == nil {

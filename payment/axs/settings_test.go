@@ -223,6 +223,11 @@ func TestQueryLists(t *testing.T) {
 		{"data", `{"data":{}}`, "empty"},
 		{"data", `{"data":null}`, "axs.query_list"},
 		{".", `%s`, full},
+		{".", strings.Replace(queried, "SUCCESS", "DECLINED", 1), "no other"},
+		{".", strings.Replace(queried, "SUCCESS", "SENT", 1), "no other"},
+		{".", strings.Replace(queried, "SUCCESS", "PAID", 1), full},
+		{".", strings.Replace(queried, "PAY", "REFUND", 1), full},
+		{"data", `{"data":` + strings.Replace(queried, "SUCCESS", "EXPIRED", 1) + `}`, "no other"},
 		{".", `{}`, "empty"},
 		{".", `{"data":[%s]}`, "data"},
 	} {

@@ -99,7 +99,8 @@ var axsKeys = withKeys(wordsKeys, conf.Keys{
 		"plain writes loose."},
 	"query_list": {Text: "Where the query's answer has its records when it is no list: the name " +
 		"of the member with the list, a dot before one within it; \".\": the answer is one " +
-		"record. A list that may go on elsewhere is refused."},
+		"record, which counts where it is a payment, and is no silence where it is none. A list " +
+		"that may go on elsewhere is refused."},
 	"query_type_default": {Text: "PAY, where the query's records state no type. Empty: such a " +
 		"record is refused, for a refund could pass for a payment."},
 	"members": {Text: "Further names under which AXS has been seen to send a value, in their " +
