@@ -1,10 +1,12 @@
 package jsonrpc
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -48,11 +50,26 @@ var handshakes = map[string]struct {
 	"allowed origin": {header: http.Header{"Authorization": {"Bearer " + token1},
 		"Origin": {"https://till.example"}}, protos: Subprotocol, want: 101},
 	"strange origin": {header: http.Header{"Authorization": {"Bearer " + token1},
-		"Origin": {"https://evil.example"}}, protos: Subprotocol, want: 403},
+		"Origin": {"https://evil.example"}}, protos: Subprotocol, want: 4403},
+	"strange origin, another subprotocol": {header: http.Header{
+		"Authorization": {"Bearer " + token1}, "Origin": {"https://evil.example"}},
+		protos: "chat", want: 403},
+	"strange origin, another path": {header: http.Header{"Authorization": {"Bearer " + token1},
+		"Origin": {"https://evil.example"}}, path: "/v1/till/x", protos: Subprotocol, want: 403},
+	"two origins": {header: http.Header{"Authorization": {"Bearer " + token1},
+		"Origin": {"https://till.example", "https://till.example"}}, protos: Subprotocol,
+		want: 403},
+	"allowed origin, no token": {header: http.Header{"Origin": {"https://till.example"}},
+		protos: Subprotocol, want: 4401},
+	"allowed origin, wrong token": {header: http.Header{"Origin": {"https://till.example"}},
+		protos: Subprotocol + ", bearer.canary-token", want: 4401},
+	"allowed origin, rebound host": {header: http.Header{"Authorization": {"Bearer " + token1},
+		"Origin": {"https://till.example"}}, host: "evil.example", protos: Subprotocol,
+		want: 403},
 	"loopback is strange too": {header: http.Header{"Authorization": {"Bearer " + token1},
-		"Origin": {"http://127.0.0.1:7654"}}, protos: Subprotocol, want: 403},
+		"Origin": {"http://127.0.0.1:7654"}}, protos: Subprotocol, want: 4403},
 	"null origin": {header: http.Header{"Authorization": {"Bearer " + token1},
-		"Origin": {"null"}}, protos: Subprotocol, want: 403},
+		"Origin": {"null"}}, protos: Subprotocol, want: 4403},
 	"rebound host": {header: bearer("Bearer " + token1), host: "evil.example",
 		protos: Subprotocol, want: 403},
 	"configured host": {header: bearer("Bearer " + token1), host: "kiosk.example:7654",
@@ -91,8 +108,12 @@ func TestHandshake(t *testing.T) {
 					t.Errorf("selected %q", c.Subprotocol())
 				}
 			}
-			if resp.StatusCode != tc.want {
-				t.Fatalf("status %d, want %d", resp.StatusCode, tc.want)
+			got := resp.StatusCode
+			if tc.want > 4000 && err == nil {
+				got = turnedAway(t, c)
+			}
+			if got != tc.want {
+				t.Fatalf("status %d, want %d", got, tc.want)
 			}
 			if tc.want == 401 && !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"), "Bearer") {
 				t.Error("401 without WWW-Authenticate")
@@ -106,6 +127,91 @@ func TestHandshake(t *testing.T) {
 			}
 		})
 	}
+}
+
+// turnedAway is the code with which the server closes a connection that it has taken. Nothing comes
+// before it, and what is sent on the connection is not carried out; the reason fits a close frame
+// and names nobody.
+func turnedAway(t *testing.T, c *websocket.Conn) int {
+	t.Helper()
+	_ = c.WriteMessage(websocket.TextMessage, // it may be too late for it
+		[]byte(`{"jsonrpc":"2.0","id":7,"method":"terminal.info","params":{}}`))
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	_, msg, err := c.ReadMessage()
+	end, ok := errors.AsType[*websocket.CloseError](err)
+	if !ok {
+		t.Fatalf("got %s, %v, want a close frame", msg, err)
+	}
+	if len(end.Text) == 0 || len(end.Text) > 123 || strings.Contains(end.Text, "till-1") ||
+		strings.Contains(end.Text, "example") || strings.Contains(end.Text, "canary") {
+		t.Errorf("the reason is %q", end.Text)
+	}
+	return end.Code
+}
+
+// TestPagesThatAreTurnedAway: a page hears why in a close frame, each is counted, and none
+// becomes a till's connection or reaches the engine.
+func TestPagesThatAreTurnedAway(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.MaxConnsPerTill = 1 })
+	const page = "https://till.example"
+	r.dial(token1).call("terminal.info", "{}")
+	for _, tc := range []struct {
+		origin, token, reason string
+		want                  int
+	}{{"https://evil.example", token1, "origin", 4403}, {page, "x", "token", 4401},
+		{page, token1, "limit", 4503}} {
+		c, status := r.page(tc.origin, tc.token)
+		if c == nil {
+			t.Fatalf("%s: %d", tc.reason, status)
+		}
+		if got := turnedAway(t, c); got != tc.want {
+			t.Errorf("%s: closed with %d, want %d", tc.reason, got, tc.want)
+		}
+		if n := testutil.ToFloat64(r.metrics.refused.WithLabelValues(tc.reason)); n != 1 {
+			t.Errorf("%s: %v counted", tc.reason, n)
+		}
+	}
+	if n := r.payments.Attached(); n != 1 || r.connections("till-1") != 1 {
+		t.Errorf("%d tills attached, %d connections", n, r.connections("till-1"))
+	}
+}
+
+// TestPagesAreToldOneByOne: where too many pages are being told, one gets the plain answer, and so
+// do all while the agent stops.
+func TestPagesAreToldOneByOne(t *testing.T) {
+	r := newRig(t)
+	for range maxStrangers {
+		if !r.enterStranger() {
+			t.Fatal("fewer than the bound")
+		}
+	}
+	if c, status := r.page("https://till.example", "x"); c != nil || status != 401 {
+		t.Errorf("one too many: %d", status)
+	}
+	for range maxStrangers {
+		r.exitStranger()
+	}
+	r.stop()
+	if c, status := r.page("https://till.example", token1); c != nil || status != 503 {
+		t.Errorf("while the agent stops: %d", status)
+	}
+}
+
+// page connects as a page's script; no connection = the status of the answer.
+func (r *rig) page(origin, token string) (*websocket.Conn, int) {
+	r.t.Helper()
+	d := websocket.Dialer{Subprotocols: []string{Subprotocol, tokenPrefix + token}}
+	c, resp, err := d.Dial(r.url(), http.Header{"Origin": {origin}})
+	if resp == nil {
+		r.t.Fatal(err)
+	}
+	if err != nil {
+		return nil, resp.StatusCode
+	}
+	r.t.Cleanup(func() { c.Close() })
+	return c, resp.StatusCode
 }
 
 func TestPlainHTTP(t *testing.T) {

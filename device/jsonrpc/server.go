@@ -50,6 +50,8 @@ type Server struct {
 	running bool
 	conns   map[string]int
 	total   int
+	// pages that are being told why they get no connection
+	strangers int
 }
 
 // New checks cfg and returns a Server that serves as soon as its Handler is asked. reg may be nil.
@@ -102,56 +104,53 @@ func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
 
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := s.policy.Check(r); err != nil {
-		reason := "origin"
-		if errors.Is(err, guard.ErrHost) {
-			reason = "host"
+		why := refusal{status: http.StatusForbidden, reason: "origin", text: err.Error(),
+			code: closeNoOrigin, told: "this page's origin is not in allowed_origins"}
+		if errors.Is(err, guard.ErrHost) { // who was led here by a false name is told nothing
+			why = refusal{status: http.StatusForbidden, reason: "host", text: err.Error()}
 		}
-		s.refuse(w, http.StatusForbidden, reason, err.Error())
+		s.refuse(w, r, why)
 		return
 	}
 	if r.URL.Path != Path {
-		s.refuse(w, http.StatusNotFound, "path", "the till API is at "+Path)
+		s.refuse(w, r, refusal{status: http.StatusNotFound, reason: "path",
+			text: "the till API is at " + Path})
 		return
 	}
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
-		s.refuse(w, http.StatusMethodNotAllowed, "method", "connect with WebSocket")
+		s.refuse(w, r, refusal{status: http.StatusMethodNotAllowed, reason: "method",
+			text: "connect with WebSocket"})
 		return
 	}
 	till, ok := s.authenticate(r)
 	if !ok {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="kiosk-till"`)
-		s.refuse(w, http.StatusUnauthorized, "token", "no till has this token, or none was "+
-			"sent: send Authorization: Bearer <token>, or offer the subprotocol bearer.<token>")
+		s.refuse(w, r, refusal{status: http.StatusUnauthorized, reason: "token",
+			text: "no till has this token, or none was sent: send Authorization: Bearer " +
+				"<token>, or offer the subprotocol bearer.<token>",
+			code: closeNoToken, told: "no till has this token, or none was sent"})
 		return
 	}
 	if !websocket.IsWebSocketUpgrade(r) {
 		w.Header().Set("Upgrade", "websocket")
-		s.refuse(w, http.StatusUpgradeRequired, "upgrade", "connect with WebSocket")
+		s.refuse(w, r, refusal{status: http.StatusUpgradeRequired, reason: "upgrade",
+			text: "connect with WebSocket"})
 		return
 	}
 	if !offers(r) {
-		s.refuse(w, http.StatusBadRequest, "subprotocol", "offer the subprotocol "+Subprotocol)
+		s.refuse(w, r, refusal{status: http.StatusBadRequest, reason: "subprotocol",
+			text: "offer the subprotocol " + Subprotocol})
 		return
 	}
 	if err := s.enter(till.Name); err != nil {
 		w.Header().Set("Retry-After", "5")
-		s.refuse(w, http.StatusServiceUnavailable, "limit", err.Error())
+		s.refuse(w, r, refusal{status: http.StatusServiceUnavailable, reason: "limit",
+			text: err.Error(), code: closeFull, told: err.Error()})
 		return
 	}
 	defer s.exit(till.Name)
 	s.serve(w, r, till)
-}
-
-// refuse answers in plain text. The metric counts each, the log tells one a second. Neither the
-// answer nor the log holds anything that the client sent, but for what the guard quotes.
-func (s *Server) refuse(w http.ResponseWriter, status int, reason, text string) {
-	s.metrics.refused.WithLabelValues(reason).Inc()
-	s.refusals.Do(func() {
-		s.log.Warn("till connection refused", "http_status", status, "reason", reason,
-			"detail", text)
-	})
-	http.Error(w, text, status)
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, till Till) {

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -30,14 +31,17 @@ func TestRefusedBeforeUpgrade(t *testing.T) {
 		{"till: no token", till, "", "", "", "kiosk-till.v1", 401},
 		{"till: wrong token", till, "x" + tillToken, "", "", "kiosk-till.v1", 401},
 		{"till: the display's token", till, displayToken, "", "", "kiosk-till.v1", 401},
-		{"till: no token as a subprotocol", till, "", page, "", "kiosk-till.v1, bearer.", 401},
+		{"till: no token as a subprotocol", till, "", page, "", "kiosk-till.v1, bearer.", 4401},
 		{"till: wrong token as a subprotocol", till, "", page, "",
-			"kiosk-till.v1, bearer.x" + tillToken, 401},
-		{"till: a stranger's page", till, tillToken, "https://evil.test", "", "kiosk-till.v1", 403},
-		{"till: the null origin", till, tillToken, "null", "", "kiosk-till.v1", 403},
+			"kiosk-till.v1, bearer.x" + tillToken, 4401},
+		{"till: a stranger's page", till, tillToken, "https://evil.test", "",
+			"kiosk-till.v1", 4403},
+		{"till: a stranger's page that has another protocol", till, tillToken,
+			"https://evil.test", "", "chat", 403},
+		{"till: the null origin", till, tillToken, "null", "", "kiosk-till.v1", 4403},
 		{"till: the listener's own origin", till, tillToken,
 			"http://" + strings.TrimPrefix(strings.TrimSuffix(till, "/v1/till"), "http://"), "",
-			"kiosk-till.v1", 403},
+			"kiosk-till.v1", 4403},
 		{"till: a stranger's name", till, tillToken, "", "evil.test", "kiosk-till.v1", 403},
 		{"till: rebound, Host and Origin agree", till, tillToken, "http://evil.test", "evil.test",
 			"kiosk-till.v1", 403},
@@ -78,7 +82,7 @@ func TestRefusedBeforeUpgrade(t *testing.T) {
 }
 
 // handshake asks for a WebSocket (or, without a protocol, for a page) and returns the status of the
-// answer.
+// answer; where the connection is taken and closed at once, the close code, which must come first.
 func handshake(t *testing.T, target, token, origin, host, protocol string) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(soon(t), http.MethodGet, target, nil)
@@ -109,9 +113,29 @@ func handshake(t *testing.T, target, token, origin, host, protocol string) int {
 		if got := resp.Header.Get("Sec-WebSocket-Protocol"); got != first {
 			t.Errorf("%s selects %q, want %q", redacted(target), got, first)
 		}
+		if code := closeCode(t, resp.Body); code > 4000 {
+			return code
+		}
 	}
 	return resp.StatusCode
 }
+
+// closeCode is the code of the close frame that a connection begins with; 0 = it begins with
+// something else, or says nothing before it is asked.
+func closeCode(t *testing.T, connection io.ReadCloser) int {
+	t.Helper()
+	if _, err := io.WriteString(connection.(io.Writer), pingFrame); err != nil {
+		return 0
+	}
+	frame := make([]byte, 4)
+	if _, err := io.ReadFull(connection, frame); err != nil || frame[0] != 0x88 {
+		return 0
+	}
+	return int(frame[2])<<8 | int(frame[3])
+}
+
+// pingFrame is a ping as a client sends it, with a mask of zeros.
+const pingFrame = "\x89\x80\x00\x00\x00\x00"
 
 func redacted(target string) string {
 	u, err := url.Parse(target)

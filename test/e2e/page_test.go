@@ -19,7 +19,7 @@ import (
 )
 
 // hostilePage sends everything that a page may send without asking anybody: posts in mode no-cors,
-// of text and of bytes, and a WebSocket.
+// of text and of bytes, and a WebSocket, on which it asks for a sale as soon as it is taken.
 const hostilePage = `<!doctype html><title>working</title><script>
 const plan = %s;
 const bytes = (hex) => Uint8Array.from(hex.match(/../g), (h) => parseInt(h, 16));
@@ -28,8 +28,9 @@ const tries = plan.posts.map((p) => fetch(p.url, {
 }).catch(() => {}));
 tries.push(new Promise((done) => {
   const ws = new WebSocket(plan.socket, ['kiosk-till.v1']);
-  ws.onopen = () => { document.body.dataset.open = 'yes'; done(); };
-  ws.onerror = ws.onclose = done;
+  ws.onopen = () => ws.send(plan.sale);
+  ws.onmessage = () => { document.body.dataset.heard = 'yes'; };
+  ws.onclose = (e) => { document.body.dataset.code = e.code; done(); };
 }));
 Promise.all(tries).then(() => { document.title = 'done'; });
 </script><body>`
@@ -62,7 +63,8 @@ func TestPageOfAStranger(t *testing.T) {
 	before := kinds(s.journal())
 
 	plan := map[string]any{"posts": hostilePosts(s, ecrAddr, jsonAddr, paid.ID, paid.Revision,
-		waiting.ID), "socket": s.h.Agent.TillURL()}
+		waiting.ID), "socket": s.h.Agent.TillURL(), "sale": `{"jsonrpc":"2.0","id":1,` +
+		`"method":"payment.start","params":{"reference":"X","amount":1}}`}
 	script, err := json.Marshal(plan)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +77,7 @@ func TestPageOfAStranger(t *testing.T) {
 	tab := browser.Open(t, 800, 600, 1)
 	tab.Go(page.URL)
 	tab.Until(`document.title === 'done'`)
-	tab.Until(`document.body.dataset.open === undefined`)
+	tab.Until(`document.body.dataset.code === '4403' && document.body.dataset.heard === undefined`)
 
 	if d := cmp.Diff(before, kinds(s.journal())); d != "" {
 		t.Errorf("the page changed the journal:\n%s", d)
