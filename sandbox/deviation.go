@@ -25,7 +25,7 @@ type Deviation struct {
 // Deviations lists them all.
 func Deviations() []Deviation {
 	return slices.Concat(ofWords(), ofNames(), ofForms(), ofEnvelopes(), ofCarriage(), ofAnswers(),
-		ofLinks(), ofCodesAnswered())
+		ofLinks(), ofCodesAnswered(), atOnce())
 }
 
 // FindDeviation is the one of this name; "" has none, and is as AXS's pages say.
@@ -271,6 +271,19 @@ func ofCodesAnswered() []Deviation {
 			"the merchantRef as it was sent", "axs.reference",
 			bend{code: changed("merchantRef", strings.ToLower)}},
 	}
+}
+
+// atOnce is several at once: where one key mends one of them, the next one shows.
+func atOnce() []Deviation {
+	record := all(instead("status", "SUCCESS", "Paid"), instead("responseCode", "00", "000"),
+		changed("merchantRef", strings.ToLower),
+		renamed("status", "state", "merchantRef", "orderRef", "amount", "total"))
+	return []Deviation{{"everything",
+		"Carriage, kid, names, words, reference and the query's shape are otherwise at once.",
+		"as above", "axs.members.token axs.key_ids axs.members.status axs.members.merchant_ref " +
+			"axs.members.amount axs.words.paid axs.words.code_ok axs.reference axs.query_list",
+		bend{carry: inQuery("payload"), seal: keyID("axs-hpp-key-7"), webhook: record,
+			record: record, answer: around(`{"data":`, "}")}}}
 }
 
 // LinkPath is what stands before the merchantLinkId in its links; "" = as AXS documents it.

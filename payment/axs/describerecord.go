@@ -39,7 +39,9 @@ func (g *Gateway) describeMembers(l *lines, m map[string]json.RawMessage, also .
 		if len(there) == 1 {
 			read[f.name] = m[there[0]]
 		}
-		g.describeMember(l, m, f, there)
+		if likely := g.describeMember(l, m, f, there); likely != "" {
+			read[f.name] = m[likely]
+		}
 	}
 	for _, name := range also {
 		fit := payment.FitOpen
@@ -58,9 +60,10 @@ func (g *Gateway) describeMembers(l *lines, m map[string]json.RawMessage, also .
 	g.describeWords(l, read)
 }
 
-// describeMember is the line about one member. there are the names that it has come under.
+// describeMember is the line about one member. there are the names that it has come under; likely
+// is another one that it may have come under, for its words to be told as well.
 func (g *Gateway) describeMember(l *lines, m map[string]json.RawMessage, f member,
-	there []string) {
+	there []string) (likely string) {
 	what, key := "member "+f.name, "axs.members."+f.key
 	switch {
 	case len(there) > 1:
@@ -78,19 +81,20 @@ func (g *Gateway) describeMember(l *lines, m map[string]json.RawMessage, f membe
 				Fit: fitOf(ok, payment.FitOpen)})
 		}
 	case f.name == "transactionType":
-		g.describeNoType(l, m, f)
+		return g.describeNoType(l, m, f)
 	default:
 		if name := g.candidate(m, f); name != "" {
 			l.differs(what, "absent; "+name+" may be it", "text", key, name)
-			return
+			return name
 		}
 		l.add(payment.Observed{What: what, Is: "absent", Paper: "text",
 			Fit: fitOf(!slices.Contains(needed, f.name), payment.FitOpen)})
 	}
+	return ""
 }
 
 // describeNoType: a notification has none, by AXS's page; each record of a query has one.
-func (g *Gateway) describeNoType(l *lines, m map[string]json.RawMessage, f member) {
+func (g *Gateway) describeNoType(l *lines, m map[string]json.RawMessage, f member) string {
 	const what, key = "member transactionType", "axs.query_type_default"
 	name := g.candidate(m, f)
 	switch {
@@ -103,6 +107,7 @@ func (g *Gateway) describeNoType(l *lines, m map[string]json.RawMessage, f membe
 	default:
 		l.differs(what, "absent", "text", key, payment.TypePay)
 	}
+	return name
 }
 
 // alike are parts of names under which a value may have come.

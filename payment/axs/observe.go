@@ -84,7 +84,12 @@ func (g *Gateway) describeBody(l *lines, body []byte) {
 		return
 	}
 	list, problem := g.records(body)
-	g.describeShape(l, m, problem)
+	if at := g.describeShape(l, m, problem); at != "" {
+		// what its key would have read is told at once
+		as := *g
+		as.cfg.QueryList = at
+		list, _ = as.records(body)
+	}
 	for _, raw := range list.all[:min(len(list.all), observed)] {
 		if m, err := strictjson.Object(raw, maxDepth); err == nil {
 			g.describeMembers(l, m, "terminalId", "paymentScheme", "paymentDateTime")
@@ -93,18 +98,12 @@ func (g *Gateway) describeBody(l *lines, body []byte) {
 	if len(list.all) == 0 && problem == "" {
 		l.open("records", "none")
 	}
-	if problem == "" || m == nil {
-		return
-	}
-	// what cannot be read as configured may be a record all the same
-	if named, refused := g.cfg.Members.named(m); refused == nil && named["status"] != nil {
-		g.describeMembers(l, m, "terminalId", "paymentScheme", "paymentDateTime")
-	}
 }
 
 // describeShape says what stands in place of the list that AXS's page has; m is nil where that is
 // no object.
-func (g *Gateway) describeShape(l *lines, m map[string]json.RawMessage, problem string) {
+func (g *Gateway) describeShape(l *lines, m map[string]json.RawMessage,
+	problem string) (likely string) {
 	const what, paper, key = "shape", "a list of records", "axs.query_list"
 	hint := ""
 	if m != nil {
@@ -121,9 +120,11 @@ func (g *Gateway) describeShape(l *lines, m map[string]json.RawMessage, problem 
 		l.mended(what, "an object", paper, key, g.cfg.QueryList)
 	case at != "":
 		l.differs(what, "an object", paper, key, at)
+		return at
 	default:
 		l.unknown(what, problem, paper)
 	}
+	return ""
 }
 
 // describeCode says what an answer about a code has.

@@ -143,6 +143,16 @@ members.amount = ["total"]`},
 		{as: "qr-sealed", way: "axs-qr", without: approved},
 		{as: "qr-status", way: "axs-qr", without: nobody},
 		{as: "qr-reference", way: "axs-qr", without: nobody, settings: `reference = "loose"`},
+
+		{as: "everything", without: unknown, settings: `members.token = ["payload"]
+members.status = ["state"]
+members.merchant_ref = ["orderRef"]
+members.amount = ["total"]
+words.paid = ["Paid"]
+words.code_ok = ["000"]
+key_ids = ["axs-hpp-key-7"]
+reference = "loose"
+query_list = "data"`},
 	}
 }
 
