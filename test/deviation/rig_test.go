@@ -60,13 +60,13 @@ type rig struct {
 	deliver func(context.Context) int
 	blocked atomic.Bool // nobody answers a question
 	seq     atomic.Uint64
-	flying  sync.WaitGroup
-	n       atomic.Int64 // of them
 	sales   atomic.Int64
 
-	mu   sync.Mutex
-	said []string // everything that staff could read: reasons, cures, failures, lines
-	view engine.View
+	mu     sync.Mutex
+	flying int        // requests to the gateway under way
+	landed *sync.Cond // on mu: one of them is over
+	said   []string   // everything that staff could read: reasons, cures, failures, lines
+	view   engine.View
 }
 
 // told notes what staff could read.
@@ -115,8 +115,16 @@ func (*rig) NewID(at time.Time) string {
 
 // asks runs a request to the gateway beside the engine.
 func (r *rig) asks(f func()) {
-	r.n.Add(1)
-	r.flying.Go(func() { defer r.n.Add(-1); f() })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.flying++
+	go func() {
+		f()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.flying--
+		r.landed.Broadcast()
+	}()
 }
 
 func (r *rig) Query(_ payment.Account, ref string, reply func(payment.QueryAnswer)) {
@@ -173,6 +181,7 @@ func (r *rig) notify(w http.ResponseWriter, q *http.Request) {
 
 func newRig(t *testing.T) *rig {
 	r := &rig{t: t, clock: &clock{}}
+	r.landed = sync.NewCond(&r.mu)
 	mux := http.NewServeMux()
 	mux.HandleFunc(hookPath, r.notify)
 	mux.HandleFunc(hookPath+"/", r.notify)
@@ -219,17 +228,21 @@ func (r *rig) run(gw gateway, c engine.Config) {
 func (r *rig) settle() {
 	for quiet := 0; quiet < 2; {
 		sent := r.deliver(context.Background())
-		r.flying.Wait()
 		r.mu.Lock()
+		for r.flying > 0 {
+			r.landed.Wait()
+		}
 		v := r.view
 		r.mu.Unlock()
 		r.Post(engine.DisplayShows{Kind: v.Kind, Payment: v.Payment, Revision: v.Revision})
 		if _, err := r.Inspect(context.Background()); err != nil {
 			return
 		}
-		if quiet++; sent > 0 || r.n.Load() > 0 {
+		r.mu.Lock()
+		if quiet++; sent > 0 || r.flying > 0 {
 			quiet = 0
 		}
+		r.mu.Unlock()
 	}
 }
 
