@@ -12,8 +12,8 @@ func by(dir, test, name, file, old, new string) trial {
 // the gateways' adapters, the till API on its connections, the relay on its real store, the
 // journal's file, and what ties them together.
 func mutantsOfTests() []trial {
-	return slices.Concat(mutantsOfEngine(), mutantsOfGateways(), mutantsOfTills(),
-		mutantsOfRelayd(), mutantsOfJournal(), mutantsOfWiring())
+	return slices.Concat(mutantsOfEngine(), mutantsOfGateways(), mutantsOfSettings(),
+		mutantsOfTills(), mutantsOfRelayd(), mutantsOfJournal(), mutantsOfWiring())
 }
 
 // in makes the mutants of one room, whose tests are there, too.
@@ -161,6 +161,40 @@ func mutantsOfGateways() []trial {
 		singapay("TestTheWaitForATokenDoesNotMoveTheEnd",
 			"SingaPay: the wait for a token moves the end", "clock.go",
 			"o.lasts - time.Since(o.began) + time.Second", "o.lasts + time.Second"),
+	}
+}
+
+// mutantsOfSettings break what a site has set about SingaPay, where it is otherwise than its pages.
+func mutantsOfSettings() []trial {
+	singapay := in("payment/singapay")
+	return []trial{
+		singapay("TestConfiguredWords", "SingaPay: a configured word is not told from its own",
+			"words.go", "		r.Said.Status = own(s.word())", "		_ = s.word()"),
+		singapay("TestConfiguredWords", "SingaPay: SUCCESS as it came is a payment", "words.go",
+			"		return unknownPrefix + said\n", "		return said\n"),
+		singapay("TestConfiguredWords", "SingaPay: a transaction of any type is a payment",
+			"notice.go", `g.setType(&r, t["type"])`, `g.setType(&r, nil)`),
+		singapay("TestFurtherNames", "SingaPay: one of two names is believed", "settings.go",
+			"				return nil, true\n", "				continue\n"),
+		singapay("TestWhoseCode", "SingaPay: a code that says nothing of us is nobody's",
+			"notice.go", "		if o, ok := at(m, parts[:last]...).(object); ok {",
+			"		if o, ok := at(m, parts[:last]...).(object); !ok {\n			return true\n"+
+				"		} else if len(o) > 0 {\n			return true"),
+		singapay("TestUnpagedProves", "SingaPay: the same page again is an end", "pages.go",
+			"		(w.count < fewest ||", "		(w.count < fewest*10 ||"),
+		singapay("TestAnswerShapes", "SingaPay: a list that was cut is whole", "pages.go",
+			"		if w.total > w.count {",
+			"		if w.total > w.count && !w.unpaged && number > 1 {"),
+		singapay("TestAttemptsWithoutAName", "SingaPay: an attempt without a status is no doubt",
+			"query.go", `	case said.stored == "":`, `	case said.stored == "?":`),
+		singapay("TestOpenHeaders", "SingaPay: any token will do", "open.go",
+			"	} else if !h.BareToken {", "	} else if h.BareToken && false {"),
+		singapay("TestPlainReference", "SingaPay: a reference has a dash all the same",
+			"settings.go", `	return strings.ReplaceAll(ref, "-", "")`, "	return ref"),
+		singapay("TestDescribeTellsNoValue", "SingaPay: an amount is described by its digits",
+			"sheet.go", "			return '9'", "			return r"),
+		by("test/deviation", "TestSingaPayDeviates", "a gateway's own SUCCESS is never confirmed",
+			"payment/words.go", "		status = r.Status // a", "		_ = r.Status // a"),
 	}
 }
 
