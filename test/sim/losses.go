@@ -44,6 +44,11 @@ func (o *oracle) rolledBack(b *backup) {
 		o.unminted[id] = o.unminted[id] || was.mint.booked != "" && now.mint.booked == ""
 		o.unacked[id] = o.unacked[id] || now.acked < was.acked
 	}
+	for id := range o.accounts { // lost with a whole journal, and back as an older backup has it
+		if before[id] == nil && o.erased[id] {
+			o.lower[id], o.unacked[id] = true, true
+		}
+	}
 }
 
 // lostOne reports whether the request of one of a sale's payments was lost: then the journal does
