@@ -30,6 +30,7 @@ func (s *spec) check() Problems {
 	}
 	if len(c.ps) == 0 {
 		c.widest()
+		c.direction()
 	}
 	return c.ps
 }

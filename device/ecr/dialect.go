@@ -63,6 +63,8 @@ type Dialect struct {
 	zone               *time.Location
 	functions          []Function // sorted by code
 	codes              map[string]int
+	only               map[string]bool // codes of fields that no request has
+	codeOnly           map[string]bool // response codes that are no version of requests
 }
 
 // Function is one entry of a dialect's table of functions.

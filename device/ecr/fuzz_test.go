@@ -56,7 +56,7 @@ func FuzzScanner(f *testing.F) {
 			total, space := 0, cap(s.buf)
 			count := func(ev Event) {
 				switch ev.Kind {
-				case Frame:
+				case Frame, Answer:
 					total += len(ev.Raw)
 				case Ack, Nak:
 					total++
@@ -95,9 +95,8 @@ func FuzzRoundTrip(f *testing.F) {
 			s := d.NewRequestScanner()
 			for p := b; len(p) > 0; {
 				var ev Event
-				if ev, p = s.Next(p); ev.Kind == Frame {
-					roundTrip(t, d, ev)
-				}
+				ev, p = s.Next(p)
+				roundTrip(t, d, ev)
 			}
 			// The same bytes as the inside of a frame, since chance seldom finds a right LRC.
 			if len(b) < d.headerLen || d.frameLen(len(b)-d.headerLen) > d.MaxFrame() {
@@ -107,7 +106,7 @@ func FuzzRoundTrip(f *testing.F) {
 			frame = append(frame, d.etx, 0)
 			frame[len(frame)-1] = d.lrc(frame)
 			ev, _ := d.NewRequestScanner().Next(frame)
-			if ev.Kind != Frame {
+			if ev.Kind != Frame && ev.Kind != Answer {
 				t.Fatalf("%s: %x reads as %v %v", d.Name(), frame, ev.Kind, ev.Reason)
 			}
 			roundTrip(t, d, ev)
@@ -118,6 +117,16 @@ func FuzzRoundTrip(f *testing.F) {
 func roundTrip(t *testing.T, d *Dialect, ev Event) {
 	t.Helper()
 	r := ev.Request
+	switch {
+	case ev.Kind == Answer && r == nil:
+		if b, err := d.Append(nil, ev.Response.Message); ev.Err == nil &&
+			(err != nil || !bytes.Equal(b, ev.Raw)) {
+			t.Fatalf("%s: %x was encoded as %x (%v)", d.Name(), ev.Raw, b, err)
+		}
+		return
+	case ev.Kind != Frame:
+		return
+	}
 	if _, err := r.Amount(); err != nil && !errors.Is(err, ErrField) {
 		t.Fatal(err)
 	}
@@ -135,6 +144,10 @@ func roundTrip(t *testing.T, d *Dialect, ev Event) {
 		resp, rest := d.NewResponseScanner().Next(d.Respond(r.Message, o, data))
 		if resp.Kind != Frame || resp.Err != nil || len(rest) > 0 {
 			t.Fatalf("%s %s: %+v", d.Name(), o, resp)
+		}
+		if echo, _ := d.NewRequestScanner().Next(resp.Raw); r.Kind() == KindSale &&
+			asks[o] == KindUnknown && echo.Kind != Answer {
+			t.Fatalf("%s: the answer %s to a sale is an order: %x", d.Name(), o, resp.Raw)
 		}
 	}
 	if ev.Err != nil {

@@ -155,6 +155,7 @@ func (s *spec) complete() {
 			delete(s.Functions, code)
 		}
 	}
+	s.completeDirection()
 }
 
 func decodeProblems(file string, err error) Problems {
@@ -189,6 +190,7 @@ func compile(s spec) *Dialect {
 	d.indicator, _ = s.Header.Indicator.bytes()
 	d.headSep, _ = s.Header.Separator.bytes()
 	d.fieldSep, _ = s.Field.Separator.bytes()
+	d.direction()
 	d.zone, _ = parseOffset(s.Response.UTCOffset)
 	for code, f := range s.Functions {
 		d.functions = append(d.functions, Function{Code: code, Kind: f.Kind, Schemes: f.Schemes})

@@ -79,6 +79,19 @@ func TestMistakesInFiles(t *testing.T) {
 		{"reference is amount", head + "[request.reference]\ncode = \"40\"\nmax = 9", 4,
 			"request.reference.code", "another field"},
 		{"offset", head + "[response]\nutc_offset = \"SGT\"", 4, "response.utc_offset", "+08:00"},
+		{"version width of others", head + "[header]\nversions = [\"1\"]", 4, "header.versions",
+			"2 printable"},
+		{"code width of others", head + "[response]\ncodes = [\"E\"]", 4, "response.codes",
+			"2 printable"},
+		{"a version is a response code", head + "[response]\ncodes = [\"01\"]", 4,
+			"response.codes", "version of requests"},
+		{"a mark that requests have", head + "[response]\nonly = [\"40\"]", 4, "response.only",
+			"field of requests"},
+		{"an approval reads as a request", head +
+			"[header]\nversions = [\"00\"]\n[response]\nonly = [\"04\"]", 6, "response.only",
+			"approved (00) to a sale reads as a request of version 00"},
+		{"a cancel's answer reads as a request", head + "[header]\nversions = [\"E6\"]", 0,
+			"response.only", "cancel_refused (E6) to a cancel reads as a request of version E6"},
 		{"unknown outcome", head + "[outcomes]\npaid = { code = \"00\", text = \"\" }", 4,
 			"outcomes.paid", "no such outcome"},
 		{"code width", head + "[outcomes]\nbusy = { code = \"E66\", text = \"\" }", 4,
@@ -163,6 +176,7 @@ func TestFieldTwiceInOneResponse(t *testing.T) {
 	file := `
 base = "paycube"
 name = "mine"
+header.request_version = "99"
 [[response.fields]]
 code = "02"
 source = "text"
@@ -180,7 +194,7 @@ outcomes = [%s]
 	}
 	_, err := Parse("mine.toml", []byte(strings.Replace(file, "%s", "", 1)))
 	if err == nil ||
-		err.Error() != "mine.toml:10: response.fields.1.code: 02 comes twice in one response" {
+		err.Error() != "mine.toml:11: response.fields.1.code: 02 comes twice in one response" {
 		t.Error(err)
 	}
 }

@@ -68,8 +68,8 @@ func (d *Dialect) response(req Message, o Outcome, data ResponseData) Message {
 	}
 	m := Message{ECN: fixed(req.ECN, d.s.Header.ECN),
 		Function: fixed(req.Function, d.s.Header.Function), Code: []byte(code)}
-	kind := KindUnknown
-	if f := d.function(m.Function); f != nil {
+	kind := KindUnknown // also of a frame whose inside nobody could read: it gets the text
+	if f := d.function(m.Function); f != nil && o != BadFrame {
 		kind = f.Kind
 	}
 	for i := range d.s.Response.Fields {

@@ -5,16 +5,17 @@ type EventKind int
 
 // The kinds of events.
 const (
-	None  EventKind = iota // nothing yet: give it more bytes
-	Frame                  // a frame whose LEN, ETX and LRC are right
-	Ack                    // the ACK byte, outside frames
-	Nak                    // the NAK byte, outside frames
-	Bad                    // something that began as a frame and is none
-	Noise                  // bytes that are neither, outside frames
+	None   EventKind = iota // nothing yet: give it more bytes
+	Frame                   // a frame whose LEN, ETX and LRC are right
+	Ack                     // the ACK byte, outside frames
+	Nak                     // the NAK byte, outside frames
+	Bad                     // something that began as a frame and is none
+	Noise                   // bytes that are neither, outside frames
+	Answer                  // for a scanner of requests: a frame that only a terminal sends
 )
 
 func (k EventKind) String() string {
-	return [...]string{"none", "frame", "ack", "nak", "bad", "noise"}[k]
+	return [...]string{"none", "frame", "ack", "nak", "bad", "noise", "answer"}[k]
 }
 
 // Reason says what is wrong with a frame.
@@ -35,11 +36,11 @@ func (r Reason) String() string {
 // Event is what a Scanner found. Raw, Request and Response are valid until the scanner's next call.
 type Event struct {
 	Kind     EventKind
-	Raw      []byte    // Frame: the whole frame, STX through LRC. Bad: what was kept of it
+	Raw      []byte    // Frame, Answer: the frame, STX through LRC. Bad: what was kept of it
 	Request  *Request  // Frame, from a scanner of requests
-	Response *Response // Frame, from a scanner of responses
-	// Frame: wraps ErrFrame if its structure is wrong; the header is set if it could be read (ECN
-	// not nil)
+	Response *Response // Frame, from a scanner of responses; Answer
+	// Frame, Answer: wraps ErrFrame if its structure is wrong; the header is set if it could be
+	// read (ECN not nil)
 	Err    error
 	Reason Reason // Bad
 	N      int    // Noise, Bad: how many bytes
@@ -55,8 +56,10 @@ const (
 )
 
 // Scanner finds frames, ACK and NAK in a stream of bytes. It goes by LEN and never looks for ETX,
-// because LEN, the lengths of fields and the LRC may have the value of any control byte. It is for
-// one goroutine, holds one frame at most, and allocates nothing after it was made.
+// because LEN, the lengths of fields and the LRC may have the value of any control byte. One of
+// requests makes no Request of a frame that only a terminal sends: what returns on a line that
+// echoes is no order. It is for one goroutine, holds one frame at most, and allocates nothing after
+// it was made.
 //
 // The caller feeds it with Next and, when Pending and the line has been silent for the dialect's
 // gap, calls Gap. When a frame turns out bad in a way that leaves its end unknown, everything up to
@@ -220,10 +223,14 @@ func (s *Scanner) finish() Event {
 	if s.d.lrc(s.buf) == s.buf[n-1] {
 		s.state, s.hunting = idle, false
 		ev := Event{Kind: Frame, Raw: s.buf, Err: err}
-		if s.requests {
-			ev.Request = &s.req
-		} else {
+		switch {
+		case !s.requests:
 			ev.Response = &s.resp
+		case s.d.isResponse(m):
+			s.resp = Response{Message: *m, d: s.d}
+			ev.Kind, ev.Response = Answer, &s.resp
+		default:
+			ev.Request = &s.req
 		}
 		return ev
 	}

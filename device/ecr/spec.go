@@ -47,12 +47,13 @@ type lrcSpec struct {
 }
 
 type headerSpec struct {
-	ECN       int     `toml:"ecn"`
-	Function  int     `toml:"function"`
-	Version   int     `toml:"version"`
-	Request   string  `toml:"request_version"`
-	Indicator hexText `toml:"indicator"`
-	Separator hexText `toml:"separator"`
+	ECN       int      `toml:"ecn"`
+	Function  int      `toml:"function"`
+	Version   int      `toml:"version"`
+	Request   string   `toml:"request_version"`
+	Versions  []string `toml:"versions"`
+	Indicator hexText  `toml:"indicator"`
+	Separator hexText  `toml:"separator"`
 }
 
 type fieldSpec struct {
@@ -102,6 +103,8 @@ type referenceSpec struct {
 
 type responseSpec struct {
 	UTCOffset string              `toml:"utc_offset"`
+	Only      []string            `toml:"only"`
+	Codes     []string            `toml:"codes"`
 	Fields    []responseFieldSpec `toml:"fields"`
 }
 

@@ -249,13 +249,11 @@ func TestNetsByteForByte(t *testing.T) {
 		})
 	}
 	r := newRig(t, "nets")
-	for _, function := range []string{"80", "81"} {
-		r.send(frame(ecn, function, "01"))
-		r.want([]byte{ack}, frame(ecn, function, "00"))
+	for _, tc := range [][2]string{{"80", "LOGGED ON"}, {"81", "SETTLED"}, {"55", "READY"}} {
+		r.send(frame(ecn, tc[0], "01"))
+		r.want([]byte{ack}, frame(ecn, tc[0], "00", "02="+pad(tc[1], 40)))
 		r.send([]byte{ack})
 	}
-	r.send(frame(ecn, "55", "01"))
-	r.want([]byte{ack}, frame(ecn, "55", "00"))
 	if len(r.desk.order) != 0 {
 		t.Error("a payment was made")
 	}
