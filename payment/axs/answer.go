@@ -57,7 +57,13 @@ func (g *Gateway) decodeAnswer(body []byte) payment.QueryAnswer {
 	return payment.QueryAnswer{Records: records, HTTPStatus: http.StatusOK}
 }
 
-func unread(why string) payment.QueryAnswer { return failed(http.StatusOK, "HTTP 200, "+why) }
+func unread(why string) payment.QueryAnswer {
+	const longest = 150 // characters; what stands last is an excerpt, or names
+	if r := []rune(why); len(r) > longest {
+		why = string(r[:longest-1]) + "…"
+	}
+	return failed(http.StatusOK, "HTTP 200, "+why)
+}
 
 // stripped is b without a byte order mark and the space around it.
 func stripped(b []byte) []byte { return bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff"))) }

@@ -52,7 +52,7 @@ func (ms Members) named(m map[string]json.RawMessage) (map[string]json.RawMessag
 		}
 		if len(there) > 1 {
 			return nil, &OpenError{ReasonTwoNames,
-				strings.Join(there, " and ") + " (axs.members." + f.key + ")"}
+				shown(there[0]) + " and " + shown(there[1]) + " (axs.members." + f.key + ")"}
 		}
 		if len(there) == 0 || there[0] == f.name {
 			continue

@@ -41,7 +41,9 @@ func (g *Gateway) saw(path string, began time.Time, resp *http.Response, body []
 	}
 	if why != "" {
 		// without the excerpt, which is for the worklist of the kiosk itself
-		why = strings.TrimSuffix(why, ": "+g.excerpt(stripped(body)))
+		const enough = 10
+		excerpt := []rune(g.excerpt(stripped(body)))
+		why, _, _ = strings.Cut(why, ": "+string(excerpt[:min(len(excerpt), enough)]))
 		before, _, _ := strings.Cut(why, "SUCCESS: ")
 		l.unknown("read", before, "")
 	}
