@@ -25,7 +25,9 @@ func FuzzReading(f *testing.F) {
 	renamed := strings.NewReplacer(`"status"`, `"state"`, "SUCCESS", "PAID").Replace(queried)
 	for _, seed := range []string{"[]", "[" + without + "]", `{"data":[` + renamed + `]}`,
 		`{"data":[],"total":0,"success":true}`, `{"data":[],"next":"x"}`,
-		`{"data":` + queried + `}`, `{"data":{"x":[]}}`, `{"data":[],"message":"no"}`, `payload=` + sealed(f, renamed),
+		`{"data":` + queried + `}`,
+		`{"data":{"x":[]}}`,
+		`{"data":[],"message":"no"}`, `payload=` + sealed(f, renamed),
 		`{"a":{"b":"` + vectorToken + `"}}`} {
 		f.Add([]byte(seed))
 	}
