@@ -144,7 +144,7 @@ func TestMistakesInResponseFields(t *testing.T) {
 		{`kinds = ["refund"]`, "kinds", "settlement"},
 		{`outcomes = ["paid"]`, "outcomes", "no outcome"},
 		{`source = "date"`, "format", "made of"},
-		{"source = \"date\"\nformat = \"DDMMYY\"", "width", "6 characters"},
+		{"source = \"date\"\nformat = \"YYMMDD\"", "width", "6 characters"},
 		{"source = \"date\"\nformat = \"2006\"", "format", "made of"},
 		{"source = \"echo\"\nof = \"HD\"\npad = \"left\"\nfill = \" \"", "pad", "as it came"},
 		{"source = \"amount\"\npad = \"right\"\nfill = \"0\"", "pad", "another amount"},

@@ -208,7 +208,7 @@ func keepDigits(s string) string {
 	}, s)
 }
 
-// layout is Go's form of "DDMMYY" and "hhmmss".
+// layout is Go's form of "YYMMDD" and "hhmmss".
 func layout(format string) string {
 	return strings.NewReplacer("YYYY", "2006", "YY", "06", "MM", "01", "DD", "02", "hh", "15",
 		"mm", "04", "ss", "05").Replace(format)

@@ -36,7 +36,7 @@ func pad(s string, n int) string { return s + strings.Repeat(" ", n-len(s)) }
 
 // paycubeSale is the response to a sale under the paycube dialect.
 func paycubeSale(function, code, text, cents, ref string) []byte {
-	fields := []string{"02=" + pad(text, 40), "03=051126", "04=173000", "16=K001", "40=" + cents}
+	fields := []string{"02=" + pad(text, 40), "03=261105", "04=173000", "16=K001", "40=" + cents}
 	if ref != "" {
 		fields = append(fields, "D3="+strings.Repeat("0", 12-len(ref))+ref, "A1="+ref)
 	}
@@ -45,7 +45,7 @@ func paycubeSale(function, code, text, cents, ref string) []byte {
 
 // refusal is a response that tells of no sale.
 func refusal(ecn, function, code, text string) []byte {
-	return frame(ecn, function, code, "02="+pad(text, 40), "03=051126", "04=173000", "16=K001")
+	return frame(ecn, function, code, "02="+pad(text, 40), "03=261105", "04=173000", "16=K001")
 }
 
 func TestPaycubeOutcomesByteForByte(t *testing.T) {
@@ -188,7 +188,7 @@ func netsSale(function, code, text, ref, card, host string, approved bool) []byt
 		return s[len(s)-n:]
 	}
 	long := pad(text, 40)
-	fields := []string{"02=" + long, "D0=" + pad("SHOP", 69), "03=051126", "04=173000",
+	fields := []string{"02=" + long, "D0=" + pad("SHOP", 69), "03=261105", "04=173000",
 		"16=" + pad("K001", 8), "D1=" + pad("M1", 15)}
 	if ref != "" {
 		fields = append(fields, "65="+tail(strings.Trim(ref, "TXN-P"), 6))

@@ -34,7 +34,7 @@ type golden struct {
 
 var (
 	text       = part{"02", "", 40, "text: not fixed by the document"}
-	date       = part{"03", "", 6, "DDMMYY, Singapore"}
+	date       = part{"03", "", 6, "YYMMDD, Singapore"}
 	clock      = part{"04", "", 6, "HHMMSS, Singapore"}
 	terminalID = part{"16", goldenTerminal, 0, "terminal id"}
 	amount     = part{"40", "000000001023", 0, "10.23"}
