@@ -212,7 +212,7 @@ width = 10
 		codes = append(codes, f.Code+" "+string(f.Kind))
 	}
 	if diff := cmp.Diff([]string{"30 sale", "31 sale", "55 status", "56 last", "80 logon",
-		"I0 sale"}, codes); diff != "" {
+		"I0 sale", "I1 status", "I5 settlement", "I6 sale"}, codes); diff != "" {
 		t.Error(diff)
 	}
 	if code, text := d.Answer(Busy); code != "BY" || text != "ONE MOMENT" || d.seed != 0xff ||

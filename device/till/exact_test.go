@@ -182,7 +182,7 @@ func TestPaycubeStatusAndCancelByteForByte(t *testing.T) {
 }
 
 // netsSale is the response under the nets dialect.
-func netsSale(function, code, text, ref, card, host string, approved bool) []byte {
+func netsSale(function, code, text, ref, card string, approved bool) []byte {
 	tail := func(s string, n int) string {
 		s = strings.Repeat("0", n) + s
 		return s[len(s)-n:]
@@ -204,9 +204,6 @@ func netsSale(function, code, text, ref, card, host string, approved bool) []byt
 	if len(text) > 20 {
 		fields = append(fields, "R1="+long[20:])
 	}
-	if host != "" {
-		fields = append(fields, "HC="+host)
-	}
 	return frame(ecn, function, code, append(fields, "HD=BILL 77")...)
 }
 
@@ -216,12 +213,11 @@ func TestNetsByteForByte(t *testing.T) {
 		how        payment.Status
 		code, text string
 		ref, card  string
-		host       string
 	}{
-		{payment.StatusApproved, "00", "APPROVED", "TXN-P1", "PAYNOW", "00"},
-		{payment.StatusDeclined, "51", "DECLINED", "", "", "05"},
-		{payment.StatusExpired, "US", "TIME IS UP - NOT PAID", "", "", ""},
-		{payment.StatusUnknown, "TO", "OUTCOME UNKNOWN - CHECK BEFORE RETRY", "", "", ""},
+		{payment.StatusApproved, "00", "APPROVED", "TXN-P1", "PAYNOW"},
+		{payment.StatusDeclined, "51", "DECLINED", "", ""},
+		{payment.StatusExpired, "US", "TIME IS UP - NOT PAID", "", ""},
+		{payment.StatusUnknown, "TO", "OUTCOME UNKNOWN - CHECK BEFORE RETRY", "", ""},
 	} {
 		t.Run(string(tc.how), func(t *testing.T) {
 			r := newRig(t, "nets")
@@ -239,22 +235,32 @@ func TestNetsByteForByte(t *testing.T) {
 			}
 			r.send([]byte{ack})
 			r.finish(p, tc.how)
-			r.want(netsSale("30", tc.code, tc.text, tc.ref, tc.card, tc.host,
+			r.want(netsSale("30", tc.code, tc.text, tc.ref, tc.card,
 				tc.how == payment.StatusApproved))
 			r.send([]byte{ack})
 			r.restart() // the till's own reference is echoed after that too
 			r.send(frame("000000000001", "56", "01"))
-			r.want([]byte{ack}, netsSale("56", tc.code, tc.text, tc.ref, tc.card, tc.host,
+			r.want([]byte{ack}, netsSale("56", tc.code, tc.text, tc.ref, tc.card,
 				tc.how == payment.StatusApproved))
 		})
 	}
 	r := newRig(t, "nets")
-	for _, tc := range [][2]string{{"80", "LOGGED ON"}, {"81", "SETTLED"}, {"55", "READY"}} {
-		r.send(frame(ecn, tc[0], "01"))
-		r.want([]byte{ack}, frame(ecn, tc[0], "00", "02="+pad(tc[1], 40)))
-		r.send([]byte{ack})
+	const zeros = "000000000000" // the ECN of ECR1 tills, whose version is 00
+	for _, tc := range [][2]string{{"80", "LOGGED ON"}, {"81", "SETTLED"}, {"I5", "SETTLED"},
+		{"55", "READY"}, {"I1", "READY"}} {
+		for ecn, version := range map[string]string{ecn: "01", zeros: "00"} {
+			r.send(frame(ecn, tc[0], version))
+			r.want([]byte{ack}, frame(ecn, tc[0], "00", "02="+pad(tc[1], 40)))
+			r.send([]byte{ack})
+		}
 	}
 	if len(r.desk.order) != 0 {
 		t.Error("a payment was made")
+	}
+	r.send(frame(zeros, "I6", "00", "40=000000010001", "9G=0000000000", "H4=0000000000"))
+	r.want([]byte{ack})
+	if p := r.desk.get("P1"); p.Money.Amount != 10001 ||
+		strings.Join(p.Schemes, " ") != "credit_card" {
+		t.Errorf("I6 asked for %v by %q", p.Money, p.Schemes)
 	}
 }

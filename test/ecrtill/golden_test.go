@@ -134,7 +134,7 @@ func netsGoldens() []golden {
 	paid := []part{
 		text, merchant, date, clock, terminalID, {"65", "", 6, "STAN"},
 		{"01", "", 6, "approval code"}, tail12, {"L7", "", 20, "the scheme"}, amount, message,
-		{"HC", "00", 0, "host response code"}, echoHD,
+		echoHD,
 	}
 	all := []golden{
 		{"status-ready", "55, ready", head(exampleECN, "55", "00"), told},
