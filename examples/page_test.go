@@ -1,9 +1,13 @@
 package examples
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
+	"strings"
 	"testing"
 
 	"kiosk-agent/payment"
@@ -60,7 +64,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// A page that nobody allowed gets no connection, even with a token.
+// A page that nobody allowed gets no connection, even with a token; it says what to do.
 func TestPageOfAStranger(t *testing.T) {
 	web := httptest.NewServer(http.FileServer(http.Dir(".")))
 	defer web.Close()
@@ -70,7 +74,52 @@ func TestPageOfAStranger(t *testing.T) {
 		`"; $("connect").requestSubmit();
 		socket.addEventListener("close", () => { window.ended = true; })`)
 	p.Until(`window.ended`)
+	p.Until(`$("trouble").className === "refused" && ` +
+		`$("trouble").innerText.includes("Add ` + web.URL + ` to allowed_origins")`)
 	if calls := payments.Calls(); len(calls) != 0 || payments.Attached() != 0 {
 		t.Errorf("a stranger's page asked %q", calls)
 	}
+}
+
+// TestPageThatIsNotConnected: the page tells agent down from refused, tries again by itself, and is
+// connected as soon as the agent is there.
+func TestPageThatIsNotConnected(t *testing.T) {
+	web := httptest.NewServer(TillPage())
+	defer web.Close()
+	address, _ := serve(t, web.URL)
+	later, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	road := later.Addr().String()
+	if err := later.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p := openPage(t, web.URL+"/#url="+address+"&token=x"+token)
+	p.Until(`$("trouble").className === "refused" && ` +
+		`$("trouble").innerText.includes("does not know this token")`)
+	p.run(`$("url").value = "ws://` + road + `/v1/till"; $("token").value = "` + token +
+		`"; $("connect").requestSubmit()`)
+	p.Until(`$("trouble").className === "down" && ` +
+		`$("trouble").innerText.includes("No agent answers at ` + road + `")`)
+
+	target, err := url.Parse(strings.Replace(address, "ws", "http", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if later, err = net.Listen("tcp", road); err != nil {
+		t.Fatal(err)
+	}
+	agent := httptest.NewUnstartedServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Host, r.Out.URL.Scheme = target.Host, "http"
+			r.Out.Host = target.Host
+		}})
+	if err := agent.Listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	agent.Listener = later
+	agent.Start()
+	defer agent.Close()
+	p.Until(`$("trouble").hidden && $("link").textContent === "K001 as till-1"`)
 }

@@ -42,12 +42,7 @@ func start() {
 	if chromium.dir, chromium.err = os.MkdirTemp("", "kiosk-chromium-"); chromium.err != nil {
 		return
 	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(chromium.dir),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("hide-scrollbars", true), chromedp.Flag("lang", "en-SG"),
-	)
+	opts := append(options(chromium.dir), chromedp.ExecPath("chromium"))
 	alloc, cancelAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
 	ctx, cancel := chromedp.NewContext(alloc, chromedp.WithErrorf(func(string, ...any) {}))
 	chromium.ctx, chromium.err = ctx, chromedp.Do(ctx)
@@ -56,6 +51,14 @@ func start() {
 		cancel()
 		cancelAlloc()
 	}
+}
+
+// options are how each browser is started, with a folder for what it keeps.
+func options(dir string) []chromedp.ExecAllocatorOption {
+	return append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.UserDataDir(dir),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("hide-scrollbars", true), chromedp.Flag("lang", "en-SG"))
 }
 
 // Tests are those of a package: for TestMain, also where goleak runs them.

@@ -37,9 +37,7 @@ func (h *House) Serve(ctx context.Context, v Visit, out io.Writer) error {
 		return errors.Join(err, <-done)
 	}
 	srv := &http.Server{ReadHeaderTimeout: 5 * time.Second,
-		Handler: Guarded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			http.ServeContent(w, r, "till.html", time.Time{}, examples.TillPage())
-		}))}
+		Handler: Guarded(examples.TillPage())}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
 
