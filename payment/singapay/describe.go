@@ -206,8 +206,17 @@ func (g *Gateway) describeBody(s *sheet, m object) {
 		s.add("event", plainName(event, "?"), "one of SingaPay's pages", payment.FitDiffers, key,
 			plainName(event, ""))
 	default:
-		_, known := events[event]
-		s.as("event", plainName(event, "?"), "one of SingaPay's pages", known, "events")
+		key := map[kind]string{kindLink: "link", kindQR: "qr"}[k]
+		switch _, known := events[event]; {
+		case known:
+			s.add("event", event, "one of SingaPay's pages", payment.FitPaper)
+		case slices.Contains(slices.Concat(g.cfg.Events.Link, g.cfg.Events.QR,
+			g.cfg.Events.Other), event) && key != "":
+			s.add("event", plainName(event, "?"), "one of SingaPay's pages", payment.FitMended,
+				"events."+key, plainName(event, ""))
+		default: // known by what the transaction says of itself, or of other business
+			s.add("event", plainName(event, "?"), "one of SingaPay's pages", payment.FitOpen)
+		}
 	}
 	data, _ := m["data"].(object)
 	s.members("data", m["data"], "transaction customer payment")
@@ -227,22 +236,16 @@ func (g *Gateway) describeBody(s *sheet, m object) {
 		}
 	}
 	names := &g.cfg.Members
-	s.member(m, "merchant_ref", ours, names.MerchantRef, "merchant_ref", likeOwnRef)
+	s.refLine(g, s.member(m, "merchant_ref", ours, names.MerchantRef, "merchant_ref", likeOwnRef))
 	s.member(m, "transaction_ref", "data.transaction.reff_no", names.TransactionRef,
 		"transaction_ref", likeRef)
-	s.member(m, "status", "data.transaction.status", names.Status, "status", likeStatus)
-	s.member(m, "amount", money+".value", names.Amount, "amount", likeAmount)
-	s.member(m, "currency", money+".currency", names.Currency, "currency", likeCurrency)
-	of := func(known string, further []string) any {
-		v, _ := pick(m, at(m, strings.Split(known, ".")...), further)
-		return v
-	}
-	s.refLine(g, of(ours, names.MerchantRef))
-	s.wordLine(g, "status", from, text(of("data.transaction.status", names.Status)))
+	s.wordLine(g, "status", from, text(s.member(m, "status", "data.transaction.status",
+		names.Status, "status", g.likeWord)))
 	s.typeLine(g, t["type"])
-	s.amountLine(of(money+".value", names.Amount))
-	s.as("currency", plainName(text(of(money+".currency", names.Currency)), "?"), "IDR",
-		of(money+".currency", names.Currency) == string(payment.IDR))
+	s.amountLine(s.member(m, "amount", money+".value", names.Amount, "amount", likeAmount))
+	currency := s.member(m, "currency", money+".currency", names.Currency, "currency",
+		likeCurrency)
+	s.as("currency", plainName(text(currency), "?"), "IDR", currency == string(payment.IDR))
 	s.timeLine("processed_timestamp", t["processed_timestamp"])
 }
 

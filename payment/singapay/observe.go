@@ -3,7 +3,9 @@ package singapay
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"kiosk-agent/payment"
@@ -61,7 +63,11 @@ func (g *Gateway) observe(about string, a answer, h http.Header, body []byte) {
 	}
 	g.observeEnvelope(s, top)
 	if a.failure != "" {
-		s.as("answer", a.failure, "a success", false)
+		if strings.Contains(a.failure, "singapay.reference") {
+			s.as("answer", a.failure, "a success", false, "reference", ReferencePlain)
+		} else {
+			s.as("answer", a.failure, "a success", false)
+		}
 		g.cfg.Observe(s.lines)
 		return
 	}
@@ -73,11 +79,9 @@ func (g *Gateway) observe(about string, a answer, h http.Header, body []byte) {
 		s.as("expires_in", kindOfValue(at(a.data, "expires_in")), "a number, or digits as a string",
 			count(at(a.data, "expires_in")) >= 0)
 	case aboutLink, aboutLinkAsked:
-		g.observeObject(s, a, linkMembers, likeURL)
-		g.observeLink(s, g.object(a))
+		g.observeLink(s, g.observeObject(s, a, linkMembers, likeURL))
 	case aboutCode, aboutCodeAsked:
-		g.observeObject(s, a, codeMembers, likeQR)
-		g.observeCode(s, g.object(a))
+		g.observeCode(s, g.observeObject(s, a, codeMembers, likeQR))
 	default:
 		g.observeList(s, about, a)
 	}
@@ -122,46 +126,39 @@ func unknownCode(g *Gateway, code string) bool {
 	return true
 }
 
-// observeObject says where the link or code is, and what its members are.
-func (g *Gateway) observeObject(s *sheet, a answer, known string, like func(string, any) bool) {
-	m, _ := g.object(a).(object)
-	found := search(object(a.top), "", 0, func(name string, v any) bool {
-		inner, ok := v.(object)
-		if !ok {
-			return false
-		}
-		for n, value := range inner {
-			if like(strings.ToLower(n), value) {
-				return true
-			}
-		}
-		return false
-	})
-	shape, _ := a.data.(object)
-	switch holds := search(m, "", 0, like) != "" && !strings.Contains(search(m, "", 0, like),
-		"."); {
-	case holds && len(shape) > 0 && len(m) == len(shape):
-		s.add("place", "data", "data", payment.FitPaper)
-	case holds:
-		s.add("place", found, "data", payment.FitMended, "answers.object", found)
-	default:
-		s.add("place", "elsewhere: "+came(a.top), "data", payment.FitDiffers, "answers.object",
-			found)
+// observeObject says where the link or code is, which it returns, and what its members are.
+func (g *Gateway) observeObject(s *sheet, a answer, known string,
+	like func(string, any) bool) object {
+	holds := func(v any) bool {
+		m, _ := v.(object)
+		return slices.ContainsFunc(slices.Sorted(maps.Keys(m)),
+			func(name string) bool { return like(strings.ToLower(name), m[name]) })
 	}
-	s.members("it", g.object(a), known)
+	m, _ := g.object(a).(object)
+	found := search(object(a.top), "", 0, func(_ string, v any) bool { return holds(v) })
+	switch {
+	case holds(m) && holds(a.data):
+		s.add("place", "data", "data", payment.FitPaper)
+	case holds(m):
+		s.add("place", found, "data", payment.FitMended, "answers.object", found)
+	case found == "":
+		s.add("place", "nowhere: "+came(a.top), "data", payment.FitUnknown)
+	default:
+		s.add("place", found, "data", payment.FitDiffers, "answers.object", found)
+		m, _ = at(a.top, strings.Split(found, ".")...).(object)
+	}
+	s.members("it", m, known)
+	return m
 }
 
 func (g *Gateway) observeLink(s *sheet, v any) {
 	names := &g.cfg.Members
-	s.member(v, "reff_no", "reff_no", names.MadeRef, "made_ref", likeOwnRef)
+	s.refLine(g, s.member(v, "reff_no", "reff_no", names.MadeRef, "made_ref", likeOwnRef))
 	s.member(v, "id", "id", names.MadeID, "made_id", likeID)
-	s.member(v, "total_amount", "total_amount", names.MadeAmount, "made_amount", likeAmount)
+	s.amountLine(s.member(v, "total_amount", "total_amount", names.MadeAmount, "made_amount",
+		likeAmount))
 	s.member(v, "payment_url", "payment_url", names.PaymentURL, "payment_url", likeURL)
 	s.member(v, "current_usage", "current_usage", names.MadeUsage, "made_usage", likeUsage)
-	ref, _ := pick(v, at(v, "reff_no"), names.MadeRef)
-	s.refLine(g, ref)
-	total, _ := pick(v, at(v, "total_amount"), names.MadeAmount)
-	s.amountLine(total)
 	status, _ := pick(v, at(v, "status"), names.MadeStatus)
 	s.add("status", plainName(text(status), "none, or no word"), "open", fitWhen(status == "open"))
 	for _, name := range []string{"max_usage", "customer_pays_fee", "is_expired"} {
@@ -196,18 +193,16 @@ func plainNumber(s string) string {
 
 func (g *Gateway) observeCode(s *sheet, v any) {
 	names := &g.cfg.Members
-	s.member(v, "merchant_reff_no", "merchant_reff_no", names.MadeRef, "made_ref", likeOwnRef)
+	s.refLine(g, s.member(v, "merchant_reff_no", "merchant_reff_no", names.MadeRef, "made_ref",
+		likeOwnRef))
 	s.member(v, "id", "id", names.MadeID, "made_id", likeID)
-	s.member(v, "amount", "amount", names.MadeAmount, "made_amount", likeAmount)
+	s.amountLine(s.member(v, "amount", "amount", names.MadeAmount, "made_amount", likeAmount))
 	s.member(v, "qr_data", "qr_data", names.QRData, "qr_data", likeQR)
-	s.member(v, "status", "status", names.MadeStatus, "made_status",
-		func(name string, v any) bool { return v == "open" || likeStatus(name, v) })
-	ref, _ := pick(v, at(v, "merchant_reff_no"), names.MadeRef)
-	s.refLine(g, ref)
-	total, _ := pick(v, at(v, "amount"), names.MadeAmount)
-	s.amountLine(total)
-	status, _ := pick(v, at(v, "status"), names.MadeStatus)
-	s.wordLine(g, "status", fromQR, text(status))
+	s.wordLine(g, "status", fromQR, text(s.member(v, "status", "status", names.MadeStatus,
+		"made_status", func(name string, v any) bool {
+			return v == "open" || g.likeWord(name,
+				v)
+		})))
 	for _, name := range []string{"expired_at", "created_at", "payment_date"} {
 		s.timeLine(name, at(v, name))
 	}
@@ -225,12 +220,18 @@ func (g *Gateway) observeList(s *sheet, about string, a answer) {
 			key, value = "answers.single", "true"
 		}
 		s.add("list", "not under data: "+came(a.top), "data", payment.FitDiffers, key, value)
-		return
+		if list, _ = at(a.top, strings.Split(value, ".")...).([]any); key == "answers.single" {
+			list = numbered(a.data.(object))
+		}
 	case plain:
 		s.add("list", fmt.Sprintf("%d elements", len(list)), "data", payment.FitPaper)
 	default:
+		key := "answers.list"
+		if len(g.cfg.Answers.List) == 0 {
+			key = "answers.single"
+		}
 		s.add("list", fmt.Sprintf("%d elements, elsewhere or as an object", len(list)), "data",
-			payment.FitMended, "answers")
+			payment.FitMended, key)
 	}
 	switch current, pages, total := pagination(beside); {
 	case current >= 0 && pages >= 0 && total >= 0:
@@ -253,10 +254,10 @@ func (g *Gateway) observeList(s *sheet, about string, a answer) {
 		s.member(first, "payment_link_reff_no", "payment_link_reff_no", names.AttemptLink,
 			"attempt_link", likeOwnRef)
 		s.member(first, "reff_no", "reff_no", names.AttemptRef, "attempt_ref", likeRef)
-		s.member(first, "status", "status", names.AttemptStatus, "attempt_status", likeStatus)
-		s.member(first, "amount", "amount", names.AttemptAmount, "attempt_amount", likeAmount)
-		status, _ := pick(first, at(first, "status"), names.AttemptStatus)
-		s.wordLine(g, "status", fromAttempt, text(status))
+		s.wordLine(g, "status", fromAttempt, text(s.member(first, "status", "status",
+			names.AttemptStatus, "attempt_status", g.likeWord)))
+		s.amountLine(s.member(first, "amount", "amount", names.AttemptAmount, "attempt_amount",
+			likeAmount))
 		s.timeLine("created_at", at(first, "created_at"))
 		s.timeLine("payment_date", at(first, "payment_date"))
 	case aboutLinks:

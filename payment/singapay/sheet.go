@@ -87,11 +87,11 @@ func (s *sheet) members(of string, v any, known string) {
 	s.add("members of "+of, strings.Join(names, ", "), known, fit)
 }
 
-// member is a line about one value that is read. like finds what may be it under another name.
+// member is a line about one value that is read, which it returns; where it is missing, what may be
+// it. like finds that.
 func (s *sheet) member(m any, of, known string, further []string, key string,
-	like func(name string, v any) bool) {
-	what := "member " + of
-	here := known != "" && at(m, strings.Split(known, ".")...) != nil
+	like func(name string, v any) bool) any {
+	what, value := "member "+of, at(m, strings.Split(known, ".")...)
 	var others []string
 	for _, path := range further {
 		if at(m, strings.Split(path, ".")...) != nil {
@@ -99,15 +99,22 @@ func (s *sheet) member(m any, of, known string, further []string, key string,
 		}
 	}
 	switch {
-	case here && len(others) == 0:
-		s.add(what, kindOfValue(at(m, strings.Split(known, ".")...)), known, payment.FitPaper)
-	case !here && len(others) == 1:
+	case value != nil && len(others) == 0:
+		s.add(what, kindOfValue(value), known, payment.FitPaper)
+		return value
+	case value == nil && len(others) == 1:
 		s.add(what, others[0], known, payment.FitMended, "members."+key, others[0])
+		return at(m, strings.Split(others[0], ".")...)
 	case len(others) > 0:
 		s.add(what, "two of its names are there", known, payment.FitDiffers, "members."+key)
-	default:
-		s.add(what, "missing", known, payment.FitDiffers, "members."+key, near(m, known, like))
+		return nil
 	}
+	found := near(m, known, like)
+	s.add(what, "missing", known, payment.FitDiffers, "members."+key, found)
+	if found == "" {
+		return nil
+	}
+	return at(m, strings.Split(found, ".")...)
 }
 
 // near is the path of what is like a value that is missing: beside its name, else further off.
@@ -157,8 +164,17 @@ func likeStatus(_ string, v any) bool {
 	})
 }
 
-// ownForm is the form of this agent's references, with the dash or without, in any case.
-var ownForm = regexp.MustCompile(`^(?i:[A-Z0-9]{8}-?[0-7][0-9A-HJKMNP-TV-Z]{25})$`)
+// likeWord finds a status by its word, or by what such a member is mostly called.
+func (g *Gateway) likeWord(name string, v any) bool {
+	said := text(v)
+	return likeStatus(name, v) || said != "" && (g.listOf(said) != "" ||
+		slices.Contains([]string{"state", "status", "result", "payment_status",
+			"transaction_status"}, name) && plainName(strings.TrimSpace(said), "") != "")
+}
+
+// ownForm is the form of this agent's references, with the dash or without, in any case. A ULID of
+// before 2039 begins with 01: a long number of SingaPay's is none.
+var ownForm = regexp.MustCompile(`^(?i:[A-Z0-9]{8}-?01[0-9A-HJKMNP-TV-Z]{24})$`)
 
 func likeOwnRef(_ string, v any) bool { return ownForm.MatchString(text(v)) }
 
@@ -171,6 +187,10 @@ func likeRef(name string, v any) bool {
 
 func likeAmount(name string, v any) bool {
 	minor, _ := amount(v)
+	if slices.ContainsFunc([]string{"mdr", "fee", "net", "tip", "margin", "balance", "_id"},
+		func(part string) bool { return strings.Contains(name, part) }) {
+		return false // of the amount, and not the amount
+	}
 	return minor > 0 && slices.ContainsFunc([]string{"amount", "total", "value", "nominal", "paid"},
 		func(part string) bool { return strings.Contains(name, part) })
 }
@@ -179,7 +199,9 @@ func likeCurrency(_ string, v any) bool { return text(v) == string(payment.IDR) 
 
 func likeID(name string, v any) bool { return strings.HasSuffix(name, "id") && id(v) != "" }
 
-func likeUsage(name string, v any) bool { return strings.Contains(name, "us") && count(v) >= 0 }
+func likeUsage(name string, v any) bool {
+	return strings.Contains(name, "us") && !strings.Contains(name, "max") && count(v) >= 0
+}
 
 func likeURL(name string, v any) bool {
 	return strings.HasPrefix(text(v), "http") && !strings.Contains(name, "redirect")

@@ -85,6 +85,9 @@ func ofNotifications() []Deviation {
 		{"event-absent", "There is no event.", "",
 			bend{config: func(c *Config) { c.OmitEvent = true }}},
 		{"success-text", "The member success is a text.", "", states("success", "true")},
+		{"all-at-once",
+			"Words, names, shapes, the token's header and the form of the reference are " +
+				"otherwise.", "singapay.members.payment_url", allAtOnce()},
 		{"body-wrapped", "The body is within payload.", "", inBodies(func(m object) {
 			inner := object{}
 			for name, v := range m {
@@ -93,6 +96,41 @@ func ofNotifications() []Deviation {
 			}
 			m["payload"] = inner
 		})},
+	}
+}
+
+// allAtOnce is otherwise in a link, in lists, in what a notification says and in how it comes.
+func allAtOnce() bend {
+	low, nested := lowered(), wrapped("payment_link", OpCreate, OpOne, OpUpdate)
+	return bend{
+		answer: func(op Op, status int, out object) (int, object) {
+			each(out, func(m object) {
+				if op != OpHistories {
+					move(m, "payment_url", "checkout_url")
+					return
+				}
+				move(m, "payment_link_reff_no", "link_ref")
+				move(m, "amount", "total_paid")
+			})
+			status, out = low.answer(op, status, out)
+			if op == OpHistories {
+				out["data"] = object{"histories": out["data"]}
+			}
+			return nested.answer(op, status, out)
+		},
+		webhook: func(m object) {
+			low.webhook(m)
+			put(m, ofTransaction+"status", "PAID")
+			move(m, ofTransaction+"status", ofTransaction+"state")
+			put(m, ofTransaction+"type", "payment")
+			move(m, ofTransaction+"amount.currency", ofTransaction+"currency")
+			move(m, ofLink+"reff_no", ofLink+"merchant_ref")
+		},
+		sign: func(s *signing) { s.stamp += "000" },
+		carry: func(r *http.Request, _ *[]byte) {
+			r.Header.Set("X-Original-Authorization", r.Header.Get("Authorization"))
+			r.Header.Del("Authorization")
+		},
 	}
 }
 

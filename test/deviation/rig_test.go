@@ -65,8 +65,10 @@ type rig struct {
 	mu     sync.Mutex
 	flying int        // requests to the gateway under way
 	landed *sync.Cond // on mu: one of them is over
-	said   []string   // everything that staff could read: reasons, cures, failures, lines
-	view   engine.View
+	// what differs, with a key and what to write there
+	differs []payment.Observed
+	said    []string // everything that staff could read: reasons, cures, failures, lines
+	view    engine.View
 }
 
 // told notes what staff could read.
@@ -81,6 +83,9 @@ func (r *rig) observe(lines []payment.Observed) {
 	for _, l := range lines {
 		if l.Key != "" && l.Fit == payment.FitDiffers {
 			r.told(l.Key + " = " + l.Value)
+			r.mu.Lock()
+			r.differs = append(r.differs, l)
+			r.mu.Unlock()
 		}
 	}
 }
