@@ -101,7 +101,8 @@ func (f *Folder) open(fact Fact, r Requested) {
 		Money: r.Money, Status: StatusCreated, Revision: 1, Provider: r.Provider,
 		CreatedAt: fact.At, DeadlineAt: r.DeadlineAt, Description: r.Description,
 		Schemes: r.Schemes, Mode: r.Mode, Policy: r.Policy, Account: r.Account, Lane: r.Lane,
-		Boot: fact.Boot, Deadline: r.DeadlineUp.Duration(), LastSeq: fact.Seq, Line: r.Line,
+		Boot: fact.Boot, RequestedUp: fact.Up,
+		Deadline: r.DeadlineUp.Duration(), LastSeq: fact.Seq, Line: r.Line,
 	}
 }
 

@@ -109,6 +109,7 @@ type Payment struct {
 	Mode        string
 	Policy      Policy
 	Boot        string        // boot in which it was requested
+	RequestedUp time.Duration // boot clock of that, valid in that boot
 	Deadline    time.Duration // boot clock, valid in that boot
 	Owed        bool          // final, and its present revision is not acknowledged
 	OfferedRev  int64         // newest revision that the till was told

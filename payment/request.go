@@ -11,8 +11,10 @@ type Request struct {
 	Money       Money
 	Schemes     []string // gateway words such as "paynow"; empty = all
 	Description string
-	Timeout     time.Duration // the customer's time; 0 = the configured one
-	Line        *Line         // from a till on an ECR line; nil for all others
+	// the customer's time; 0 = the configured one. With Line it is the most that the till's waiting
+	// allows, and the configured one where that is less.
+	Timeout time.Duration
+	Line    *Line // from a till on an ECR line; nil for all others
 }
 
 // Line is how a till on an ECR line asked: what a repeated request is recognised by, also after a

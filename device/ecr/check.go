@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // checker collects what is wrong with a spec.
@@ -165,6 +166,10 @@ func (c *checker) timers() {
 	c.bad(gap < ack || ack == 0, "timers.gap", "must be shorter than timers.ack: else a frame "+
 		"that was cut off swallows its own repetition")
 	c.between("timers.transmissions", t.Transmissions, 1, 10)
+	waits, ok := t.TillWaits.duration()
+	c.bad(t.TillWaits == "" || ok && waits <= 30*time.Minute, "timers.till_waits",
+		"is %.40q; it must be a time of at most 30m, or \"\" where it is not known",
+		string(t.TillWaits))
 }
 
 func (c *checker) functions() {
@@ -206,6 +211,11 @@ func (c *checker) request() {
 		c.between("request.reference.max", r.Reference.Max, 1, 64)
 		c.bad(r.Reference.Code != r.Amount.Code && r.Reference.Code != r.Type.Code,
 			"request.reference.code", "is another field's code too")
+	}
+	if r.Receipt != "" { // the reference may be the receipt
+		c.code("request.receipt", r.Receipt, c.s.Field.Code)
+		c.bad(r.Receipt != r.Amount.Code && r.Receipt != r.Type.Code, "request.receipt",
+			"is another field's code too")
 	}
 }
 

@@ -34,15 +34,36 @@ type Timers struct {
 	ECNUnique          bool          // the till never uses an ECN twice
 	// where ECNUnique: how long a repeat is answered from the store
 	StoredFor time.Duration
+	// how long the till waits for a sale's answer; 0 = not known, or it asks again by itself
+	TillWaits time.Duration
 }
 
-// Scaled is t with every time divided by n, for tests that cannot wait; counts stay.
+// Scaled is t with every time divided by n, for tests that cannot wait; counts stay, and so does
+// TillWaits, which is no time of the line.
 func (t Timers) Scaled(n int64) Timers {
 	for _, d := range []*time.Duration{&t.ACK, &t.Gap, &t.Quiet, &t.RepeatWindow,
 		&t.RepeatWindowNewECN, &t.StoredFor} {
 		*d /= time.Duration(n)
 	}
 	return t
+}
+
+// LeastCustomersTime is the least that a till's waiting must leave the customer.
+const LeastCustomersTime = 30 * time.Second
+
+// CustomersTime is how long a customer may take to pay, so that the answer is with the till before
+// it gives up: TillWaits less answerWithin and three ACK timers, in whole seconds. 0 = as long as
+// is configured: how long the till waits is not known.
+func (t Timers) CustomersTime(answerWithin time.Duration) time.Duration {
+	if t.TillWaits == 0 {
+		return 0
+	}
+	return (t.TillWaits - answerWithin - 3*t.ACK).Truncate(time.Second)
+}
+
+// LeastTillWaits is the shortest TillWaits that leaves the customer LeastCustomersTime.
+func (t Timers) LeastTillWaits(answerWithin time.Duration) time.Duration {
+	return LeastCustomersTime + answerWithin + 3*t.ACK
 }
 
 // Dialect is everything that can differ between tills of this family. It never changes.

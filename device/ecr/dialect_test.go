@@ -79,6 +79,7 @@ func TestTimers(t *testing.T) {
 		t.Error(diff)
 	}
 	want.ACK, want.Quiet = 1800*time.Millisecond, 1800*time.Millisecond
+	want.TillWaits = 110 * time.Second
 	if diff := cmp.Diff(want, dialect(t, "nets").Timers()); diff != "" {
 		t.Error(diff)
 	}
@@ -86,6 +87,7 @@ func TestTimers(t *testing.T) {
 		ACK: 36 * time.Millisecond, Gap: 10 * time.Millisecond, Quiet: 36 * time.Millisecond,
 		Transmissions: 3, RepeatWindow: 200 * time.Millisecond,
 		RepeatWindowNewECN: 2400 * time.Millisecond, StoredFor: 12 * time.Second,
+		TillWaits: 110 * time.Second,
 	}
 	if diff := cmp.Diff(want, dialect(t, "nets").Timers().Scaled(50)); diff != "" {
 		t.Error(diff)

@@ -45,6 +45,7 @@ func (h *headerSpec) versions() []string { return append([]string{h.Request}, h.
 func (s *spec) inRequests(code string) bool {
 	r := &s.Request
 	return code == r.Amount.Code || code == r.Type.Code || code == r.Reference.Code ||
+		code == r.Receipt ||
 		slices.ContainsFunc(s.Response.Fields, func(f responseFieldSpec) bool {
 			return f.Source == sourceEcho && f.Of == code
 		})

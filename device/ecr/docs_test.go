@@ -237,6 +237,7 @@ func TestDocumentTimers(t *testing.T) {
 	row("repeat_window", seconds(p.RepeatWindow), seconds(n.RepeatWindow))
 	row("repeat_window_new_ecn", seconds(p.RepeatWindowNewECN), seconds(n.RepeatWindowNewECN))
 	row("stored_for", seconds(p.StoredFor), seconds(n.StoredFor))
+	row("till_waits", "not known", seconds(n.TillWaits))
 	row("transmissions", p.Transmissions, n.Transmissions)
 }
 

@@ -226,6 +226,7 @@ func (t *timerSpec) compile() Timers {
 	timers.RepeatWindow, _ = t.RepeatWindow.duration()
 	timers.RepeatWindowNewECN, _ = t.RepeatWindowNewECN.duration()
 	timers.StoredFor, _ = t.StoredFor.duration()
+	timers.TillWaits, _ = t.TillWaits.duration()
 	return timers
 }
 

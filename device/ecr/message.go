@@ -151,6 +151,28 @@ func (r *Request) Reference() (string, error) {
 	return string(data), nil
 }
 
+// maxReceipt is the longest receipt number that is one.
+const maxReceipt = 64
+
+// Receipt is the till's receipt number without blanks around it; "" where the dialect has no field
+// for it, or the till leaves it empty. The error wraps ErrField: two of them, longer than 64
+// characters, or characters that are not printable ASCII.
+func (r *Request) Receipt() (string, error) {
+	code := r.d.s.Request.Receipt
+	if code == "" {
+		return "", nil
+	}
+	data, _, err := r.single(code)
+	switch {
+	case err != nil:
+		return "", err
+	case len(data) > maxReceipt || !printable(data):
+		return "", fmt.Errorf("%w: field %s: a receipt number has at most %d printable ASCII "+
+			"characters", ErrField, code, maxReceipt)
+	}
+	return string(bytes.TrimSpace(data)), nil
+}
+
 // single is the field with that code, which a request may have only once: of two amounts neither is
 // the right one.
 func (r *Request) single(code string) (data []byte, ok bool, err error) {

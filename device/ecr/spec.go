@@ -73,6 +73,7 @@ type timerSpec struct {
 	RepeatWindowNewECN timeText `toml:"repeat_window_new_ecn"`
 	ECNUnique          bool     `toml:"ecn_unique"`
 	StoredFor          timeText `toml:"stored_for"`
+	TillWaits          timeText `toml:"till_waits"`
 }
 
 type functionSpec struct {
@@ -84,6 +85,7 @@ type requestSpec struct {
 	Amount    amountSpec    `toml:"amount"`
 	Type      typeSpec      `toml:"type"`
 	Reference referenceSpec `toml:"reference"`
+	Receipt   string        `toml:"receipt"`
 }
 
 type amountSpec struct {

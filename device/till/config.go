@@ -2,6 +2,7 @@ package till
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -35,6 +36,9 @@ type Config struct {
 	TerminalID string
 	Currency   payment.Currency
 	Schemes    []string
+	// AnswerWithin is how long after the customer's time the outcome may take (answer_within): it
+	// and the till's waiting cut that time. New takes it from Terminal.Info where it is 0.
+	AnswerWithin time.Duration
 	// Timers replace the dialect's when Timers.ACK is set: for tests that cannot wait
 	// (ecr.Timers.Scaled).
 	Timers ecr.Timers
@@ -65,6 +69,9 @@ func (c Config) check() error {
 		return errors.New("till: the currency is not known")
 	case c.Timers.Transmissions < 1:
 		return errors.New("till: a frame is sent at least once")
+	case c.Timers.TillWaits > 0 && c.Timers.TillWaits < c.Timers.LeastTillWaits(c.AnswerWithin):
+		return fmt.Errorf("till: the till waits %v: at least %v are needed", c.Timers.TillWaits,
+			c.Timers.LeastTillWaits(c.AnswerWithin))
 	default:
 		return nil
 	}

@@ -24,6 +24,7 @@ type desk struct {
 	query    bool             // a query confirms that nobody paid
 	waiting  []func(payment.Payment, error)
 	calls    []string
+	asked    payment.Request // the newest start
 }
 
 var _ device.LinePayments = (*desk)(nil)
@@ -70,6 +71,7 @@ func (d *desk) Start(till string, r payment.Request, reply func(payment.Payment,
 func (d *desk) start(till string, r payment.Request) (payment.Payment, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.asked = r
 	if err := d.called("start", r.Reference); err != nil {
 		return payment.Payment{}, err
 	}
@@ -138,6 +140,18 @@ func (d *desk) Last(_ string, reply func(payment.Payment, error)) {
 	}
 	d.mu.Unlock()
 	reply(p, err)
+}
+
+func (d *desk) List(_ string, q payment.ListQuery, reply func(payment.Page, error)) {
+	d.mu.Lock()
+	var page payment.Page
+	for _, id := range slices.Backward(d.order) {
+		page.Payments = append(page.Payments, d.get(id))
+	}
+	page.Payments = page.Payments[:min(len(page.Payments), q.Limit)]
+	err := d.fail["list"]
+	d.mu.Unlock()
+	reply(page, err)
 }
 
 func (d *desk) Offer(_, id string, revision int64, frame []byte, reply func(error)) {
@@ -273,6 +287,5 @@ func (d *desk) payment(id string) payment.Payment {
 // The rest of device.Payments is nothing that a session on a line calls.
 
 func (d *desk) Get(string, payment.Key, func(payment.Payment, error))        { panic("get") }
-func (d *desk) List(string, payment.ListQuery, func(payment.Page, error))    { panic("list") }
 func (d *desk) Shown(string, string, func(error))                            { panic("shown") }
 func (d *desk) Attach(string, func(payment.Payment), func()) (detach func()) { panic("attach") }

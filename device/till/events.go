@@ -47,6 +47,7 @@ type (
 	LastRead struct {
 		To      Ticket
 		Payment payment.Payment
+		Before  []payment.Payment // older ones, newest first; where they were asked for
 		Err     error
 	}
 	// Offered and Acknowledged are replies without one.
@@ -107,7 +108,11 @@ type (
 		To  Ticket
 		Key payment.Key
 	}
-	AskLast  struct{ To Ticket }
+	// AskLast asks for the newest sale; Before wants those before it, too ([OlderThan]).
+	AskLast struct {
+		To     Ticket
+		Before bool
+	}
 	AskOffer struct {
 		To       Ticket
 		ID       string

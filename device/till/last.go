@@ -28,13 +28,17 @@ func (m *Machine) refuse(req ecr.Message, kind ecr.Kind, o ecr.Outcome, echo []e
 // uncertain is the answer to a repeat that may be a new sale. It promises nothing, and its ACK
 // acknowledges nothing: until another sale is asked for, the last result says the same.
 func (m *Machine) uncertain(s *sale) *answer {
+	return m.doubt(s, s.header(s.line.Function), s.echo)
+}
+
+// doubt is the same to a request that is not known as the sale's.
+func (m *Machine) doubt(s *sale, header ecr.Message, echo []ecr.Field) *answer {
 	m.count(CounterUncertain)
 	m.warn("a repeat that may be a new sale is answered with TO", "payment", s.p.ID)
-	header := s.header(s.line.Function)
-	m.rejection = &rejection{asked: asked{header, s.echo}, outcome: ecr.RepeatUncertain,
+	m.rejection = &rejection{asked: asked{header, echo}, outcome: ecr.RepeatUncertain,
 		money: s.p.Money}
 	return &answer{kind: ecr.KindSale, s: s,
-		frame: m.dialect.Respond(header, ecr.RepeatUncertain, m.plain(s.p.Money, s.echo))}
+		frame: m.dialect.Respond(header, ecr.RepeatUncertain, m.plain(s.p.Money, echo))}
 }
 
 // heard takes the till's ACK of an answer that told a refusal. One that may be for an earlier frame

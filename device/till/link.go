@@ -194,8 +194,8 @@ func (m *Machine) send() {
 	} else {
 		m.count(CounterRetransmit)
 	}
-	if a.s != nil && !a.s.running() {
-		a.s.told = true
+	if a.s != nil && !a.s.running() && !a.s.told {
+		a.s.told, a.s.toldUp = true, m.now.Up
 	}
 	if s := a.s; s != nil && a.own {
 		s.sent++

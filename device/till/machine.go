@@ -40,6 +40,7 @@ type Machine struct {
 	lastAt   time.Duration // when to ask again, if it could not; 0 = need not
 	sale     *sale         // the newest that was started
 	starting *sale         // the one that the engine is asked to start
+	recent   []*sale       // earlier ones that a receipt number may mean, oldest first
 	startReq ecr.Message
 	startTo  Ticket
 	// reference of a start that failed, though the journal may hold it all the same
@@ -214,7 +215,7 @@ func (m *Machine) disconnected() {
 
 func (m *Machine) askLast() {
 	m.lastTo, m.lastAt = m.ticket(), 0
-	m.do(AskLast{To: m.lastTo})
+	m.do(AskLast{To: m.lastTo, Before: !m.read})
 }
 
 // lastRead learns which sale is the newest on this line.
@@ -226,6 +227,9 @@ func (m *Machine) lastRead(ev LastRead) {
 	switch {
 	case ev.Err == nil:
 		m.adopt(ev.Payment)
+		if !m.read {
+			m.recall(ev.Before)
+		}
 		m.read = true
 	case payment.CodeOf(ev.Err) == payment.CodeNotFound:
 		m.read = true
@@ -252,7 +256,7 @@ func (m *Machine) adopt(p payment.Payment) {
 	case p.Line == nil:
 		m.note("the till's newest payment was not started on a line", "payment", p.ID)
 	default:
-		m.sale = m.saleOf(p, m.now)
+		m.succeed(m.saleOf(p, m.now))
 		if m.rejection != nil && m.rejection.ref == p.Reference { // it was started after all
 			m.rejection = nil
 		}
@@ -266,7 +270,7 @@ func (m *Machine) promote(p payment.Payment) {
 	s := m.starting
 	m.starting, m.startTo = nil, 0
 	s.take(p, m.now)
-	m.sale = s
+	m.succeed(s)
 	m.note("sale started", "payment", p.ID, "function", s.line.Function)
 	m.cancelNow()
 	m.settled()

@@ -175,15 +175,18 @@ func (m *Machine) supersessionBooked(ev Superseded) {
 
 // saleAsked decides whether a request is a repeat, a conflict or a new sale.
 func (m *Machine) saleAsked(r *ecr.Request) {
-	l := lineOf(r)
-	s := m.current()
+	o := m.orderOf(r)
+	l := o.line
+	s, meant := m.current(), m.byReceipt(o)
 	switch {
 	case m.blind():
 		m.refuse(header(r), ecr.KindSale, ecr.JournalBefore, r.Echo())
 	case s != nil && s.running():
-		m.askedWhileRunning(s, l, r)
+		m.askedWhileRunning(s, o, r)
 	case s != nil && s.line.ECN == l.ECN && (m.inWindow(s, m.now) || m.timers.ECNUnique):
 		m.askedAgain(s, l, r)
+	case meant != nil:
+		m.askedByReceipt(meant, o, r)
 	default:
 		m.supersede()
 		m.start(l, r)
@@ -192,7 +195,8 @@ func (m *Machine) saleAsked(r *ecr.Request) {
 
 // askedWhileRunning: the same request is being worked on; any other one must wait. A sale of an
 // earlier boot answers no request of this one: nobody can tell whether the till means that sale.
-func (m *Machine) askedWhileRunning(s *sale, l payment.Line, r *ecr.Request) {
+func (m *Machine) askedWhileRunning(s *sale, o saleRequest, r *ecr.Request) {
+	l := o.line
 	thisBoot := !s.started() || s.p.Boot == m.now.Boot
 	if thisBoot && s.same(l) && s.told && m.mayBeNew(s) {
 		// the engine has taken back a word that the till may have heard
@@ -206,6 +210,10 @@ func (m *Machine) askedWhileRunning(s *sale, l payment.Line, r *ecr.Request) {
 		m.dropAll(s)
 		s.due, s.superseded, s.conn = true, false, m.link.conn
 		m.note("the same request again: the sale is running", "payment", s.p.ID)
+		return
+	}
+	if thisBoot && s.sameSale(o) {
+		m.takesOver(s, o, r)
 		return
 	}
 	outcome := ecr.Busy
@@ -275,17 +283,18 @@ func (m *Machine) start(l payment.Line, r *ecr.Request) {
 		return
 	}
 	m.starting = &sale{ref: req.Reference, line: *req.Line, echo: r.Echo(), due: true,
-		conn: m.link.conn}
+		conn: m.link.conn, amount: req.Money.Amount, askedUp: m.now.Up}
 	m.startReq, m.startTo, m.refused, m.rejection = header(r), m.ticket(), "", nil
 	m.do(AskStart{To: m.startTo, Request: req})
 }
 
-// order is what the engine is asked for, or why it is not.
+// saleRequest is what the engine is asked for, or why it is not.
 func (m *Machine) order(l payment.Line, r *ecr.Request) (req payment.Request, refusal ecr.Outcome) {
 	amount, errAmount := r.Amount()
 	schemes, errSchemes := r.Schemes()
 	ref, errRef := r.Reference()
-	if errors.Join(errAmount, errSchemes, errRef) != nil {
+	_, errReceipt := r.Receipt()
+	if errors.Join(errAmount, errSchemes, errRef, errReceipt) != nil {
 		return req, ecr.BadField
 	}
 	schemes, ok := offered(schemes, m.cfg.Schemes)
@@ -297,6 +306,7 @@ func (m *Machine) order(l payment.Line, r *ecr.Request) (req payment.Request, re
 		Reference: m.reference(l.ECN, m.now),
 		Money:     payment.Money{Amount: amount, Currency: m.cfg.Currency}, Schemes: schemes,
 		Description: ref, Line: &l,
+		Timeout: m.timers.CustomersTime(m.cfg.AnswerWithin),
 	}, ""
 }
 

@@ -233,9 +233,7 @@ func (r *rig) carry(e Effect) {
 			r.post("cancel", func() Event { return Cancelled{e.To, p, err} })
 		})
 	case AskLast:
-		r.desk.Last(till, func(p payment.Payment, err error) {
-			r.post("last", func() Event { return LastRead{e.To, p, err} })
-		})
+		r.askLast(e)
 	case AskOffer:
 		r.desk.Offer(till, e.ID, e.Revision, e.Frame,
 			func(err error) { r.post("offer", func() Event { return Offered{e.To, err} }) })
@@ -256,6 +254,24 @@ func (r *rig) carry(e Effect) {
 	default:
 		r.t.Fatalf("unknown effect %T", e)
 	}
+}
+
+func (r *rig) askLast(e AskLast) {
+	var before payment.Page
+	if e.Before {
+		var failed error
+		r.desk.List(r.cfg.Till, History(), func(page payment.Page, err error) {
+			before, failed = page, err
+		})
+		if failed != nil {
+			r.post("last", func() Event { return LastRead{To: e.To, Err: failed} })
+			return
+		}
+	}
+	r.desk.Last(r.cfg.Till, func(p payment.Payment, err error) {
+		r.post("last",
+			func() Event { return LastRead{e.To, p, OlderThan(before.Payments, p.ID), err} })
+	})
 }
 
 // drain lets the frame that stalls drain.

@@ -13,8 +13,11 @@ import (
 type sale struct {
 	p    payment.Payment // p.ID is "" while the engine has not answered yet
 	ref  string          // the agent's reference
-	line payment.Line
+	line payment.Line    // of the request that its response answers
 	echo []ecr.Field
+	// what it costs, and the receipt numbers of up to three sales before it, newest first
+	amount int64
+	before []string
 
 	due        bool          // the response to its request is still to be given
 	dueBy      time.Duration // not after this; 0 = not known yet
@@ -25,9 +28,12 @@ type sale struct {
 	supersedeAt time.Duration
 	// bytes that say what became of it have begun to go out, in whichever process and for whichever
 	// request
-	told       bool
-	cancelling bool // a cancel is with the engine
-	acked      bool // the till has acknowledged an outcome
+	told        bool
+	toldUp      time.Duration // when the first of them did
+	askedUp     time.Duration // when it was asked for
+	waitUnknown bool          // it was asked for again in an earlier process, nobody knows when
+	cancelling  bool          // a cancel is with the engine
+	acked       bool          // the till has acknowledged an outcome
 
 	finalBoot string
 	finalUp   time.Duration
@@ -71,30 +77,39 @@ func (s *sale) take(p payment.Payment, now Now) {
 
 // saleOf rebuilds a sale from the journal.
 func (m *Machine) saleOf(p payment.Payment, now Now) *sale {
-	s := &sale{ref: p.Reference, line: *p.Line}
+	s := &sale{ref: p.Reference, line: *p.Line, amount: p.Money.Amount, askedUp: p.RequestedUp,
+		waitUnknown: p.Superseded}
 	s.take(p, now)
 	if f, ok := m.dialect.ReferenceField(p.Description); ok && p.Description != "" {
 		s.echo = []ecr.Field{f}
 	}
 	for _, t := range p.Sent {
-		if m.functionOf(t.Frame) == s.line.Function {
-			s.sent++
-			s.frame, s.frameRev, s.frameStatus = t.Frame, t.Revision, t.Status
+		ecn, function := m.answered(t.Frame)
+		if function != s.line.Function {
+			continue
+		}
+		s.sent++
+		s.frame, s.frameRev, s.frameStatus = t.Frame, t.Revision, t.Status
+		if ecn != s.line.ECN { // it answered another request for the same sale
+			s.frame = nil
 		}
 	}
 	s.superseded, s.told = p.Superseded, len(p.Sent) > 0
+	if s.told {
+		s.toldUp = p.Sent[0].Up
+	}
 	s.due = p.Boot == now.Boot && len(p.Sent) == 0 && !s.acked && !p.Superseded && now.Up < s.dueBy
 	return s
 }
 
-// functionOf is the function of a response; "" if it is none of this dialect.
-func (m *Machine) functionOf(frame []byte) string {
+// answered is the ECN and function that a response answers; "" if it is none of this dialect.
+func (m *Machine) answered(frame []byte) (ecn, function string) {
 	m.own.Reset()
 	ev, _ := m.own.Next(frame)
 	if ev.Kind != ecr.Frame || ev.Err != nil {
-		return ""
+		return "", ""
 	}
-	return string(ev.Response.Function)
+	return string(ev.Response.ECN), string(ev.Response.Function)
 }
 
 // inWindow reports whether a repeat of this sale's request is still that: a repeat.
@@ -135,8 +150,12 @@ func (m *Machine) tellsApart(s *sale) bool { return m.timers.ECNUnique || s.line
 // lineOf is how the till asked.
 func lineOf(r *ecr.Request) payment.Line {
 	digest := r.Digest()
+	receipt, err := r.Receipt()
+	if err != nil {
+		receipt = "" // the request is refused
+	}
 	return payment.Line{ECN: string(r.ECN), Function: string(r.Function),
-		Digest: hex.EncodeToString(digest[:])}
+		Digest: hex.EncodeToString(digest[:]), Receipt: receipt}
 }
 
 // reference is the agent's name for a sale. A till uses an ECN again, the engine's references are

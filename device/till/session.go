@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -77,6 +79,9 @@ func New(cfg Config, d *ecr.Dialect, payments device.LinePayments, terminal devi
 	}
 	if cfg.Schemes == nil {
 		cfg.Schemes = info.Schemes
+	}
+	if cfg.AnswerWithin == 0 {
+		cfg.AnswerWithin = time.Duration(info.AnswerWithin) * time.Second
 	}
 	machine, err := NewMachine(cfg, d)
 	if err != nil {
@@ -247,7 +252,7 @@ func (c *connection) carry(e Effect) {
 		c.payments.Cancel(till, e.Key,
 			func(p payment.Payment, err error) { c.post(Cancelled{e.To, p, err}) })
 	case AskLast:
-		c.payments.Last(till, func(p payment.Payment, err error) { c.post(LastRead{e.To, p, err}) })
+		c.askLast(e)
 	case AskOffer:
 		c.payments.Offer(till, e.ID, e.Revision, e.Frame,
 			func(err error) { c.post(Offered{e.To, err}) })
@@ -274,6 +279,43 @@ func (c *connection) carry(e Effect) {
 	default:
 		panic(fmt.Sprintf("till: no case for the effect %T", e))
 	}
+}
+
+// askLast reads the newest sale, and first those before it where they are wanted: the newest must
+// be told in the order of the changes.
+func (c *connection) askLast(e AskLast) {
+	type older struct {
+		page payment.Page
+		err  error
+	}
+	var before atomic.Pointer[older]
+	if e.Before {
+		c.payments.List(c.cfg.Till, History(),
+			func(page payment.Page, err error) { before.Store(&older{page, err}) })
+	}
+	c.payments.Last(c.cfg.Till, func(p payment.Payment, err error) {
+		o := before.Load()
+		switch {
+		case !e.Before:
+			o = &older{}
+		case o == nil: // the agent is stopping: it was not answered in its turn
+			o = &older{err: errors.New("the sales before the newest were not read")}
+		}
+		if o.err != nil {
+			c.post(LastRead{To: e.To, Err: o.err})
+			return
+		}
+		c.post(LastRead{e.To, p, OlderThan(o.page.Payments, p.ID), err})
+	})
+}
+
+// History is what AskLast's Before reads: more sales than a line can have in receiptWindow.
+func History() payment.ListQuery { return payment.ListQuery{Limit: 200} }
+
+// OlderThan are the payments of a page, newest first, that are older than this one.
+func OlderThan(page []payment.Payment, id string) []payment.Payment {
+	i := slices.IndexFunc(page, func(p payment.Payment) bool { return p.ID == id })
+	return page[i+1:]
 }
 
 // read hands what arrives to the loop.

@@ -33,6 +33,9 @@ func (s *step) start(ev StartAsked) {
 		return
 	}
 	timeout := orDefault(ev.Request.Timeout, s.m.cfg.Timeout)
+	if ev.Request.Line != nil { // such a till asks for no time, it only waits no longer
+		timeout = min(timeout, s.m.cfg.Timeout)
+	}
 	id := s.m.ids.NewID(s.now.Wall)
 	ref := s.m.cfg.Tag + "-" + id
 	requested := payment.Requested{

@@ -134,12 +134,7 @@ func (l *line) carry(e till.Effect) {
 				l.post(till.Cancelled{To: e.To, Payment: ans.Payment, Err: ans.Err})
 			})
 	case till.AskLast:
-		a.ask(func(to engine.Ticket) engine.Event {
-			return engine.GetAsked{Till: l.t.name, Newest: true, To: to}
-		},
-			func(ans engine.Answer) {
-				l.post(till.LastRead{To: e.To, Payment: ans.Payment, Err: ans.Err})
-			})
+		l.askLast(e)
 	case till.AskOffer:
 		if w.hit(tillRushes) {
 			w.after(w.between(0, 4*time.Millisecond), l.t.rushes)
@@ -172,6 +167,31 @@ func (l *line) carry(e till.Effect) {
 	default:
 		w.fail("an effect of the line's session that nobody knows: %T", e)
 	}
+}
+
+// askLast reads the newest sale after those before it, as till.Session does.
+func (l *line) askLast(e till.AskLast) {
+	last := func(page payment.Page) {
+		l.a.ask(func(to engine.Ticket) engine.Event {
+			return engine.GetAsked{Till: l.t.name, Newest: true, To: to}
+		}, func(ans engine.Answer) {
+			l.post(till.LastRead{To: e.To, Payment: ans.Payment, Err: ans.Err,
+				Before: till.OlderThan(page.Payments, ans.Payment.ID)})
+		})
+	}
+	if !e.Before {
+		last(payment.Page{})
+		return
+	}
+	l.a.ask(func(to engine.Ticket) engine.Event {
+		return engine.ListAsked{Till: l.t.name, Query: till.History(), To: to}
+	}, func(ans engine.Answer) {
+		if ans.Err != nil {
+			l.post(till.LastRead{To: e.To, Err: ans.Err})
+			return
+		}
+		last(ans.Page)
+	})
 }
 
 func statusOf(s engine.Snapshot) device.Status {

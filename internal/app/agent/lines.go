@@ -104,7 +104,7 @@ func (a *Agent) serveECR(s config.Serial) (serial.Serve, error) {
 	session, err := till.New(till.Config{
 		Till: s.Name, Network: s.IsTCP(), Merchant: a.cfg.Display.MerchantName,
 		TerminalID: a.cfg.Terminal.ID, Currency: payment.Currency(a.cfg.Terminal.Currency),
-		Schemes: a.chosen.Schemes(),
+		Schemes: a.chosen.Schemes(), AnswerWithin: a.cfg.Payment.AnswerWithin.Of(),
 	}, d, a.core, terminal{a}, a.clock, a.log.With("part", "till"), a.registry)
 	if err != nil {
 		return nil, err

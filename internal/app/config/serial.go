@@ -10,6 +10,7 @@ import (
 
 	"kiosk-agent/device/ecr"
 	"kiosk-agent/device/serial"
+	"kiosk-agent/internal/conf"
 	"kiosk-agent/internal/webaddr"
 )
 
@@ -45,8 +46,11 @@ func (k *checker) serial(i int, s Serial, names map[string]bool) {
 	k.device(key("device"), key("allow_from"), s)
 	k.OneOf(key("protocol"), s.Protocol, "ecr", "jsonrpc")
 	if s.Protocol == "ecr" {
-		_, err := LoadDialect(s.Dialect)
+		d, err := LoadDialect(s.Dialect)
 		k.Other(err, key("dialect"), "kiosk-agent ecr blueprint shows how to write one", "%v", err)
+		if err == nil {
+			k.tillWaits(key("dialect"), d.Timers())
+		}
 	}
 	needsToken := s.Protocol == "jsonrpc" && s.IsTCP()
 	k.Need(needsToken || s.Token == "", key("token"), "only jsonrpc over TCP has one",
@@ -62,6 +66,18 @@ func (k *checker) serial(i int, s Serial, names map[string]bool) {
 	k.Need(s.StopBits == 1 || s.StopBits == 2, key("stop_bits"), "1 or 2", "%d is not possible",
 		s.StopBits)
 	k.OneOf(key("flow"), s.Flow, "none", "rtscts")
+}
+
+// tillWaits wants the customer to have time to pay before the till gives up.
+func (k *checker) tillWaits(key string, t ecr.Timers) {
+	within := k.c.Payment.AnswerWithin.Of()
+	least := t.LeastTillWaits(within)
+	k.Need(t.TillWaits == 0 || t.TillWaits >= least, key,
+		"let the till wait longer, or take less for payment.answer_within; docs/ECR.md says what "+
+			"adds up to it",
+		"its till_waits = %q leaves the customer less than %v with answer_within = %q: the least "+
+			"that works is %q", conf.Duration(t.TillWaits), ecr.LeastCustomersTime,
+		k.c.Payment.AnswerWithin, conf.Duration(least))
 }
 
 func (k *checker) device(key, allowKey string, s Serial) {
