@@ -261,7 +261,15 @@ func (s *sheet) typeLine(g *Gateway, v any) {
 	case r.Type == payment.TypePay:
 		s.add("type", word, "pl or qris", payment.FitPaper)
 	default:
-		s.add("type", plainName(word, "?"), "pl or qris", payment.FitDiffers, "words.type_pay",
-			plainName(word, ""))
+		lower := strings.ToLower(word)
+		key, value := "words.type_pay", plainName(word, "")
+		switch {
+		case strings.Contains(lower, "refund"), strings.Contains(lower, "back"):
+			key = "words.type_refund"
+		case strings.Contains(lower, "void"), strings.Contains(lower, "revers"),
+			strings.Contains(lower, "cancel"):
+			key = "words.type_void"
+		}
+		s.add("type", plainName(word, "?"), "pl or qris", payment.FitDiffers, key, value)
 	}
 }

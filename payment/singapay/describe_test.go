@@ -94,6 +94,27 @@ func TestDescribeNamesTheKey(t *testing.T) {
 	}
 }
 
+// TestGuess: no line says that a word means paid which is like one of failure, or like nothing.
+func TestGuess(t *testing.T) {
+	for said, want := range map[string]string{"PAID": "paid=PAID", "Success": "paid=Success",
+		"FAILED": "declined=FAILED", "unsuccessful": "declined=unsuccessful",
+		"UNPAID": "pending=UNPAID", "EXPIRED_LINK": "expired=EXPIRED_LINK", "blue": "pending="} {
+		keys := keysOf(newGateway(t).Describe(delivery(with(t, paidLink, `"paid"`,
+			`"`+said+`"`))))
+		if !slices.Equal(keys, []string{"singapay.words." + want}) {
+			t.Errorf("%s: %q", said, keys)
+		}
+	}
+	for said, want := range map[string]string{"refund": "type_refund=refund",
+		"reversal": "type_void=reversal", "payment": "type_pay=payment"} {
+		keys := keysOf(newGateway(t).Describe(delivery(with(t, paidLink, `"type":"pl"`,
+			`"type":"`+said+`"`))))
+		if !slices.Equal(keys, []string{"singapay.words." + want}) {
+			t.Errorf("%s: %q", said, keys)
+		}
+	}
+}
+
 // TestDescribeTellsNoValue: neither a customer, nor an amount, a reference, a token or a signature
 // is in what is said of a delivery.
 func TestDescribeTellsNoValue(t *testing.T) {

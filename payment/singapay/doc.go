@@ -27,9 +27,17 @@
 //
 // A notification is authentic because its HMAC-SHA512 was made with our client secret over the path
 // that the dashboard was given, and nothing else about a delivery is believed. What exactly
-// SingaPay hashes is documented by example only, so three forms of the body are tried; each is as
+// SingaPay hashes is documented by example only, so six forms of the body are tried; each is as
 // hard to forge as the other. A notification that is authentic and old states nothing but
 // StatusStale: whoever books it asks SingaPay.
+//
+// # What a site may set
+//
+// Nobody here has seen a real delivery. Where SingaPay is otherwise than its pages, Config's Words,
+// Members, Events, Answers, Headers and Reference mend it: a value is read where exactly one of its
+// names is there, nothing unsigned is believed, and no list proves more than it shows. Each refusal
+// and failure names the key; Describe and Config.Observe say, line by line and without a value of
+// anybody's, how what came stands to the pages.
 //
 // # How to hold the keys
 //

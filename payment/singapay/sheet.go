@@ -228,8 +228,30 @@ func (s *sheet) wordLine(g *Gateway, what string, from source, said string) {
 	case !unknown(g.configured(from, said)):
 		s.add(what, shown, paper, payment.FitMended, "words."+g.listOf(said), value)
 	default:
-		s.add(what, shown, paper, payment.FitDiffers, "words.paid", value)
+		list, sure := guess(said)
+		if !sure {
+			value = ""
+		}
+		s.add(what, shown, paper, payment.FitDiffers, "words."+list, value)
 	}
+}
+
+// guess is the list that a word may belong to. What it really means is for people to say: where it
+// is like nothing that is known, no line says what to write.
+func guess(said string) (list string, sure bool) {
+	said = strings.ToLower(said)
+	for _, g := range []struct{ list, parts string }{
+		{"declined", "fail declin reject refus deni deny error unsucc invalid"},
+		{"expired", "expir timeout timed lapse"},
+		{"pending", "pend wait process unpaid open new init progress creat"},
+		{"paid", "paid success settle complet approv captur lunas sukses berhasil"},
+	} {
+		if slices.ContainsFunc(strings.Fields(g.parts),
+			func(part string) bool { return strings.Contains(said, part) }) {
+			return g.list, true
+		}
+	}
+	return "pending", false
 }
 
 // listOf is the list of the site's words that has this one.
