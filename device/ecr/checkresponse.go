@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -10,16 +11,24 @@ func (c *checker) response() {
 	r := &c.s.Response
 	_, ok := parseOffset(r.UTCOffset)
 	c.bad(ok, "response.utc_offset", "is %.40q; it must be like \"+08:00\"", r.UTCOffset)
-	for i := range r.Fields {
-		c.responseField(fmt.Sprintf("response.fields.%d", i), &r.Fields[i])
+	c.responseFields("response.fields", r.Fields)
+	for _, code := range slices.Sorted(maps.Keys(c.s.Functions)) {
+		c.responseFields("functions."+code+".fields", c.s.Functions[code].Fields)
 	}
-	if len(c.ps) > 0 {
+}
+
+func (c *checker) responseFields(key string, list []responseFieldSpec) {
+	before := len(c.ps)
+	for i := range list {
+		c.responseField(fmt.Sprintf("%s.%d", key, i), &list[i])
+	}
+	if len(c.ps) > before {
 		return
 	}
-	for i := range r.Fields {
+	for i := range list {
 		for k := range i {
-			a, b := &r.Fields[k], &r.Fields[i]
-			c.bad(a.Code != b.Code || !meet(a, b), fmt.Sprintf("response.fields.%d.code", i),
+			a, b := &list[k], &list[i]
+			c.bad(a.Code != b.Code || !meet(a, b), fmt.Sprintf("%s.%d.code", key, i),
 				"%s comes twice in one response", b.Code)
 		}
 	}
@@ -85,7 +94,7 @@ func (c *checker) forSource(key string, f *responseFieldSpec) {
 	c.bad((f.Source == sourceConst) == (f.Value != ""), key+".value",
 		"is the text, for source = \"value\" and for no other")
 	c.bad(printable(f.Value), key+".value", "must be printable ASCII")
-	if f.Source == sourceAmount {
+	if slices.Contains(numeric, f.Source) {
 		c.bad(f.Width <= 18, key+".width", "an amount has at most 18 digits")
 		c.bad(f.Pad != "right" && (f.Pad != "left" || f.Fill == "0" || f.Fill == " "), key+".pad",
 			"digits after an amount make it another amount")
@@ -100,19 +109,34 @@ func (c *checker) widest() {
 	most := lengthCode{s.Frame.Length.Encoding, s.Frame.Length.Width}.most()
 	each := s.Field.Code + s.Field.Width + s.Field.Separator.size()
 	largest := each + s.Request.Amount.Width
-	for _, k := range append([]Kind{KindUnknown}, kinds...) {
-		for _, o := range outcomes {
-			n := 0
-			for i := range s.Response.Fields {
-				if f := &s.Response.Fields[i]; f.applies(k, o.outcome) {
-					n += each + f.Width
-				}
-			}
-			largest = max(largest, n)
+	lists := [][]responseFieldSpec{s.Response.Fields}
+	for code, f := range s.Functions {
+		if len(f.Fields) > 0 {
+			lists = append(lists, s.fieldsOf(code))
 		}
+	}
+	for _, list := range lists {
+		largest = max(largest, widestOf(list, each))
 	}
 	c.bad(frame+largest <= s.Frame.Max, "frame.max", "is %d; the largest message needs %d bytes",
 		s.Frame.Max, frame+largest)
 	c.bad(s.overhead(s.headerLen())+largest <= most, "frame.length.width",
 		"cannot say the %d bytes of the largest message", s.overhead(s.headerLen())+largest)
+}
+
+// widestOf is the size of the largest answer with these fields, of which each has so many bytes
+// besides its data.
+func widestOf(list []responseFieldSpec, each int) (widest int) {
+	for _, k := range append([]Kind{KindUnknown}, kinds...) {
+		for _, o := range outcomes {
+			n := 0
+			for i := range list {
+				if f := &list[i]; f.applies(k, o.outcome) {
+					n += each + f.Width
+				}
+			}
+			widest = max(widest, n)
+		}
+	}
+	return widest
 }

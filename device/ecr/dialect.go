@@ -84,8 +84,9 @@ type Dialect struct {
 	zone               *time.Location
 	functions          []Function // sorted by code
 	codes              map[string]int
-	only               map[string]bool // codes of fields that no request has
-	codeOnly           map[string]bool // response codes that are no version of requests
+	fields             map[string][]responseFieldSpec // of the answers to each function
+	only               map[string]bool                // codes of fields that no request has
+	codeOnly           map[string]bool                // response codes that are no version of requests
 }
 
 // Function is one entry of a dialect's table of functions.
@@ -144,6 +145,14 @@ func (d *Dialect) function(code []byte) *Function {
 		return nil
 	}
 	return &d.functions[i]
+}
+
+// fieldsOf are the fields of the answers to a function.
+func (d *Dialect) fieldsOf(function []byte) []responseFieldSpec {
+	if list, ok := d.fields[string(function)]; ok {
+		return list
+	}
+	return d.s.Response.Fields
 }
 
 // frameLen is the size of a frame with so many bytes of fields.

@@ -44,11 +44,14 @@ func (h *headerSpec) versions() []string { return append([]string{h.Request}, h.
 // inRequests reports whether requests have a field with that code.
 func (s *spec) inRequests(code string) bool {
 	r := &s.Request
+	echoed := func(f responseFieldSpec) bool { return f.Source == sourceEcho && f.Of == code }
+	for _, f := range s.Functions {
+		if slices.ContainsFunc(f.Fields, echoed) {
+			return true
+		}
+	}
 	return code == r.Amount.Code || code == r.Type.Code || code == r.Reference.Code ||
-		code == r.Receipt ||
-		slices.ContainsFunc(s.Response.Fields, func(f responseFieldSpec) bool {
-			return f.Source == sourceEcho && f.Of == code
-		})
+		code == r.Receipt || slices.ContainsFunc(s.Response.Fields, echoed)
 }
 
 // direction sets what isResponse looks at.
@@ -90,22 +93,21 @@ func (c *checker) direction() {
 	}
 	for _, o := range outcomes {
 		code := c.s.Outcomes[string(o.outcome)].Code
-		for _, k := range c.s.ordering(o.outcome) {
-			c.bad(!slices.Contains(versions, code) || c.s.marked(k, o.outcome),
+		for _, function := range c.s.ordering(o.outcome) {
+			c.bad(!slices.Contains(versions, code) || c.s.marked(function, o.outcome),
 				"response.only", "an answer with %s (%s) to a %s reads as a request of version "+
-					"%[2]s: it needs a field that no request has", o.outcome, code, k)
+					"%[2]s: it needs a field that no request has", o.outcome, code,
+				c.s.Functions[function].Kind)
 		}
 	}
 }
 
-// ordering are the kinds of functions that start or end a sale, and are answered with o.
-func (s *spec) ordering(o Outcome) (list []Kind) {
-	for _, f := range s.Functions {
+// ordering are the functions that start or end a sale, and are answered with o.
+func (s *spec) ordering(o Outcome) (list []string) {
+	for code, f := range s.Functions {
 		cancel := o == CancelDone || o == CancelRefused
-		orders := f.Kind == KindCancel && cancel ||
-			!cancel && (f.Kind == KindSale || f.Kind == KindVoid)
-		if orders && !slices.Contains(list, f.Kind) {
-			list = append(list, f.Kind)
+		if f.Kind == KindCancel && cancel || !cancel && (f.Kind == KindSale || f.Kind == KindVoid) {
+			list = append(list, code)
 		}
 	}
 	slices.Sort(list)
@@ -113,12 +115,13 @@ func (s *spec) ordering(o Outcome) (list []Kind) {
 }
 
 // marked reports whether an answer has, in any case, a field that no request has.
-func (s *spec) marked(k Kind, o Outcome) bool {
+func (s *spec) marked(function string, o Outcome) bool {
+	k := s.Functions[function].Kind
 	if o == BadFrame {
 		k = KindUnknown
 	}
 	text := s.Outcomes[string(o)].Text
-	return slices.ContainsFunc(s.Response.Fields, func(f responseFieldSpec) bool {
+	return slices.ContainsFunc(s.fieldsOf(function), func(f responseFieldSpec) bool {
 		always := f.Empty == "fill" || f.Source == sourceText && len(text) > f.Skip ||
 			f.Source == sourceConst || f.Source == sourceResponseCode
 		return always && slices.Contains(s.Response.Only, f.Code) && f.applies(k, o)

@@ -158,7 +158,8 @@ func TestDocumentKeys(t *testing.T) {
 			shown[key] = true
 		}
 	}
-	want := []string{"functions.CODE.kind", "functions.CODE.schemes"}
+	want := []string{"functions.CODE.kind", "functions.CODE.schemes",
+		"functions.CODE.fields"}
 	// What the dialect itself names, and what the prose says.
 	own := []string{"functions", "outcomes", "response.fields"}
 	for _, key := range schemaKeys("", reflect.TypeFor[spec]()) {

@@ -61,6 +61,8 @@ type explainer struct {
 	base  int
 	b     []byte          // the part
 	asked map[string]bool // ECN and function of requests that were seen
+	// the fields of the answers to the frame's function
+	answers []responseFieldSpec
 }
 
 func (x *explainer) item(at, n int, what string) *Item {
@@ -186,6 +188,7 @@ func (x *explainer) inside(at, end int) {
 	at += h.ECN
 	function, code := x.b[at:at+h.Function], x.b[at+h.Function:at+h.Function+h.Version]
 	response := x.isResponse(string(x.b[at-h.ECN:at+h.Function]), code)
+	x.answers = x.d.fieldsOf(function)
 	x.function(at, function)
 	at += h.Function
 	x.code(at, code, response)

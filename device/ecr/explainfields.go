@@ -78,8 +78,8 @@ func (x *explainer) meaning(code string, data []byte, response bool) string {
 			return text + ": means nothing here, ignored"
 		}
 	}
-	for i := range x.d.s.Response.Fields {
-		if f := &x.d.s.Response.Fields[i]; f.Code == code {
+	for i := range x.answers {
+		if f := &x.answers[i]; f.Code == code {
 			return text + ": " + strings.ReplaceAll(f.Source, "_", " ")
 		}
 	}

@@ -128,8 +128,28 @@ func merge(base string, data []byte) ([]byte, error) {
 		return nil, err
 	}
 	delete(above, "base")
+	extendFunctions(below, above)
 	overlay(below, above)
 	return toml.Marshal(below)
+}
+
+// extendFunctions joins the fields that both files give a function: a list there extends the base's,
+// where other lists replace it.
+func extendFunctions(below, above map[string]any) {
+	under, _ := below["functions"].(map[string]any)
+	over, _ := above["functions"].(map[string]any)
+	for code, value := range over {
+		was, _ := under[code].(map[string]any)
+		is, _ := value.(map[string]any)
+		base, ok1 := was["fields"].([]any)
+		own, ok2 := is["fields"].([]any)
+		if ok1 && ok2 {
+			is["fields"] = joinFields(base, own, func(f any) string {
+				table, _ := f.(map[string]any)
+				return fmt.Sprint(table["code"])
+			})
+		}
+	}
 }
 
 // overlay merges tables and replaces everything else.
@@ -184,7 +204,7 @@ func compile(s spec) *Dialect {
 		s: s, stx: s.Frame.STX.first(), etx: s.Frame.ETX.first(), ack: s.Frame.ACK.first(),
 		nak: s.Frame.NAK.first(), fieldLength: lengthCode{s.Field.Encoding, s.Field.Width},
 		headerLen: s.headerLen(), timers: s.Timers.compile(),
-		codes: make(map[string]int),
+		codes: make(map[string]int), fields: make(map[string][]responseFieldSpec),
 	}
 	d.frameRules()
 	d.indicator, _ = s.Header.Indicator.bytes()
@@ -193,6 +213,7 @@ func compile(s spec) *Dialect {
 	d.direction()
 	d.zone, _ = parseOffset(s.Response.UTCOffset)
 	for code, f := range s.Functions {
+		d.fields[code] = d.s.fieldsOf(code)
 		d.functions = append(d.functions, Function{Code: code, Kind: f.Kind, Schemes: f.Schemes})
 	}
 	slices.SortFunc(d.functions, func(a, b Function) int { return cmp.Compare(a.Code, b.Code) })

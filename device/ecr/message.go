@@ -190,8 +190,9 @@ func (r *Request) single(code string) (data []byte, ok bool, err error) {
 
 // Echo copies the fields that the dialect's responses repeat: what ResponseData.Echo wants.
 func (r *Request) Echo() (list []Field) {
-	for i := range r.d.s.Response.Fields {
-		f := &r.d.s.Response.Fields[i]
+	fields := r.d.fieldsOf(r.Function)
+	for i := range fields {
+		f := &fields[i]
 		if f.Source != sourceEcho || slices.ContainsFunc(list,
 			func(x Field) bool { return string(x.Code) == f.Of }) {
 			continue
@@ -236,8 +237,9 @@ func (r *Response) Approved() bool {
 
 // Text is the response's text for people, without padding, "" where the dialect has no such field.
 func (r *Response) Text() string {
-	for i := range r.d.s.Response.Fields {
-		if f := &r.d.s.Response.Fields[i]; f.Source == sourceText && f.Skip == 0 {
+	fields := r.d.fieldsOf(r.Function)
+	for i := range fields {
+		if f := &fields[i]; f.Source == sourceText && f.Skip == 0 {
 			data, _ := r.Field(f.Code)
 			return string(f.unpad(data))
 		}

@@ -23,6 +23,13 @@ type ResponseData struct {
 	Merchant       string        // name (and address)
 	MerchantID     string
 	Echo           []Field // Request.Echo
+	Totals         *Totals // of the day on this line, in the answer to a settlement; nil: not known
+}
+
+// Totals are what a line has sold in a day: approved sales, as the journal holds them.
+type Totals struct {
+	Count int
+	Sum   int64 // in minor units
 }
 
 // The sources of a response field: where its data comes from.
@@ -40,13 +47,19 @@ const (
 	sourceResponseCode = "response_code" // the till's own
 	sourceConst        = "value"
 	sourceEcho         = "echo"
+	sourceDayCount     = "day_count"
+	sourceDaySum       = "day_sum"
 )
 
 // sources in the order in which texts list them; never written.
 var sources = []string{
 	sourceText, sourceDate, sourceTime, sourceTerminal, sourceAmount, sourceReference, sourceScheme,
 	sourceHostCode, sourceMerchant, sourceMerchantID, sourceResponseCode, sourceConst, sourceEcho,
+	sourceDayCount, sourceDaySum,
 }
+
+// numeric are the sources whose data is a number: cut, it would be another one.
+var numeric = []string{sourceAmount, sourceDayCount, sourceDaySum}
 
 // Respond is the frame of the response to req that tells o. Of req only the header is looked at; a
 // header that could not be read (ErrFrame without an ECN) is answered with zeros. A response always
@@ -72,8 +85,9 @@ func (d *Dialect) response(req Message, o Outcome, data ResponseData) Message {
 	if f := d.function(m.Function); f != nil && o != BadFrame {
 		kind = f.Kind
 	}
-	for i := range d.s.Response.Fields {
-		f := &d.s.Response.Fields[i]
+	fields := d.fieldsOf(m.Function)
+	for i := range fields {
+		f := &fields[i]
 		if !f.applies(kind, o) {
 			continue
 		}
@@ -111,9 +125,9 @@ func (f *responseFieldSpec) data(d *Dialect, code string, r *ResponseData) (b []
 	if f.Source == sourceEcho {
 		return []byte(s), s != "" && len(s) <= f.Width // whole or not at all: the till compares it
 	}
-	if f.Source == sourceAmount {
+	if slices.Contains(numeric, f.Source) {
 		if s == "" && f.Empty != "fill" || len(s) > f.Width {
-			return nil, false // an amount is never cut
+			return nil, false // a number is never cut
 		}
 		return f.pad(s), true
 	}
@@ -177,12 +191,26 @@ func (f *responseFieldSpec) source(d *Dialect, code string, r *ResponseData) str
 		return code
 	case sourceConst:
 		return f.Value
+	case sourceDayCount, sourceDaySum:
+		return r.Totals.text(f.Source)
 	default: // sourceEcho
 		i := slices.IndexFunc(r.Echo, func(e Field) bool { return string(e.Code) == f.Of })
 		if i < 0 {
 			return ""
 		}
 		return string(r.Echo[i].Data)
+	}
+}
+
+// text is the number that a source asks for; "" where nobody knows it.
+func (t *Totals) text(source string) string {
+	switch {
+	case t == nil || t.Count < 0 || t.Sum < 0:
+		return ""
+	case source == sourceDayCount:
+		return strconv.Itoa(t.Count)
+	default:
+		return strconv.FormatInt(t.Sum, 10)
 	}
 }
 

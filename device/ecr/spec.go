@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,8 +78,48 @@ type timerSpec struct {
 }
 
 type functionSpec struct {
-	Kind    Kind     `toml:"kind"`
-	Schemes []string `toml:"schemes"`
+	Kind    Kind                `toml:"kind"`
+	Schemes []string            `toml:"schemes"`
+	Fields  []responseFieldSpec `toml:"fields"`
+}
+
+// fieldsOf are the fields of the answers to a function: those of all answers, and the function's
+// own. One of its own that has the code of a general one stands in that one's place.
+func (s *spec) fieldsOf(function string) []responseFieldSpec {
+	own := s.Functions[function].Fields
+	if len(own) == 0 {
+		return s.Response.Fields
+	}
+	return joinFields(s.Response.Fields, own, func(f responseFieldSpec) string { return f.Code })
+}
+
+// joinFields lays a list of fields over another: what has the code of a field below takes its
+// place, everything else follows.
+func joinFields[T any](below, above []T, code func(T) string) []T {
+	var list []T
+	placed := make(map[string]bool)
+	add := func(key string, from []T) {
+		for _, f := range from {
+			if code(f) == key {
+				list = append(list, f)
+			}
+		}
+		placed[key] = true
+	}
+	for _, f := range below {
+		switch key := code(f); {
+		case !slices.ContainsFunc(above, func(x T) bool { return code(x) == key }):
+			list = append(list, f)
+		case !placed[key]:
+			add(key, above)
+		}
+	}
+	for _, f := range above {
+		if key := code(f); !placed[key] {
+			add(key, above)
+		}
+	}
+	return list
 }
 
 type requestSpec struct {
