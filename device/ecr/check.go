@@ -123,6 +123,7 @@ func (c *checker) header() {
 	c.code("header.request_version", h.Request, h.Version)
 	c.someBytes("header.indicator", h.Indicator)
 	c.separator("header.separator", h.Separator)
+	c.overlays()
 }
 
 func (c *checker) field() {

@@ -72,6 +72,8 @@ type Dialect struct {
 
 	stx, etx, ack, nak byte
 	indicator, headSep []byte
+	indicators         [][]byte // what else may stand in its place
+	anyIndicator       bool
 	fieldSep           []byte
 	length             lengthCode // of the frame
 	fieldLength        lengthCode
@@ -86,7 +88,7 @@ type Dialect struct {
 	codes              map[string]int
 	fields             map[string][]responseFieldSpec // of the answers to each function
 	only               map[string]bool                // codes of fields that no request has
-	codeOnly           map[string]bool                // response codes that are no version of requests
+	codeOnly           map[string]bool                // response codes that no request has
 }
 
 // Function is one entry of a dialect's table of functions.

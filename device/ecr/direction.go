@@ -13,7 +13,7 @@ func (d *Dialect) isResponse(m *Message) bool {
 		return false // nothing of the header can be relied on
 	}
 	return slices.ContainsFunc(m.Fields, func(f Field) bool { return d.only[string(f.Code)] }) ||
-		d.codeOnly[string(m.Code)]
+		d.codeOnly[string(m.Code)] || d.s.Header.ResponseECN != "" && d.hasOverlay(m.ECN)
 }
 
 // onlySources are the sources whose fields no request of this family has, where a dialect does not
@@ -88,8 +88,8 @@ func (c *checker) direction() {
 		c.code("response.only", code, c.s.Field.Code)
 		c.bad(!c.s.inRequests(code), "response.only", "%q is a field of requests, too", code)
 	}
-	if len(c.ps) > 0 {
-		return
+	if len(c.ps) > 0 || h.ResponseECN != "" {
+		return // the ECN says it, or nothing can be said yet
 	}
 	for _, o := range outcomes {
 		code := c.s.Outcomes[string(o.outcome)].Code

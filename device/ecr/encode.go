@@ -24,7 +24,11 @@ func (d *Dialect) Append(dst []byte, m Message) ([]byte, error) {
 	out = append(out, m.ECN...)
 	out = append(out, m.Function...)
 	out = append(out, m.Code...)
-	out = append(out, d.indicator...)
+	if len(m.Indicator) > 0 {
+		out = append(out, m.Indicator...)
+	} else {
+		out = append(out, d.indicator...)
+	}
 	out = append(out, d.headSep...)
 	for i := range m.Fields {
 		f := &m.Fields[i]
@@ -64,6 +68,9 @@ func (d *Dialect) fits(m Message) error {
 	if err := checkPart("version or response code", m.Code, h.Version); err != nil {
 		return err
 	}
+	if len(m.Indicator) > 0 && !d.indicates(m.Indicator) {
+		return fmt.Errorf("%w: the indicator % x is none of the dialect's", ErrFrame, m.Indicator)
+	}
 	for i := range m.Fields {
 		if err := checkPart("field code", m.Fields[i].Code, d.s.Field.Code); err != nil {
 			return err
@@ -85,8 +92,8 @@ func checkPart(name string, b []byte, width int) error {
 
 // NewRequest is a till's message with the dialect's version.
 func (d *Dialect) NewRequest(ecn, function string, fields ...Field) Request {
-	return Request{Message: Message{ECN: []byte(ecn), Function: []byte(function),
-		Code: []byte(d.s.Header.Request), Fields: fields}, d: d}
+	return Request{Message: Message{ECN: overECN(d.s.Header.RequestECN, []byte(ecn)),
+		Function: []byte(function), Code: []byte(d.s.Header.Request), Fields: fields}, d: d}
 }
 
 // AmountField is the field that carries a sale's amount in minor units. The error wraps ErrField:

@@ -187,7 +187,8 @@ func (x *explainer) inside(at, end int) {
 	}
 	at += h.ECN
 	function, code := x.b[at:at+h.Function], x.b[at+h.Function:at+h.Function+h.Version]
-	response := x.isResponse(string(x.b[at-h.ECN:at+h.Function]), code)
+	response := x.isResponse(string(x.d.ResponseECN(ecn.Bytes))+string(function),
+		code)
 	x.answers = x.d.fieldsOf(function)
 	x.function(at, function)
 	at += h.Function

@@ -133,8 +133,8 @@ func merge(base string, data []byte) ([]byte, error) {
 	return toml.Marshal(below)
 }
 
-// extendFunctions joins the fields that both files give a function: a list there extends the base's,
-// where other lists replace it.
+// extendFunctions joins the fields that both files give a function: such a list extends the base's,
+// where others replace it.
 func extendFunctions(below, above map[string]any) {
 	under, _ := below["functions"].(map[string]any)
 	over, _ := above["functions"].(map[string]any)
@@ -208,6 +208,7 @@ func compile(s spec) *Dialect {
 	}
 	d.frameRules()
 	d.indicator, _ = s.Header.Indicator.bytes()
+	d.indicatorRules()
 	d.headSep, _ = s.Header.Separator.bytes()
 	d.fieldSep, _ = s.Field.Separator.bytes()
 	d.direction()

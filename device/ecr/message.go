@@ -28,10 +28,11 @@ type Field struct {
 // Message is what is inside a frame. Code is the version in a request and the response code in a
 // response.
 type Message struct {
-	ECN      []byte
-	Function []byte
-	Code     []byte
-	Fields   []Field
+	ECN       []byte
+	Function  []byte
+	Code      []byte
+	Indicator []byte // as it was read; empty = the dialect's own
+	Fields    []Field
 }
 
 // Field is the data of the first field with that code.
@@ -47,7 +48,7 @@ func (m *Message) Field(code string) (data []byte, ok bool) {
 // Clone is a copy that outlives the scanner's next call.
 func (m *Message) Clone() Message {
 	c := Message{ECN: bytes.Clone(m.ECN), Function: bytes.Clone(m.Function),
-		Code: bytes.Clone(m.Code)}
+		Code: bytes.Clone(m.Code), Indicator: bytes.Clone(m.Indicator)}
 	for _, f := range m.Fields {
 		c.Fields = append(c.Fields, f.clone())
 	}

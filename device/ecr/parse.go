@@ -9,7 +9,7 @@ import (
 // m.Fields is reused. The error wraps ErrFrame; ECN, Function and Code are set all the same if the
 // header can be read, so that an answer finds its way.
 func (d *Dialect) parse(frame []byte, m *Message) error {
-	m.ECN, m.Function, m.Code, m.Fields = nil, nil, nil, m.Fields[:0]
+	m.ECN, m.Function, m.Code, m.Indicator, m.Fields = nil, nil, nil, nil, m.Fields[:0]
 	body := frame[1+d.length.width : len(frame)-2]
 	if err := d.parseHeader(body, m); err != nil {
 		return err
@@ -26,10 +26,12 @@ func (d *Dialect) parseHeader(body []byte, m *Message) error {
 		return errHeader
 	}
 	m.ECN, m.Function, m.Code = ecn, function, code
-	if !bytes.HasPrefix(rest, d.indicator) {
+	indicator, rest := rest[:len(d.indicator)], rest[len(d.indicator):]
+	if !d.indicates(indicator) {
 		return errIndicator
 	}
-	if !bytes.HasPrefix(rest[len(d.indicator):], d.headSep) {
+	m.Indicator = indicator
+	if !bytes.HasPrefix(rest, d.headSep) {
 		return errHeaderSeparator
 	}
 	return nil

@@ -79,7 +79,7 @@ func (d *Dialect) response(req Message, o Outcome, data ResponseData) Message {
 	if data.Text == "" {
 		data.Text = text
 	}
-	m := Message{ECN: fixed(req.ECN, d.s.Header.ECN),
+	m := Message{ECN: d.ResponseECN(fixed(req.ECN, d.s.Header.ECN)),
 		Function: fixed(req.Function, d.s.Header.Function), Code: []byte(code)}
 	kind := KindUnknown // also of a frame whose inside nobody could read: it gets the text
 	if f := d.function(m.Function); f != nil && o != BadFrame {

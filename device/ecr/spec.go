@@ -55,6 +55,10 @@ type headerSpec struct {
 	Versions  []string `toml:"versions"`
 	Indicator hexText  `toml:"indicator"`
 	Separator hexText  `toml:"separator"`
+	// characters of a response's ECN that are not the request's; "." keeps
+	ResponseECN string    `toml:"response_ecn"`
+	RequestECN  string    `toml:"request_ecn"` // the same for NewRequest
+	Indicators  []hexText `toml:"indicators"`
 }
 
 type fieldSpec struct {

@@ -169,7 +169,7 @@ func (s *Till) request(kind ecr.Kind, schemes, amount string) (frame []byte, key
 	}
 	req := s.d.NewRequest(ecn, fn, fields...)
 	frame, err = s.d.Append(nil, req.Message)
-	return frame, responseKey(kind, req.ECN, fn), err
+	return frame, responseKey(kind, s.d.ResponseECN(req.ECN), fn), err
 }
 
 // responseKey is what a response is known by: its ECN and function. The last result comes under the
