@@ -62,7 +62,8 @@ Exit code 0: at least one frame, and nothing wrong; 1: something is wrong.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dialect, "dialect", "paycube", "paycube, nets, or a dialect file")
+	cmd.Flags().StringVar(&dialect, "dialect", "paycube",
+		"paycube, nets, linkpos, uob, or a dialect file")
 	return cmd
 }
 

@@ -57,7 +57,8 @@ func newTill() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&device, "serial", "", "serial device of the line")
 	cmd.Flags().StringVar(&tcp, "tcp", "", "HOST:PORT of the terminal")
-	cmd.Flags().StringVar(&dialect, "dialect", "paycube", "paycube, nets, or a dialect file")
+	cmd.Flags().StringVar(&dialect, "dialect", "paycube",
+		"paycube, nets, linkpos, uob, or a dialect file")
 	cmd.Flags().StringVar(&script, "script", "", "file of commands (default: standard input)")
 	cmd.Flags().IntVar(&baud, "baud", 9600, "bits per second")
 	return cmd

@@ -2,8 +2,8 @@
 // and NETS family, bytes only.
 //
 // Every element of the language that can differ between tills is data: a [Dialect], read from a
-// TOML file (see [Blueprint]), two of which are built in. A [Scanner] finds frames, ACK and NAK in
-// a stream of bytes; [Dialect.Append] makes a frame of a message; [Dialect.Respond] makes the
+// TOML file (see [Blueprint]); those of [Builtins] need none. A [Scanner] finds frames, ACK and NAK
+// in a stream of bytes; [Dialect.Append] makes a frame of a message; [Dialect.Respond] makes the
 // answer that a till gets for an [Outcome]; [Explain] says what is in a capture and what is wrong
 // with it.
 //

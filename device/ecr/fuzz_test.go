@@ -259,7 +259,7 @@ func FuzzExplain(f *testing.F) {
 		if len(capture) > 1024 {
 			return // the time of thousands of rules is for people
 		}
-		d := all(t)[len(capture)%3]
+		d := all(t)[len(capture)%5]
 		r := Explain(d, capture)
 		next := 0
 		for _, i := range r.Items {

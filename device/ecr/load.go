@@ -16,7 +16,7 @@ import (
 var files embed.FS
 
 // builtins in the order in which texts list them; never written.
-var builtins = []string{"paycube", "nets"}
+var builtins = []string{"paycube", "nets", "linkpos", "uob"}
 
 // Builtins are the names of the dialects that need no file.
 func Builtins() []string { return slices.Clone(builtins) }
@@ -120,9 +120,20 @@ func merge(base string, data []byte) ([]byte, error) {
 	if !slices.Contains(builtins, base) {
 		return nil, fmt.Errorf("%.40q is not built in: %s", base, strings.Join(builtins, ", "))
 	}
+	under := builtin(base)
 	var below, above map[string]any
-	if err := toml.Unmarshal(builtin(base), &below); err != nil {
+	if err := toml.Unmarshal(under, &below); err != nil {
 		return nil, err
+	}
+	if further, ok := below["base"].(string); ok { // a built-in dialect may have a base, too
+		merged, err := merge(further, under)
+		if err != nil {
+			return nil, err
+		}
+		below = nil
+		if err := toml.Unmarshal(merged, &below); err != nil {
+			return nil, err
+		}
 	}
 	if err := toml.Unmarshal(data, &above); err != nil {
 		return nil, err

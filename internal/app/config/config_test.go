@@ -147,7 +147,7 @@ func TestProblemsNameTheLine(t *testing.T) {
 			"till.serial[1].allow_from: an address that is not loopback needs it"},
 		{"dialect", "[metrics]", "[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\ndialect " +
 			"= \"verifone\"\n[metrics]", "till.serial[1].dialect: \"verifone\" is neither a " +
-			"built-in dialect (paycube, nets) nor a file"},
+			"built-in dialect (paycube, nets, linkpos, uob) nor a file"},
 		{"token of a serial line", "[metrics]",
 			"[[till.serial]]\nname = \"a\"\ndevice = \"/dev/x\"\ntoken = \"file:/x\"\n[metrics]",
 			"till.serial[1].token: must be empty (only jsonrpc over TCP has one)"},

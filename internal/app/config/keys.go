@@ -120,8 +120,8 @@ var keys = conf.Keys{
 		"not loopback."},
 	"till.serial[].token":    {Text: "TCP with jsonrpc: where the till's token is."},
 	"till.serial[].protocol": {Text: "ecr or jsonrpc."},
-	"till.serial[].dialect": {Text: "ECR dialect: paycube, nets, or the absolute path of a " +
-		"dialect file (docs/ECR-DIALECTS.md)."},
+	"till.serial[].dialect": {Text: "ECR dialect: paycube, nets, linkpos, uob, or the absolute " +
+		"path of a dialect file (docs/ECR-DIALECTS.md)."},
 	"till.serial[].baud":      {Text: "Bits per second."},
 	"till.serial[].data_bits": {Text: "Bits per character."},
 	"till.serial[].parity":    {Text: "none, odd or even."},
