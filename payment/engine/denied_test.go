@@ -29,3 +29,22 @@ func TestACancelIsAnsweredWhatTheDiskHadDenied(t *testing.T) {
 			a.Err)
 	}
 }
+
+// TestReadingAgainBuysNoTime: a sale of an earlier boot is answered within answer_within of the
+// start, also where the disk denies what it has written meanwhile and the journal is read again.
+func TestReadingAgainBuysNoTime(t *testing.T) {
+	r := newRig(t, asking)
+	p := r.sale(till1, "R1")
+	r.cancel(till1, p.ID)
+	r.reboot()
+	began := r.now.Up
+	for within := p.Policy.AnswerWithin.Duration(); r.now.Up < began+within; r.pass(time.Second) {
+		for len(r.asked) > 0 {
+			r.j.lie = r.now.Up > began+within-8*time.Second
+			r.answerNext(broken())
+			r.j.lie = false
+		}
+	}
+	r.pass(time.Second)
+	r.wantStatus(p.ID, payment.StatusUnknown)
+}

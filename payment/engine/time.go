@@ -262,11 +262,14 @@ func (s *step) resume(a *account) {
 			s.fact(p.ID, payment.Withdrawn{})
 		}
 		s.closeCode(a, p.ProviderRef) // the process may have ended before it could
-		within := p.Policy.AnswerWithin.Duration()
+		within, before := p.Policy.AnswerWithin.Duration(), a.answerBy
 		a.answerBy = s.now.Up + within
 		a.canaryAt = max(s.now.Up, proofFrom(a, s.now))
 		if p.EndedBoot == s.now.Boot {
 			a.answerBy = max(s.now.Up, p.EndedUp+within)
+		}
+		if before > 0 { // this process waits already: reading the journal again buys no time
+			a.answerBy = min(a.answerBy, before)
 		}
 	}
 }
