@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"kiosk-agent/internal/app/browserpolicy"
 	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/app/prompt"
@@ -28,7 +29,12 @@ here; until the relay has answered, nothing is written.
 
 A configuration that the package has brought and nobody has edited gives way;
 another one only with --force, and is kept as config.toml.bak. Run by root, init
-gives the secrets to the owner of --state, whom the service runs as.`
+gives the secrets to the owner of --state, whom the service runs as.
+
+--till-origin is for a till that is a web page: the agent allows it, and where
+it comes from the internet, a managed policy lets it in for Chromium, Chrome and
+Edge on this machine. On a kiosk that is there already, --till-origin without
+--code writes that policy alone.`
 
 // addFlags gives each question of init its flag. Gateways that have a flag together are both told
 // in its help.
@@ -57,6 +63,8 @@ func newInit(table gateways.Table) *cobra.Command {
 		"the enrolment `CODE` that kiosk-relay terminal code ID prints")
 	addFlags(f, n)
 	f.StringVar(&n.Fleet, "fleet", "", "TOML `FILE` with what the kiosks of a fleet share")
+	f.StringArrayVar(&n.Kiosk.Origins, "till-origin", nil,
+		"the `ORIGIN` of a page that is a till, as https://till.example; may be repeated")
 	f.StringVar(&n.SecretFile, "secret-file", "",
 		"`FILE` with the gateway's secret; - for standard input")
 	f.StringVar(&n.Kiosk.Dir, "dir", "/etc/kiosk-agent",
@@ -78,6 +86,10 @@ func runInit(cmd *cobra.Command, n *setup.Interview) (err error) {
 		if *dir, err = filepath.Abs(*dir); err != nil {
 			return exit.Failed(err)
 		}
+	}
+	k.Browsers = browserpolicy.OfThisSystem()
+	if n.OnlyPages() {
+		return exit.Failed(n.AllowPages(cmd.OutOrStdout()))
 	}
 	if err := k.Free(); err != nil { // before anything is asked
 		return exit.Failed(err)

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,9 +18,9 @@ const managed = "/etc/chromium"
 // Own is a browser of one test's own, for what can only be set when it starts.
 type Own struct {
 	Flags map[string]any // of the command line
-	// Policy is the JSON of a managed policy; "" = none. It is laid over /etc/chromium for this
+	// Policies is a folder of managed policies; "" = none. It is laid over /etc/chromium for this
 	// browser alone, which needs mount namespaces: where there are none, the test is skipped.
-	Policy string
+	Policies string
 }
 
 // Open starts the browser with one tab, of a size in CSS pixels. Both end with the test.
@@ -46,27 +47,22 @@ func (o Own) Open(t testing.TB, width, height int64) *Tab {
 // program is what to start in Chromium's place.
 func (o Own) program(t testing.TB) string {
 	t.Helper()
-	if o.Policy == "" {
+	if o.Policies == "" {
 		return "chromium"
 	}
 	try := exec.Command("unshare", "-rm", "test", "-d", managed)
 	if out, err := try.CombinedOutput(); err != nil {
 		t.Skipf("no namespace with %s can be made here: %v %s", managed, err, out)
 	}
-	dir := filepath.Join(t.TempDir(), "etc")
-	policies := filepath.Join(dir, "policies", "managed")
-	if err := os.MkdirAll(policies, 0o755); err != nil {
+	dir := t.TempDir()
+	script := filepath.Join(dir, "chromium")
+	etc := filepath.Join(dir, "etc")
+	if err := errors.Join(os.MkdirAll(filepath.Join(etc, "policies"), 0o755),
+		os.Symlink(o.Policies, filepath.Join(etc, "policies", "managed")),
+		os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\nexec unshare -rm sh -c "+
+			"'mount --bind \"%s\" %s && exec chromium \"$@\"' chromium \"$@\"\n", etc, managed),
+			0o700)); err != nil {
 		t.Fatal(err)
-	}
-	script := filepath.Join(t.TempDir(), "chromium")
-	for file, text := range map[string]string{
-		filepath.Join(policies, "kiosk-agent.json"): o.Policy,
-		script: fmt.Sprintf("#!/bin/sh\nexec unshare -rm sh -c 'mount --bind \"%s\" %s && "+
-			"exec chromium \"$@\"' chromium \"$@\"\n", dir, managed),
-	} {
-		if err := os.WriteFile(file, []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return script
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"kiosk-agent/examples"
+	"kiosk-agent/internal/app/browserpolicy"
 	"kiosk-agent/internal/app/demo"
 	"kiosk-agent/test/browser"
 )
@@ -60,9 +61,10 @@ func newInternet(t *testing.T) internet {
 
 func port(s *httptest.Server) string { return s.URL[strings.LastIndex(s.URL, ":")+1:] }
 
-// browser is one for which the web server is on the internet, with a managed policy or none.
-func (n internet) browser(policy string) browser.Own {
-	return browser.Own{Policy: policy, Flags: map[string]any{
+// browser is one for which the web server is on the internet, with a folder of managed policies, or
+// without.
+func (n internet) browser(policies string) browser.Own {
+	return browser.Own{Policies: policies, Flags: map[string]any{
 		"ignore-certificate-errors": true,
 		"host-resolver-rules":       "MAP *.example 127.0.0.1",
 		"ip-address-space-overrides": fmt.Sprintf("127.0.0.1:%s=public,127.0.0.1:%s=public",
@@ -70,9 +72,14 @@ func (n internet) browser(policy string) browser.Own {
 	}}
 }
 
-// allows is the policy for origins.
-func allows(origins ...string) string {
-	return fmt.Sprintf(`{"LoopbackNetworkAllowedForUrls": ["%s"]}`, strings.Join(origins, `", "`))
+// allows is a folder with the policy as init writes it, for origins.
+func allows(t *testing.T, origins ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if _, err := (browserpolicy.Browser{Dir: dir}).Write(origins); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // page is the address of the till's page with what it connects to.
@@ -128,7 +135,7 @@ func TestAPageOnTheInternetSells(t *testing.T) {
 	n := newInternet(t)
 	s, _ := open(t, func(o *demo.Options) { o.Origins = []string{n.origin} })
 	address, token := s.h.Agent.TillURL(), string(s.h.TillToken.Reveal())
-	tab := n.browser(allows(n.origin)).Open(t, 1024, 600)
+	tab := n.browser(allows(t, n.origin)).Open(t, 1024, 600)
 
 	tab.Go(page(n.origin, "/", "ws://"+freeAddr(t)+"/v1/till", token))
 	shows(tab, "down", "No agent answers")
@@ -156,15 +163,65 @@ func TestAPageInAFrame(t *testing.T) {
 	shop := "https://shop.example:" + port(n.secure)
 	src := page(n.origin, "/framed", s.h.Agent.TillURL(), string(s.h.TillToken.Reveal()))
 	const leave = `allow="loopback-network"`
-	for _, tc := range []struct{ policy, allow, want string }{
-		{allows(shop), "", `told.trouble.includes("forbidden The browser does not") && ` +
+	for _, tc := range []struct{ policies, allow, want string }{
+		{allows(t, shop), "", `told.trouble.includes("forbidden The browser does not") && ` +
 			`told.trouble.includes('allow="loopback-network"')`},
-		{allows(shop), leave, `told.link.includes(" as till-1")`},
-		{allows(n.origin), leave, `told.trouble.includes("forbidden The browser does not") && ` +
+		{allows(t, shop), leave, `told.link.includes(" as till-1")`},
+		{allows(t, n.origin), leave, `told.trouble.includes("forbidden The browser does not") && ` +
 			`told.trouble.includes("` + shop + `")`},
 	} {
-		tab := n.browser(tc.policy).Open(t, 1024, 600)
+		tab := n.browser(tc.policies).Open(t, 1024, 600)
 		tab.Go(shop + "/around?" + url.Values{"allow": {tc.allow}, "src": {src}}.Encode())
 		tab.Until(`window.told && ` + tc.want)
+	}
+}
+
+// TestPoliciesAreReadAsChromiumReadsThem: what doctor says of a folder of policies is what Chromium
+// does with a page.
+func TestPoliciesAreReadAsChromiumReadsThem(t *testing.T) {
+	n := newInternet(t)
+	s := newStage(t, func(o *demo.Options) { o.Origins = []string{n.origin} })
+	address := page(n.origin, "/", s.h.Agent.TillURL(), string(s.h.TillToken.Reveal()))
+	_, at, _ := strings.Cut(n.origin, "https://till.")
+	list := func(policy string, origins ...string) string {
+		return fmt.Sprintf(`{%q: ["%s"]}`, policy, strings.Join(origins, `", "`))
+	}
+	const other = "https://other.example"
+	for name, files := range map[string]map[string]string{
+		"the older name":     {"a": list(browserpolicy.AllowedOld, n.origin)},
+		"no port":            {"a": list(browserpolicy.Allowed, "https://till.example")},
+		"another port":       {"a": list(browserpolicy.Allowed, "https://till.example:1")},
+		"no scheme, no port": {"a": list(browserpolicy.Allowed, "till.example")},
+		"all below":          {"a": list(browserpolicy.Allowed, "https://[*.]"+at)},
+		"blocked too": {"a": list(browserpolicy.Allowed, n.origin),
+			"b": list(browserpolicy.Blocked, n.origin)},
+		"blocked by the older name": {"a": list(browserpolicy.Allowed, n.origin),
+			"b": list(browserpolicy.BlockedOld, n.origin)},
+		"blocked and allowed by the older name": {"a": list(browserpolicy.AllowedOld, n.origin),
+			"b": list(browserpolicy.BlockedOld, n.origin)},
+		"blocked by the newer name": {"a": list(browserpolicy.AllowedOld, n.origin),
+			"b": list(browserpolicy.Blocked, n.origin)},
+		"another file before": {"m": list(browserpolicy.Allowed, n.origin),
+			"b.json": list(browserpolicy.Allowed, other)},
+		"another file after": {"m": list(browserpolicy.Allowed, n.origin),
+			"z.txt": list(browserpolicy.Allowed, other)},
+		"not JSON": {"m": list(browserpolicy.Allowed, n.origin), "z.json": "{"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, text := range files {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			verdict, _, _ := browserpolicy.Browser{Dir: dir}.Says(n.origin)
+			tab := n.browser(dir).Open(t, 1024, 600)
+			tab.Go(address)
+			tab.Until(`$("link").className === "up" || $("trouble").className === "forbidden"`)
+			if up := browser.Evaluate[bool](tab, `$("link").className === "up"`); up !=
+				(verdict == browserpolicy.Allows) {
+				t.Errorf("connected: %t, and the verdict is %d", up, verdict)
+			}
+		})
 	}
 }

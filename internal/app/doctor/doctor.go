@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/app/agent"
+	"kiosk-agent/internal/app/browserpolicy"
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/gateways"
 )
@@ -95,6 +96,9 @@ type Options struct {
 	Head func(ctx context.Context, c *config.Config) error
 	// Gateways are the payment services that there are; nil = gateways.All.
 	Gateways gateways.Table
+	// Browsers are those whose policies are looked at, where a till is a page on the internet;
+	// nil = this system's are not known.
+	Browsers []browserpolicy.Browser
 	// TLS is nil in production: the system's roots. Tests bring their own.
 	TLS TLSRoots
 }
@@ -132,7 +136,8 @@ func Run(ctx context.Context, o Options) Report {
 	probes := []probe{{"secrets", "read the secrets and tried the gateway's", c.secrets},
 		{"relay", "asked the relay", c.relay}}
 	probes = append(append(probes, c.gateways()...), c.lines()...)
-	probes = append(probes, probe{"display", "asked the agent", c.display},
+	probes = append(probes, probe{"pages", "looked for browsers' policies", c.pages},
+		probe{"display", "asked the agent", c.display},
 		probe{"disk", "wrote to the journal's directory", c.disk})
 	found := make([][]Finding, len(probes))
 	var all sync.WaitGroup

@@ -208,10 +208,7 @@ func (n *Interview) Report(w io.Writer, made *Made, check func(path string) (str
 	}
 	fmt.Fprintln(w, "\nNext:")
 	step := 0
-	say := func(format string, args ...any) {
-		step++
-		fmt.Fprintf(w, "  %d. "+format+"\n", append([]any{step}, args...)...)
-	}
+	say := sayTo(w, &step)
 	for _, ref := range made.Missing {
 		say("The secret %s, which only you have: kiosk-agent secret set %s%s", ref.Key, ref.Name,
 			suffix)
@@ -223,6 +220,7 @@ func (n *Interview) Report(w io.Writer, made *Made, check func(path string) (str
 				path)
 		}
 	}
+	n.sayPages(say, n.Kiosk.Origins, made.Policies)
 	if made.Merchant != "" {
 		say("The relay counts this terminal to the merchant %s. Where the gateway posts to the "+
 			"merchant's hook URL, relay.hook_url must be that one.", made.Merchant)

@@ -15,9 +15,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"kiosk-agent/internal/app/agent"
+	"kiosk-agent/internal/app/browserpolicy"
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/conf"
@@ -37,6 +39,10 @@ type Kiosk struct {
 	// an existing configuration and secrets give way; the configuration is kept as config.toml.bak
 	Replace bool
 	CredDir string // $CREDENTIALS_DIRECTORY
+	// of pages that are tills: they are allowed by the agent, and those from the internet by the
+	// managed policies of Browsers, too
+	Origins  []string
+	Browsers []browserpolicy.Browser
 	// the payment services that there are; nil = gateways.All
 	Gateways gateways.Table
 }
@@ -63,7 +69,8 @@ type Made struct {
 	Missing []config.SecretRef // secrets that only the merchant has, and that are not there yet
 	// where the configuration lies that was there before; "" = there was none of anybody's
 	Backup   string
-	Merchant string // whose hooks reach this terminal too
+	Merchant string   // whose hooks reach this terminal too
+	Policies []string // files that make browsers let in the tills' pages
 }
 
 // Path is the configuration's file.
@@ -141,6 +148,15 @@ func (k Kiosk) complete() (Values, error) {
 			t["token"] = k.file(k.Dir, name+".token")
 		}
 	}
+	if len(k.Origins) > 0 {
+		origins, _ := v.get("till.websocket.allowed_origins").([]any)
+		for _, o := range k.Origins {
+			if !slices.Contains(origins, any(o)) {
+				origins = append(origins, o)
+			}
+		}
+		v.Set("till.websocket.allowed_origins", origins)
+	}
 	return v, nil
 }
 
@@ -188,6 +204,9 @@ func (k Kiosk) check(values Values) (*config.Config, error) {
 		if err := writable(dir); err != nil {
 			return nil, fmt.Errorf("%w (run this as root)", err)
 		}
+	}
+	if err := k.checkPolicies(); err != nil {
+		return nil, err
 	}
 	return c, k.rehearse(*c)
 }
@@ -295,6 +314,9 @@ func (k Kiosk) write(values Values, given answer) (*Made, error) {
 		if err != nil {
 			return nil, err
 		}
+	}
+	if made.Policies, err = k.writePolicies(k.Origins); err != nil {
+		return nil, err
 	}
 	made.Backup, err = k.writeConfig(c.Text())
 	return made, err
