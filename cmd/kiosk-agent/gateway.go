@@ -51,7 +51,7 @@ with an HTTP request or with the JSON of a delivery, or #SEQ, an entry of the
 worklist. Nothing is booked, and no agent need run.
 
 Exit code: 0 approved (or it opens), 1 not paid (or it does not open), 3 the
-outcome is not known.`,
+outcome is not known (or it decides nothing).`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
@@ -115,8 +115,8 @@ func replayDelivery(c *config.Config, from string, all bool, out io.Writer) erro
 	if err != nil {
 		return exit.Failed(err)
 	}
-	if !prober.Replay(out, g, chosen.Assignment, all, e) {
-		return &exit.Error{Code: exit.Failure}
+	if code := prober.Replay(out, g, chosen.Assignment, all, e); code != exit.Done {
+		return &exit.Error{Code: code}
 	}
 	return nil
 }
@@ -176,8 +176,8 @@ it ([axs.words], [singapay.words]). Without that it makes the agent ask.`,
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Confirmed by %s: a payment by %s.\n", done.By,
 				strings.Join(done.Words, " and "))
-			fmt.Fprintf(cmd.OutOrStdout(), "It counts where [%s.words] of the configuration has "+
-				"it. What it has left on the worklist is to be resolved.\n", c.Payment.Provider)
+			fmt.Fprintf(cmd.OutOrStdout(), "It counts at once where [%s.words] of the "+
+				"configuration has it; one more probe shows that.\n", c.Payment.Provider)
 			return nil
 		},
 	}

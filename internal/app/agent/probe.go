@@ -50,13 +50,14 @@ type Told struct {
 
 // probe is a payment of nobody's sale, and what the gateway really sent meanwhile.
 type probe struct {
-	mu      sync.Mutex
-	on      bool
-	payment payment.Payment
-	seen    []payment.Observed
-	done    bool
-	news    chan struct{} // closed at the next change
-	detach  func()
+	mu        sync.Mutex
+	on        bool
+	reference string // of its payment; what an earlier probe is still owed is another one
+	payment   payment.Payment
+	seen      []payment.Observed
+	done      bool
+	news      chan struct{} // closed at the next change
+	detach    func()
 }
 
 // listening reports whether anybody wants to know what comes.
@@ -84,7 +85,7 @@ func (x *probe) tell() {
 	x.news = make(chan struct{})
 }
 
-func (x *probe) begin() error {
+func (x *probe) begin(reference string) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.on {
@@ -92,6 +93,7 @@ func (x *probe) begin() error {
 			Message: "a probe is running already", Hint: "wait for its end"}
 	}
 	x.on, x.done, x.seen, x.payment = true, false, nil, payment.Payment{}
+	x.reference = reference
 	x.tell()
 	return nil
 }
@@ -111,7 +113,7 @@ func (x *probe) end() {
 func (x *probe) changed(p payment.Payment) (ended bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.on || x.payment.ID != "" && p.ID != x.payment.ID || p.Revision < x.payment.Revision {
+	if !x.on || p.Reference != x.reference || p.Revision < x.payment.Revision {
 		return false
 	}
 	ended = p.Final && !x.payment.Final
@@ -156,7 +158,7 @@ func (a *Agent) startProbe(r *http.Request) (any, error) {
 		return nil, &payment.Error{Code: payment.CodeNotReady, Op: "probe",
 			Message: "the agent is out of service", Hint: "kiosk-agent doctor says why"}
 	}
-	if err := a.probe.begin(); err != nil {
+	if err := a.probe.begin(q.Reference); err != nil {
 		return nil, err
 	}
 	detach := a.core.Attach(ProbeTill, a.probeChanged, func() {})

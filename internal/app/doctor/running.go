@@ -79,6 +79,10 @@ func (c *checker) questions() Finding {
 		f.State = Wrong
 		f.Do = "sales that nobody pays end as unknown until it answers: correct the query's " +
 			"address or the network, or ask the gateway's support with these words"
+		if strings.Contains(q.LastFailure, "("+c.cfg.Payment.Provider+".") {
+			f.Do = "write the key that it names into the configuration and restart the agent; " +
+				"kiosk-agent gateway probe shows its value"
+		}
 	case q.Asked == 0:
 		f.State, f.Found = Note, "none asked since the agent's start"
 	case q.Failed > 0:

@@ -23,8 +23,9 @@ type Sheet struct {
 	fits   map[payment.Fit]int // of the lines, each once
 }
 
-// Print writes one line for each thing that came and was not printed yet.
-func (s *Sheet) Print(lines []payment.Observed) {
+// Print writes one line for each thing that came and was not printed yet. It reports whether
+// anything among it is otherwise and can be mended.
+func (s *Sheet) Print(lines []payment.Observed) (differs bool) {
 	w := reports.Legible(s.Out)
 	for _, o := range lines {
 		if s.seen[o] {
@@ -35,10 +36,12 @@ func (s *Sheet) Print(lines []payment.Observed) {
 		}
 		s.seen[o] = true
 		s.fits[o.Fit]++
+		differs = differs || o.Fit == payment.FitDiffers
 		if s.All || o.Fit != payment.FitPaper && o.Fit != payment.FitOpen {
 			fmt.Fprintf(w, "  %-13s %-22s %-30s %s\n", o.Path, o.What, o.Is, s.stands(o))
 		}
 	}
+	return differs
 }
 
 // stands says how a line stands to the gateway's pages.
@@ -58,7 +61,8 @@ func (s *Sheet) stands(o payment.Observed) string {
 		if _, line := s.Assign(o.Key, o.Value); line == "" {
 			return "otherwise" + paper + ": look at " + o.Key
 		}
-		return "otherwise" + paper + ": " + o.Key + " mends it"
+		table, line := s.Assign(o.Key, o.Value)
+		return "otherwise" + paper + ": " + table + "." + line
 	default:
 		return "not known" + paper
 	}

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +56,16 @@ type report struct {
 	Observed []payment.Observed `json:"observed"`
 }
 
+// approvedBy is the way by which the first word came that approves; "" = none did.
+func (r report) approvedBy() string {
+	for _, t := range r.Told {
+		if strings.HasPrefix(t.Words, payment.TypePay+" "+payment.RecordSuccess) {
+			return t.Source
+		}
+	}
+	return ""
+}
+
 // Run makes a payment of this amount and follows it to its end. When interrupted ends, it is
 // cancelled, and release lets a second interruption end the program. The error is an *exit.Error.
 func (p *Prober) Run(parent, interrupted context.Context, release func(),
@@ -78,6 +87,8 @@ func (p *Prober) Run(parent, interrupted context.Context, release func(),
 	r.Payment.QRPayload = "" // who has it can pay
 	if err == nil {
 		p.conclude(r)
+	} else { // the agent is gone: what was seen stays true
+		p.sheet.Advise()
 	}
 	return errors.Join(p.write(r), err, p.verdict(last.Payment))
 }
@@ -102,7 +113,11 @@ func (p *Prober) follow(parent, interrupted context.Context, release func(),
 			fmt.Fprintf(p.Out, "%s  payment: %s\n", time.Now().Format(time.TimeOnly), status)
 		}
 		r.Observed = append(r.Observed, now.Observed...)
-		p.sheet.Print(now.Observed)
+		if p.sheet.Print(now.Observed) && !now.Payment.Final && now.Payment.ID != "" {
+			p.sheet.Advise()
+			fmt.Fprintln(p.Out, "\nThis payment goes on until its time is over or the query "+
+				"reports it; Ctrl-C ends it.")
+		}
 		if now.Done {
 			return last, nil
 		}
@@ -137,8 +152,8 @@ func (p *Prober) conclude(r report) {
 	switch why := r.Payment.Reason; {
 	case why != nil:
 		fmt.Fprintf(out, ": %s", why.Message)
-	case len(r.Told) > 0:
-		fmt.Fprintf(out, ", by the gateway's %s", r.Told[len(r.Told)-1].Source)
+	case r.approvedBy() != "":
+		fmt.Fprintf(out, ", by the gateway's %s", r.approvedBy())
 	}
 	fmt.Fprintln(out, ".")
 	for _, t := range r.Told {
@@ -181,30 +196,27 @@ func (p *Prober) paths(out io.Writer, r report) {
 	}
 }
 
-// confirmable says how a word that was new comes to count.
+// confirmable says how a word that is new comes to count by itself.
 func (p *Prober) confirmable(out io.Writer, r report) {
-	by := map[string]bool{}
-	for _, t := range r.Told {
-		by[t.Source] = true
+	fits := map[payment.Fit]bool{}
+	for _, o := range r.Observed {
+		for _, list := range []string{".words.paid", ".words.code_ok", ".words.type_pay"} {
+			fits[o.Fit] = fits[o.Fit] || strings.HasSuffix(o.Key, list)
+		}
 	}
-	raises := slices.ContainsFunc(r.Observed, func(o payment.Observed) bool {
-		return o.Fit == payment.FitDiffers && (strings.HasSuffix(o.Key, ".words.paid") ||
-			strings.HasSuffix(o.Key, ".words.code_ok") ||
-			strings.HasSuffix(o.Key, ".words.type_pay"))
-	})
-	if !raises {
-		return
+	approved := r.Payment.Status == payment.StatusApproved
+	switch {
+	case !fits[payment.FitDiffers] && !fits[payment.FitMended],
+		approved && r.approvedBy() == payment.SourceWebhook:
+	case approved:
+		fmt.Fprintf(out, "\nThe query has reported this payment as paid: so that is what the new "+
+			"word means. It does\nnot count by itself yet. Confirm it, then probe once more:\n"+
+			"  kiosk-agent gateway confirm %s\n", r.Payment.ID)
+	default:
+		fmt.Fprintln(out, "\nA word for paid counts beside the query's word "+
+			"(payment.approve_needs_query = true), or\nonce it was confirmed by a sale that the "+
+			"query reports (kiosk-agent gateway confirm).")
 	}
-	if r.Payment.Status == payment.StatusApproved && by[payment.SourceQuery] {
-		fmt.Fprintf(out,
-			"\nThe query has reported this payment as paid, so that is what the new word "+
-				"means. It counts by itself after\n  kiosk-agent gateway confirm %s\n",
-			r.Payment.ID)
-		return
-	}
-	fmt.Fprintln(out, "\nA word for paid counts only beside the query's word "+
-		"(payment.approve_needs_query = true), or once it was confirmed by a sale that the query "+
-		"reports (kiosk-agent gateway confirm).")
 }
 
 // write leaves the report for support.

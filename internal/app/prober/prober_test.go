@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/payment"
 )
 
@@ -99,28 +100,31 @@ func TestReplay(t *testing.T) {
 	strange.Status, strange.Said = "PAID", payment.Said{}
 	for _, tc := range []struct {
 		opener
-		ok, all bool
-		want    []string
-		not     string
+		code int
+		all  bool
+		want []string
+		not  string
 	}{
-		{opener{records: []payment.Record{record}, lines: lines}, true, false, []string{
-			"otherwise (its pages: SUCCESS): axs.words.paid mends it",
+		{opener{records: []payment.Record{record}, lines: lines}, exit.Done, false, []string{
+			`otherwise (its pages: SUCCESS): axs.words.paid = "PAID"`,
 			"otherwise, mended by axs.key_ids", "not known", ": look at axs.secret",
 			"K-1: PAY SUCCESS, 10.23 SGD, transaction T1 (by the configured status PAID)\n",
 			"go into it:\n\n  [axs]\n  query_list = \"data\"\n\n  [axs.words]\n" +
 				"  paid = \"PAID\"\n\nLook at axs.secret.\n\nWhat no page and no key knows (1)"},
 			"as its pages say"},
-		{opener{records: []payment.Record{strange}, lines: lines[:2]}, true, true,
+		{opener{records: []payment.Record{strange}, lines: lines[:2]}, exit.Unknown, true,
 			[]string{"it decides nothing", "configuration say (2 things)", "as its pages say",
 				"taken; its pages leave it open"}, "look at"},
-		{opener{lines: lines[:2]}, true, false, []string{"about no payment"}, "method"},
+		{opener{lines: lines[:2]}, exit.Done, false, []string{"about no payment"}, "method"},
 		{opener{err: fmt.Errorf("wrapped: %w", cured{errors.New("no status")}),
-			lines: lines[2:3]}, false, false, []string{"It does not open: wrapped: no status\n",
-			"Write it into axs.words.\n"}, "as its pages say"},
+			lines: lines[2:3]}, exit.Failure, false,
+			[]string{"It does not open: wrapped: no status\n",
+				"Write it into axs.words.\n"}, "as its pages say"},
 	} {
 		var out strings.Builder
-		if ok := Replay(&out, tc.opener, plainly, tc.all, payment.Envelope{}); ok != tc.ok {
-			t.Errorf("opens %t", ok)
+		code := Replay(&out, tc.opener, plainly, tc.all, payment.Envelope{})
+		if code != tc.code {
+			t.Errorf("code %d, want %d", code, tc.code)
 		}
 		for _, want := range tc.want {
 			if !strings.Contains(out.String(), want) {
@@ -130,7 +134,7 @@ func TestReplay(t *testing.T) {
 		if strings.Contains(out.String(), tc.not) {
 			t.Errorf("there is %q in\n%s", tc.not, &out)
 		}
-		if n := strings.Count(out.String(), "axs.words.paid mends it"); n > 2 {
+		if n := strings.Count(out.String(), "axs.words.paid ="); n > 2 {
 			t.Errorf("a line stands there %d times", n)
 		}
 		if strings.Contains(out.String(), "\x1b") {

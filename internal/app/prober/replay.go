@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/reports"
 	"kiosk-agent/payment"
 )
@@ -87,8 +88,9 @@ func fromHTTP(text []byte, now time.Time) (payment.Envelope, error) {
 }
 
 // Replay shows a recorded delivery to the present configuration: how it stands to the paper, and
-// what it would state. Nothing is booked. ok is false when it does not open.
-func Replay(w io.Writer, g Opener, assign Assign, all bool, e payment.Envelope) (ok bool) {
+// what it would state. Nothing is booked. code is exit.Done, exit.Failure where it does not open,
+// exit.Unknown where it decides nothing.
+func Replay(w io.Writer, g Opener, assign Assign, all bool, e payment.Envelope) (code int) {
 	sheet := Sheet{Out: w, Assign: assign, All: all}
 	sheet.Print(g.Describe(e))
 	out := reports.Legible(w)
@@ -96,6 +98,7 @@ func Replay(w io.Writer, g Opener, assign Assign, all bool, e payment.Envelope) 
 	switch {
 	case err != nil:
 		fmt.Fprintf(out, "\nIt does not open: %v\n", err)
+		code = exit.Failure
 		if cured, ok := errors.AsType[payment.Curable](err); ok {
 			fmt.Fprintln(out, cured.Cure())
 		}
@@ -112,11 +115,12 @@ func Replay(w io.Writer, g Opener, assign Assign, all bool, e payment.Envelope) 
 		}
 		if !payment.Known(r) {
 			fmt.Fprint(out, ": it decides nothing, and makes the agent ask the query")
+			code = exit.Unknown
 		}
 		fmt.Fprintln(out)
 	}
 	sheet.Advise()
-	return err == nil
+	return code
 }
 
 func stated(r payment.Record) string {
