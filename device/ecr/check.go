@@ -32,6 +32,7 @@ func (s *spec) check() Problems {
 	if len(c.ps) == 0 {
 		c.widest()
 		c.direction()
+		c.texts()
 	}
 	return c.ps
 }

@@ -20,7 +20,7 @@ func (c *checker) response() {
 func (c *checker) responseFields(key string, list []responseFieldSpec) {
 	before := len(c.ps)
 	for i := range list {
-		c.responseField(fmt.Sprintf("%s.%d", key, i), &list[i])
+		c.responseField(indexed(key, i), &list[i])
 	}
 	if len(c.ps) > before {
 		return
@@ -33,6 +33,9 @@ func (c *checker) responseFields(key string, list []responseFieldSpec) {
 		}
 	}
 }
+
+// indexed is the key of an entry of a list.
+func indexed(key string, i int) string { return fmt.Sprintf("%s.%d", key, i) }
 
 // meet reports whether two fields can be in one response.
 func meet(a, b *responseFieldSpec) bool {
