@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,8 +39,11 @@ func newECRExplain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain FILE|HEX",
 		Short: "Decode a capture of an ECR line and say what is wrong with it",
-		Long: `explain takes a capture as a file (raw bytes, or hex text; "till:" and
-"terminal:" may mark who sent a line) or as hex digits on the command line.
+		Long: `explain takes a capture as a file or as hex digits on the command line. A file
+holds raw bytes, hex digits with spaces, dashes, colons, 0x or \x or none of
+them, or what hexdump -C, xxd or od -t x1 print. Each line may begin with a time
+and with who sent it: "till:", ">", "TX:" or "terminal:", "<", "RX:". The report
+says which of these the file was taken for.
 
 Exit code 0: at least one frame, and nothing wrong; 1: something is wrong.`,
 		Args: cobra.MinimumNArgs(1),
@@ -50,11 +52,14 @@ Exit code 0: at least one frame, and nothing wrong; 1: something is wrong.`,
 			if err != nil {
 				return exit.Failed(err)
 			}
-			capture, err := readCapture(args)
+			capture, file, err := readCapture(args)
 			if err != nil {
 				return exit.Failed(err)
 			}
 			report := ecr.Explain(d, capture)
+			if !file && report.Form == ecr.RawForm {
+				return exit.Failed(fmt.Errorf("%.60q is neither a file nor hex digits", capture))
+			}
 			fmt.Fprint(cmd.OutOrStdout(), report)
 			if !report.OK() {
 				return &exit.Error{Code: exit.Failure}
@@ -67,20 +72,14 @@ Exit code 0: at least one frame, and nothing wrong; 1: something is wrong.`,
 	return cmd
 }
 
-// readCapture is the content of the file that the one argument names, or the arguments themselves
-// where they are hex.
-func readCapture(args []string) ([]byte, error) {
+// readCapture is the content of the file that the one argument names, or the arguments themselves.
+func readCapture(args []string) (capture []byte, file bool, err error) {
 	if len(args) == 1 {
 		data, err := os.ReadFile(args[0])
 		if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENAMETOOLONG) {
 			// a long frame is no file name
-			return data, err
+			return data, true, err
 		}
 	}
-	text := strings.Join(args, " ")
-	if _, err := hex.DecodeString(
-		strings.NewReplacer(" ", "", ",", "", "0x", "").Replace(text)); err != nil {
-		return nil, fmt.Errorf("%.60q is neither a file nor hex digits", text)
-	}
-	return []byte(text), nil
+	return []byte(strings.Join(args, " ")), false, nil
 }

@@ -2,8 +2,8 @@ package ecr
 
 import (
 	"bytes"
-	"encoding/hex"
 	"strings"
+	"unicode/utf16"
 )
 
 // maxCapture bounds what Explain looks at, in bytes.
@@ -22,25 +22,65 @@ type part struct {
 	bytes  []byte
 }
 
-// readCapture makes bytes of a capture: raw, or text of hex digits in which each line may start
-// with a mark of who sent it (">", "till:" or "<", "terminal:"), spaces, commas and 0x do not
-// matter, "#" starts a comment, and what hexdump -C adds is dropped. text is false for raw bytes.
-func readCapture(capture []byte) (parts []part, text bool) {
-	if len(capture) > 4*maxCapture {
-		capture = capture[:4*maxCapture]
+// RawForm is what a capture was taken for that is no text, or text in no known form.
+const RawForm = "raw bytes"
+
+// readCapture makes bytes of a capture, and says which form it was taken for: raw bytes, or text as
+// programs write it and people paste it. In text each line may start with a time and a mark of who
+// sent it, "#" starts a comment, and the bytes are hex digits, with spaces, commas, dashes, colons,
+// 0x or \x between them or not, or a dump of hexdump, xxd or od.
+func readCapture(capture []byte) (parts []part, form string) {
+	if len(capture) > 16*maxCapture {
+		capture = capture[:16*maxCapture]
 	}
-	if isText(capture) {
-		if parts, ok := readHex(string(capture)); ok {
-			return limit(parts), true
+	text, encoding := plain(capture)
+	if isText(text) {
+		if parts, form, ok := readText(string(text)); ok {
+			return limit(parts), strings.TrimSpace(form + encoding)
 		}
 	}
-	return limit([]part{{bytes: capture}}), false
+	return limit([]part{{bytes: capture}}), RawForm
+}
+
+// plain is the text without what an editor or a shell of Windows adds; encoding says what that was.
+func plain(b []byte) (text []byte, encoding string) {
+	if rest, ok := bytes.CutPrefix(b, []byte("\xef\xbb\xbf")); ok {
+		return rest, " (UTF-8 with a byte order mark)"
+	}
+	for _, x := range []struct {
+		mark        string
+		high, other int // where the zeros of ASCII text are
+	}{{"\xff\xfe", 1, 0}, {"\xfe\xff", 0, 1}, {"", 1, 0}, {"", 0, 1}} {
+		rest, ok := bytes.CutPrefix(b, []byte(x.mark))
+		if !ok || len(rest) < 2 || x.mark == "" && !zeros(rest, x.high) {
+			continue
+		}
+		units := make([]uint16, 0, len(rest)/2)
+		for i := 0; i+1 < len(rest); i += 2 {
+			units = append(units, uint16(rest[i+x.high])<<8|uint16(rest[i+x.other]))
+		}
+		return []byte(string(utf16.Decode(units))), " (UTF-16)"
+	}
+	return b, ""
+}
+
+// zeros reports whether b is ASCII text in two bytes for each character, of which the one at the
+// offset is zero.
+func zeros(b []byte, offset int) bool {
+	if len(b)%2 != 0 {
+		return false
+	}
+	for i := 0; i < len(b); i += 2 {
+		if b[i+offset] != 0 || !isText(b[i+1-offset:i+2-offset]) {
+			return false
+		}
+	}
+	return true
 }
 
 func isText(b []byte) bool {
 	return !bytes.ContainsFunc(b, func(r rune) bool {
-		return (r < ' ' || r > '~') &&
-			!strings.ContainsRune("\t\r\n", r)
+		return (r < ' ' || r > '~') && !strings.ContainsRune("\t\r\n", r)
 	})
 }
 
@@ -53,59 +93,4 @@ func limit(parts []part) (kept []part) {
 		kept = append(kept, p)
 	}
 	return kept
-}
-
-// marks are the beginnings of a line that say who sent it; never written.
-var marks = []struct{ mark, from string }{
-	{fromTill + ":", fromTill}, {fromTerminal + ":", fromTerminal}, {"->", fromTill},
-	{"<-", fromTerminal}, {">", fromTill}, {"<", fromTerminal},
-}
-
-func readHex(text string) (parts []part, ok bool) {
-	total := 0
-	for line := range strings.Lines(text) {
-		from, line := sender(line)
-		b, ok := hexLine(line)
-		if !ok {
-			return nil, false
-		}
-		if len(b) == 0 {
-			continue
-		}
-		if n := len(parts); n > 0 && parts[n-1].from == from {
-			parts[n-1].bytes = append(parts[n-1].bytes, b...)
-		} else {
-			parts = append(parts, part{from: from, offset: total, bytes: b})
-		}
-		total += len(b)
-	}
-	return parts, len(parts) > 0
-}
-
-func sender(line string) (from, rest string) {
-	line, _, _ = strings.Cut(line, "#")
-	line = strings.ToLower(strings.TrimSpace(line))
-	for _, m := range marks {
-		if rest, ok := strings.CutPrefix(line, m.mark); ok {
-			return m.from, rest
-		}
-	}
-	return "", line
-}
-
-func hexLine(line string) ([]byte, bool) {
-	if dump, _, ok := strings.Cut(line, "|"); ok {
-		// hexdump -C: the offset, the bytes, |the characters|
-		_, line, _ = strings.Cut(strings.TrimSpace(dump), " ")
-	}
-	var b []byte
-	for word := range strings.FieldsFuncSeq(line,
-		func(r rune) bool { return strings.ContainsRune(" \t,;", r) }) {
-		x, err := hex.DecodeString(strings.TrimPrefix(word, "0x"))
-		if err != nil {
-			return nil, false
-		}
-		b = append(b, x...)
-	}
-	return b, true
 }

@@ -20,6 +20,7 @@ type Item struct {
 // the capture, not for logs.
 type Report struct {
 	Dialect string // the dialect that was used
+	Form    string // what the capture was taken for: "hexdump -C"
 	Bytes   int
 	Frames  int // that begin in the capture
 	Right   int // without anything wrong
@@ -37,8 +38,12 @@ func (r *Report) OK() bool {
 // element, and says what is wrong with each, whether another dialect fits better, and which rule
 // for LEN or LRC would. It looks at the first 64 KiB.
 func Explain(d *Dialect, capture []byte) Report {
-	parts, _ := readCapture(capture)
-	x := &explainer{d: d, asked: make(map[string]bool)}
+	parts, form := readCapture(capture)
+	if turned(d, parts, form) {
+		form = strings.Replace(form, logForm, logFormTurned, 1)
+	}
+	x := &explainer{d: d, asked: make(map[string]string)}
+	x.r.Form = form
 	for _, p := range parts {
 		x.from, x.base, x.b = p.from, p.offset, p.bytes
 		x.part()
@@ -46,7 +51,12 @@ func Explain(d *Dialect, capture []byte) Report {
 	}
 	x.r.Dialect = d.Name()
 	x.r.Fits = fits(d, parts)
-	if !x.r.OK() {
+	switch text, _ := plain(capture); {
+	case x.r.OK():
+	case form == RawForm && len(text) > 0 && isText(text):
+		x.r.Hints = []string{"this is text, in no form that is known here: hex digits, with " +
+			"marks and times if you like, or what hexdump -C, xxd and od -t x1 write"}
+	default:
 		x.r.Hints = hints(d, parts, x.r.Fits)
 	}
 	return x.r
@@ -59,8 +69,8 @@ type explainer struct {
 	r     Report
 	from  string
 	base  int
-	b     []byte          // the part
-	asked map[string]bool // ECN and function of requests that were seen
+	b     []byte            // the part
+	asked map[string]string // by ECN and function: the version of the request that was seen
 	// the fields of the answers to the frame's function
 	answers []responseFieldSpec
 }
@@ -187,31 +197,17 @@ func (x *explainer) inside(at, end int) {
 	}
 	at += h.ECN
 	function, code := x.b[at:at+h.Function], x.b[at+h.Function:at+h.Function+h.Version]
-	response := x.isResponse(string(x.d.ResponseECN(ecn.Bytes))+string(function),
-		code)
+	dir := x.direction(string(x.d.ResponseECN(ecn.Bytes))+string(function), code,
+		x.d.answers(x.b[at-h.ECN:end]))
+	response := dir.response
 	x.answers = x.d.fieldsOf(function)
 	x.function(at, function)
 	at += h.Function
-	x.code(at, code, response)
+	x.code(at, code, dir)
 	at += h.Version
 	at = x.literal(at, "indicator", x.d.indicator)
 	at = x.literal(at, "separator", x.d.headSep)
 	x.fields(at, end, response)
-}
-
-// isResponse decides by the mark in the capture, by a request that was seen, or by the code.
-func (x *explainer) isResponse(id string, code []byte) bool {
-	response := false
-	switch {
-	case x.from != "":
-		response = x.from == fromTerminal
-	case x.asked[id]:
-		response = true
-	case string(code) != x.d.s.Header.Request:
-		response = len(x.d.OutcomesWith(string(code))) > 0
-	}
-	x.asked[id] = !response
-	return response
 }
 
 func (x *explainer) function(at int, code []byte) {
@@ -225,27 +221,6 @@ func (x *explainer) function(at int, code []byte) {
 	if len(f.Schemes) > 0 {
 		it.What += " (" + strings.Join(f.Schemes, ", ") + ")"
 	}
-}
-
-func (x *explainer) code(at int, code []byte, response bool) {
-	if !response {
-		it := x.item(at, len(code), fmt.Sprintf("version %q: a request", code))
-		if !printable(code) {
-			it.Wrong = "not printable ASCII"
-		}
-		return
-	}
-	it := x.item(at, len(code), fmt.Sprintf("response code %q", code))
-	meanings := x.d.OutcomesWith(string(code))
-	if len(meanings) == 0 {
-		it.Wrong = "no outcome of " + x.d.Name() + " has this code"
-		return
-	}
-	names := make([]string, len(meanings))
-	for i, o := range meanings {
-		names[i] = string(o)
-	}
-	it.What += ": " + strings.Join(names, ", ")
 }
 
 // literal explains bytes that are always the same.

@@ -125,8 +125,8 @@ func (r Report) String() string {
 	if s := b.String(); !strings.HasSuffix(s, "\n\n") {
 		b.WriteByte('\n')
 	}
-	fmt.Fprintf(&b, "%d bytes. As %s, %d of %d frames are right.\n", r.Bytes, r.Dialect, r.Right,
-		r.Frames)
+	fmt.Fprintf(&b, "%d bytes, taken for %s. As %s, %d of %d frames are right.\n", r.Bytes, r.Form,
+		r.Dialect, r.Right, r.Frames)
 	for _, f := range r.Fits {
 		fmt.Fprintf(&b, "  %-12s %s\n", f.Dialect, f)
 	}
