@@ -91,8 +91,9 @@ type TillStatus struct {
 	Kind      string `json:"kind"` // "websocket", "serial" or "tcp"
 	Connected bool   `json:"connected"`
 	Device    string `json:"device,omitempty"` // of a till on a line, as configured
-	Error     string `json:"error,omitempty"`  // why the line is not open, or was closed last
-	Hint      string `json:"hint,omitempty"`   // what to do about it
+	// why the line is not open or was closed last, or what is wrong with one that is open
+	Error string `json:"error,omitempty"`
+	Hint  string `json:"hint,omitempty"` // what to do about it
 }
 
 // MarshalJSON writes reasons and tills as arrays always.

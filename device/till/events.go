@@ -175,6 +175,8 @@ const (
 	CounterUncommitted  Counter = "uncommitted"  // TO was told because the journal takes no entry
 	CounterDisconnected Counter = "disconnected" // a connection ended
 	CounterHostile      Counter = "hostile"      // a connection that no till made
+	CounterEcho         Counter = "echo"         // what was sent came back
+	CounterAnswer       Counter = "answer"       // another terminal's answer came in
 )
 
 // Counters lists every Counter.
@@ -183,5 +185,6 @@ func Counters() []Counter {
 		CounterRequest, CounterBad, CounterCut, CounterNoise, CounterSent, CounterRetransmit,
 		CounterAcked, CounterNaked, CounterStrayAck, CounterUnacked, CounterAbandoned,
 		CounterRepeat, CounterUncertain, CounterUncommitted, CounterDisconnected, CounterHostile,
+		CounterEcho, CounterAnswer,
 	}
 }

@@ -81,6 +81,9 @@ func (m *Machine) pump() {
 	}
 	if len(l.ctl) > 0 {
 		m.do(Write{l.ctl})
+		for i := range l.ctl {
+			m.maySend(l.ctl[i : i+1])
+		}
 		l.busy, l.ctl = true, nil
 		return
 	}
@@ -205,6 +208,7 @@ func (m *Machine) send() {
 		}
 	}
 	m.do(Write{a.frame})
+	m.maySend(a.frame)
 }
 
 // drained: from now on an ACK counts.
@@ -229,6 +233,7 @@ func (m *Machine) ack() {
 	}
 	a := l.out
 	m.count(CounterAcked)
+	m.unechoed(a.frame)
 	m.heard(a)
 	m.over(true)
 	if a.tell {

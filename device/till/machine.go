@@ -61,6 +61,11 @@ type Machine struct {
 	debtTo Ticket
 	debtAt time.Duration
 
+	// What went out a moment ago, oldest first, and what is wrong with the line.
+	echoes    []sentBytes
+	trouble   Trouble
+	troubleAt time.Duration
+
 	link link
 }
 
@@ -197,6 +202,7 @@ func (m *Machine) connected() {
 	m.link = link{up: true, conn: c, holdUntil: m.now.Up + m.timers.ACK + m.timers.Gap}
 	m.scan.Reset()
 	m.held = nil
+	m.echoes, m.trouble = nil, ""
 	m.known = false
 	m.askLast()
 }

@@ -42,9 +42,15 @@ func (m *Machine) scanAll(b []byte) {
 func (m *Machine) found(ev ecr.Event) {
 	switch ev.Kind {
 	case ecr.Ack:
-		m.ack()
+		if !m.echoedControl(m.dialect.ACK()) {
+			m.ack()
+		}
 	case ecr.Nak:
-		m.nak()
+		if !m.echoedControl(m.dialect.NAK()) {
+			m.nak()
+		}
+	case ecr.Answer:
+		m.answerCame(ev.Raw)
 	case ecr.Noise:
 		m.count(CounterNoise)
 	case ecr.Bad:
@@ -53,8 +59,13 @@ func (m *Machine) found(ev ecr.Event) {
 			break
 		}
 		m.count(CounterBad)
-		m.control(m.dialect.NAK())
+		if m.trouble != TroubleEcho { // else it may be what went out, and a NAK comes back, too
+			m.control(m.dialect.NAK())
+		}
 	case ecr.Frame:
+		if m.echoed(ev.Raw) {
+			break
+		}
 		m.count(CounterRequest)
 		m.request(ev.Request, ev.Err)
 		m.acknowledge()

@@ -115,6 +115,7 @@ type rig struct {
 
 	todo     []Event
 	stall    bool // frames do not drain until drain
+	echo     bool // each byte that is written comes back
 	dead     bool // no connection
 	closed   bool
 	wrote    [][]byte // as written; taken by the test
@@ -219,6 +220,9 @@ func (r *rig) carry(e Effect) {
 			r.t.Fatalf("written without a connection: %x", e.Bytes)
 		}
 		r.wrote, r.times = append(r.wrote, bytes.Clone(e.Bytes)), append(r.times, r.now.Up)
+		if r.echo {
+			r.todo = append(r.todo, Received{bytes.Clone(e.Bytes)})
+		}
 		if !r.stall {
 			r.todo = append(r.todo, Drained{})
 		}

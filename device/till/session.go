@@ -59,7 +59,8 @@ type Session struct {
 	turn    chan struct{}
 	machine *Machine // belongs to that Run
 
-	mu sync.Mutex
+	trouble atomic.Value // Trouble of the machine, and when
+	mu      sync.Mutex
 	// replies and changes, in the engine's order; bounded by what was asked and by what changes
 	inbox  []Event
 	signal chan struct{} // holds one: there is something in the inbox
@@ -129,6 +130,12 @@ func (s *Session) Run(ctx context.Context, conn Conn) error {
 		return nil
 	}
 	return err
+}
+
+// Trouble is what is wrong with the line though it is open. It may be called from any goroutine.
+func (s *Session) Trouble() Trouble {
+	t, _ := s.trouble.Load().(Trouble)
+	return t
 }
 
 // post hands an event to the loop. It never blocks: it is called from the engine's goroutine.
@@ -233,6 +240,7 @@ func (c *connection) step(ev Event) {
 	for _, e := range c.machine.Step(c.clock.Now(), ev) {
 		c.carry(e)
 	}
+	c.trouble.Store(c.machine.Trouble(c.clock.Now().Up))
 }
 
 // carry does what the machine decided. The engine's replies come back through the inbox, also those

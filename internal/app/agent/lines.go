@@ -21,6 +21,8 @@ type lineTill struct {
 	cfg   config.Serial
 	link  *serial.Link
 	serve serial.Serve
+	// what is wrong with the line though it is open, and what to do about it
+	trouble func() (text, cure string)
 }
 
 // buildLines makes the tills on a line. They open their lines in Run: a line that is missing keeps
@@ -58,7 +60,7 @@ func (a *Agent) buildLine(s config.Serial, metrics *serial.Metrics) (l lineTill,
 	if s.Protocol == "jsonrpc" {
 		l.serve, err = a.serveJSON(s)
 	} else {
-		l.serve, err = a.serveECR(s)
+		err = a.serveECR(s, &l)
 	}
 	if err != nil {
 		return l, err
@@ -96,10 +98,10 @@ func (a *Agent) serveJSON(s config.Serial) (serial.Serve, error) {
 
 // serveECR is an ECR session. It lives as long as the agent, and is handed one connection after the
 // other.
-func (a *Agent) serveECR(s config.Serial) (serial.Serve, error) {
+func (a *Agent) serveECR(s config.Serial, l *lineTill) error {
 	d, err := config.LoadDialect(s.Dialect)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	session, err := till.New(till.Config{
 		Till: s.Name, Network: s.IsTCP(), Merchant: a.cfg.Display.MerchantName,
@@ -107,20 +109,31 @@ func (a *Agent) serveECR(s config.Serial) (serial.Serve, error) {
 		Schemes: a.chosen.Schemes(), AnswerWithin: a.cfg.Payment.AnswerWithin.Of(),
 	}, d, a.core, terminal{a}, a.clock, a.log.With("part", "till"), a.registry)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return func(ctx context.Context, c serial.Conn) error {
+	l.trouble = func() (text, cure string) {
+		t := session.Trouble()
+		return t.Text(), t.Cure()
+	}
+	l.serve = func(ctx context.Context, c serial.Conn) error {
 		err := session.Run(ctx, c)
 		if errors.Is(err, till.ErrHostile) {
 			return &serial.HostileError{Reason: "noise"}
 		}
 		return err
-	}, nil
+	}
+	return nil
 }
 
 // status is one till on a line, for terminal.status.
 func (l lineTill) status() device.TillStatus {
 	st := l.link.State()
-	return device.TillStatus{Name: l.cfg.Name, Kind: st.Kind.String(), Connected: st.Open,
+	t := device.TillStatus{Name: l.cfg.Name, Kind: st.Kind.String(), Connected: st.Open,
 		Device: st.Device, Error: st.LastError, Hint: st.Hint}
+	if t.Connected && l.trouble != nil {
+		if text, cure := l.trouble(); text != "" {
+			t.Error, t.Hint = text, cure
+		}
+	}
+	return t
 }

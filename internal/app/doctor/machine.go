@@ -95,7 +95,7 @@ func (c *checker) line(ctx context.Context, s config.Serial) Finding {
 				continue
 			}
 			switch {
-			case t.Error != "" && !t.Connected:
+			case t.Error != "":
 				f.State, f.Found, f.Do = Wrong, t.Error, t.Hint
 			case t.Connected:
 				f.Found = "open"
