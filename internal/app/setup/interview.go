@@ -190,10 +190,7 @@ func (n *Interview) collectSecret(a prompt.Person) (err error) {
 // what is wrong with it.
 func (n *Interview) Report(w io.Writer, made *Made, check func(path string) (string, error)) error {
 	c := made.Config
-	suffix := ""
-	if n.Kiosk.Dir != "/etc/kiosk-agent" {
-		suffix = " --config " + n.Kiosk.Path()
-	}
+	suffix := n.suffix()
 	fmt.Fprintf(w, "%s is enrolled at %s, and %s is written (tag %s).\n", c.Terminal.ID,
 		c.Relay.URL, n.Kiosk.Path(), c.TerminalTag())
 	if made.Backup != "" {

@@ -83,8 +83,16 @@ func (n *Interview) AllowPages(w io.Writer) error {
 			"kiosk-agent", strings.Join(missing, ", "))
 	}
 	n.sayPages(say, origins, files)
-	say("kiosk-agent doctor")
+	say("kiosk-agent doctor%s", n.suffix())
 	return nil
+}
+
+// suffix is what commands need to find the configuration.
+func (n *Interview) suffix() string {
+	if n.Kiosk.Dir == "/etc/kiosk-agent" {
+		return ""
+	}
+	return " --config " + n.Kiosk.Path()
 }
 
 // sayTo writes numbered steps.
@@ -108,11 +116,16 @@ func (n *Interview) sayPages(say func(format string, args ...any), origins, file
 			say("Start the till's browser anew: chrome://policy shows %s. It is in:\n     %s",
 				browserpolicy.Allowed, strings.Join(files, "\n     "))
 		}
-		var lines []string
+		others := make([]string, 0, len(browserpolicy.All()))
+		lines := []string(nil)
 		for _, b := range browserpolicy.All() {
-			lines = append(lines, b.RegistryLines(public)...)
+			if b.Name == "Edge" {
+				lines = b.RegistryLines(public)
+				continue
+			}
+			others = append(others, fmt.Sprintf("for %s with %s", b.Name, b.Registry))
 		}
-		say("Where the till's browser runs on Windows, as administrator there, one of:\n     %s",
-			strings.Join(lines, "\n     "))
+		say("Where the till's browser runs on Windows: as administrator there (these are for "+
+			"Edge;\n     %s)\n     %s", strings.Join(others, ", "), strings.Join(lines, "\n     "))
 	}
 }

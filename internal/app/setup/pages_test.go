@@ -51,7 +51,8 @@ func TestTillsThatArePages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"page http://shop.example by https", made.Policies[1],
-		`reg add "HKLM\SOFTWARE\Policies\Google\Chrome\LoopbackNetworkAllowedForUrls" /v 1`} {
+		`for Chrome with SOFTWARE\Policies\Google\Chrome`,
+		`reg add "HKLM\SOFTWARE\Policies\Microsoft\Edge\LoopbackNetworkAllowedForUrls" /v 1`} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, out.String())
 		}
