@@ -1,5 +1,6 @@
 // Why does this page get no connection to the agent? To be put beside a till's page: load it
-// first, and call diagnose(url, closeEvent) after the WebSocket has ended.
+// first, call diagnose(url, closeEvent) after the WebSocket has ended, and pending() when it takes
+// long to open.
 //
 // A WebSocket that failed says 1006, whatever it was. The agent's own no comes as a close code;
 // what the browser forbids is seen in the page's permission; and any answer to plain HTTP, readable
@@ -17,11 +18,6 @@ addEventListener("securitypolicyviolation", (e) => {
   if (e.effectiveDirective === "connect-src") blocked.push(e.blockedURI);
 });
 
-const asking = {
-  kind: "forbidden", title: "The browser asks whether this page may reach this device",
-  steps: ["Look for its question beside the address bar, and allow it."],
-};
-
 // permission is "granted", "denied", "prompt" or, where the browser has none for this, "unknown".
 async function permission() {
   for (const name of permissions) {
@@ -30,6 +26,22 @@ async function permission() {
     } catch { /* not known here */ }
   }
   return "unknown";
+}
+
+// asked: somebody may have to answer the browser's question. A page of this machine is let in
+// unasked.
+async function asked() {
+  return !/^(localhost|127[.].*|\[::1\])$/.test(location.hostname) &&
+    await permission() === "prompt";
+}
+
+// pending is for a connection that has neither opened nor ended for a while; undefined when the
+// browser is not what it waits for.
+async function pending() {
+  if (await asked()) {
+    return { kind: "forbidden", title: "The browser asks whether this page may reach this device",
+      steps: ["Look for its question beside the address, and allow it."] };
+  }
 }
 
 // framed: the frame that this page is in, or a header, keeps the permission from it.
@@ -87,12 +99,11 @@ async function diagnose(url, end) {
       "Its log says why: `journalctl -u kiosk-agent`",
       `Is \`${at.host}\` another name than this machine's? Then \`hosts\` must have it.`] };
   }
-  const state = await permission();
   if (framed()) {
     return forbidden('The frame around this page needs `allow="loopback-network"`, and no header ' +
       "`Permissions-Policy` may forbid it.");
   }
-  if (state === "denied" && isSecureContext) {
+  if (await permission() === "denied" && isSecureContext) {
     return forbidden(
       "A kiosk's browser needs the policy `LoopbackNetworkAllowedForUrls` with " +
       `\`${outermost()}\``,
@@ -108,7 +119,7 @@ async function diagnose(url, end) {
     title += ", or the browser forbids it";
     steps.push("A page from the internet must come by https: by plain http, browsers let none " +
       "reach this device.");
-  } else if (state === "prompt" && !/^(localhost|127[.].*|\[::1\])$/.test(location.hostname)) {
+  } else if (await asked()) {
     steps.push("Does the browser ask whether this page may reach this device? Allow it.");
   }
   if (at.protocol === "wss:") {

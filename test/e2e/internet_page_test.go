@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -143,6 +144,18 @@ func TestAPageOnTheInternetSells(t *testing.T) {
 	tab.Go(page(n.origin, "/?wrong", address, "x"+token))
 	shows(tab, "refused", "does not know this token", "The agent says: no till has this token")
 	picture(t, tab, "refused")
+
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes a connection and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	tab.Go(n.origin + "/?asked") // nobody could be asked here: the permission is played
+	browser.Evaluate[bool](tab, `navigator.permissions.query = async () => ({ state: "prompt" });
+		$("url").value = "ws://`+silent.Addr().String()+`/v1/till"; $("token").value = "x";
+		$("connect").requestSubmit(); true`)
+	shows(tab, "forbidden", "The browser asks")
+	picture(t, tab, "asked")
 
 	tab.Go(page(n.origin, "/?right", address, token))
 	tab.Until(`document.getElementById("trouble").hidden && !$("start").disabled`)
