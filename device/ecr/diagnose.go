@@ -11,6 +11,7 @@ import (
 type Fit struct {
 	Dialect string
 	Frames  int // found by LEN, ETX and LRC
+	Whole   int // of these: header and fields can be read
 	Right   int // of these: structure and function are the dialect's
 	Bad     int // began like a frame and were none
 	Noise   int // bytes outside frames
@@ -40,6 +41,9 @@ func fit(s *Scanner, parts []part, most int) Fit {
 			switch ev.Kind {
 			case Frame:
 				f.Frames++
+				if ev.Err == nil {
+					f.Whole++
+				}
 				if ev.Err == nil && s.d.function(ev.Response.Function) != nil {
 					f.Right++
 				}
@@ -100,26 +104,22 @@ func hints(d *Dialect, parts []part, tried []Fit) []string {
 	for _, length := range lengthRules(d) {
 		for _, lrc := range lrcRules(d) {
 			for _, trailing := range []bool{true, false} {
-				if f := d.try(s, length, lrc, trailing, short); f.Right > now.Right {
+				if f := d.try(s, length, lrc, trailing, short); f.betterThan(now) {
 					found = append(found, variant{d.changes(length, lrc, trailing), f})
 				}
 			}
 		}
 	}
 	slices.SortStableFunc(found, func(a, b variant) int {
-		return cmp.Or(cmp.Compare(b.fit.Right, a.fit.Right),
+		return cmp.Or(cmp.Compare(b.fit.Right, a.fit.Right), cmp.Compare(b.fit.Whole, a.fit.Whole),
 			cmp.Compare(len(a.changes), len(b.changes)))
 	})
 	var list []string
 	for _, v := range found[:min(len(found), 3)] {
-		if v.fit.Right < found[0].fit.Right || len(v.changes) > len(found[0].changes) {
+		if found[0].fit.betterThan(v.fit) || len(v.changes) > len(found[0].changes) {
 			break
 		}
-		hint := fmt.Sprintf("with %s, %d frames would be right instead of %d",
-			strings.Join(v.changes, " and "), v.fit.Right, now.Right)
-		if v.fit.Right-now.Right == 1 {
-			hint += " (one frame proves little: capture more)"
-		}
+		hint := v.hint(now)
 		if !slices.Contains(list, hint) {
 			list = append(list, hint)
 		}
@@ -133,6 +133,26 @@ func hints(d *Dialect, parts []part, tried []Fit) []string {
 		list = append(list, fmt.Sprintf("the dialect %q fits better", best.Dialect))
 	}
 	return list
+}
+
+// betterThan compares two readings of one capture: more known functions, else more whole frames.
+func (f Fit) betterThan(g Fit) bool {
+	return f.Right > g.Right || f.Right == g.Right && f.Whole > g.Whole
+}
+
+// hint says what the changes would do. A till that nobody knows has functions that no dialect
+// lists: then it is the frames that count.
+func (v variant) hint(now Fit) string {
+	more, was, are := v.fit.Right, now.Right, "right"
+	if more == was {
+		more, was, are = v.fit.Whole, now.Whole, "whole"
+	}
+	hint := fmt.Sprintf("with %s, %d frames would be %s instead of %d",
+		strings.Join(v.changes, " and "), more, are, was)
+	if more-was == 1 {
+		hint += " (one frame proves little: capture more)"
+	}
+	return hint
 }
 
 // try reads the capture under other rules.

@@ -42,7 +42,7 @@ func Explain(d *Dialect, capture []byte) Report {
 	if turned(d, parts, form) {
 		form = strings.Replace(form, logForm, logFormTurned, 1)
 	}
-	x := &explainer{d: d, asked: make(map[string]string)}
+	x := &explainer{d: d, asked: make(map[string]string), unknown: make(map[string]bool)}
 	x.r.Form = form
 	for _, p := range parts {
 		x.from, x.base, x.b = p.from, p.offset, p.bytes
@@ -57,7 +57,7 @@ func Explain(d *Dialect, capture []byte) Report {
 		x.r.Hints = []string{"this is text, in no form that is known here: hex digits, with " +
 			"marks and times if you like, or what hexdump -C, xxd and od -t x1 write"}
 	default:
-		x.r.Hints = hints(d, parts, x.r.Fits)
+		x.r.Hints = append(hints(d, parts, x.r.Fits), x.unlisted()...)
 	}
 	return x.r
 }
@@ -65,12 +65,13 @@ func Explain(d *Dialect, capture []byte) Report {
 // explainer walks through a capture. Other than a Scanner it knows no time, so it may look ahead,
 // even for ETX.
 type explainer struct {
-	d     *Dialect
-	r     Report
-	from  string
-	base  int
-	b     []byte            // the part
-	asked map[string]string // by ECN and function: the version of the request that was seen
+	d       *Dialect
+	r       Report
+	from    string
+	base    int
+	b       []byte            // the part
+	unknown map[string]bool   // functions that the dialect does not list
+	asked   map[string]string // by ECN and function: the version of the request that was seen
 	// the fields of the answers to the frame's function
 	answers []responseFieldSpec
 }
@@ -214,6 +215,7 @@ func (x *explainer) function(at int, code []byte) {
 	it := x.item(at, len(code), fmt.Sprintf("function %q", code))
 	f := x.d.function(code)
 	if f == nil {
+		x.unknown[string(code)] = true
 		it.Wrong = "not a function of " + x.d.Name()
 		return
 	}

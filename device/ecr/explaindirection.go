@@ -2,6 +2,8 @@ package ecr
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -109,4 +111,17 @@ func turned(d *Dialect, parts []part, form string) bool {
 		}
 	}
 	return true
+}
+
+// unlisted is a hint about the functions that the dialect does not list, unless another dialect
+// does.
+func (x *explainer) unlisted() []string {
+	own := slices.IndexFunc(x.r.Fits, func(f Fit) bool { return f.Dialect == x.d.Name() })
+	codes := slices.Sorted(maps.Keys(x.unknown))
+	codes = slices.DeleteFunc(codes, func(code string) bool { return !printable(code) })
+	if len(codes) == 0 || len(codes) > 32 || x.r.Fits[0].Right > x.r.Fits[own].Right {
+		return nil
+	}
+	return []string{fmt.Sprintf("functions that %s does not list: %s. What each asks for goes "+
+		"into [functions]", x.d.Name(), strings.Join(codes, ", "))}
 }
