@@ -331,3 +331,37 @@ func TestDocumentDialect(t *testing.T) {
 	}
 	t.Error("no dialect")
 }
+
+// The walk is what the program says: each line of an excerpt is in the report, in that order, first
+// as paycube, then as each of the two files; and the last one makes the capture right.
+func TestDocumentWalk(t *testing.T) {
+	logs, shown := blocks(t, authors, "log"), blocks(t, authors, "walk")
+	dialects := []*Dialect{dialect(t, "paycube")}
+	for _, file := range blocks(t, authors, "toml") {
+		if strings.HasPrefix(file, "base = \"nets\"") {
+			d, err := Parse("my-till.toml", []byte(file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			dialects = append(dialects, d)
+		}
+	}
+	if len(logs) != 1 || len(shown) != 3 || len(dialects) != 3 {
+		t.Fatalf("%d logs, %d excerpts, %d dialects", len(logs), len(shown), len(dialects))
+	}
+	for i, d := range dialects {
+		r := Explain(d, []byte(logs[0]))
+		rest := r.String()
+		for line := range strings.Lines(strings.TrimSpace(shown[i])) {
+			_, after, found := strings.Cut(rest, strings.TrimRight(line, "\n")+"\n")
+			if !found {
+				t.Errorf("%d: not in the report of %s, or not here: %s\n%s", i, d.Name(), line, r)
+				break
+			}
+			rest = after
+		}
+		if r.OK() != (i == 2) {
+			t.Errorf("%d: OK %t", i, r.OK())
+		}
+	}
+}
