@@ -42,6 +42,8 @@ type Options struct {
 	OnState func(State)
 	// Guard judges the first bytes of a connection to a tcp-listen line after WebGuard has.
 	Guard Guard
+	// Takeover is for a tcp-listen line; nil: while one connection is live others are refused.
+	Takeover *Takeover
 }
 
 // Serve uses one open line until it ends or ctx does; the Link closes it afterwards. What goes
@@ -57,7 +59,10 @@ type Link struct {
 	metrics *Metrics
 	onState func(State)
 	guard   Guard
-	host    host
+
+	takeover *Takeover
+
+	host host
 
 	now    func() time.Time
 	random func() float64
@@ -81,7 +86,8 @@ func New(cfg Config, o Options) (*Link, error) {
 	}
 	l := &Link{
 		cfg: cfg.withDefaults(), target: t, log: o.Log, metrics: o.Metrics, onState: o.OnState,
-		guard: o.Guard, host: realHost(cfg.LockDir), now: time.Now, random: rand.Float64,
+		guard: o.Guard,
+		takeover: o.Takeover, host: realHost(cfg.LockDir), now: time.Now, random: rand.Float64,
 		pause: pause, refusals: rate.Sometimes{First: 10, Interval: time.Second},
 		state: State{Kind: t.Kind, Device: cfg.Device},
 	}

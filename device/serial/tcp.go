@@ -89,6 +89,10 @@ func (l *Link) connect(ctx context.Context) (*conn, error) {
 type lobby struct {
 	mu      sync.Mutex
 	live    bool
+	peer    string // of the live one, and what ends it
+	end     func()
+	freed   chan struct{} // closed when the live one's turn is over; nil when there is none
+	lasting bool          // who comes while one is live waits, and may take over
 	closed  bool
 	waiting []*net.TCPConn // oldest first
 }
@@ -97,7 +101,7 @@ type lobby struct {
 func (b *lobby) enter(c *net.TCPConn) (evicted *net.TCPConn, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.live || b.closed {
+	if b.live && !b.lasting || b.closed {
 		return nil, errors.New("another connection is live")
 	}
 	b.waiting = append(b.waiting, c)
@@ -121,7 +125,8 @@ func (b *lobby) leave(c *net.TCPConn, claim bool) (claimed bool) {
 	if !claim || b.live || b.closed {
 		return false
 	}
-	b.live = true
+	b.live, b.peer, b.freed = true, c.RemoteAddr().String(), make(chan struct{})
+	b.end = func() { _ = c.Close() }
 	return true
 }
 
@@ -131,6 +136,8 @@ func (b *lobby) release(say func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.live = false
+	close(b.freed)
+	b.freed, b.end = nil, nil
 	say()
 }
 
@@ -154,7 +161,7 @@ func (l *Link) listen(ctx context.Context, serve Serve) (lasted time.Duration, e
 				"is not this machine's"}
 	}
 	began, address := l.now(), ln.Addr().String()
-	var b lobby
+	b := lobby{lasting: l.takeover != nil}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer b.close()
@@ -207,6 +214,9 @@ func (l *Link) receive(ctx context.Context, c *net.TCPConn, b *lobby, address st
 	defer c.Close()
 	peer := c.RemoteAddr().String()
 	first, verdict := l.sniff(c)
+	if verdict == Pass && l.takeover != nil {
+		first, verdict = l.waitsFor(ctx, c, b, first)
+	}
 	claimed := b.leave(c, verdict == Pass)
 	switch {
 	case verdict == More: // it left, or was sent away, before it showed what it is

@@ -60,6 +60,7 @@ type Session struct {
 	machine *Machine // belongs to that Run
 
 	trouble atomic.Value // Trouble of the machine, and when
+	busy    atomic.Bool  // a sale runs
 	mu      sync.Mutex
 	// replies and changes, in the engine's order; bounded by what was asked and by what changes
 	inbox  []Event
@@ -136,6 +137,22 @@ func (s *Session) Run(ctx context.Context, conn Conn) error {
 func (s *Session) Trouble() Trouble {
 	t, _ := s.trouble.Load().(Trouble)
 	return t
+}
+
+// Busy reports whether a sale runs on the line. It may be called from any goroutine.
+func (s *Session) Busy() bool { return s.busy.Load() }
+
+// Speaks reports whether bytes hold a request of this dialect that was not garbled: what no
+// stranger sends.
+func Speaks(d *ecr.Dialect, b []byte) bool {
+	scan := d.NewRequestScanner()
+	for len(b) > 0 {
+		var ev ecr.Event
+		if ev, b = scan.Next(b); ev.Kind == ecr.Frame {
+			return ev.Err == nil && ev.Request.Kind() != ecr.KindUnknown
+		}
+	}
+	return false
 }
 
 // post hands an event to the loop. It never blocks: it is called from the engine's goroutine.
@@ -241,6 +258,8 @@ func (c *connection) step(ev Event) {
 		c.carry(e)
 	}
 	c.trouble.Store(c.machine.Trouble(c.clock.Now().Up))
+	sale := c.machine.current()
+	c.Session.busy.Store(sale != nil && sale.running())
 }
 
 // carry does what the machine decided. The engine's replies come back through the inbox, also those

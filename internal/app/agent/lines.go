@@ -22,7 +22,8 @@ type lineTill struct {
 	link  *serial.Link
 	serve serial.Serve
 	// what is wrong with the line though it is open, and what to do about it
-	trouble func() (text, cure string)
+	trouble  func() (text, cure string)
+	takeover *serial.Takeover // of an ECR line over TCP
 }
 
 // buildLines makes the tills on a line. They open their lines in Run: a line that is missing keeps
@@ -77,7 +78,8 @@ func (a *Agent) buildLine(s config.Serial, metrics *serial.Metrics) (l lineTill,
 		}
 		c.AllowFrom = append(c.AllowFrom, p)
 	}
-	l.link, err = serial.New(c, serial.Options{Log: a.log.With("part", "line"), Metrics: metrics})
+	l.link, err = serial.New(c, serial.Options{Log: a.log.With("part", "line"), Metrics: metrics,
+		Takeover: l.takeover})
 	return l, err
 }
 
@@ -115,6 +117,8 @@ func (a *Agent) serveECR(s config.Serial, l *lineTill) error {
 		t := session.Trouble()
 		return t.Text(), t.Cure()
 	}
+	l.takeover = &serial.Takeover{Wait: d.Timers().ACK, Busy: session.Busy,
+		Speaks: func(first []byte) bool { return till.Speaks(d, first) }}
 	l.serve = func(ctx context.Context, c serial.Conn) error {
 		err := session.Run(ctx, c)
 		if errors.Is(err, till.ErrHostile) {
