@@ -84,8 +84,7 @@ func TestFieldsOfAFunctionExtendTheBase(t *testing.T) {
 		"fields": []any{map[string]any{"code": "A0"}, map[string]any{"code": "B0"}}}}}
 	above := map[string]any{"functions": map[string]any{"81": map[string]any{
 		"fields": []any{map[string]any{"code": "C0"}, map[string]any{"code": "A0", "width": 1}}}}}
-	extendFunctions(below, above)
-	overlay(below, above)
+	layOver(below, above)
 	got := fmt.Sprint(below["functions"])
 	if want := "map[81:map[fields:[map[code:A0 width:1] map[code:B0] map[code:C0]] " +
 		"kind:settlement]]"; got != want {

@@ -139,9 +139,14 @@ func merge(base string, data []byte) ([]byte, error) {
 		return nil, err
 	}
 	delete(above, "base")
+	layOver(below, above)
+	return toml.Marshal(below)
+}
+
+// layOver makes of a base what a file changes.
+func layOver(below, above map[string]any) {
 	extendFunctions(below, above)
 	overlay(below, above)
-	return toml.Marshal(below)
 }
 
 // extendFunctions joins the fields that both files give a function: such a list extends the base's,
