@@ -2,6 +2,7 @@ package till
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 	"testing"
 
@@ -263,4 +264,44 @@ func TestNetsByteForByte(t *testing.T) {
 		strings.Join(p.Schemes, " ") != "credit_card" {
 		t.Errorf("I6 asked for %v by %q", p.Money, p.Schemes)
 	}
+}
+
+// A Link POS till: one ECN for ever, which ends with 0 in what it sends and with 1 in what it gets,
+// a more-indicator of 1, and 74 while it waits. Two sales of one amount are two payments.
+func TestLinkPOS(t *testing.T) {
+	const asks, gets = "600000000010", "600000000011"
+	r := newRig(t, "linkpos")
+	answers := func(code, function, want string) {
+		t.Helper()
+		if got := r.answers(); len(got) != 1 || got[0] != gets+" "+function+" "+code {
+			t.Errorf("%s: %q", want, got)
+		}
+		r.send([]byte{ack})
+	}
+	r.send(frame(asks, "D0", "00"))
+	answers("00", "D0", "ready")
+	sale := frame(asks, "20", "00", "40=000000010001", "45=000001")
+	for i, id := range []string{"P1", "P2"} {
+		more := slices.Clone(sale)
+		more[19] = '1' // the more-indicator, in the published example of a sale
+		more[len(more)-1] ^= '0' ^ '1'
+		r.send(more)
+		r.want([]byte{ack})
+		p := r.desk.get(id)
+		if p.Money.Amount != 10001 || p.Line.ECN != asks || len(r.desk.order) != i+1 {
+			t.Fatalf("%s: %v, %d payments", id, p.Money, len(r.desk.order))
+		}
+		r.send(frame(asks, "74", "00"))
+		answers("TO", "74", "an inquiry while it runs")
+		r.finish(p, payment.StatusApproved)
+		answers("00", "20", "the sale")
+		r.send(frame(asks, "74", "00"))
+		answers("00", "74", "an inquiry afterwards")
+	}
+	r.send(frame(gets, "20", "00", "40=000000010001", "45=000001")) // an echo, by its ECN alone
+	if len(r.desk.order) != 2 {
+		t.Errorf("an answer has made a payment: %q", r.desk.order)
+	}
+	r.send(frame(asks, "26", "00", "65=000001"))
+	answers("01", "26", "a void")
 }

@@ -90,7 +90,7 @@ func (h heard) String() string { return h.ecn + " " + h.function + " " + h.code 
 
 // dialects are read once: the tests make many rigs.
 var dialects = map[string]func() *ecr.Dialect{"paycube": builtin("paycube"),
-	"nets": builtin("nets")}
+	"nets": builtin("nets"), "linkpos": builtin("linkpos")}
 
 func builtin(name string) func() *ecr.Dialect {
 	return sync.OnceValue(func() *ecr.Dialect {
