@@ -206,7 +206,7 @@ func (x *explainer) inside(at, end int) {
 	at += h.Function
 	x.code(at, code, dir)
 	at += h.Version
-	at = x.literal(at, "indicator", x.d.indicator)
+	at = x.indicator(at)
 	at = x.literal(at, "separator", x.d.headSep)
 	x.fields(at, end, response)
 }
@@ -223,6 +223,16 @@ func (x *explainer) function(at int, code []byte) {
 	if len(f.Schemes) > 0 {
 		it.What += " (" + strings.Join(f.Schemes, ", ") + ")"
 	}
+}
+
+// indicator explains the indicator: the dialect's own, or another that a till may send.
+func (x *explainer) indicator(at int) int {
+	n := len(x.d.indicator)
+	if n > 0 && x.d.indicates(x.b[at:at+n]) {
+		x.item(at, n, "indicator")
+		return at + n
+	}
+	return x.literal(at, "indicator", x.d.indicator)
 }
 
 // literal explains bytes that are always the same.
