@@ -62,7 +62,7 @@ func newJournalList() *cobra.Command {
 func newJournalShow() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
-		Short: "Show one payment's timeline; ID is the payment's id or its merchantRef",
+		Short: "Show one payment's timeline; ID may be its receipt number or merchantRef, too",
 		Args:  manual.Operands("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withJournal(cmd, func(_ *config.Config, j *offline.Reader) error {

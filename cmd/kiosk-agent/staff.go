@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,9 +12,11 @@ import (
 
 	"kiosk-agent/internal/app/adminclient"
 	"kiosk-agent/internal/app/agent"
+	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/internal/app/reports"
+	"kiosk-agent/offline"
 	"kiosk-agent/payment"
 )
 
@@ -25,8 +28,10 @@ func newResolve() *cobra.Command {
 		Short: "Write down what staff found out about an entry of the worklist",
 		Long: `resolve takes a payment, or an entry that belongs to none (#NUMBER), off the
 worklist. It never changes a payment's status: what staff found out is kept
-beside it, with the reason and the user's name. Where several findings fit,
---finding says which; kiosk-agent worklist shows those that fit each entry.
+beside it, with the reason and the user's name. ID is
+the payment's id, the till's receipt number or reference, or its merchantRef.
+Where several findings fit, --finding says which; kiosk-agent worklist shows
+those that fit each entry.
 Nothing that is on record can be overridden, and any money that comes later
 brings the entry back.`,
 		Args: manual.Operands("ID", "[approved|not-paid|noted]"),
@@ -45,6 +50,11 @@ brings the entry back.`,
 					return exit.Failed(
 						fmt.Errorf("%s is no entry: kiosk-agent worklist shows them as #NUMBER",
 							args[0]))
+				}
+			}
+			if q.ID != "" {
+				if q.ID, err = found(cmd, q.ID); err != nil {
+					return exit.Failed(err)
 				}
 			}
 			if q.Reason == "" {
@@ -71,6 +81,18 @@ brings the entry back.`,
 		"the payment's newest fact when it was looked at: refused if money has come since")
 	f.StringVar(&q.By, "by", "", "who found out, if it is not the user who runs this")
 	return cmd
+}
+
+// found is the id of the payment that staff call so; what is called otherwise the agent knows, or
+// refuses.
+func found(cmd *cobra.Command, name string) (id string, err error) {
+	id = name
+	err = withJournal(cmd, func(_ *config.Config, j *offline.Reader) error {
+		known, err := reports.Find(j, name)
+		id = cmp.Or(known, name)
+		return err
+	})
+	return id, err
 }
 
 func newClaim() *cobra.Command {

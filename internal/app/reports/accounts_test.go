@@ -54,7 +54,7 @@ func TestAccountsThatAreGone(t *testing.T) {
 
 	known := payment.Accounts{{Name: "axs:here/B", Provider: "axs"}}
 	var out bytes.Buffer
-	if err := WorklistJSON(&out, &j.Reader, known, now); err != nil {
+	if err := WorklistJSON(&out, &j.Reader, known, now, ""); err != nil {
 		t.Fatal(err)
 	}
 	var got []struct {
@@ -88,8 +88,8 @@ func TestAccountsThatAreGone(t *testing.T) {
 		if len(all) == len(known) {
 			at = now.Add(24 * time.Hour)
 		}
-		if err := Worklist(&out, &j.Reader, all, at); err != nil || strings.Contains(out.String(),
-			"account_gone") {
+		err := Worklist(&out, &j.Reader, all, at, "")
+		if err != nil || strings.Contains(out.String(), "account_gone") {
 			t.Errorf("%d accounts: %s %v", len(all), out.String(), err)
 		}
 	}

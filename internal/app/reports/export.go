@@ -19,7 +19,8 @@ import (
 func CSV(out io.Writer, j *offline.Reader) error {
 	w := csv.NewWriter(out)
 	head := []string{"created_at", "till", "reference", "merchant_ref", "amount", "currency",
-		"status", "flags", "provider_ref", "scheme", "paid_at", "acknowledged", "id"}
+		"status", "flags", "provider_ref", "scheme", "paid_at", "acknowledged", "id",
+		"receipt"}
 	if err := w.Write(head); err != nil {
 		return err
 	}
@@ -32,7 +33,7 @@ func CSV(out io.Writer, j *offline.Reader) error {
 			stamp(p.CreatedAt), p.Till, p.Reference, p.MerchantRef, p.Money.Decimal(),
 			string(p.Money.Currency), string(p.Status),
 			strings.Join(flags, " "), p.ProviderRef, p.Scheme, stamp(p.PaidAt),
-			strconv.FormatBool(p.Acknowledged), p.ID,
+			strconv.FormatBool(p.Acknowledged), p.ID, receiptOf(p),
 		})
 	})
 	if err != nil {

@@ -6,10 +6,10 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"text/tabwriter"
-	"time"
 
 	"kiosk-agent/internal/app/timeline"
 	"kiosk-agent/offline"
@@ -45,10 +45,10 @@ func eachPayment(j *offline.Reader, limit int, do func(payment.Payment) error) e
 // Payments lists payments, newest first, at most limit of them (0 = all).
 func Payments(out io.Writer, j *offline.Reader, limit int) error {
 	w := tabwriter.NewWriter(legible{out}, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "TIME\tTILL\tREFERENCE\tAMOUNT\tSTATUS\tTOLD\tPAYMENT")
+	fmt.Fprintln(w, "TIME\tTILL\tRECEIPT\tREFERENCE\tAMOUNT\tSTATUS\tTOLD\tPAYMENT")
 	err := eachPayment(j, limit, func(p payment.Payment) error {
-		_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			p.CreatedAt.Local().Format(time.DateTime), p.Till, p.Reference,
+		_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			dated(p.CreatedAt), p.Till, cmp.Or(receiptOf(p), "-"), p.Reference,
 			p.Money, timeline.Outcome(p), timeline.Told(p), p.ID)
 		return err
 	})
@@ -58,10 +58,10 @@ func Payments(out io.Writer, j *offline.Reader, limit int) error {
 	return w.Flush()
 }
 
-// Payment shows one payment's timeline; id is the payment's or its merchantRef.
+// Payment shows one payment's timeline; id is what people call it ([Find]).
 func Payment(out io.Writer, j *offline.Reader, id string) error {
 	asked := id
-	if found, err := j.ByMerchantRef(id); err != nil {
+	if found, err := Find(j, id); err != nil {
 		return err
 	} else if found != "" {
 		id = found

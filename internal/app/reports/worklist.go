@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,10 +19,11 @@ import (
 // textWidth is how many characters a line of the worklist's texts has at most.
 const textWidth = 100
 
-// Worklist shows what staff must look at, a block for each entry. known are the gateway accounts of
-// the configuration.
-func Worklist(out io.Writer, j *offline.Reader, known payment.Accounts, now time.Time) error {
-	todo, err := entries(j, known, now)
+// Worklist shows what staff must look at, a block for each entry; of one payment only where name is
+// what people call it ([Find]). known are the gateway accounts of the configuration.
+func Worklist(out io.Writer, j *offline.Reader, known payment.Accounts, now time.Time,
+	name string) error {
+	todo, err := entries(j, known, now, name)
 	if err != nil {
 		return err
 	}
@@ -29,8 +31,9 @@ func Worklist(out io.Writer, j *offline.Reader, known payment.Accounts, now time
 }
 
 // WorklistJSON writes it as a JSON array.
-func WorklistJSON(out io.Writer, j *offline.Reader, known payment.Accounts, now time.Time) error {
-	todo, err := entries(j, known, now)
+func WorklistJSON(out io.Writer, j *offline.Reader, known payment.Accounts, now time.Time,
+	name string) error {
+	todo, err := entries(j, known, now, name)
 	if err != nil {
 		return err
 	}
@@ -39,7 +42,8 @@ func WorklistJSON(out io.Writer, j *offline.Reader, known payment.Accounts, now 
 	return enc.Encode(todo)
 }
 
-func entries(j *offline.Reader, known payment.Accounts, now time.Time) ([]workEntry, error) {
+func entries(j *offline.Reader, known payment.Accounts, now time.Time,
+	name string) ([]workEntry, error) {
 	items, err := j.WorkAt(now)
 	if err != nil {
 		return nil, err
@@ -47,6 +51,13 @@ func entries(j *offline.Reader, known payment.Accounts, now time.Time) ([]workEn
 	todo, err := gone(j, known, now)
 	for _, item := range items {
 		todo = append(todo, entryOf(item))
+	}
+	if err == nil && name != "" {
+		var id string
+		if id, err = Find(j, name); err == nil {
+			id = cmp.Or(id, name)
+			todo = slices.DeleteFunc(todo, func(e workEntry) bool { return e.ID != id })
+		}
 	}
 	return todo, err
 }
@@ -56,6 +67,7 @@ type workEntry struct {
 	ID          string `json:"id"` // a payment's, or #NUMBER; or an account, which nothing resolves
 	Till        string `json:"till,omitempty"`
 	Reference   string `json:"reference,omitempty"`
+	Receipt     string `json:"receipt,omitempty"` // the till's receipt number
 	MerchantRef string `json:"merchant_ref,omitempty"`
 	// minor units; absent when it cannot be read
 	Amount   *int64 `json:"amount,omitempty"`
@@ -109,6 +121,7 @@ func entryOf(item payment.WorkItem) workEntry {
 				e.Payments = append(e.Payments, m.Ref())
 			}
 		}
+		e.Receipt = receiptOf(*p)
 		e.ID, e.Till, e.Reference, e.MerchantRef = p.ID, p.Till, p.Reference, p.MerchantRef
 		e.Amount, e.Currency, e.Status, e.Flags = &p.Money.Amount, string(p.Money.Currency),
 			string(p.Status), p.Flags
@@ -150,10 +163,17 @@ func printWork(w io.Writer, todo []workEntry, now time.Time) error {
 		}
 		fmt.Fprintf(w, "%s  (%s)\n", strings.Join(append(head, e.word), "  "), age(now.Sub(e.at)))
 		if e.Till != "" {
-			fmt.Fprintf(w, "  till %s, reference %s, merchantRef %s\n", e.Till, e.Reference,
-				e.MerchantRef)
+			receipt := ""
+			if e.Receipt != "" {
+				receipt = "receipt " + e.Receipt + ", "
+			}
+			fmt.Fprintf(w, "  till %s, %sreference %s, merchantRef %s\n", e.Till, receipt,
+				e.Reference, e.MerchantRef)
 		} else if e.MerchantRef != "" {
 			fmt.Fprintf(w, "  merchantRef %s\n", e.MerchantRef)
+		}
+		if !e.at.IsZero() {
+			fmt.Fprintf(w, "  %s\n", dated(e.at))
 		}
 		for _, task := range e.Tasks {
 			fmt.Fprint(w, wrap("  - "+task.Code+": ", "    ", task.Text))

@@ -28,6 +28,7 @@ func TestPrintWork(t *testing.T) {
 			ID: "P1", Till: "till-1", Reference: "R1", MerchantRef: "K001-P1",
 			Money:  payment.Money{Amount: 500, Currency: payment.SGD},
 			Status: payment.StatusApproved, Flags: []payment.Flag{payment.FlagLate}, CreatedAt: at,
+			Line: &payment.Line{Receipt: "R020"},
 		}, Tasks: append(task("late", long), task("owed", "short")...)}),
 		entryOf(payment.WorkItem{Entry: &payment.Fact{Seq: 7, At: at.Add(-72 * time.Hour),
 			Data: payment.Unmatched{Record: record}}, Tasks: task("unmatched", "x")}),
@@ -44,16 +45,19 @@ func TestPrintWork(t *testing.T) {
 		"this reference →\n      approved\n" +
 		"  = --finding given-back: the money was given back → not-paid\n"
 	want := "P1  SGD 5.00  approved [late]  (1 h 30 min ago)\n" +
-		"  till till-1, reference R1, merchantRef K001-P1\n" +
+		"  till till-1, receipt R020, reference R1, merchantRef K001-P1\n  " + dated(at) + "\n" +
 		"  - late: " + words[:len(words)-1] + "\n" +
 		"    " + strings.TrimSpace(strings.Repeat("word ", 19)) + "\n" +
 		"    word word word\n" +
 		"  - owed: short\n\n" +
-		"#7  SGD 10.23  SUCCESS, of no payment here  (3 days ago)\n  merchantRef K001-1\n  - " +
+		"#7  SGD 10.23  SUCCESS, of no payment here  (3 days ago)\n  merchantRef K001-1\n  " +
+		dated(at.Add(-72*time.Hour)) + "\n  - " +
 		"unmatched: x\n" + found + "\n" +
 		"#8  an amount that cannot be read  SUCCESS, of no payment here  (31 min ago)\n  " +
-		"merchantRef K001-1\n  - unmatched: x\n" + found + "\n" +
-		"#9  a notification that does not open  (in the future: check the clock)\n  - parked: " +
+		"merchantRef K001-1\n  " + dated(at.Add(59*time.Minute)) + "\n  - unmatched: x\n" +
+		found + "\n" +
+		"#9  a notification that does not open  (in the future: check the clock)\n  " +
+		dated(at.Add(2*time.Hour)) + "\n  - parked: " +
 		"x\n  = --finding junk: it is somebody's junk → not-paid\n\n" +
 		"4 to do. When one is settled: kiosk-agent resolve ID --finding FINDING --reason TEXT " +
 		"(for a number: resolve '#12' …)\n"
