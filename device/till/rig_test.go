@@ -184,7 +184,10 @@ func (r *rig) step(ev Event) {
 
 // run steps until there is nothing left to do.
 func (r *rig) run() {
-	for len(r.todo) > 0 {
+	for n := 0; len(r.todo) > 0; n++ {
+		if n > 10_000 {
+			r.t.Fatal("there is always something to do")
+		}
 		ev := r.todo[0]
 		r.todo = r.todo[1:]
 		for _, e := range append([]Effect(nil), r.m.Step(r.now, ev)...) {
