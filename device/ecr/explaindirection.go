@@ -17,7 +17,7 @@ type direction struct {
 // answers reports whether the inside of a frame can only be an answer's.
 func (d *Dialect) answers(body []byte) bool {
 	var m Message
-	if d.parseHeader(body, &m); m.ECN == nil {
+	if err := d.parseHeader(body, &m); err != nil && m.ECN == nil {
 		return false
 	}
 	_ = d.parseFields(body[d.headerLen:], &m) // as far as they can be read

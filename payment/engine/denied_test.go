@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kiosk-agent/payment"
+	"kiosk-agent/payment/engine"
 )
 
 // TestACancelIsAnsweredWhatTheDiskHadDenied: the disk has written the end of a sale and said that
@@ -47,4 +48,30 @@ func TestReadingAgainBuysNoTime(t *testing.T) {
 	}
 	r.pass(time.Second)
 	r.wantStatus(p.ID, payment.StatusUnknown)
+}
+
+// TestAMintThatNobodyKnowsOfEndsByItself: also where the customer's time is over at that very
+// moment, or just before it; nobody has seen a code, so the till that waits hears no later.
+func TestAMintThatNobodyKnowsOfEndsByItself(t *testing.T) {
+	for _, before := range []time.Duration{0, 5 * time.Second} {
+		mintEndsByItself(t, before)
+	}
+}
+
+func mintEndsByItself(t *testing.T, before time.Duration) {
+	t.Helper()
+	r := newRig(t, remote, func(c *engine.Config) {
+		c.Timeout = 20*time.Second + c.Policy.AnswerWithin.Duration() - before
+	})
+	id, to := r.begins("R1")
+	r.pass(20 * time.Second) // no answer, and none to the one question
+	r.pass(25*time.Second - time.Millisecond)
+	if r.answered(to) {
+		t.Fatalf("answered %+v", r.answers[to])
+	}
+	r.pass(2 * time.Millisecond)
+	r.wantStatus(id, payment.StatusCancelled)
+	if a := r.answers[to]; a.Payment.Status != payment.StatusCancelled {
+		t.Errorf("answered %+v", a)
+	}
 }

@@ -20,6 +20,8 @@ func (s *step) tick() {
 			if o.answerBy != 0 && s.now.Up >= o.answerBy {
 				s.withoutCommit(o, a)
 			}
+		case s.mintIsDue(s.latest(o)):
+			s.tickMint(s.stage(p.ID))
 		case p.EndedBy != "":
 			s.tickEnded(o)
 		case s.now.Up >= p.Deadline:
@@ -31,14 +33,19 @@ func (s *step) tick() {
 		case s.m.choosing(s.latest(o)) && s.now.Up >= s.latest(o).chooseBy():
 			s.end(s.stage(p.ID), payment.DeadlinePassed{})
 		case !p.Minted && p.MintSent:
-			if by := s.latest(o).mintBy; by != 0 && s.now.Up >= by {
-				s.tickMint(s.stage(p.ID))
-			}
 		case !p.Shown && s.latest(o).showBy != 0 && s.now.Up >= s.latest(o).showBy:
 			s.end(s.stage(p.ID), payment.DisplayLost{Reason: "no confirmation within " +
 				s.m.cfg.ShowWithin.String()})
 		}
 	}
+}
+
+// mintIsDue reports whether the wait for a mint, or for the one question about it, is over, and not
+// yet the time in which the till must be answered whatever the journal takes. The customer's time
+// may have ended before it: nobody has seen a code.
+func (s *step) mintIsDue(a *account) bool {
+	return (a.p.EndedBy == "" || a.p.EndedBy == payment.KindDeadlinePassed) && !a.p.Minted && a.p.MintSent && a.mintBy != 0 && s.now.Up >= a.mintBy &&
+		s.now.Up < a.p.Deadline+a.p.Policy.AnswerWithin.Duration()
 }
 
 // latest is the account as this step has changed it so far.
@@ -97,6 +104,9 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 	for _, o := range m.open {
 		if o.p.EndedBy != "" {
 			wake(o.answerBy)
+			if !o.p.Minted && o.p.EndedBy == payment.KindDeadlinePassed {
+				wake(o.mintBy)
+			}
 			if m.provable(o) {
 				wake(o.canaryAt)
 			}
