@@ -44,8 +44,21 @@ func (s *step) tick() {
 // yet the time in which the till must be answered whatever the journal takes. The customer's time
 // may have ended before it: nobody has seen a code.
 func (s *step) mintIsDue(a *account) bool {
-	return (a.p.EndedBy == "" || a.p.EndedBy == payment.KindDeadlinePassed) && !a.p.Minted && a.p.MintSent && a.mintBy != 0 && s.now.Up >= a.mintBy &&
-		s.now.Up < a.p.Deadline+a.p.Policy.AnswerWithin.Duration()
+	return a.mintWaits() && s.now.Up >= a.mintBy && s.now.Up < a.mintUntil()
+}
+
+// mintWaits reports whether a mint without an answer ends at mintBy.
+func (a *account) mintWaits() bool {
+	return (a.p.EndedBy == "" || a.p.EndedBy == payment.KindDeadlinePassed) && !a.p.Minted &&
+		a.p.MintSent && a.mintBy != 0
+}
+
+// mintUntil is when the till must be answered, whatever has become of a mint.
+func (a *account) mintUntil() time.Duration {
+	if a.p.EndedBy != "" {
+		return a.answerBy
+	}
+	return a.p.Deadline + a.p.Policy.AnswerWithin.Duration()
 }
 
 // latest is the account as this step has changed it so far.
@@ -104,7 +117,7 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 	for _, o := range m.open {
 		if o.p.EndedBy != "" {
 			wake(o.answerBy)
-			if !o.p.Minted && o.p.EndedBy == payment.KindDeadlinePassed {
+			if o.mintWaits() && o.mintBy < o.mintUntil() {
 				wake(o.mintBy)
 			}
 			if m.provable(o) {
