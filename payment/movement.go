@@ -331,6 +331,9 @@ func (f *Folder) clearDoubts(r Record) {
 	moved := r.Status == RecordSuccess
 	f.p.Doubts = slices.DeleteFunc(slices.Clone(f.p.Doubts), func(d Doubt) bool {
 		same := d.TransactionRef == r.TransactionRef && (r.TransactionRef != "" || !d.Unread)
+		if d.Waits && !paysClearly(r) {
+			return false // that money goes back confirms no payment
+		}
 		return !d.Conflict && (same ||
 			moved && (d.TransactionRef == "" || r.TransactionRef == ""))
 	})

@@ -156,6 +156,11 @@ func TestNoAttemptEndsWhatMayBePaid(t *testing.T) {
 			}
 			nameless := said
 			nameless.Record.TransactionRef = ""
+			back := tell("R", TypeRefund, RecordSuccess, 500)
+			if p := shown(finish).add(nameless, back).payment(t); said.Record.Amount > 0 &&
+				!p.AwaitsQuery() {
+				t.Errorf("a refund stands for the query's word of a payment: %+v", p.Doubts)
+			}
 			n := shown(finish).add(nameless, tell("", TypePay, refused, 1023)).payment(t)
 			if n.Final || len(n.Doubts) == 0 {
 				t.Errorf("a refusal without reference ends what was paid without one: %s %+v",
