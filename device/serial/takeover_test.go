@@ -68,15 +68,7 @@ func TestAStrangerTakesNothingOver(t *testing.T) {
 	noise.shut()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 	from := func() *plug {
-		c, err := d.Dial("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-			t.Fatal(err)
-		}
-		return &plug{t, c}
+		return dialFrom(t, &d, address)
 	}
 	other := from()
 	other.say("till of another address")

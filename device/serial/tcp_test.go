@@ -44,7 +44,12 @@ type plug struct {
 
 func dial(t *testing.T, address string) *plug {
 	t.Helper()
-	c, err := net.Dial("tcp", address)
+	return dialFrom(t, &net.Dialer{}, address)
+}
+
+func dialFrom(t *testing.T, d *net.Dialer, address string) *plug {
+	t.Helper()
+	c, err := d.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package deviation_test
 
 import (
-	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
 	"kiosk-agent/payment/engine"
-	sandbox "kiosk-agent/sandbox/singapay"
 )
 
 // field is the field of a section that a key names, without the section's own name.
@@ -60,20 +58,8 @@ func write(t *testing.T, section *gateways.SingaPay, l payment.Observed) bool {
 // byLines is a kiosk at a deviating SingaPay, as this section says.
 func byLines(t *testing.T, row row, section gateways.SingaPay) *kiosk {
 	k := &kiosk{rig: newRig(t)}
-	cred := sandbox.Credential{ClientID: "client-1", APIKey: "partner-1",
-		Secret: secret.New([]byte(clientSecret)), Accounts: []string{accountID},
-		TransactionURL: k.hook.URL + hookPath}
-	var err error
-	k.sim, err = sandbox.New(sandbox.Config{Credentials: []sandbox.Credential{cred}, As: row.as,
-		Clock: k.clock}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	site := httptest.NewServer(k.sim.Handler())
-	t.Cleanup(site.Close)
-	k.deliver = k.sim.Deliver
-	section.BaseURL, section.ClientID, section.APIKey, section.AccountID = site.URL, "client-1",
-		"partner-1", accountID
+	section.BaseURL, section.ClientID, section.APIKey, section.AccountID = k.plays(t, row.as,
+		k.hook.URL+hookPath), "client-1", "partner-1", accountID
 	mode := gateways.ModeLink
 	if strings.HasPrefix(row.as, "qr-") {
 		mode = gateways.ModeQR

@@ -283,16 +283,14 @@ type kiosk struct {
 	sim *sandbox.Server
 }
 
-func singaPayKiosk(t *testing.T, row row, how int) *kiosk {
-	k := &kiosk{rig: newRig(t)}
+// plays starts a SingaPay that deviates so and posts to hook, and returns its address.
+func (k *kiosk) plays(t *testing.T, as, hook string) string {
+	t.Helper()
 	cred := sandbox.Credential{ClientID: "client-1", APIKey: "partner-1",
-		Secret: secret.New([]byte(clientSecret)), Accounts: []string{accountID}}
-	cred.TransactionURL = k.hook.URL + hookPath
-	if row.part == asked {
-		cred.TransactionURL = ""
-	}
+		Secret: secret.New([]byte(clientSecret)), Accounts: []string{accountID},
+		TransactionURL: hook}
 	var err error
-	k.sim, err = sandbox.New(sandbox.Config{Credentials: []sandbox.Credential{cred}, As: row.as,
+	k.sim, err = sandbox.New(sandbox.Config{Credentials: []sandbox.Credential{cred}, As: as,
 		Clock: k.clock}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -300,7 +298,17 @@ func singaPayKiosk(t *testing.T, row row, how int) *kiosk {
 	site := httptest.NewServer(k.sim.Handler())
 	t.Cleanup(site.Close)
 	k.deliver = k.sim.Deliver
-	c := adapter.Config{BaseURL: site.URL, ClientID: "client-1", APIKey: "partner-1",
+	return site.URL
+}
+
+func singaPayKiosk(t *testing.T, row row, how int) *kiosk {
+	k := &kiosk{rig: newRig(t)}
+	hook := k.hook.URL + hookPath
+	if row.part == asked {
+		hook = ""
+	}
+	c := adapter.Config{BaseURL: k.plays(t, row.as, hook),
+		ClientID: "client-1", APIKey: "partner-1",
 		ClientSecret: secret.New([]byte(clientSecret)), AccountID: accountID,
 		WebhookPath: hookPath, Now: k.clock.Now, Observe: k.observe}
 	if strings.HasPrefix(row.as, "qr-") {

@@ -233,7 +233,12 @@ func (p *Payer) finish(ctx context.Context, client *tillclient.Client, pay devic
 		map[string]any{"id": pay.ID, "revision": pay.Revision}, nil); err != nil {
 		fmt.Fprintln(p.out, "The outcome could not be acknowledged and stays owed:", err)
 	}
-	switch pay.Status {
+	return Verdict(pay.Status)
+}
+
+// Verdict is the exit code of a final payment: an *exit.Error, or nil for approved.
+func Verdict(status payment.Status) error {
+	switch status {
 	case payment.StatusApproved:
 		return nil
 	case payment.StatusUnknown:

@@ -22,6 +22,7 @@ import (
 	"kiosk-agent/internal/app/adminclient"
 	"kiosk-agent/internal/app/agent"
 	"kiosk-agent/internal/app/exit"
+	"kiosk-agent/internal/app/payer"
 	"kiosk-agent/internal/app/reports"
 	"kiosk-agent/payment"
 	"kiosk-agent/ui/qr"
@@ -90,7 +91,7 @@ func (p *Prober) Run(parent, interrupted context.Context, release func(),
 	} else { // the agent is gone: what was seen stays true
 		p.sheet.Advise()
 	}
-	return errors.Join(p.write(r), err, p.verdict(last.Payment))
+	return errors.Join(p.write(r), err, payer.Verdict(last.Payment.Status))
 }
 
 // follow prints what is seen as it comes, until nothing more will.
@@ -233,16 +234,4 @@ func (p *Prober) write(r report) error {
 	}
 	fmt.Fprintf(p.Out, "All of it is in %s: no secret, and nothing of a customer's.\n", p.Report)
 	return nil
-}
-
-// verdict is the exit code of an outcome: as kiosk-agent pay has it.
-func (p *Prober) verdict(pay device.Payment) error {
-	switch pay.Status {
-	case payment.StatusApproved:
-		return nil
-	case payment.StatusUnknown:
-		return &exit.Error{Code: exit.Unknown}
-	default:
-		return &exit.Error{Code: exit.Failure}
-	}
 }
