@@ -38,9 +38,15 @@ type Till struct {
 // New makes a till that speaks a dialect and prints to out.
 func New(d *ecr.Dialect, out io.Writer) *Till {
 	return &Till{
-		d: d, out: out, scanner: d.NewResponseScanner(), ecn: time.Now().Unix() % 1_000_000 * 100,
+		d: d, out: out, scanner: d.NewResponseScanner(), ecn: firstNumber(time.Now()),
 		asked: make(map[string]ecr.Kind), inputs: true,
 	}
+}
+
+// firstNumber is where a till that starts now counts from: twelve digits, a hundred numbers for
+// each millisecond, so that a till that starts right after another one takes none of its ECNs.
+func firstNumber(now time.Time) int64 {
+	return now.UnixMilli() % 10_000_000_000 * 100
 }
 
 // Run plays until the input ends, quit or ctx; code is one of package exit's. A line that breaks is
