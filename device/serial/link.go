@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"time"
 
@@ -44,6 +45,9 @@ type Options struct {
 	Guard Guard
 	// Takeover is for a tcp-listen line; nil: while one connection is live others are refused.
 	Takeover *Takeover
+	// Listen opens the address of a tcp-listen line, each time anew; the Link closes what it
+	// returns. Its connections are *net.TCPConn. nil = net.Listen.
+	Listen func(addr string) (net.Listener, error)
 }
 
 // Serve uses one open line until it ends or ctx does; the Link closes it afterwards. What goes
@@ -61,6 +65,7 @@ type Link struct {
 	guard   Guard
 
 	takeover *Takeover
+	open     func(addr string) (net.Listener, error)
 
 	host host
 
@@ -87,9 +92,12 @@ func New(cfg Config, o Options) (*Link, error) {
 	l := &Link{
 		cfg: cfg.withDefaults(), target: t, log: o.Log, metrics: o.Metrics, onState: o.OnState,
 		guard:    o.Guard,
-		takeover: o.Takeover, host: realHost(cfg.LockDir), now: time.Now, random: rand.Float64,
+		takeover: o.Takeover, open: o.Listen, host: realHost(cfg.LockDir), now: time.Now, random: rand.Float64,
 		pause: pause, refusals: rate.Sometimes{First: 10, Interval: time.Second},
 		state: State{Kind: t.Kind, Device: cfg.Device},
+	}
+	if l.open == nil {
+		l.open = func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)

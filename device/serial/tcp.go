@@ -153,8 +153,7 @@ func (b *lobby) close() {
 
 // listen serves connections, one at a time, until the listener breaks or ctx ends.
 func (l *Link) listen(ctx context.Context, serve Serve) (lasted time.Duration, err error) {
-	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
-	ln, err := lc.Listen(ctx, "tcp", l.target.Address)
+	ln, err := l.open(l.target.Address)
 	if err != nil {
 		return 0, &Error{Op: "listen", Name: l.target.Address, Kind: ErrAddress, Cause: err,
 			Hint: "another program may listen on this port (ss -ltnp shows it), or the address " +
@@ -173,7 +172,8 @@ func (l *Link) listen(ctx context.Context, serve Serve) (lasted time.Duration, e
 		c, err := ln.Accept()
 		switch {
 		case err == nil:
-			if c := c.(*net.TCPConn); l.admit(ctx, c, &b) {
+			c := c.(*net.TCPConn)
+			if l.admit(ctx, c, &b) {
 				wg.Go(func() { l.receive(ctx, c, &b, address, serve) })
 			} else {
 				_ = c.Close()
@@ -194,6 +194,7 @@ func (l *Link) admit(ctx context.Context, c *net.TCPConn, b *lobby) bool {
 		l.refused(peer, refusedAddress)
 		return false
 	}
+	_ = c.SetKeepAliveConfig(keepAlive)
 	giveUpAfter(c, deadAfter)
 	evicted, err := b.enter(c)
 	if err != nil {

@@ -50,6 +50,10 @@ type Config struct {
 	// TLS serves the public listener; nil = plain HTTP behind a proxy that terminates TLS.
 	TLS *tls.Config
 
+	// Listen opens a listener: key is public.listen or admin.listen, network "tcp". What it returns is closed by
+	// the server. Default: net.Listen.
+	Listen func(key, network, addr string) (net.Listener, error)
+
 	// Store is where hooks are kept.
 	Store StoreConfig
 
@@ -103,6 +107,11 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Ping <= 0 {
 		c.Ping = 15 * time.Second
+	}
+	if c.Listen == nil {
+		c.Listen = func(_, network, addr string) (net.Listener, error) {
+			return net.Listen(network, addr)
+		}
 	}
 	if c.Health == nil {
 		c.Health = func(error) {}
@@ -175,10 +184,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, reg *prometheus.Regi
 }
 
 func (s *Server) bind() (err error) {
-	if s.publicLn, err = net.Listen("tcp", s.cfg.PublicListen); err != nil {
+	if s.publicLn, err = s.cfg.Listen("public.listen", "tcp", s.cfg.PublicListen); err != nil {
 		return fmt.Errorf("public listener: %w", err)
 	}
-	if s.adminLn, err = net.Listen("tcp", s.cfg.AdminListen); err != nil {
+	if s.adminLn, err = s.cfg.Listen("admin.listen", "tcp", s.cfg.AdminListen); err != nil {
 		return fmt.Errorf("admin listener: %w", err)
 	}
 	s.publicURL = strings.TrimRight(s.cfg.PublicURL, "/")

@@ -68,7 +68,7 @@ func (a *Agent) watchHandler() (http.Handler, error) {
 
 // listenAdmin binds the admin socket. A socket that nobody answers on is a dead process's and is
 // replaced.
-func listenAdmin(path string) (net.Listener, error) {
+func (a *Agent) listenAdmin(path string) (net.Listener, error) {
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("admin.socket: %w (create the directory, or set admin.socket)", err)
 	}
@@ -81,7 +81,7 @@ func listenAdmin(path string) (net.Listener, error) {
 			return nil, fmt.Errorf("admin.socket: %w", err)
 		}
 	}
-	ln, err := net.Listen("unix", path)
+	ln, err := a.open(keyAdmin, "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("admin.socket: %w", err)
 	}

@@ -46,6 +46,10 @@ type Options struct {
 	Log     *slog.Logger
 	CredDir string            // $CREDENTIALS_DIRECTORY
 	OnStep  func(step string) // tests stop the process between two steps; nil in production
+	// Listen opens a listener: key is the configuration's, of a till on a line till.serial.NAME,
+	// network "tcp" or "unix". It is asked each time that the listener is opened anew, and what it
+	// returns is closed by the agent. nil = net.Listen.
+	Listen func(key, network, addr string) (net.Listener, error)
 }
 
 // Agent is everything that runs on a kiosk.

@@ -129,18 +129,18 @@ func (a *Agent) listenClosed() (err error) {
 	if err != nil {
 		a.log.Warn("tills cannot connect", "error", err)
 	}
-	if a.displayLn, err = listenTCP(keyDisplay, a.cfg.Display.Listen); err != nil {
+	if a.displayLn, err = a.listenTCP(keyDisplay, a.cfg.Display.Listen); err != nil {
 		return err
 	}
 	if a.cfg.Metrics.Listen != "" {
-		if a.metricsLn, err = listenTCP("metrics.listen", a.cfg.Metrics.Listen); err != nil {
+		if a.metricsLn, err = a.listenTCP(keyMetrics, a.cfg.Metrics.Listen); err != nil {
 			a.log.Warn("there is no status page", "error", err)
 		}
 	}
 	if a.cfg.Path() == "" {
 		return nil
 	}
-	if a.adminLn, err = listenAdmin(a.cfg.Admin.Socket); err != nil {
+	if a.adminLn, err = a.listenAdmin(a.cfg.Admin.Socket); err != nil {
 		if Hopeless(err) {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 
 	"kiosk-agent/device"
@@ -79,7 +80,9 @@ func (a *Agent) buildLine(s config.Serial, metrics *serial.Metrics) (l lineTill,
 		c.AllowFrom = append(c.AllowFrom, p)
 	}
 	l.link, err = serial.New(c, serial.Options{Log: a.log.With("part", "line"), Metrics: metrics,
-		Takeover: l.takeover})
+		Takeover: l.takeover, Listen: func(addr string) (net.Listener, error) {
+			return a.open(keyLine+s.Name, "tcp", addr)
+		}})
 	return l, err
 }
 

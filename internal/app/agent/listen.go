@@ -19,15 +19,15 @@ func (a *Agent) listen() (err error) {
 	if err = a.listenTills(); err != nil {
 		return err
 	}
-	if a.displayLn, err = listenTCP(keyDisplay, a.cfg.Display.Listen); err != nil {
+	if a.displayLn, err = a.listenTCP(keyDisplay, a.cfg.Display.Listen); err != nil {
 		return err
 	}
 	if a.cfg.Metrics.Listen != "" {
-		if a.metricsLn, err = listenTCP("metrics.listen", a.cfg.Metrics.Listen); err != nil {
+		if a.metricsLn, err = a.listenTCP(keyMetrics, a.cfg.Metrics.Listen); err != nil {
 			return err
 		}
 	}
-	a.adminLn, err = listenAdmin(a.cfg.Admin.Socket)
+	a.adminLn, err = a.listenAdmin(a.cfg.Admin.Socket)
 	return err
 }
 
@@ -41,7 +41,7 @@ func (a *Agent) listenTills() error {
 	if err != nil {
 		return err
 	}
-	if a.tillLn, err = listenTCP(keyTills, addr); err == nil && identity != nil {
+	if a.tillLn, err = a.listenTCP(keyTills, addr); err == nil && identity != nil {
 		a.tillLn = tls.NewListener(a.tillLn, identity)
 	}
 	return err
@@ -60,10 +60,13 @@ func (a *Agent) certificate() (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
 }
 
-// The listeners without which there is nothing to serve.
+// The keys of the listeners. Without the first two there is nothing to serve.
 const (
 	keyTills   = "till.websocket.listen"
 	keyDisplay = "display.listen"
+	keyMetrics = "metrics.listen"
+	keyAdmin   = "admin.socket"
+	keyLine    = "till.serial." // and the till's name
 )
 
 // ListenError says that an address could not be had.
@@ -78,8 +81,16 @@ func (e *ListenError) Error() string {
 
 func (e *ListenError) Unwrap() error { return e.Err }
 
-func listenTCP(key, addr string) (net.Listener, error) {
-	ln, err := net.Listen("tcp", addr)
+// open is the one place where the agent takes an address of its own.
+func (a *Agent) open(key, network, addr string) (net.Listener, error) {
+	if a.opts.Listen != nil {
+		return a.opts.Listen(key, network, addr)
+	}
+	return net.Listen(network, addr)
+}
+
+func (a *Agent) listenTCP(key, addr string) (net.Listener, error) {
+	ln, err := a.open(key, "tcp", addr)
 	if err != nil {
 		return nil, &ListenError{key, err}
 	}

@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -31,6 +32,8 @@ type Options struct {
 	Restored bool
 	Log      *slog.Logger
 	CredDir  string // $CREDENTIALS_DIRECTORY
+	// Listen opens a listener: key is public.listen or admin.listen; nil = net.Listen
+	Listen func(key, network, addr string) (net.Listener, error)
 }
 
 // Run serves until ctx ends. It makes the admin token's file where there is none.
@@ -39,7 +42,7 @@ func Run(ctx context.Context, cfg relayconf.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	rc.Store.NewEpoch = o.Restored
+	rc.Store.NewEpoch, rc.Listen = o.Restored, o.Listen
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
