@@ -92,8 +92,9 @@ func New(cfg Config, o Options) (*Link, error) {
 	l := &Link{
 		cfg: cfg.withDefaults(), target: t, log: o.Log, metrics: o.Metrics, onState: o.OnState,
 		guard:    o.Guard,
-		takeover: o.Takeover, open: o.Listen, host: realHost(cfg.LockDir), now: time.Now, random: rand.Float64,
-		pause: pause, refusals: rate.Sometimes{First: 10, Interval: time.Second},
+		takeover: o.Takeover, open: o.Listen, host: realHost(cfg.LockDir), now: time.Now,
+		random: rand.Float64,
+		pause:  pause, refusals: rate.Sometimes{First: 10, Interval: time.Second},
 		state: State{Kind: t.Kind, Device: cfg.Device},
 	}
 	if l.open == nil {

@@ -50,8 +50,8 @@ type Config struct {
 	// TLS serves the public listener; nil = plain HTTP behind a proxy that terminates TLS.
 	TLS *tls.Config
 
-	// Listen opens a listener: key is public.listen or admin.listen, network "tcp". What it returns is closed by
-	// the server. Default: net.Listen.
+	// Listen opens a listener: key is public.listen or admin.listen, network "tcp". What it returns
+	// is closed by the server. Default: net.Listen.
 	Listen func(key, network, addr string) (net.Listener, error)
 
 	// Store is where hooks are kept.
