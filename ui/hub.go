@@ -25,6 +25,12 @@ const (
 	maxClients  = 8 // connections at once, active or not; more are answered 503
 )
 
+// What a display needs.
+const (
+	LeastToken = 20 // bytes of its token
+	MostName   = 80 // characters of the merchant's name
+)
+
 // Hub tells the display what to show and knows what it shows.
 type Hub struct {
 	cfg     Config
@@ -58,12 +64,12 @@ type timed struct {
 // NewHub checks the configuration and prepares the page. Until the first Show the screen is
 // out_of_service, reason "starting".
 func NewHub(cfg Config, ev Events, log *slog.Logger, reg prometheus.Registerer) (*Hub, error) {
-	if cfg.Token.Len() < 20 && !cfg.Open {
-		return nil, fmt.Errorf("ui: the display token has %d bytes, at least 20 are needed",
-			cfg.Token.Len())
+	if cfg.Token.Len() < LeastToken && !cfg.Open {
+		return nil, fmt.Errorf("ui: the display token has %d bytes, at least %d are needed",
+			cfg.Token.Len(), LeastToken)
 	}
-	if n := utf8.RuneCountInString(cfg.MerchantName); n < 1 || n > 80 {
-		return nil, fmt.Errorf("ui: merchant_name has %d characters, want 1 to 80", n)
+	if n := utf8.RuneCountInString(cfg.MerchantName); n < 1 || n > MostName {
+		return nil, fmt.Errorf("ui: merchant_name has %d characters, want 1 to %d", n, MostName)
 	}
 	if cfg.Beat == 0 {
 		cfg.Beat = defaultBeat

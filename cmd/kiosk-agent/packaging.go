@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,9 +61,7 @@ beside it as this version would, opens that and removes it again.`,
 			if err != nil {
 				return err
 			}
-			opts := agent.Options{Version: versionText(), Log: slog.New(slog.DiscardHandler),
-				CredDir: credDir()}
-			if err := agent.Check(c, opts); err != nil {
+			if err := agent.Check(c, checkOptions()); err != nil {
 				return exit.Failed(c.Locate(err))
 			}
 			if len(args) == 1 {

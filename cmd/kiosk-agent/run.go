@@ -127,17 +127,24 @@ func newCheckConfig() *cobra.Command {
 	}
 }
 
-// checkConfig is what check-config says of a good configuration, or what is wrong with it.
+// checkConfig is what check-config says of a good configuration, or what is wrong with it: it
+// builds the parts as run does.
 func checkConfig(path string) (string, error) {
 	c, err := config.Load(path)
 	if err != nil {
 		return "", err
 	}
-	if err := agent.CheckSecrets(c, credDir()); err != nil {
+	if err := agent.Check(c, checkOptions()); err != nil {
 		return "", c.Locate(err)
 	}
 	return fmt.Sprintf("%s: ok (terminal %s, tag %s, %s)", c.Path(), c.Terminal.ID, c.TerminalTag(),
 		c.Payment.Provider), nil
+}
+
+// checkOptions are those of an agent that is built and never runs.
+func checkOptions() agent.Options {
+	return agent.Options{Version: versionText(), Log: slog.New(slog.DiscardHandler),
+		CredDir: credDir()}
 }
 
 func newStatus() *cobra.Command {

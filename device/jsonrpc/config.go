@@ -63,9 +63,8 @@ func (c Config) check() error {
 			return fmt.Errorf("till %d: the name %q is empty or used twice", i+1, t.Name)
 		}
 		names[t.Name] = true
-		if t.Token.IsZero() || !visible(t.Token.Reveal()) {
-			return fmt.Errorf(
-				"till %q: the token is empty or has characters that no header can carry", t.Name)
+		if err := CheckToken(t.Token); err != nil {
+			return fmt.Errorf("till %q: %w", t.Name, err)
 		}
 		for _, other := range c.Tills[:i] {
 			if other.Token.Matches(t.Token.Reveal()) {
@@ -74,6 +73,14 @@ func (c Config) check() error {
 					t.Name)
 			}
 		}
+	}
+	return nil
+}
+
+// CheckToken says why no till can bring the token, or nil.
+func CheckToken(token secret.Value) error {
+	if token.IsZero() || !visible(token.Reveal()) {
+		return errors.New("the token is empty or has characters that no header can carry")
 	}
 	return nil
 }

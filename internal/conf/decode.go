@@ -55,7 +55,8 @@ func (d *decoder) fail(key, hint, format string, args ...any) {
 // mistake; what is no UTF-8 cannot be read.
 func (d *decoder) plain(data []byte) (rest []byte, ok bool) {
 	if invisible.UTF16(data) {
-		d.fail("", "save it as UTF-8", "is in UTF-16")
+		d.fail("", fmt.Sprintf("save it as UTF-8: iconv -f UTF-16 -t UTF-8 %s > %[1]s.utf8 && "+
+			"cat %[1]s.utf8 > %[1]s && rm %[1]s.utf8", d.f.path), "is in UTF-16")
 		return nil, false
 	}
 	const mark = "\uFEFF"
@@ -88,7 +89,8 @@ func (d *decoder) syntax(data []byte, err error) Problem {
 		line += "\n" // a carriage return before it is a line end's
 	}
 	if found, ok := invisible.First([]byte(line)); ok {
-		p.What, p.Hint = "has "+found.Name, "type the line anew"
+		p.What = "has " + found.Name
+		p.Hint = retype("type the line anew", d.f.path, data, p.Line)
 	}
 	return p
 }
@@ -99,11 +101,12 @@ func (d *decoder) table(prefix string, v reflect.Value, raw map[string]any) {
 		key := prefix + name
 		field, known := fieldOf(v, name)
 		if !known {
-			what := "no such key"
+			what, hint := "no such key", allKeys
 			if found, ok := invisible.First([]byte(name)); ok {
 				what += ": it has " + found.Name
+				hint = retype(hint, d.f.path, d.f.text, d.f.Line(key))
 			}
-			d.fail(key, allKeys, "%s", what)
+			d.fail(key, hint, "%s", what)
 			continue
 		}
 		d.set(key, field, raw[name])
@@ -250,17 +253,33 @@ func (d *decoder) seen(key, text string) bool {
 	if d.keys.of(key).People {
 		return true
 	}
-	for _, r := range text { // a line end too: these are names, paths and addresses
-		if name := invisible.Name(r); name != "" {
-			d.fail(key, "type it anew", "has %s", name)
-			return false
+	f, wrong := invisible.Alone([]byte(text)) // these are names, paths and addresses
+	if wrong {
+		hint := d.mend(key, f)
+		if strings.Contains(f.What, "with a space") {
+			hint = "take it away"
 		}
+		d.fail(key, hint, "%s", f.What)
 	}
-	if text != strings.Trim(text, " ") {
-		d.fail(key, "take it away", "begins or ends with a space")
-		return false
+	return !wrong
+}
+
+// mend is what takes away what nobody sees in a key's value: a command where the line has it as it
+// is, and not as an escape.
+func (d *decoder) mend(key string, f invisible.Fault) string {
+	line := d.f.Line(key)
+	if line > 0 {
+		line += f.Line - 1 // of a text over several lines
 	}
-	return true
+	return retype("type it anew", d.f.path, d.f.text, line)
+}
+
+// retype is a hint with the command that does it.
+func retype(hint, path string, text []byte, line int) string {
+	if cmd := invisible.Removal(path, text, line); cmd != "" {
+		hint += ", or: " + cmd
+	}
+	return hint
 }
 
 func (d *decoder) mistyped(key string, raw any, want string) {

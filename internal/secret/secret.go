@@ -69,8 +69,8 @@ func (Value) LogValue() slog.Value         { return slog.StringValue(redacted) }
 
 // Resolve reads the secret that ref names: "file:PATH", or "credential:NAME" in
 // $CREDENTIALS_DIRECTORY (given as credDir). One trailing newline is dropped. A file that others
-// may read is refused with the command that mends it, one with characters that nobody sees, or with
-// more than one line, by what it has.
+// may read is refused with the command that mends it, one with characters that nobody sees, a blank
+// or more than one line by an *UncleanError.
 func Resolve(ref, credDir string) (Value, error) {
 	kind, name, ok := strings.Cut(ref, ":")
 	if !ok || name == "" {
@@ -126,32 +126,25 @@ func read(path string) (Value, error) {
 	if err != nil {
 		return Value{}, fmt.Errorf("secret file: %w", err)
 	}
-	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
-	if len(b) == 0 {
+	if b = invisible.Line(b); len(b) == 0 {
 		return Value{}, fmt.Errorf("secret file %s is empty", path)
 	}
-	if what := unclean(b); what != "" {
-		return Value{}, fmt.Errorf("secret file %s %s: write the secret anew, alone in the file",
-			path, what)
+	if fault, wrong := invisible.Word(b); wrong {
+		return Value{}, &UncleanError{path, fault}
 	}
 	return hide(b), nil
 }
 
-// unclean says what a text has that nobody sees and that is no part of a secret; "" = nothing. It
-// tells nothing else of the text.
-func unclean(b []byte) string {
-	found, hidden := invisible.First(b)
-	switch {
-	case invisible.UTF16(b):
-		return "is in UTF-16"
-	case hidden:
-		return "has " + found.Name
-	case bytes.ContainsAny(b, "\n\t"):
-		return "has several lines, or a tab"
-	case b[0] == ' ' || b[len(b)-1] == ' ':
-		return "begins or ends with a space"
-	}
-	return ""
+// UncleanError says that a secret's file has what nobody sees and what is no part of a secret. It
+// tells nothing else of the secret.
+type UncleanError struct {
+	Path  string
+	Fault invisible.Fault
+}
+
+func (e *UncleanError) Error() string {
+	return fmt.Sprintf("secret file %s:%d %s: write the secret anew, alone in the file", e.Path,
+		e.Fault.Line, e.Fault.What)
 }
 
 // Generate returns 256 random bits as 43 base64url characters.

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"kiosk-agent/internal/disk"
+	"kiosk-agent/internal/invisible"
 )
 
 // MinLen is the least number of bytes of a secret that somebody sets: each checkout link is
@@ -14,15 +15,16 @@ const MinLen = 20
 
 // Typed takes what a person typed or piped: one line, without its end. The error never repeats it.
 func Typed(b []byte) (Value, error) {
-	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+	b = invisible.Line(b)
+	if fault, wrong := invisible.Word(b); wrong {
+		return Value{}, fmt.Errorf("the secret %s, in line %d: give the secret alone", fault.What,
+			fault.Line)
+	}
 	switch {
 	case len(b) < MinLen:
 		return Value{}, fmt.Errorf("the secret has %d bytes, fewer than %d", len(b), MinLen)
 	case len(b) >= maxFile:
 		return Value{}, fmt.Errorf("the secret has %d bytes or more: that is no secret", maxFile)
-	}
-	if what := unclean(b); what != "" {
-		return Value{}, fmt.Errorf("the secret %s: give the secret alone", what)
 	}
 	return New(b), nil
 }

@@ -336,7 +336,7 @@ func TestClosedWithoutAFile(t *testing.T) {
 		"the display's token": {"[display]", "", "display.token", "", 0o644, "secret_invalid",
 			"display.token: secret file", true},
 		"the till's token": {"[display]", "", "till.token", "", 0, "secret_invalid",
-			"token of till-1", false},
+			"till.websocket.tills[0].token: secret file", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

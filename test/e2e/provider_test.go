@@ -66,7 +66,8 @@ func TestAnotherGatewayIsTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(agent.CheckSecrets(c, ""), agent.TryGateway(c, "")); err != nil {
+	quiet := agent.Options{Log: slog.New(slog.DiscardHandler)}
+	if err := errors.Join(agent.Check(c, quiet), agent.TryGateway(c, "")); err != nil {
 		t.Error(err)
 	}
 	text, err := bundle.Config(c)
@@ -141,8 +142,9 @@ func TestAnUnknownGatewayIsRefused(t *testing.T) {
 	_, closed := agent.NewClosed(&c, agent.Options{Log: log}, []payment.Reason{{Code: "x"}})
 	_, made := setup.Run(t.Context(), paperKiosk(t, "ws://127.0.0.1:1", nil))
 	for what, err := range map[string]error{
-		"agent": opened, "a closed agent": closed, "the secrets": agent.CheckSecrets(&c, ""),
-		"a trial": agent.TryGateway(&c, ""), "setup": made,
+		"agent": opened, "a closed agent": closed,
+		"the secrets": agent.Check(&c, agent.Options{Log: log}),
+		"a trial":     agent.TryGateway(&c, ""), "setup": made,
 	} {
 		if err == nil || !strings.Contains(err.Error(),
 			`there is no gateway "paper"; there are: `+known) {
@@ -189,7 +191,8 @@ func TestAnotherGatewaysKiosk(t *testing.T) {
 	if made.Config.Terminal.Currency != "IDR" || len(made.Missing) != 0 {
 		t.Errorf("made %+v", made)
 	}
-	if err := agent.CheckSecrets(made.Config, ""); err != nil {
+	quiet := agent.Options{Log: slog.New(slog.DiscardHandler)}
+	if err := agent.Check(made.Config, quiet); err != nil {
 		t.Error(err)
 	}
 	if there, err := secret.ReadFile(filepath.Join(k.Dir, "paper.secret")); err != nil ||

@@ -13,10 +13,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,6 +62,8 @@ type Agent struct {
 	log      *slog.Logger
 	clock    *bootclock.Clock
 	registry *prometheus.Registry
+	// built to see whether it can be: no file is made
+	makesNothing bool
 
 	closed  []payment.Reason // why no sale starts; none: the agent is open
 	journal *offline.Journal // nil where it cannot be opened
@@ -161,8 +166,11 @@ func journalConfig(c *config.Config) offline.Config {
 
 func (a *Agent) buildDisplay() error {
 	token, err := a.ensureToken(a.cfg.Display.Token)
+	if err == nil && token.Len() < ui.LeastToken {
+		err = fmt.Errorf("it has %d bytes, and at least %d are needed", token.Len(), ui.LeastToken)
+	}
 	if err != nil {
-		return &gateways.SecretError{Key: "display.token", Err: err}
+		return a.secretError("display.token", err)
 	}
 	a.displayToken = token
 	c := a.displayConfig()
@@ -186,12 +194,38 @@ func (a *Agent) displayConfig() ui.Config {
 }
 
 // ensureToken resolves a secret of our own making, and makes it when it is a file that does not
-// exist yet.
+// exist yet; where nothing is to be made, one of the moment stands for it.
 func (a *Agent) ensureToken(ref string) (secret.Value, error) {
-	if path, ok := filePath(ref); ok {
+	path, isFile := strings.CutPrefix(ref, "file:")
+	if isFile && !a.makesNothing {
 		return secret.EnsureFile(path)
 	}
-	return secret.Resolve(ref, a.opts.CredDir)
+	token, err := secret.Resolve(ref, a.opts.CredDir)
+	if isFile && errors.Is(err, fs.ErrNotExist) {
+		return secret.Generate(), nil
+	}
+	return token, err
+}
+
+// secretAt is the secret that a key of the configuration names. The error is a
+// *gateways.SecretError.
+func (a *Agent) secretAt(key, ref string) (secret.Value, error) {
+	v, err := secret.Resolve(ref, a.opts.CredDir)
+	if err != nil {
+		return v, a.secretError(key, err)
+	}
+	return v, nil
+}
+
+// secretError says what is wrong with the secret of a key.
+func (a *Agent) secretError(key string, err error) error {
+	ref := gateways.SecretRef{Key: key}
+	for _, known := range a.cfg.Secrets() {
+		if known.Key == key {
+			ref = known
+		}
+	}
+	return &gateways.SecretError{Ref: ref, Err: err}
 }
 
 func (a *Agent) buildGateway() (err error) {
@@ -219,9 +253,9 @@ func (a *Agent) newEngine(c engine.Config, gateway engine.Gateway, network engin
 func (a *Agent) canvas() canvas { return canvas{a.display, a.chosen} }
 
 func (a *Agent) buildRelay() error {
-	token, err := secret.Resolve(a.cfg.Relay.Token, a.opts.CredDir)
+	token, err := a.secretAt("relay.token", a.cfg.Relay.Token)
 	if err != nil {
-		return &gateways.SecretError{Key: "relay.token", Err: err}
+		return err
 	}
 	a.relay, err = relay.NewClient(relay.Config{
 		URL: a.cfg.Relay.URL, Token: token, HookURL: a.cfg.Relay.HookURL, Agent: a.opts.Version,
@@ -232,15 +266,38 @@ func (a *Agent) buildRelay() error {
 }
 
 func (a *Agent) buildTills() error {
-	var tills []jsonrpc.Till
-	for _, t := range a.cfg.Till.WebSocket.Tills {
-		token, err := secret.Resolve(t.Token, a.opts.CredDir)
+	tills, errs := a.webTills()
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	return a.serveTills(tills)
+}
+
+// webTills are the tills of the WebSocket that can connect, and why the others cannot.
+func (a *Agent) webTills() (tills []jsonrpc.Till, errs []error) {
+	for i, t := range a.cfg.Till.WebSocket.Tills {
+		key := fmt.Sprintf("till.websocket.tills[%d].token", i)
+		token, err := a.secretAt(key, t.Token)
+		if err == nil {
+			if err = jsonrpc.CheckToken(token); err == nil {
+				if at := slices.IndexFunc(tills, func(o jsonrpc.Till) bool {
+					return o.Token.Matches(token.Reveal())
+				}); at >= 0 {
+					err = fmt.Errorf("it is the token of %s too: each till needs one of its own",
+						tills[at].Name)
+				}
+			}
+			if err != nil {
+				err = a.secretError(key, err)
+			}
+		}
 		if err != nil {
-			return &gateways.SecretError{Key: "till.websocket.tills: token of " + t.Name, Err: err}
+			errs = append(errs, err)
+			continue
 		}
 		tills = append(tills, jsonrpc.Till{Name: t.Name, Token: token, Display: t.Display})
 	}
-	return a.serveTills(tills)
+	return tills, errs
 }
 
 func (a *Agent) serveTills(tills []jsonrpc.Till) (err error) {

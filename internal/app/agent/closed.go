@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"kiosk-agent/device/jsonrpc"
@@ -34,19 +35,41 @@ func NewClosed(cfg *config.Config, opts Options, reasons []payment.Reason) (*Age
 		a.buildClosedLines, a.listenClosed)
 }
 
-// Check builds everything that New builds but the journal and the listeners, and starts nothing.
-// The error joins all that is wrong.
+// Check builds everything that New builds but the journal and the listeners, by the same functions;
+// it starts nothing and makes no file. The error joins all that is wrong.
 func Check(cfg *config.Config, opts Options) error {
 	a, err := blank(cfg, opts)
 	if err != nil {
 		return err
 	}
+	a.makesNothing = true
 	_, certificate := a.certificate()
-	errs := []error{CheckSecrets(cfg, opts.CredDir), a.buildDisplay(), certificate}
-	if errs[0] == nil {
-		errs = append(errs, a.buildRelay(), a.buildTills(), a.buildLines())
-	}
+	errs := []error{a.buildGateway(), a.buildDisplay(), certificate, a.buildRelay(),
+		a.buildTills(), a.buildLines(), a.sharedTokens()}
 	return errors.Join(append(errs, a.close())...)
+}
+
+// sharedTokens finds a line's token that is another till's too.
+func (a *Agent) sharedTokens() error {
+	var errs []error
+	tills, _ := a.webTills()
+	for i, s := range a.cfg.Till.Serial {
+		if s.Token == "" {
+			continue
+		}
+		token, err := secret.Resolve(s.Token, a.opts.CredDir)
+		if err != nil {
+			continue // which was told
+		}
+		if at := slices.IndexFunc(tills, func(o jsonrpc.Till) bool {
+			return o.Token.Matches(token.Reveal())
+		}); at >= 0 {
+			errs = append(errs, a.secretError(lineToken(i), fmt.Errorf(
+				"it is the token of %s too: each till needs one of its own", tills[at].Name)))
+		}
+		tills = append(tills, jsonrpc.Till{Name: s.Name, Token: token})
+	}
+	return errors.Join(errs...)
 }
 
 // openOldJournal goes on without the journal where it cannot be opened. It is not touched then.
@@ -94,23 +117,18 @@ func (a *Agent) buildClosedCore() error {
 	return nil
 }
 
-// buildClosedTills serves the tills whose tokens can be had.
+// buildClosedTills serves the tills whose tokens can be had. That nobody can connect ends nothing.
 func (a *Agent) buildClosedTills() error {
-	var tills []jsonrpc.Till
-	for _, t := range a.cfg.Till.WebSocket.Tills {
-		token, err := secret.Resolve(t.Token, a.opts.CredDir)
-		if err == nil && slices.ContainsFunc(tills,
-			func(o jsonrpc.Till) bool { return o.Token.Matches(token.Reveal()) }) {
-			err = errors.New("it is another till's too")
-		}
-		if err != nil {
-			a.log.Warn("a till cannot connect: its token cannot be had", "till", t.Name,
-				"error", err)
-			continue
-		}
-		tills = append(tills, jsonrpc.Till{Name: t.Name, Token: token, Display: t.Display})
+	tills, errs := a.webTills()
+	for _, err := range errs {
+		a.log.Warn("a till cannot connect: its token cannot be had", "error", err)
 	}
-	return a.serveTills(tills)
+	err := a.serveTills(tills)
+	if err != nil {
+		a.log.Warn("no till can connect", "error", err)
+		err = a.serveTills(nil)
+	}
+	return err
 }
 
 func (a *Agent) buildClosedLines() error {

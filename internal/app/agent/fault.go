@@ -84,6 +84,9 @@ func reason(c *config.Config, err error) payment.Reason {
 	if secretFault(c, err) {
 		r = payment.NotReadySecret.Reason("")
 	}
+	if e, ok := errors.AsType[*gateways.SecretError](err); ok && e.Mend() != "" {
+		r.Hint, err = e.Mend(), errors.New(e.Bare())
+	}
 	r.Message = located(c, err)
 	return r
 }

@@ -13,7 +13,6 @@ import (
 	"kiosk-agent/device/till"
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/gateways"
-	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
 )
 
@@ -30,8 +29,8 @@ type lineTill struct {
 // buildLines makes the tills on a line. They open their lines in Run: a line that is missing keeps
 // nobody from starting.
 func (a *Agent) buildLines() error {
-	return a.buildEachLine(func(till string, err error) error {
-		return fmt.Errorf("till.serial: %s: %w", till, err)
+	return a.buildEachLine(func(_ string, err error) error {
+		return err
 	})
 }
 
@@ -44,9 +43,12 @@ func (a *Agent) buildEachLine(unserved func(till string, err error) error) error
 	if err != nil {
 		return err
 	}
-	for _, s := range a.cfg.Till.Serial {
-		l, err := a.buildLine(s, metrics)
+	for i, s := range a.cfg.Till.Serial {
+		l, err := a.buildLine(i, s, metrics)
 		if err != nil {
+			if _, known := errors.AsType[*gateways.SecretError](err); !known {
+				err = fmt.Errorf("till.serial[%d]: %s: %w", i, s.Name, err)
+			}
 			if err := unserved(s.Name, err); err != nil {
 				return err
 			}
@@ -57,10 +59,11 @@ func (a *Agent) buildEachLine(unserved func(till string, err error) error) error
 	return nil
 }
 
-func (a *Agent) buildLine(s config.Serial, metrics *serial.Metrics) (l lineTill, err error) {
+// buildLine makes the line of entry i.
+func (a *Agent) buildLine(i int, s config.Serial, metrics *serial.Metrics) (l lineTill, err error) {
 	l.cfg = s
 	if s.Protocol == "jsonrpc" {
-		l.serve, err = a.serveJSON(s)
+		l.serve, err = a.serveJSON(i, s)
 	} else {
 		err = a.serveECR(s, &l)
 	}
@@ -87,12 +90,12 @@ func (a *Agent) buildLine(s config.Serial, metrics *serial.Metrics) (l lineTill,
 }
 
 // serveJSON is the till API on a line.
-func (a *Agent) serveJSON(s config.Serial) (serial.Serve, error) {
+func (a *Agent) serveJSON(i int, s config.Serial) (serial.Serve, error) {
 	t := jsonrpc.Till{Name: s.Name}
 	if s.Token != "" {
-		token, err := secret.Resolve(s.Token, a.opts.CredDir)
+		token, err := a.secretAt(lineToken(i), s.Token)
 		if err != nil {
-			return nil, &gateways.SecretError{Key: "token", Err: err}
+			return nil, err
 		}
 		t.Token = token
 	}
@@ -100,6 +103,9 @@ func (a *Agent) serveJSON(s config.Serial) (serial.Serve, error) {
 		return a.tills.ServeLine(ctx, t, c, s.IsTCP())
 	}, nil
 }
+
+// lineToken is the key of the token of entry i.
+func lineToken(i int) string { return fmt.Sprintf("till.serial[%d].token", i) }
 
 // serveECR is an ECR session. It lives as long as the agent, and is handed one connection after the
 // other.

@@ -3,13 +3,9 @@ package agent
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"math"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +14,6 @@ import (
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/bootclock"
-	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
 	"kiosk-agent/payment/engine"
@@ -61,41 +56,6 @@ func engineConfig(c *config.Config, g gateways.Chosen, known payment.Accounts) e
 	return ec
 }
 
-// CheckSecrets resolves every secret of the configuration and builds the gateway, as New would,
-// without starting anything.
-func CheckSecrets(c *config.Config, credDir string) error {
-	_, err := openGateway(c, credDir)
-	errs := []error{err}
-	refs := map[string]string{"relay.token": c.Relay.Token}
-	for _, t := range c.Till.WebSocket.Tills {
-		refs["till.websocket.tills: token of "+t.Name] = t.Token
-	}
-	for _, s := range c.Till.Serial {
-		if s.Token != "" {
-			refs["till.serial: token of "+s.Name] = s.Token
-		}
-	}
-	tokens := map[string]secret.Value{}
-	for _, key := range slices.Sorted(maps.Keys(refs)) {
-		v, err := secret.Resolve(refs[key], credDir)
-		if err != nil {
-			errs = append(errs, &gateways.SecretError{Key: key, Err: err})
-			continue
-		}
-		if key == "relay.token" {
-			continue
-		}
-		for other, w := range tokens {
-			if v.Matches(w.Reveal()) {
-				errs = append(errs, &gateways.SecretError{Key: key,
-					Err: fmt.Errorf("is the same as %s: each needs one of its own", other)})
-			}
-		}
-		tokens[key] = v
-	}
-	return errors.Join(errs...)
-}
-
 // openGateway builds a gateway that is not spoken to.
 func openGateway(c *config.Config, credDir string) (*gateways.Opened, error) {
 	g, err := c.Gateway()
@@ -104,8 +64,6 @@ func openGateway(c *config.Config, credDir string) (*gateways.Opened, error) {
 	}
 	return g.Open(credDir, gateways.Clock{Now: time.Now})
 }
-
-func filePath(ref string) (string, bool) { return strings.CutPrefix(ref, "file:") }
 
 // engineClock is the boot clock as the engine, which imports its domain only, reads it.
 type engineClock struct{ *bootclock.Clock }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/conf"
@@ -14,6 +15,9 @@ import (
 	"kiosk-agent/payment/engine"
 	"kiosk-agent/ui"
 )
+
+// maxSocket is the longest name that a Unix socket can have.
+const maxSocket = 107
 
 // checker finds what is wrong with a configuration.
 type checker struct {
@@ -73,6 +77,11 @@ func (k *checker) relay() {
 	k.Secret("relay.token", r.Token, true)
 	k.WebURL("relay.url", r.URL, "wss", "ws")
 	k.WebURL("relay.hook_url", r.HookURL, "https", "http")
+	for key, raw := range map[string]string{"relay.url": r.URL, "relay.hook_url": r.HookURL} {
+		u, err := url.Parse(raw)
+		k.Need(err != nil || u.User == nil && u.Fragment == "", key, "",
+			"must have no user and no #fragment")
+	}
 	if u, err := url.Parse(r.HookURL); err == nil && u.Host != "" {
 		_, route, found := strings.Cut(u.Path, "/hook/")
 		k.Need(found && route != "", "relay.hook_url", "kiosk-relay terminal add prints it",
@@ -121,6 +130,8 @@ func (k *checker) rest() {
 			"the display's browser runs on this machine", "must be a loopback address")
 	}
 	k.Secret("display.token", c.Display.Token, true)
+	k.Need(utf8.RuneCountInString(c.Display.MerchantName) <= ui.MostName, "display.merchant_name",
+		"", "has more than %d characters", ui.MostName)
 	k.Need(len(c.Display.Languages) > 0, "display.languages", "", "names no language")
 	for _, l := range c.Display.Languages {
 		k.OneOf("display.languages", l, ui.Languages()...)
@@ -135,6 +146,8 @@ func (k *checker) rest() {
 		k.Listen("metrics.listen", c.Metrics.Listen, "127.0.0.1:7656")
 	}
 	k.Need(filepath.IsAbs(c.Admin.Socket), "admin.socket", "", "must be an absolute path")
+	k.Need(len(c.Admin.Socket) <= maxSocket, "admin.socket", "",
+		"has more than %d bytes: no socket can be named so", maxSocket)
 }
 
 // addresses finds two listeners on one address; port 0 is another one each time.

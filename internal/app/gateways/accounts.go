@@ -142,7 +142,7 @@ func (c Chosen) Open(credDir string, clock Clock) (*Opened, error) {
 func (p Past) open(credDir string, clock Clock) (Gateway, error) {
 	key, err := secret.Resolve(p.Ref.Ref, credDir)
 	if err != nil {
-		return nil, &SecretError{p.Ref.Key, err}
+		return nil, &SecretError{p.Ref, err}
 	}
 	g, err := p.row.New(p.settings, Keys{Secret: key}, clock)
 	if err != nil {

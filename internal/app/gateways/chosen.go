@@ -155,7 +155,7 @@ func (c Chosen) open(credDir string, clock Clock) (Gateway, error) {
 		}
 		var err error
 		if *into, err = secret.Resolve(refs[i].Ref, credDir); err != nil {
-			return nil, &SecretError{refs[i].Key, err}
+			return nil, &SecretError{refs[i], err}
 		}
 	}
 	g, err := c.row.New(c.settings, keys, clock)
@@ -184,11 +184,28 @@ func (r Row) Secrets(section any) []SecretRef {
 
 // SecretError says that a secret cannot be had. Its text never holds one.
 type SecretError struct {
-	Key string // of the configuration
+	Ref SecretRef // its Key and Name
 	Err error
 }
 
-func (e *SecretError) Error() string { return e.Key + ": " + e.Err.Error() }
+func (e *SecretError) Error() string {
+	text := e.Bare()
+	if mend := e.Mend(); mend != "" {
+		text += " (" + mend + ")"
+	}
+	return text
+}
+
+// Bare is the text without the command that mends it.
+func (e *SecretError) Bare() string { return e.Ref.Key + ": " + e.Err.Error() }
+
+// Mend is the command that mends a secret which is there and is none; "" for every other fault.
+func (e *SecretError) Mend() string {
+	if _, unclean := errors.AsType[*secret.UncleanError](e.Err); unclean && e.Ref.Name != "" {
+		return "kiosk-agent secret set " + e.Ref.Name
+	}
+	return ""
+}
 
 func (e *SecretError) Unwrap() error { return e.Err }
 

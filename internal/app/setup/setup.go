@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -277,7 +278,8 @@ func (k Kiosk) rehearse(c config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	return agent.CheckSecrets(stage, k.CredDir)
+	return agent.Check(stage, agent.Options{Log: slog.New(slog.DiscardHandler),
+		CredDir: k.CredDir})
 }
 
 // given is whether ref is the gateway's secret, and it was given.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -140,7 +141,7 @@ func TestNewKiosk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := agent.CheckSecrets(c, ""); err != nil {
+	if err := agent.Check(c, agent.Options{Log: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Error(err)
 	}
 	if c.Relay.HookURL != "https://relay.example/hook/ROUTE" ||
@@ -396,7 +397,8 @@ func TestPackagedKiosk(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := agent.CheckSecrets(c, ""); err != nil {
+			quiet := agent.Options{Log: slog.New(slog.DiscardHandler)}
+			if err := agent.Check(c, quiet); err != nil {
 				t.Error(err)
 			}
 			for path, want := range map[string]string{
