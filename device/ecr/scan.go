@@ -1,5 +1,7 @@
 package ecr
 
+import "bytes"
+
 // EventKind says what a Scanner found.
 type EventKind int
 
@@ -52,7 +54,8 @@ const (
 	idle   scanState = iota
 	inside           // a frame has begun
 	spoilt           // a frame has gone wrong and nobody knows where it ends: wait for silence
-	hunt             // there was no silence: the next STX counts, ACK and NAK do not
+	// after what frames are made of, without a silence since: the next STX counts, ACK and NAK not
+	hunt
 )
 
 // Scanner finds frames, ACK and NAK in a stream of bytes. It goes by LEN and never looks for ETX,
@@ -151,10 +154,13 @@ func (s *Scanner) Gap() Event {
 func (s *Scanner) outside(p []byte) (Event, []byte) {
 	for i, b := range p {
 		if b != s.d.stx && (s.state == hunt || b != s.d.ack && b != s.d.nak) {
+			if b >= ' ' && b <= '~' { // not what a line makes by itself: a frame whose STX is lost
+				s.state = hunt
+			}
 			continue // noise
 		}
 		if i > 0 {
-			return s.noisy(i), p[i:]
+			return s.noisy(p[:i]), p[i:]
 		}
 		switch b {
 		case s.d.stx:
@@ -168,14 +174,14 @@ func (s *Scanner) outside(p []byte) (Event, []byte) {
 			return Event{Kind: Nak}, p[1:]
 		}
 	}
-	return s.noisy(len(p)), nil
+	return s.noisy(p), nil
 }
 
-func (s *Scanner) noisy(n int) Event {
+func (s *Scanner) noisy(p []byte) Event {
 	if !s.begun {
-		s.noise += n
+		s.noise += len(p) - bytes.Count(p, []byte{s.d.ack}) - bytes.Count(p, []byte{s.d.nak})
 	}
-	return Event{Kind: Noise, N: n}
+	return Event{Kind: Noise, N: len(p)}
 }
 
 // inside collects LEN, then as many bytes as LEN says.

@@ -283,3 +283,26 @@ func TestNoiseBeforeSTX(t *testing.T) {
 	s.Reset()
 	count("GET / HTTP/1.1\r\n", 16)
 }
+
+// A frame whose STX was lost is noise, and the lengths of its fields have the value of ACK. An ACK
+// behind a silence counts, and so does one behind what a line makes by itself.
+func TestTheRestOfAFrameHoldsNoACK(t *testing.T) {
+	d := dialect(t, "paycube")
+	req := sale(t, d, 1023)
+	resp := d.Respond(req.Message, Approved, paid(req))
+	if bytes.Count(resp, []byte{d.ACK()}) < 2 {
+		t.Fatalf("no length of 06: %q", resp)
+	}
+	for lost := 1; lost < len(resp)-1; lost++ {
+		if resp[lost] == d.ACK() || resp[lost-1] == d.ACK() || resp[lost] == 0 {
+			continue // nothing of the frame is before the length
+		}
+		s := d.NewRequestScanner()
+		if got := tell(s, resp[lost:]); slices.Contains(got, "ack") {
+			t.Errorf("%d bytes lost: %q", lost, got)
+		}
+		if got := tell(s, []byte{0xff, 0x00, d.ACK()}); !slices.Equal(got, []string{"ack"}) {
+			t.Errorf("%d bytes lost, then a silence: %q", lost, got)
+		}
+	}
+}

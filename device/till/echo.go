@@ -51,32 +51,79 @@ const (
 	answerShown = 10 * time.Minute
 )
 
+// What comes back is no request and no ACK. While it is not proved that nothing does, an ACK or NAK
+// is judged by how many of the agent's own may come back, and an outcome waits until none may: the
+// echo of an ACK that was on its way longer than the answer behind it would acknowledge that.
+
 // sentBytes are something that went out and may come back.
 type sentBytes struct {
 	bytes []byte
 	at    time.Duration // when they began to
+	until time.Duration // they come back no later; 0 = they are going out
 }
 
-// maySend notes what goes out: its echo is no request and no ACK.
+// control reports whether it is an ACK or NAK.
+func (s sentBytes) control() bool { return len(s.bytes) == 1 }
+
+// over reports whether they do not come back any more.
+func (s sentBytes) over(up time.Duration) bool { return s.until > 0 && up > s.until }
+
+// maySend notes what goes out.
 func (m *Machine) maySend(b []byte) {
-	m.echoes = slices.DeleteFunc(m.echoes,
-		func(s sentBytes) bool { return m.now.Up > s.at+m.echoWindow(s.bytes) })
 	if len(m.echoes) >= maxEchoes {
+		if old := m.echoes[0]; old.control() {
+			m.crowded = max(m.crowded, m.now.Up+m.echoWindow(old.bytes))
+		}
 		m.echoes = slices.Delete(m.echoes, 0, 1)
 	}
-	m.echoes = append(m.echoes, sentBytes{b, m.now.Up})
+	m.echoes = append(m.echoes, sentBytes{bytes: b, at: m.now.Up})
 }
 
-// echoWindow is how long after its first byte a frame may come back: 2 ms for each byte, and what a
+// gone: the last byte of what was written has left.
+func (m *Machine) gone() {
+	l := &m.link
+	for i := range m.echoes {
+		s := &m.echoes[i]
+		if s.until > 0 {
+			continue
+		}
+		s.until = m.now.Up + m.echoWindow(s.bytes)
+		if s.control() && m.now.Up >= l.ownUntil { // a till that asks and asks does not prolong it
+			l.ownUntil = s.until + time.Millisecond
+		}
+	}
+}
+
+// echoWindow is how long after it went out something may come back: 2 ms for each byte, and what a
 // till has for its ACK.
 func (m *Machine) echoWindow(b []byte) time.Duration {
 	return m.timers.ACK + time.Duration(len(b))*2*time.Millisecond
 }
 
+// prove forgets what does not come back any more. A control with none after it proves that nothing
+// does, and so does a frame of which nothing came back, unless a control still may.
+func (m *Machine) prove() {
+	up, may := m.now.Up, m.now.Up <= m.crowded
+	for _, s := range m.echoes {
+		may = may || s.control() && !s.over(up)
+	}
+	m.echoes = slices.DeleteFunc(m.echoes, func(s sentBytes) bool {
+		if !s.over(up) {
+			return false
+		}
+		quiet := m.rubbish < s.at
+		m.clean = m.clean || quiet && (s.control() && m.controlAt < s.at || !s.control() && !may)
+		return true
+	})
+}
+
+// soiled: something came that no till sends, such as the rest of an echo.
+func (m *Machine) soiled() { m.rubbish, m.clean = m.now.Up, false }
+
 // isEcho reports whether these bytes are what went out a moment ago. Each comes back once.
 func (m *Machine) isEcho(b []byte) bool {
 	i := slices.IndexFunc(m.echoes, func(s sentBytes) bool {
-		return m.now.Up <= s.at+m.echoWindow(s.bytes) && bytes.Equal(s.bytes, b)
+		return !s.over(m.now.Up) && bytes.Equal(s.bytes, b)
 	})
 	if i < 0 {
 		return false
@@ -90,6 +137,7 @@ func (m *Machine) echoed(frame []byte) bool {
 	if !m.isEcho(frame) {
 		return false
 	}
+	m.soiled()
 	m.count(CounterEcho)
 	if m.trouble != TroubleEcho {
 		m.warn("the line echoes: a frame that was sent came back")
@@ -98,15 +146,22 @@ func (m *Machine) echoed(frame []byte) bool {
 	return true
 }
 
-// echoedControl drops an ACK or NAK that may be the agent's own. On a line that is not known to
-// echo it is the till's where one is waited for: the first frame comes back before its ACK can.
-func (m *Machine) echoedControl(b byte) bool {
-	waits := m.link.out != nil && m.link.phase == waiting
-	if m.trouble != TroubleEcho && waits || !m.isEcho([]byte{b}) || m.trouble != TroubleEcho {
+// mayBeOwn reports whether an ACK or NAK may be the agent's own that came back.
+func (m *Machine) mayBeOwn(b byte) bool {
+	m.controlAt = m.now.Up
+	if m.clean {
 		return false
 	}
-	m.count(CounterEcho)
-	return true
+	return m.isEcho([]byte{b}) || m.now.Up <= m.crowded
+}
+
+// strayed counts an ACK or NAK that counts for nothing.
+func (m *Machine) strayed(own bool) {
+	if own && m.trouble == TroubleEcho {
+		m.count(CounterEcho)
+		return
+	}
+	m.count(CounterStrayAck)
 }
 
 // answerCame is a frame that only a terminal sends: it gets no ACK, and starts nothing.
@@ -114,6 +169,7 @@ func (m *Machine) answerCame(frame []byte) {
 	if m.echoed(frame) {
 		return
 	}
+	m.soiled()
 	m.count(CounterAnswer)
 	if m.trouble == "" {
 		m.warn("a terminal's answer came in on the line")

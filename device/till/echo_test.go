@@ -88,6 +88,7 @@ func TestASaleOnALineThatEchoes(t *testing.T) {
 		r.send(sale)
 		r.want([]byte{ack})
 		p := r.desk.get(r.desk.order[0])
+		r.pass(3 * time.Second) // no customer is faster
 		r.finish(p, payment.StatusApproved)
 		r.pass(time.Second)
 		r.send(frame(ecn, status, "01")) // its ACK comes back, too

@@ -111,7 +111,42 @@ func TestNoApprovalForAnotherSale(t *testing.T) {
 }
 
 func twoSales(t *testing.T, k tillKind, s schedule, how payment.Status) *world {
-	w := newWorld(t, k.ackAfter, k.naks)
+	return newWorld(t, k.ackAfter, k.naks).twoSales(k, s, how)
+}
+
+// TestNoApprovalOnALineThatReturns runs some of them on lines that nobody knows, on which nothing,
+// all or some of what the agent sends comes back.
+func TestNoApprovalOnALineThatReturns(t *testing.T) {
+	list, n := schedules(), 0
+	kinds := append(returning[:len(returning):len(returning)], struct {
+		name string
+		back func(b []byte) []byte
+	}{"nothing", nil})
+	for h, line := range kinds {
+		if line.name == "garbled frames" {
+			continue // a request behind one is a part of it, and the till has to repeat it
+		}
+		for g, after := range []time.Duration{0, 30 * time.Millisecond, 1500 * time.Millisecond} {
+			for i, k := range tillKinds() {
+				if after > time.Second && k.ackAfter > time.Second {
+					continue // what comes back late hides what comes late
+				}
+				stride := 60 * thin
+				for l := (7*h + 3*g + i) % stride; l < len(list); l += stride {
+					w := newWorld(t, k.ackAfter, k.naks)
+					w.logf("%s comes back after %v", line.name, after)
+					w.fresh, w.loop, w.loopAfter = true, line.back, after
+					w.connect()
+					w.twoSales(k, list[l], payment.StatusApproved)
+					n++
+				}
+			}
+		}
+	}
+	t.Logf("%d interleavings", n)
+}
+
+func (w *world) twoSales(k tillKind, s schedule, how payment.Status) *world {
 	w.logf("%+v, sale 1 will be %s", k, how)
 	second, cents := "000000000001", 1000
 	if k.ecn2 {

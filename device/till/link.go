@@ -70,6 +70,7 @@ type link struct {
 	quietUntil   time.Duration // no other frame before that
 	quietFor     []byte        // than this one
 	unackedUntil time.Duration // no outcome before that: an ACK may still come for something else
+	ownUntil     time.Duration // no outcome before that: an ACK may be the agent's own that returns
 	holdUntil    time.Duration // nothing on this connection that it did not ask for
 }
 
@@ -146,6 +147,9 @@ func (m *Machine) beginOwn(s *sale) bool {
 // silent reports whether the line must still be left alone before a.
 func (m *Machine) silent(a *answer) bool {
 	l := &m.link
+	if a.tell && !m.clean && m.now.Up < l.ownUntil {
+		return true
+	}
 	if a.frame != nil && bytes.Equal(a.frame, l.quietFor) {
 		return false // an ACK that comes late is one for the same thing
 	}
@@ -215,6 +219,7 @@ func (m *Machine) send() {
 func (m *Machine) drained() {
 	l := &m.link
 	l.busy = false
+	m.gone()
 	if l.out == nil || l.phase != writing {
 		return
 	}
@@ -225,14 +230,20 @@ func (m *Machine) drained() {
 	}
 }
 
-func (m *Machine) ack() {
+// ack takes an ACK. One that may be the agent's own acknowledges no outcome, which goes out again;
+// another answer may have its ACK yet when it is over.
+func (m *Machine) ack(own bool) {
 	l := &m.link
-	if l.out == nil || l.phase != waiting {
-		m.count(CounterStrayAck)
+	if l.out == nil || l.phase != waiting || own && (l.out.tell || m.trouble == TroubleEcho) {
+		m.strayed(own)
 		return
 	}
 	a := l.out
 	m.count(CounterAcked)
+	if own {
+		m.over(false)
+		return
+	}
 	m.unechoed(a.frame)
 	m.heard(a)
 	m.over(true)
@@ -244,10 +255,10 @@ func (m *Machine) ack() {
 	}
 }
 
-func (m *Machine) nak() {
+func (m *Machine) nak(own bool) {
 	l := &m.link
-	if l.out == nil || l.phase != waiting {
-		m.count(CounterStrayAck)
+	if l.out == nil || l.phase != waiting || own {
+		m.strayed(own)
 		return
 	}
 	m.count(CounterNaked)

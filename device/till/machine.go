@@ -65,6 +65,11 @@ type Machine struct {
 	echoes    []sentBytes
 	trouble   Trouble
 	troubleAt time.Duration
+	// it is proved that nothing comes back; when ACK or NAK came last, and what no till sends
+	clean              bool
+	controlAt, rubbish time.Duration
+	// until then an ACK may be one of the agent's own that have no place in echoes
+	crowded time.Duration
 
 	link link
 }
@@ -94,6 +99,7 @@ func (m *Machine) Step(now Now, ev Event) []Effect {
 		now.Up = max(now.Up, m.now.Up)
 	}
 	m.now, m.effects = now, m.effects[:0]
+	m.prove()
 	switch ev := ev.(type) {
 	case Connected:
 		m.connected()
@@ -152,6 +158,7 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 	if m.waits() {
 		wake(true, l.quietUntil)
 		wake(true, l.unackedUntil)
+		wake(!m.clean, l.ownUntil)
 		wake(true, l.holdUntil)
 	}
 	return at, ok
@@ -202,7 +209,8 @@ func (m *Machine) connected() {
 	m.link = link{up: true, conn: c, holdUntil: m.now.Up + m.timers.ACK + m.timers.Gap}
 	m.scan.Reset()
 	m.held = nil
-	m.echoes, m.trouble = nil, ""
+	m.echoes, m.trouble, m.crowded = nil, "", 0
+	m.clean = m.clean && m.cfg.Network // another cable may be in; a network's line is the same one
 	m.known = false
 	m.askLast()
 }

@@ -42,22 +42,24 @@ func (m *Machine) scanAll(b []byte) {
 func (m *Machine) found(ev ecr.Event) {
 	switch ev.Kind {
 	case ecr.Ack:
-		if !m.echoedControl(m.dialect.ACK()) {
-			m.ack()
-		}
+		m.ack(m.mayBeOwn(m.dialect.ACK()))
 	case ecr.Nak:
-		if !m.echoedControl(m.dialect.NAK()) {
-			m.nak()
-		}
+		m.nak(m.mayBeOwn(m.dialect.NAK()))
 	case ecr.Answer:
 		m.answerCame(ev.Raw)
 	case ecr.Noise:
+		m.rubbish = m.now.Up
+		if m.scan.Pending() { // more than what a line makes by itself
+			m.soiled()
+		}
 		m.count(CounterNoise)
 	case ecr.Bad:
+		m.rubbish = m.now.Up
 		if ev.Reason == ecr.Cut {
 			m.count(CounterCut)
 			break
 		}
+		m.soiled()
 		m.count(CounterBad)
 		if m.trouble != TroubleEcho { // else it may be what went out, and a NAK comes back, too
 			m.control(m.dialect.NAK())

@@ -113,16 +113,21 @@ type rig struct {
 	status  device.Status
 	statErr error
 
-	todo     []Event
-	stall    bool // frames do not drain until drain
-	echo     bool // each byte that is written comes back
-	dead     bool // no connection
-	closed   bool
-	wrote    [][]byte // as written; taken by the test
-	times    []time.Duration
-	events   map[Counter]int
-	deferred map[string]bool // effects ("start", "offer" …) whose replies wait for release
-	late     []func()
+	todo  []Event
+	stall bool // frames do not drain until drain
+	echo  bool // each byte that is written comes back
+	// what of each thing that is written comes back, and how much later; nil: nothing
+	loop      func(b []byte) []byte
+	loopAfter time.Duration
+	loopDue   []tillAction
+	fresh     bool // each connection begins on a line that nobody knows; else it is proved clean
+	dead      bool // no connection
+	closed    bool
+	wrote     [][]byte // as written; taken by the test
+	times     []time.Duration
+	events    map[Counter]int
+	deferred  map[string]bool // effects ("start", "offer" …) whose replies wait for release
+	late      []func()
 }
 
 type counter int
@@ -169,7 +174,9 @@ func (r *rig) reboot() {
 
 func (r *rig) connect() {
 	r.dead, r.closed = false, false
+	r.loopDue = nil
 	r.step(Connected{})
+	r.m.clean = !r.fresh
 }
 
 func (r *rig) pull() {
@@ -226,6 +233,7 @@ func (r *rig) carry(e Effect) {
 		if r.echo {
 			r.todo = append(r.todo, Received{bytes.Clone(e.Bytes)})
 		}
+		r.returns(e.Bytes)
 		if !r.stall {
 			r.todo = append(r.todo, Drained{})
 		}
@@ -263,6 +271,26 @@ func (r *rig) carry(e Effect) {
 	}
 }
 
+// returns lets what was written come back where the line does that: a burst of controls byte by
+// byte.
+func (r *rig) returns(b []byte) {
+	if r.loop == nil {
+		return
+	}
+	if b = r.loop(bytes.Clone(b)); len(b) > 0 {
+		r.loopDue = append(r.loopDue, tillAction{at: r.now.Up + r.loopAfter, bytes: b})
+	}
+}
+
+// returned feeds what is due to have come back by now.
+func (r *rig) returned() {
+	for len(r.loopDue) > 0 && r.loopDue[0].at <= r.now.Up {
+		b := r.loopDue[0].bytes
+		r.loopDue = r.loopDue[1:]
+		r.step(Received{b})
+	}
+}
+
 func (r *rig) askLast(e AskLast) {
 	var before payment.Page
 	if e.Before {
@@ -289,6 +317,11 @@ func (r *rig) pass(d time.Duration) {
 	end := r.now.Up + d
 	for range 10_000 {
 		at, ok := r.m.NextWake()
+		if len(r.loopDue) > 0 && (!ok || r.loopDue[0].at <= at) && r.loopDue[0].at <= end {
+			r.now.Up = max(r.now.Up, r.loopDue[0].at)
+			r.returned()
+			continue
+		}
 		if !ok || at > end {
 			r.now.Up = end
 			r.step(Ticked{})
