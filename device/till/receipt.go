@@ -144,7 +144,9 @@ func (m *Machine) mayHear(s *sale, o saleRequest) bool {
 // journal knows the first one only: after a crash its ECN would be a wrong answer, and nothing is
 // due.
 func (m *Machine) takesOver(s *sale, o saleRequest, r *ecr.Request) {
-	if s.told { // the engine has taken back a word that the till may have heard
+	// The engine has taken back a word that the till may have heard, or the customer's time is
+	// over: whoever has paid need not be the customer of now.
+	if s.told || s.p.EndedBy != "" && !s.numbered() {
 		m.supersede()
 		m.queue(m.doubt(s, header(r), r.Echo()))
 		return

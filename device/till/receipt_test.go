@@ -235,6 +235,26 @@ func TestTheReceiptOfASaleThatStarts(t *testing.T) {
 	r.wantAnswers(number(2) + " 30 HS")
 }
 
+// The customer's time is over, what came of it is still looked for: whoever comes next can pay
+// nothing there, and hears of no payment of before but where the till numbers its receipts.
+func TestTheReceiptOfASaleThatNobodyCanPayAnyMore(t *testing.T) {
+	for code, before := range map[string][]string{"00": numbers,
+		"TO": {receipt, receipt, receipt}} {
+		r := newRig(t, "nets")
+		r.acknowledged(before...)
+		p := r.startNets(number(80), receipt, 1023)
+		r.desk.tell(r.desk.add(p.ID, payment.DeadlinePassed{}, payment.Withdrawn{}))
+		r.pass(0)
+		r.send(purchase(number(90), receipt, 1023))
+		r.finish(p, payment.StatusApproved)
+		r.wantAnswers(number(90) + " 30 " + code)
+		r.send([]byte{ack})
+		if p := r.desk.get(p.ID); p.Acknowledged != (code == "00") || len(r.desk.order) != 4 {
+			t.Errorf("%s: %d sales, acknowledged %d", code, len(r.desk.order), p.AckedRev)
+		}
+	}
+}
+
 func TestAReceiptAfterARestart(t *testing.T) {
 	for _, tc := range []struct {
 		name string
