@@ -55,8 +55,14 @@ func (t *ecrTill) handles(e ecrtill.Event) {
 			t.again()
 		}
 	case ecrtill.Bad:
-		t.put([]byte{nak})
+		if t.listens() {
+			t.put([]byte{nak})
+		}
 	case ecrtill.Frame:
+		if !t.listens() {
+			t.say("does not hear %s %s %s", e.Message.Function, e.Message.ECN, e.Message.Code)
+			return
+		}
 		t.answers(e)
 	}
 }
@@ -66,7 +72,7 @@ func (t *ecrTill) awaits(r *request) {
 	t.asked = r
 	d := 10 * time.Second
 	if r.s != nil && r.m.Function != t.d.LastResult {
-		d = 240 * time.Second
+		d = t.habits().waits
 	}
 	t.waitFor(d, func() {
 		if t.asked == r {
@@ -106,6 +112,7 @@ func (t *ecrTill) answers(e ecrtill.Event) {
 	}
 	verdict := t.d.Codes[m.Code]
 	txn := reference(m)
+	w.metIf(!last && len(r.s.attempts) > 1 && len(r.s.ids) > 0 && m.Code == "00", heardAgain)
 	switch {
 	case last && !t.own(r.s, m, txn):
 		t.reconciles(m, txn)
@@ -119,6 +126,9 @@ func (t *ecrTill) answers(e ecrtill.Event) {
 		t.decides(r.s, payment.StatusCancelled, "")
 	case last:
 		t.decides(r.s, payment.StatusUnknown, "")
+	case t.habits().again: // TO
+		w.metIf(r.s.receipt != "", doubtedAgain)
+		t.mayTryAgain(r.s)
 	default:
 		t.asksLast(w.between(time.Second, 5*time.Second))
 	}
@@ -128,7 +138,7 @@ func (t *ecrTill) answers(e ecrtill.Event) {
 // its slip.
 func (t *ecrTill) reconciles(m ecrtill.Message, txn string) {
 	for _, s := range t.w.sales {
-		if s.line == t && s.ecn == m.ECN && t.style == counting && s != t.sale &&
+		if s.line == t && s.attempted(m.ECN) != nil && t.style == counting && s != t.sale &&
 			!s.approved && t.d.Codes[m.Code] == ecrtill.Approved {
 			t.say("learns that sale %d was approved", s.no)
 			t.w.oracle.lineApproved(s, txn, true)
@@ -141,7 +151,7 @@ func (t *ecrTill) reconciles(m ecrtill.Message, txn string) {
 // is its own business.
 func (t *ecrTill) discards(m ecrtill.Message) {
 	for _, s := range t.w.sales {
-		if s.line == t && s.ecn == m.ECN && !s.approved {
+		if s.line == t && s.attempted(m.ECN) != nil && !s.approved {
 			s.discarded = true
 		}
 	}
@@ -184,4 +194,5 @@ func (t *ecrTill) decides(s *sale, status payment.Status, txn string) {
 	s.status, s.heard = status, true
 	t.sale = nil
 	t.rests()
+	t.next()
 }

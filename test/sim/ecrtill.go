@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"kiosk-agent/device/ecr"
 	"kiosk-agent/payment"
 	"kiosk-agent/test/ecrtill"
 )
@@ -48,8 +47,10 @@ type ecrTill struct {
 	taken  []byte   // the newest response that was accepted
 	polls  int
 	rested time.Duration // no new sale before that
-	turn   int           // number of the newest thing that is waited for
-	gapAt  int
+	// receipt numbers that it has given, and customers who stood in line
+	receiptsMade, inLine int
+	turn                 int // number of the newest thing that is waited for
+	gapAt                int
 	// arrival of the newest bytes in each direction: on a line none overtakes another
 	outAt  time.Duration
 	inAt   time.Duration
@@ -62,22 +63,6 @@ type request struct {
 	frame []byte
 	tries int
 	s     *sale
-}
-
-// lineKind is a till on a line: the dialect as the agent has it, and as the till speaks it.
-type lineKind struct {
-	till    string
-	dialect func() (*ecr.Dialect, error)
-	speaks  func() ecrtill.Dialect
-}
-
-// lineKinds are the tills on a line. All of them begin with the same ECN: nothing but the line
-// tells their requests apart.
-func lineKinds() []lineKind {
-	return []lineKind{
-		{"till-3", paycube, ecrtill.Paycube},
-		{"till-4", nets, ecrtill.Nets},
-	}
 }
 
 const firstECN = 251210091401
@@ -122,17 +107,22 @@ func (t *ecrTill) wants() {
 	}
 	s := w.newSale(t.name)
 	s.line = t
+	if t.habits().same {
+		s.money.Amount = 1500
+	}
 	if t.style == restarting {
 		s.money.Amount = int64(10_000 + s.no) // its numbers come again: amounts do not
 	}
-	s.ecn = t.number()
-	fn := t.d.QR
+	s.asksWith(t.number())
+	s.receipt, s.function = t.receipt(), t.d.QR
 	if w.chance(0.2) {
-		fn = t.d.Card
+		s.function = t.d.Card
 	}
-	t.say("wants sale %d: ECN %s, %d", s.no, s.ecn, s.money.Amount)
+	t.say("wants sale %d: ECN %s, receipt %q, %d", s.no, s.ecn, s.receipt, s.money.Amount)
 	t.sale, t.last, t.polls = s, s, 0
-	t.send(&request{m: t.d.Sale(s.ecn, fn, s.money.Amount, ""), s: s})
+	w.oracle.isAskedFor(s)
+	t.send(&request{m: t.d.Sale(s.ecn, s.function, s.money.Amount, s.receipt), s: s})
+	t.misses(s)
 	if w.hit(tillForgets) { // and the cashier types the next sale
 		w.after(w.between(2*time.Second, 50*time.Second), func() {
 			t.reboots()
@@ -200,7 +190,11 @@ func (t *ecrTill) again() {
 // unanswered is a request that got no answer: the last result tells, if anything does.
 func (t *ecrTill) unanswered(r *request) {
 	t.say("gets no answer to %s %s", r.m.Function, r.m.ECN)
-	if r.s != nil && r.s == t.sale {
+	switch {
+	case r.s != nil && r.s == t.sale && t.habits().again:
+		t.givesUp(r.s)
+		return
+	case r.s != nil && r.s == t.sale:
 		t.asksLast(t.w.between(2*time.Second, 6*time.Second))
 		return
 	}
@@ -275,8 +269,8 @@ func (t *ecrTill) arrives(b []byte, at time.Duration) {
 		if n != t.cable || !t.plugged || len(b) == 0 {
 			return
 		}
-		if s != nil && s.reached == 0 && (len(b) > 1 || b[0] != ack && b[0] != nak) {
-			s.reached = w.t
+		if s != nil && (len(b) > 1 || b[0] != ack && b[0] != nak) {
+			s.reaches(w.t)
 		}
 		t.session().receives(b)
 	})
@@ -326,7 +320,7 @@ func (t *ecrTill) plugs() {
 	}
 }
 
-func (t *ecrTill) pulls() {
+func (t *ecrTill) pulls(away time.Duration) {
 	t.say("loses its cable")
 	t.plugged = false
 	t.cable++
@@ -334,7 +328,7 @@ func (t *ecrTill) pulls() {
 	if t.w.agent != nil {
 		t.session().disconnects()
 	}
-	t.w.after(t.w.between(time.Second, 30*time.Second), t.plugs)
+	t.w.after(away, t.plugs)
 }
 
 func (t *ecrTill) agentGone() { t.cable++ }
@@ -383,7 +377,9 @@ func (t *ecrTill) rests() {
 func (t *ecrTill) asker(r payment.Request) *sale {
 	ecn := strings.TrimSpace(r.Line.ECN)
 	for i := len(t.w.sales) - 1; i >= 0; i-- {
-		if s := t.w.sales[i]; s.line == t && s.ecn == ecn && s.money.Amount == r.Money.Amount {
+		if s := t.w.sales[i]; s.line == t && s.attempted(ecn) != nil &&
+			s.money.Amount == r.Money.Amount {
+			s.askedWith = ecn
 			if len(s.links) == 0 { // a frame names no currency: it is the terminal's
 				s.money = r.Money
 			}

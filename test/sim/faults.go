@@ -76,6 +76,7 @@ const (
 	lineGarbles
 	lineDropsACK
 	linePulled
+	lineMissesAnswer
 	numFaults
 )
 
@@ -156,6 +157,7 @@ var faultSpecs = [numFaults]faultSpec{
 	lineGarbles:            {"line garbles bytes", 0.04},
 	lineDropsACK:           {"line loses an ACK", 0.08},
 	linePulled:             {"cable pulled", 0.6},
+	lineMissesAnswer:       {"cable pulled until the till has given up", 0.3},
 }
 
 // profile is what a seed has drawn for its run.
@@ -173,7 +175,9 @@ type profile struct {
 	habit  habit
 	crowd  bool        // many sales at one till, which acknowledges none of them before the end
 	styles [2]ecnStyle // of the tills on a line
-	trade  trade
+	// of the tills on a line, too
+	cashiers [2]cashier
+	trade    trade
 
 	stranger bool // a previous account is configured whose secret somebody else knows
 	remember bool // at the end the configuration names every account that was sold at
@@ -207,6 +211,7 @@ func (w *World) drawProfile() {
 	p.habit = pick(w, asks, asks, connects, lists)
 	for i := range p.styles {
 		p.styles[i] = pick(w, counting, counting, constant, restarting)
+		p.cashiers[i] = w.drawCashier()
 	}
 	p.trade = w.drawTrade()
 	if p.crowd = w.chance(0.03); p.crowd {

@@ -9,6 +9,7 @@ import (
 	"kiosk-agent/device/till"
 	"kiosk-agent/payment"
 	"kiosk-agent/payment/engine"
+	"kiosk-agent/test/ecrtill"
 )
 
 // line is the shell around the session machine of a till on a line: till.Session without
@@ -30,6 +31,26 @@ var (
 	nets    = sync.OnceValues(func() (*ecr.Dialect, error) { return ecr.Builtin("nets") })
 )
 
+// lineKind is a till on a line: the dialect as the agent has it, and as the till speaks it.
+type lineKind struct {
+	till    string
+	dialect func() (*ecr.Dialect, error)
+	speaks  func() ecrtill.Dialect
+
+	receipts bool          // it has a field for the till's receipt number
+	waits    time.Duration // as configured: till_waits
+}
+
+// lineKinds are the tills on a line. All of them begin with the same ECN: nothing but the line
+// tells their requests apart.
+func lineKinds() []lineKind {
+	return []lineKind{
+		{till: "till-3", dialect: paycube, speaks: ecrtill.Paycube},
+		{till: "till-4", dialect: nets, speaks: ecrtill.Nets, receipts: true,
+			waits: 110 * time.Second},
+	}
+}
+
 func newLine(a *agent, t *ecrTill) *line {
 	d, err := t.kind.dialect()
 	if err != nil {
@@ -37,7 +58,7 @@ func newLine(a *agent, t *ecrTill) *line {
 	}
 	m, err := till.NewMachine(till.Config{
 		Till: t.name, TerminalID: "K001", Currency: a.w.prof.currency, IDs: a.w, Merchant: "SHOP",
-		MerchantID: "M1", Schemes: schemes(),
+		MerchantID: "M1", Schemes: schemes(), AnswerWithin: a.w.prof.answerWithin,
 	}, d)
 	if err != nil {
 		a.w.fail("%v", err)
@@ -144,6 +165,7 @@ func (l *line) carry(e till.Effect) {
 				To: to}
 		}, func(ans engine.Answer) { l.post(till.Offered{To: e.To, Err: ans.Err}) })
 	case till.AskAcknowledge:
+		w.oracle.lineAcks(e.ID)
 		a.ask(func(to engine.Ticket) engine.Event {
 			return engine.Acknowledged{Till: l.t.name, ID: e.ID, Revision: e.Revision, To: to}
 		}, func(ans engine.Answer) { l.post(till.Acknowledged{To: e.To, Err: ans.Err}) })

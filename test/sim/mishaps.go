@@ -65,7 +65,7 @@ func (w *World) mishap() {
 		}
 	case 10:
 		if t := pick(w, w.ecrs...); t.plugged && w.hit(linePulled) {
-			t.pulls()
+			t.pulls(w.between(time.Second, 30*time.Second))
 		}
 	case 11:
 		if w.hit(displaySmall) {

@@ -64,8 +64,12 @@ type account struct {
 	toldApproved  bool
 	heard         bool // a till has heard of the approval
 	superseded    bool // its till on a line has asked for another sale
-	money         moneyBook
-	mint          mint
+	// its till on a line has acknowledged it, whether that is booked or not
+	lineAcked bool
+	overAt    time.Duration // true time at which its end was decided; 0 = it was not
+	overBoot  string
+	money     moneyBook
+	mint      mint
 }
 
 func newOracle(w *World) *oracle {
@@ -130,7 +134,9 @@ func (o *oracle) take(e entry) {
 			a.endedBy = e.f.Kind()
 		}
 		a.ended = true
+		a.isOver(e)
 	case payment.MintFailed:
+		a.isOver(e)
 		o.mintFailed(a)
 	case payment.Minted:
 		o.minted(e, a, d)
@@ -156,6 +162,7 @@ func (o *oracle) take(e entry) {
 		}
 		if r.Type == payment.TypePay && r.Status == payment.RecordSuccess {
 			a.ended = true
+			a.isOver(e)
 			a.paid = a.paid || a.link.rightly(r)
 		}
 		a.money.hears(a.link, r, int64(len(o.facts)))
@@ -222,12 +229,11 @@ func (o *oracle) requested(e entry, r payment.Requested) {
 				w.prof.settings)
 		}
 	}
-	if s := l.sale; s != nil && (len(s.ids) == 0 || s.ids[len(s.ids)-1] != a.id) {
+	if s := l.sale; s != nil && !slices.Contains(s.ids, a.id) {
 		s.ids, s.links = append(s.ids, a.id), append(s.links, l)
 		s.deadline = w.t + max(0, r.DeadlineUp.Duration()-e.f.Up)
-		if s.line != nil && len(s.links) > 1 && !o.lostOne(s) &&
-			w.t-s.asked < 6*time.Second {
-			w.fail("one request of the till on the line began two payments: sale %d", s.no)
+		if s.line != nil && e.at == w.t {
+			o.beginsOnLine(s, a)
 		}
 	}
 }

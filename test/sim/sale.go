@@ -12,7 +12,11 @@ type sale struct {
 	till      string
 	line      *ecrTill      // the till, where it is on a line
 	reference string        // of a JSON-RPC till
-	ecn       string        // of a till on a line
+	ecn       string        // of a till on a line: of its newest request
+	attempts  []*attempt    // on a line
+	askedWith string        // on a line: the ECN that the agent asks for a payment with
+	receipt   string        // on a line
+	function  string        // on a line
 	accepted  bool          // on a line: the request was acknowledged
 	reached   time.Duration // on a line: true time at which the request was with the agent first
 	discarded bool          // on a line: the till acknowledged a response to it and did not book it

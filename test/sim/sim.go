@@ -193,10 +193,12 @@ func (p profile) String() string {
 		}
 	}
 	return fmt.Sprintf("%s: query %t (needed %t), finish %t, till-2 shows %t, require_canary %s, "+
-		"places %d of %d bytes for %s, %d sales (%s; %s), unknown %d, ECNs %s, %s; relay: %s; "+
+		"places %d of %d bytes for %s, %d sales (%s; %s), unknown %d, ECNs %s, %s; "+
+		"lines: %s; relay: %s; "+
 		"faults: %s",
 		p.name, p.query, p.needs, p.finish, p.ownShow, p.canary, p.parked, p.parkedBytes,
-		p.parkedFor, p.sales, p.trade.name, p.habit, p.unknown, p.styles, p.mints(), p.relay,
+		p.parkedFor, p.sales, p.trade.name, p.habit, p.unknown, p.styles, p.mints(), p.cashiers,
+		p.relay,
 		strings.Join(on, ", "))
 }
 

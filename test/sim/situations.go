@@ -70,6 +70,13 @@ const (
 	answerTooLate
 	askedTogether
 	diedAsking
+	askedAgainRunning
+	askedAgainOver
+	heardAgain
+	chargedAgain
+	doubtedAgain
+	receiptOfAnother
+	amountOfAnother
 	numSituations
 )
 
@@ -140,6 +147,13 @@ var situationNames = [numSituations]string{
 	answerTooLate:      "an answer comes after the time to answer",
 	askedTogether:      "three questions are on their way",
 	diedAsking:         "the agent dies while a question is on its way",
+	askedAgainRunning:  "a cashier tries again while the sale runs",
+	askedAgainOver:     "a cashier tries again after the sale's end",
+	heardAgain:         "a second try hears what became of the sale",
+	chargedAgain:       "a second try gets a second code, as it may",
+	doubtedAgain:       "a request with an old receipt number is told TO",
+	receiptOfAnother:   "the next customer has the receipt number and amount of before",
+	amountOfAnother:    "the next customer has another receipt number and the same amount",
 }
 
 func (w *World) met(s situation) { w.cov.Situations[s]++ }

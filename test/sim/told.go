@@ -176,6 +176,13 @@ func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 		a.link.sale.discarded, s.twin = true, true
 		return
 	}
+	if a := o.offeredAs(s.line, s.line.taken); a != nil && o.mayTakeOver(s, a) {
+		w.say(s.line.name, "hears in sale %d of sale %d, which ran: nobody can tell them apart",
+			s.no,
+			a.link.sale.no)
+		a.link.sale.discarded, s.twin = true, true
+		return
+	}
 	for _, l := range w.gw.links {
 		for _, c := range l.caps {
 			if !c.isNamed(s, l, txn) {
