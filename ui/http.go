@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"kiosk-agent/internal/strangers"
 )
 
 const (
@@ -37,6 +39,9 @@ func (h *Hub) routes() http.Handler {
 		head.Set("Cache-Control", "no-store")
 		head.Set("Cross-Origin-Resource-Policy", "same-origin")
 		head.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if h.signedIn(r) {
+			strangers.Known(w, r)
+		}
 		mux.ServeHTTP(w, r)
 	})
 }

@@ -78,9 +78,9 @@ says so: out of service on the screen, not ready to the tills, the reason on the
 status page and in /readyz. Where the configuration itself is wrong, the one
 that passed last says where screen and tills are; run keeps it as
 last-good.toml. It looks again every 15 s, when the file changes and at once on
-SIGHUP, and goes on in full by itself. It ends with 1 where nothing could be
-served: another agent has the journal or the admin socket, or another program
-has the screen's or the tills' address.`
+SIGHUP, and goes on in full by itself. It ends with 1 where another agent has
+the journal or the admin socket. An address that another program has is taken as
+soon as it is free: status and doctor name it.`
 
 func newLog(w io.Writer, asJSON bool) *slog.Logger {
 	if asJSON {

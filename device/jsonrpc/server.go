@@ -16,6 +16,7 @@ import (
 
 	"kiosk-agent/device"
 	"kiosk-agent/internal/guard"
+	"kiosk-agent/internal/strangers"
 )
 
 const (
@@ -150,6 +151,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.exit(till.Name)
+	strangers.Known(w, r)
 	s.serve(w, r, till)
 }
 

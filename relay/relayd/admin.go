@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/strangers"
 	"kiosk-agent/relay"
 )
 
@@ -134,7 +135,8 @@ const maxAdminBody = 8 << 10
 
 func (s *Server) adminHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.reg, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", strangers.OneByOne(
+		promhttp.HandlerFor(s.reg, promhttp.HandlerOpts{})))
 	mux.Handle("GET /admin/v1/terminals", s.adminOnly(s.adminList))
 	mux.Handle("POST /admin/v1/terminals/add", s.adminOnly(s.adminAdd))
 	mux.Handle("POST /admin/v1/terminals/rotate", s.adminOnly(s.adminRotate))
@@ -154,6 +156,7 @@ func (s *Server) adminOnly(next http.HandlerFunc) http.Handler {
 			http.Error(w, "wrong admin token", http.StatusUnauthorized)
 			return
 		}
+		strangers.Known(w, r)
 		r.Body = http.MaxBytesReader(w, r.Body, maxAdminBody)
 		next(w, r)
 	})

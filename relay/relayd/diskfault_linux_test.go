@@ -136,7 +136,7 @@ func (u *underFault) run(hookURL string) (err error) {
 	for i := range 40 {
 		name, body := fmt.Sprintf("/%d", i), strings.Repeat("x", 100*i)
 		rec := httptest.NewRecorder()
-		srv.public.Handler.ServeHTTP(rec,
+		srv.publicHandler().ServeHTTP(rec,
 			httptest.NewRequest(http.MethodPost, path+name, strings.NewReader(body)))
 		if u.status = rec.Code; u.status != http.StatusOK {
 			break

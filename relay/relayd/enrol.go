@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/strangers"
 	"kiosk-agent/relay/relayd/rules"
 )
 
@@ -67,6 +68,7 @@ func (s *Server) serveEnrol(w http.ResponseWriter, r *http.Request) {
 		unavailable(w, http.StatusServiceUnavailable, "the relay is shutting down", rules.RetryDown)
 		return
 	}
+	strangers.Hear(r, maxEnrolBody)
 	code, err := readEnrol(http.MaxBytesReader(w, r.Body, maxEnrolBody))
 	if !s.holdsCode(code) && !s.enrolments.AllowN(s.cfg.Now(), 1) {
 		unavailable(w, http.StatusTooManyRequests, "too many requests", rules.RetryRate)

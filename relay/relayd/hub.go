@@ -13,11 +13,36 @@ type hub struct {
 	stopped   bool
 	terminals map[string]*session
 	sources   map[rules.Source]map[*session]struct{}
+	entered   map[string]int // connections of a terminal that begin, live or end
 	wg        sync.WaitGroup
 }
 
+// maxEntered is how many connections of one terminal there may be at a time: the live one, and
+// others that were replaced and are not gone yet.
+const maxEntered = 4
+
 func newHub() *hub {
-	return &hub{terminals: map[string]*session{}, sources: map[rules.Source]map[*session]struct{}{}}
+	return &hub{terminals: map[string]*session{}, entered: map[string]int{},
+		sources: map[rules.Source]map[*session]struct{}{}}
+}
+
+// enter counts a connection of a terminal, unless there are too many. Who has entered must exit.
+func (h *hub) enter(terminal string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.entered[terminal] >= maxEntered {
+		return false
+	}
+	h.entered[terminal]++
+	return true
+}
+
+func (h *hub) exit(terminal string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.entered[terminal]--; h.entered[terminal] == 0 {
+		delete(h.entered, terminal)
+	}
 }
 
 // join makes s the connection of its terminal; an older one is told to go. It reports false during

@@ -11,6 +11,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"kiosk-agent/internal/strangers"
 	"kiosk-agent/relay"
 	"kiosk-agent/relay/relayd/rules"
 )
@@ -50,6 +51,7 @@ func (s *Server) takeHook(w http.ResponseWriter, r *http.Request) int {
 	if refused != nil {
 		return answer(w, refused)
 	}
+	strangers.Known(w, r)
 	var e rules.Envelope
 	if admitted.Kind == relay.KindHook {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, relay.MaxHookBody))

@@ -7,6 +7,7 @@ type metrics struct {
 	hookSeconds   prometheus.Histogram
 	deliveries    *prometheus.CounterVec
 	gaps          *prometheus.CounterVec
+	strangers     *prometheus.CounterVec
 	storeBytes    prometheus.Gauge
 	storeMessages prometheus.Gauge
 	storeUp       prometheus.Gauge
@@ -28,6 +29,10 @@ func newMetrics(reg prometheus.Registerer, h *hub) (*metrics, error) {
 		gaps: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kiosk_relay_gaps_total",
 			Help: "Positions that could not be resumed, by reason."}, []string{"reason"}),
+		strangers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kiosk_relay_connections_refused_total",
+			Help: "Connections sent away before their request was looked at, by reason."},
+			[]string{"reason"}),
 		storeBytes: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "kiosk_relay_store_bytes",
 			Help: "Size of the stored hooks; compare with store.max_bytes."}),
@@ -42,6 +47,7 @@ func newMetrics(reg prometheus.Registerer, h *hub) (*metrics, error) {
 		Name: "kiosk_relay_connections", Help: "Terminals connected to this relay."},
 		func() float64 { return float64(h.count()) })
 	for _, c := range []prometheus.Collector{m.hooks, m.hookSeconds, m.deliveries, m.gaps,
+		m.strangers,
 		m.storeBytes, m.storeMessages, m.storeUp, m.diskFree, connections} {
 		if err := reg.Register(c); err != nil {
 			return nil, err

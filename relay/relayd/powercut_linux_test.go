@@ -174,7 +174,7 @@ func (g *gateway) post(r *rig, disk *crashfs.Disk) {
 				name, body := fmt.Sprintf("/%d/%d/%d", g.cuts, p, i), strings.Repeat("x", size)
 				rec := httptest.NewRecorder()
 				path := creds.HookURL[strings.Index(creds.HookURL, hookPrefix):]
-				r.public.Handler.ServeHTTP(rec,
+				r.publicHandler().ServeHTTP(rec,
 					httptest.NewRequest(http.MethodPost, path+name, strings.NewReader(body)))
 				if rec.Code != http.StatusOK {
 					g.t.Errorf("cut %d: status %d", g.cuts, rec.Code)

@@ -4,8 +4,8 @@
 // terminals and merchants, the newest journal head of each terminal, and enrols kiosks.
 //
 // It reads no hook's content, holds no payment secret, and never deletes a hook because somebody
-// acknowledged it: hooks go by age. It terminates TLS only if asked to and limits nobody by network
-// address.
+// acknowledged it: hooks go by age. It terminates TLS only if asked to; of the connections that
+// have shown no token and no route yet, each network address has a share.
 //
 // [Server]'s methods may be called from any goroutine. After a crash everything that was answered
 // with 200 is still held; a journal head may be the one of up to a second before; connections are
@@ -29,9 +29,10 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
-	"kiosk-agent/internal/connlimit"
 	"kiosk-agent/internal/guard"
+	"kiosk-agent/internal/refusals"
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/strangers"
 )
 
 // Config of a Server. Zero values mean the default where one is named.
@@ -53,6 +54,10 @@ type Config struct {
 	// Listen opens a listener: key is public.listen or admin.listen, network "tcp". What it returns
 	// is closed by the server. Default: net.Listen.
 	Listen func(key, network, addr string) (net.Listener, error)
+
+	// PerAddress is how many connections of one address may be open that have shown neither a token
+	// nor a route. Default 64; loopback, where a proxy may be, has no bound of its own.
+	PerAddress int
 
 	// Store is where hooks are kept.
 	Store StoreConfig
@@ -82,11 +87,6 @@ const (
 	// gateways want an answer within 3 s: a 503 is tried again more often than silence
 	hookTimeout   = 2500 * time.Millisecond
 	shutdownGrace = 10 * time.Second
-
-	// maxStrangers bounds the connections of one listener that are no terminals' streams:
-	// gateways', proxies' and strangers'. Terminals' canaries are among them, one connection each,
-	// where no proxy stands in front.
-	maxStrangers = 8192
 )
 
 func (c Config) withDefaults() Config {
@@ -107,6 +107,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Ping <= 0 {
 		c.Ping = 15 * time.Second
+	}
+	if c.PerAddress <= 0 {
+		c.PerAddress = 64
 	}
 	if c.Listen == nil {
 		c.Listen = func(_, network, addr string) (net.Listener, error) {
@@ -137,7 +140,8 @@ type Server struct {
 	enrolments         *rate.Limiter
 	publicURL          string
 	publicLn, adminLn  net.Listener
-	public, admin      *http.Server
+	public, admin      *strangers.Server
+	refusals           *refusals.Log
 	guardPub, guardAdm guard.Policy
 	stopping           atomic.Bool
 	ready              readiness
@@ -157,7 +161,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, reg *prometheus.Regi
 		reg = prometheus.NewRegistry()
 	}
 	s := &Server{cfg: cfg, log: log, reg: reg, hub: newHub(),
-		enrolments: rate.NewLimiter(enrolRate, enrolBurst)}
+		enrolments: rate.NewLimiter(enrolRate, enrolBurst), refusals: refusals.New().Log(log)}
 	defer func() {
 		if err != nil {
 			s.release()
@@ -203,19 +207,8 @@ func (s *Server) bind() (err error) {
 	}
 	s.guardPub = guard.Policy{Hosts: append([]string{u.Host, u.Hostname()}, s.cfg.PublicHosts...)}
 	s.guardAdm = guard.Policy{Hosts: s.cfg.AdminHosts}
-	errLog := slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
-	s.public = &http.Server{
-		Handler: s.publicHandler(), TLSConfig: s.cfg.TLS, ErrorLog: errLog,
-		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
-		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-	}
-	s.admin = &http.Server{
-		Handler: s.adminHandler(), ErrorLog: errLog,
-		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
-		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-	}
-	connlimit.Bound(s.public, maxStrangers)
-	connlimit.Bound(s.admin, maxStrangers)
+	s.public = s.listener("public.listen", s.publicHandler(), s.publicLimits(), s.cfg.TLS)
+	s.admin = s.listener("admin.listen", s.adminHandler(), adminLimits, nil)
 	return nil
 }
 
@@ -236,7 +229,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return errors.New("relayd: already closed")
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return serveErr("public", s.servePublic()) })
+	g.Go(func() error { return serveErr("public", s.public.Serve(s.publicLn)) })
 	g.Go(func() error { return serveErr("admin", s.admin.Serve(s.adminLn)) })
 	g.Go(func() error { return s.monitor(gctx) })
 	g.Go(func() error {
@@ -245,13 +238,6 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	})
 	return g.Wait()
-}
-
-func (s *Server) servePublic() error {
-	if s.cfg.TLS != nil {
-		return s.public.ServeTLS(s.publicLn, "", "")
-	}
-	return s.public.Serve(s.publicLn)
 }
 
 func serveErr(name string, err error) error {

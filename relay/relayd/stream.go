@@ -9,6 +9,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"kiosk-agent/internal/strangers"
 	"kiosk-agent/relay"
 	"kiosk-agent/relay/relayd/rules"
 )
@@ -45,6 +46,7 @@ func (s *Server) terminalOnly(next func(http.ResponseWriter, *http.Request, visi
 			http.Error(w, "unknown or revoked token", http.StatusUnauthorized)
 			return
 		}
+		strangers.Known(w, r)
 		next(w, r, v)
 	}))
 }
@@ -71,6 +73,12 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, t visitor) 
 		http.Error(w, "the subprotocol "+relay.Subprotocol+" is not offered", http.StatusBadRequest)
 		return
 	}
+	if !s.hub.enter(t.ID) {
+		unavailable(w, http.StatusTooManyRequests, "too many connections of this terminal",
+			rules.RetryRate)
+		return
+	}
+	defer s.hub.exit(t.ID)
 	up := websocket.Upgrader{
 		// buffers: net/http's own, which live on anyway
 		HandshakeTimeout: helloTimeout, Subprotocols: []string{relay.Subprotocol},

@@ -36,6 +36,8 @@ func keyed(f *ast.File) (keys []ast.Expr) {
 			switch {
 			case known && (strings.HasSuffix(to, "log") || strings.HasSuffix(to, "logger")):
 				every(n.Args, from)
+			case known && strings.HasSuffix(to, "refusals"):
+				every(n.Args, from+1) // internal/refusals: the kind of line stands first
 			case to == "m" && (fn.Sel.Name == "note" || fn.Sel.Name == "warn"):
 				every(n.Args, 1) // of a step machine: device/till
 			}

@@ -15,6 +15,7 @@ import (
 
 	"kiosk-agent/device"
 	"kiosk-agent/internal/guard"
+	"kiosk-agent/internal/strangers"
 	"kiosk-agent/payment"
 	"kiosk-agent/payment/engine"
 )
@@ -34,8 +35,9 @@ func (a *Agent) watchHandler() (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", page)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /{$}", strangers.OneByOne(page))
+	mux.Handle("GET /metrics", strangers.OneByOne(
+		promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{})))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), askWithin)
 		defer cancel()
@@ -66,9 +68,21 @@ func (a *Agent) watchHandler() (http.Handler, error) {
 	return guard.Policy{}.Wrap(mux), nil
 }
 
-// listenAdmin binds the admin socket. A socket that nobody answers on is a dead process's and is
-// replaced.
-func (a *Agent) listenAdmin(path string) (net.Listener, error) {
+// listenAdmin binds the admin socket, which tells too whether another agent works here.
+func (a *Agent) listenAdmin() error {
+	path := a.cfg.Admin.Socket
+	ln, err := a.takeAdmin(path)
+	if err != nil {
+		return err
+	}
+	a.adminPort = &port{key: keyAdmin, addr: path, limits: adminLimits, ln: ln, log: a.log,
+		refused: a.refusedAt(keyAdmin),
+		take:    func() (net.Listener, error) { return a.takeAdmin(path) }}
+	return nil
+}
+
+// takeAdmin replaces a socket that nobody answers on: it is a dead process's.
+func (a *Agent) takeAdmin(path string) (net.Listener, error) {
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("admin.socket: %w (create the directory, or set admin.socket)", err)
 	}
@@ -120,6 +134,8 @@ type Status struct {
 	// entries that staff must look at; -1 = not known
 	Worklist  int       `json:"worklist"`
 	Questions Questions `json:"questions"`
+	// addresses that another program has; none = all are had
+	Ports []Port `json:"ports,omitempty"`
 }
 
 // Watch is how many final payments the gateway is asked about, and how many it is not though their
@@ -146,7 +162,8 @@ func (s Status) MarshalJSON() ([]byte, error) {
 		Accounts  Accounts  `json:"accounts"`
 		Worklist  int       `json:"worklist"`
 		Questions Questions `json:"questions"`
-	}{s.Version, plain(s.Status), s.Watch, s.Accounts, s.Worklist, s.Questions})
+		Ports     []Port    `json:"ports,omitempty"`
+	}{s.Version, plain(s.Status), s.Watch, s.Accounts, s.Worklist, s.Questions, s.Ports})
 }
 
 func (a *Agent) status(r *http.Request) (any, error) {
@@ -160,7 +177,7 @@ func (a *Agent) status(r *http.Request) (any, error) {
 // whole is what the engine and the parts say, together.
 func (a *Agent) whole(st device.Status, snap engine.Snapshot) Status {
 	return Status{a.opts.Version, st, Watch(snap.Watch), a.accounts(snap),
-		a.worklist(len(snap.Gone)), a.questions()}
+		a.worklist(len(snap.Gone)), a.questions(), a.missingPorts()}
 }
 
 type peerKey struct{}

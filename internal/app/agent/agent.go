@@ -32,6 +32,7 @@ import (
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/bootclock"
+	"kiosk-agent/internal/refusals"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
@@ -85,10 +86,10 @@ type Agent struct {
 	sample     string
 
 	displayToken secret.Value
-	tillLn       net.Listener
-	displayLn    net.Listener
-	metricsLn    net.Listener
-	adminLn      net.Listener
+	// nil where there is none
+	tillPort, displayPort, metricsPort, adminPort *port
+	throttle                                      *refusals.Throttle
+	sentAway                                      *prometheus.CounterVec
 }
 
 // core is what decides about payments: the engine, or, where there is no journal, what refuses
@@ -108,8 +109,8 @@ type core interface {
 	CheckAnchor(ctx context.Context, known payment.Head) error
 }
 
-// New opens the journal, reads the secrets, builds every part and binds every listener. On error
-// nothing stays open.
+// New opens the journal, reads the secrets, builds every part and binds every listener whose
+// address can be had: the others are tried again by Run. On error nothing stays open.
 func New(cfg *config.Config, opts Options) (*Agent, error) {
 	a, err := blank(cfg, opts)
 	if err != nil {
@@ -130,12 +131,16 @@ func blank(cfg *config.Config, opts Options) (*Agent, error) {
 		return nil, err
 	}
 	a := &Agent{cfg: cfg, opts: opts, log: opts.Log, clock: boot, chosen: chosen,
-		registry: prometheus.NewRegistry()}
+		registry: prometheus.NewRegistry(), throttle: refusals.New(),
+		sentAway: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kiosk_connections_refused_total",
+			Help: "Connections sent away before their request was looked at, by listener and " +
+				"reason."}, []string{"listener", "reason"})}
 	a.clocks = &clocks{own: a.clock.Now, learned: func(offset, uncertainty time.Duration) {
 		a.core.Post(engine.GatewayTime{Offset: offset, Uncertainty: uncertainty})
 	}}
 	a.queries, a.stopQueries = context.WithCancel(context.Background())
-	a.registry.MustRegister(collectors.NewGoCollector(),
+	a.registry.MustRegister(a.sentAway, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return a, nil
 }
@@ -344,12 +349,12 @@ func (a *Agent) Run(ctx context.Context) error {
 		front.Go(func() error { return l.link.Run(frontCtx, l.serve) })
 	}
 	for _, s := range []struct {
-		ln net.Listener
-		h  http.Handler
-	}{{a.tillLn, a.tills.Handler()}, {a.displayLn, a.display.Handler()}, {a.metricsLn, watch},
-		{a.adminLn, a.adminHandler()}} {
-		if s.ln != nil {
-			front.Go(func() error { return serve(frontCtx, s.ln, s.h, a.log) })
+		port *port
+		h    http.Handler
+	}{{a.tillPort, a.tills.Handler()}, {a.displayPort, a.display.Handler()},
+		{a.metricsPort, watch}, {a.adminPort, a.adminHandler()}} {
+		if s.port != nil {
+			front.Go(func() error { return s.port.serve(frontCtx, s.h) })
 		}
 	}
 	state := "ready"
@@ -369,9 +374,9 @@ func (a *Agent) Run(ctx context.Context) error {
 // close closes what is open. Listeners that were served are closed already; closing them again is
 // no error worth telling.
 func (a *Agent) close() error {
-	for _, ln := range []net.Listener{a.tillLn, a.displayLn, a.metricsLn, a.adminLn} {
-		if ln != nil {
-			_ = ln.Close()
+	for _, p := range []*port{a.tillPort, a.displayPort, a.metricsPort, a.adminPort} {
+		if p != nil {
+			p.close()
 		}
 	}
 	a.stopQueries()

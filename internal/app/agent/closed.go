@@ -138,27 +138,17 @@ func (a *Agent) buildClosedLines() error {
 	})
 }
 
-// listenClosed needs the screen and the tills. A tills' listener that should have a certificate
+// listenClosed does without what cannot be had. A tills' listener that should have a certificate
 // does not do without.
-func (a *Agent) listenClosed() (err error) {
-	if err = a.listenTills(); Hopeless(err) {
-		return err
-	}
-	if err != nil {
+func (a *Agent) listenClosed() error {
+	if err := a.listenTills(); err != nil {
 		a.log.Warn("tills cannot connect", "error", err)
 	}
-	if a.displayLn, err = a.listenTCP(keyDisplay, a.cfg.Display.Listen); err != nil {
-		return err
-	}
-	if a.cfg.Metrics.Listen != "" {
-		if a.metricsLn, err = a.listenTCP(keyMetrics, a.cfg.Metrics.Listen); err != nil {
-			a.log.Warn("there is no status page", "error", err)
-		}
-	}
+	a.listenWeb()
 	if a.cfg.Path() == "" {
 		return nil
 	}
-	if a.adminLn, err = a.listenAdmin(a.cfg.Admin.Socket); err != nil {
+	if err := a.listenAdmin(); err != nil {
 		if Hopeless(err) {
 			return err
 		}

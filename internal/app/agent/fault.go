@@ -22,14 +22,10 @@ const (
 // errOtherAgent: the place is taken by a program that works.
 var errOtherAgent = errors.New("another kiosk-agent answers")
 
-// Hopeless reports whether err leaves nothing to serve: another agent runs here, or the screen's or
-// the tills' address is taken. Such a process ends, and the service manager tries again.
+// Hopeless reports whether err leaves nothing to serve: another agent runs here. Such a process
+// ends, and the service manager tries again.
 func Hopeless(err error) bool {
-	if errors.Is(err, offline.ErrLocked) || errors.Is(err, errOtherAgent) {
-		return true
-	}
-	l, ok := errors.AsType[*ListenError](err)
-	return ok && (l.Key == keyTills || l.Key == keyDisplay)
+	return errors.Is(err, offline.ErrLocked) || errors.Is(err, errOtherAgent)
 }
 
 // Reasons are err in the words of terminal.status: one for each mistake. err is of config.Salvage,

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestStrangersAreBounded: who has no token holds no more than maxStrangers connections of a
-// listener, whatever he begins and does not end, and who comes after him is served.
+// TestStrangersAreBounded: who has no token holds no more connections of a listener than may wait
+// there, whatever he begins and does not end, and who comes after him is served.
 func TestStrangersAreBounded(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -24,24 +24,27 @@ func TestStrangersAreBounded(t *testing.T) {
 		refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "no token", http.StatusUnauthorized)
 		})
-		done <- serve(ctx, ln, refuse, slog.New(slog.DiscardHandler))
+		log := slog.New(slog.DiscardHandler)
+		p := &port{ln: ln, limits: webLimits, log: log,
+			refused: func(string, string) {}}
+		done <- p.serve(ctx, refuse)
 	}()
 	var held []net.Conn
-	for range 2 * maxStrangers {
+	for range 2 * webLimits.Waiting {
 		c, err := net.Dial("tcp", ln.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
 		held = append(held, c)
-		fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: 200000\r\n\r\nx", ln.Addr())
+		fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: 200000\r\nX: y", ln.Addr())
 	}
 	resp, err := http.Get("http://" + ln.Addr().String())
 	if err != nil {
 		t.Fatalf("who comes after them is not served: %v", err)
 	}
 	resp.Body.Close()
-	for i, c := range held[:maxStrangers] {
+	for i, c := range held[:webLimits.Waiting] {
 		_ = c.SetReadDeadline(time.Now().Add(time.Second))
 		if _, err := io.Copy(io.Discard, c); err != nil {
 			if e, ok := err.(net.Error); ok && e.Timeout() {
@@ -49,9 +52,11 @@ func TestStrangersAreBounded(t *testing.T) {
 			}
 		}
 	}
-	if srv := newServer(nil, slog.New(slog.DiscardHandler)); srv.ReadTimeout == 0 ||
-		srv.WriteTimeout == 0 {
-		t.Error("a request, or an answer that nobody reads, may take for ever")
+	for _, l := range []time.Duration{webLimits.HeadWithin, webLimits.BodyWithin,
+		webLimits.AnswerWithin, webLimits.IdleWithin} {
+		if l == 0 {
+			t.Error("a request, or an answer that nobody reads, may take for ever")
+		}
 	}
 	for _, c := range held {
 		c.Close()

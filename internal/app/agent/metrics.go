@@ -36,7 +36,9 @@ var (
 		"Free space below which sales are refused: journal.min_free.")
 	descWritable = describe("journal_writable", "1 while the journal takes entries.")
 	descHead     = describe("journal_facts", "Facts in the journal.")
-	descOffset   = describe("clock_offset_seconds",
+	descPort     = describe("listening", "1 while the agent has an address of its own; 0: another "+
+		"program has it.", "listener")
+	descOffset = describe("clock_offset_seconds",
 		"The relay's clock minus this machine's; absent until it is known.")
 	descCodeClock = describe("gateway_clock_offset_seconds", "The clock that the gateway's codes "+
 		"end by minus this machine's; absent where it has told none.")
@@ -51,7 +53,7 @@ func (s state) Describe(out chan<- *prometheus.Desc) {
 		descInfo, descUp, descReady, descNotReady, descActive, descOwed, descWatched, descLeft,
 		descWork,
 		descCanary, descFree, descLeast, descWritable,
-		descHead, descOffset, descCodeClock,
+		descHead, descOffset, descCodeClock, descPort,
 	} {
 		out <- d
 	}
@@ -64,6 +66,11 @@ func (s state) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(descInfo, 1, s.a.opts.Version)
 	gauge(descLeast, float64(s.a.cfg.Journal.MinFree))
+	for _, p := range []*port{s.a.tillPort, s.a.displayPort, s.a.metricsPort} {
+		if p != nil {
+			gauge(descPort, truth(p.missing() == nil), p.key)
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), askWithin)
 	defer cancel()
 	snap, err := s.a.core.Inspect(ctx)

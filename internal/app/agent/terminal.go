@@ -44,8 +44,12 @@ func (t terminal) look(ctx context.Context, till string) (device.Status, engine.
 		st.Active = device.ViewFor(*snap.Active, till)
 	}
 	for _, nt := range t.a.cfg.Till.WebSocket.Tills {
-		st.Tills = append(st.Tills, device.TillStatus{Name: nt.Name, Kind: "websocket",
-			Connected: snap.Attached[nt.Name] > 0})
+		ts := device.TillStatus{Name: nt.Name, Kind: "websocket",
+			Connected: snap.Attached[nt.Name] > 0}
+		if m := t.a.tillPort.missing(); m != nil {
+			ts.Error, ts.Hint = m.Key+": "+m.Error, m.Hint
+		}
+		st.Tills = append(st.Tills, ts)
 	}
 	for _, l := range t.a.lines {
 		st.Tills = append(st.Tills, l.status())
@@ -79,6 +83,9 @@ func (t terminal) relay() device.RelayStatus {
 func (t terminal) display() device.DisplayStatus {
 	s := t.a.display.State()
 	d := device.DisplayStatus{Connected: s.Connected, Showing: string(s.Showing), Warning: s.Warn}
+	if m := t.a.displayPort.missing(); m != nil {
+		d.Warning = m.Key + ": " + m.Error + " (" + m.Hint + ")"
+	}
 	if s.Connected {
 		if fit, err := qr.Fit(t.a.sampleLink(), s.BoxPx); err == nil {
 			d.PxPerModule = fit.PxPerModule

@@ -41,9 +41,18 @@ func (c *checker) askAgent(ctx context.Context) []Finding {
 		if !st.Ready {
 			all = c.notReady(f, st.Status.Status)
 		}
-		return append(all, c.worklist(), c.questions())
+		return append(append(all, c.ports()...), c.worklist(), c.questions())
 	}
 	return []Finding{f}
+}
+
+// ports are the addresses that another program has.
+func (c *checker) ports() (all []Finding) {
+	for _, p := range c.status.Ports {
+		all = append(all, Finding{Check: "address " + p.Key, State: Wrong,
+			Tried: "asked the agent whether it has " + p.Address, Found: p.Error, Do: p.Hint})
+	}
+	return all
 }
 
 // worklist is what staff have not looked at yet. It stops no sale.
@@ -108,6 +117,8 @@ func (c *checker) display(context.Context) []Finding {
 	}
 	d := c.status.Display
 	switch {
+	case !d.Connected && d.Warning != "":
+		f.State, f.Found, f.Do = Wrong, d.Warning, "end the program that has the display's address"
 	case !d.Connected && c.cfg.Payment.RequireDisplay:
 		f.State, f.Found = Wrong, "none is connected"
 		f.Do = "start the display's browser; its page is http://" + c.cfg.Display.Listen +

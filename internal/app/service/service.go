@@ -60,8 +60,7 @@ func New(cfg Config) *Service { return &Service{cfg: cfg, log: cfg.Options.Log} 
 // errAgain ends a closed agent so that another start is tried.
 var errAgain = errors.New("another start is tried")
 
-// Run serves until ctx ends. The error says why nothing could be served: another agent runs here,
-// or another program has the screen's or the tills' address.
+// Run serves until ctx ends. The error says why nothing could be served: another agent runs here.
 func (s *Service) Run(ctx context.Context) error {
 	for first := true; ctx.Err() == nil; first = false {
 		cfg, err := s.look(nil)

@@ -1,0 +1,172 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// A stranger's attack may cost an agent no more than this, of the 256 MiB of its unit; and who
+// belongs there waits no longer than atOnce.
+const (
+	agentRoom = 64 << 20
+	atOnce    = time.Second
+)
+
+// crowd is strangers at one address: each says the same and stays for as long as it is let.
+type crowd struct {
+	stop    context.CancelFunc
+	members sync.WaitGroup
+	said    atomic.Int64  // how often one has said it all, or was cut short
+	all     chan struct{} // closed when each has once
+}
+
+// comesAgainIn is when a stranger that was sent away is there once more.
+const comesAgainIn = time.Second
+
+// besiege lets n strangers say something at an address until stopped. One that is sent away comes
+// again.
+func besiege(t testing.TB, address string, n int, say []byte) *crowd {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	c := &crowd{stop: stop, all: make(chan struct{})}
+	var first sync.WaitGroup
+	first.Add(n)
+	for range n {
+		c.members.Go(func() {
+			once := sync.OnceFunc(first.Done)
+			defer once()
+			pace := time.NewTicker(comesAgainIn)
+			defer pace.Stop()
+			for ; ctx.Err() == nil; <-pace.C {
+				conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+				if err != nil {
+					continue
+				}
+				leave := context.AfterFunc(ctx, func() { _ = conn.Close() })
+				_, _ = conn.Write(say) // it may be cut short
+				c.said.Add(1)
+				once()
+				_, _ = io.Copy(io.Discard, conn)
+				leave()
+				_ = conn.Close()
+			}
+		})
+	}
+	go func() { first.Wait(); close(c.all) }()
+	t.Cleanup(c.gone)
+	return c
+}
+
+// here waits until each of them has said it once.
+func (c *crowd) here(t testing.TB) {
+	t.Helper()
+	select {
+	case <-c.all:
+	case <-time.After(patience):
+		t.Fatal("the strangers do not get to say what they have to")
+	}
+}
+
+func (c *crowd) gone() { c.stop(); c.members.Wait() }
+
+// tinyHeads is a request with n headers of four bytes and more, and with a body that is announced
+// and never sent.
+func tinyHeads(line, host string, n int) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s HTTP/1.1\r\nHost: %s\r\nContent-Length: 9\r\n", line, host)
+	for i := range n {
+		b.WriteString(strconv.FormatInt(int64(i), 36) + ":\r\n")
+	}
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+// peak is the most memory that a process has ever had in use, in bytes.
+func (p *process) peak() int64 { return p.memory("VmHWM") }
+
+// memory reads /proc/PID/status.
+func (p *process) memory(field string) int64 {
+	p.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, value, _ := strings.Cut(line, ":"); name == field {
+			n, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return n << 10
+		}
+	}
+	p.t.Fatalf("the kernel does not tell %s", field)
+	return 0
+}
+
+func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+
+// TestStrangersAtTheAgent: whatever strangers say at the agent's three listeners, it needs no more
+// memory than agentRoom, a till that is connected is answered, and one that comes is let in at
+// once.
+func TestStrangersAtTheAgent(t *testing.T) {
+	for _, attack := range []struct {
+		name string
+		n    int // at each listener
+		say  func(line, host string) []byte
+	}{
+		{"3600 tiny headers and no body", 256, func(line, host string) []byte {
+			return tinyHeads(line, host, 3600)
+		}},
+		{"heads that do not end", 1024, func(line, host string) []byte {
+			return []byte(line + " HTTP/1.1\r\nHost: " + host + "\r\nX: " +
+				strings.Repeat("x", 3000))
+		}},
+		{"nothing", 1024, func(_, _ string) []byte { return nil }},
+		{"a body that does not come", 1024, func(line, host string) []byte {
+			return tinyHeads(line, host, 20)
+		}},
+		{"a page of metrics that is not read", 256, func(_, host string) []byte {
+			return bytes.Repeat([]byte("GET /metrics HTTP/1.1\r\nHost: "+host+"\r\n\r\n"), 20)
+		}},
+	} {
+		t.Run(attack.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.startAgent("")
+			connected := w.connect()
+			connected.status()
+			before := w.agent.peak()
+			for line, addr := range map[string]string{"POST /v1/till": w.till,
+				"POST /ws": w.screen, "POST /metrics": w.metrics} {
+				besiege(t, addr, attack.n, attack.say(line, addr)).here(t)
+			}
+			var slowest time.Duration
+			for range 20 {
+				began := time.Now()
+				connected.status()
+				came := w.connect()
+				came.status()
+				_ = came.Close()
+				slowest = max(slowest, time.Since(began))
+			}
+			t.Logf("memory %s before, %s at most; a till waited %s at most", mib(before),
+				mib(w.agent.peak()), slowest.Round(time.Millisecond))
+			if slowest > atOnce {
+				t.Errorf("a till waited %s", slowest)
+			}
+			if got := w.agent.peak(); got > agentRoom {
+				t.Errorf("the agent needs %s", mib(got))
+			}
+		})
+	}
+}
