@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"kiosk-agent/internal/conf"
 )
 
 //go:embed dialects/*.toml
@@ -84,6 +86,9 @@ func Parse(file string, data []byte) (*Dialect, error) {
 			What: fmt.Sprintf("is larger than the %d KiB of any dialect", maxFile>>10)}}
 	}
 	var own spec
+	if _, ps := conf.Raw(file, data, conf.Literal(data)); len(ps) > 0 {
+		return nil, unseen(ps)
+	}
 	if err := strictly(data, &own); err != nil {
 		return nil, decodeProblems(file, err)
 	}
@@ -192,6 +197,18 @@ func (s *spec) complete() {
 		}
 	}
 	s.completeDirection()
+}
+
+// unseen are a file's faults that nobody sees, or that make it no TOML.
+func unseen(found conf.Problems) (ps Problems) {
+	for _, p := range found {
+		what := p.What
+		if p.Hint != "" {
+			what += " (" + p.Hint + ")"
+		}
+		ps = append(ps, Problem{File: p.Path, Line: p.Line, Key: p.Key, What: what})
+	}
+	return ps
 }
 
 func decodeProblems(file string, err error) Problems {

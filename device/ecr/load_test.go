@@ -238,3 +238,24 @@ func TestFileSize(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestUnseen: what nobody sees in a dialect's file is named with its line, but in a comment.
+func TestUnseen(t *testing.T) {
+	const base, mark = "base = \"paycube\"\n", "\uFEFF"
+	for text, want := range map[string]string{
+		mark + base:                                "d.toml:1: begins with a byte order mark",
+		base + "name = \"a\u200Bb\"\n":             "d.toml:2: name: has a zero-width space",
+		base + "[frame]\netx\u00A0= \"03\"":        "d.toml:3: has a no-break space",
+		"\xff\xfeb\x00":                            "d.toml: is in UTF-16",
+		base + "# \u00A0\n[frame]\netx = \"03\"\n": "",
+	} {
+		_, err := Parse("d.toml", []byte(text))
+		if want == "" {
+			if err != nil {
+				t.Errorf("%q: %v", text, err)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}

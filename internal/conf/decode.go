@@ -248,25 +248,18 @@ func (d *decoder) list(key string, v reflect.Value, raw any) {
 	v.Set(out)
 }
 
-// seen refuses a text that is not what it looks like.
+// seen refuses a text that is not what it looks like: those are names, paths and addresses.
 func (d *decoder) seen(key, text string) bool {
-	if d.keys.of(key).People {
-		return true
-	}
-	f, wrong := invisible.Alone([]byte(text)) // these are names, paths and addresses
-	if wrong {
-		hint := d.mend(key, f)
-		if strings.Contains(f.What, "with a space") {
-			hint = "take it away"
-		}
-		d.fail(key, hint, "%s", f.What)
-	}
-	return !wrong
+	d.told(key, text, d.keys.Rule(func(key string) string { return key }))
+	return !d.f.wrong[key]
 }
 
 // mend is what takes away what nobody sees in a key's value: a command where the line has it as it
 // is, and not as an escape.
 func (d *decoder) mend(key string, f invisible.Fault) string {
+	if strings.Contains(f.What, "with a space") {
+		return "take it away"
+	}
 	line := d.f.Line(key)
 	if line > 0 {
 		line += f.Line - 1 // of a text over several lines

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"kiosk-agent/internal/invisible"
 )
 
 // Problem is one mistake in the file.
@@ -24,7 +26,10 @@ func (p Problem) String() string {
 		s += ":" + strconv.Itoa(p.Line)
 	}
 	s += ": "
-	if p.Key != "" {
+	switch _, hidden := invisible.First([]byte(p.Key)); {
+	case hidden:
+		s += strconv.Quote(p.Key) + ": "
+	case p.Key != "":
 		s += p.Key + ": "
 	}
 	s += p.What

@@ -19,6 +19,7 @@ import (
 type Find struct {
 	Name string // for people: "a no-break space (U+00A0)"
 	Line int    // from 1
+	Rune rune
 }
 
 // named are those that people meet.
@@ -56,7 +57,7 @@ func First(text []byte) (f Find, found bool) {
 			name = ""
 		}
 		if name != "" {
-			return Find{name, 1 + bytes.Count(text[:at], []byte("\n"))}, true
+			return Find{name, 1 + bytes.Count(text[:at], []byte("\n")), r}, true
 		}
 		at += size
 	}

@@ -26,7 +26,7 @@ func TestFirst(t *testing.T) {
 		{"\uFFFD", "", 0},
 	} {
 		f, found := First([]byte(tc.text))
-		if f != (Find{tc.name, tc.line}) || found != (tc.name != "") {
+		if f.Name != tc.name || f.Line != tc.line || found != (tc.name != "") {
 			t.Errorf("%q: %+v, %v", tc.text, f, found)
 		}
 	}

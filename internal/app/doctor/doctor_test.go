@@ -232,3 +232,30 @@ func TestConfigurationThatAnybodyChanges(t *testing.T) {
 		}
 	}
 }
+
+// TestDoctorBuildsWhatRunBuilds: a token that is a secret and that no header can carry is found, as
+// check-config finds it; what another line has said is not said again.
+func TestDoctorBuildsWhatRunBuilds(t *testing.T) {
+	o := kiosk(t, "127.0.0.1:1", "")
+	dir := filepath.Dir(o.Config)
+	for file, text := range map[string]string{"till": "0123456789,0123456789,0123456789\n",
+		"relay": "a-relay-token\u00A0with-more\n"} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := Run(t.Context(), o)
+	find(t, r, "config", Wrong, "till.websocket.tills[0].token: the token is empty or has "+
+		"characters that no header can carry")
+	find(t, r, "secrets", Wrong, "relay:1 has a no-break space (U+00A0): write the secret anew, "+
+		"alone in the file\nkiosk-agent secret set relay")
+	said := 0
+	for _, f := range r.Findings {
+		if strings.Contains(f.Found, "no-break") {
+			said++
+		}
+	}
+	if said != 1 {
+		t.Errorf("the no-break space is told %d times: %+v", said, r.Findings)
+	}
+}

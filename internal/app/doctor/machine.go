@@ -1,14 +1,17 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,7 +76,28 @@ func (c *checker) secrets(context.Context) (found []Finding) {
 		f.State, f.Found, f.Do = Wrong, c.cfg.Locate(err).Error(),
 			"mend it: kiosk-agent check-config"
 	}
-	return append(found, f)
+	found = append(found, f)
+	return append(found, c.built(found)...)
+}
+
+// built is what run would say of the configuration and its secrets, as far as nothing else has said
+// it. What is sealed for the service cannot be looked into here.
+func (c *checker) built(told []Finding) (found []Finding) {
+	err := agent.Check(c.cfg, agent.Options{Version: c.Version, CredDir: c.CredDir,
+		Log: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		return nil
+	}
+	for _, r := range agent.Reasons(c.cfg, err) {
+		if slices.ContainsFunc(told, func(f Finding) bool {
+			return f.State == Wrong && strings.Contains(r.Message, f.Found)
+		}) || strings.Contains(r.Message, "credential:") && c.CredDir == "" {
+			continue
+		}
+		found = append(found, Finding{"config", Wrong, "built every part as run does", r.Message,
+			cmp.Or(r.Hint, "mend it: kiosk-agent check-config")})
+	}
+	return found
 }
 
 // lines looks at the tills' lines: the running agent's word where there is one, and the devices

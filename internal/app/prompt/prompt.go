@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"kiosk-agent/internal/invisible"
 	"kiosk-agent/internal/secret"
 )
 
@@ -35,7 +36,7 @@ func (p Person) Ask(question string) string {
 		fmt.Fprintln(p.Out)
 		return ""
 	}
-	return strings.TrimSpace(string(line))
+	return strings.Trim(string(invisible.Line(line)), " \t") // what else is there, is told
 }
 
 // AskHidden is Ask, without an echo, where that is possible.

@@ -24,6 +24,7 @@ import (
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/conf"
+	"kiosk-agent/internal/invisible"
 	"kiosk-agent/internal/secret"
 )
 
@@ -196,6 +197,10 @@ func (k Kiosk) check(values Values) (*config.Config, error) {
 		if _, err := os.Lstat(relayToken); err == nil {
 			return nil, fmt.Errorf("%s is there already; --force replaces it", relayToken)
 		}
+	}
+	if f, wrong := invisible.Alone([]byte(k.Code)); wrong {
+		return nil, fmt.Errorf("the enrolment code %s, in line %d: copy its digits alone, or "+
+			"type them", f.What, f.Line)
 	}
 	if !plausibleCode(k.Code) {
 		return nil, errors.New("the enrolment code is not one: it has 32 digits 0-9 and a-f, " +

@@ -451,3 +451,46 @@ func TestEditedStays(t *testing.T) {
 		t.Errorf("--force: %v", err)
 	}
 }
+
+// TestFleetUnseen: what nobody sees in a fleet's file is named with its line before any code is
+// spent; what customers read may have it.
+func TestFleetUnseen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fleet.toml")
+	const mark, noBreak = "\uFEFF", "\u00A0"
+	for text, want := range map[string]string{
+		mark + "[relay]\nurl = \"x\"\n":              ":1: begins with a byte order mark",
+		"[relay]\nurl = \"wss://r" + noBreak + "\"":  ":2: relay.url: has a no-break space",
+		"[kiosks.K001]\ncode = \"05b9\u200B\"\n":     ":2: kiosks.K001.code: has a zero-width",
+		"[kiosks.\"K\u00A01\"]\ncode = \"05b9\"":     `:1: "kiosks.K\u00a01": the key has a no-b`,
+		"secret_file = \"axs.secret \"\n":            ":1: secret_file: begins or ends with a",
+		"\xff\xfe[\x00r\x00]\x00":                    ": is in UTF-16 (save it as UTF-8: iconv",
+		"[display]\nmerchant_name = \"K\u00A0C\"":    "",
+		"[kiosks.K1.display]\nmerchant_name = \" \"": "",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := ReadFleet(path)
+		if want == "" {
+			if err != nil {
+				t.Errorf("%q: %v", text, err)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), "fleet.toml"+want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestCodeUnseen: a code that was pasted with more than its digits is named, and not spent.
+func TestCodeUnseen(t *testing.T) {
+	for _, unseen := range []string{"\uFEFF", "\u00A0", "\u200B", "\n", "\t"} {
+		url, asked := fakeRelay(t, http.StatusOK, enrolled)
+		k := kioskAt(t, url)
+		k.Code = goodCode + unseen
+		if _, err := Run(t.Context(), k); err == nil ||
+			!strings.Contains(err.Error(), "the enrolment code has ") ||
+			!strings.Contains(err.Error(), "the code was not used") || asked.Load() != 0 {
+			t.Errorf("%q: %v, asked %d times", unseen, err, asked.Load())
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package setup
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"kiosk-agent/internal/app/config"
+	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/conf"
 )
 
@@ -129,14 +129,11 @@ func ReadFleet(path string) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := decode(text)
-	if err != nil {
-		if e, ok := errors.AsType[*toml.DecodeError](err); ok {
-			line, _ := e.Position()
-			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
-		}
-		return nil, fmt.Errorf("%s: %w", path, err)
+	raw, ps := conf.Raw(path, text, config.Keys(gateways.All()).Rule(sharedKey))
+	if len(ps) > 0 {
+		return nil, ps
 	}
+	v := Values(raw)
 	f := &Fleet{path: path, shared: v}
 	listed := v["kiosks"]
 	delete(v, "kiosks")
@@ -159,6 +156,14 @@ func ReadFleet(path string) (*Fleet, error) {
 		f.SecretFile = filepath.Join(filepath.Dir(path), f.SecretFile)
 	}
 	return f, nil
+}
+
+// sharedKey is what a kiosk's own key is called in the configuration.
+func sharedKey(key string) string {
+	if own, ok := strings.CutPrefix(key, "kiosks."); ok {
+		_, key, _ = strings.Cut(own, ".")
+	}
+	return key
 }
 
 // Lists is whether the file has a table for each kiosk; a kiosk must say then which one it is.
