@@ -20,6 +20,7 @@ import (
 	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
 	"kiosk-agent/internal/app/relayconf"
+	"kiosk-agent/internal/app/relayhost"
 )
 
 // version is set by the linker; otherwise the module's build information is used.
@@ -96,15 +97,21 @@ func manCommand(stdout io.Writer) *cobra.Command {
 
 func checkCommand(config *string, stdout, stderr io.Writer) *cobra.Command {
 	return &cobra.Command{
-		Use: "check-config", Short: "Check the configuration file without starting",
+		Use: "check-config", Short: "Check the configuration and what it names, without starting",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if _, err := relayconf.Load(*config); err != nil {
+			cfg, file, err := relayconf.Read(*config)
+			if err == nil {
+				if err = relayhost.Check(cfg, credDir()); err != nil {
+					err = file.Locate(err)
+				}
+			}
+			if err != nil {
 				fmt.Fprintln(stderr, err)
 				return &exit.Error{Code: exit.Failure}
 			}
-			fmt.Fprintf(stdout, "%s: ok\n", *config)
-			return nil
+			_, err = fmt.Fprintf(stdout, "%s: ok\n", *config)
+			return exit.Failed(err)
 		},
 	}
 }

@@ -181,7 +181,7 @@ func status(t *testing.T, m *machine, want string) {
 func configure(t *testing.T, m *machine, s *stage) {
 	t.Helper()
 	relay := strings.Replace(m.read(t, "/etc/kiosk-relay/config.toml"),
-		`public_url = "https://relay.example.com"`, `public_url = "http://`+relayAddr+`"`, 1)
+		`public_url = ""`, `public_url = "http://`+relayAddr+`"`, 1)
 	if err := os.WriteFile(m.root+"/etc/kiosk-relay/config.toml", []byte(relay),
 		0o640); err != nil {
 		t.Fatal(err)

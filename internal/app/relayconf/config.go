@@ -6,11 +6,13 @@
 package relayconf
 
 import (
+	"fmt"
 	"net"
 	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"kiosk-agent/internal/conf"
@@ -34,6 +36,8 @@ type Public struct {
 	Hosts   []string `toml:"hosts"`
 	TLSCert string   `toml:"tls_cert"`
 	TLSKey  string   `toml:"tls_key"`
+
+	Cleartext bool `toml:"cleartext"`
 }
 
 // Admin is [admin].
@@ -41,6 +45,8 @@ type Admin struct {
 	Listen string   `toml:"listen"`
 	Token  string   `toml:"token"`
 	Hosts  []string `toml:"hosts"`
+
+	Cleartext bool `toml:"cleartext"`
 }
 
 // Store is [store].
@@ -48,6 +54,7 @@ type Store struct {
 	Dir           string        `toml:"dir"`
 	URL           string        `toml:"url"`
 	Credentials   string        `toml:"credentials"`
+	Cleartext     bool          `toml:"cleartext"`
 	MaxBytes      conf.Size     `toml:"max_bytes"`
 	Retention     conf.Duration `toml:"retention"`
 	QuotaPerRoute int64         `toml:"quota_per_route"`
@@ -92,24 +99,35 @@ func Default() Config {
 
 // Load reads and checks a file. The error is conf.Problems.
 func Load(path string) (Config, error) {
+	c, _, err := Read(path)
+	return c, err
+}
+
+// Read is Load with the file, which knows where each key stands.
+func Read(path string) (Config, *conf.File, error) {
 	data, err := conf.Read(path, "the relay's user", "")
 	if err != nil {
-		return Config{}, err
+		return Config{}, nil, err
 	}
-	return Parse(path, data)
+	return read(path, data)
 }
 
 // Parse checks data as the content of the file at path. The error is conf.Problems.
 func Parse(path string, data []byte) (Config, error) {
+	c, _, err := read(path, data)
+	return c, err
+}
+
+func read(path string, data []byte) (Config, *conf.File, error) {
 	c := Default()
 	file, ps := keys.Decode(path, data, &c)
 	if file != nil {
 		ps = append(ps, c.check(file.Check())...).Sorted()
 	}
 	if len(ps) > 0 {
-		return Config{}, ps
+		return Config{}, nil, ps
 	}
-	return c, nil
+	return c, file, nil
 }
 
 // check finds what the bounds of each key leave.
@@ -124,6 +142,9 @@ func (c Config) check(k *conf.Checker) conf.Problems {
 		k.Need(goodAddress(at.addr), at.key, "such as "+at.example, "%.60q is not ADDRESS:PORT",
 			at.addr)
 	}
+	k.Need(!placeholder(c.PublicURL), "public_url", "write your relay's own name",
+		"is an example's: no gateway and no kiosk can reach it")
+	c.checkCleartext(k)
 	k.Need((c.Public.TLSCert == "") == (c.Public.TLSKey == ""), "public.tls_cert", "",
 		"tls_cert and tls_key go together")
 	k.Secret("admin.token", c.Admin.Token, true)
@@ -138,6 +159,40 @@ func (c Config) check(k *conf.Checker) conf.Problems {
 	k.OneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.OneOf("log.format", c.Log.Format, "text", "json")
 	return k.Problems()
+}
+
+// checkCleartext refuses what would send tokens or hooks over a network as they are, unless the
+// file asks for it.
+func (c Config) checkCleartext(k *conf.Checker) {
+	const told = "only where something else encrypts that network: %s = true"
+	k.Need(onlyHere(c.Public.Listen) || c.Public.TLSCert != "" || c.Public.Cleartext,
+		"public.listen", "set tls_cert and tls_key, or listen on 127.0.0.1 behind a proxy; "+
+			fmt.Sprintf(told, "public.cleartext"),
+		"an address that is not loopback needs a certificate: hooks and tokens come there")
+	k.Need(onlyHere(c.Admin.Listen) || c.Admin.Cleartext, "admin.listen",
+		"listen on 127.0.0.1, and go there by ssh; "+fmt.Sprintf(told, "admin.cleartext"),
+		"an address that is not loopback would carry the admin's token in cleartext")
+	u, err := url.Parse(c.Store.URL)
+	k.Need(err != nil || u.Scheme != "nats" || webaddr.Loopback(u.Hostname()) || c.Store.Cleartext,
+		"store.url", "write tls://; "+fmt.Sprintf(told, "store.cleartext"),
+		"nats:// would carry hooks and credentials over a network in cleartext")
+}
+
+// onlyHere is whether nothing but this machine reaches an address; one that is none, others refuse.
+func onlyHere(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	return err != nil || webaddr.Loopback(host)
+}
+
+// placeholder is whether the address is one of those that are nobody's but examples'.
+func placeholder(raw string) bool {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return false
+	}
+	host := "." + strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	return slices.ContainsFunc([]string{".example.com", ".example.org", ".example.net"},
+		func(tail string) bool { return strings.HasSuffix(host, tail) })
 }
 
 func goodPublicURL(c Config) bool {

@@ -63,9 +63,7 @@ func TestFileOfThePackage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defaults := Default()
-	defaults.PublicURL = "https://relay.example.com"
-	if d := cmp.Diff(defaults, c); d != "" {
+	if d := cmp.Diff(Default(), c); d != "" {
 		t.Errorf("the file has other values than the defaults (-default +file):\n%s", d)
 	}
 }
@@ -76,7 +74,28 @@ func TestProblems(t *testing.T) {
 		want       string // part of the message; "" = fine
 	}{
 		{"empty: everything on loopback", "", ""},
-		{"public", "public_url = \"https://r.example\"\n[public]\nlisten = \"0.0.0.0:443\"", ""},
+		{"public", "public_url = \"https://r.example\"\n[public]\nlisten = \"0.0.0.0:443\"\n" +
+			"tls_cert = \"c.pem\"\ntls_key = \"k.pem\"", ""},
+		{"public in cleartext", "public_url = \"https://r.example\"\n[public]\nlisten = \":80\"",
+			":3: public.listen: an address that is not loopback needs a certificate"},
+		{"public in cleartext, asked for", "public_url = \"https://r.example\"\n[public]\n" +
+			"listen = \"10.0.0.1:80\"\ncleartext = true", ""},
+		{"admin in cleartext", "[admin]\nlisten = \"10.0.0.1:9091\"",
+			":2: admin.listen: an address that is not loopback would carry the admin's token"},
+		{"admin everywhere", "[admin]\nlisten = \":9091\"", ":2: admin.listen: an address that"},
+		{"admin in cleartext, asked for", "[admin]\nlisten = \"10.0.0.1:9091\"\ncleartext = true",
+			""},
+		{"a store over a network", "[store]\nurl = \"nats://10.0.0.1:4222\"\n" +
+			"credentials = \"c.creds\"",
+			":2: store.url: nats:// would carry hooks and credentials"},
+		{"a store over a network, asked for", "[store]\nurl = \"nats://10.0.0.1:4222\"\n" +
+			"cleartext = true", ""},
+		{"a store over TLS", "[store]\nurl = \"tls://10.0.0.1:4222\"", ""},
+		{"a store on this machine", "[store]\nurl = \"nats://127.0.0.1:4222\"", ""},
+		{"the placeholder", "public_url = \"https://relay.example.com\"",
+			":1: public_url: is an example's"},
+		{"a placeholder with a prefix", "public_url = \"https://EXAMPLE.com./pay\"",
+			":1: public_url: is an example's"},
 		{"unknown key", "public_url = \"https://r.example\"\n[store]\nmax_byte = \"1GiB\"",
 			":3: store.max_byte: no such key (docs/CONFIGURATION.md lists them all)"},
 		{"unknown section", "[tune]\nx = 1", ":1: tune: no such key"},

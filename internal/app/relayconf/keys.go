@@ -15,25 +15,31 @@ func Keys() conf.Keys { return keys }
 // keys is never written.
 var keys = conf.Keys{
 	"public_url": {Text: "What gateways and kiosks call: https://HOST[/PREFIX]. It is printed in " +
-		"hook URLs, and its host is accepted as Host. No default, except with a loopback " +
-		"listener: then \"\" means http:// and the listener's address.",
-		Example: `"https://relay.example.com"`},
+		"hook URLs, and its host is accepted as Host. Required, but with a loopback listener: " +
+		"there \"\" means http:// and the listener's address, for this machine alone."},
 	"public":        {Text: "The listener for gateways and kiosks."},
 	"public.listen": {Text: "ADDRESS:PORT of the public listener; port 0 picks one."},
 	"public.hosts":  {Text: "Further names accepted as Host on /v1/."},
 	"public.tls_cert": {Text: "PEM file of the certificate. Empty: plain HTTP, behind a proxy " +
 		"that terminates TLS. A changed file is picked up without a restart."},
 	"public.tls_key": {Text: "PEM file of the certificate's key."},
-	"admin":          {Text: "The listener for the operator commands and monitoring."},
-	"admin.listen":   {Text: "ADDRESS:PORT of /metrics and of the admin API."},
+	"public.cleartext": {Text: "true: an address that is not loopback may do without a " +
+		"certificate, where something else encrypts the way from a proxy to here."},
+	"admin":        {Text: "The listener for the operator commands and monitoring."},
+	"admin.listen": {Text: "ADDRESS:PORT of /metrics and of the admin API."},
 	"admin.token": {Text: "Where the admin API's token is: file:PATH (made at the first start, " +
 		"mode 0600) or credential:NAME."},
 	"admin.hosts": {Text: "Names accepted as Host beside loopback ones."},
-	"store":       {Text: "Where hooks are kept until their kiosk has them."},
-	"store.dir":   {Text: "Directory of the embedded store; of one process only."},
-	"store.url":   {Text: "nats://HOST:PORT of an external JetStream instead. Empty: none."},
+	"admin.cleartext": {Text: "true: the address may be one that is not loopback, where " +
+		"something else encrypts the way to it. The admin's token travels there."},
+	"store":     {Text: "Where hooks are kept until their kiosk has them."},
+	"store.dir": {Text: "Directory of the embedded store; of one process only."},
+	"store.url": {Text: "tls://HOST:PORT of an external JetStream instead, or nats:// on this " +
+		"machine. Empty: none."},
 	"store.credentials": {Text: "Credentials file of the external JetStream. Empty: it asks for " +
 		"none."},
+	"store.cleartext": {Text: "true: nats:// may lead over a network, where something else " +
+		"encrypts it; else write tls://."},
 	"store.max_bytes": {Text: "Room for all hooks; a full store answers 503.",
 		Range: conf.Sizes(1<<20, 0)},
 	"store.retention": {Text: "How long hooks are held.", Range: conf.Times(time.Hour, 366*day)},

@@ -8,7 +8,9 @@ package relayhost
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -21,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"kiosk-agent/internal/app/relayconf"
+	"kiosk-agent/internal/invisible"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay/relayd"
 )
@@ -38,7 +41,7 @@ type Options struct {
 
 // Run serves until ctx ends. It makes the admin token's file where there is none.
 func Run(ctx context.Context, cfg relayconf.Config, o Options) error {
-	rc, err := relayConfig(cfg, o.CredDir)
+	rc, err := relayConfig(cfg, o.CredDir, secret.EnsureFile)
 	if err != nil {
 		return err
 	}
@@ -68,6 +71,18 @@ func Run(ctx context.Context, cfg relayconf.Config, o Options) error {
 	return nil
 }
 
+// Check reads what Run reads, by the same functions, and makes no file.
+func Check(cfg relayconf.Config, credDir string) error {
+	_, err := relayConfig(cfg, credDir, func(path string) (secret.Value, error) {
+		v, err := secret.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return secret.Generate(), nil // Run makes one
+		}
+		return v, err
+	})
+	return err
+}
+
 // watched is whether systemd waits for signs of life.
 func watched(log *slog.Logger) bool {
 	every, err := daemon.SdWatchdogEnabled(false)
@@ -77,11 +92,18 @@ func watched(log *slog.Logger) bool {
 	return every > 0
 }
 
-// relayConfig turns the file into relayd's configuration; it reads the secrets and the certificate.
-func relayConfig(c relayconf.Config, credDir string) (relayd.Config, error) {
-	token, err := adminToken(c.Admin.Token, credDir)
+// relayConfig turns the file into relayd's configuration; it reads the secrets, with file those
+// that are files, and the certificate.
+func relayConfig(c relayconf.Config, credDir string,
+	file func(path string) (secret.Value, error)) (relayd.Config, error) {
+	token, err := adminToken(c.Admin.Token, credDir, file)
 	if err != nil {
 		return relayd.Config{}, fmt.Errorf("admin.token: %w", err)
+	}
+	if name := c.Store.Credentials; name != "" {
+		if err := credentials(name); err != nil {
+			return relayd.Config{}, fmt.Errorf("store.credentials: %w", err)
+		}
 	}
 	rc := relayd.Config{
 		PublicURL: c.PublicURL, PublicListen: c.Public.Listen, PublicHosts: c.Public.Hosts,
@@ -105,12 +127,36 @@ func relayConfig(c relayconf.Config, credDir string) (relayd.Config, error) {
 	return rc, nil
 }
 
-// adminToken reads the token; a file that is not there is made.
-func adminToken(ref, credDir string) (secret.Value, error) {
-	if path, ok := strings.CutPrefix(ref, "file:"); ok {
-		return secret.EnsureFile(path)
+// adminToken reads the token. One that has more than a token's characters is one that a person has
+// changed: the relay makes another where there is none.
+func adminToken(ref, credDir string, file func(path string) (secret.Value, error)) (secret.Value,
+	error) {
+	path, ok := strings.CutPrefix(ref, "file:")
+	if !ok {
+		return secret.Resolve(ref, credDir)
 	}
-	return secret.Resolve(ref, credDir)
+	v, err := file(path)
+	if _, unclean := errors.AsType[*secret.UncleanError](err); unclean {
+		err = fmt.Errorf("%w (rm %s: the relay makes another at its start)", err, path)
+	}
+	return v, err
+}
+
+// credentials looks whether the file can be one: it was pasted, maybe.
+func credentials(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	found, hidden := invisible.First(text)
+	switch {
+	case invisible.UTF16(text):
+		return fmt.Errorf("%s is in UTF-16: copy the file anew", path)
+	case hidden:
+		return fmt.Errorf("%s:%d has %s: copy the file anew, or: %s", path, found.Line, found.Name,
+			invisible.Removal(path, text, found.Line))
+	}
+	return nil
 }
 
 // certificate reads the pair again when the files have changed, at most once a minute. A pair that
