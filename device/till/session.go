@@ -24,6 +24,10 @@ const (
 	// already: its return comes from another goroutine than they do. An ACK that is read earlier
 	// than that before the drain does not count.
 	drainSlack = 5 * time.Millisecond
+	// networkSlack is the same where the line is a network: there a Write has drained as soon as
+	// the kernel has the bytes, and one that has not returned when its ACK is here was only not
+	// scheduled. A till that hangs up after its ACK sends no second one.
+	networkSlack = 250 * time.Millisecond
 	// maxNap bounds the sleep of the shell: its timers stop while the machine is suspended, the
 	// boot clock does not.
 	maxNap = 5 * time.Second
@@ -231,7 +235,11 @@ func (c *connection) settle() {
 	if !c.busy {
 		return
 	}
-	timer := time.NewTimer(drainSlack)
+	slack := drainSlack
+	if c.cfg.Network {
+		slack = networkSlack
+	}
+	timer := time.NewTimer(slack)
 	defer timer.Stop()
 	select {
 	case <-c.wrote:
