@@ -14,6 +14,7 @@ type errand struct {
 	other   []string      // functions whose answers do as well
 	sale    bool          // buttons can be pressed meanwhile
 	mishap  Mishap
+	taken   func() // when not nil: the terminal has acknowledged the request
 }
 
 // sent is a frame that the till has sent, or is about to.
@@ -167,7 +168,18 @@ func (x *exchange) acknowledged() error {
 		return nil
 	}
 	s.acked, x.ackTimer = true, nil
-	if s != x.main || x.e.mishap != Hangs {
+	if s != x.main {
+		return nil
+	}
+	if x.e.mishap == Unplugged {
+		x.t.Close()
+		<-x.limit
+		return errNoAnswer
+	}
+	if x.e.mishap != Hangs {
+		if x.e.taken != nil {
+			x.e.taken()
+		}
 		return nil
 	}
 	x.e.mishap = Nothing

@@ -77,4 +77,6 @@ const (
 	Hangs Mishap = "the connection closes"
 	// Twice: the till does not hear the terminal's ACK and sends the sale again.
 	Twice Mishap = "the terminal's ACK is lost"
+	// Unplugged: the line is out from the terminal's ACK until the till has stopped waiting.
+	Unplugged Mishap = "the line is unplugged"
 )

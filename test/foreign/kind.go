@@ -57,6 +57,17 @@ const (
 	Totals Command = "totals" // the day's, where another word than Settle asks for them
 )
 
+// Commands are all of them.
+func Commands() []Command {
+	return []Command{Status, Cancel, Last, Settle, Logon, Void, Refund, Totals}
+}
+
+// Has reports whether this till can ask it.
+func (k Kind) Has(c Command) bool {
+	_, ok := k.commands[c]
+	return ok
+}
+
 // sameHead is the head of an answer that repeats the request's.
 func sameHead(r Frame) string { return r.Head }
 

@@ -2,14 +2,12 @@ package foreign_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -302,19 +300,6 @@ func (r *rig) whole(id string) (p payment.Payment) {
 	return p
 }
 
-// reads reads from the journal.
-func (r *rig) reads(f func(j *offline.Reader) error) {
-	r.t.Helper()
-	j, err := offline.OpenReadOnly(filepath.Join(r.dir, "journal.db"))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer j.Close()
-	if err := f(j); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
 // scanned is what a customer's phone knows of a payment.
 func scanned(p payment.Payment) device.Payment {
 	return device.Payment{MerchantRef: p.MerchantRef, QRPayload: p.QRPayload,
@@ -341,83 +326,4 @@ func (r *rig) isDeclined(p payment.Payment) {
 	if err != nil {
 		r.t.Fatalf("the customer of %s: %v", p.MerchantRef, err)
 	}
-}
-
-// payments are all payments of the line, oldest first.
-func (r *rig) payments() (all []payment.Payment) {
-	r.t.Helper()
-	folds := map[string]*payment.Folder{}
-	var order []*payment.Folder
-	r.reads(func(j *offline.Reader) error {
-		return j.Each(1, func(f payment.Fact, _ string) error {
-			if f.Payment == "" {
-				return nil
-			}
-			if folds[f.Payment] == nil {
-				folds[f.Payment] = new(payment.Folder)
-				order = append(order, folds[f.Payment])
-			}
-			folds[f.Payment].Add(f)
-			return nil
-		})
-	})
-	for _, f := range order {
-		if p := f.Payment(); p.Till == "line-1" {
-			all = append(all, p)
-		}
-	}
-	return all
-}
-
-// balanced holds the till's book against the gateway's: the money is the same, sale by sale.
-func (r *rig) balanced(till *foreign.Till) {
-	r.t.Helper()
-	if err := r.balance(till); err != nil {
-		r.t.Error(err)
-	}
-}
-
-func (r *rig) balance(till *foreign.Till) error {
-	var (
-		taken    = map[string]int64{} // by the transaction's reference
-		received int64
-		errs     []error
-	)
-	for _, p := range r.h.Sandbox().Payments() {
-		for _, rec := range p.Records {
-			if rec.Type == "PAY" && rec.Status == "SUCCESS" {
-				taken[rec.TransactionRef] = rec.Amount
-				received += rec.Amount
-			}
-		}
-	}
-	for _, s := range till.Sales() {
-		if s.Belief != foreign.Paid {
-			continue
-		}
-		if err := spend(taken, s); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	if got := till.Taken(); got != received {
-		errs = append(errs, fmt.Errorf("the till believes to have taken %d cents, the gateway "+
-			"has %d: %v", got, received, till.Sales()))
-	}
-	return errors.Join(errs...)
-}
-
-// spend finds the gateway's record of a sale that the till believes paid, and takes it away: no
-// other sale has it.
-func spend(taken map[string]int64, s foreign.Sale) error {
-	for ref, cents := range taken {
-		if s.Ref == "" || !strings.HasSuffix(ref, s.Ref) {
-			continue
-		}
-		delete(taken, ref)
-		if cents != s.Cents {
-			return fmt.Errorf("%v, and the gateway took %d", s, cents)
-		}
-		return nil
-	}
-	return fmt.Errorf("%v, and the gateway has no payment for it", s)
 }

@@ -10,11 +10,17 @@ type Order struct {
 	Tender Tender
 	Cents  int64
 	Mishap Mishap
+	Repeat bool // of the sale before, which the cashier thinks failed: with its receipt
+	// Taken, when not nil, is called each time that the terminal has acknowledged the request; n
+	// counts from 1. It must not block.
+	Taken func(n int)
 }
 
 // Sell sells to one customer, and returns what the till believes at the end; it is in the book.
 func (t *Till) Sell(o Order) Sale {
-	t.nextReceipt()
+	if !o.Repeat {
+		t.nextReceipt()
+	}
 	s := Sale{Kind: t.kind.Name, Receipt: t.receipt(), Cents: o.Cents, Tender: o.Tender,
 		Mishap: o.Mishap}
 	t.sell(&s, o)
@@ -43,7 +49,11 @@ func (t *Till) sell(s *Sale, o Order) {
 		s.Sent++
 		f := t.request(t.kind.sale[o.Tender], amount, s.Receipt)
 		answer, err := t.exchange(errand{request: f, wait: t.habits.Wait, mishap: o.Mishap,
-			sale: true})
+			sale: true, taken: func() {
+				if o.Taken != nil {
+					o.Taken(s.Sent)
+				}
+			}})
 		o.Mishap = Nothing
 		if errors.Is(err, errNoAnswer) && t.kind.Poll != "" {
 			answer, err = t.poll(s)
@@ -82,6 +92,7 @@ func (t *Till) decide(s *Sale, f Frame) {
 func (t *Till) poll(s *Sale) (answer Frame, err error) {
 	for range t.habits.MaxPolls {
 		s.Polls++
+		t.polled.Add(1)
 		answer, err = t.exchange(errand{request: t.request(word{function: t.kind.Poll}, "", ""),
 			wait: t.habits.PollEvery, other: t.saleFunctions(), sale: true})
 		if err == nil && (answer.Function != t.kind.Poll || final(answer.Version)) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type Till struct {
 	strays []Frame   // answers to nothing that was asked
 	clock  time.Time // of its numbers: never twice the same second
 	number int       // of the newest receipt
+	polled atomic.Int64
 	press  chan Command
 	asked  chan Reply // answers to what was pressed
 }
@@ -38,7 +40,10 @@ func New(k Kind, h Habits, dial Dial) *Till {
 }
 
 // Change changes its habits, between two sales.
-func (t *Till) Change(change func(*Habits)) { change(&t.habits) }
+func (t *Till) Change(change func(*Habits)) {
+	change(&t.habits)
+	t.habits = t.habits.filled(t.kind)
+}
 
 // Close closes its line.
 func (t *Till) Close() {
@@ -47,6 +52,9 @@ func (t *Till) Close() {
 		t.line = nil
 	}
 }
+
+// Polled is how often it has polled; any goroutine may ask.
+func (t *Till) Polled() int { return int(t.polled.Load()) }
 
 // Strays are the frames that came and were the answer to nothing.
 func (t *Till) Strays() []Frame { return t.strays }
