@@ -8,6 +8,7 @@ package device
 
 import (
 	"context"
+	"time"
 
 	"kiosk-agent/payment"
 )
@@ -53,6 +54,9 @@ type LinePayments interface {
 	// was still due, or before it has an answer to its Start: then the key is its reference. Until
 	// the reply the till's request is not acknowledged. Errors: as Offer.
 	Supersede(till string, key payment.Key, reply func(error))
+	// Sold reads what the till has sold in [from, until) by the wall clock; it goes on working when
+	// the journal takes no writes. Errors: journal_unavailable.
+	Sold(till string, from, until time.Time, reply func(payment.Sold, error))
 	// Watch is Attach without a till: every change of every payment, no owed outcomes, and nothing
 	// is offered by itself.
 	Watch(changed func(payment.Payment), terminal func()) (detach func())

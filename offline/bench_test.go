@@ -148,3 +148,15 @@ func BenchmarkOpen100k(b *testing.B) {
 		closeJournal(b, j)
 	}
 }
+
+// BenchmarkSold is the day's sum of a till that has made 10 000 sales today, behind as many of
+// other days.
+func BenchmarkSold(b *testing.B) {
+	j := filled(b, 140_000)
+	for b.Loop() {
+		s, err := j.Sold("till-1", wall.Add(70_000*time.Second), wall.Add(1_000_000*time.Second))
+		if err != nil || s.Count < 9_900 {
+			b.Fatal(s, err)
+		}
+	}
+}

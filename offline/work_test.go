@@ -221,6 +221,7 @@ func compareLookups(t *rapid.T, j *Journal, all []payment.Fact) {
 			}
 		}
 	}
+	compareSold(t, j, all)
 	var work []payment.WorkItem
 	var final, unpaid []string
 	for _, id := range ids {

@@ -1,6 +1,7 @@
 package ecr
 
 import (
+	"slices"
 	"time"
 )
 
@@ -155,6 +156,24 @@ func (d *Dialect) fieldsOf(function []byte) []responseFieldSpec {
 		return list
 	}
 	return d.s.Response.Fields
+}
+
+// TellsSold reports whether the answer to this function has a field for the day's sales.
+func (d *Dialect) TellsSold(function []byte) bool {
+	f := d.function(function)
+	return f != nil && f.Kind == KindSettlement &&
+		slices.ContainsFunc(d.fieldsOf(function), func(s responseFieldSpec) bool {
+			return (s.Source == sourceDayCount || s.Source == sourceDaySum) &&
+				s.applies(f.Kind, SettlementDone)
+		})
+}
+
+// Day is the day of this moment where the dialect's dates are: its first moment, and the next
+// day's.
+func (d *Dialect) Day(at time.Time) (from, until time.Time) {
+	y, m, day := at.In(d.zone).Date()
+	from = time.Date(y, m, day, 0, 0, 0, 0, d.zone)
+	return from, from.AddDate(0, 0, 1)
 }
 
 // frameLen is the size of a frame with so many bytes of fields.

@@ -26,7 +26,7 @@ type ResponseData struct {
 	Totals         *Totals // of the day on this line, in the answer to a settlement; nil: not known
 }
 
-// Totals are what a line has sold in a day: approved sales, as the journal holds them.
+// Totals are what a line has sold in a day: approved sales, less what was given back of them.
 type Totals struct {
 	Count int
 	Sum   int64 // in minor units

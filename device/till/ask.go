@@ -115,6 +115,41 @@ func (m *Machine) statusRead(ev StatusRead) {
 	m.reply(q.header, ecr.KindStatus, outcome, q.echo)
 }
 
+// settlementAsked closes nothing: where the dialect has fields for it the answer tells what the
+// till has sold today.
+func (m *Machine) settlementAsked(r *ecr.Request) {
+	if !m.dialect.TellsSold(r.Function) {
+		m.reply(header(r), ecr.KindSettlement, ecr.SettlementDone, r.Echo())
+		return
+	}
+	m.dropKind(ecr.KindSettlement)
+	if m.sold != nil { // the answer to that is this one's, too: adding up is work
+		m.sold = &asked{header(r), r.Echo()}
+		return
+	}
+	from, until := m.dialect.Day(m.now.Wall)
+	m.sold, m.soldTo = &asked{header(r), r.Echo()}, m.ticket()
+	m.do(AskSold{To: m.soldTo, From: from, Until: until})
+}
+
+// soldRead answers the settlement. Where the journal cannot be read no number is told.
+func (m *Machine) soldRead(ev SoldRead) {
+	if ev.To != m.soldTo || m.sold == nil {
+		return
+	}
+	q := m.sold
+	m.sold = nil
+	if ev.Err != nil {
+		m.warn("what the till has sold cannot be read", "error", ev.Err)
+		m.reply(q.header, ecr.KindSettlement, ecr.JournalBefore, q.echo)
+		return
+	}
+	data := m.plain(payment.Money{}, q.echo)
+	data.Totals = &ecr.Totals{Count: ev.Sold.Count, Sum: ev.Sold.Amount}
+	m.queue(&answer{kind: ecr.KindSettlement,
+		frame: m.dialect.Respond(q.header, ecr.SettlementDone, data)})
+}
+
 // offered says that the bytes may go out, or that nothing could be committed.
 func (m *Machine) offered(ev Offered) {
 	a := m.link.out

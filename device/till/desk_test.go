@@ -228,6 +228,24 @@ func (d *desk) tell(p payment.Payment) {
 	}
 }
 
+func (d *desk) Sold(till string, from, until time.Time, reply func(payment.Sold, error)) {
+	d.mu.Lock()
+	var sold payment.Sold
+	err := d.called("sold", till)
+	for id := range d.facts {
+		p := d.get(id)
+		for _, m := range p.Movements {
+			at := d.facts[id][m.Seq-1].At
+			if p.Till == till && m.Class == payment.ClassSale && p.Left() > 0 &&
+				!at.Before(from) && at.Before(until) {
+				sold.Count, sold.Amount = sold.Count+1, sold.Amount+p.Left()
+			}
+		}
+	}
+	d.mu.Unlock()
+	reply(sold, err)
+}
+
 // finish ends a payment as the engine would, or corrects it.
 func (d *desk) finish(id string, how payment.Status) payment.Payment {
 	d.mu.Lock()

@@ -47,6 +47,9 @@ func (t Trouble) Cure() string {
 const (
 	// maxEchoes bounds the frames whose echo is looked for.
 	maxEchoes = 8
+	// mostOwnWaits bounds in ACK timers how long an outcome waits because the agent's own ACK may
+	// come back: a till that asks and asks is told all the same.
+	mostOwnWaits = 3
 	// answerShown is how long a terminal's answer is named after it came.
 	answerShown = 10 * time.Minute
 )
@@ -88,9 +91,13 @@ func (m *Machine) gone() {
 			continue
 		}
 		s.until = m.now.Up + m.echoWindow(s.bytes)
-		if s.control() && m.now.Up >= l.ownUntil { // a till that asks and asks does not prolong it
-			l.ownUntil = s.until + time.Millisecond
+		if !s.control() {
+			continue
 		}
+		if m.now.Up >= l.ownUntil {
+			l.ownSince = m.now.Up
+		}
+		l.ownUntil = min(s.until+time.Millisecond, l.ownSince+mostOwnWaits*m.timers.ACK)
 	}
 }
 

@@ -1,6 +1,8 @@
 package till
 
 import (
+	"time"
+
 	"kiosk-agent/device"
 	"kiosk-agent/internal/bootclock"
 	"kiosk-agent/payment"
@@ -64,6 +66,12 @@ type (
 		To  Ticket
 		Err error
 	}
+	// SoldRead is what the till has sold.
+	SoldRead struct {
+		To   Ticket
+		Sold payment.Sold
+		Err  error
+	}
 	// StatusRead is the terminal's readiness.
 	StatusRead struct {
 		To     Ticket
@@ -84,6 +92,7 @@ func (LastRead) event()     {}
 func (Offered) event()      {}
 func (Acknowledged) event() {}
 func (Superseded) event()   {}
+func (SoldRead) event()     {}
 func (StatusRead) event()   {}
 
 // Effect is something to do, in order. The set is closed: every type of this group.
@@ -124,7 +133,12 @@ type (
 		ID       string
 		Revision int64
 	}
-	AskStatus    struct{ To Ticket }
+	AskStatus struct{ To Ticket }
+	// AskSold asks what the till has sold in [From, Until).
+	AskSold struct {
+		To          Ticket
+		From, Until time.Time
+	}
 	AskSupersede struct {
 		To  Ticket
 		Key payment.Key
@@ -148,6 +162,7 @@ func (AskLast) effect()        {}
 func (AskOffer) effect()       {}
 func (AskAcknowledge) effect() {}
 func (AskStatus) effect()      {}
+func (AskSold) effect()        {}
 func (AskSupersede) effect()   {}
 func (Count) effect()          {}
 func (Note) effect()           {}

@@ -70,6 +70,7 @@ type link struct {
 	quietUntil   time.Duration // no other frame before that
 	quietFor     []byte        // than this one
 	unackedUntil time.Duration // no outcome before that: an ACK may still come for something else
+	ownSince     time.Duration // ACKs and NAKs went out since then that may come back yet
 	ownUntil     time.Duration // no outcome before that: an ACK may be the agent's own that returns
 	holdUntil    time.Duration // nothing on this connection that it did not ask for
 }

@@ -50,11 +50,13 @@ type Machine struct {
 	rejection *rejection
 	held      []byte // received before anything was known
 
-	// The cancel that a till waits for, and who asked for the status.
+	// The cancel that a till waits for, and who asked for the status and for what was sold.
 	cancel   *asked
 	cancelTo Ticket
 	status   *asked
 	statusTo Ticket
+	sold     *asked
+	soldTo   Ticket
 
 	// An acknowledgement that could not be committed.
 	debt   *AskAcknowledge
@@ -125,6 +127,8 @@ func (m *Machine) Step(now Now, ev Event) []Effect {
 		m.supersessionBooked(ev)
 	case StatusRead:
 		m.statusRead(ev)
+	case SoldRead:
+		m.soldRead(ev)
 	case Ticked:
 	default:
 		panic(fmt.Sprintf("till: no case for the event %T", ev))
@@ -222,7 +226,7 @@ func (m *Machine) disconnected() {
 		return
 	}
 	m.link = link{conn: m.link.conn}
-	m.cancel, m.status, m.held = nil, nil, nil
+	m.cancel, m.status, m.sold, m.held = nil, nil, nil, nil
 	m.lastTo, m.lastAt = 0, 0
 	m.count(CounterDisconnected)
 }

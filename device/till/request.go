@@ -118,7 +118,7 @@ func (m *Machine) request(r *ecr.Request, err error) {
 	case ecr.KindLogon:
 		m.reply(header(r), kind, ecr.LogonDone, r.Echo())
 	case ecr.KindSettlement:
-		m.reply(header(r), kind, ecr.SettlementDone, r.Echo())
+		m.settlementAsked(r)
 	default:
 		m.reply(header(r), kind, ecr.BadFunction, r.Echo())
 	}
@@ -149,7 +149,7 @@ func (m *Machine) supersede() {
 		}
 		s.due, s.superseded = false, true
 	}
-	m.cancel, m.status = nil, nil
+	m.cancel, m.status, m.sold = nil, nil, nil
 	m.dropAll(nil)
 }
 

@@ -261,6 +261,10 @@ func (r *rig) carry(e Effect) {
 	case AskSupersede:
 		r.desk.Supersede(till, e.Key,
 			func(err error) { r.post("supersede", func() Event { return Superseded{e.To, err} }) })
+	case AskSold:
+		r.desk.Sold(till, e.From, e.Until, func(s payment.Sold, err error) {
+			r.post("sold", func() Event { return SoldRead{e.To, s, err} })
+		})
 	case AskStatus:
 		r.post("status", func() Event { return StatusRead{e.To, r.status, r.statErr} })
 	case Count:

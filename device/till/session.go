@@ -296,6 +296,9 @@ func (c *connection) carry(e Effect) {
 			func(err error) { c.post(Acknowledged{e.To, err}) })
 	case AskSupersede:
 		c.payments.Supersede(till, e.Key, func(err error) { c.post(Superseded{e.To, err}) })
+	case AskSold:
+		c.payments.Sold(till, e.From, e.Until,
+			func(s payment.Sold, err error) { c.post(SoldRead{e.To, s, err}) })
 	case AskStatus:
 		c.wg.Go(func() {
 			within, cancel := context.WithTimeout(c.ctx, c.cfg.StatusWithin)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"sync"
+	"time"
 
 	"kiosk-agent/payment"
 )
@@ -40,6 +41,13 @@ func (e *Engine) Last(till string, reply func(payment.Payment, error)) {
 func (e *Engine) List(till string, q payment.ListQuery, reply func(payment.Page, error)) {
 	e.ask(func(a Answer) { reply(a.Page, a.Err) },
 		func(t Ticket) Event { return ListAsked{Till: till, Query: q, To: t} })
+}
+
+// Sold reads what the till has sold in a time; see device.LinePayments.
+func (e *Engine) Sold(till string, from, until time.Time, reply func(payment.Sold, error)) {
+	e.ask(func(a Answer) { reply(a.Sold, a.Err) }, func(t Ticket) Event {
+		return SoldAsked{Till: till, From: from, Until: until, To: t}
+	})
 }
 
 // Acknowledge books that the till has stored a revision.

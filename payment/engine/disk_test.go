@@ -92,6 +92,13 @@ func TestReadsGoOnWithoutAJournalToWriteTo(t *testing.T) {
 	if list.Err != nil || len(list.Page.Payments) != 1 {
 		t.Errorf("list: %+v", list)
 	}
+	sold, _ := r.ask(func(to engine.Ticket) engine.Event {
+		return engine.SoldAsked{Till: till1, From: p.CreatedAt, Until: p.CreatedAt.Add(time.Hour),
+			To: to}
+	})
+	if sold.Err != nil || sold.Sold != (payment.Sold{Count: 1, Amount: p.Money.Amount}) {
+		t.Errorf("sold: %+v", sold)
+	}
 	if s := r.inspect(); s.Ready || s.Reasons[0].Code != "journal_unavailable" {
 		t.Errorf("state: %+v", s)
 	}

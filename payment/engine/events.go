@@ -40,6 +40,12 @@ type (
 		Query payment.ListQuery
 		To    Ticket
 	}
+	// SoldAsked: a till asks what it has sold in [From, Until) by the wall clock.
+	SoldAsked struct {
+		Till        string
+		From, Until time.Time
+		To          Ticket
+	}
 	// Acknowledged: a till has stored this revision.
 	Acknowledged struct {
 		Till, ID string
@@ -180,6 +186,7 @@ func (StartAsked) event()      {}
 func (CancelAsked) event()     {}
 func (GetAsked) event()        {}
 func (ListAsked) event()       {}
+func (SoldAsked) event()       {}
 func (Acknowledged) event()    {}
 func (Offering) event()        {}
 func (Superseding) event()     {}
@@ -221,6 +228,7 @@ type (
 		To      Ticket
 		Payment payment.Payment
 		Page    payment.Page
+		Sold    payment.Sold
 		State   Snapshot
 		Said    payment.Resolved // to Resolving: as it was booked
 		Words   []string         // to Confirming: what is confirmed now

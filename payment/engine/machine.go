@@ -177,6 +177,8 @@ func (m *Machine) Step(now Now, ev Event) Output {
 		s.get(ev)
 	case ListAsked:
 		s.list(ev)
+	case SoldAsked:
+		s.sold(ev)
 	case Acknowledged:
 		s.acknowledge(ev)
 	case Offering:

@@ -33,6 +33,8 @@ type Reader interface {
 	Newest(till string) (id string, err error)
 	// List is one page of a till's payments, newest first.
 	List(till string, q payment.ListQuery) (payment.Page, error)
+	// Sold is what the till has sold in [from, until) by the wall clock.
+	Sold(till string, from, until time.Time) (payment.Sold, error)
 	// Unsettled are the ids of every payment that is not final or whose outcome is owed, oldest
 	// first.
 	Unsettled() ([]string, error)

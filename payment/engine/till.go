@@ -313,6 +313,15 @@ func (s *step) get(ev GetAsked) {
 	}
 }
 
+func (s *step) sold(ev SoldAsked) {
+	sold, err := s.m.journal.Sold(ev.Till, ev.From, ev.Until)
+	if err != nil {
+		s.refuse(ev.To, journalUnreadable("sold", err))
+		return
+	}
+	s.read(Answer{To: ev.To, Sold: sold})
+}
+
 func (s *step) list(ev ListAsked) {
 	page, err := s.m.journal.List(ev.Till, ev.Query)
 	if err != nil {

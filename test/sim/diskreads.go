@@ -62,6 +62,10 @@ func (d *disk) Places(since time.Time) (n int, bytes int64, err error) {
 	return d.Journal.Places(since)
 }
 
+func (d *disk) Sold(till string, from, until time.Time) (payment.Sold, error) {
+	return read(d, func() (payment.Sold, error) { return d.Journal.Sold(till, from, until) })
+}
+
 func (d *disk) Left() ([]payment.Fact, error) {
 	return read(d, d.Journal.Left)
 }

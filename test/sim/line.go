@@ -178,6 +178,12 @@ func (l *line) carry(e till.Effect) {
 			}
 			l.post(till.Superseded{To: e.To, Err: ans.Err})
 		})
+	case till.AskSold:
+		a.ask(func(to engine.Ticket) engine.Event {
+			return engine.SoldAsked{Till: l.t.name, From: e.From, Until: e.Until, To: to}
+		}, func(ans engine.Answer) {
+			l.post(till.SoldRead{To: e.To, Sold: ans.Sold, Err: ans.Err})
+		})
 	case till.AskStatus:
 		a.ask(func(to engine.Ticket) engine.Event { return engine.Inspected{To: to} },
 			func(ans engine.Answer) {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"kiosk-agent/payment"
 	"kiosk-agent/payment/engine"
@@ -77,6 +78,9 @@ func (n *noJournal) Offer(_, _ string, _ int64, _ []byte, reply func(error)) {
 }
 func (n *noJournal) Supersede(_ string, _ payment.Key, reply func(error)) {
 	reply(n.refuse("supersede"))
+}
+func (n *noJournal) Sold(_ string, _, _ time.Time, reply func(payment.Sold, error)) {
+	reply(payment.Sold{}, n.refuse("sold"))
 }
 func (n *noJournal) Resolve(context.Context, engine.Resolving) (payment.Resolved, error) {
 	return payment.Resolved{}, n.refuse("resolve")
