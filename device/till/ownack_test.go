@@ -74,6 +74,13 @@ var owedAnswers = []struct {
 		r.send(saleOn(ecn, 1023))
 		r.finish(r.desk.get("P1"), payment.StatusApproved)
 	}},
+	{"a sale that was garbled first", func(r *rig, unknown func()) {
+		unknown()
+		r.send(garbled(saleOn(ecn, 1023)))
+		r.pass(1900 * time.Millisecond)
+		r.send(saleOn(ecn, 1023))
+		r.finish(r.desk.get("P1"), payment.StatusApproved)
+	}},
 	{"a sale that is cancelled", func(r *rig, unknown func()) {
 		r.start(ecn, 1023)
 		unknown()
@@ -108,10 +115,14 @@ var owedAnswers = []struct {
 		unknown()
 		r.finish(r.desk.get("P1"), payment.StatusApproved)
 		r.pass(time.Second)
-		broken := frame("000000000055", "A1", "01")
-		broken[len(broken)-1] ^= 1
-		r.send(broken)
+		r.send(garbled(frame("000000000055", "A1", "01")))
 	}},
+}
+
+// garbled is f with a wrong LRC.
+func garbled(f []byte) []byte {
+	f[len(f)-1] ^= 1
+	return f
 }
 
 // unknownLine is a new connection on which nobody knows what comes back, 10 s old.
@@ -161,7 +172,7 @@ func TestTheTillsACKAcknowledges(t *testing.T) {
 	nothing := returning[0]
 	nothing.name, nothing.back = "nothing", func([]byte) []byte { return nil }
 	for _, line := range append(returning[:3:3], nothing) {
-		for _, answer := range owedAnswers[:6] {
+		for _, answer := range owedAnswers[:7] {
 			for _, after := range []time.Duration{0, 16 * time.Millisecond} {
 				name := fmt.Sprint(line.name, "/", answer.name, "/", after)
 				r := newRig(t, "paycube")
