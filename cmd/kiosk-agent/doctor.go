@@ -49,8 +49,8 @@ nobody. It ends with 1 when something is wrong.`,
 
 func examine(ctx context.Context, path string) doctor.Report {
 	return doctor.Run(ctx, doctor.Options{
-		Browsers: browserpolicy.OfThisSystem(),
-		Config:   path, CredDir: credDir(), Version: versionText(),
+		Browsers: browserpolicy.OfThisSystem(), Ports: portUnits,
+		Config: path, CredDir: credDir(), Version: versionText(),
 		Ask: adminclient.Get,
 		Head: func(ctx context.Context, c *config.Config) error {
 			_, err := relayHead(ctx, c)

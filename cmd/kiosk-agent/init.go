@@ -88,6 +88,7 @@ func runInit(cmd *cobra.Command, n *setup.Interview) (err error) {
 		}
 	}
 	k.Browsers = browserpolicy.OfThisSystem()
+	k.Ports = portUnits
 	if n.OnlyPages() {
 		return exit.Failed(n.AllowPages(cmd.OutOrStdout()))
 	}

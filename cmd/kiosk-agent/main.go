@@ -41,7 +41,7 @@ waits for the gateway's own word and tells the till what happened.`,
 	root.AddCommand(newRun(), newCheckConfig(), newStatus(), newPay(), newJournal(), newECR(),
 		newTill(), newGateway(), newResolve(), newClaim(), newRecover(), newWorklist(), newBackup(),
 		newRestore(), newVersion(), newMan(), newCheckUpgrade(), newDoctor(), newSupportBundle(),
-		newSecret(), newInit(gateways.All()))
+		newSecret(), newInit(gateways.All()), newPorts(), newHoldPorts())
 	return root
 }
 

@@ -19,6 +19,7 @@ import (
 	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/reports"
 	"kiosk-agent/internal/app/service"
+	"kiosk-agent/internal/ports"
 )
 
 func loadConfig(cmd *cobra.Command) (*config.Config, error) {
@@ -50,11 +51,15 @@ func newRun() *cobra.Command {
 			if err := keepMemoryPrivate(); err != nil {
 				log.Warn("other processes of this user can look into this one", "error", err)
 			}
+			held, err := ports.Passed()
+			if err != nil { // sales do not wait for it: what can be bound is bound
+				log.Error("the service manager's sockets are of no use", "error", err)
+			}
 			first, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
 			c.State = cmp.Or(c.State, first)
 			c.Again, c.Manager = hangUp, service.Systemd(log)
 			c.Options = agent.Options{Version: versionText(), Log: log, CredDir: credDir(),
-				OnStep: crashStep(log)}
+				OnStep: crashStep(log), Ports: held}
 			err = service.New(c).Run(ctx)
 			log.Info("stopped")
 			return exit.Failed(err)
@@ -122,6 +127,11 @@ func newCheckConfig() *cobra.Command {
 				return exit.Failed(err)
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), text)
+			if c, err := config.Load(path); err == nil { // it was good a moment ago
+				if err := portUnits.Note(cmd.OutOrStdout(), path, c.Addresses()); err != nil {
+					return exit.Failed(err)
+				}
+			}
 			return exit.Failed(reports.ConfiguredAccounts(cmd.OutOrStdout(), path))
 		},
 	}

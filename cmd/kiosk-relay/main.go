@@ -56,6 +56,8 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		checkCommand(config, stdout, stderr),
 		terminalCommand(config, stdout),
 		merchantCommand(config, stdout),
+		portsCommand(config, stdout, stderr),
+		holdPortsCommand(stderr),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
@@ -110,8 +112,10 @@ func checkCommand(config *string, stdout, stderr io.Writer) *cobra.Command {
 				fmt.Fprintln(stderr, err)
 				return &exit.Error{Code: exit.Failure}
 			}
-			_, err = fmt.Fprintf(stdout, "%s: ok\n", *config)
-			return exit.Failed(err)
+			if _, err = fmt.Fprintf(stdout, "%s: ok\n", *config); err != nil {
+				return exit.Failed(err)
+			}
+			return exit.Failed(portUnits.Note(stdout, *config, cfg.Addresses()))
 		},
 	}
 }

@@ -113,11 +113,12 @@ func writeConfig(t *testing.T, dir string) string {
 listen = "127.0.0.1:0"
 [admin]
 listen = %q
+socket = "%s/admin.sock"
 token = "file:%s/admin.token"
 [store]
 dir = "%s/store"
 max_bytes = "64MiB"
-`, admin, dir, dir)
+`, admin, dir, dir, dir)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

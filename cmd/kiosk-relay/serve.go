@@ -10,6 +10,7 @@ import (
 	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/relayconf"
 	"kiosk-agent/internal/app/relayhost"
+	"kiosk-agent/internal/ports"
 )
 
 func serveCommand(path *string, stderr io.Writer) *cobra.Command {
@@ -22,8 +23,13 @@ func serveCommand(path *string, stderr io.Writer) *cobra.Command {
 				fmt.Fprintln(stderr, err)
 				return &exit.Error{Code: exit.Failure}
 			}
+			log := newLogger(cfg.Log, stderr)
+			held, err := ports.Passed()
+			if err != nil { // what can be bound is bound
+				log.Error("the service manager's sockets are of no use", "error", err)
+			}
 			return exit.Failed(relayhost.Run(cmd.Context(), cfg, relayhost.Options{
-				Version: programVersion(), Restored: restored, Log: newLogger(cfg.Log, stderr),
+				Version: programVersion(), Restored: restored, Log: log, Ports: held,
 				CredDir: credDir(),
 			}))
 		},

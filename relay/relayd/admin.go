@@ -133,10 +133,25 @@ type (
 
 const maxAdminBody = 8 << 10
 
+// adminHandler is for AdminListen: it has the admin API where there is no socket for it.
 func (s *Server) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", strangers.OneByOne(
 		promhttp.HandlerFor(s.reg, promhttp.HandlerOpts{})))
+	if s.cfg.AdminSocket == "" {
+		s.addAdminAPI(mux)
+	}
+	return s.guardAdm.Wrap(mux)
+}
+
+// socketHandler is for AdminSocket. Only its owner and its group may open that, and no browser.
+func (s *Server) socketHandler() http.Handler {
+	mux := http.NewServeMux()
+	s.addAdminAPI(mux)
+	return mux
+}
+
+func (s *Server) addAdminAPI(mux *http.ServeMux) {
 	mux.Handle("GET /admin/v1/terminals", s.adminOnly(s.adminList))
 	mux.Handle("POST /admin/v1/terminals/add", s.adminOnly(s.adminAdd))
 	mux.Handle("POST /admin/v1/terminals/rotate", s.adminOnly(s.adminRotate))
@@ -145,7 +160,6 @@ func (s *Server) adminHandler() http.Handler {
 	mux.Handle("GET /admin/v1/merchants", s.adminOnly(s.adminMerchants))
 	mux.Handle("POST /admin/v1/merchants/add", s.adminOnly(s.adminAddMerchant))
 	mux.Handle("POST /admin/v1/merchants/revoke", s.adminOnly(s.adminRevokeMerchant))
-	return s.guardAdm.Wrap(mux)
 }
 
 func (s *Server) adminOnly(next http.HandlerFunc) http.Handler {

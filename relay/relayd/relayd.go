@@ -30,6 +30,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"kiosk-agent/internal/guard"
+	"kiosk-agent/internal/ports"
 	"kiosk-agent/internal/refusals"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/internal/strangers"
@@ -46,6 +47,8 @@ type Config struct {
 	PublicListen, AdminListen string
 	// PublicHosts and AdminHosts are accepted as Host beside loopback names and PublicURL's host.
 	PublicHosts, AdminHosts []string
+	// AdminSocket is a Unix socket for the admin API, which is not at AdminListen then; "" = it is.
+	AdminSocket string
 	// AdminToken guards the admin API; required.
 	AdminToken secret.Value
 	// TLS serves the public listener; nil = plain HTTP behind a proxy that terminates TLS.
@@ -140,7 +143,9 @@ type Server struct {
 	enrolments         *rate.Limiter
 	publicURL          string
 	publicLn, adminLn  net.Listener
+	socketLn           net.Listener // nil: the admin API is at adminLn
 	public, admin      *strangers.Server
+	socket             *strangers.Server
 	refusals           *refusals.Log
 	guardPub, guardAdm guard.Policy
 	stopping           atomic.Bool
@@ -194,6 +199,14 @@ func (s *Server) bind() (err error) {
 	if s.adminLn, err = s.cfg.Listen("admin.listen", "tcp", s.cfg.AdminListen); err != nil {
 		return fmt.Errorf("admin listener: %w", err)
 	}
+	if s.cfg.AdminSocket != "" {
+		if s.socketLn, err = ports.Unix(s.cfg.AdminSocket,
+			func(network, addr string) (net.Listener, error) {
+				return s.cfg.Listen("admin.socket", network, addr)
+			}); err != nil {
+			return fmt.Errorf("admin.socket: %w", err)
+		}
+	}
 	s.publicURL = strings.TrimRight(s.cfg.PublicURL, "/")
 	if s.publicURL == "" {
 		s.publicURL = "http://" + s.publicLn.Addr().String()
@@ -209,6 +222,7 @@ func (s *Server) bind() (err error) {
 	s.guardAdm = guard.Policy{Hosts: s.cfg.AdminHosts}
 	s.public = s.listener("public.listen", s.publicHandler(), s.publicLimits(), s.cfg.TLS)
 	s.admin = s.listener("admin.listen", s.adminHandler(), adminLimits, nil)
+	s.socket = s.listener("admin.socket", s.socketHandler(), adminLimits, nil)
 	return nil
 }
 
@@ -231,6 +245,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return serveErr("public", s.public.Serve(s.publicLn)) })
 	g.Go(func() error { return serveErr("admin", s.admin.Serve(s.adminLn)) })
+	if s.socketLn != nil {
+		g.Go(func() error { return serveErr("admin", s.socket.Serve(s.socketLn)) })
+	}
 	g.Go(func() error { return s.monitor(gctx) })
 	g.Go(func() error {
 		<-gctx.Done()
@@ -258,8 +275,10 @@ func (s *Server) shutdown() {
 	}
 	s.hub.closeAll(closeGoingAway, "the relay is shutting down")
 	s.hub.wait()
-	if err := s.admin.Shutdown(ctx); err != nil {
-		_ = s.admin.Close()
+	for _, srv := range []*strangers.Server{s.admin, s.socket} {
+		if err := srv.Shutdown(ctx); err != nil {
+			_ = srv.Close()
+		}
 	}
 	s.release()
 }
@@ -274,7 +293,7 @@ func (s *Server) release() {
 	if s.closeOnce.Swap(true) {
 		return
 	}
-	for _, ln := range []net.Listener{s.publicLn, s.adminLn} {
+	for _, ln := range []net.Listener{s.publicLn, s.adminLn, s.socketLn} {
 		if ln != nil {
 			_ = ln.Close()
 		}

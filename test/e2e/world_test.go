@@ -128,11 +128,12 @@ func newWorldWith(t testing.TB, startGateway func(*world)) *world {
 listen = %q
 [admin]
 listen = %q
+socket = "%s/relay.sock"
 token = "file:%s/admin.token"
 [store]
 dir = "%s/store"
 max_bytes = "64MiB"
-`, w.relayPublic, w.relayAdmin, w.dir, w.dir))
+`, w.relayPublic, w.relayAdmin, w.dir, w.dir, w.dir))
 	t.Cleanup(func() {
 		for _, p := range []*process{w.agent, w.relay, w.gateway} {
 			if p != nil {

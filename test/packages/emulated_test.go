@@ -106,7 +106,8 @@ func (e emulated) write(t *testing.T, name, text string) string {
 func (e emulated) sell(t *testing.T, s *stage, arch string) {
 	t.Helper()
 	relay := e.write(t, "relay.toml", fmt.Sprintf("public_url = \"\"\n[admin]\ntoken = "+
-		"\"file:%s/admin.token\"\n[store]\ndir = \"%s/store\"\n", e.dir, e.dir))
+		"\"file:%s/admin.token\"\nsocket = \"%s/relay.sock\"\n[store]\ndir = \"%s/store\"\n",
+		e.dir, e.dir, e.dir))
 	e.daemon(t, "kiosk-relay", "serve", "--config", relay)
 	var cred struct {
 		Token   string `json:"token"`

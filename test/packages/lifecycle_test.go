@@ -52,6 +52,7 @@ func TestPackages(t *testing.T) {
 	stuckIsRestarted(t, m, "kiosk-relay.service", 15)
 	s.sell(t, "after the watchdogs' restarts")
 	backsUp(t, m)
+	portsAreHeld(t, m, s)
 
 	// An upgrade while a customer looks at the code.
 	till, p := s.start(t)
@@ -136,12 +137,15 @@ func isInstalled(t *testing.T, m *machine) {
 		"/var/lib/kiosk-agent-upgrade":                            "755 root:root",
 	})
 	for _, unit := range []string{agentUnit, "kiosk-relay.service", "kiosk-agent-backup.timer",
-		"kiosk-agent-display.service"} {
+		"kiosk-agent-display.service", "kiosk-agent.socket", "kiosk-agent-ports.service",
+		"kiosk-relay.socket", "kiosk-relay-ports.service"} {
 		if got, _ := m.try("systemctl", "is-enabled", unit); strings.TrimSpace(got) != "enabled" {
 			t.Error(unit, "is", got)
 		}
 	}
-	for _, unit := range []string{agentUnit, "kiosk-relay.service", "kiosk-agent-backup.timer"} {
+	for _, unit := range []string{agentUnit, "kiosk-relay.service", "kiosk-agent-backup.timer",
+		"kiosk-agent.socket", "kiosk-agent-ports.service", "kiosk-relay.socket",
+		"kiosk-relay-ports.service"} {
 		if got := m.show(t, unit, "ActiveState"); got != "active" {
 			t.Errorf("%s is %s\n%s", unit, got, m.run(t, "journalctl", "-u", unit, "--no-pager"))
 		}
@@ -152,7 +156,8 @@ func isInstalled(t *testing.T, m *machine) {
 		"kiosk-relay"); files != "" {
 		t.Error("conffiles:", files)
 	}
-	for _, unit := range []string{agentUnit, "kiosk-relay.service", "kiosk-agent-backup.service"} {
+	for _, unit := range []string{agentUnit, "kiosk-relay.service", "kiosk-agent-backup.service",
+		"kiosk-agent-ports.service", "kiosk-relay-ports.service"} {
 		t.Log(lastLine([]byte(m.run(t, "systemd-analyze", "security", "--threshold="+exposed,
 			unit))))
 	}
@@ -162,7 +167,8 @@ func isInstalled(t *testing.T, m *machine) {
 		}
 	}
 	m.run(t, "systemd-analyze", "verify", "--man=no", agentUnit, "kiosk-relay.service",
-		"kiosk-agent-backup.service", "kiosk-agent-backup.timer")
+		"kiosk-agent-backup.service", "kiosk-agent-backup.timer", "kiosk-agent.socket",
+		"kiosk-agent-ports.service", "kiosk-relay.socket", "kiosk-relay-ports.service")
 }
 
 // status waits until systemctl status says so.

@@ -3,18 +3,16 @@ package agent
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"kiosk-agent/device"
 	"kiosk-agent/internal/guard"
+	"kiosk-agent/internal/ports"
 	"kiosk-agent/internal/strangers"
 	"kiosk-agent/payment"
 	"kiosk-agent/payment/engine"
@@ -83,24 +81,11 @@ func (a *Agent) listenAdmin() error {
 
 // takeAdmin replaces a socket that nobody answers on: it is a dead process's.
 func (a *Agent) takeAdmin(path string) (net.Listener, error) {
-	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return nil, fmt.Errorf("admin.socket: %w (create the directory, or set admin.socket)", err)
-	}
-	if conn, err := net.DialTimeout("unix", path, askWithin); err == nil {
-		return nil, errors.Join(fmt.Errorf("admin.socket: %w on %s", errOtherAgent, path),
-			conn.Close())
-	}
-	if info, err := os.Stat(path); err == nil && info.Mode().Type() == os.ModeSocket {
-		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("admin.socket: %w", err)
-		}
-	}
-	ln, err := a.open(keyAdmin, "unix", path)
+	ln, err := ports.Unix(path, func(network, addr string) (net.Listener, error) {
+		return a.open(keyAdmin, network, addr)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("admin.socket: %w", err)
-	}
-	if err := os.Chmod(path, 0o660); err != nil {
-		return nil, errors.Join(fmt.Errorf("admin.socket: %w", err), ln.Close())
 	}
 	return ln, nil
 }
@@ -135,7 +120,34 @@ type Status struct {
 	Worklist  int       `json:"worklist"`
 	Questions Questions `json:"questions"`
 	// addresses that another program has; none = all are had
-	Ports []Port `json:"ports,omitempty"`
+	Ports     []Port    `json:"ports,omitempty"`
+	HeldPorts HeldPorts `json:"held_ports"`
+}
+
+// HeldPorts is which of the configuration's addresses the service manager holds for the agent. All
+// is empty where it holds none at all.
+type HeldPorts struct {
+	Held    []string `json:"held"`
+	Missing []string `json:"missing"` // in the configuration, and not held
+	Surplus []string `json:"surplus"` // held, and not in the configuration: nobody serves there
+}
+
+// Differ says that units and configuration do not go together.
+func (p HeldPorts) Differ() bool { return len(p.Missing)+len(p.Surplus) > 0 }
+
+// heldPorts compares what was passed with the configuration.
+func (a *Agent) heldPorts() HeldPorts {
+	p := HeldPorts{Held: []string{}, Missing: []string{}, Surplus: []string{}}
+	var all []string
+	for _, at := range a.cfg.Addresses() {
+		all = append(all, at.Listen)
+		if a.opts.Ports.Has(at.Listen) {
+			p.Held = append(p.Held, at.Listen)
+		}
+	}
+	p.Missing = append(p.Missing, a.opts.Ports.Missing(all)...)
+	p.Surplus = append(p.Surplus, a.opts.Ports.Surplus(all)...)
+	return p
 }
 
 // Watch is how many final payments the gateway is asked about, and how many it is not though their
@@ -163,7 +175,9 @@ func (s Status) MarshalJSON() ([]byte, error) {
 		Worklist  int       `json:"worklist"`
 		Questions Questions `json:"questions"`
 		Ports     []Port    `json:"ports,omitempty"`
-	}{s.Version, plain(s.Status), s.Watch, s.Accounts, s.Worklist, s.Questions, s.Ports})
+		HeldPorts HeldPorts `json:"held_ports"`
+	}{s.Version, plain(s.Status), s.Watch, s.Accounts, s.Worklist, s.Questions, s.Ports,
+		s.HeldPorts})
 }
 
 func (a *Agent) status(r *http.Request) (any, error) {
@@ -177,7 +191,8 @@ func (a *Agent) status(r *http.Request) (any, error) {
 // whole is what the engine and the parts say, together.
 func (a *Agent) whole(st device.Status, snap engine.Snapshot) Status {
 	return Status{a.opts.Version, st, Watch(snap.Watch), a.accounts(snap),
-		a.worklist(len(snap.Gone)), a.questions(), a.missingPorts()}
+		a.worklist(len(snap.Gone)), a.questions(), a.missingPorts(),
+		a.heldPorts()}
 }
 
 type peerKey struct{}

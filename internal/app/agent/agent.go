@@ -32,6 +32,7 @@ import (
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/bootclock"
+	"kiosk-agent/internal/ports"
 	"kiosk-agent/internal/refusals"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
@@ -54,6 +55,9 @@ type Options struct {
 	// network "tcp" or "unix". It is asked each time that the listener is opened anew, and what it
 	// returns is closed by the agent. nil = net.Listen.
 	Listen func(key, network, addr string) (net.Listener, error)
+	// Ports are the sockets that the service manager passed; nil = none. Where Listen is nil, they
+	// are served on.
+	Ports *ports.Held
 }
 
 // Agent is everything that runs on a kiosk.
@@ -337,6 +341,10 @@ func (a *Agent) Run(ctx context.Context) error {
 		case <-frontCtx.Done():
 			return nil
 		}
+	})
+	front.Go(func() error {
+		a.opts.Ports.Serving(frontCtx)
+		return nil
 	})
 	front.Go(func() error { return a.tills.Run(frontCtx) })
 	front.Go(func() error { return a.display.Run(frontCtx) })

@@ -35,6 +35,9 @@ func NewClosed(cfg *config.Config, opts Options, reasons []payment.Reason) (*Age
 		a.buildClosedLines, a.listenClosed)
 }
 
+// StandIn is a page for the screen while no agent runs at all: it says out of service.
+func StandIn() string { return ui.StandIn() }
+
 // Check builds everything that New builds but the journal and the listeners, by the same functions;
 // it starts nothing and makes no file. The error joins all that is wrong.
 func Check(cfg *config.Config, opts Options) error {

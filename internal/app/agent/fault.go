@@ -9,6 +9,7 @@ import (
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/conf"
+	"kiosk-agent/internal/ports"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
 )
@@ -19,13 +20,10 @@ const (
 	maxMessage = 300 // characters
 )
 
-// errOtherAgent: the place is taken by a program that works.
-var errOtherAgent = errors.New("another kiosk-agent answers")
-
 // Hopeless reports whether err leaves nothing to serve: another agent runs here. Such a process
 // ends, and the service manager tries again.
 func Hopeless(err error) bool {
-	return errors.Is(err, offline.ErrLocked) || errors.Is(err, errOtherAgent)
+	return errors.Is(err, offline.ErrLocked) || errors.Is(err, ports.ErrAnswered)
 }
 
 // Reasons are err in the words of terminal.status: one for each mistake. err is of config.Salvage,

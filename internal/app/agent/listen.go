@@ -67,7 +67,7 @@ func (a *Agent) open(key, network, addr string) (net.Listener, error) {
 	if a.opts.Listen != nil {
 		return a.opts.Listen(key, network, addr)
 	}
-	return net.Listen(network, addr)
+	return a.opts.Ports.Listen(network, addr)
 }
 
 // TillURL is where tills connect, "" when that is off.

@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"kiosk-agent/device"
@@ -124,6 +125,7 @@ func (a *Agent) statusPage(st Status) statusPage {
 		a.journalRow(st.Journal), relayRow(st.Relay), displayRow(st.Display),
 		{Name: "Clock", Value: clockText(st.Clock), Bad: !st.Clock.Plausible},
 		accountRow(st.Accounts), watchRow(st.Watch), questionsRow(st.Questions),
+		portsRow(st.HeldPorts),
 		workRow(st.Worklist),
 	}
 	for _, t := range st.Tills {
@@ -197,6 +199,22 @@ func watchRow(w Watch) statusRow {
 	}
 	return row
 }
+
+func portsRow(p HeldPorts) statusRow {
+	row := statusRow{Name: "Held ports", Value: "not held by the service manager"}
+	if len(p.Held)+len(p.Surplus) > 0 {
+		row.Value = "held while the agent is down: " + strings.Join(p.Held, ", ")
+	}
+	if p.Differ() {
+		row.Bad = true
+		row.Value += fmt.Sprintf(
+			"; not held: %s; held for nothing: %s (as root: kiosk-agent ports "+
+				"--apply)", orNone(p.Missing), orNone(p.Surplus))
+	}
+	return row
+}
+
+func orNone(list []string) string { return cmp.Or(strings.Join(list, ", "), "none") }
 
 func tillRow(t device.TillStatus) statusRow {
 	row := statusRow{Name: "Till " + t.Name, Value: t.Kind + ", not connected"}

@@ -24,6 +24,7 @@ import (
 	"kiosk-agent/internal/app/browserpolicy"
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/gateways"
+	"kiosk-agent/internal/app/portunits"
 )
 
 // probeWithin bounds every single probe.
@@ -99,6 +100,8 @@ type Options struct {
 	// Browsers are those whose policies are looked at, where a till is a page on the internet;
 	// nil = this system's are not known.
 	Browsers []browserpolicy.Browser
+	// Ports are the units that hold the agent's ports.
+	Ports portunits.Units
 	// TLS is nil in production: the system's roots. Tests bring their own.
 	TLS TLSRoots
 }
@@ -136,7 +139,8 @@ func Run(ctx context.Context, o Options) Report {
 	probes := []probe{{"secrets", "read the secrets and tried the gateway's", c.secrets},
 		{"relay", "asked the relay", c.relay}}
 	probes = append(append(probes, c.gateways()...), c.lines()...)
-	probes = append(probes, probe{"pages", "looked for browsers' policies", c.pages},
+	probes = append(probes, probe{"held ports", "looked at the units that hold them", c.heldPorts},
+		probe{"pages", "looked for browsers' policies", c.pages},
 		probe{"display", "asked the agent", c.display},
 		probe{"disk", "wrote to the journal's directory", c.disk})
 	found := make([][]Finding, len(probes))

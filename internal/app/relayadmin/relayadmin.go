@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"time"
@@ -52,23 +53,37 @@ func (c Client) call(ctx context.Context, method, below string, in, out any) err
 	if err != nil {
 		return err
 	}
-	addr := dialable(cfg.Admin.Listen)
+	addr, client := way(cfg.Admin)
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+"/admin/v1/"+below,
 		bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	return send(req, token, addr, out)
+	return send(client, req, token, out)
 }
 
-func send(req *http.Request, token secret.Value, addr string, out any) error {
+// way is how the admin API is reached: a name of it for a URL, and a client. No proxy: this is our
+// own machine.
+func way(c relayconf.Admin) (addr string, client *http.Client) {
+	transport := &http.Transport{DisableKeepAlives: true}
+	if c.Socket == "" {
+		return dialable(c.Listen), &http.Client{Transport: transport}
+	}
+	transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", c.Socket)
+	}
+	return "admin.socket", &http.Client{Transport: transport}
+}
+
+func send(client *http.Client, req *http.Request, token secret.Value, out any) error {
 	req.Header.Set("Authorization", "Bearer "+string(token.Reveal()))
-	// no proxy: this is our own machine
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: run this as the relay's user or as root", errors.Unwrap(err))
+	}
 	if err != nil {
-		return fmt.Errorf("no relay answers at admin.listen %s: is \"kiosk-relay serve\" "+
-			"running with the same --config? (%w)", addr, errors.Unwrap(err))
+		return fmt.Errorf("no relay answers: is \"kiosk-relay serve\" running with the same "+
+			"--config? (%w)", errors.Unwrap(err))
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
@@ -87,7 +102,7 @@ func send(req *http.Request, token secret.Value, addr string, out any) error {
 	if json.Unmarshal(data, &failed) == nil && failed.Error != "" {
 		return errors.New(failed.Error)
 	}
-	return fmt.Errorf("the relay at %s answered %s: is that the relay of this configuration?", addr,
+	return fmt.Errorf("the relay answered %s: is that the relay of this configuration?",
 		res.Status)
 }
 

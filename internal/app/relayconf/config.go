@@ -43,6 +43,7 @@ type Public struct {
 // Admin is [admin].
 type Admin struct {
 	Listen string   `toml:"listen"`
+	Socket string   `toml:"socket"`
 	Token  string   `toml:"token"`
 	Hosts  []string `toml:"hosts"`
 
@@ -84,8 +85,8 @@ type Log struct {
 func Default() Config {
 	return Config{
 		Public: Public{Listen: "127.0.0.1:9090", Hosts: []string{}},
-		Admin: Admin{Listen: "127.0.0.1:9091", Token: "file:/var/lib/kiosk-relay/admin.token",
-			Hosts: []string{}},
+		Admin: Admin{Listen: "127.0.0.1:9091", Socket: "/run/kiosk-relay/admin.sock",
+			Token: "file:/var/lib/kiosk-relay/admin.token", Hosts: []string{}},
 		Store: Store{
 			Dir: "/var/lib/kiosk-relay/store", MaxBytes: 4 << 30,
 			Retention:     conf.Duration(7 * day),
@@ -147,6 +148,8 @@ func (c Config) check(k *conf.Checker) conf.Problems {
 	c.checkCleartext(k)
 	k.Need((c.Public.TLSCert == "") == (c.Public.TLSKey == ""), "public.tls_cert", "",
 		"tls_cert and tls_key go together")
+	k.Need(c.Admin.Socket == "" || filepath.IsAbs(c.Admin.Socket), "admin.socket",
+		"or \"\" for the admin API at admin.listen", "must be an absolute path")
 	k.Secret("admin.token", c.Admin.Token, true)
 	k.Need(c.Store.URL != "" || filepath.IsAbs(c.Store.Dir), "store.dir", "or set store.url",
 		"must be an absolute path")

@@ -26,7 +26,9 @@ var keys = conf.Keys{
 	"public.cleartext": {Text: "true: an address that is not loopback may do without a " +
 		"certificate, where something else encrypts the way from a proxy to here."},
 	"admin":        {Text: "The listener for the operator commands and monitoring."},
-	"admin.listen": {Text: "ADDRESS:PORT of /metrics and of the admin API."},
+	"admin.listen": {Text: "ADDRESS:PORT of /metrics."},
+	"admin.socket": {Text: "Unix socket of the admin API, for the relay's user and root. Empty: " +
+		"the API is at admin.listen too, where its token alone guards it."},
 	"admin.token": {Text: "Where the admin API's token is: file:PATH (made at the first start, " +
 		"mode 0600) or credential:NAME."},
 	"admin.hosts": {Text: "Names accepted as Host beside loopback ones."},

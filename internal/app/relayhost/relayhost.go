@@ -24,6 +24,7 @@ import (
 
 	"kiosk-agent/internal/app/relayconf"
 	"kiosk-agent/internal/invisible"
+	"kiosk-agent/internal/ports"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay/relayd"
 )
@@ -35,8 +36,8 @@ type Options struct {
 	Restored bool
 	Log      *slog.Logger
 	CredDir  string // $CREDENTIALS_DIRECTORY
-	// Listen opens a listener: key is public.listen or admin.listen; nil = net.Listen
-	Listen func(key, network, addr string) (net.Listener, error)
+	// Ports are the sockets that the service manager passed; nil = none.
+	Ports *ports.Held
 }
 
 // Run serves until ctx ends. It makes the admin token's file where there is none.
@@ -45,7 +46,10 @@ func Run(ctx context.Context, cfg relayconf.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	rc.Store.NewEpoch, rc.Listen = o.Restored, o.Listen
+	rc.Store.NewEpoch = o.Restored
+	rc.Listen = func(_, network, addr string) (net.Listener, error) {
+		return o.Ports.Listen(network, addr)
+	}
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -64,6 +68,9 @@ func Run(ctx context.Context, cfg relayconf.Config, o Options) error {
 		"admin_addr", srv.AdminAddr().String(), "public_url", srv.PublicURL())
 	n.url = srv.PublicURL()
 	n.ready()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go o.Ports.Serving(ctx)
 	if err := srv.Run(ctx); err != nil {
 		return err
 	}
@@ -107,8 +114,9 @@ func relayConfig(c relayconf.Config, credDir string,
 	}
 	rc := relayd.Config{
 		PublicURL: c.PublicURL, PublicListen: c.Public.Listen, PublicHosts: c.Public.Hosts,
-		AdminListen: c.Admin.Listen, AdminHosts: c.Admin.Hosts, AdminToken: token,
-		HookRate: c.Hook.Rate, HookBurst: c.Hook.Burst,
+		AdminListen: c.Admin.Listen, AdminSocket: c.Admin.Socket, AdminHosts: c.Admin.Hosts,
+		AdminToken: token,
+		HookRate:   c.Hook.Rate, HookBurst: c.Hook.Burst,
 		InFlight: c.Stream.InFlight, Ping: c.Stream.Ping.Of(),
 		Store: relayd.StoreConfig{
 			Dir: c.Store.Dir, URL: c.Store.URL, Credentials: c.Store.Credentials,

@@ -228,6 +228,11 @@ func (n *Interview) Report(w io.Writer, made *Made, check func(path string) (str
 	if g, err := c.Gateway(); err == nil && g.Unasked() != "" {
 		say("Mind: %s.", g.Unasked())
 	}
+	if n.Kiosk.Ports.Of(c.Path()) {
+		if differ, err := n.Kiosk.Ports.Differ(c.Addresses()); err == nil && differ != "" {
+			say("kiosk-agent ports --apply")
+		}
+	}
 	say("systemctl restart kiosk-agent")
 	say("kiosk-agent doctor%s", suffix)
 	return nil

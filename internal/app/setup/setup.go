@@ -23,6 +23,7 @@ import (
 	"kiosk-agent/internal/app/browserpolicy"
 	"kiosk-agent/internal/app/config"
 	"kiosk-agent/internal/app/gateways"
+	"kiosk-agent/internal/app/portunits"
 	"kiosk-agent/internal/conf"
 	"kiosk-agent/internal/invisible"
 	"kiosk-agent/internal/secret"
@@ -45,6 +46,7 @@ type Kiosk struct {
 	// managed policies of Browsers, too
 	Origins  []string
 	Browsers []browserpolicy.Browser
+	Ports    portunits.Units // that hold the ports of the service's configuration
 	// the payment services that there are; nil = gateways.All
 	Gateways gateways.Table
 }
