@@ -37,6 +37,7 @@ func (r *rig) anchored(want relay.Head) {
 type keeper struct {
 	*agent
 	ready  chan struct{} // closed when agent is set
+	after  chan struct{} // where not nil: no head is told before it is closed
 	doubt  atomic.Bool
 	judged chan relay.KnownHead // 16
 	asked  chan struct{}        // 16
@@ -49,6 +50,9 @@ func (k *keeper) Judge(_ context.Context, known relay.KnownHead) error {
 
 func (k *keeper) Tell(ctx context.Context) (relay.Head, bool, error) {
 	<-k.ready
+	if k.after != nil {
+		<-k.after
+	}
 	h, err := k.Head(ctx)
 	k.asked <- struct{}{}
 	return h, !k.doubt.Load(), err
@@ -91,11 +95,13 @@ func TestAnchor(t *testing.T) {
 	r := startRelay(t, t.TempDir(), nil)
 	c := r.add("K001")
 	m := newMemory("j")
-	a := startKept(t, r, c, m, nil)
+	marked := make(chan struct{}) // the first canary may be back before the mark is committed
+	a := startKept(t, r, c, m, func(cfg *relay.Config) { cfg.Anchor.(*keeper).after = marked })
 	if k := <-a.judged; k.Head != nil || k.Unsupported {
 		t.Errorf("judged %+v before the first hello", k)
 	}
 	a.want("mark")
+	close(marked)
 	a.canary()
 	first := m.headNow(a)
 	r.anchored(first)
