@@ -77,7 +77,7 @@ function refusal({ code, reason: said }) {
         `Add \`${location.origin}\` to \`allowed_origins\` below \`[till.websocket]\`, exactly so.`,
         "Then: `systemctl restart kiosk-agent`");
     case 4503:
-      return no("The agent has too many connections",
+      return no("The agent has too many connections, or another window of this till came",
         "Close the other windows of this till. This page tries again by itself.");
   }
 }

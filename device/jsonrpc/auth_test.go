@@ -154,14 +154,14 @@ func turnedAway(t *testing.T, c *websocket.Conn) int {
 // TestPagesThatAreTurnedAway: a page hears why in a close frame, each is counted, and none
 // becomes a till's connection or reaches the engine.
 func TestPagesThatAreTurnedAway(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.MaxConnsPerTill = 1 })
+	r := newRig(t, func(c *Config) { c.MaxConns = 1 })
 	const page = "https://till.example"
 	r.dial(token1).call("terminal.info", "{}")
 	for _, tc := range []struct {
 		origin, token, reason string
 		want                  int
 	}{{"https://evil.example", token1, "origin", 4403}, {page, "x", "token", 4401},
-		{page, token1, "limit", 4503}} {
+		{page, token2, "limit", 4503}} {
 		c, status := r.page(tc.origin, tc.token)
 		if c == nil {
 			t.Fatalf("%s: %d", tc.reason, status)
@@ -235,7 +235,7 @@ func TestPlainHTTP(t *testing.T) {
 }
 
 func TestConnectionLimits(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.MaxConns, c.MaxConnsPerTill = 3, 2 })
+	r := newRig(t, func(c *Config) { c.MaxConns, c.MaxConnsPerTill = 2, 2 })
 	status := func(token string) int {
 		d := websocket.Dialer{Subprotocols: []string{Subprotocol}}
 		c, resp, err := d.Dial(r.url(), http.Header{"Authorization": {"Bearer " + token}})
@@ -247,13 +247,22 @@ func TestConnectionLimits(t *testing.T) {
 	for i, tc := range []struct {
 		token string
 		want  int
-	}{{token1, 101}, {token1, 101}, {token1, 503}, {token2, 101}, {token2, 503}} {
+	}{{token1, 101}, {token2, 101}, {token1, 101}, {token1, 101}, {"x", 401}} {
 		if got := status(tc.token); got != tc.want {
 			t.Errorf("connection %d: %d, want %d", i+1, got, tc.want)
 		}
 	}
-	if r.connections("till-1") != 2 || r.connections("till-2") != 1 || r.connections("x") != 0 {
+	if r.connections("till-1") != 1 || r.connections("till-2") != 1 || r.connections("x") != 0 {
 		t.Error("miscounted")
+	}
+	r = newRig(t, func(c *Config) { c.MaxConns, c.MaxConnsPerTill = 3, 3 })
+	for i, tc := range []struct {
+		token string
+		want  int
+	}{{token1, 101}, {token1, 101}, {token1, 101}, {token2, 503}, {token2, 503}} {
+		if got := status(tc.token); got != tc.want {
+			t.Errorf("connection %d: %d, want %d", i+1, got, tc.want)
+		}
 	}
 	if n := testutil.ToFloat64(r.metrics.refused.WithLabelValues("limit")); n != 2 {
 		t.Errorf("%v refusals counted", n)

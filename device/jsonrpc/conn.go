@@ -37,6 +37,8 @@ const (
 	EndTooLarge Ending = "too_large" // a message over the limit
 	EndNotText  Ending = "not_text"
 	EndSilent   Ending = "silent" // pings were not answered
+	// a newer connection of the same till has taken its place
+	EndReplaced Ending = "replaced"
 	// on a TCP line, where the first malformed line ends the connection
 	EndNotJSON Ending = "malformed"
 )

@@ -83,9 +83,9 @@ func refusedFor(t *testing.T, reason string, page bool) int {
 	if !known {
 		t.Fatalf("no request is refused for %q", reason)
 	}
-	r := newRig(t, func(c *Config) { c.MaxConnsPerTill = 1 })
+	r := newRig(t, func(c *Config) { c.MaxConns = 1 })
 	if how.full {
-		r.dial(token1)
+		r.dial(token2)
 	}
 	req, err := http.NewRequest(cmp.Or(how.method, http.MethodGet),
 		r.http.URL+cmp.Or(how.path, Path), nil)

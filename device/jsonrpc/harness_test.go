@@ -141,7 +141,7 @@ type got struct {
 func (s *Server) connections(till string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.conns[till]
+	return len(s.places.held[till])
 }
 
 type view struct {

@@ -204,7 +204,9 @@ func TestLineAndServer(t *testing.T) {
 	r := serveLine(t, false)
 	r.call(1, "terminal.info", `{}`)
 	r.server.mu.Lock()
-	r.server.conns["till-2"] = r.server.cfg.MaxConnsPerTill
+	for range r.server.cfg.MaxConnsPerTill - 1 {
+		r.server.places.held["till-2"] = append(r.server.places.held["till-2"], new(place))
+	}
 	r.server.mu.Unlock()
 	far, near := net.Pipe()
 	defer far.Close()

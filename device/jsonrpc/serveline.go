@@ -60,10 +60,11 @@ func (s *Server) ServeLine(ctx context.Context, till Till, l Line, tcp bool) err
 	if till.Name == "" || tcp && till.Token.IsZero() {
 		return errors.New("till API on a line: a till has a name, and on TCP a token")
 	}
-	if err := s.enter(till.Name); err != nil {
+	p, err := s.enter(till.Name, false)
+	if err != nil {
 		return &LineError{Why: "limit", detail: err.Error()}
 	}
-	defer s.exit(till.Name)
+	defer s.exit(p)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()

@@ -49,8 +49,7 @@ type Server struct {
 	mu      sync.Mutex
 	closing bool
 	running bool
-	conns   map[string]int
-	total   int
+	places  places
 	// pages that are being told why they get no connection
 	strangers int
 }
@@ -68,7 +67,7 @@ func New(cfg Config, payments device.Payments, terminal device.Terminal, log *sl
 	s := &Server{
 		cfg: cfg.withDefaults(), policy: guard.Policy{Hosts: cfg.Hosts,
 			Origins: cfg.AllowedOrigins},
-		payments: payments, terminal: terminal, log: log, metrics: m, conns: make(map[string]int),
+		payments: payments, terminal: terminal, log: log, metrics: m, places: newPlaces(),
 		refusals: rate.Sometimes{First: 10, Interval: time.Second},
 	}
 	s.upgrader = websocket.Upgrader{
@@ -144,18 +143,19 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 			text: "offer the subprotocol " + Subprotocol})
 		return
 	}
-	if err := s.enter(till.Name); err != nil {
+	p, err := s.enter(till.Name, true)
+	if err != nil {
 		w.Header().Set("Retry-After", "5")
 		s.refuse(w, r, refusal{status: http.StatusServiceUnavailable, reason: "limit",
 			text: err.Error(), code: closeFull, told: err.Error()})
 		return
 	}
-	defer s.exit(till.Name)
+	defer s.exit(p)
 	strangers.Known(w, r)
-	s.serve(w, r, till)
+	s.serve(w, r, till, p)
 }
 
-func (s *Server) serve(w http.ResponseWriter, r *http.Request, till Till) {
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, till Till, p *place) {
 	c, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil { // Upgrade has answered
 		s.metrics.refused.WithLabelValues("upgrade").Inc()
@@ -166,35 +166,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, till Till) {
 	gauge.Inc()
 	defer gauge.Dec()
 	s.log.Info("till connected", "till", till.Name)
-	why := newSession(s, till, newWSConn(c, s.cfg), sessionOptions{}).run(s.ctx)
+	session := newSession(s, till, newWSConn(c, s.cfg, p.hear), sessionOptions{})
+	s.seat(p, session)
+	why := session.run(s.ctx)
 	s.metrics.ends.WithLabelValues(string(why)).Inc()
 	s.log.Info("till disconnected", "till", till.Name, "reason", string(why))
-}
-
-// enter counts a connection in, or says why not.
-func (s *Server) enter(till string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.closing:
-		return errors.New("the terminal's agent stops")
-	case s.total >= s.cfg.MaxConns:
-		return errors.New("too many connections")
-	case s.conns[till] >= s.cfg.MaxConnsPerTill:
-		return errors.New("too many connections of this till")
-	}
-	s.conns[till]++
-	s.total++
-	s.wg.Add(1)
-	return nil
-}
-
-func (s *Server) exit(till string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conns[till]--
-	s.total--
-	s.wg.Done()
 }
 
 // authenticate finds the till that the request's one token belongs to. Every till's token is

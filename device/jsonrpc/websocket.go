@@ -24,6 +24,7 @@ type wsConn struct {
 	c     *websocket.Conn
 	cfg   Config
 	quit  chan struct{} // closed by Close: ends keepAlive
+	heard func()        // something came from the peer
 	alive chan struct{} // closed when keepAlive has ended
 	dead  chan struct{} // closed when Read has ended
 
@@ -31,11 +32,19 @@ type wsConn struct {
 	closing bool
 }
 
-func newWSConn(c *websocket.Conn, cfg Config) *wsConn {
-	w := &wsConn{c: c, cfg: cfg, quit: make(chan struct{}), alive: make(chan struct{}),
-		dead: make(chan struct{})}
+func newWSConn(c *websocket.Conn, cfg Config, heard func()) *wsConn {
+	w := &wsConn{c: c, cfg: cfg, heard: heard, quit: make(chan struct{}),
+		alive: make(chan struct{}), dead: make(chan struct{})}
 	c.SetReadLimit(maxMessage)
-	c.SetPongHandler(func(string) error { return w.extend() })
+	c.SetPongHandler(func(string) error {
+		heard()
+		return w.extend()
+	})
+	pong := c.PingHandler()
+	c.SetPingHandler(func(data string) error {
+		heard()
+		return pong(data)
+	})
 	go w.keepAlive()
 	return w
 }
@@ -74,6 +83,9 @@ func (w *wsConn) Read() ([]byte, error) {
 		return nil, err
 	}
 	kind, msg, err := w.c.ReadMessage()
+	if err == nil {
+		w.heard()
+	}
 	if err == nil && kind == websocket.TextMessage {
 		return msg, nil
 	}
@@ -135,6 +147,8 @@ func closeFrame(why Ending) (code int, text string) {
 		return websocket.CloseMessageTooBig, "a message is at most 16 KiB"
 	case EndNotText:
 		return websocket.CloseUnsupportedData, "text messages only"
+	case EndReplaced:
+		return closeFull, "a newer connection of this till has taken the place of this one"
 	case EndSilent:
 		return websocket.ClosePolicyViolation, "pings were not answered"
 	default:
