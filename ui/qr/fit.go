@@ -46,17 +46,9 @@ type Choice struct {
 // *TooSmallError (ErrTooSmall); below 4 px Choice.Warn says so in words. Other errors: ErrEmpty,
 // ErrTooLong.
 func Fit(text string, boxPx int) (Choice, error) {
-	low, err := choose(text, boxPx, L)
+	best, err := chooseLevel(text, boxPx)
 	if err != nil {
 		return Choice{}, err
-	}
-	best := low
-	if boxPx >= MediumBox {
-		// A text too long for M may still fit into L, so M's error is no reason to refuse.
-		medium, err := choose(text, boxPx, M)
-		if err == nil && (medium.PxPerModule >= SafePx || medium.PxPerModule == low.PxPerModule) {
-			best = medium
-		}
 	}
 	if best.PxPerModule < MinPx {
 		return Choice{}, &TooSmallError{Modules: best.Modules, BoxPx: boxPx, Px: best.PxPerModule}
@@ -67,6 +59,24 @@ func Fit(text string, boxPx int) (Choice, error) {
 			best.PxPerModule, best.Modules, 2*Quiet, boxPx)
 	}
 	return best, nil
+}
+
+// chooseLevel asks for a size only where the answer counts: each costs as much as the drawing.
+func chooseLevel(text string, boxPx int) (Choice, error) {
+	var medium Choice
+	var err error = ErrTooLong
+	if boxPx >= MediumBox {
+		// A text too long for M may still fit into L, so M's error is no reason to refuse.
+		medium, err = choose(text, boxPx, M)
+		if err == nil && medium.PxPerModule >= SafePx {
+			return medium, nil
+		}
+	}
+	low, lowErr := choose(text, boxPx, L)
+	if lowErr == nil && err == nil && medium.PxPerModule == low.PxPerModule {
+		return medium, nil
+	}
+	return low, lowErr
 }
 
 func choose(text string, boxPx int, level Level) (Choice, error) {

@@ -81,6 +81,18 @@ func (m *Matrix) Dark(x, y int) bool {
 	return x >= 0 && y >= 0 && x < m.size && y < m.size && m.dark[y*m.size+x]
 }
 
+// Bits are the modules, row by row without a gap, the first one in the highest bit of the first
+// byte: 1 is dark. The last byte is filled with zeros.
+func (m *Matrix) Bits() []byte {
+	bits := make([]byte, (len(m.dark)+7)/8)
+	for i, dark := range m.dark {
+		if dark {
+			bits[i/8] |= 0x80 >> (i % 8)
+		}
+	}
+	return bits
+}
+
 // Encode draws text at a level, in the smallest version that holds it. Errors: ErrEmpty,
 // ErrTooLong.
 func Encode(text string, level Level) (*Matrix, error) {
@@ -88,12 +100,29 @@ func Encode(text string, level Level) (*Matrix, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m := quick(text, code.VersionNumber, level); m != nil {
+		return m, nil
+	}
+	return reference(code), nil
+}
+
+// Reference is Encode by the encoder that has always been here, which tries every mask. It takes
+// fifty times as long; tests hold Encode against it.
+func Reference(text string, level Level) (*Matrix, error) {
+	code, err := newCode(text, level)
+	if err != nil {
+		return nil, err
+	}
+	return reference(code), nil
+}
+
+func reference(code *qrcode.QRCode) *Matrix {
 	rows := code.Bitmap()
 	m := &Matrix{size: len(rows), dark: make([]bool, 0, len(rows)*len(rows))}
 	for _, row := range rows {
 		m.dark = append(m.dark, row...)
 	}
-	return m, nil
+	return m
 }
 
 // Modules is the size that Encode would give, at a hundredth of the work.
