@@ -304,7 +304,7 @@ func (l *loop) draw(payload string, choice qr.Choice) (*drawing, error) {
 		return nil, err
 	}
 	d := &drawing{Modules: m.Size(), Quiet: qr.Quiet, Px: choice.PxPerModule,
-		Level: choice.Level.String(), Path: m.Path()}
+		Level: choice.Level.String(), Bits: m.Bits()}
 	l.h.metrics.drawSeconds.Observe(time.Since(start).Seconds())
 	clear(l.drawn)
 	l.drawn[key] = d

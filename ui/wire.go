@@ -100,12 +100,13 @@ type choice struct {
 	Name   string `json:"name"`
 }
 
+// drawing is a code: as few bytes as say it, for the page draws it.
 type drawing struct {
 	Modules int    `json:"modules"`
 	Quiet   int    `json:"quiet"`
 	Px      int    `json:"px"`
 	Level   string `json:"level"`
-	Path    string `json:"path"`
+	Bits    []byte `json:"bits"` // qr.Matrix.Bits, base64 on the wire
 }
 
 type beat struct {

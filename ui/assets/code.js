@@ -35,11 +35,28 @@ export function drawCode(qr) {
   svg.setAttribute('shape-rendering', 'crispEdges');
   const path = document.createElementNS(ns, 'path');
   path.setAttribute('fill', '#000');
-  path.setAttribute('d', qr.path);
+  path.setAttribute('d', outline(qr));
   svg.append(path);
   paper.append(svg);
   place(svg, side * px);
   return true;
+}
+
+// outline is the code as the data of a path, one rectangle for each run of dark modules in a row.
+function outline(qr) {
+  const bytes = atob(qr.bits);
+  const dark = (i) => bytes.charCodeAt(i >> 3) & (0x80 >> (i & 7));
+  const n = qr.modules;
+  const runs = [];
+  for (let y = 0; y < n; y++) {
+    for (let x = 0; x < n; x++) {
+      if (!dark(y * n + x)) continue;
+      const start = x;
+      while (x < n && dark(y * n + x)) x++;
+      runs.push(`M${start + qr.quiet} ${y + qr.quiet}h${x - start}v1h${start - x}z`);
+    }
+  }
+  return runs.join('');
 }
 
 // place centres the code in the box and moves it to the nearest whole device pixel. Layout counts in 64ths of a pixel and cuts off
