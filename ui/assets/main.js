@@ -51,7 +51,7 @@ function paint(kind = due()) {
   else if (kind === 'out_of_service' && screen.reason === 'code_too_small') showNotice('too_small', screen);
   else if (kind === 'choose') showChoice(screen, choose);
   else if (kind !== 'pay') showNotice(kind, screen);
-  if (counting()) nextFrame();
+  if (counting()) nextSecond();
   confirm();
 }
 
@@ -79,7 +79,7 @@ function choose(scheme) {
 function tickClock() { setClock(until - performance.now(), screen.total_ms || 0); }
 
 // watch is the dead man's switch. It compares times and never counts ticks, so a throttled or frozen page is right at once when it
-// runs again; it is called by a timer, by frames, by beats and by whatever wakes a page up.
+// runs again; it is called by timers, by beats and by whatever wakes a page up.
 function watch() {
   if (showing === 'moved') return;
   const kind = due();
@@ -90,13 +90,14 @@ function watch() {
 
 const counting = () => showing === 'choose' || showing === 'pay' || showing === 'opened';
 
-let pending = 0;
-function nextFrame() {
-  cancelAnimationFrame(pending);
-  pending = requestAnimationFrame(() => {
+// nextSecond wakes the page when the clock's next second begins, and at its end: nothing is painted in between.
+let ticking = 0;
+function nextSecond() {
+  clearTimeout(ticking);
+  ticking = setTimeout(() => {
     watch();
-    if (counting()) nextFrame();
-  });
+    if (counting()) nextSecond();
+  }, Math.max(0, until - performance.now()) % 1000 + 1);
 }
 
 let resizing = 0;

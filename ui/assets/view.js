@@ -122,15 +122,18 @@ export function showNotice(kind, s = {}) {
   settle(notice);
 }
 
+// setClock changes nothing more than once a second, so that a page that waits for a customer costs next to nothing.
 export function setClock(remainingMS, totalMS) {
   const seconds = Math.ceil(Math.max(0, remainingMS) / 1000);
   const text = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
-  const share = totalMS > 0 ? Math.min(1, Math.max(0, remainingMS / totalMS)) : 0;
+  const share = totalMS > 0 ? Math.min(1, 1000 * seconds / totalMS) : 0;
   for (const clock of document.querySelectorAll('.clock')) {
     const time = clock.querySelector('b');
     if (time.textContent !== text) time.textContent = text;
-    clock.classList.toggle('soon', seconds <= 30);
-    clock.querySelector('i').style.transform = `scaleX(${share.toFixed(4)})`;
+    if (clock.classList.contains('soon') !== seconds <= 30) clock.classList.toggle('soon');
+    const bar = clock.querySelector('i');
+    const scale = `scaleX(${share.toFixed(4)})`;
+    if (bar.dataset.scale !== scale) bar.style.transform = bar.dataset.scale = scale;
   }
 }
 
