@@ -5,7 +5,7 @@ LINT    := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 VULN    := $(GO) tool -modfile=.ci/tools/go.mod govulncheck
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: powercuts demo demo-once build test lint bench bench-idle fuzz torture sim sim-mutants vuln setup clean
+.PHONY: scans powercuts demo demo-once build test lint bench bench-idle fuzz torture sim sim-mutants vuln setup clean
 
 # GATEWAY=axs|axs-qr|singapay|singapay-qr: AXS's links, its codes for one wallet, or the two of SingaPay
 # in rupiah.
@@ -50,6 +50,13 @@ fuzz:
 	@for pkg in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz'); do \
 	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; done; done
+
+# How often zbar and zxing read the display's codes, worn by blur, noise, tilt and light, beside those of the encoder that tries every
+# mask; SCANS captures of each kind.
+SCANS ?= 12
+scans:
+	cd ui/qr/testdata/zxing && npm ci --no-audit --no-fund
+	nice $(GO) test ./ui/qr -run '^TestScans$$' -scans $(SCANS) -v -timeout 0
 
 # Agent, relay and gateway as processes, killed with -9 while three tills sell, KILLS times; SEED=n decides as that run did. The verdict
 # is said last. make test runs a small one.

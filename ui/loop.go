@@ -299,7 +299,7 @@ func (l *loop) draw(payload string, choice qr.Choice) (*drawing, error) {
 		return d, nil
 	}
 	start := time.Now()
-	m, err := qr.Encode(payload, choice.Level)
+	m, err := choice.Draw(payload)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,15 @@ type Choice struct {
 	Warn        string
 }
 
+// Draw is the code that Fit has chosen for this text. It is Encode at Level, and asks nothing again
+// that Fit has found out.
+func (c Choice) Draw(text string) (*Matrix, error) {
+	if m := quick(text, (c.Modules-17)/4, c.Level); m != nil {
+		return m, nil
+	}
+	return Encode(text, c.Level)
+}
+
 // Fit chooses level and module size for a square area of boxPx device pixels, quiet zone included
 // (the shorter side of what the code may use). From 600 px on it is level M, below it is L, because
 // a bigger module helps more than more correction: for the same reason M gives way to L when M's

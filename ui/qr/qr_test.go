@@ -230,7 +230,7 @@ func BenchmarkLinkToSVG(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		m, err := Encode(text, c.Level)
+		m, err := c.Draw(text)
 		if err != nil {
 			b.Fatal(err)
 		}
