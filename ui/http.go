@@ -85,7 +85,7 @@ func (h *Hub) servePage(w http.ResponseWriter, r *http.Request) {
 	}
 	if query.Has("token") {
 		if !h.cfg.Token.Matches([]byte(query.Get("token"))) {
-			h.refused.Do(func() { h.log.Warn("display: wrong token", "addr", r.RemoteAddr) })
+			h.refusals.Warn("token", "display: wrong token", "addr", r.RemoteAddr)
 			h.page.serveUnauthorized(w)
 			return
 		}
@@ -115,9 +115,8 @@ func (h *Hub) serveVacant(w http.ResponseWriter, r *http.Request) {
 
 func (h *Hub) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if !h.signedIn(r) {
-		h.refused.Do(func() {
-			h.log.Warn("display: connection without a valid cookie or token", "addr", r.RemoteAddr)
-		})
+		h.refusals.Warn("socket", "display: connection without a valid cookie or token", "addr",
+			r.RemoteAddr)
 		http.Error(w, "not signed in: open the display's address with its token first",
 			http.StatusUnauthorized)
 		return

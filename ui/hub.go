@@ -12,9 +12,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
 	"kiosk-agent/internal/guard"
+	"kiosk-agent/internal/refusals"
 	"kiosk-agent/payment"
 	"kiosk-agent/ui/qr"
 )
@@ -40,7 +40,7 @@ type Hub struct {
 	page    page
 	guard   guard.Policy
 	// of the log: who has no token must not be able to push everything else out of it
-	refused rate.Sometimes
+	refusals *refusals.Log
 
 	wake chan struct{} // Show has put something into next; one token is enough, the newest wins
 	in   chan arrival
@@ -91,9 +91,9 @@ func NewHub(cfg Config, ev Events, log *slog.Logger, reg prometheus.Registerer) 
 	}
 	return &Hub{
 		cfg: cfg, ev: ev, log: log, metrics: m, page: page,
-		guard:   guard.Policy{Hosts: cfg.Hosts, Origins: cfg.Origins, SameOrigin: true},
-		refused: rate.Sometimes{First: 10, Interval: time.Second},
-		wake:    make(chan struct{}, 1), in: make(chan arrival), done: make(chan struct{}),
+		guard:    guard.Policy{Hosts: cfg.Hosts, Origins: cfg.Origins, SameOrigin: true},
+		refusals: cfg.Refusals.Log(log),
+		wake:     make(chan struct{}, 1), in: make(chan arrival), done: make(chan struct{}),
 		next: timed{Screen: Screen{Kind: payment.ScreenOutOfService, Reason: reasonStarting}},
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/refusals"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
 )
@@ -78,6 +79,8 @@ type Config struct {
 	// (CLOCK_BOOTTIME) for the countdown to be right after one. Default: Go's monotonic clock,
 	// which stops in suspend.
 	Now func() time.Duration
+	// Refusals is the throttle of the log's lines that strangers cause. Default: one of its own.
+	Refusals *refusals.Throttle
 }
 
 // Events is told what happens on the display. The methods are called from one goroutine and must

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"kiosk-agent/internal/refusals"
 	"kiosk-agent/internal/secret"
 )
 
@@ -34,6 +35,8 @@ type Config struct {
 	// FlushWait bounds the emptying of a connection's outbox at shutdown, and the carrying out of
 	// what a till had sent when it closed. Default 2 s.
 	FlushWait time.Duration
+	// Refusals is the throttle of the log's lines that strangers cause. Default: one of its own.
+	Refusals *refusals.Throttle
 }
 
 // Till is one till that connects by WebSocket.

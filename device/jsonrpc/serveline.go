@@ -119,7 +119,8 @@ func (s *Server) admit(ctx context.Context, till Till, c *lineConn) error {
 	if err == nil {
 		return c.Write(answer(id, empty{}, nil))
 	}
-	s.log.Warn("till connection refused", "till", till.Name, "reason", why, "detail", err.Error())
+	s.refusals.Warn(till.Name+" "+why, "till connection refused", "till", till.Name, "reason", why,
+		"detail", err.Error())
 	_ = c.Write(answer(id, nil, standardError(codeInvalidRequest, "unauthenticated", err.Error(),
 		"send "+authenticate+" with the till's token first; the connection is closed")))
 	close(c.dead) // there is no reader any more

@@ -8,14 +8,13 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
 	"kiosk-agent/device"
 	"kiosk-agent/internal/guard"
+	"kiosk-agent/internal/refusals"
 	"kiosk-agent/internal/strangers"
 )
 
@@ -40,7 +39,7 @@ type Server struct {
 	metrics  *metrics
 
 	// of the log: who has no token must not be able to push everything else out of it
-	refusals rate.Sometimes
+	refusals *refusals.Log
 
 	ctx  context.Context // ends every session
 	stop context.CancelFunc
@@ -68,7 +67,7 @@ func New(cfg Config, payments device.Payments, terminal device.Terminal, log *sl
 		cfg: cfg.withDefaults(), policy: guard.Policy{Hosts: cfg.Hosts,
 			Origins: cfg.AllowedOrigins},
 		payments: payments, terminal: terminal, log: log, metrics: m, places: newPlaces(),
-		refusals: rate.Sometimes{First: 10, Interval: time.Second},
+		refusals: cfg.Refusals.Log(log),
 	}
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout: s.cfg.WriteWait,
@@ -159,7 +158,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, till Till, p *pla
 	c, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil { // Upgrade has answered
 		s.metrics.refused.WithLabelValues("upgrade").Inc()
-		s.log.Warn("till connection refused", "reason", "upgrade", "till", till.Name, "error", err)
+		s.refusals.Warn("upgrade", "till connection refused", "reason", "upgrade", "till",
+			till.Name, "error", err)
 		return
 	}
 	gauge := s.metrics.connections.WithLabelValues(till.Name)

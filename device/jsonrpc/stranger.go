@@ -35,10 +35,8 @@ type refusal struct {
 // sent, but for what the guard quotes.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, why refusal) {
 	s.metrics.refused.WithLabelValues(why.reason).Inc()
-	s.refusals.Do(func() {
-		s.log.Warn("till connection refused", "http_status", why.status, "reason", why.reason,
-			"detail", why.text)
-	})
+	s.refusals.Warn(why.reason, "till connection refused", "http_status", why.status, "reason",
+		why.reason, "detail", why.text)
 	if why.code != 0 && fromPage(r) && s.turnAway(w, r, why) {
 		return
 	}

@@ -31,7 +31,7 @@ const (
 	refusedToken   = "token"     // a session was not given the right token
 )
 
-var refusals = []string{string(HTTP), string(TLS), string(Noise), refusedAddress, refusedBusy,
+var refusedFor = []string{string(HTTP), string(TLS), string(Noise), refusedAddress, refusedBusy,
 	refusedCrowd, refusedOther, refusedWords, refusedToken}
 
 // maxFirst bounds the bytes that guards may ask for.
@@ -111,7 +111,7 @@ func hostility(err error) (reason string, ok bool) {
 	if !errors.As(err, &h) || h.Hostile() == "" {
 		return "", false
 	}
-	for _, r := range refusals {
+	for _, r := range refusedFor {
 		if r == h.Hostile() {
 			return r, true
 		}

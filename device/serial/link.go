@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"kiosk-agent/internal/refusals"
 )
 
 // steady is how long a line must have been open for the next wait to be the shortest again.
@@ -48,6 +48,8 @@ type Options struct {
 	// Listen opens the address of a tcp-listen line, each time anew; the Link closes what it
 	// returns. Its connections are *net.TCPConn. nil = net.Listen.
 	Listen func(addr string) (net.Listener, error)
+	// Refusals is the throttle of the log's lines that strangers cause. nil: one of its own.
+	Refusals *refusals.Throttle
 }
 
 // Serve uses one open line until it ends or ctx does; the Link closes it afterwards. What goes
@@ -73,7 +75,7 @@ type Link struct {
 	random func() float64
 	pause  func(context.Context, time.Duration) error
 
-	refusals rate.Sometimes // of the log: a web page can connect a thousand times a second
+	refusals *refusals.Log // a web page can connect a thousand times a second
 
 	mu     sync.Mutex
 	state  State
@@ -94,8 +96,8 @@ func New(cfg Config, o Options) (*Link, error) {
 		guard:    o.Guard,
 		takeover: o.Takeover, open: o.Listen, host: realHost(cfg.LockDir), now: time.Now,
 		random: rand.Float64,
-		pause:  pause, refusals: rate.Sometimes{First: 10, Interval: time.Second},
-		state: State{Kind: t.Kind, Device: cfg.Device},
+		pause:  pause,
+		state:  State{Kind: t.Kind, Device: cfg.Device},
 	}
 	if l.open == nil {
 		l.open = func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
@@ -107,6 +109,7 @@ func New(cfg Config, o Options) (*Link, error) {
 		l.metrics, _ = NewMetrics(nil) // registers nothing, so it cannot fail
 	}
 	l.log = l.log.With("till", cfg.Till, "device", cfg.Device)
+	l.refusals = o.Refusals.Log(l.log)
 	l.metrics.open.WithLabelValues(cfg.Till).Set(0)
 	return l, nil
 }
@@ -210,7 +213,7 @@ func (l *Link) attend(ctx context.Context, c *conn, serve Serve) error {
 
 func (l *Link) opened(c *conn) {
 	l.change(func(s *State) { s.Open, s.Name, s.LastError, s.Hint = true, c.Name(), "", c.warning })
-	l.log.Info("line open", "name", c.Name())
+	l.refusals.Info(l.cfg.Till, "line open", "name", c.Name())
 	if c.warning != "" {
 		l.log.Warn("line is shared", "name", c.Name(), "detail", c.warning)
 	}
@@ -256,5 +259,5 @@ func (l *Link) change(f func(*State)) {
 // refused counts and logs a connection that is no till's.
 func (l *Link) refused(peer, reason string) {
 	l.metrics.refused.WithLabelValues(l.cfg.Till, reason).Inc()
-	l.refusals.Do(func() { l.log.Warn("connection refused", "addr", peer, "reason", reason) })
+	l.refusals.Warn(l.cfg.Till+" "+reason, "connection refused", "addr", peer, "reason", reason)
 }

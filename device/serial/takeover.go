@@ -49,7 +49,7 @@ func (l *Link) waitsFor(ctx context.Context, c *net.TCPConn, b *lobby,
 			if ended || !b.displace(c, l.takeover.Busy) {
 				return first, Pass // it cannot be claimed: refused as busy
 			}
-			l.log.Info("line taken over", "addr", c.RemoteAddr().String())
+			l.refusals.Info(l.cfg.Till, "line taken over", "addr", c.RemoteAddr().String())
 			ended = true
 			timer.Reset(l.cfg.StopWait)
 		case <-ctx.Done():

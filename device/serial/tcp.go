@@ -233,7 +233,7 @@ func (l *Link) receive(ctx context.Context, c *net.TCPConn, b *lobby, address st
 	}
 	err := l.attend(ctx, newConn(&tcpLine{TCPConn: c, first: first}, TCPListen, l.cfg), serve)
 	l.metrics.failures.WithLabelValues(l.cfg.Till, kindOf(err)).Inc()
-	l.log.Info("till disconnected", "addr", peer, "error", err)
+	l.refusals.Info(l.cfg.Till, "till disconnected", "addr", peer, "error", err)
 	b.release(func() {
 		l.change(func(s *State) {
 			s.Open, s.Name, s.LastError, s.Hint = false, address, err.Error(),

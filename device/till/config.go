@@ -8,6 +8,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"kiosk-agent/device/ecr"
+	"kiosk-agent/internal/refusals"
 	"kiosk-agent/payment"
 )
 
@@ -46,6 +47,9 @@ type Config struct {
 	IDs IDs
 	// StatusWithin bounds the making of an answer to a status request. Default 1 s.
 	StatusWithin time.Duration
+	// Refusals is the throttle of the log of a line over TCP, which anybody may reach: of each
+	// thing that happens some are written. Default: one of its own.
+	Refusals *refusals.Throttle
 }
 
 func (c Config) withDefaults(d *ecr.Dialect) Config {

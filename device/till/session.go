@@ -14,6 +14,7 @@ import (
 
 	"kiosk-agent/device"
 	"kiosk-agent/device/ecr"
+	"kiosk-agent/internal/refusals"
 	"kiosk-agent/payment"
 )
 
@@ -57,6 +58,7 @@ type Session struct {
 	terminal device.Terminal
 	clock    Clock
 	log      *slog.Logger
+	refusals *refusals.Log
 	metrics  *metrics
 
 	// holds one: the Run whose turn it is, for there is one connection at a time
@@ -97,9 +99,10 @@ func New(cfg Config, d *ecr.Dialect, payments device.LinePayments, terminal devi
 	if err != nil {
 		return nil, err
 	}
+	log = log.With("till", cfg.Till, "dialect", d.Name())
 	return &Session{
 		cfg: cfg.withDefaults(d), payments: payments, terminal: terminal, clock: clock,
-		log:     log.With("till", cfg.Till, "dialect", d.Name()),
+		log: log, refusals: cfg.Refusals.Log(log),
 		metrics: m, machine: machine, turn: make(chan struct{}, 1), signal: make(chan struct{}, 1),
 	}, nil
 }
@@ -309,13 +312,24 @@ func (c *connection) carry(e Effect) {
 	case Count:
 		c.metrics.events.WithLabelValues(string(e.Counter)).Inc()
 	case Note:
-		if e.Warn {
-			c.log.Warn(e.Text, e.Args...)
-		} else {
-			c.log.Info(e.Text, e.Args...)
-		}
+		c.tell(e)
 	default:
 		panic(fmt.Sprintf("till: no case for the effect %T", e))
+	}
+}
+
+// tell writes a note to the log. Whoever reaches a line over TCP can have the same one written as
+// often as he likes; the key is the till's name, and the note's text the kind.
+func (c *connection) tell(e Note) {
+	switch {
+	case c.cfg.Network && e.Warn:
+		c.refusals.Warn(c.cfg.Till, e.Text, e.Args...)
+	case c.cfg.Network:
+		c.refusals.Info(c.cfg.Till, e.Text, e.Args...)
+	case e.Warn:
+		c.log.Warn(e.Text, e.Args...)
+	default:
+		c.log.Info(e.Text, e.Args...)
 	}
 }
 

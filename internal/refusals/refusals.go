@@ -15,11 +15,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How many lines there are: of one kind, and of all kinds together.
+// How many lines there are of one kind.
 const (
-	burst, every       = 10, time.Second
-	burstAll, everyAll = 40, time.Second / 5
-	maxKinds           = 256 // those above it are one kind
+	burst, every = 10, time.Second
+	maxKinds     = 256 // those above it are one kind
 )
 
 // Throttle is what all parts of a program that refuse somebody have in common.
@@ -27,7 +26,6 @@ type Throttle struct {
 	now func() time.Time
 
 	mu    sync.Mutex
-	all   *rate.Limiter
 	kinds map[string]*kind
 }
 
@@ -38,12 +36,16 @@ type kind struct {
 
 // New makes a throttle; a program has one.
 func New() *Throttle {
-	return &Throttle{now: time.Now, all: rate.NewLimiter(rate.Every(everyAll), burstAll),
-		kinds: make(map[string]*kind)}
+	return &Throttle{now: time.Now, kinds: make(map[string]*kind)}
 }
 
-// Log writes a part's lines through the throttle.
-func (t *Throttle) Log(to *slog.Logger) *Log { return &Log{throttle: t, log: to} }
+// Log writes a part's lines through the throttle. A nil Throttle is one of the part's own.
+func (t *Throttle) Log(to *slog.Logger) *Log {
+	if t == nil {
+		t = New()
+	}
+	return &Log{throttle: t, log: to}
+}
 
 // Log is where a part tells of refusals.
 type Log struct {
@@ -83,12 +85,10 @@ func (t *Throttle) pass(name string) (left int, ok bool) {
 		k = &kind{limit: rate.NewLimiter(rate.Every(every), burst)}
 		t.kinds[name] = k
 	}
-	now := t.now()
-	if k.limit.TokensAt(now) < 1 || !t.all.AllowN(now, 1) {
+	if !k.limit.AllowN(t.now(), 1) {
 		k.left++
 		return 0, false
 	}
-	k.limit.AllowN(now, 1)
 	left, k.left = k.left, 0
 	return left, true
 }

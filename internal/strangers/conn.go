@@ -29,8 +29,8 @@ const (
 
 // conn is a connection whose heads are counted before net/http reads them.
 type conn struct {
-	net.Conn          // as HTTP is spoken on it
-	raw      net.Conn // as it was accepted
+	net.Conn      // as HTTP is spoken on it
+	raw      *tap // as it was accepted
 	s        *Server
 
 	at struct { // guarded by the crowd's mutex
@@ -46,7 +46,31 @@ type conn struct {
 	body atomic.Int64 // what may be read of the present request's body; or noBody
 	open atomic.Bool  // it is a WebSocket: not ours any more
 	cut  atomic.Bool  // bytes of the peer stay unread
-	end  sync.Once
+	// something has come
+	spoke atomic.Bool
+	end   sync.Once
+}
+
+// tap is a connection as it was accepted, which tells when something comes first.
+type tap struct {
+	net.Conn
+	c     *conn
+	early []byte // read, and not yet handed on
+}
+
+func (t *tap) Read(p []byte) (n int, err error) {
+	if len(t.early) > 0 {
+		n = copy(p, t.early)
+		if t.early = t.early[n:]; len(t.early) == 0 {
+			t.early = nil
+		}
+		return n, nil
+	}
+	n, err = t.Conn.Read(p)
+	if n > 0 && !t.c.spoke.Swap(true) {
+		t.c.s.enter(t.c, speaking)
+	}
+	return n, err
 }
 
 // secureConn tells net/http how it is secured; a conn must not seem to be.
@@ -134,6 +158,7 @@ func (c *conn) preread() error {
 // refuseHead says that a head is too large.
 func (c *conn) refuseHead() {
 	c.cut.Store(true)
+	c.s.enter(c, leaving)
 	const text = "the request's head is too large, or has too many headers\n"
 	_ = c.SetWriteDeadline(time.Now().Add(lingerFor))
 	_, _ = io.WriteString(c.Conn, "HTTP/1.1 431 Request Header Fields Too Large\r\n"+
@@ -143,7 +168,11 @@ func (c *conn) refuseHead() {
 
 // CloseWrite says that nothing more comes.
 func (c *conn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+	top := c.Conn
+	if top == c.raw {
+		top = c.raw.Conn
+	}
+	if half, ok := top.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return nil
@@ -153,6 +182,7 @@ func (c *conn) CloseWrite() error {
 func (c *conn) Close() (err error) {
 	c.end.Do(func() {
 		if c.cut.Load() && c.CloseWrite() == nil {
+			c.s.enter(c, leaving)
 			_ = c.raw.SetReadDeadline(time.Now().Add(lingerFor))
 			_, _ = io.Copy(io.Discard, io.LimitReader(c.raw, lingerBytes))
 		}
@@ -163,7 +193,7 @@ func (c *conn) Close() (err error) {
 
 // hangUp closes at once. A TLS connection would say goodbye first, and wait for a peer that does
 // not read.
-func (c *conn) hangUp() { _ = c.raw.Close() }
+func (c *conn) hangUp() { _ = c.raw.Conn.Close() }
 
 // scanner finds the end of a head, and counts it.
 type scanner struct {

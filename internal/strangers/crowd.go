@@ -11,8 +11,11 @@ import (
 type place int
 
 const (
-	waiting place = iota
+	silent   place = iota // nothing has come
+	speaking              // something has, and the head is not whole
 	answered
+	heard   // its body is waited for, though nobody knows who it is
+	leaving // it has its answer, and may not have read it
 	kept
 	places
 )

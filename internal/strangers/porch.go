@@ -16,8 +16,8 @@ type porch struct {
 	s     *Server
 	ln    net.Listener
 	ready chan net.Conn // taken by net/http one by one
-	// room is held by each who is received, until it is ready or gone: twice as many as may wait,
-	// so that who was pushed out has time to go, and the next is accepted only then
+	// room is held by each who is received, until it is ready or gone: twice as many as may be
+	// there, so that who was pushed out has time to go, and the next is accepted only then
 	room chan struct{}
 	done chan struct{}
 	once sync.Once
@@ -54,6 +54,7 @@ func (p *porch) admit() {
 	var crowd sync.WaitGroup
 	defer crowd.Wait()
 	var pause time.Duration
+	scratch := make([]byte, p.s.limits.Head.Bytes+1)
 	for {
 		select {
 		case p.room <- struct{}{}:
@@ -69,14 +70,54 @@ func (p *porch) admit() {
 			continue
 		}
 		pause = 0
-		c := &conn{Conn: raw, raw: raw, s: p.s}
-		c.scan.limits = p.s.limits
+		if c := p.meet(raw, scratch); c != nil {
+			crowd.Go(func() {
+				defer func() { <-p.room }()
+				p.receive(c)
+			})
+		} else {
+			<-p.room
+		}
+	}
+}
+
+// meet takes in who has just come. Whose head is whole already never waits, so that nobody who
+// comes behind him can push him out; nil = that was it.
+func (p *porch) meet(raw net.Conn, scratch []byte) *conn {
+	c := &conn{s: p.s}
+	c.raw = &tap{Conn: raw, c: c}
+	c.Conn = c.raw
+	c.scan.limits = p.s.limits
+	c.scan.again()
+	n := readNow(raw, scratch)
+	if n == 0 {
+		p.s.enter(c, silent)
+		return c
+	}
+	c.spoke.Store(true)
+	c.raw.early = append([]byte(nil), scratch[:n]...)
+	if p.s.o.TLS != nil {
+		p.s.enter(c, speaking)
+		return c
+	}
+	if _, whole, ok := c.scan.eat(scratch[:n]); !ok || !whole {
 		c.scan.again()
-		p.s.enter(c, waiting)
-		crowd.Go(func() {
-			defer func() { <-p.room }()
-			p.receive(c)
-		})
+		p.s.enter(c, speaking)
+		return c
+	}
+	c.scan.again()
+	p.hand(c, c)
+	return nil
+}
+
+// hand gives net/http a connection whose head is whole.
+func (p *porch) hand(c *conn, ready net.Conn) {
+	p.s.enter(c, answered)
+	select {
+	case p.ready <- ready:
+	case <-p.done:
+		c.hangUp()
+		p.s.crowd.leave(c)
 	}
 }
 
@@ -103,6 +144,9 @@ func (p *porch) receive(c *conn) {
 	_ = c.raw.SetDeadline(time.Now().Add(p.s.limits.HeadWithin))
 	ready, err := p.secured(c)
 	if err == nil {
+		if p.s.o.TLS != nil {
+			_ = c.raw.SetDeadline(time.Now().Add(p.s.limits.HeadWithin))
+		}
 		err = c.preread()
 	}
 	switch {
@@ -113,12 +157,8 @@ func (p *porch) receive(c *conn) {
 	}
 	if err == nil {
 		_ = c.raw.SetDeadline(time.Time{})
-		p.s.enter(c, answered)
-		select {
-		case p.ready <- ready:
-			return
-		case <-p.done:
-		}
+		p.hand(c, ready)
+		return
 	}
 	_ = c.Close()
 	p.s.crowd.leave(c)

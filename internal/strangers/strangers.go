@@ -37,11 +37,13 @@ type Limits struct {
 	Roomy Head
 	Knows func(target string) bool
 
-	// Waiting is how many connections there may be whose first head is not whole yet, Answered how
-	// many of strangers whose request is being answered, and Kept how many of those who are known,
-	// WebSockets not counted. One more pushes the oldest out.
+	// Waiting is how many connections there may be whose first head is not whole: half of them may
+	// have said nothing, half a part of it. Answered is how many of strangers that have their
+	// request answered, how many whose body is waited for, and how many that still read their
+	// answer; Kept is how many of those who are known, WebSockets not counted. One more pushes the
+	// oldest of its kind out.
 	Waiting, Answered, Kept int
-	// Share is how many of one address may wait, and how many of it may be answered; 0 = all.
+	// Share is how many of one address there may be of each kind but the known; 0 = all.
 	// Loopback has no share: everybody there has one address.
 	Share int
 
@@ -95,7 +97,8 @@ func New(h http.Handler, l Limits, o Options) *Server {
 	}
 	s := &Server{limits: l, handler: h, o: o}
 	s.crowd.share = l.Share
-	for at, most := range map[place]int{waiting: l.Waiting, answered: l.Answered, kept: l.Kept} {
+	for at, most := range map[place]int{silent: l.Waiting / 2, speaking: l.Waiting / 2,
+		answered: l.Answered, heard: l.Answered, leaving: l.Answered, kept: l.Kept} {
 		s.crowd.places[at].most = most
 	}
 	s.http = &http.Server{
@@ -131,7 +134,7 @@ type connKey struct{}
 func (s *Server) connContext(ctx context.Context, c net.Conn) context.Context {
 	own := unwrap(c)
 	if s.o.ConnContext != nil {
-		ctx = s.o.ConnContext(ctx, own.raw)
+		ctx = s.o.ConnContext(ctx, own.raw.Conn)
 	}
 	return context.WithValue(ctx, connKey{}, own)
 }
@@ -182,6 +185,7 @@ func Known(w http.ResponseWriter, r *http.Request) {
 func Hear(r *http.Request, most int64) {
 	const form = 256
 	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+		c.s.enter(c, heard)
 		c.body.Store(most + form)
 		if r.ContentLength >= 0 {
 			c.body.Store(min(most+form, r.ContentLength))

@@ -23,7 +23,7 @@ import (
 func few() Limits {
 	return Limits{Head: Head{Bytes: 1024, Lines: 8}, Roomy: Head{Bytes: 8192, Lines: 64},
 		Knows:   func(target string) bool { return target == "/known" },
-		Waiting: 8, Answered: 8, Kept: 8, HeadWithin: 30 * time.Second,
+		Waiting: 16, Answered: 8, Kept: 8, HeadWithin: 30 * time.Second,
 		BodyWithin: 30 * time.Second, AnswerWithin: 30 * time.Second, IdleWithin: time.Minute}
 }
 
@@ -348,7 +348,7 @@ func TestShare(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &conn{raw: addressed{remote: tcp}}
+		return &conn{raw: &tap{Conn: addressed{remote: tcp}}}
 	}
 	a1, a2, a3 := from("192.0.2.1:1"), from("192.0.2.1:2"), from("[::ffff:192.0.2.1]:3")
 	six1, six2, six3 := from("[2001:db8::1]:1"), from("[2001:db8::2]:1"), from("[2001:db8::3]:1")
@@ -357,8 +357,8 @@ func TestShare(t *testing.T) {
 		to  place
 		out *conn
 	}{
-		{a1, waiting, nil}, {a2, waiting, nil}, {a3, waiting, a1},
-		{six1, waiting, nil}, {six2, waiting, nil}, {six3, waiting, six1},
+		{a1, silent, nil}, {a2, silent, nil}, {a3, silent, a1},
+		{six1, silent, nil}, {six2, silent, nil}, {six3, silent, six1},
 		{a2, kept, nil}, {a3, kept, nil}, {six2, kept, nil}, {six3, kept, nil},
 		{from("192.0.2.1:4"), kept, a2}, // without a share, the oldest
 		{a1, answered, nil},             // has gone: comes nowhere
@@ -372,9 +372,9 @@ func TestShare(t *testing.T) {
 			t.Errorf("loopback has a share: %s pushes one out", addr)
 		}
 	}
-	if w.places[answered].all.Len() != 4 || len(w.places[waiting].of) != 0 {
+	if w.places[answered].all.Len() != 4 || len(w.places[silent].of) != 0 {
 		t.Errorf("%d are answered, %d addresses wait", w.places[answered].all.Len(),
-			len(w.places[waiting].of))
+			len(w.places[silent].of))
 	}
 }
 
@@ -385,7 +385,7 @@ type addressed struct {
 
 func (a addressed) RemoteAddr() net.Addr { return a.remote }
 
-// TestOneByOne: one answer is made at a time, and who reads his slowly keeps nobody waiting.
+// TestOneByOne: one answer is made at a time, and who reads his slowly keeps nobody silent.
 func TestOneByOne(t *testing.T) {
 	var busy sync.Mutex
 	h := newHost(t, few(), false, OneByOne(http.HandlerFunc(

@@ -18,7 +18,7 @@ func (s *Server) publicLimits() strangers.Limits {
 		Roomy: strangers.Head{Bytes: 32 << 10, Lines: 256}, Knows: s.knowsRoute,
 		// Terminals' canaries are among the kept, one connection each, where no proxy stands in
 		// front.
-		Waiting: 1024, Answered: 512, Kept: 2048, Share: s.cfg.PerAddress,
+		Waiting: 1536, Answered: 384, Kept: 2048, Share: s.cfg.PerAddress,
 		HeadWithin: 3 * time.Second, BodyWithin: 3 * time.Second, AnswerWithin: 10 * time.Second,
 		IdleWithin: 2 * time.Minute,
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
@@ -30,12 +31,9 @@ type crowd struct {
 	all     chan struct{} // closed when each has once
 }
 
-// comesAgainIn is when a stranger that was sent away is there once more.
-const comesAgainIn = time.Second
-
 // besiege lets n strangers say something at an address until stopped. One that is sent away comes
-// again.
-func besiege(t testing.TB, address string, n int, say []byte) *crowd {
+// again, after so long, more or less.
+func besiege(t testing.TB, address string, n int, again time.Duration, say []byte) *crowd {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	c := &crowd{stop: stop, all: make(chan struct{})}
@@ -45,9 +43,9 @@ func besiege(t testing.TB, address string, n int, say []byte) *crowd {
 		c.members.Go(func() {
 			once := sync.OnceFunc(first.Done)
 			defer once()
-			pace := time.NewTicker(comesAgainIn)
+			pace := time.NewTicker(again/2 + rand.N(again))
 			defer pace.Stop()
-			for ; ctx.Err() == nil; <-pace.C {
+			for here := true; here; here = next(ctx, pace) {
 				conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 				if err != nil {
 					continue
@@ -65,6 +63,16 @@ func besiege(t testing.TB, address string, n int, say []byte) *crowd {
 	go func() { first.Wait(); close(c.all) }()
 	t.Cleanup(c.gone)
 	return c
+}
+
+// next waits for the next tick; false = ctx has ended.
+func next(ctx context.Context, pace *time.Ticker) bool {
+	select {
+	case <-pace.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // here waits until each of them has said it once.
@@ -148,7 +156,7 @@ func TestStrangersAtTheAgent(t *testing.T) {
 			before := w.agent.peak()
 			for line, addr := range map[string]string{"POST /v1/till": w.till,
 				"POST /ws": w.screen, "POST /metrics": w.metrics} {
-				besiege(t, addr, attack.n, attack.say(line, addr)).here(t)
+				besiege(t, addr, attack.n, time.Second, attack.say(line, addr)).here(t)
 			}
 			var slowest time.Duration
 			for range 20 {
@@ -168,5 +176,64 @@ func TestStrangersAtTheAgent(t *testing.T) {
 				t.Errorf("the agent needs %s", mib(got))
 			}
 		})
+	}
+}
+
+// TestStrangersDoNotFillTheLog: whatever strangers do at the agent's ports and lines, as often as
+// they can, the log has a few lines of each kind.
+func TestStrangersDoNotFillTheLog(t *testing.T) {
+	w := newWorld(t)
+	ecr, calls := freeAddr(t), freeAddr(t)
+	text, err := os.ReadFile(w.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write("config.toml", string(text)+fmt.Sprintf("\n[[till.serial]]\nname = \"ecr\"\n"+
+		"device = \"tcp-listen:%s\"\n"+
+		"[[till.serial]]\nname = \"calls\"\ndevice = \"tcp-listen:%s\"\nprotocol = \"jsonrpc\"\n"+
+		"token = \"file:%s/line.token\"\n", ecr, calls, w.dir))
+	w.newSecret("line.token")
+	w.startAgent("")
+	w.connect()
+	const rounds = 400
+	began := time.Now()
+	for _, say := range []struct{ addr, text string }{
+		{ecr, "\x02"}, {ecr, "GET / HTTP/1.1\r\n\r\n"}, {ecr, "\x00\x03\x00\x08"},
+		{ecr, "\x15\x15\x15"},
+		{calls, "{}\n"}, {calls, "GET /"},
+		{calls, `{"jsonrpc":"2.0","id":1,"method":"terminal.authenticate","params":` +
+			`{"token":"x"}}` + "\n"},
+		{w.till, "GET /v1/till HTTP/1.1\r\nHost: " + w.till + "\r\n\r\n"}, {w.till, "\x16\x03\x01"},
+		{w.screen, "GET /ws HTTP/1.1\r\nHost: " + w.screen + "\r\n\r\n"},
+		{w.screen, "GET /?token=x HTTP/1.1\r\nHost: " + w.screen + "\r\n\r\n"},
+		{w.metrics, string(tinyHeads("GET /", w.metrics, 50))},
+	} {
+		for range rounds {
+			c, err := net.Dial("tcp", say.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.WriteString(c, say.text)
+			if half, ok := c.(*net.TCPConn); ok {
+				_ = half.CloseWrite()
+			}
+			_ = c.SetReadDeadline(time.Now().Add(patience))
+			_, _ = io.Copy(io.Discard, c)
+			_ = c.Close()
+		}
+	}
+	took := time.Since(began)
+	kinds := make(map[string]int)
+	for line := range strings.Lines(w.agentLog.String()) {
+		_, text, _ := strings.Cut(line, "msg=")
+		kinds[text[:min(len(text), 24)]]++
+	}
+	// ten at once, and one a second, of each of its reasons
+	most := 8 * (10 + int(took/time.Second) + 1)
+	for kind, n := range kinds {
+		t.Logf("%4d %s", n, kind)
+		if n > most {
+			t.Errorf("%d lines like %s in %s", n, kind, took)
+		}
 	}
 }

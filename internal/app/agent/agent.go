@@ -198,7 +198,7 @@ func (a *Agent) displayConfig() ui.Config {
 	return ui.Config{
 		MerchantName: cmp.Or(a.cfg.Display.MerchantName, a.cfg.Terminal.ID, "kiosk-agent"),
 		Languages:    a.cfg.Display.Languages,
-		Now:          func() time.Duration { return a.clock.Now().Up },
+		Now:          func() time.Duration { return a.clock.Now().Up }, Refusals: a.throttle,
 	}
 }
 
@@ -311,7 +311,7 @@ func (a *Agent) webTills() (tills []jsonrpc.Till, errs []error) {
 
 func (a *Agent) serveTills(tills []jsonrpc.Till) (err error) {
 	c := jsonrpc.Config{Tills: tills, AllowedOrigins: a.cfg.Till.WebSocket.AllowedOrigins,
-		Hosts: a.cfg.Till.WebSocket.Hosts}
+		Hosts: a.cfg.Till.WebSocket.Hosts, Refusals: a.throttle}
 	a.tills, err = jsonrpc.New(c, a.core, terminal{a}, a.log.With("part", "till"), a.registry)
 	return err
 }

@@ -83,7 +83,8 @@ func (a *Agent) buildLine(i int, s config.Serial, metrics *serial.Metrics) (l li
 		c.AllowFrom = append(c.AllowFrom, p)
 	}
 	l.link, err = serial.New(c, serial.Options{Log: a.log.With("part", "line"), Metrics: metrics,
-		Takeover: l.takeover, Listen: func(addr string) (net.Listener, error) {
+		Takeover: l.takeover, Refusals: a.throttle,
+		Listen: func(addr string) (net.Listener, error) {
 			return a.open(keyLine+s.Name, "tcp", addr)
 		}})
 	return l, err
@@ -118,6 +119,7 @@ func (a *Agent) serveECR(s config.Serial, l *lineTill) error {
 		Till: s.Name, Network: s.IsTCP(), Merchant: a.cfg.Display.MerchantName,
 		TerminalID: a.cfg.Terminal.ID, Currency: payment.Currency(a.cfg.Terminal.Currency),
 		Schemes: a.chosen.Schemes(), AnswerWithin: a.cfg.Payment.AnswerWithin.Of(),
+		Refusals: a.throttle,
 	}, d, a.core, terminal{a}, a.clock, a.log.With("part", "till"), a.registry)
 	if err != nil {
 		return err
