@@ -114,8 +114,8 @@ func startScreen(t *testing.T, token string) (pid int, ended <-chan error) {
 		dir).CombinedOutput(); err != nil {
 		t.Fatalf("%s", out)
 	}
-	// What the unit gives it, where no unit is: no right and no way to one. Chromium's own sandbox is
-	// on, and works with that.
+	// What the unit gives it, where no unit is: no right and no way to one. Chromium's own sandbox
+	// is on, and works with that.
 	user := strconv.Itoa(nobody)
 	cmd := exec.Command("setpriv", "--reuid="+user, "--regid="+user, "--clear-groups",
 		"--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "cage", "-d", "--",
