@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/disk"
+	"kiosk-agent/internal/rights"
 	"kiosk-agent/payment"
 )
 
@@ -28,7 +29,29 @@ type Copy struct {
 // error is one of Open's, about src or about dst: ErrIO when dst exists, ErrFull when its disk is
 // full, ErrDamaged when what was copied does not verify. Whoever reads the file can read the
 // customers' links: it is for its owner only.
-func Backup(src, dst string, progress func(done, total int64)) (Copy, error) {
+//
+// Where root does it, what is done beside src is done as the user whose directory that is, and so
+// beside dst. Where the two are not one user's, the copy is first made beside src.
+func Backup(src, dst string, progress func(done, total int64)) (c Copy, err error) {
+	from, err := rights.Owner(src)
+	if err != nil {
+		return c, failure(src, "find out whose it is", err)
+	}
+	to, err := rights.Owner(dst)
+	if err != nil {
+		return c, failure(dst, "find out whose it is", err)
+	}
+	if from != to {
+		return backupAcross(src, dst, progress)
+	}
+	err = rights.As(src, func() (err error) {
+		c, err = backup(src, dst, progress)
+		return err
+	})
+	return c, err
+}
+
+func backup(src, dst string, progress func(done, total int64)) (Copy, error) {
 	r, err := OpenReadOnly(src)
 	if err != nil {
 		return Copy{}, err
@@ -37,23 +60,30 @@ func Backup(src, dst string, progress func(done, total int64)) (Copy, error) {
 	if dst, err = locate(dst); err != nil {
 		return Copy{}, err
 	}
-	// the name is ours from here on
-	f, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
-	if errors.Is(err, fs.ErrExist) {
-		return Copy{}, &Error{Kind: ErrIO, Path: dst, What: "there is a file of this name",
-			Hint: "a backup replaces nothing: choose another name"}
-	}
-	if err != nil {
-		return Copy{}, failure(dst, "create", err)
-	}
-	if err := f.Close(); err != nil {
-		return Copy{}, errors.Join(failure(dst, "create", err), os.Remove(dst))
+	if err := claim(dst); err != nil {
+		return Copy{}, err
 	}
 	c, err := r.backup(dst, progress)
 	if err != nil {
 		return Copy{}, errors.Join(err, failure(dst, "clean up", os.Remove(dst)))
 	}
 	return c, nil
+}
+
+// claim makes an empty file of this name, which is ours from here on.
+func claim(dst string) error {
+	f, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if errors.Is(err, fs.ErrExist) {
+		return &Error{Kind: ErrIO, Path: dst, What: "there is a file of this name",
+			Hint: "a backup replaces nothing: choose another name"}
+	}
+	if err != nil {
+		return failure(dst, "create", err)
+	}
+	if err := f.Close(); err != nil {
+		return errors.Join(failure(dst, "create", err), os.Remove(dst))
+	}
+	return nil
 }
 
 // backup puts a verified copy in the place of dst.

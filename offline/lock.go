@@ -15,13 +15,17 @@ const fileMode = 0o600
 // errHeld is lockWhole's when another process has the lock.
 var errHeld = errors.New("held by another process")
 
+var errLink = errors.New("it is a link, or no regular file: remove it")
+
 // lockFile takes the journal's lock, or says who has it. The lock ends with the process, however it
 // ends; the file stays.
 func lockFile(path string) (*os.File, error) {
 	name := path + ".lock"
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, fileMode)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|noFollow, fileMode)
 	if err == nil {
 		err = ownFile(f, name)
+	} else if info, lerr := os.Lstat(name); lerr == nil && !info.Mode().IsRegular() {
+		err = errLink
 	}
 	if err != nil {
 		return nil, failure(path, "cannot open the lock file", err)
@@ -52,7 +56,7 @@ func ownFile(f *os.File, name string) error {
 		var named os.FileInfo
 		if named, err = os.Lstat(name); err == nil &&
 			(!named.Mode().IsRegular() || !os.SameFile(opened, named)) {
-			err = errors.New("it is a link, or no regular file: remove it")
+			err = errLink
 		}
 	}
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/disk"
+	"kiosk-agent/internal/rights"
 )
 
 // Config says which journal to open and how.
@@ -139,6 +140,19 @@ func OpenReadOnly(path string) (*Reader, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// Read opens the journal for reading only and closes it after f. SQLite makes files beside a
+// journal: where root reads it, that and f are the user's to whom the directory belongs.
+func Read(path string, f func(*Reader) error) error {
+	return rights.As(path, func() error {
+		r, err := OpenReadOnly(path)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		return f(r)
+	})
 }
 
 // locate makes the path absolute and follows links, so that SQLite's files and ours lie beside each

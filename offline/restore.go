@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/disk"
+	"kiosk-agent/internal/rights"
 	"kiosk-agent/payment"
 )
 
@@ -31,7 +32,29 @@ type Restored struct {
 // new one, or none: then its PATH.id makes every Open say that a journal is missing, and Restore is
 // to be called again. The facts that the backup lacks are not invented: the relay remembers a newer
 // head, and the agent is not ready until staff have recovered.
+//
+// Where root does it, all of it is done as the user whose directory dst is in.
 func Restore(backup, dst string, now time.Time, progress func(done, total int64)) (done Restored,
+	err error) {
+	from, err := rights.Owner(backup)
+	if err != nil {
+		return done, failure(backup, "find out whose it is", err)
+	}
+	to, err := rights.Owner(dst)
+	if err != nil {
+		return done, failure(dst, "find out whose it is", err)
+	}
+	if from != to {
+		return restoreAcross(backup, dst, now, progress)
+	}
+	err = rights.As(dst, func() (err error) {
+		done, err = restore(backup, dst, now, progress)
+		return err
+	})
+	return done, err
+}
+
+func restore(backup, dst string, now time.Time, progress func(done, total int64)) (done Restored,
 	err error) {
 	if dst, err = locate(dst); err != nil {
 		return done, err
@@ -214,7 +237,7 @@ func gather(hold, dst, id string, old []string, owner owner) error {
 	if err == nil {
 		err = errors.Join(disk.SyncDir(filepath.Dir(dst)), owner.take(hold))
 	} else if errors.Is(err, fs.ErrExist) {
-		err = nil
+		err = realDir(hold)
 	}
 	undo := func() error {
 		return errors.Join(removeFile(to+".id"), removeFile(to+".id.new"), os.Remove(hold))
@@ -232,6 +255,15 @@ func gather(hold, dst, id string, old []string, owner owner) error {
 		return errors.Join(err, undo())
 	}
 	return nil
+}
+
+// realDir is nil for a directory that is none behind a link.
+func realDir(name string) error {
+	info, err := os.Lstat(name)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is a link, or no directory: remove it", name)
+	}
+	return err
 }
 
 // keepMarker copies the id that was noted beside the old journal. When none was noted, the new

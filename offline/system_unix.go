@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// noFollow opens no link.
+const noFollow = unix.O_NOFOLLOW
+
 // saysFull reports whether the system's error is about space.
 func saysFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 

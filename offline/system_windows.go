@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// noFollow changes nothing: links need rights of their own here.
+const noFollow = 0
+
 // saysFull reports whether the system's error is about space.
 func saysFull(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) ||

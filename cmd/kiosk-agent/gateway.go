@@ -136,13 +136,12 @@ func recorded(c *config.Config, from string) (payment.Envelope, error) {
 	if err != nil {
 		return payment.Envelope{}, errors.New("write an entry like #31, as the worklist does")
 	}
-	j, err := offline.OpenReadOnly(c.Journal.Path)
-	if err != nil {
-		return payment.Envelope{}, err
-	}
-	defer j.Close()
-	f, ok, err := j.Entry(seq)
-	if err != nil {
+	var f payment.Fact
+	var ok bool
+	if err := offline.Read(c.Journal.Path, func(j *offline.Reader) (err error) {
+		f, ok, err = j.Entry(seq)
+		return err
+	}); err != nil {
 		return payment.Envelope{}, err
 	}
 	parked, isParked := f.Data.(payment.Parked)

@@ -37,12 +37,9 @@ func withJournal(cmd *cobra.Command, do func(*config.Config, *offline.Reader) er
 	if err != nil {
 		return err
 	}
-	j, err := offline.OpenReadOnly(c.Journal.Path)
-	if err != nil {
-		return exit.Failed(err)
-	}
-	defer j.Close()
-	return do(c, j)
+	return exit.Failed(offline.Read(c.Journal.Path, func(j *offline.Reader) error {
+		return do(c, j)
+	}))
 }
 
 func newJournalList() *cobra.Command {

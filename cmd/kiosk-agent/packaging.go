@@ -9,6 +9,7 @@ import (
 	"kiosk-agent/internal/app/agent"
 	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/manual"
+	"kiosk-agent/internal/rights"
 	"kiosk-agent/offline"
 )
 
@@ -65,7 +66,9 @@ beside it as this version would, opens that and removes it again.`,
 				return exit.Failed(c.Locate(err))
 			}
 			if len(args) == 1 {
-				if err := offline.Rehearse(args[0]); err != nil {
+				if err := rights.As(args[0], func() error {
+					return offline.Rehearse(args[0])
+				}); err != nil {
 					return exit.Failed(fmt.Errorf("a copy of the journal: %w", err))
 				}
 			}

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"kiosk-agent/internal/rights"
 )
 
 // maxFile bounds the file: a configuration is some hundred lines.
@@ -18,7 +19,7 @@ const maxFile = 256 << 10
 // Read is the content of the file at path. The error is Problems; user is whose rights, beside
 // root's, would do, and made says where such a file comes from.
 func Read(path, user, made string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := rights.Open(path)
 	if err != nil {
 		hint := "name the file with --config"
 		switch {

@@ -14,6 +14,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"strings"
 
 	"kiosk-agent/internal/invisible"
+	"kiosk-agent/internal/rights"
 )
 
 const redacted = "[redacted]"
@@ -89,7 +91,7 @@ func Resolve(ref, credDir string) (Value, error) {
 		if name != filepath.Base(name) {
 			return Value{}, fmt.Errorf("credential:%s: a credential's name has no slash", name)
 		}
-		return read(filepath.Join(credDir, name))
+		return read(filepath.Join(credDir, name), false)
 	default:
 		return Value{},
 			errors.New(
@@ -100,29 +102,34 @@ func Resolve(ref, credDir string) (Value, error) {
 // ReadFile reads a secret from a file that only its owner (and, at most for reading, its group) may
 // open.
 func ReadFile(path string) (Value, error) {
-	info, err := os.Stat(path)
+	return read(path, true)
+}
+
+// read reads a secret, and looks whether the file is its owner's alone.
+func read(path string, private bool) (Value, error) {
+	// What is no file is not waited for.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return Value{}, unusable(path)
+	}
+	f, err := rights.Open(path)
 	if err != nil {
 		return Value{}, fmt.Errorf("secret file: %w", err)
 	}
-	if info.Mode().Perm()&0o037 != 0 {
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Value{}, fmt.Errorf("secret file: %w", err)
+	}
+	if private && info.Mode().Perm()&0o037 != 0 {
 		return Value{},
 			fmt.Errorf(
 				"secret file %s can be read or changed by others (mode %04o): run chmod 0600 %s",
 				path, info.Mode().Perm(), path)
 	}
-	return read(path)
-}
-
-func read(path string) (Value, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return Value{}, fmt.Errorf("secret file: %w", err)
-	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return Value{}, fmt.Errorf("secret file %s: not a regular file of at most %d bytes", path,
-			maxFile)
+		return Value{}, unusable(path)
 	}
-	b, err := os.ReadFile(path)
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return Value{}, fmt.Errorf("secret file: %w", err)
 	}
@@ -133,6 +140,10 @@ func read(path string) (Value, error) {
 		return Value{}, &UncleanError{path, fault}
 	}
 	return hide(b), nil
+}
+
+func unusable(path string) error {
+	return fmt.Errorf("secret file %s: not a regular file of at most %d bytes", path, maxFile)
 }
 
 // UncleanError says that a secret's file has what nobody sees and what is no part of a secret. It
@@ -163,7 +174,15 @@ func EnsureFile(path string) (Value, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return v, err
 	}
-	v = Generate()
+	err = rights.As(path, func() (err error) {
+		v, err = makeFile(path)
+		return err
+	})
+	return v, err
+}
+
+func makeFile(path string) (Value, error) {
+	v := Generate()
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return Value{}, fmt.Errorf("secret file: %w", err)
 	}

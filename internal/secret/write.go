@@ -7,6 +7,7 @@ import (
 
 	"kiosk-agent/internal/disk"
 	"kiosk-agent/internal/invisible"
+	"kiosk-agent/internal/rights"
 )
 
 // MinLen is the least number of bytes of a secret that somebody sets: each checkout link is
@@ -30,10 +31,13 @@ func Typed(b []byte) (Value, error) {
 }
 
 // WriteFile puts the secret into a file of mode 0600, whole or not at all. Run by root, the file
-// belongs to whom the file at like, or its directory, belonged before.
+// belongs to whom the directory belongs; in one of root's to whom the file, or what is at like,
+// belonged before.
 func WriteFile(path string, v Value, like string) error {
-	err := disk.Replace(path, append(bytes.Clone(v.Reveal()), '\n'),
-		func(f *os.File) error { return giveLike(f, path, like) })
+	err := rights.As(path, func() error {
+		return disk.Replace(path, append(bytes.Clone(v.Reveal()), '\n'),
+			func(f *os.File) error { return giveLike(f, path, like) })
+	})
 	if err != nil {
 		return fmt.Errorf("secret file: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/app/agent"
+	"kiosk-agent/internal/rights"
 )
 
 // within bounds one question.
@@ -27,7 +28,7 @@ func on(socket string) *http.Client {
 	return &http.Client{Timeout: within, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+			return rights.Dial(ctx, socket)
 		},
 	}}
 }

@@ -18,6 +18,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"kiosk-agent/internal/rights"
 )
 
 // Member is one file of the archive.
@@ -29,13 +31,16 @@ type Member struct {
 // Write makes the archive at file, mode 0600. There must be no such file. A member that cannot be
 // made says why in its place.
 func Write(file string, at time.Time, members []Member, s *Scrubber) (err error) {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	var f *os.File
+	if err := rights.As(file, func() (err error) {
+		f, err = os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		return err
+	}); err != nil {
 		return err
 	}
 	defer func() {
 		if err = errors.Join(err, f.Close()); err != nil {
-			err = errors.Join(err, os.Remove(file))
+			err = errors.Join(err, rights.As(file, func() error { return os.Remove(file) }))
 		}
 	}()
 	zipped := gzip.NewWriter(f)

@@ -60,13 +60,12 @@ func Members(ctx context.Context, from Sources) []Member {
 }
 
 func (b *bundler) journal(name string, text func(*offline.Reader) ([]byte, error)) Member {
-	return Member{Name: name, Make: func() ([]byte, error) {
-		j, err := offline.OpenReadOnly(b.Config.Journal.Path)
-		if err != nil {
-			return nil, err
-		}
-		defer j.Close()
-		return text(j)
+	return Member{Name: name, Make: func() (made []byte, err error) {
+		err = offline.Read(b.Config.Journal.Path, func(j *offline.Reader) (err error) {
+			made, err = text(j)
+			return err
+		})
+		return made, err
 	}}
 }
 

@@ -2,15 +2,16 @@ package config
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 
 	"kiosk-agent/device/ecr"
 	"kiosk-agent/device/serial"
 	"kiosk-agent/internal/conf"
+	"kiosk-agent/internal/rights"
 	"kiosk-agent/internal/webaddr"
 )
 
@@ -30,13 +31,23 @@ func LoadDialect(name string) (*ecr.Dialect, error) {
 	if slices.Contains(ecr.Builtins(), name) {
 		return ecr.Builtin(name)
 	}
-	data, err := os.ReadFile(name)
+	data, err := readFile(name)
 	if err != nil {
 		return nil,
 			fmt.Errorf("%q is neither a built-in dialect (%s) nor a file that can be read: %w",
 				name, strings.Join(ecr.Builtins(), ", "), err)
 	}
 	return ecr.Parse(name, data)
+}
+
+// readFile reads a file that may be the agent's user's.
+func readFile(name string) ([]byte, error) {
+	f, err := rights.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, 1<<20))
 }
 
 // serial checks one entry of [[till.serial]].

@@ -38,10 +38,14 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Failed is the failure of a command that was called rightly; nil for nil.
+// Failed is the failure of a command that was called rightly; nil for nil. What has a code keeps
+// it.
 func Failed(err error) error {
 	if err == nil {
 		return nil
+	}
+	if _, coded := errors.AsType[*Error](err); coded {
+		return err
 	}
 	return &Error{Failure, err}
 }

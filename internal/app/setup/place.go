@@ -8,13 +8,18 @@ import (
 	"reflect"
 
 	"kiosk-agent/internal/disk"
+	"kiosk-agent/internal/rights"
 	"kiosk-agent/packaging"
 )
 
 // Free is nil where nothing of anybody's would be replaced: no configuration is there, it is the
 // one that the package brings, or Replace was said.
 func (k Kiosk) Free() error {
-	text, err := os.ReadFile(k.Path())
+	var text []byte
+	err := rights.As(k.Path(), func() (err error) {
+		text, err = os.ReadFile(k.Path())
+		return err
+	})
 	switch {
 	case k.Replace, errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -43,25 +48,29 @@ func (k Kiosk) makeDir() error {
 	if _, err := os.Stat(k.Dir); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(k.Dir, 0o750); err != nil {
-		return err
-	}
-	d, err := os.Open(k.Dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(readableLike(d, k.State, 0o750), d.Close())
+	return rights.As(k.Dir, func() error {
+		if err := os.MkdirAll(k.Dir, 0o750); err != nil {
+			return err
+		}
+		d, err := os.Open(k.Dir)
+		if err != nil {
+			return err
+		}
+		return errors.Join(readableLike(d, k.State, 0o750), d.Close())
+	})
 }
 
 // writeConfig puts the text into the configuration's file, for root and the agent's group, and says
 // where the one before is kept.
 func (k Kiosk) writeConfig(text []byte) (backup string, err error) {
-	err = disk.Replace(k.Path(), text, func(f *os.File) (err error) {
-		if err := readableLike(f, k.State, 0o640); err != nil {
+	err = rights.As(k.Path(), func() error {
+		return disk.Replace(k.Path(), text, func(f *os.File) (err error) {
+			if err := readableLike(f, k.State, 0o640); err != nil {
+				return err
+			}
+			backup, err = k.keepOld()
 			return err
-		}
-		backup, err = k.keepOld()
-		return err
+		})
 	})
 	return backup, err
 }

@@ -26,6 +26,7 @@ import (
 	"kiosk-agent/internal/app/portunits"
 	"kiosk-agent/internal/conf"
 	"kiosk-agent/internal/invisible"
+	"kiosk-agent/internal/rights"
 	"kiosk-agent/internal/secret"
 )
 
@@ -209,7 +210,7 @@ func (k Kiosk) check(values Values) (*config.Config, error) {
 			"in groups of four (kiosk-relay terminal code ID makes it)")
 	}
 	for _, dir := range []string{k.Dir, k.State} {
-		if err := writable(dir); err != nil {
+		if err := rights.As(dir, func() error { return writable(dir) }); err != nil {
 			return nil, fmt.Errorf("%w (run this as root)", err)
 		}
 	}
@@ -300,7 +301,8 @@ func (k Kiosk) write(values Values, given answer) (*Made, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the relay's answer does not fit: %w", err)
 	}
-	if err := errors.Join(os.MkdirAll(k.State, 0o700), k.makeDir()); err != nil {
+	if err := errors.Join(rights.As(k.State, func() error { return os.MkdirAll(k.State, 0o700) }),
+		k.makeDir()); err != nil {
 		return nil, err
 	}
 	made := &Made{Config: c, Merchant: given.Merchant}
@@ -332,7 +334,9 @@ func (k Kiosk) write(values Values, given answer) (*Made, error) {
 }
 
 func (k Kiosk) writeSecret(path string, v secret.Value) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+	if err := rights.As(path, func() error {
+		return os.MkdirAll(filepath.Dir(path), 0o750)
+	}); err != nil {
 		return err
 	}
 	return secret.WriteFile(path, v, k.State)

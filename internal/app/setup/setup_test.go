@@ -379,9 +379,10 @@ func TestPackagedKiosk(t *testing.T) {
 				os.WriteFile(k.Path(), []byte(delivered), 0o640)); err != nil {
 				t.Fatal(err)
 			}
-			if os.Geteuid() == 0 {
-				if err := errors.Join(os.Chown(k.State, user, group),
-					os.Chown(k.Dir, 0, group)); err != nil {
+			if os.Geteuid() == 0 { // the agent's user must be able to get to what is his
+				if err := errors.Join(os.Chown(k.State, user, group), os.Chown(k.Dir, 0, group),
+					os.Chmod(filepath.Dir(k.Dir), 0o755),
+					os.Chmod(filepath.Dir(filepath.Dir(k.Dir)), 0o755)); err != nil {
 					t.Fatal(err)
 				}
 			}
