@@ -122,10 +122,16 @@ func (m *Machine) prove() {
 		m.clean = m.clean || quiet && (s.control() && m.controlAt < s.at || !s.control() && !may)
 		return true
 	})
+	if m.clean && m.mayBeHeard != nil {
+		if m.mayBeHeard == m.rejection {
+			m.rejection = nil
+		}
+		m.mayBeHeard = nil
+	}
 }
 
 // soiled: something came that no till sends, such as the rest of an echo.
-func (m *Machine) soiled() { m.rubbish, m.clean = m.now.Up, false }
+func (m *Machine) soiled() { m.rubbish, m.clean, m.mayBeHeard = m.now.Up, false, nil }
 
 // isEcho reports whether these bytes are what went out a moment ago. Each comes back once.
 func (m *Machine) isEcho(b []byte) bool {

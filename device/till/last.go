@@ -41,14 +41,13 @@ func (m *Machine) doubt(s *sale, header ecr.Message, echo []ecr.Field) *answer {
 		frame: m.dialect.Respond(header, ecr.RepeatUncertain, m.plain(s.p.Money, echo))}
 }
 
-// heard takes the till's ACK of an answer that told a refusal. One that may be for an earlier frame
-// does not count. After a doubt a till asks for the last result, and means the sale that it was
-// told nothing certain of: that stays a doubt until it asks for another one.
-func (m *Machine) heard(a *answer) {
+// hears reports whether the till's ACK of an answer says that it has heard the newest refusal. One
+// that may be for an earlier frame does not. After a doubt a till asks for the last result, and
+// means the sale that it was told nothing certain of: that stays a doubt until it asks for another
+// one.
+func (m *Machine) hears(a *answer) bool {
 	r := a.rejection
-	if r != nil && r == m.rejection && !doubtful(r.outcome) && m.now.Up >= m.link.unackedUntil {
-		m.rejection = nil
-	}
+	return r != nil && r == m.rejection && !doubtful(r.outcome) && m.now.Up >= m.link.unackedUntil
 }
 
 // lastAsked answers with the newest sale; what became of it is looked at when the answer goes out.

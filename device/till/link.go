@@ -242,11 +242,16 @@ func (m *Machine) ack(own bool) {
 	a := l.out
 	m.count(CounterAcked)
 	if own {
+		if m.hears(a) {
+			m.mayBeHeard = a.rejection
+		}
 		m.over(false)
 		return
 	}
 	m.unechoed(a.frame)
-	m.heard(a)
+	if m.hears(a) {
+		m.rejection = nil
+	}
 	m.over(true)
 	if a.tell {
 		a.s.acked = true

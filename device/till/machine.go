@@ -48,7 +48,9 @@ type Machine struct {
 	// what the newest sale request was told, if it started nothing and the till has not
 	// acknowledged that
 	rejection *rejection
-	held      []byte // received before anything was known
+	// it has, if the line turns out to return nothing
+	mayBeHeard *rejection
+	held       []byte // received before anything was known
 
 	// The cancel that a till waits for, and who asked for the status and for what was sold.
 	cancel   *asked
@@ -213,7 +215,7 @@ func (m *Machine) connected() {
 	m.link = link{up: true, conn: c, holdUntil: m.now.Up + m.timers.ACK + m.timers.Gap}
 	m.scan.Reset()
 	m.held = nil
-	m.echoes, m.trouble, m.crowded = nil, "", 0
+	m.echoes, m.trouble, m.crowded, m.mayBeHeard = nil, "", 0, nil
 	m.clean = m.clean && m.cfg.Network // another cable may be in; a network's line is the same one
 	m.known = false
 	m.askLast()

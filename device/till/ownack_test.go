@@ -225,3 +225,32 @@ func TestALineThatMayHaveChangedIsProvedAgain(t *testing.T) {
 		}
 	}
 }
+
+// A refusal whose ACK may be the agent's own is heard when the line turns out to return nothing,
+// and is not when it returns that very frame.
+func TestARefusalThatMayBeHeard(t *testing.T) {
+	for _, returns := range []bool{false, true} {
+		r := newRig(t, "paycube")
+		r.finish(r.start(ecn, 1023), payment.StatusApproved)
+		r.send([]byte{ack})
+		r.unknownLine(nil, 0)
+		refusal := saleOn("000000000002", 0)
+		r.send(refusal)
+		w := r.take()
+		r.send([]byte{ack})
+		if returns {
+			r.send(w[len(w)-1])
+		}
+		r.pass(10 * time.Second)
+		r.take()
+		r.send(frame("000000000056", "56", "01"))
+		r.pass(3 * time.Second)
+		want := ecn + " 56 00"
+		if returns {
+			want = "000000000002 56 02"
+		}
+		if got := r.answers(); len(got) == 0 || got[0] != want {
+			t.Errorf("the line returns: %t: %q, want %q", returns, got, want)
+		}
+	}
+}
