@@ -107,7 +107,8 @@ func TestMistakesInFiles(t *testing.T) {
 			"approved (00) to a sale reads as a request of version 00"},
 		{"a mark that may be missing", head + "[header]\nversions = [\"00\"]\n[response]\n" +
 			"only = [\"16\"]", 6, "response.only", "approved (00) to a sale reads as a request"},
-		{"a cancel's answer reads as a request", head + "[header]\nversions = [\"E6\"]", 0,
+		{"a cancel's answer reads as a request", head +
+			"[header]\nversions = [\"E6\"]\n[response]\nonly = [\"03\"]", 6,
 			"response.only", "cancel_refused (E6) to a cancel reads as a request of version E6"},
 		{"unknown outcome", head + "[outcomes]\npaid = { code = \"00\", text = \"\" }", 4,
 			"outcomes.paid", "no such outcome"},

@@ -37,7 +37,9 @@ func TestATerminalsAnswerIsNoRequest(t *testing.T) {
 func echoing(t *testing.T) map[string]*rig {
 	all := map[string]*rig{"paycube": newRig(t, "paycube"), "nets": newRig(t, "nets")}
 	d, err := ecr.Parse("plain.toml", []byte("base = \"paycube\"\nname = \"plain\"\n"+
-		"[header]\nversions = [\"00\"]\n[functions]\nA5 = { kind = \"off\" }\n"))
+		"[header]\nversions = [\"00\"]\n[functions]\nA5 = { kind = \"off\" }\n"+
+		"[[response.fields]]\ncode = \"02\"\nsource = \"text\"\nwidth = 40\n"+
+		"kinds = [\"sale\", \"void\", \"last\", \"unknown\"]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -159,27 +159,32 @@ func TestPaycubeStatusAndCancelByteForByte(t *testing.T) {
 		name   string
 		status device.Status
 		code   string
+		text   string // a till was seen that crashes without it
 	}{
-		{"ready", device.Status{Ready: true}, "00"},
-		{"no display", device.Status{Reasons: []payment.Reason{{Code: "no_display"}}}, "E2"},
-		{"path", device.Status{Reasons: []payment.Reason{{Code: "path_unproven"}}}, "E3"},
-		{"journal", device.Status{Reasons: []payment.Reason{{Code: "journal_unavailable"}}}, "XX"},
-		{"another till's sale", device.Status{Ready: true, Active: device.Outline{}}, "E6"},
+		{"ready", device.Status{Ready: true}, "00", "READY"},
+		{"no display", device.Status{Reasons: []payment.Reason{{Code: "no_display"}}}, "E2",
+			"TERMINAL NOT READY"},
+		{"path", device.Status{Reasons: []payment.Reason{{Code: "path_unproven"}}}, "E3",
+			"NO CONNECTION - NOT STARTED"},
+		{"journal", device.Status{Reasons: []payment.Reason{{Code: "journal_unavailable"}}}, "XX",
+			"DISK FAULT - NOT STARTED"},
+		{"another till's sale", device.Status{Ready: true, Active: device.Outline{}}, "E6",
+			"TERMINAL BUSY"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t, "paycube")
 			r.status = tc.status
 			r.send(frame(ecn, "A1", "01"))
-			r.want([]byte{ack}, frame(ecn, "A1", tc.code))
+			r.want([]byte{ack}, frame(ecn, "A1", tc.code, "02="+pad(tc.text, 40)))
 		})
 	}
 	r := newRig(t, "paycube")
 	r.send(frame(ecn, "A5", "01"))
-	r.want([]byte{ack}, frame(ecn, "A5", "00"))
+	r.want([]byte{ack}, frame(ecn, "A5", "00", "02="+pad("CANCELLED", 40)))
 	r = newRig(t, "paycube")
 	r.statErr = broken("status")
 	r.send(frame(ecn, "A1", "01"))
-	r.want([]byte{ack}, frame(ecn, "A1", "E2"))
+	r.want([]byte{ack}, frame(ecn, "A1", "E2", "02="+pad("TERMINAL NOT READY", 40)))
 }
 
 // netsSale is the response under the nets dialect.

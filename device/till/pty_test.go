@@ -102,7 +102,8 @@ func writes(t *testing.T, f io.Writer, b ...byte) {
 func (b *bench) acked(till *os.File) {
 	b.t.Helper()
 	writes(b.t, till, append([]byte{ack}, frame(ecn, "A1", "01")...)...)
-	reads(b.t, till, append([]byte{ack}, frame(ecn, "A1", "00")...)...)
+	reads(b.t, till, append([]byte{ack},
+		frame(ecn, "A1", "00", "02="+pad("READY", 40))...)...)
 	writes(b.t, till, ack)
 	done := make(chan struct{})
 	b.engine.ops <- func() { close(done) }

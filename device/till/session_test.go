@@ -182,7 +182,7 @@ func TestSessionSale(t *testing.T) {
 		b.hear(p, []byte{ack})
 		p.ev <- frame(ecn, "A1", "01")
 		b.hear(p, []byte{ack})
-		b.hear(p, frame(ecn, "A1", "E6"))
+		b.hear(p, frame(ecn, "A1", "E6", "02="+pad("TERMINAL BUSY", 40)))
 		p.ev <- []byte{ack}
 		time.Sleep(5 * time.Second) // until then the ACKs may be the agent's own
 		paid := time.Now()
@@ -201,7 +201,7 @@ func TestSessionSale(t *testing.T) {
 		}
 		p.ev <- frame(ecn, "A1", "01")
 		b.hear(p, []byte{ack})
-		b.hear(p, frame(ecn, "A1", "00"))
+		b.hear(p, frame(ecn, "A1", "00", "02="+pad("READY", 40)))
 		if err := stop(); err != nil {
 			t.Error(err)
 		}

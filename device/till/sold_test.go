@@ -106,9 +106,7 @@ func TestASettlementTellsTheDaysSales(t *testing.T) {
 				case "linkpos", "uob":
 					answered = tc.ecn[:11] + "1"
 				}
-				if tc.base != "paycube" {
-					fields = append([]string{"02=" + pad("SETTLED", 40)}, fields...)
-				}
+				fields = append([]string{"02=" + pad("SETTLED", 40)}, fields...)
 				r.want([]byte{ack}, frame(answered, tc.function, "00", fields...))
 				r.send([]byte{ack})
 			}
