@@ -89,6 +89,13 @@ packages:
 	@.ci/setup-packages
 	nice packaging/build $(ARCHS)
 
+# A signed apt repository with SBOMs, provenance and checksums, in dist/release/: RELEASE_KEY=FILE of an OpenPGP key,
+# MAINTAINER="Name <address>". packaging/release says the rest.
+.PHONY: release
+release:
+	@.ci/setup-packages
+	nice packaging/release $(ARCHS)
+
 # The packages in a Debian of their own, with systemd as its first process: as root. RUN=TestPackages for one of the tests.
 test-packages:
 	@.ci/setup-packages

@@ -1,6 +1,6 @@
-// Sbom prints a bill of materials (CycloneDX 1.5, JSON) of Go programs: the modules that the linker
-// wrote into each of them. What it prints depends on the programs only, so that two builds have the
-// same bytes.
+// Sbom prints the bill of materials (CycloneDX 1.5, JSON) of a package: the modules that the linker
+// wrote into each of its Go programs, and the packages that it depends on. It prints nothing else,
+// so that two builds have the same bytes.
 //
 // The usual generators are not here because none of them can be had from the Go module proxy in a
 // size that fits this job.
@@ -38,7 +38,13 @@ type component struct {
 	Name       string     `json:"name"`
 	Version    string     `json:"version,omitempty"`
 	PURL       string     `json:"purl,omitempty"`
+	Hashes     []hash     `json:"hashes,omitempty"`
 	Properties []property `json:"properties,omitempty"`
+}
+
+type hash struct {
+	Alg     string `json:"alg"`
+	Content string `json:"content"`
 }
 
 type property struct {
@@ -47,22 +53,34 @@ type property struct {
 }
 
 func main() {
-	name := flag.String("name", "", "what the programs are together")
-	version := flag.String("version", "", "its version")
+	p := component{Type: "application"}
+	flag.StringVar(&p.Name, "name", "", "of the package")
+	flag.StringVar(&p.Version, "version", "", "its version")
+	digest := flag.String("sha256", "", "of the package's file")
+	depends := flag.String("depends", "", "what it depends on, as dpkg-deb says it")
 	flag.Parse()
-	if err := run(*name, *version, flag.Args()); err != nil {
+	if *digest != "" {
+		p.Hashes = []hash{{"SHA-256", *digest}}
+	}
+	if err := run(p, *depends, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "sbom:", err)
 		os.Exit(1)
 	}
 }
 
-func run(name, version string, programs []string) error {
-	if name == "" || version == "" || len(programs) == 0 {
+func run(p component, depends string, programs []string) error {
+	if p.Name == "" || p.Version == "" {
 		return errors.New("give --name, --version and programs")
 	}
-	b := bom{Format: "CycloneDX", Spec: "1.5", Version: 1,
-		Metadata: metadata{component{Type: "application", Name: name, Version: version}}}
+	b := bom{Format: "CycloneDX", Spec: "1.5", Version: 1, Metadata: metadata{p}}
 	byRef := map[string]component{}
+	for name := range strings.SplitSeq(depends, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			pkg, wants, _ := strings.Cut(name, " ")
+			add(byRef, component{Type: "application", Name: pkg, PURL: "pkg:deb/debian/" + pkg},
+				property{"depends", cmp.Or(strings.Trim(wants, "()"), "any version")})
+		}
+	}
 	for _, p := range programs {
 		info, err := buildinfo.ReadFile(p)
 		if err != nil {

@@ -16,7 +16,8 @@ const module = "kiosk-agent/"
 func family(pkg string) string {
 	rel := strings.TrimPrefix(pkg, module)
 	switch first, _, _ := strings.Cut(rel, "/"); {
-	case rel == "payment" || strings.HasPrefix(rel, "payment/") || rel == "packaging/sbom":
+	case rel == "payment" || strings.HasPrefix(rel, "payment/") ||
+		strings.HasPrefix(rel, "packaging/"):
 		return rel
 	case strings.HasPrefix(rel, "internal/app/"):
 		return "internal/app"
@@ -47,19 +48,20 @@ var product = append([]string{"payment", "payment/engine", "internal", "internal
 // here does not exist yet: add it with its rule. test is in no list: only _test.go files, and test
 // itself, know the proof machinery.
 var allowed = map[string][]string{
-	"payment":        {},
-	"payment/engine": {"payment"},
-	gatewayAdapter:   {"payment", "internal"},
-	"device":         {"payment", "internal"},
-	"offline":        {"payment", "internal"},
-	"relay":          {"internal"}, // opaque bytes: never payment
-	"ui":             {"payment", "internal"},
-	"sandbox":        {"internal"},
-	"internal":       {},
-	"internal/app":   product,
-	"examples":       {},
-	"packaging":      {}, // texts that the packages bring
-	"packaging/sbom": {}, // a program of the build's
+	"payment":              {},
+	"payment/engine":       {"payment"},
+	gatewayAdapter:         {"payment", "internal"},
+	"device":               {"payment", "internal"},
+	"offline":              {"payment", "internal"},
+	"relay":                {"internal"}, // opaque bytes: never payment
+	"ui":                   {"payment", "internal"},
+	"sandbox":              {"internal"},
+	"internal":             {},
+	"internal/app":         product,
+	"examples":             {},
+	"packaging":            {}, // texts that the packages bring
+	"packaging/sbom":       {}, // programs of the build's
+	"packaging/provenance": {},
 	// flags, help, exit codes and signals; what is behind them, its rooms do
 	"cmd":  {"payment", "internal", "internal/app", "device", "offline", "relay"},
 	"test": append([]string{"cmd"}, product...),
@@ -91,7 +93,7 @@ func packages(t *testing.T) []pkg {
 }
 
 // flags are the rooms with programs in them.
-var flags = []string{"cmd", "examples", "packaging/sbom", "test"}
+var flags = []string{"cmd", "examples", "packaging/sbom", "packaging/provenance", "test"}
 
 // violation says what is wrong with one import, or "".
 func violation(from, to string) string {

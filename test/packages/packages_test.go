@@ -158,7 +158,7 @@ func TestAlerts(t *testing.T) {
 func TestScripts(t *testing.T) {
 	var scripts []string
 	for _, pattern := range []string{"*/pre*", "*/post*", "agent/kiosk-agent-switch",
-		"agent/backup", "display/start", "build"} {
+		"agent/backup", "display/start", "build", "release"} {
 		found, err := filepath.Glob(top + "packaging/" + pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatal(pattern, err)
