@@ -5,7 +5,7 @@ LINT    := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 VULN    := $(GO) tool -modfile=.ci/tools/go.mod govulncheck
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: scans powercuts demo demo-once build test lint bench bench-idle fuzz torture sim sim-mutants vuln setup clean
+.PHONY: scans powercuts demo demo-once build test lint bench bench-idle fuzz torture soak-tills sim sim-mutants vuln setup clean
 
 # GATEWAY=axs|axs-qr|singapay|singapay-qr: AXS's links, its codes for one wallet, or the two of SingaPay
 # in rupiah.
@@ -64,6 +64,12 @@ KILLS ?= 50
 torture:
 	$(GO) test -c -o bin/e2e.test ./test/e2e
 	cd test/e2e && ../../bin/e2e.test -test.run '^TestTorture$$' -test.v -test.timeout 0 -kills $(KILLS) $(if $(SEED),-seed $(SEED))
+
+# Tills as others wrote them (test/foreign), each on a house of its own at the same time: SALES sales over all four dialects; SEED=n draws
+# as that run did. make test runs 240.
+SALES ?= 10000
+soak-tills:
+	$(GO) test ./test/foreign -run '^TestSoak$$' -v -count 1 -timeout 0 -soak $(SALES) $(if $(SEED),-soakseed $(SEED))
 
 # The deterministic simulation (test/sim): SEEDS runs with fresh seeds, or SEED=n again with its history. The verdict is said last.
 # FIRST=n plays the seeds from n on.

@@ -42,10 +42,12 @@ func (t *Till) exchange(e errand) (answer Frame, err error) {
 	if err := t.ready(); err != nil {
 		return answer, err
 	}
-	x := &exchange{t: t, e: e, limit: time.After(e.wait)}
+	x := &exchange{t: t, e: e}
 	x.main = &sent{request: e.request, raw: e.request.Bytes(), acked: e.request.Function == ""}
-	if !x.main.acked {
-		x.transmit(x.main)
+	if x.main.acked {
+		x.limit = time.After(e.wait)
+	} else {
+		x.transmit(x.main) // the wait begins when the terminal has it
 	}
 	for err == nil && !x.over() {
 		err = x.step()
@@ -171,6 +173,9 @@ func (x *exchange) acknowledged() error {
 	if s != x.main {
 		return nil
 	}
+	if x.limit == nil {
+		x.limit = time.After(x.e.wait)
+	}
 	if x.e.mishap == Unplugged {
 		x.t.Close()
 		<-x.limit
@@ -192,7 +197,9 @@ func (x *exchange) acknowledged() error {
 	return nil
 }
 
-// answered takes an answer to what was asked; another is acknowledged and forgotten.
+// answered takes an answer to what was asked; another is acknowledged and forgotten. While the till
+// waits for an ACK it takes none: on a line whose numbers never change, what comes then may be the
+// answer to the request before, sent once more.
 func (x *exchange) answered(f Frame) {
 	s := x.asked(f)
 	if s == nil || s.answer != nil {
@@ -202,12 +209,11 @@ func (x *exchange) answered(f Frame) {
 		x.t.acknowledge()
 		return
 	}
+	if !s.acked {
+		return // it is older than the request, which the terminal has not acknowledged
+	}
 	if s == x.main && x.missed() {
 		return
-	}
-	s.acked = true
-	if x.current() == nil {
-		x.ackTimer = nil
 	}
 	if x.e.mishap != LostAcks {
 		x.t.acknowledge()

@@ -19,8 +19,9 @@ type said struct {
 var hears = map[string]said{
 	"PayCube": {busy: "E6 TERMINAL BUSY", nothing: "XX NO SALE ON RECORD",
 		cancelled: "NOT PAID: CANCELLED - NOT PAID", expired: "NOT PAID: TIME IS UP - NOT PAID",
-		commands: map[foreign.Command]string{foreign.Status: "00", foreign.Cancel: "00",
-			foreign.Void: "XX VOID NOT AVAILABLE - USE THE PORTAL"}},
+		commands: map[foreign.Command]string{foreign.Status: "00 READY",
+			foreign.Cancel: "00 CANCELLED",
+			foreign.Void:   "XX VOID NOT AVAILABLE - USE THE PORTAL"}},
 	"NETS ECR1": netsSays, "NETS ECR2": netsSays,
 	"Link POS": {busy: "HS TERMINAL BUSY", nothing: "HS NO SALE ON RECORD",
 		cancelled: "NOT PAID: CANCELLED - NOT PAID", expired: "NOT PAID: TIME IS UP - NOT PAID",

@@ -63,6 +63,9 @@ func (t *Till) sell(s *Sale, o Order) {
 			return
 		}
 		s.Belief, s.Screen = Silent, "UNSUCCESSFUL, TRY AGAIN: "+err.Error()
+		if t.habits.Dials {
+			t.Close()
+		}
 	}
 }
 
