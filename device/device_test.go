@@ -145,6 +145,23 @@ func TestQRPayloadIsForTheOwnerWhileAwaiting(t *testing.T) {
 	}
 }
 
+func TestTheReceiptIsShownWhereALineHasOne(t *testing.T) {
+	p := full()
+	p.Line = &payment.Line{ECN: "000000000001", Function: "30"}
+	if got := device.NewPayment(p).Receipt; got != "" {
+		t.Errorf("without one: %q", got)
+	}
+	p.Line.Receipt = "R000000000020"
+	b, err := json.Marshal(device.ViewFor(p, p.Till))
+	if err != nil || !strings.Contains(string(b), `"receipt":"R000000000020"`) {
+		t.Errorf("%s %v", b, err)
+	}
+	b, err = json.Marshal(device.ViewFor(p, "another"))
+	if err != nil || strings.Contains(string(b), "R000") {
+		t.Errorf("another till sees %s %v", b, err)
+	}
+}
+
 func TestStrangersSeeNothingOfTheSale(t *testing.T) {
 	got, _ := json.Marshal(device.ViewFor(full(), "till-2"))
 	for _, secret := range []string{"R-1", "TAG-", "1023", "SGD", "https", "VISA", `"P"`,

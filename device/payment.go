@@ -29,6 +29,7 @@ type Payment struct {
 	PaidAt       Time   `json:"paid_at,omitzero"`
 	Acknowledged bool   `json:"acknowledged"`
 	QRPayload    string `json:"qr_payload,omitempty"` // while awaiting
+	Receipt      string `json:"receipt,omitempty"`    // the till's receipt number, from an ECR line
 }
 
 // Attempt is one try of the customer that did not pay.
@@ -98,6 +99,9 @@ func NewPayment(p payment.Payment) Payment {
 	if r := p.Resolution; r != nil {
 		v.Resolution = &Resolution{Outcome: r.Outcome, By: r.By, Reason: r.Reason, At: Time{r.At},
 			Contradicted: r.Contradicted}
+	}
+	if p.Line != nil {
+		v.Receipt = p.Line.Receipt
 	}
 	if p.Status == payment.StatusAwaiting {
 		v.QRPayload = p.QRPayload

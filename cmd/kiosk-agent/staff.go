@@ -102,14 +102,17 @@ func newClaim() *cobra.Command {
 		Use:   "claim ID",
 		Short: "Note that a customer says he has paid",
 		Long: `claim writes down what the customer shows on his phone. It puts the payment
-on the worklist and asks the gateway again; it changes no status.`,
+on the worklist and asks the gateway again; it changes no status. ID is one of
+the names that resolve takes.`,
 		Args: manual.Operands("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			q.ID = args[0]
+			if q.ID, err = found(cmd, args[0]); err != nil {
+				return exit.Failed(err)
+			}
 			if amount != "" {
 				money, err := payment.ParseMoney(amount, payment.Currency(c.Terminal.Currency))
 				if err != nil {

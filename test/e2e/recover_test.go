@@ -153,13 +153,13 @@ func TestResolve(t *testing.T) {
 		Contains(said, "not on the worklist") {
 		t.Errorf("resolve of a healthy payment says:\n%s", said)
 	}
-	w.command(0, "claim", p.ID, "--amount", "10.00", "--number", "2026112800123", "--by", "ann")
+	w.command(0, "claim", "R1", "--amount", "10.00", "--number", "2026112800123", "--by", "ann")
 	if work := w.command(0, "worklist"); !strings.Contains(work, "number 2026112800123") ||
 		!strings.Contains(work, "--finding paid --portal-ref REF") {
 		t.Errorf("the worklist says:\n%s", work)
 	}
-	said := w.command(0, "resolve", p.ID, "not-paid", "--reason", "not in the portal", "--by",
-		"ann")
+	said := w.command(0, "resolve", p.MerchantRef, "not-paid", "--reason", "not in the portal",
+		"--by", "ann")
 	if !strings.Contains(said, "resolved as not-paid (not-paid) by ann (") {
 		t.Errorf("resolve says:\n%s", said)
 	}
@@ -183,7 +183,7 @@ func TestResolve(t *testing.T) {
 		"--finding", "not-paid"); !strings.Contains(said, "which finding?") {
 		t.Errorf("a resolution against the evidence says:\n%s", said)
 	}
-	w.command(0, "resolve", p.ID, "approved", "--reason", "booked by hand")
+	w.command(0, "resolve", "R1", "approved", "--reason", "booked by hand")
 	x.acknowledge(x.get(p.ID))
 	if work := w.command(0, "worklist"); strings.Contains(work, p.ID) {
 		t.Errorf("the worklist says:\n%s", work)
