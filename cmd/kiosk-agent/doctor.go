@@ -31,7 +31,7 @@ nobody. It ends with 1 when something is wrong.`,
 			}
 			report := examine(cmd.Context(), path)
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc := json.NewEncoder(exit.JSON(cmd.OutOrStdout()))
 				enc.SetIndent("", "  ")
 				err = enc.Encode(report)
 			} else {

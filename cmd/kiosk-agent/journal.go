@@ -130,7 +130,8 @@ func newJournalExport() *cobra.Command {
 		Args: cobra.NoArgs,
 		Long: `export writes every payment as CSV, or every fact as JSON lines. Links, and
 deliveries that did not open, are left out: their length and hash stand in their
-place.`,
+place. In CSV an apostrophe stands before a text that a spreadsheet would run:
+one that begins with = + - @, a tab or a line end.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "csv" && format != "jsonl" {
 				return fmt.Errorf("--format must be csv or jsonl, not %.20q", format)

@@ -24,9 +24,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	return exit.Run(context.Background(), root, stderr)
+	return exit.Run(context.Background(), root, exit.NewOutput(stdout), exit.NewOutput(stderr))
 }
 
 func newRoot() *cobra.Command {

@@ -17,8 +17,10 @@ import (
 func newPay() *cobra.Command {
 	var reference, till string
 	cmd := &cobra.Command{
-		Use:   "pay AMOUNT",
-		Short: "Take one payment from the command line: a till without a till",
+		Use: "pay AMOUNT",
+		// an approval that nobody could be told is not known, and not refused
+		Annotations: map[string]string{exit.Unsaid: "an outcome"},
+		Short:       "Take one payment from the command line: a till without a till",
 		Long: `pay asks the running agent for a payment of AMOUNT (such as 10.23), shows its
 code here, and waits for the outcome. Ctrl-C cancels.
 

@@ -171,7 +171,7 @@ func newStatus() *cobra.Command {
 			if err != nil {
 				return exit.Failed(err)
 			}
-			enc := json.NewEncoder(cmd.OutOrStdout())
+			enc := json.NewEncoder(exit.JSON(cmd.OutOrStdout()))
 			enc.SetIndent("", "  ")
 			if err := enc.Encode(st); err != nil {
 				return exit.Failed(err)

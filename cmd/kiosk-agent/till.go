@@ -21,7 +21,7 @@ func newTill() *cobra.Command {
 	var baud int
 	cmd := &cobra.Command{
 		Use: "till", Short: "Play a till on an ECR line (simulator)", Long: simtill.Help,
-		Args: cobra.NoArgs,
+		Args: cobra.NoArgs, Annotations: map[string]string{exit.Unsaid: "an outcome"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if (device == "") == (tcp == "") {
 				return errors.New("till needs one of --serial DEVICE and --tcp HOST:PORT")

@@ -18,6 +18,7 @@ import (
 	"text/tabwriter"
 
 	"kiosk-agent/internal/app/demo"
+	"kiosk-agent/internal/app/exit"
 )
 
 // version is set by the linker (-X main.version=…) in releases.
@@ -26,7 +27,11 @@ var version = ""
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	out := exit.NewOutput(os.Stdout)
+	err := run(ctx, os.Args[1:], out, os.Stderr)
+	if unsaid := out.Err(); unsaid != nil {
+		err = errors.Join(err, fmt.Errorf("not everything could be written: %w", unsaid))
+	}
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "kiosk-demo:", err)
 		os.Exit(1)

@@ -34,11 +34,10 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := rootCommand(stdout, stderr)
+	out, errs := exit.NewOutput(stdout), exit.NewOutput(stderr)
+	root := rootCommand(out, errs)
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	return exit.Run(ctx, root, stderr)
+	return exit.Run(ctx, root, out, errs)
 }
 
 func rootCommand(stdout, stderr io.Writer) *cobra.Command {

@@ -50,9 +50,34 @@ func Failed(err error) error {
 	return &Error{Failure, err}
 }
 
-// Run executes a program's command line, which is root's arguments, and returns its code.
-func Run(ctx context.Context, root *cobra.Command, stderr io.Writer) (code int) {
-	err := root.ExecuteContext(ctx)
+// Unsaid is the annotation of a command that says with its code what has become of money: what it
+// is where that went well and could not be said.
+const Unsaid = "unsaid"
+
+// Run executes a program's command line, which is root's arguments, and returns its code. What
+// could not be written to stdout is a failure, also of a command that did its work.
+func Run(ctx context.Context, root *cobra.Command, stdout, stderr *Output) (code int) {
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if stdout.Err() == nil || !errors.Is(err, stdout.Err()) {
+		code = codeOf(err, root, stderr)
+	}
+	if stdout.Err() == nil {
+		return code
+	}
+	fmt.Fprintf(stderr, "%s: not everything could be written: %v\n", root.Name(), stdout.Err())
+	switch {
+	case code != Done:
+		return code
+	case cmd.Annotations[Unsaid] != "":
+		return Unknown
+	default:
+		return Failure
+	}
+}
+
+func codeOf(err error, root *cobra.Command, stderr io.Writer) int {
 	if err == nil {
 		return Done
 	}

@@ -168,7 +168,7 @@ func (p *Payer) draw(pay device.Payment) {
 	}
 	p.drawn = true
 	if code, err := qr.Encode(pay.QRPayload, qr.L); err == nil {
-		fmt.Fprintln(p.out, code.Terminal())
+		fmt.Fprintln(exit.Raw(p.out), code.Terminal())
 	}
 	fmt.Fprintf(p.out, "Waiting until %s for the customer to scan and pay; Ctrl-C cancels.\n",
 		pay.DeadlineAt.Local().Format(time.TimeOnly))

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"time"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/relayconf"
 	"kiosk-agent/internal/secret"
 )
@@ -30,7 +31,7 @@ type Client struct {
 }
 
 func (c Client) print(v any) error {
-	enc := json.NewEncoder(c.Out)
+	enc := json.NewEncoder(exit.JSON(c.Out))
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)

@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
 )
@@ -29,18 +31,36 @@ func CSV(out io.Writer, j *offline.Reader) error {
 		for i, f := range p.Flags {
 			flags[i] = string(f)
 		}
-		return w.Write([]string{
+		line := []string{
 			stamp(p.CreatedAt), p.Till, p.Reference, p.MerchantRef, p.Money.Decimal(),
 			string(p.Money.Currency), string(p.Status),
 			strings.Join(flags, " "), p.ProviderRef, p.Scheme, stamp(p.PaidAt),
 			strconv.FormatBool(p.Acknowledged), p.ID, receiptOf(p),
-		})
+		}
+		for i := range line {
+			line[i] = cell(line[i])
+		}
+		return w.Write(line)
 	})
 	if err != nil {
 		return err
 	}
 	w.Flush()
 	return w.Error()
+}
+
+var number = regexp.MustCompile(`^[+-][0-9]+(\.[0-9]+)?$`)
+
+// cell is a value that a spreadsheet takes for a text, and runs as nothing: behind an apostrophe,
+// where it begins like a formula. A number is none.
+func cell(value string) string {
+	if value == "" || !strings.ContainsRune("=+-@\t\r\n", rune(value[0])) {
+		return value
+	}
+	if number.MatchString(value) {
+		return value
+	}
+	return "'" + value
 }
 
 func stamp(t time.Time) string {
@@ -52,7 +72,7 @@ func stamp(t time.Time) string {
 
 // Facts writes one fact to a line, with what a stranger could use cut out.
 func Facts(out io.Writer, j *offline.Reader) error {
-	enc := json.NewEncoder(out)
+	enc := json.NewEncoder(exit.JSON(out))
 	return j.Each(1, func(f payment.Fact, hash string) error {
 		line := struct {
 			Seq     int64        `json:"seq"`

@@ -27,11 +27,11 @@ func TestStaffSeeNoTerminalCommands(t *testing.T) {
 		t.Fatal("no payment")
 	}
 	var out bytes.Buffer
-	if err := timeline.Print(legible{&out}, p, facts); err != nil {
+	if err := timeline.Print(Legible(&out), p, facts); err != nil {
 		t.Fatal(err)
 	}
 	unmatched := payment.Fact{Seq: 3, At: time.Unix(0, 0), Data: payment.Unmatched{Record: record}}
-	if err := printWork(legible{&out}, []workEntry{entryOf(payment.WorkItem{Entry: &unmatched})},
+	if err := printWork(Legible(&out), []workEntry{entryOf(payment.WorkItem{Entry: &unmatched})},
 		time.Unix(60, 0)); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kiosk-agent/internal/app/agent"
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/offline"
 )
 
@@ -55,6 +56,7 @@ func since(at time.Time) string {
 // Progress reports long work on a terminal's own line.
 func Progress(w io.Writer) func(done, total int64) {
 	var last time.Time
+	w = exit.Raw(w)
 	return func(done, total int64) {
 		if now := time.Now(); now.Sub(last) > 200*time.Millisecond && total > 0 {
 			last = now

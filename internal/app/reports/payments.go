@@ -44,7 +44,7 @@ func eachPayment(j *offline.Reader, limit int, do func(payment.Payment) error) e
 
 // Payments lists payments, newest first, at most limit of them (0 = all).
 func Payments(out io.Writer, j *offline.Reader, limit int) error {
-	w := tabwriter.NewWriter(legible{out}, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(Legible(out), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TIME\tTILL\tRECEIPT\tREFERENCE\tAMOUNT\tSTATUS\tTOLD\tPAYMENT")
 	err := eachPayment(j, limit, func(p payment.Payment) error {
 		_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
@@ -75,5 +75,5 @@ func Payment(out io.Writer, j *offline.Reader, id string) error {
 		return fmt.Errorf("no payment %.60q in this journal (kiosk-agent journal list shows them)",
 			asked)
 	}
-	return timeline.Print(legible{out}, p, facts)
+	return timeline.Print(Legible(out), p, facts)
 }

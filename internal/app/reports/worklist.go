@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"kiosk-agent/internal/app/exit"
 	"kiosk-agent/internal/app/timeline"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
@@ -27,7 +28,7 @@ func Worklist(out io.Writer, j *offline.Reader, known payment.Accounts, now time
 	if err != nil {
 		return err
 	}
-	return printWork(legible{out}, todo, now)
+	return printWork(Legible(out), todo, now)
 }
 
 // WorklistJSON writes it as a JSON array.
@@ -37,7 +38,7 @@ func WorklistJSON(out io.Writer, j *offline.Reader, known payment.Accounts, now 
 	if err != nil {
 		return err
 	}
-	enc := json.NewEncoder(out)
+	enc := json.NewEncoder(exit.JSON(out))
 	enc.SetIndent("", "  ")
 	return enc.Encode(todo)
 }
