@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kiosk-agent/payment"
+	"kiosk-agent/test/devicetest"
 )
 
 // ptyConn is the terminal's end of a real pseudo terminal, in raw mode.
@@ -172,6 +174,48 @@ func TestPtyCablePulledMidSale(t *testing.T) {
 	if got := b.engine.payment(id); got.Acknowledged || len(got.Sent) != 3 {
 		t.Errorf("%s: acknowledged %v, %d transmissions", got.Status, got.Acknowledged,
 			len(got.Sent))
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	b.engine.close()
+}
+
+// A cashier whose till asks again with a new ECN and the same receipt number, over a real line: one
+// payment, and the answer is the newest request's.
+func TestPtySameReceipt(t *testing.T) {
+	b := newBench(t)
+	var err error
+	b.Session, err = New(Config{Till: "till-2", Merchant: "SHOP", IDs: new(counter)},
+		dialects["nets"](), b.engine, new(devicetest.Terminal), b.clock,
+		slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	till, conn := line(t)
+	stop := b.run(conn)
+	writes(t, till, purchase(ecn, receipt, 1023)...)
+	reads(t, till, ack)
+	id := b.newest()
+	const second = "251210091402"
+	writes(t, till, purchase(second, receipt, 1023)...)
+	reads(t, till, ack)
+	b.engine.ends(id, payment.StatusApproved)
+	size := make([]byte, 3)
+	if _, err := io.ReadFull(till, size); err != nil {
+		t.Fatal(err)
+	}
+	rest := make([]byte, int(size[1]>>4)*1000+int(size[1]&15)*100+int(size[2]>>4)*10+
+		int(size[2]&15)+2)
+	if _, err := io.ReadFull(till, rest); err != nil {
+		t.Fatal(err)
+	}
+	if h := parse(t, append(size, rest...)); h.String() != second+" 30 00" ||
+		h.fields["HD"] != receipt {
+		t.Errorf("the till reads %s %q", h, h.fields)
+	}
+	if n := b.engine.count("start"); n != 1 {
+		t.Errorf("%d payments", n)
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
