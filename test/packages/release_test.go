@@ -50,7 +50,8 @@ func committed(t *testing.T) string {
 mkdir -p "$1/.cache/tools" "$2/.cache" && ln -s "$(realpath "$1")/.cache/tools" "$2/.cache/tools"
 cd "$2"
 git add -A
-git -c user.name=test -c user.email=test@kopi.test commit -q --allow-empty -m "as it is"`, top, tree)
+git -c user.name=test -c user.email=test@kopi.test commit -q --allow-empty -m "as it is"`,
+		top, tree)
 	return tree
 }
 
