@@ -22,7 +22,8 @@ const (
 
 // crowd is the connections of a server, by their places.
 type crowd struct {
-	share int
+	share    int
+	unshared func(netip.Addr) bool
 
 	mu     sync.Mutex
 	places [places]struct {
@@ -95,7 +96,7 @@ func (w *crowd) sharer(c *conn, to place) (addr netip.Addr, shared bool) {
 		return addr, false
 	}
 	addr = addressOf(c)
-	return addr, addr.IsValid() && !addr.IsLoopback()
+	return addr, addr.IsValid() && !addr.IsLoopback() && (w.unshared == nil || !w.unshared(addr))
 }
 
 // addressOf is what one person has: an address, of IPv6 a network of 64 bits.

@@ -20,6 +20,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -46,6 +47,8 @@ type Limits struct {
 	// Share is how many of one address there may be of each kind but the known; 0 = all.
 	// Loopback has no share: everybody there has one address.
 	Share int
+	// Unshared says which addresses have no share: of a proxy, say. nil = loopback only.
+	Unshared func(addr netip.Addr) bool
 
 	HeadWithin   time.Duration // from the connection's begin, or the head's
 	BodyWithin   time.Duration // from the head's end
@@ -96,7 +99,7 @@ func New(h http.Handler, l Limits, o Options) *Server {
 		o.TLS.NextProtos = []string{"http/1.1"}
 	}
 	s := &Server{limits: l, handler: h, o: o}
-	s.crowd.share = l.Share
+	s.crowd.share, s.crowd.unshared = l.Share, l.Unshared
 	for at, most := range map[place]int{silent: l.Waiting / 2, speaking: l.Waiting / 2,
 		answered: l.Answered, heard: l.Answered, leaving: l.Answered, kept: l.Kept} {
 		s.crowd.places[at].most = most

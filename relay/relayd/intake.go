@@ -51,9 +51,18 @@ func (s *Server) takeHook(w http.ResponseWriter, r *http.Request) int {
 	if refused != nil {
 		return answer(w, refused)
 	}
+	if admitted.Kind == relay.KindHook && !s.fromGateway(to, r) {
+		s.refusals.Warn("gateway", "hook refused: its sender is none of the gateway's addresses",
+			append(to.owner(), "addr", s.sender(r).String())...)
+		return refuse(w, http.StatusForbidden, "hooks of this route come from elsewhere")
+	}
 	strangers.Known(w, r)
 	var e rules.Envelope
 	if admitted.Kind == relay.KindHook {
+		if !to.limits.read() {
+			return answer(w, rules.TooMany())
+		}
+		defer to.limits.reading.Add(-1)
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, relay.MaxHookBody))
 		if err != nil {
 			var tooBig *http.MaxBytesError
@@ -64,6 +73,9 @@ func (s *Server) takeHook(w http.ResponseWriter, r *http.Request) int {
 		}
 		e = rules.Envelope{Method: r.Method, Path: below, Query: r.URL.RawQuery,
 			Headers: endToEnd(r.Header), Body: body}
+		if refused := admitted.Judge(s.cfg.Now(), s.cfg.Shapes.MayOpen(e)); refused != nil {
+			return answer(w, refused)
+		}
 	}
 	return s.keep(w, r, to, admitted, e)
 }
@@ -76,7 +88,7 @@ func (s *Server) byMethod(w http.ResponseWriter, r *http.Request, to route) (sta
 	case http.MethodPost, http.MethodGet, http.MethodPut:
 		return 0, true
 	}
-	if !to.Limiter.AllowN(s.cfg.Now(), 1) {
+	if !to.Looked(s.cfg.Now()) {
 		return answer(w, rules.TooMany()), false
 	}
 	w.Header().Set("Allow", "GET, HEAD, OPTIONS, POST, PUT")

@@ -3,6 +3,7 @@ package relayd
 import (
 	"crypto/tls"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ func (s *Server) publicLimits() strangers.Limits {
 		// Terminals' canaries are among the kept, one connection each, where no proxy stands in
 		// front.
 		Waiting: 1536, Answered: 384, Kept: 2048, Share: s.cfg.PerAddress,
+		Unshared:   func(addr netip.Addr) bool { return within(s.cfg.Proxies, addr) },
 		HeadWithin: 3 * time.Second, BodyWithin: 3 * time.Second, AnswerWithin: 10 * time.Second,
 		IdleWithin: 2 * time.Minute,
 	}

@@ -337,7 +337,8 @@ func FuzzTerminalHeader(f *testing.F) {
 	for id, merchant := range map[string]string{"K 1/ü": "M1", "K002": ""} {
 		r := record{ID: id, Merchant: merchant, Token: sum([]byte("token " + id)),
 			Route: sum([]byte("route " + id))}
-		list.index.putTerminal(&terminal{record: r}, nil)
+		list.index.putTerminal(&terminal{record: r, limits: newRouteLimits(1, 1, rules.Shapes{})},
+			nil)
 	}
 	seeds := []string{rules.Handle("K 1/ü"), rules.Handle("K002"), rules.Handle("M1"), "", "=",
 		"SzAwMg==", "SzAw\nMg", "\x00", strings.Repeat("A", 171)}

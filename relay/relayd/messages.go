@@ -65,7 +65,15 @@ func refusal(err error) error {
 
 // Held is how many hooks and canaries of a source the store has.
 func (s *store) Held(ctx context.Context, of rules.Source) (uint64, error) {
-	subject := of.Hooks()
+	return s.count(ctx, of.Hooks())
+}
+
+// HeldRest is how many messages the store has of what could not open.
+func (s *store) HeldRest(ctx context.Context, of rules.Source) (uint64, error) {
+	return s.count(ctx, of.Rest())
+}
+
+func (s *store) count(ctx context.Context, subject string) (uint64, error) {
 	info, err := s.hooks.Info(ctx, jetstream.WithSubjectFilter(subject))
 	if err != nil {
 		return 0, err

@@ -3,6 +3,7 @@ package relayd
 import (
 	"crypto/sha256"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -85,7 +86,7 @@ func (r *record) renew(token secret.Value, now time.Time, grace time.Duration) {
 type terminal struct {
 	record
 	revision uint64
-	limiter  *rate.Limiter // of its own route
+	limits   *routeLimits  // of its own route
 	canaries *rate.Limiter // of its canaries
 }
 
@@ -102,12 +103,39 @@ type merchantRecord struct {
 type merchant struct {
 	merchantRecord
 	revision uint64
-	limiter  *rate.Limiter
+	limits   *routeLimits
+}
+
+// routeLimits bound what a route takes.
+type routeLimits struct {
+	hooks, rest *rate.Limiter // rest nil: everything may be a notification
+	reading     atomic.Int32  // bodies that are being read
+}
+
+// maxReading bounds the bodies that are read of one route at a time, for the memory that they need.
+const maxReading = 64
+
+func newRouteLimits(limit rate.Limit, burst int, shapes rules.Shapes) *routeLimits {
+	l := &routeLimits{hooks: rate.NewLimiter(limit, burst)}
+	if shapes != (rules.Shapes{}) {
+		l.rest = rate.NewLimiter(limit/rules.RestShare, max(burst/rules.RestShare, 1))
+	}
+	return l
+}
+
+// read counts a body that is being read; false = there are too many.
+func (l *routeLimits) read() bool {
+	if l.reading.Add(1) > maxReading {
+		l.reading.Add(-1)
+		return false
+	}
+	return true
 }
 
 // route is where a hook URL leads.
 type route struct {
 	rules.Route
+	limits   *routeLimits
 	terminal string    // "" = a merchant's route
 	until    time.Time // zero: for good
 }
@@ -174,9 +202,9 @@ func (x *index) putTerminal(t, old *terminal) {
 	for _, k := range codes {
 		x.codes[k] = t
 	}
-	own := route{terminal: t.ID,
-		Route: rules.Route{To: rules.TerminalSource(t.ID), Limiter: t.limiter,
-			Canaries: t.canaries}}
+	own := route{terminal: t.ID, limits: t.limits,
+		Route: rules.Route{To: rules.TerminalSource(t.ID), Limiter: t.limits.hooks,
+			Rest: t.limits.rest, Canaries: t.canaries}}
 	x.routes[hash(t.Route)] = own
 	if t.OldRoute != nil {
 		own.until = t.OldRoute.Until.Time
@@ -191,8 +219,9 @@ func (x *index) putMerchant(m, old *merchant) {
 	}
 	x.merchants[m.Name] = m
 	if m.RevokedAt == nil {
-		x.routes[hash(m.Route)] = route{Route: rules.Route{To: rules.MerchantSource(m.Name),
-			Merchant: m.Name, Limiter: m.limiter}}
+		x.routes[hash(m.Route)] = route{limits: m.limits,
+			Route: rules.Route{To: rules.MerchantSource(m.Name), Merchant: m.Name,
+				Limiter: m.limits.hooks, Rest: m.limits.rest}}
 	}
 }
 

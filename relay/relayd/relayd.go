@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -34,6 +35,7 @@ import (
 	"kiosk-agent/internal/refusals"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/internal/strangers"
+	"kiosk-agent/relay/relayd/rules"
 )
 
 // Config of a Server. Zero values mean the default where one is named.
@@ -69,6 +71,15 @@ type Config struct {
 	// 100.
 	HookRate  float64
 	HookBurst int
+	// Gateways say from where the hooks of some routes come; others are refused there. A route that
+	// none names takes them from everywhere. Canaries come from kiosks, and are taken all the same.
+	Gateways []Gateway
+	// Proxies are the addresses whose X-Forwarded-For says who has sent a request. They have no
+	// bound of PerAddress.
+	Proxies []netip.Prefix
+	// Shapes are those of the gateways' notifications. What has none of them has a tenth of the
+	// rate, of the burst and of the quota, beside them. The zero value: everything may be one.
+	Shapes rules.Shapes
 	// InFlight is how many hooks and marks a connection may hold unacknowledged. Default 64.
 	InFlight int
 	// Ping is the time between WebSocket pings, and of the poll that covers lost wake-ups; three of
@@ -179,7 +190,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, reg *prometheus.Regi
 		return nil, fmt.Errorf("relayd: open the store: %w", err)
 	}
 	s.heads = &heads{kv: s.store.heads, names: s.store.names}
-	if s.terminals, err = openTerminals(ctx, s.store, cfg.HookRate, cfg.HookBurst,
+	if s.terminals, err = openTerminals(ctx, s.store, cfg.HookRate, cfg.HookBurst, cfg.Shapes,
 		s.terminalChanged); err != nil {
 		return nil, fmt.Errorf("relayd: read the terminals: %w", err)
 	}

@@ -50,6 +50,7 @@ type terminals struct {
 	names   *names
 	limit   rate.Limit
 	burst   int
+	shapes  rules.Shapes
 	changed func(*terminal)
 	watcher jetstream.KeyWatcher
 	cancel  context.CancelFunc
@@ -63,10 +64,12 @@ type terminals struct {
 // openTerminals reads the list and follows it until close. changed is called after each change of a
 // terminal in the index.
 func openTerminals(ctx context.Context, s *store, limit float64, burst int,
+	shapes rules.Shapes,
 	changed func(*terminal)) (*terminals, error) {
 	t := &terminals{
-		kv: s.terminals, names: s.names, limit: rate.Limit(limit), burst: burst, changed: changed,
-		index: newIndex(),
+		kv: s.terminals, names: s.names, limit: rate.Limit(limit), burst: burst, shapes: shapes,
+		changed: changed,
+		index:   newIndex(),
 	}
 	// The watcher outlives ctx, which bounds only the opening.
 	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -133,9 +136,9 @@ func (t *terminals) putTerminal(r record, revision uint64) {
 		return
 	}
 	if old != nil {
-		next.limiter, next.canaries = old.limiter, old.canaries
+		next.limits, next.canaries = old.limits, old.canaries
 	} else {
-		next.limiter, next.canaries = rate.NewLimiter(t.limit, t.burst),
+		next.limits, next.canaries = newRouteLimits(t.limit, t.burst, t.shapes),
 			rate.NewLimiter(rules.CanaryRate, rules.CanaryBurst)
 	}
 	t.index.putTerminal(next, old)
@@ -150,11 +153,11 @@ func (t *terminals) putMerchant(m merchantRecord, revision uint64) {
 	next, old := &merchant{merchantRecord: m, revision: revision}, t.index.merchants[m.Name]
 	switch {
 	case old == nil:
-		next.limiter = rate.NewLimiter(t.limit, t.burst)
+		next.limits = newRouteLimits(t.limit, t.burst, t.shapes)
 	case old.revision >= revision:
 		return
 	default:
-		next.limiter = old.limiter
+		next.limits = old.limits
 	}
 	t.index.putMerchant(next, old)
 }

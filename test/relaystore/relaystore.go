@@ -148,6 +148,14 @@ func (s *Store) Held(_ context.Context, of rules.Source) (uint64, error) {
 	return s.held(of.Hooks()), nil
 }
 
+// HeldRest counts what came to a source's hook URL and could not open.
+func (s *Store) HeldRest(_ context.Context, of rules.Source) (uint64, error) {
+	if err := s.look("held"); err != nil {
+		return 0, err
+	}
+	return s.held(of.Rest()), nil
+}
+
 func (s *Store) held(subject string) (n uint64) {
 	for _, m := range s.messages {
 		if m.subject == subject {

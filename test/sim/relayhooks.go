@@ -136,6 +136,9 @@ func (r *relayServer) takes(q hookRequest) error {
 		e := rules.Envelope{ID: r.newID(), ReceivedAt: relay.Time{Time: w.trueWall()}}
 		if a.Kind == relay.KindHook {
 			e.Method, e.Body = "POST", q.body
+			if refused := a.Judge(w.trueWall(), true); refused != nil {
+				return fmt.Errorf("HTTP status %d", refused.Status)
+			}
 		}
 		err := a.Keep(context.Background(), r.store(), int64(r.disk.Quota), e)
 		if err == nil {

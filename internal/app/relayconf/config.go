@@ -8,6 +8,7 @@ package relayconf
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -37,7 +38,9 @@ type Public struct {
 	TLSCert string   `toml:"tls_cert"`
 	TLSKey  string   `toml:"tls_key"`
 
-	Cleartext bool `toml:"cleartext"`
+	Cleartext  bool     `toml:"cleartext"`
+	Proxies    []string `toml:"proxies"`
+	PerAddress int      `toml:"per_address"`
 }
 
 // Admin is [admin].
@@ -67,7 +70,23 @@ type Store struct {
 type Hook struct {
 	Rate  float64 `toml:"rate"`
 	Burst int     `toml:"burst"`
+
+	Shapes   []string  `toml:"shapes"`
+	Gateways []Gateway `toml:"gateways"`
 }
+
+// Gateway is one entry of [[hook.gateways]].
+type Gateway struct {
+	Terminals []string `toml:"terminals"`
+	Merchants []string `toml:"merchants"`
+	From      []string `toml:"from"`
+}
+
+// The shapes of [hook].
+const (
+	ShapeToken     = "token"
+	ShapeSignature = "signature"
+)
 
 // Stream is [stream].
 type Stream struct {
@@ -84,7 +103,8 @@ type Log struct {
 // Default is the configuration of an empty file.
 func Default() Config {
 	return Config{
-		Public: Public{Listen: "127.0.0.1:9090", Hosts: []string{}},
+		Public: Public{Listen: "127.0.0.1:9090", Hosts: []string{}, Proxies: []string{},
+			PerAddress: 64},
 		Admin: Admin{Listen: "127.0.0.1:9091", Socket: "/run/kiosk-relay/admin.sock",
 			Token: "file:/var/lib/kiosk-relay/admin.token", Hosts: []string{}},
 		Store: Store{
@@ -92,7 +112,8 @@ func Default() Config {
 			Retention:     conf.Duration(7 * day),
 			QuotaPerRoute: 20_000, MinFree: 64 << 20, Replicas: 1,
 		},
-		Hook:   Hook{Rate: 20, Burst: 100},
+		Hook: Hook{Rate: 20, Burst: 100, Shapes: []string{ShapeToken, ShapeSignature},
+			Gateways: []Gateway{}},
 		Stream: Stream{InFlight: 64, Ping: conf.Duration(15 * time.Second)},
 		Log:    Log{Level: "info", Format: "text"},
 	}
@@ -159,6 +180,7 @@ func (c Config) check(k *conf.Checker) conf.Problems {
 		"more are for a cluster: store.url", "must be 1 for the embedded store")
 	k.Need(c.Hook.Rate > 0 && c.Hook.Rate <= 1e6, "hook.rate", "requests per second and route",
 		"%v is not above 0", c.Hook.Rate)
+	c.checkSenders(k)
 	k.OneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.OneOf("log.format", c.Log.Format, "text", "json")
 	return k.Problems()
@@ -196,6 +218,39 @@ func placeholder(raw string) bool {
 	host := "." + strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	return slices.ContainsFunc([]string{".example.com", ".example.org", ".example.net"},
 		func(tail string) bool { return strings.HasSuffix(host, tail) })
+}
+
+// checkSenders finds what is wrong with the addresses that proxies and gateways have.
+func (c Config) checkSenders(k *conf.Checker) {
+	for _, shape := range c.Hook.Shapes {
+		k.OneOf("hook.shapes", shape, ShapeToken, ShapeSignature)
+	}
+	addresses := func(key string, list []string) {
+		for _, text := range list {
+			_, err := Prefix(text)
+			k.Need(err == nil, key, "such as 203.0.113.7 or 203.0.113.0/24",
+				"%.60q is no address and no network", text)
+		}
+	}
+	addresses("public.proxies", c.Public.Proxies)
+	host, _, _ := net.SplitHostPort(c.Public.Listen)
+	k.Need(len(c.Hook.Gateways) == 0 || len(c.Public.Proxies) > 0 || !webaddr.Loopback(host),
+		"public.proxies", "with hook.gateways: such as [\"127.0.0.1\"]",
+		"the proxy before a loopback listener must say who sends hooks, and be listed")
+	for i, g := range c.Hook.Gateways {
+		key := fmt.Sprintf("hook.gateways[%d].from", i)
+		k.Need(len(g.From) > 0, key, "", "no hook could come")
+		addresses(key, g.From)
+	}
+}
+
+// Prefix reads an address or a network in CIDR notation.
+func Prefix(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return addr.Unmap().Prefix(addr.Unmap().BitLen())
+	}
+	p, err := netip.ParsePrefix(text)
+	return p.Masked(), err
 }
 
 func goodPublicURL(c Config) bool {

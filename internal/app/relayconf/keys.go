@@ -20,6 +20,11 @@ var keys = conf.Keys{
 	"public":        {Text: "The listener for gateways and kiosks."},
 	"public.listen": {Text: "ADDRESS:PORT of the public listener; port 0 picks one."},
 	"public.hosts":  {Text: "Further names accepted as Host on /v1/."},
+	"public.proxies": {Text: "Addresses and CIDRs of proxies in front of the relay: what they " +
+		"say in X-Forwarded-For is who sent a hook, and per_address does not bind them."},
+	"public.per_address": {Text: "Connections of one address that have shown neither a token nor " +
+		"a hook URL: so many may wait, and so many be answered. Loopback has no bound of its own.",
+		Range: conf.Numbers(1, 0)},
 	"public.tls_cert": {Text: "PEM file of the certificate. Empty: plain HTTP, behind a proxy " +
 		"that terminates TLS. A changed file is picked up without a restart."},
 	"public.tls_key": {Text: "PEM file of the certificate's key."},
@@ -55,6 +60,17 @@ var keys = conf.Keys{
 	"hook": {Text: "How much a gateway may post."},
 	"hook.rate": {Text: "Requests per second and route, above 0; a merchant's route is one for " +
 		"all its terminals."},
+	"hook.shapes": {Text: "What a notification may look like: token (five parts with dots " +
+		"between, in body, query or path), signature (a header whose name has the word). What " +
+		"looks like none of them has a tenth of rate, burst and quota, beside the others: a " +
+		"flood of it takes nothing of theirs. []: everything may be one."},
+	"hook.gateways": {Text: "From where hooks come: none, one or several entries. Others " +
+		"are answered 403."},
+	"hook.gateways[].terminals": {Text: "Terminals whose own hook URLs are meant. Neither " +
+		"terminals nor merchants: all hook URLs."},
+	"hook.gateways[].merchants": {Text: "Merchants whose hook URLs are meant."},
+	"hook.gateways[].from": {Text: "Addresses and CIDRs of the gateway, as it publishes them. " +
+		"Test messages come from kiosks, and are taken from everywhere."},
 	"hook.burst": {Text: "Requests at once per route.", Range: conf.Numbers(1, 0)},
 	"stream":     {Text: "The connections of kiosks."},
 	"stream.in_flight": {Text: "Deliveries sent before an acknowledgement is awaited.",

@@ -13,7 +13,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +29,7 @@ import (
 	"kiosk-agent/internal/ports"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay/relayd"
+	"kiosk-agent/relay/relayd/rules"
 )
 
 // Options are what the program tells a relay beside its file.
@@ -125,6 +128,9 @@ func relayConfig(c relayconf.Config, credDir string,
 			MinFree: int64(c.Store.MinFree), Replicas: c.Store.Replicas,
 		},
 	}
+	if err := senders(&rc, c); err != nil {
+		return relayd.Config{}, err
+	}
 	if c.Public.TLSCert != "" {
 		pair := &certificate{cert: c.Public.TLSCert, key: c.Public.TLSKey}
 		if _, err := pair.get(nil); err != nil {
@@ -133,6 +139,36 @@ func relayConfig(c relayconf.Config, credDir string,
 		rc.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
 	}
 	return rc, nil
+}
+
+// senders says who may send what.
+func senders(rc *relayd.Config, c relayconf.Config) (err error) {
+	rc.PerAddress = c.Public.PerAddress
+	rc.Shapes = rules.Shapes{Token: slices.Contains(c.Hook.Shapes, relayconf.ShapeToken),
+		Signature: slices.Contains(c.Hook.Shapes, relayconf.ShapeSignature)}
+	if rc.Proxies, err = prefixes(c.Public.Proxies); err != nil {
+		return fmt.Errorf("public.proxies: %w", err)
+	}
+	for _, g := range c.Hook.Gateways {
+		from, err := prefixes(g.From)
+		if err != nil {
+			return fmt.Errorf("hook.gateways: %w", err)
+		}
+		rc.Gateways = append(rc.Gateways, relayd.Gateway{Terminals: g.Terminals,
+			Merchants: g.Merchants, From: from})
+	}
+	return nil
+}
+
+func prefixes(list []string) (out []netip.Prefix, err error) {
+	for _, text := range list {
+		p, err := relayconf.Prefix(text)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 // adminToken reads the token. One that has more than a token's characters is one that a person has

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,13 @@ type Route struct {
 	Merchant string // whose terminals read it; "" = a terminal's own
 	Limiter  *rate.Limiter
 	Canaries *rate.Limiter // of a terminal's own route; a merchant's has those of its members
+	// Rest is of what has no shape that could open. nil = Limiter.
+	Rest *rate.Limiter
+}
+
+// Looked counts a request that can bring nothing.
+func (r Route) Looked(now time.Time) bool {
+	return cmp.Or(r.Rest, r.Limiter).AllowN(now, 1)
 }
 
 // Member is a terminal of a merchant, as a canary names it.
@@ -61,9 +69,14 @@ type Admission struct {
 	Nonce string // canaries only
 	On    Route
 	To    Source
+	Rest  bool // it has no shape that could open
 }
 
-// Admit decides whether a request on a route is taken, and counts it.
+// RestShare is the part of a route's quota that what could not open may hold beside it: one in so
+// many.
+const RestShare = 10
+
+// Admit decides whether a request on a route may be read. A hook is counted by Judge.
 //
 // A canary is stored among the messages of one terminal. On a merchant's route its header says
 // which. It is refused when a hook would be, but takes nothing of the hooks' rate: one that is
@@ -74,7 +87,9 @@ func Admit(now time.Time, r Request, on Route,
 	a := Admission{Kind: relay.KindHook, On: on, To: on.To}
 	if !relay.ValidNonce(r.Nonce) {
 		switch {
-		case !on.Limiter.AllowN(now, 1):
+		case on.Limiter.TokensAt(now) < 1:
+			return a, TooMany()
+		case r.Length > relay.MaxHookBody && !on.Looked(now):
 			return a, TooMany()
 		case r.Length > relay.MaxHookBody:
 			return a, TooLong()
@@ -97,9 +112,35 @@ func Admit(now time.Time, r Request, on Route,
 	return a, nil
 }
 
+// Judge decides whether a hook that was read is taken, and counts it: what could not open has a
+// rate of its own, and so takes none of the others'.
+func (a *Admission) Judge(now time.Time, mayOpen bool) *Refusal {
+	if a.Kind != relay.KindHook {
+		return nil
+	}
+	if a.Rest = !mayOpen; a.Rest {
+		if !a.On.Looked(now) {
+			return TooMany()
+		}
+		return nil
+	}
+	if !a.On.Limiter.AllowN(now, 1) {
+		return TooMany()
+	}
+	return nil
+}
+
 // Keep stores e where it was admitted. It fails with ErrQuota, ErrFull or ErrUnavailable.
 func (a Admission) Keep(ctx context.Context, w Writer, quota int64, e Envelope) error {
-	e.Kind, e.Nonce = a.Kind, a.Nonce
+	e.Kind, e.Nonce, e.Rest = a.Kind, a.Nonce, a.Rest
+	if a.Rest {
+		switch held, err := w.HeldRest(ctx, a.To); {
+		case err != nil:
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		case held >= uint64(max(quota/RestShare, 1)):
+			return ErrQuota
+		}
+	}
 	if a.To != a.On.To { // a canary on a merchant's route
 		held, err := w.Held(ctx, a.On.To)
 		switch {

@@ -16,8 +16,8 @@ const CanaryTTL = 5 * time.Minute
 const Subjects = "hook."
 
 // A Source is one sequence of messages: a terminal's own, or its merchant's. Its messages lie on
-// two subjects below it, so that the quota of hooks and canaries cannot keep a mark out, and one
-// read still covers both.
+// three subjects below it, so that the quota of hooks and canaries cannot keep a mark out, nor what
+// can be no notification a hook or a canary, and one read still covers all.
 type Source string
 
 // TerminalSource is the terminal's own.
@@ -32,11 +32,16 @@ func (s Source) Hooks() string { return Subjects + string(s) + ".in" }
 // Marks is the subject of its marks.
 func (s Source) Marks() string { return Subjects + string(s) + ".mark" }
 
-// Filter covers both, in the store's notation.
+// Rest is the subject of what came to its hook URL and has no shape that could open.
+func (s Source) Rest() string { return Subjects + string(s) + ".rest" }
+
+// Filter covers all, in the store's notation.
 func (s Source) Filter() string { return Subjects + string(s) + ".*" }
 
-// Has reports whether a subject is one of the two.
-func (s Source) Has(subject string) bool { return subject == s.Hooks() || subject == s.Marks() }
+// Has reports whether a subject is one of the three.
+func (s Source) Has(subject string) bool {
+	return subject == s.Hooks() || subject == s.Marks() || subject == s.Rest()
+}
 
 // Handle makes any text a token of a subject and a key; it is also what a terminal is called on
 // the wire.
@@ -60,14 +65,20 @@ type Envelope struct {
 	Headers    map[string][]string `json:"headers,omitempty"`
 	Body       []byte              `json:"body,omitempty"`
 	ReceivedAt relay.Time          `json:"received_at"`
+	// Rest: it has no shape that could open
+	Rest bool `json:"-"`
 }
 
 // Subject is where a source's message lies.
 func (e Envelope) Subject(of Source) string {
-	if e.Kind == relay.KindMark {
+	switch {
+	case e.Kind == relay.KindMark:
 		return of.Marks()
+	case e.Rest:
+		return of.Rest()
+	default:
+		return of.Hooks()
 	}
-	return of.Hooks()
 }
 
 // TTL is how long the store holds the message; 0 = for its retention.

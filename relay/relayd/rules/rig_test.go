@@ -55,6 +55,9 @@ func (r *rig) post(to rules.Route, body, nonce string) int {
 				merchant == "M1" && handle == rules.Handle("K001")
 		})
 	if refused == nil {
+		refused = a.Judge(r.now, true)
+	}
+	if refused == nil {
 		err := a.Keep(context.Background(), r.store, int64(r.store.Quota), rules.Envelope{
 			ID: r.id(), Body: []byte(body), ReceivedAt: relay.Time{Time: r.now}})
 		if err == nil {

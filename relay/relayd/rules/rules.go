@@ -79,6 +79,8 @@ type Writer interface {
 	Put(ctx context.Context, to Source, e Envelope) error
 	// Held is how many hooks and canaries of a source the store has.
 	Held(ctx context.Context, of Source) (uint64, error)
+	// HeldRest is how many it has of what came to the source's hook URL and could not open.
+	HeldRest(ctx context.Context, of Source) (uint64, error)
 }
 
 // Store is both.
