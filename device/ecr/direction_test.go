@@ -103,3 +103,28 @@ func TestRequestsStayRequests(t *testing.T) {
 		}
 	}
 }
+
+// Each sign alone makes an answer of what would be a request without it.
+func TestEachSignOfAnAnswer(t *testing.T) {
+	for _, tc := range []struct {
+		dialect, function string
+		sign              func(*Message, []byte)
+	}{
+		{"paycube", "Q1", func(m *Message, _ []byte) { m.Code = []byte("51") }},
+		{"nets", "30", func(m *Message, _ []byte) {
+			m.Fields = append(m.Fields, field("02", "APPROVED"))
+		}},
+		{"linkpos", "20", func(m *Message, answers []byte) { m.ECN = answers }},
+	} {
+		d := dialect(t, tc.dialect)
+		m := d.NewRequest(ecn(d), tc.function, sale(t, d, 1023).Fields...).Message
+		ev, _ := d.NewResponseScanner().Next(d.Respond(m, Approved, ResponseData{}))
+		answers := bytes.Clone(ev.Response.ECN)
+		for _, want := range []EventKind{Frame, Answer} {
+			if ev, _ := d.NewRequestScanner().Next(frameOf(t, d, m)); ev.Kind != want {
+				t.Errorf("%s: %v, want %v", tc.dialect, ev.Kind, want)
+			}
+			tc.sign(&m, answers)
+		}
+	}
+}

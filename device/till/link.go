@@ -72,6 +72,7 @@ type link struct {
 	unackedUntil time.Duration // no outcome before that: an ACK may still come for something else
 	ownSince     time.Duration // ACKs and NAKs went out since then that may come back yet
 	ownUntil     time.Duration // no outcome before that: an ACK may be the agent's own that returns
+	againUntil   time.Duration // no frame before that: the till says again what could not be read
 	holdUntil    time.Duration // nothing on this connection that it did not ask for
 }
 
@@ -89,7 +90,7 @@ func (m *Machine) pump() {
 		l.busy, l.ctl = true, nil
 		return
 	}
-	if l.ackTo != 0 || m.scan.Pending() {
+	if l.ackTo != 0 || m.scan.Pending() || m.now.Up < l.againUntil {
 		return // what the till is saying may make it wrong to say this
 	}
 	if l.out == nil {

@@ -161,6 +161,7 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 	}
 	wake(m.scan.Pending(), l.heardAt+m.timers.Gap)
 	wake(l.out != nil && l.phase == waiting, l.until)
+	wake(l.out != nil && l.phase == ready || m.waits(), l.againUntil)
 	if m.waits() {
 		wake(true, l.quietUntil)
 		wake(true, l.unackedUntil)

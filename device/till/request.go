@@ -63,6 +63,7 @@ func (m *Machine) found(ev ecr.Event) {
 		m.count(CounterBad)
 		if m.trouble != TroubleEcho { // else it may be what went out, and a NAK comes back, too
 			m.control(m.dialect.NAK())
+			m.awaitAgain()
 		}
 	case ecr.Frame:
 		if m.echoed(ev.Raw) {
@@ -77,6 +78,15 @@ func (m *Machine) found(ev ecr.Event) {
 		m.count(CounterHostile)
 		m.warn("a connection began with bytes that no till sends; it is closed")
 		m.do(Close{})
+	}
+}
+
+// awaitAgain leaves the line to a till of which something came that could not be read: it says that
+// again, and may not want any more what would go out now. Rubbish that comes on and on does not
+// prolong it.
+func (m *Machine) awaitAgain() {
+	if l := &m.link; m.now.Up >= l.againUntil {
+		l.againUntil = l.heardAt + m.timers.ACK + m.timers.Gap
 	}
 }
 

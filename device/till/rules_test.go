@@ -319,3 +319,32 @@ func TestNoAnswerIntoARequest(t *testing.T) {
 	r.pass(r.m.timers.Gap)
 	r.wantAnswers(ecn + " Q1 00") // that was none
 }
+
+// TestNoAnswerAfterARequestThatCouldNotBeRead: the till says it again, and it may make what would
+// go out the answer to something else. A till that does not is answered all the same.
+func TestNoAnswerAfterARequestThatCouldNotBeRead(t *testing.T) {
+	other := saleOn("000000000002", 500)
+	broken := bytes.Clone(other)
+	broken[len(broken)-1] ^= 1
+	for _, again := range []bool{true, false} {
+		r := newRig(t, "paycube")
+		r.finish(r.start(ecn, 1023), payment.StatusApproved)
+		r.pass(time.Second)
+		r.wantAnswers(ecn + " Q1 00")
+		r.send(broken)
+		r.want([]byte{nak})
+		r.pass(2 * time.Second) // the ACK timers of both
+		r.want()
+		if again {
+			r.send(other)
+			r.want([]byte{ack}) // it is another sale's
+			r.pass(time.Minute)
+			r.wantAnswers()
+			continue
+		}
+		r.send(broken)
+		r.want([]byte{nak})
+		r.pass(r.m.timers.Gap) // rubbish does not keep it for ever
+		r.wantAnswers(ecn + " Q1 00")
+	}
+}
