@@ -33,6 +33,9 @@ type cashier struct {
 // waitsLongest is how long a till waits that does not try again.
 const waitsLongest = 240 * time.Second
 
+// impatient is how long a cashier waits who should not: the sale runs, in most cases.
+const impatient = 15 * time.Second
+
 // maxTries is how often a cashier asks for one sale.
 const maxTries = 4
 
@@ -42,9 +45,12 @@ const maxInLine = 8
 func (w *World) drawCashier() cashier {
 	c := cashier{waits: waitsLongest, busy: w.chance(0.5), same: w.chance(0.4)}
 	c.receipts = pick(w, noReceipts, countedReceipts, countedReceipts, oneReceipt, receiptsInTurn)
+	if c.receipts == oneReceipt {
+		c.busy, c.same = w.chance(0.8), w.chance(0.8)
+	}
 	if c.receipts != noReceipts && w.chance(0.7) {
 		c.again, c.deaf = true, w.chance(0.7)
-		c.waits = pick(w, 120*time.Second, 120*time.Second, 60*time.Second)
+		c.waits = pick(w, 120*time.Second, 120*time.Second, 60*time.Second, impatient)
 	}
 	return c
 }
@@ -110,7 +116,9 @@ func (t *ecrTill) listens() bool { return !t.habits().deaf || t.sent != nil || t
 // givesUp is a sale that was not answered while the till waited: it says "unsuccessful".
 func (t *ecrTill) givesUp(s *sale) {
 	w := t.w
-	if w.prof.level == 0 && !w.healed && t.habits().waits >= 120*time.Second {
+	runs := t.habits().waits > impatient && len(s.attempts) > 1 &&
+		s.attempts[len(s.attempts)-1].begun == 0
+	if w.prof.level == 0 && !w.healed && (runs || t.habits().waits >= 120*time.Second) {
 		w.fail("sale %d is not answered within %s, and nothing went wrong", s.no, t.habits().waits)
 	}
 	t.mayTryAgain(s)
@@ -161,7 +169,7 @@ func (t *ecrTill) misses(s *sale) {
 	}
 	w.after(w.between(5*time.Second, 60*time.Second), func() {
 		if t.plugged && t.sale == s {
-			t.pulls(s.asked + t.habits().waits + w.between(-10*time.Second, 30*time.Second) - w.t)
+			t.pulls(s.asked + t.kind.waits + w.between(-5*time.Second, 40*time.Second) - w.t)
 		}
 	})
 }

@@ -99,6 +99,7 @@ func (t *ecrTill) answers(e ecrtill.Event) {
 	last := m.Function == t.d.LastResult
 	if !last && m.ECN != r.m.ECN {
 		t.say("has no use for %s of another request", m.Function)
+		w.oracle.isOfBefore(t, r.s, m.ECN)
 		t.discards(m)
 		return
 	}
@@ -123,13 +124,16 @@ func (t *ecrTill) answers(e ecrtill.Event) {
 	case verdict == ecrtill.Approved:
 		t.decides(r.s, payment.StatusApproved, txn)
 	case verdict == ecrtill.NotPaid:
+		w.oracle.isRefused(r.s)
 		t.decides(r.s, payment.StatusCancelled, "")
 	case last:
 		t.decides(r.s, payment.StatusUnknown, "")
 	case t.habits().again: // TO
 		w.metIf(r.s.receipt != "", doubtedAgain)
+		w.oracle.isDoubted(r.s)
 		t.mayTryAgain(r.s)
 	default:
+		w.oracle.isDoubted(r.s)
 		t.asksLast(w.between(time.Second, 5*time.Second))
 	}
 }

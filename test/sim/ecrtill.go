@@ -49,6 +49,11 @@ type ecrTill struct {
 	rested time.Duration // no new sale before that
 	// receipt numbers that it has given, and customers who stood in line
 	receiptsMade, inLine int
+	// what else is on the line, and what the till itself has said
+	echo                 *echo
+	said                 [][]byte // newest frames of the agent
+	wroteAt, ackCame     time.Duration
+	askedLast, cancelled bool
 	turn                 int // number of the newest thing that is waited for
 	gapAt                int
 	// arrival of the newest bytes in each direction: on a line none overtakes another
@@ -123,6 +128,9 @@ func (t *ecrTill) wants() {
 	w.oracle.isAskedFor(s)
 	t.send(&request{m: t.d.Sale(s.ecn, s.function, s.money.Amount, s.receipt), s: s})
 	t.misses(s)
+	if w.hit(lineAnswers) {
+		t.hearsTerminal()
+	}
 	if w.hit(tillForgets) { // and the cashier types the next sale
 		w.after(w.between(2*time.Second, 50*time.Second), func() {
 			t.reboots()
@@ -211,6 +219,7 @@ func (t *ecrTill) asksLast(d time.Duration) {
 	}
 	t.waitFor(d, func() {
 		if t.sale == s && t.sent == nil && t.asked == nil {
+			t.askedLast = true
 			t.send(&request{m: ecrtill.Request(t.number(), t.d.LastResult), s: s})
 		}
 	})
@@ -226,6 +235,7 @@ func (t *ecrTill) cancels(s *sale) {
 		w.after(w.between(0, 12*time.Millisecond), func() { w.pays(l) })
 	}
 	t.say("cancels sale %d", s.no)
+	t.cancelled = true
 	waits := t.asked
 	r := &request{m: ecrtill.Request(t.number(), t.d.Cancel)}
 	t.sent = r
@@ -272,6 +282,9 @@ func (t *ecrTill) arrives(b []byte, at time.Duration) {
 		if s != nil && (len(b) > 1 || b[0] != ack && b[0] != nak) {
 			s.reaches(w.t)
 		}
+		if len(b) == 1 && b[0] == ack {
+			t.ackCame = w.t
+		}
 		t.session().receives(b)
 	})
 }
@@ -279,6 +292,8 @@ func (t *ecrTill) arrives(b []byte, at time.Duration) {
 // written is what the agent sends.
 func (t *ecrTill) written(b []byte) {
 	t.w.oracle.written(t, b)
+	t.hasSent(b)
+	t.comesBack(b)
 	b, d := t.line(b)
 	n, left := t.cable, t.w.t
 	t.inAt = max(t.inAt, t.w.t+d)
@@ -315,6 +330,7 @@ func (t *ecrTill) line(b []byte) ([]byte, time.Duration) {
 func (t *ecrTill) plugs() {
 	t.plugged = true
 	t.cable++
+	t.mayEcho()
 	if t.w.agent != nil {
 		t.session().connects()
 	}
@@ -380,7 +396,7 @@ func (t *ecrTill) asker(r payment.Request) *sale {
 		if s := t.w.sales[i]; s.line == t && s.attempted(ecn) != nil &&
 			s.money.Amount == r.Money.Amount {
 			s.askedWith = ecn
-			if len(s.links) == 0 { // a frame names no currency: it is the terminal's
+			if s.attempted(ecn).begun == 0 { // a frame names no currency: it is the terminal's
 				s.money = r.Money
 			}
 			return s

@@ -77,6 +77,8 @@ const (
 	lineDropsACK
 	linePulled
 	lineMissesAnswer
+	lineEchoes
+	lineAnswers
 	numFaults
 )
 
@@ -157,7 +159,9 @@ var faultSpecs = [numFaults]faultSpec{
 	lineGarbles:            {"line garbles bytes", 0.04},
 	lineDropsACK:           {"line loses an ACK", 0.08},
 	linePulled:             {"cable pulled", 0.6},
-	lineMissesAnswer:       {"cable pulled until the till has given up", 0.3},
+	lineMissesAnswer:       {"cable pulled until the till has given up", 0.5},
+	lineEchoes:             {"line echoes", 0.5},
+	lineAnswers:            {"a terminal's answers come in on a line", 0.25},
 }
 
 // profile is what a seed has drawn for its run.

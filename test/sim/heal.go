@@ -16,6 +16,9 @@ func (w *World) heal() {
 	w.screen.small = false
 	w.wallOff = 0
 	w.relay.heals()
+	for _, t := range w.ecrs {
+		t.echo = nil
+	}
 	if w.gw.rotated {
 		w.gw.configure()
 	}

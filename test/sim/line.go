@@ -23,6 +23,8 @@ type line struct {
 	inbox  []till.Event
 	wake   uint64
 	busy   bool
+
+	outcomes outcomes
 }
 
 // The dialects are read once for the process; they never change.
@@ -63,7 +65,7 @@ func newLine(a *agent, t *ecrTill) *line {
 	if err != nil {
 		a.w.fail("%v", err)
 	}
-	return &line{a: a, t: t, m: m}
+	return &line{a: a, t: t, m: m, outcomes: newOutcomes()}
 }
 
 // connects and disconnects are the cable's doing.
@@ -131,6 +133,7 @@ func (l *line) carry(e till.Effect) {
 			w.fail("the line's session writes while it must not")
 		}
 		l.busy = true
+		l.goesOut(e.Bytes)
 		l.t.written(append([]byte(nil), e.Bytes...))
 		n := l.t.cable
 		w.inside(time.Duration(len(e.Bytes))*time.Millisecond+w.between(0, 2*time.Millisecond),
@@ -148,6 +151,7 @@ func (l *line) carry(e till.Effect) {
 			l.post(till.Started{To: e.To, Payment: ans.Payment, Err: ans.Err})
 		})
 	case till.AskCancel:
+		l.isCancelled(e.Key.ID)
 		a.ask(func(to engine.Ticket) engine.Event {
 			return engine.CancelAsked{Till: l.t.name, Key: e.Key, To: to}
 		},
@@ -157,6 +161,7 @@ func (l *line) carry(e till.Effect) {
 	case till.AskLast:
 		l.askLast(e)
 	case till.AskOffer:
+		l.outcomes.id, l.outcomes.frame = e.ID, e.Frame
 		if w.hit(tillRushes) {
 			w.after(w.between(0, 4*time.Millisecond), l.t.rushes)
 		}
@@ -165,7 +170,7 @@ func (l *line) carry(e till.Effect) {
 				To: to}
 		}, func(ans engine.Answer) { l.post(till.Offered{To: e.To, Err: ans.Err}) })
 	case till.AskAcknowledge:
-		w.oracle.lineAcks(e.ID)
+		l.isAcked(e)
 		a.ask(func(to engine.Ticket) engine.Event {
 			return engine.Acknowledged{Till: l.t.name, ID: e.ID, Revision: e.Revision, To: to}
 		}, func(ans engine.Answer) { l.post(till.Acknowledged{To: e.To, Err: ans.Err}) })

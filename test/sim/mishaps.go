@@ -4,7 +4,7 @@ import "time"
 
 // mishap is something that goes wrong by itself at some moment of the run.
 func (w *World) mishap() {
-	switch w.rng.IntN(18) {
+	switch w.rng.IntN(20) {
 	case 0:
 		if w.agent != nil && w.hit(crashIdle) {
 			w.dies(w.hit(powerCut), "killed")
@@ -92,6 +92,14 @@ func (w *World) mishap() {
 		if w.prof.enabled[reconfigured] && w.chance(0.5*w.prof.level) {
 			w.cov.Faults[reconfigured]++
 			w.reconfigures()
+		}
+	case 16:
+		if t := pick(w, w.ecrs...); t.plugged && w.prof.enabled[lineEchoes] {
+			t.pulls(w.between(time.Second, 5*time.Second)) // another cable comes
+		}
+	case 17:
+		if t := pick(w, w.ecrs...); w.hit(lineAnswers) {
+			t.hearsTerminal()
 		}
 	default:
 		w.staff.looks()

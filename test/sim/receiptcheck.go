@@ -135,3 +135,39 @@ func (o *oracle) mayTakeOver(s *sale, a *account) bool {
 		was.receipt == s.receipt && was.function == s.function &&
 		was.money.Amount == s.money.Amount && (a.overAt == 0 || x.reached < a.overAt)
 }
+
+// isRefused: a second try is refused, and the sale runs. Nothing was wrong, so the till asked for
+// that sale.
+func (o *oracle) isRefused(s *sale) {
+	for _, id := range s.ids {
+		if a := o.accounts[id]; a != nil && a.overAt == 0 && o.w.prof.level == 0 &&
+			len(s.attempts) > 1 && !a.policy.FinishDeclined {
+			o.w.fail("sale %d runs, and its second try is refused", s.no)
+		}
+	}
+}
+
+// isDoubted: a sale is told TO for its receipt number. Where nothing was wrong some till has given
+// a sale with that number up.
+func (o *oracle) isDoubted(s *sale) {
+	if o.w.prof.level > 0 || len(s.ids) > 0 {
+		return
+	}
+	for _, b := range o.accounts {
+		if was := b.link.sale; was != nil && was.line == s.line && was.receipt == s.receipt &&
+			b.acked == 0 {
+			return
+		}
+	}
+	o.w.fail("sale %d is told TO, and every sale with its receipt number was acknowledged", s.no)
+}
+
+// isOfBefore: an answer has the ECN of an earlier request for the sale that the till is asking for.
+func (o *oracle) isOfBefore(t *ecrTill, s *sale, ecn string) {
+	if s == nil || o.w.prof.level > 0 || s.attempted(ecn) == nil {
+		return
+	}
+	if x := s.attempts[len(s.attempts)-1]; x.reached > 0 && t.leftAt > x.reached+time.Second {
+		o.w.fail("sale %d is asked for with ECN %s, and answered under %s", s.no, x.ecn, ecn)
+	}
+}

@@ -77,6 +77,9 @@ const (
 	doubtedAgain
 	receiptOfAnother
 	amountOfAnother
+	comesBack
+	ownControlBack
+	terminalHeard
 	numSituations
 )
 
@@ -154,6 +157,9 @@ var situationNames = [numSituations]string{
 	doubtedAgain:       "a request with an old receipt number is told TO",
 	receiptOfAnother:   "the next customer has the receipt number and amount of before",
 	amountOfAnother:    "the next customer has another receipt number and the same amount",
+	comesBack:          "what the agent sent comes back on a line",
+	ownControlBack:     "its own ACK comes back while its answer waits for one",
+	terminalHeard:      "a terminal's answer comes in on a line",
 }
 
 func (w *World) met(s situation) { w.cov.Situations[s]++ }
