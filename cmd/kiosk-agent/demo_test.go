@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,13 +35,30 @@ device = "tcp-listen:%s"
 name = "line-2"
 device = "tcp-listen:%s"
 dialect = "nets"
+
+[[till.serial]]
+name = "line-3"
+device = "tcp-listen:%s"
+dialect = "%s/walk.toml"
 `
+
+// walkDialect is the file with which the walk of docs/ECR-DIALECTS.md ends.
+func walkDialect(ts *testscript.TestScript) string {
+	page, err := os.ReadFile("../../docs/ECR-DIALECTS.md")
+	ts.Check(err)
+	_, walk, _ := strings.Cut(string(page), "The whole file:\n\n```toml\n")
+	file, _, found := strings.Cut(walk, "```")
+	if !found {
+		ts.Fatalf("docs/ECR-DIALECTS.md has no walk with a whole file")
+	}
+	return file
+}
 
 var demos sync.Map // by script: a func that ends it
 
 // startDemo runs everything but the command under test in this process, for the script that asks.
-// It sets CONFIG, HOUSE, TAG, and LINE and NETSLINE: the addresses of two tills' lines, one in each
-// built-in dialect.
+// It sets CONFIG, HOUSE, TAG, and the addresses of three tills' lines: LINE and NETSLINE in the
+// dialects of these names, WALKLINE in the one that the walk of docs/ECR-DIALECTS.md makes.
 //
 // Its customer opens each link. 1000.01 is paid and 1000.02 declined by that
 // (sandbox.DefaultOutcomes); 77.77 is paid, and reported with another amount; with any other amount
@@ -48,13 +67,14 @@ func startDemo(ts *testscript.TestScript, _ bool, _ []string) {
 	dir, err := os.MkdirTemp("", "script-") // short: the admin socket's path has a limit
 	ts.Check(err)
 	ts.Defer(func() { _ = os.RemoveAll(dir) })
-	line, nets := freeAddr(ts), freeAddr(ts)
+	line, nets, walk := freeAddr(ts), freeAddr(ts), freeAddr(ts)
+	ts.Check(os.WriteFile(filepath.Join(dir, "walk.toml"), []byte(walkDialect(ts)), 0o600))
 	h, err := demo.Open(context.Background(), demo.Options{
 		Dir: dir, Log: slog.New(slog.DiscardHandler), Version: "script", MerchantName: "Kopi",
 		TillListen: freeAddr(ts), Settle: time.Second,
 		Simulation: demo.AXSOptions{
 			Faults: []sandbox.Fault{{Kind: sandbox.FaultWrongAmount, Amount: mismatch}}},
-		Extra: fmt.Sprintf(lines, line, nets),
+		Extra: fmt.Sprintf(lines, line, nets, walk, dir),
 	})
 	ts.Check(err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -86,6 +106,7 @@ func startDemo(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("TAG", h.Tag)
 	ts.Setenv("LINE", line)
 	ts.Setenv("NETSLINE", nets)
+	ts.Setenv("WALKLINE", walk)
 }
 
 func endDemo(ts *testscript.TestScript, _ bool, _ []string) {
