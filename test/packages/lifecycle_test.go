@@ -380,8 +380,13 @@ func removed(t *testing.T, m *machine, s *stage) {
 	s.sell(t, "after remove and install")
 	stop()
 
+	// The display's limits, where its user's session is.
+	slice := "/etc/systemd/system/user-" + displayUser(t, m) + ".slice.d"
+	if !m.has(slice + "/kiosk-agent-display.conf") {
+		t.Error("the display's session has no limits")
+	}
 	m.run(t, "dpkg", "-P", "kiosk-agent", "kiosk-agent-display", "kiosk-relay")
-	gone(t, m, "/usr/lib/kiosk-agent", "/usr/bin/kiosk-agent", "/usr/bin/kiosk-relay",
+	gone(t, m, slice, "/usr/lib/kiosk-agent", "/usr/bin/kiosk-agent", "/usr/bin/kiosk-relay",
 		"/etc/kiosk-agent", "/etc/kiosk-relay", "/run/kiosk-agent",
 		"/var/lib/kiosk-agent-upgrade", "/var/lib/kiosk-agent/display.token",
 		"/etc/pam.d/kiosk-agent-display",

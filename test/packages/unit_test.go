@@ -48,6 +48,11 @@ Environment=WLR_BACKENDS=headless WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1
 		t.Error("the unit is", state)
 	}
 	isSandboxed(t, screenOf(t, m))
+	// One key of the policy that Chromium speaks of: the unit has laid the policy where it is read.
+	if said := m.run(t, "journalctl", "--no-pager", "_UID="+displayUser(t, m)); !strings.Contains(
+		said, "remote debugging is disallowed by the system admin") {
+		t.Errorf("the browser does not know its policy:\n%s", said)
+	}
 	// logind has moved all of it out of the unit, whose limits bind it no more.
 	slice := "user-" + displayUser(t, m) + ".slice"
 	for property, want := range map[string]string{
