@@ -23,7 +23,9 @@ where standard input is a terminal.
 A fleet's file holds the keys of the configuration that all its kiosks share,
 secret_file where the gateway's secret lies in a file beside it, and where
 wanted a table [kiosks.ID] for each kiosk, with its code and keys of its own.
-Flags win over the file. Which terminal this is, the code says; --id makes sure.
+Flags win over the file. Which terminal this is, the code says; --id makes sure,
+before the code is used. The code is typed, or piped to --code -: never part of
+the command, which others can read.
 The code is used only after everything has been checked that can be checked
 here; until the relay has answered, nothing is written.
 
@@ -60,7 +62,8 @@ func newInit(table gateways.Table) *cobra.Command {
 	f.StringVar(&n.ID, "id", "",
 		"the terminal's `ID`, as the relay has it: refuse another terminal's code")
 	f.StringVar(&n.Kiosk.Code, "code", "",
-		"the enrolment `CODE` that kiosk-relay terminal code ID prints")
+		"- reads the enrolment code that kiosk-relay terminal code ID prints from standard input "+
+			"(else it is asked for, or the fleet's file has it)")
 	addFlags(f, n)
 	f.StringVar(&n.Fleet, "fleet", "", "TOML `FILE` with what the kiosks of a fleet share")
 	f.StringArrayVar(&n.Kiosk.Origins, "till-origin", nil,

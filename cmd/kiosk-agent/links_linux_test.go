@@ -226,7 +226,7 @@ func commands(k *trap, good string) [][]string {
 		{"resolve", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "noted", "--reason", "seen in the portal"},
 		{"restore", in("backup.db")}, {"restore", good}, {"restore", good},
 		{"init", "--dir", in("sub/new"), "--state", k.state, "--relay", "ws://127.0.0.1:1",
-			"--code", "05b9c1d2e3f405162738495a6b7c8d9e", "--payment-link",
+			"--code", "-", "--payment-link",
 			"https://checkout.example/hpp/checkout/link-1", "--client-id", "client-1"},
 	}
 }

@@ -33,8 +33,9 @@ func newRoot() *cobra.Command {
 		Short: "Payment agent for kiosks and tills",
 		Long: `kiosk-agent takes amounts from tills, shows the payment code to the customer,
 waits for the gateway's own word and tells the till what happened.`,
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, Version: versionText(),
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.PersistentFlags().String("config", "/etc/kiosk-agent/config.toml", "configuration `FILE`")
 	root.AddCommand(newRun(), newCheckConfig(), newStatus(), newPay(), newJournal(), newECR(),
 		newTill(), newGateway(), newResolve(), newClaim(), newRecover(), newWorklist(), newBackup(),

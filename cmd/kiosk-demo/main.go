@@ -40,6 +40,7 @@ func main() {
 
 type options struct {
 	once    bool
+	version bool
 	dir     string
 	verbose bool
 	till    string
@@ -60,6 +61,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.SetOutput(stderr)
 	fs.BoolVar(&o.once, "once", false, "play one sale, print its timeline and stop; exit 0 "+
 		"only if the till heard approved and acknowledged it")
+	fs.BoolVar(&o.version, "version", false, "print the version")
+	fs.BoolVar(&o.version, "v", false, "print the version")
 	fs.StringVar(&o.dir, "dir", "",
 		"directory for keys, journal and relay store (default: a new one, removed at the end)")
 	fs.BoolVar(&o.verbose, "verbose", false, "print the programs' logs")
@@ -106,6 +109,10 @@ func printDeviations(out io.Writer, g demo.Gateway) error {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	o, err := parse(args, stderr)
 	if err != nil {
+		return err
+	}
+	if o.version {
+		_, err := fmt.Fprintln(stdout, "kiosk-demo", cmp.Or(version, "devel"))
 		return err
 	}
 	if o.as == "list" {

@@ -44,10 +44,11 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kiosk-relay",
 		Short:         "Takes payment gateways' hooks and delivers them to kiosks",
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, Version: programVersion(),
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return errors.New("a command is missing") },
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	config := root.PersistentFlags().String("config", "/etc/kiosk-relay/config.toml",
 		"configuration `FILE`")
 	root.AddCommand(

@@ -58,7 +58,11 @@ func TestUsageAndFailures(t *testing.T) {
 		{"serve --fast", exit.Usage, "unknown flag"},
 		{"serve now", exit.Usage, "unknown command"},
 		{"terminal add", exit.Usage, "ID is missing: kiosk-relay terminal add ID"},
-		{"version", 0, "kiosk-relay "},
+		{"version", 0, "kiosk-relay "}, {"--version", 0, "kiosk-relay "}, {"-v", 0, "kiosk-relay "},
+		{"terminal add K\u200B1 --config " + config, exit.Failure,
+			"the id has a zero-width space (U+200B)"},
+		{"terminal add Größe --config " + config, exit.Failure,
+			"all of them printable ASCII: the kiosk's configuration (terminal.id)"},
 		{"serve --config " + dir + "/none.toml", exit.Failure,
 			"none.toml: no such file or directory (name the file"},
 		{"terminal list --config " + config, exit.Failure, "is \"kiosk-relay serve\" running"},
@@ -82,24 +86,24 @@ func TestTerminalCommands(t *testing.T) {
 	}
 	mustRun(t, "merchant", "add", "M1", "--config", config)
 	var first, second relayd.TerminalSecrets
-	if err := json.Unmarshal(mustRun(t, "terminal", "add", "K 1/ü", "--merchant", "M1", "--json",
+	if err := json.Unmarshal(mustRun(t, "terminal", "add", "K 1/u", "--merchant", "M1", "--json",
 		"--config", config), &first); err != nil {
 		t.Fatal(err)
 	}
 	hook := regexp.MustCompile(`^http://127\.0\.0\.1:\d+/hook/[A-Za-z0-9_-]{22}$`)
-	if first.ID != "K 1/ü" || len(first.Token) != 43 || !hook.MatchString(first.HookURL) {
+	if first.ID != "K 1/u" || len(first.Token) != 43 || !hook.MatchString(first.HookURL) {
 		t.Errorf("added %+v", first)
 	}
-	if err := json.Unmarshal(mustRun(t, "terminal", "rotate", "K 1/ü", "--route", "--json",
+	if err := json.Unmarshal(mustRun(t, "terminal", "rotate", "K 1/u", "--route", "--json",
 		"--config", config), &second); err != nil {
 		t.Fatal(err)
 	}
 	if second.Token == first.Token || second.HookURL == first.HookURL {
 		t.Error("rotate changed nothing")
 	}
-	mustRun(t, "terminal", "revoke", "K 1/ü", "--config", config)
+	mustRun(t, "terminal", "revoke", "K 1/u", "--config", config)
 	list := string(mustRun(t, "terminal", "list", "--config", config))
-	if !strings.Contains(list, "K 1/ü") || !strings.Contains(list, "M1") ||
+	if !strings.Contains(list, "K 1/u") || !strings.Contains(list, "M1") ||
 		!strings.Contains(list, "revoked 20") {
 		t.Errorf("list:\n%s", list)
 	}

@@ -39,6 +39,10 @@ func Check(raw string, longest int) (u *url.URL, problem string) {
 	}
 }
 
+// Name reports whether s can name a terminal or a till, wherever it has to: 1 to 32 printable ASCII
+// characters, no blank around them.
+func Name(s string) bool { return Printable(s, 1, 32) && strings.Trim(s, " ") == s }
+
 // Printable reports whether s has least to most characters, all of them printable ASCII.
 func Printable(s string, least, most int) bool {
 	for i := range len(s) {

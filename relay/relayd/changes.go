@@ -116,12 +116,16 @@ func (t *terminals) code(ctx context.Context, id string, now time.Time) (code se
 }
 
 // enrol uses up a code: the terminal has a new token and a new route, and no code. The relay keeps
-// hashes only, so the route that it had cannot be told; it stays good for a day.
-func (t *terminals) enrol(ctx context.Context, code hash, now time.Time) (of record,
+// hashes only, so the route that it had cannot be told; it stays good for a day. Where id is not
+// "", the code must be that terminal's: another's is not used up.
+func (t *terminals) enrol(ctx context.Context, code hash, id string, now time.Time) (of record,
 	token secret.Value, route string, err error) {
 	holder := t.byCode(code)
 	if holder == nil {
 		return record{}, secret.Value{}, "", ErrCode
+	}
+	if id != "" && id != holder.ID {
+		return record{}, secret.Value{}, "", ErrOtherTerminal
 	}
 	token, route = secret.Generate(), newRoute()
 	err = t.change(ctx, holder.ID, func(r *record) error {

@@ -47,13 +47,14 @@ func (s *Server) CodeTerminal(ctx context.Context, id string) (TerminalCode, err
 
 // Enrol uses up a code and returns the terminal's new credentials. The token that the terminal had
 // stays good until the new one is first used, 15 minutes at most; the hook URL that it had stays
-// good for 24 h. Errors: ErrCode, ErrChanged.
-func (s *Server) Enrol(ctx context.Context, code string) (Credentials, error) {
+// good for 24 h. Where id is not "", the code must be that terminal's; another's is not used up.
+// Errors: ErrCode, ErrOtherTerminal, ErrChanged.
+func (s *Server) Enrol(ctx context.Context, code, id string) (Credentials, error) {
 	h, ok := codeHash(code)
 	if !ok {
 		return Credentials{}, ErrCode
 	}
-	of, token, route, err := s.terminals.enrol(ctx, h, s.cfg.Now())
+	of, token, route, err := s.terminals.enrol(ctx, h, id, s.cfg.Now())
 	if err != nil {
 		return Credentials{}, err
 	}
@@ -69,7 +70,7 @@ func (s *Server) serveEnrol(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	strangers.Hear(r, maxEnrolBody)
-	code, err := readEnrol(http.MaxBytesReader(w, r.Body, maxEnrolBody))
+	code, id, err := readEnrol(http.MaxBytesReader(w, r.Body, maxEnrolBody))
 	if !s.holdsCode(code) && !s.enrolments.AllowN(s.cfg.Now(), 1) {
 		unavailable(w, http.StatusTooManyRequests, "too many requests", rules.RetryRate)
 		return
@@ -80,8 +81,10 @@ func (s *Server) serveEnrol(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTimeout)
 	defer cancel()
-	c, err := s.Enrol(ctx, code)
+	c, err := s.Enrol(ctx, code, id)
 	switch {
+	case errors.Is(err, ErrOtherTerminal):
+		http.Error(w, ErrOtherTerminal.Error(), http.StatusConflict)
 	case errors.Is(err, ErrCode):
 		http.Error(w, ErrCode.Error(), http.StatusNotFound)
 	case err != nil:
@@ -100,19 +103,20 @@ func (s *Server) holdsCode(code string) bool {
 }
 
 // readEnrol reads exactly one JSON object with a code. Its errors quote nothing.
-func readEnrol(r io.Reader) (code string, err error) {
+func readEnrol(r io.Reader) (code, id string, err error) {
 	var req struct {
 		Code string `json:"code"`
+		ID   string `json:"id"` // "" = whosever code it is
 	}
 	dec := json.NewDecoder(r)
 	dec.DisallowUnknownFields()
 	if dec.Decode(&req) != nil || req.Code == "" {
-		return "", errors.New(`the request must be the JSON object {"code": "…"}`)
+		return "", "", errors.New(`the request must be the JSON object {"code": "…"}`)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return "", errors.New("trailing bytes after the JSON object")
+		return "", "", errors.New("trailing bytes after the JSON object")
 	}
-	return req.Code, nil
+	return req.Code, req.ID, nil
 }
 
 // newCode makes a code as people are shown it: 32 hexadecimal digits in groups of four.

@@ -175,7 +175,7 @@ func TestEnrolRefuses(t *testing.T) {
 		t.Errorf("a code from before a rotation: status %d", status)
 	}
 	for range enrolBurst {
-		if _, err := r.Enrol(t.Context(), voided); !errors.Is(err, ErrCode) {
+		if _, err := r.Enrol(t.Context(), voided, ""); !errors.Is(err, ErrCode) {
 			t.Fatal(err)
 		}
 	}
@@ -212,7 +212,7 @@ func TestEnrolOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			switch _, err := r.Enrol(t.Context(), code); {
+			switch _, err := r.Enrol(t.Context(), code, ""); {
 			case err == nil:
 				good.Add(1)
 			case errors.Is(err, ErrCode):
@@ -370,7 +370,7 @@ func FuzzEnrol(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		text, err := readEnrol(strings.NewReader(body))
+		text, _, err := readEnrol(strings.NewReader(body))
 		if err != nil {
 			return
 		}
@@ -383,4 +383,24 @@ func FuzzEnrol(f *testing.F) {
 			t.Errorf("%q and %q are not the same code", text, digits)
 		}
 	})
+}
+
+// TestEnrolAs: a code of another terminal than the kiosk is to be is refused, and is not used up.
+func TestEnrolAs(t *testing.T) {
+	r := startRelay(t, t.TempDir(), nil)
+	r.add("K1")
+	r.add("K2")
+	code := r.code("K2")
+	body := func(id string) string { return `{"code":"` + code + `","id":"` + id + `"}` }
+	if status, text := enrol(t, r, body("K1"), nil); status != http.StatusConflict ||
+		!strings.Contains(text, "another terminal's; it was not used") {
+		t.Errorf("another's: %d %s", status, text)
+	}
+	if status, text := enrol(t, r, body("K2"), nil); status != http.StatusOK ||
+		!strings.Contains(text, `"id":"K2"`) {
+		t.Errorf("its own: %d %s", status, text)
+	}
+	if status, _ := enrol(t, r, body("K1"), nil); status != http.StatusNotFound {
+		t.Errorf("used up: %d", status)
+	}
 }

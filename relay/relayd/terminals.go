@@ -21,6 +21,7 @@ var (
 		"a terminal's id is 1 to 32 characters, none of them a control character")
 	ErrTerminalExists = errors.New(
 		"there is such a terminal already: use rotate for a new token, or revoke it first")
+	ErrOtherTerminal   = errors.New("this code is another terminal's; it was not used")
 	ErrTerminalUnknown = errors.New("no such terminal")
 	ErrTerminalRevoked = errors.New(
 		"the terminal is revoked: add it again for a new token and hook URL")

@@ -52,6 +52,25 @@ td.bad { color: #c0392b; }
 @media (max-width: 30rem) { main { padding: .6rem; } th { width: 7rem; } }
 `
 
+// statusScript reads the page again and puts what it says in the place of what it said: nothing
+// that a reader has found, or has in focus, is taken from him by a new page.
+const statusScript = `
+setInterval(async () => {
+  try {
+    const r = await fetch(location.href, {cache: "no-store"});
+    const now = new DOMParser().parseFromString(await r.text(), "text/html");
+    const main = now.querySelector("main");
+    if (!r.ok || !main) throw new Error(r.status);
+    document.querySelector("main").replaceWith(main);
+    document.body.className = now.body.className;
+    document.title = now.title;
+  } catch (e) {
+    document.body.className = "closed";
+    document.querySelector("h1").textContent = "the agent does not answer";
+  }
+}, 10000);
+`
+
 // statusPage is what statusHTML shows. Nothing in it is a secret, a token or an address that is a
 // capability.
 type statusPage struct {
@@ -59,6 +78,7 @@ type statusPage struct {
 	Reasons                       []payment.Reason
 	Rows                          []statusRow
 	Style                         template.CSS
+	Script                        template.JS
 	At                            string
 }
 
@@ -74,9 +94,9 @@ func (a *Agent) statusHandler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256([]byte(statusStyle))
-	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	policy := "default-src 'none'; style-src " + only(statusStyle) + "; script-src " +
+		only(statusScript) + "; connect-src 'self'; img-src data:; base-uri 'none'; " +
+		"form-action 'none'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), askWithin)
 		defer cancel()
@@ -102,11 +122,17 @@ func (a *Agent) statusHandler() (http.Handler, error) {
 	}), nil
 }
 
+// only is a text of the page's own, as its policy names it.
+func only(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
 func (a *Agent) statusPage(st Status) statusPage {
 	p := statusPage{
 		Terminal: cmp.Or(a.cfg.Terminal.ID, "kiosk-agent"), State: "ready",
 		Means: "A sale can start now.", Reasons: st.Reasons,
-		Style: statusStyle, At: a.clock.Now().Wall.Format(time.DateTime),
+		Style: statusStyle, Script: statusScript, At: a.clock.Now().Wall.Format(time.DateTime),
 	}
 	switch {
 	case len(a.closed) > 0:

@@ -1,7 +1,10 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -53,5 +56,35 @@ func TestAccountsAreSaid(t *testing.T) {
 		"singapay:s/D; not configured any more, and 2 payments there may still be paid: axs:one/A"}
 	if rows := a.statusPage(Status{Accounts: known}).Rows; !slices.Contains(rows, want) {
 		t.Errorf("%+v has no %+v", rows, want)
+	}
+}
+
+// TestPageReadsItselfAgain: by a script that the page's policy names, and by no refresh, which
+// would take from a reader what he has found and has in focus (WCAG 2.2.1, 2.2.4).
+func TestPageReadsItselfAgain(t *testing.T) {
+	a := newTestAgent(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	h, err := a.statusHandler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/", nil))
+	page := answer.Body.String()
+	_, script, _ := strings.Cut(page, "<script>")
+	script, _, found := strings.Cut(script, "</script>")
+	policy := answer.Header().Get("Content-Security-Policy")
+	if !found || strings.Contains(page, "http-equiv") || answer.Header().Get("Refresh") != "" ||
+		!strings.Contains(policy, "script-src "+only(script)+";") ||
+		!strings.Contains(policy, "connect-src 'self'") || !strings.Contains(script, "fetch(") {
+		t.Errorf("policy %q, script %q in\n%s", policy, script, page)
 	}
 }

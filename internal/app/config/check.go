@@ -41,7 +41,7 @@ func (c *Config) check() conf.Problems {
 func (k *checker) terminal() {
 	t := k.c.Terminal
 	k.Need(t.ID != "", "terminal.id", "", "is required")
-	k.Need(len(t.ID) <= 32 && printable(t.ID), "terminal.id", "",
+	k.Need(t.ID == "" || webaddr.Name(t.ID), "terminal.id", "",
 		"must be at most 32 printable ASCII characters")
 	k.Need(t.Tag == "" || len(t.Tag) == 8 &&
 		strings.Trim(t.Tag, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == "", "terminal.tag",
@@ -116,7 +116,7 @@ func (k *checker) tills() {
 }
 
 func (k *checker) name(key, name string, seen map[string]bool) {
-	k.Need(name != "" && len(name) <= 32 && printable(name), key, "",
+	k.Need(webaddr.Name(name), key, "",
 		"must be 1 to 32 printable ASCII characters")
 	k.Need(!seen[name], key, "", "two tills are named %q", name)
 	seen[name] = true
@@ -169,8 +169,4 @@ func (k *checker) addresses() {
 			take(fmt.Sprintf("till.serial[%d].device", i), addr)
 		}
 	}
-}
-
-func printable(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }

@@ -108,7 +108,8 @@ func TestGatewayIsAskedNothing(t *testing.T) {
 	o := kiosk(t, g.Listener.Addr().String(), "")
 	o.TLS = g.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	r := Run(t.Context(), o)
-	if r.Wrong() > 0 {
+	find(t, r, "agent", Wrong, "systemctl start kiosk-agent")
+	if r.Wrong() > 1 { // the agent does not run
 		t.Errorf("something is wrong: %+v", r.Findings)
 	}
 	find(t, r, "gateway", OK, "TLS 1.3, certificate until")
@@ -258,4 +259,31 @@ func TestDoctorBuildsWhatRunBuilds(t *testing.T) {
 	if said != 1 {
 		t.Errorf("the no-break space is told %d times: %+v", said, r.Findings)
 	}
+}
+
+// TestDoctorSaysWhatNoQueryCosts: also where the agent does not run.
+func TestDoctorSaysWhatNoQueryCosts(t *testing.T) {
+	o := kiosk(t, "127.0.0.1:1", "")
+	text, err := os.ReadFile(o.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := strings.Replace(string(text),
+		`query_url = "https://127.0.0.1:1/api/hpp/v2/transaction"`, "", 1)
+	if err := os.WriteFile(o.Config, []byte(without), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	find(t, Run(t.Context(), o), "questions", Note, "(axs.query_url): a sale that ends unpaid is")
+}
+
+// TestDoctorNamesTheHookURLsAnswer: a hook URL that is another's, or nobody's, is named with what
+// it answered.
+func TestDoctorNamesTheHookURLsAnswer(t *testing.T) {
+	o := kiosk(t, "127.0.0.1:1", "")
+	o.Ask = func(_ context.Context, _, _ string, into any) error {
+		return json.Unmarshal([]byte(`{"ready": false, "relay": {"connected": true, "error": `+
+			`"post to the hook URL: HTTP status 404"}}`), into)
+	}
+	find(t, Run(t.Context(), o), "relay", Wrong,
+		"none has come back yet: post to the hook URL: HTTP status 404")
 }

@@ -13,8 +13,7 @@ import (
 	"kiosk-agent/internal/app/agent"
 )
 
-// askAgent asks whether the agent takes sales. An agent that does not run is no mistake by itself:
-// a kiosk is looked at before it starts, too.
+// askAgent asks whether the agent takes sales. One that does not run sells nothing.
 func (c *checker) askAgent(ctx context.Context) []Finding {
 	f := Finding{Check: "agent", State: OK, Tried: "asked for its status on " + c.cfg.Admin.Socket,
 		Found: "it runs and takes sales"}
@@ -33,8 +32,9 @@ func (c *checker) askAgent(ctx context.Context) []Finding {
 		f.State, f.Found, f.Do = Wrong, "this user may not ask it",
 			"run this as root or as the agent's user"
 	case err != nil:
-		f.State, f.Found, f.Do = Note, "it does not answer: "+err.Error(),
+		f.State, f.Found, f.Do = Wrong, "it does not answer: "+err.Error(),
 			"start it: systemctl start kiosk-agent; why it ended: journalctl -u kiosk-agent"
+		return append([]Finding{f}, c.unasked()...)
 	default:
 		c.status = &st.Status
 		all := []Finding{f}
@@ -69,16 +69,24 @@ func (c *checker) worklist() Finding {
 	return f
 }
 
+// unasked says what it costs that the gateway cannot be asked about payments.
+func (c *checker) unasked() []Finding {
+	g, err := c.cfg.Gateway()
+	if err != nil || g.Unasked() == "" {
+		return nil
+	}
+	return []Finding{{"questions", Note, "looked where the gateway is asked about payments",
+		g.Unasked(), "ask the gateway for the address of its query, and write it there"}}
+}
+
 // questions is how the gateway's query answers.
 func (c *checker) questions() Finding {
 	q := c.status.Questions
 	f := Finding{Check: "questions", State: OK,
 		Tried: "asked the agent how the gateway answers about payments",
 		Found: fmt.Sprintf("%d asked since the agent's start, %d failed", q.Asked, q.Failed)}
-	if g, err := c.cfg.Gateway(); err == nil && g.Unasked() != "" {
-		f.State, f.Found = Note, g.Unasked()
-		f.Do = "ask the gateway for the address of its query, and write it there"
-		return f
+	if none := c.unasked(); len(none) > 0 {
+		return none[0]
 	}
 	if q.FailedInARow > 0 {
 		f.Found += fmt.Sprintf(", the last %d in a row: %s", q.FailedInARow, q.LastFailure)
@@ -149,16 +157,25 @@ func (c *checker) canary() Finding {
 		f.State, f.Found, f.Do = Wrong, "the agent is not connected: "+r.Error,
 			"check the network and relay.url"
 	case r.CanaryAge == nil:
-		f.State, f.Found, f.Do = Wrong, "none has come back yet",
+		f.State, f.Found, f.Do = Wrong, "none has come back yet"+because(r.Error),
 			"wait some seconds; then check relay.hook_url"
 	default:
 		age := time.Duration(*r.CanaryAge) * time.Second
 		f.Found = fmt.Sprintf("it went out through the hook URL %s ago and came back", age)
 		if most > 0 && age > most {
 			f.State, f.Do = Wrong, "check that relay.hook_url can be reached from here"
+			f.Found += because(r.Error)
 		}
 	}
 	return f
+}
+
+// because is the newest failure, which names the hook URL's answer where it was one.
+func because(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
 }
 
 // clock compares this machine's wall clock with everybody who told a date. It is for people and

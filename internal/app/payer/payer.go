@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"kiosk-agent/device"
@@ -145,7 +146,11 @@ func refused(err error) error {
 	}
 	text := e.Message
 	for _, r := range e.Data.Reasons {
-		text += "\n  - " + r.Message + " (" + r.Hint + ")"
+		if strings.Contains(e.Message, r.Message) { // which was just said
+			text += "\n  - " + r.Hint
+		} else {
+			text += "\n  - " + r.Message + " (" + r.Hint + ")"
+		}
 	}
 	if e.Data.Hint != "" && len(e.Data.Reasons) == 0 {
 		text += " (" + e.Data.Hint + ")"

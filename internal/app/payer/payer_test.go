@@ -2,6 +2,7 @@ package payer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"kiosk-agent/device"
 	"kiosk-agent/device/jsonrpc"
 	"kiosk-agent/internal/app/exit"
+	"kiosk-agent/internal/app/tillclient"
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
 	"kiosk-agent/test/devicetest"
@@ -83,5 +85,21 @@ func TestPayFindsItsOwnSale(t *testing.T) {
 	out, err := pay(money, payment.CodeReferenceReused)
 	if e, ok := errors.AsType[*exit.Error](err); !ok || e.Code != exit.Failure {
 		t.Errorf("acknowledged, and told again: %v\n%s", err, out)
+	}
+}
+
+// TestRefusalIsSaidOnce: a reason that the message has said already is not said again, only what to
+// do.
+func TestRefusalIsSaidOnce(t *testing.T) {
+	var e *tillclient.Error
+	if err := json.Unmarshal([]byte(`{"message": "not ready: no display shows anything",
+		"data": {"reasons": [{"message": "no display shows anything", "hint": "start it"},
+		{"message": "the relay is gone", "hint": "look at it"}]}}`), &e); err != nil {
+		t.Fatal(err)
+	}
+	got := refused(e).Error()
+	if want := "not ready: no display shows anything\n  - start it\n  - the relay is gone (look " +
+		"at it)"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -2,17 +2,28 @@ package relayadmin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"text/tabwriter"
 	"time"
 
+	"kiosk-agent/internal/invisible"
+	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/relay/relayd"
 )
 
-// AddTerminal adds a terminal and prints its token and hook URL.
+// AddTerminal adds a terminal and prints its token and hook URL. Its id is one that a kiosk can
+// have.
 func (c Client) AddTerminal(ctx context.Context, req relayd.TerminalRequest) error {
+	if f, wrong := invisible.Alone([]byte(req.ID)); wrong {
+		return fmt.Errorf("the id %s: type it anew", f.What)
+	}
+	if !webaddr.Name(req.ID) {
+		return errors.New("a terminal's id is 1 to 32 characters, all of them printable " +
+			"ASCII: the kiosk's configuration (terminal.id) takes no other")
+	}
 	return c.secrets(ctx, "add", req)
 }
 

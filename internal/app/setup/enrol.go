@@ -26,9 +26,26 @@ type answer struct {
 	token                 secret.Value
 }
 
-// enrol spends the code. Errors say what has become of it.
-func enrol(ctx context.Context, url, code string) (answer, error) {
-	body, err := json.Marshal(map[string]string{"code": code})
+// errNoID is an older relay, which takes a code and nothing else, and has not used it.
+var errNoID = errors.New("the relay compares no id")
+
+// enrol spends the code, where it is that of the terminal id; "" = whosever it is. Errors say what
+// has become of it.
+func enrol(ctx context.Context, url, code, id string) (answer, error) {
+	req := map[string]string{"code": code}
+	if id != "" {
+		req["id"] = id
+	}
+	given, err := post(ctx, url, req)
+	if errors.Is(err, errNoID) {
+		delete(req, "id")
+		given, err = post(ctx, url, req)
+	}
+	return given, err
+}
+
+func post(ctx context.Context, url string, request map[string]string) (answer, error) {
+	body, err := json.Marshal(request)
 	if err != nil {
 		return answer{}, err
 	}
@@ -62,6 +79,9 @@ func enrol(ctx context.Context, url, code string) (answer, error) {
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if resp.StatusCode == http.StatusBadRequest && request["id"] != "" {
+		return answer{}, errNoID
+	}
 	if resp.StatusCode != http.StatusOK {
 		return answer{}, refused(resp, text)
 	}
@@ -86,6 +106,9 @@ func refused(resp *http.Response, text []byte) error {
 			"replaced by a newer one or older than 24 hours, or its terminal is revoked. "+
 			"If it is none of that, relay.url is not the relay's.\nA new one: kiosk-relay "+
 			"terminal code ID", said)
+	case code == http.StatusConflict:
+		return fmt.Errorf("the code is another terminal's than --id says (%s)\nThe code was not "+
+			"used. Take this terminal's: kiosk-relay terminal code ID", said)
 	case code >= 500:
 		return fmt.Errorf("the relay cannot enrol just now (%s)\nThe code may be used up. Run "+
 			"this again with it in a minute; where the relay does not know it then, "+

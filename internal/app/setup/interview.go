@@ -12,6 +12,7 @@ import (
 
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/app/prompt"
+	"kiosk-agent/internal/invisible"
 	"kiosk-agent/internal/secret"
 )
 
@@ -83,6 +84,9 @@ func (n *Interview) foreign(row gateways.Row) string {
 
 // Hold puts together what flags and the fleet's file say, and asks for what is missing.
 func (n *Interview) Hold(a prompt.Person) error {
+	if err := n.readCode(a); err != nil {
+		return err
+	}
 	var missing []string
 	want := func(value *string, flag, question string) {
 		if *value == "" {
@@ -137,6 +141,28 @@ func (n *Interview) Hold(a prompt.Person) error {
 	}
 	n.Kiosk.Values = values
 	return n.collectSecret(a)
+}
+
+// readCode takes the code from the person's input, where the flag says so. It takes none from the
+// flag itself: what stands in a command can be read by everybody on this machine, and stays in the
+// shell's history.
+func (n *Interview) readCode(a prompt.Person) error {
+	switch {
+	case n.Kiosk.Code == "":
+		return nil
+	case n.Kiosk.Code != "-":
+		return errors.New("--code takes no code, only -: others see a command's arguments, and " +
+			"the shell keeps them. Leave it away and be asked, or pipe the code: … | kiosk-agent " +
+			"init --code -")
+	case n.SecretFile == "-":
+		return errors.New("--code - and --secret-file - cannot both read standard input")
+	}
+	text, err := io.ReadAll(io.LimitReader(a.In, 1<<10))
+	n.Kiosk.Code = string(invisible.Line(text))
+	if err == nil && n.Kiosk.Code == "" {
+		err = errors.New("--code -: standard input has no code")
+	}
+	return err
 }
 
 // gateway is the row of the gateway that the flags name, or the fleet's file.

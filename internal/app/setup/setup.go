@@ -103,7 +103,11 @@ func Run(ctx context.Context, k Kiosk) (*Made, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w\nNothing was written, and the code was not used.", err)
 	}
-	given, err := enrol(ctx, enrolBase(c.Relay.URL)+"/v1/enrol", k.Code)
+	id := c.Terminal.ID
+	if anybody {
+		id = ""
+	}
+	given, err := enrol(ctx, enrolBase(c.Relay.URL)+"/v1/enrol", k.Code, id)
 	if err != nil {
 		return nil, fmt.Errorf("%w\nNothing was written.", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -34,7 +35,8 @@ func fakeRelay(t *testing.T, status int, body string) (url string, asked *atomic
 		asked.Add(1)
 		var req map[string]string
 		if err := json.NewDecoder(r.Body).Decode(&req); err != nil ||
-			r.Method+r.URL.Path != "POST/v1/enrol" || len(req) != 1 || req["code"] != goodCode {
+			r.Method+r.URL.Path != "POST/v1/enrol" || req["code"] != goodCode ||
+			len(req) > 2 || len(req) == 2 && req["id"] == "" {
 			t.Errorf("asked %s %s %v: %v", r.Method, r.URL.Path, req, err)
 		}
 		if status == 0 {
@@ -493,5 +495,49 @@ func TestCodeUnseen(t *testing.T) {
 			!strings.Contains(err.Error(), "the code was not used") || asked.Load() != 0 {
 			t.Errorf("%q: %v, asked %d times", unseen, err, asked.Load())
 		}
+	}
+}
+
+// TestIDIsComparedFirst: the relay is told whose the code must be; one that does not compare yet is
+// asked without.
+func TestIDIsComparedFirst(t *testing.T) {
+	var told []string
+	old := false
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var req map[string]string
+		if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+			t.Error(err)
+		}
+		told = append(told, req["id"])
+		switch {
+		case old && req["id"] != "":
+			http.Error(w, "not that JSON", http.StatusBadRequest)
+		case !old && req["id"] != "K001":
+			http.Error(w, "another terminal's", http.StatusConflict)
+		default:
+			_, _ = w.Write([]byte(enrolled))
+		}
+	}))
+	defer srv.Close()
+	url := "ws" + strings.TrimPrefix(srv.URL, "http")
+	k := kioskAt(t, url)
+	k.Values.Set("terminal.id", "K009")
+	if _, err := Run(t.Context(), k); err == nil ||
+		!strings.Contains(err.Error(), "The code was not used.") ||
+		strings.Contains(err.Error(), "used up") {
+		t.Errorf("another terminal's code: %v", err)
+	}
+	k = kioskAt(t, url)
+	k.Values.Set("terminal.id", "K001")
+	if _, err := Run(t.Context(), k); err != nil {
+		t.Error(err)
+	}
+	old, k = true, kioskAt(t, url)
+	k.Values.Set("terminal.id", "K001")
+	if _, err := Run(t.Context(), k); err != nil {
+		t.Errorf("a relay that does not compare: %v", err)
+	}
+	if want := []string{"K009", "K001", "K001", ""}; !slices.Equal(told, want) {
+		t.Errorf("the relay was told %q, want %q", told, want)
 	}
 }
