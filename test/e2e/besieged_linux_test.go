@@ -45,8 +45,8 @@ type relayHost struct {
 	client   *http.Client
 }
 
-// newRelayHost starts a relay, over TLS if asked to.
-func newRelayHost(t *testing.T, secure bool) *relayHost {
+// newRelayHost starts a relay, over TLS if asked to; more is the end of its configuration.
+func newRelayHost(t *testing.T, secure bool, more string) *relayHost {
 	t.Helper()
 	h := &relayHost{world: &world{t: t, dir: tempDir(t), relayPublic: freeAddr(t),
 		relayAdmin: freeAddr(t), relayLog: &record{}, otherLog: &record{}}}
@@ -58,9 +58,8 @@ func newRelayHost(t *testing.T, secure bool) *relayHost {
 	h.client = &http.Client{Timeout: patience, Transport: &http.Transport{
 		TLSClientConfig: h.identity, DisableKeepAlives: true}}
 	h.write("relay.toml", fmt.Sprintf("[public]\nlisten = %q\n%s[admin]\nlisten = %q\n"+
-		"token = \"file:%s/admin.token\"\n[store]\ndir = \"%s/store\"\nmax_bytes = \"256MiB\"\n"+
-		"[hook]\nrate = 1000.0\n",
-		h.relayPublic, keys, h.relayAdmin, h.dir, h.dir))
+		"socket = \"%s/relay.sock\"\ntoken = \"file:%s/admin.token\"\n[store]\ndir = \"%s/store\"\nmax_bytes = \"256MiB\"\n%s",
+		h.relayPublic, keys, h.relayAdmin, h.dir, h.dir, h.dir, more))
 	h.relay = startProcess(t, h.relayLog, nil, "kiosk-relay", "serve", "--config",
 		filepath.Join(h.dir, "relay.toml"))
 	t.Cleanup(func() {
@@ -124,6 +123,12 @@ func (h *relayHost) asked(path string) (status int, took time.Duration) {
 	return resp.StatusCode, time.Since(began)
 }
 
+// aNotification has the shape of one of AXS's.
+func aNotification(i int) string {
+	part := strings.Repeat("x", 20)
+	return fmt.Sprintf("%s.%06d.%s.%s.%s", part, i, part, part, part)
+}
+
 // posted sends a hook as a gateway that is new here.
 func (h *relayHost) posted(hookURL, body string) (status int, took time.Duration) {
 	began := time.Now()
@@ -146,13 +151,17 @@ func (h *relayHost) add(id string) (given relayd.TerminalSecrets) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	req, err := http.NewRequest(http.MethodPost, "http://"+h.relayAdmin+"/admin/v1/terminals/add",
+	req, err := http.NewRequest(http.MethodPost, "http://relay/admin/v1/terminals/add",
 		bytes.NewReader(body))
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+string(admin.Reveal()))
-	resp, err := http.DefaultClient.Do(req)
+	operator := http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(h.dir, "relay.sock"))
+		}}}
+	resp, err := operator.Do(req)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -285,7 +294,7 @@ func TestStrangersAtTheRelay(t *testing.T) {
 	}
 	for _, secure := range []bool{false, true} {
 		t.Run(map[bool]string{false: "plain", true: "TLS"}[secure], func(t *testing.T) {
-			h := newRelayHost(t, secure)
+			h := newRelayHost(t, secure, "[hook]\nrate = 1000.0\n")
 			gateway := h.add("WITH-A-GATEWAY")
 			h.connects(manyTerminals)
 			t.Logf("%d terminals: %s", manyTerminals, mib(h.relay.memory("VmRSS")))
@@ -327,7 +336,7 @@ func TestStrangersAtTheRelay(t *testing.T) {
 						t.Errorf("%s: healthz %d", a.name, status)
 					}
 					slowest = max(slowest, took)
-					if status, took = h.posted(gateway.HookURL, fmt.Sprint(i)); status !=
+					if status, took = h.posted(gateway.HookURL, aNotification(i)); status !=
 						http.StatusOK {
 						t.Errorf("%s: a hook is answered %d", a.name, status)
 					}
@@ -351,7 +360,7 @@ func TestStrangersAtTheRelay(t *testing.T) {
 // at a time; the newest is served, and the others are gone soon.
 func TestOneTerminalJoinsAndJoins(t *testing.T) {
 	t.Parallel()
-	h := newRelayHost(t, false)
+	h := newRelayHost(t, false, "")
 	token := h.add("K001").Token
 	var mu sync.Mutex
 	open, most := 0, 0
@@ -391,4 +400,36 @@ func TestOneTerminalJoinsAndJoins(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// TestRubbishFillsNoQuota: somebody who knows a hook URL posts what can be no notification, more of
+// it than the route may hold. What may be one, and a kiosk's test message, are taken all the same.
+func TestRubbishFillsNoQuota(t *testing.T) {
+	t.Parallel()
+	h := newRelayHost(t, false, "quota_per_route = 200\n[hook]\nrate = 10000.0\nburst = 10000\n")
+	kiosk := h.add("K001")
+	taken := 0
+	for i := range 400 {
+		if status, _ := h.posted(kiosk.HookURL, fmt.Sprint("rubbish ", i)); status ==
+			http.StatusOK {
+			taken++
+		}
+	}
+	t.Logf("%d of 400 pieces of rubbish were taken", taken)
+	if status, _ := h.posted(kiosk.HookURL, aNotification(1)); status != http.StatusOK {
+		t.Errorf("what may be a notification is answered %d", status)
+	}
+	req, err := http.NewRequest(http.MethodPost, kiosk.HookURL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set(relay.CanaryHeader, "nonce-0123456789abcdef")
+	resp, err := h.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("a test message is answered %s", resp.Status)
+	}
 }
