@@ -58,7 +58,8 @@ func newRelayHost(t *testing.T, secure bool, more string) *relayHost {
 	h.client = &http.Client{Timeout: patience, Transport: &http.Transport{
 		TLSClientConfig: h.identity, DisableKeepAlives: true}}
 	h.write("relay.toml", fmt.Sprintf("[public]\nlisten = %q\n%s[admin]\nlisten = %q\n"+
-		"socket = \"%s/relay.sock\"\ntoken = \"file:%s/admin.token\"\n[store]\ndir = \"%s/store\"\nmax_bytes = \"256MiB\"\n%s",
+		"socket = \"%s/relay.sock\"\ntoken = \"file:%s/admin.token\"\n[store]\ndir = "+
+		"\"%s/store\"\nmax_bytes = \"256MiB\"\n%s",
 		h.relayPublic, keys, h.relayAdmin, h.dir, h.dir, h.dir, more))
 	h.relay = startProcess(t, h.relayLog, nil, "kiosk-relay", "serve", "--config",
 		filepath.Join(h.dir, "relay.toml"))

@@ -27,6 +27,7 @@ import (
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/guard"
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/strangers"
 	"kiosk-agent/relay/relayd"
 )
 
@@ -272,7 +273,7 @@ func (h *House) Run(ctx context.Context) error {
 	side := new(errgroup.Group)
 	// Links are opened by phones under any name of this machine: the sandbox checks no Host, it
 	// guards nothing.
-	srv := &http.Server{Handler: h.Gateway.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	srv := strangers.New(h.Gateway.Handler(), pageLimits, strangers.Options{Log: h.log})
 	side.Go(func() error { return h.serveSandbox(srv) })
 	side.Go(func() error { return h.Gateway.Run(sandboxCtx) })
 	err := h.Agent.Run(ctx)
@@ -295,6 +296,14 @@ func (h *House) abandon() {
 	} else if h.Relay != nil {
 		h.Relay.Close()
 	}
+}
+
+// pageLimits are those of the demo's own pages. Everybody may see them, and the simulated gateway's
+// guard nothing.
+var pageLimits = strangers.Limits{
+	Head: strangers.Head{Bytes: 16 << 10, Lines: 64}, Waiting: 256, Answered: 64, Kept: 256,
+	HeadWithin: 5 * time.Second, BodyWithin: 10 * time.Second, AnswerWithin: 30 * time.Second,
+	IdleWithin: time.Minute, Trusted: true,
 }
 
 // Guarded wraps a page of the demo with the Host check of every local listener.

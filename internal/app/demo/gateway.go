@@ -14,6 +14,7 @@ import (
 	"kiosk-agent/device"
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/internal/secret"
+	"kiosk-agent/internal/strangers"
 	"kiosk-agent/payment"
 )
 
@@ -195,7 +196,7 @@ func (g Gateway) table() gateways.Table {
 }
 
 // serveSandbox answers until srv is closed.
-func (h *House) serveSandbox(srv *http.Server) error {
+func (h *House) serveSandbox(srv *strangers.Server) error {
 	if err := srv.Serve(h.sandboxLn); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

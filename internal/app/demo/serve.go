@@ -11,6 +11,7 @@ import (
 
 	"kiosk-agent/examples"
 	"kiosk-agent/internal/app/gateways"
+	"kiosk-agent/internal/strangers"
 	"kiosk-agent/payment"
 	"kiosk-agent/ui/qr"
 )
@@ -36,8 +37,7 @@ func (h *House) Serve(ctx context.Context, v Visit, out io.Writer) error {
 		stop()
 		return errors.Join(err, <-done)
 	}
-	srv := &http.Server{ReadHeaderTimeout: 5 * time.Second,
-		Handler: Guarded(examples.TillPage())}
+	srv := strangers.New(Guarded(examples.TillPage()), pageLimits, strangers.Options{Log: h.log})
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
 
