@@ -59,7 +59,7 @@ func (g *Gateway) FetchCode(ctx context.Context, r payment.MintRequest) (a payme
 	case len(body) > maxCode:
 		return noCode("HTTP 200, the answer is longer than 64 KiB")
 	}
-	answer, problem := g.decodeCode(body, r.MerchantRef, scheme)
+	answer, problem := g.decodeCode(body, r, scheme)
 	if problem != "" {
 		return noCode("HTTP 200, " + problem)
 	}

@@ -25,16 +25,28 @@ import (
 
 const qrPath = "/axs/api/hpp/v1/qrcode"
 
+// payNow is a code for SGD 10.23, as short as one can be.
+const payNow = "00020101021226130009SG.PAYNOW5303702540510.235802SG6304EA70"
+
+// longest is one of 512 bytes.
+var longest = "0002015303702540510.23" +
+	"6299" + strings.Repeat("x", 99) +
+	"8099" + strings.Repeat("x", 99) +
+	"8199" + strings.Repeat("x", 99) +
+	"8299" + strings.Repeat("x", 99) +
+	"8366" + strings.Repeat("x", 66) +
+	"6304F1D7"
+
 // coded is an answer in the documented form.
 const coded = `{"transactionReferenceId":"1428191406936641536",` +
-	`"merchantId":"M1","merchantRef":"Ref123","qrString":"00020101021226SG.PAYNOW",` +
+	`"merchantId":"M1","merchantRef":"Ref123","qrString":"` + payNow + `",` +
 	`"expiry":180,"createdAt":1768526566010,"status":"SUCCESS","paymentType":"PAYNOW"}`
 
 var (
 	sale = payment.MintRequest{MerchantRef: "Ref123",
 		Money: payment.Money{Amount: 1023, Currency: "SGD"}, Timeout: 180 * time.Second}
 	codedFor = payment.MintAnswer{
-		Minted: payment.Minted{Payload: "00020101021226SG.PAYNOW",
+		Minted: payment.Minted{Payload: payNow,
 			ProviderRef: "1428191406936641536"}, ValidFor: 180 * time.Second,
 	}
 )
@@ -186,16 +198,23 @@ func TestFetchCodeAnswers(t *testing.T) {
 			"the code is for another paymentType than PAYNOW"},
 		{"no wallet", with(`,"paymentType":"PAYNOW"`, ""),
 			"the code is for another paymentType than PAYNOW"},
-		{"no code", with(`"qrString":"00020101021226SG.PAYNOW",`, ""),
+		{"no code", with(`"qrString":"`+payNow+`",`, ""),
 			"the answer has no qrString"},
-		{"a code that is no text", with(`"00020101021226SG.PAYNOW"`, `17`),
+		{"a code that is no text", with(`"`+payNow+`"`, `17`),
 			"the answer has no qrString"},
-		{"longest code", with("00020101021226SG.PAYNOW", strings.Repeat("x", 512)), ""},
-		{"too long a code", with("00020101021226SG.PAYNOW", strings.Repeat("x", 513)),
+		{"longest code", with(payNow, longest), ""},
+		{"another amount", with("10.23", "10.32"), "the qrString is for another amount"},
+		{"another currency", with("5303702", "5303840"), "the qrString is in another currency"},
+		{"no amount", with("540510.23", ""), "the qrString states no amount"},
+		{"a letter that is another", with("SG.PAYNOW", "SG.PAYN0W"),
+			"the qrString has a checksum that is not its own"},
+		{"a page's address", with(payNow, "https://paynow.example/1"),
+			"the qrString is not the text of an EMVCo code"},
+		{"too long a code", with(payNow, strings.Repeat("x", 513)),
 			"the qrString is longer than 512 bytes or not printable"},
-		{"a line break", with("00020101021226SG.PAYNOW", `a\nb`),
+		{"a line break", with(payNow, `a\nb`),
 			"the qrString is longer than 512 bytes or not printable"},
-		{"another alphabet", with("00020101021226SG.PAYNOW", "é"),
+		{"another alphabet", with(payNow, "é"),
 			"the qrString is longer than 512 bytes or not printable"},
 		{"reference too long", with("1428191406936641536", strings.Repeat("7", 65)),
 			"the transactionReferenceId is malformed"},
@@ -236,7 +255,7 @@ func TestFetchCodeAnswers(t *testing.T) {
 	}
 	silent := with(`"transactionReferenceId":"1428191406936641536",`, "",
 		`"expiry":180,"createdAt":1768526566010,`, "")
-	wantCode(t, payment.MintAnswer{Minted: payment.Minted{Payload: "00020101021226SG.PAYNOW"}},
+	wantCode(t, payment.MintAnswer{Minted: payment.Minted{Payload: payNow}},
 		ordering(t, replies(200, silent)).FetchCode(t.Context(), sale))
 	for _, status := range []int{201, 204, 400, 401, 404, 409, 429, 500, 503} {
 		wantCode(t, payment.MintAnswer{Failure: fmt.Sprintf("HTTP %d", status)},
@@ -383,7 +402,7 @@ func FuzzDecodeCode(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, problem := g.decodeCode(body, "Ref123", "paynow")
+		got, problem := g.decodeCode(body, sale, "paynow")
 		if (problem == "") != (got.Minted.Payload != "") || len(got.Minted.Payload) > maxQRString ||
 			got.ValidFor < 0 || got.ValidFor > maxValidity {
 			t.Errorf("%+v %q", got, problem)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/emvco"
 	"kiosk-agent/internal/strictjson"
 	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment"
@@ -22,8 +23,9 @@ const (
 // decodeCode reads the body of a 200: the object itself, or a token that opens as one, bare or as
 // data of an object. It counts only when it is about the very payment and the very wallet that were
 // asked for.
-func (g *Gateway) decodeCode(body []byte, merchantRef, scheme string) (a payment.MintAnswer,
-	problem string) {
+func (g *Gateway) decodeCode(body []byte, r payment.MintRequest, scheme string) (
+	a payment.MintAnswer, problem string) {
+	merchantRef := r.MerchantRef
 	body = stripped(body)
 	token := answerToken(body, g.cfg.Members.Token...)
 	if token != "" {
@@ -60,6 +62,8 @@ func (g *Gateway) decodeCode(body []byte, merchantRef, scheme string) (a payment
 		return a, "the answer has no qrString"
 	case !webaddr.Printable(code, 1, maxQRString):
 		return a, "the qrString is longer than 512 bytes or not printable"
+	case checkCode(code, r.Money, scheme) != "":
+		return a, "the qrString " + checkCode(code, r.Money, scheme)
 	case !ok || !webaddr.Printable(provider, 0, maxProvider):
 		return a, "the transactionReferenceId is malformed"
 	case !sensible(m["createdAt"]):
@@ -71,6 +75,16 @@ func (g *Gateway) decodeCode(body []byte, merchantRef, scheme string) (a payment
 	}
 	return payment.MintAnswer{Minted: payment.Minted{Payload: code, ProviderRef: provider},
 		ValidFor: valid}, ""
+}
+
+// checkCode looks at the code's own text, which is what the customer's app believes: PayNow's, and
+// whatever else has EMVCo's form, is for this amount in Singapore's dollars, and has its checksum.
+func checkCode(code string, m payment.Money, scheme string) string {
+	if !strings.EqualFold(scheme, defaultWallet) && !emvco.Is(code) {
+		return "" // an address of that wallet's own
+	}
+	return emvco.Check(code, emvco.Want{Currency: "702", Amount: m.Amount, Decimals: 2,
+		Whole: true})
 }
 
 // validity is how long AXS lets the code be paid; 0 = it does not say. It is counted from

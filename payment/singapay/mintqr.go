@@ -4,10 +4,10 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"kiosk-agent/internal/emvco"
 	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment"
 )
@@ -116,37 +116,22 @@ func (q code) echoes(o *order) (e echo) {
 	return e
 }
 
-// checkQRIS looks at the code's own text, which is what the customer's app believes: EMVCo's list
-// of two digits of name, two of length and a value. It is a merchant's code in rupiah, and for this
-// amount if it states one.
+// checkQRIS looks at the code's own text, which is what the customer's app believes: a merchant's
+// code in rupiah, and for this amount if it states one. The code of SingaPay's page has a checksum
+// that does not hold: nobody looks at that here.
 func checkQRIS(s string, rupiah int64) string {
 	const wrong = "qr_data is not the text of a QRIS code"
-	if !webaddr.Printable(s, 1, maxURL) || !strings.HasPrefix(s, "000201") ||
-		strings.TrimSpace(s) != s {
+	if !webaddr.Printable(s, 1, maxURL) || !emvco.Is(s) || strings.TrimSpace(s) != s {
 		return wrong
 	}
-	for rest := s; rest != ""; {
-		if len(rest) < 4 {
-			return wrong
-		}
-		length, err := strconv.ParseUint(rest[2:4], 10, 8)
-		if err != nil || len(rest) < 4+int(length) {
-			return wrong
-		}
-		name, v := rest[:2], rest[4:4+length]
-		rest = rest[4+length:]
-		switch name {
-		case "53":
-			if v != "360" { // ISO 4217: IDR
-				return "qr_data is not in rupiah"
-			}
-		case "54":
-			whole, decimals, _ := strings.Cut(v, ".")
-			if n, err := strconv.ParseInt(whole, 10, 64); err != nil || n != rupiah ||
-				strings.Trim(decimals, "0") != "" {
-				return "qr_data is for another amount"
-			}
-		}
+	switch problem := emvco.Check(s, emvco.Want{Currency: "360", Amount: rupiah}); problem {
+	case "":
+		return ""
+	case emvco.OtherCurrency:
+		return "qr_data is not in rupiah"
+	case emvco.OtherAmount:
+		return "qr_data is for another amount"
+	default:
+		return wrong
 	}
-	return ""
 }
