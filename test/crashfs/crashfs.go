@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // Names says which changes of directories an fsync makes durable.
@@ -39,6 +40,10 @@ type Config struct {
 	// crash depends on, as SQLite's -shm. What happens to them is not counted as an operation.
 	// Default: there are none.
 	Scratch string
+	// Closing is how long an unmount waits for the last file to be closed: a process that the tests
+	// start at that moment has their files for as long as it takes to become another program, which
+	// is long on a machine with other work. Default: 30 s.
+	Closing time.Duration
 }
 
 // Image is what a disk holds: slash-separated paths, without a leading slash, and what is there.
@@ -173,6 +178,9 @@ func (d *Disk) Fail(f Fault) (struck func() int) {
 	var id int
 	d.call("Fail", f, &id)
 	return func() (n int) {
+		if d.end != nil && id >= len(d.end.Struck) {
+			return 0 // the unmount has failed, and said so
+		}
 		if d.end != nil {
 			return d.end.Struck[id]
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -245,7 +246,7 @@ func TestCapacity(t *testing.T) {
 
 // TestUnmountOfABusyDisk says what is wrong, and leaves no mount behind.
 func TestUnmountOfABusyDisk(t *testing.T) {
-	d, dir := mount(t, Config{}, Image{"a": {Mode: 0o600}})
+	d, dir := mount(t, Config{Closing: time.Second}, Image{"a": {Mode: 0o600}})
 	f, err := os.Open(filepath.Join(dir, "a"))
 	if err != nil {
 		t.Fatal(err)

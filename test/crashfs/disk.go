@@ -56,6 +56,9 @@ func newDisk(cfg Config, from Image) *disk {
 	if cfg.Capacity <= 0 {
 		cfg.Capacity = defaultCapacity
 	}
+	if cfg.Closing <= 0 {
+		cfg.Closing = defaultClosing
+	}
 	d := &disk{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0)), inodes: map[uint64]*inode{}}
 	d.newInode("", 0o755, true)
 	for name := range from {

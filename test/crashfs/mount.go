@@ -134,9 +134,7 @@ func (d *disk) mount(dir string) (err error) {
 	return err
 }
 
-// closing is how long an unmount waits for the last file to be closed: a process that the tests
-// start at that moment has their files for as long as it takes to become another program.
-const closing = 3 * time.Second
+const defaultClosing = 30 * time.Second
 
 func (d *disk) unmount() error {
 	err := syscall.Unmount(d.dir, syscall.MNT_DETACH)
@@ -155,7 +153,7 @@ func (d *disk) unmount() error {
 	select {
 	case <-closed:
 		return nil
-	case <-time.After(closing):
+	case <-time.After(d.cfg.Closing):
 		return errors.New("crashfs: a file is still open")
 	}
 }
