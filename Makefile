@@ -5,7 +5,7 @@ LINT    := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 VULN    := $(GO) tool -modfile=.ci/tools/go.mod govulncheck
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: scans powercuts demo demo-once build test lint bench bench-idle fuzz torture soak-tills sim sim-mutants vuln setup clean
+.PHONY: scans powercuts demo demo-once build test lint bench bench-rooms bench-idle fuzz torture soak-tills sim sim-mutants vuln setup clean
 
 # GATEWAY=axs|axs-qr|singapay|singapay-qr: AXS's links, its codes for one wallet, or the two of SingaPay
 # in rupiah.
@@ -33,10 +33,15 @@ lint:
 	$(GO) vet ./...
 	$(LINT) run ./...
 
-# Medians of five, side by side in one run; docs/BENCHMARKS.md says what the numbers were.
-bench:
+# Each row beside its floor or peer in one run, and what is worse than in the last one; writes docs/BENCHMARKS.md and a line of
+# test/bench/history.jsonl. ROW=name measures one row and writes nothing; SCALE=0.1 a tenth of each. On a machine that does nothing else.
+SCALE ?= 1
+bench: setup
+	$(GO) test ./test/bench -run '^TestRecord$$' -v -count 1 -timeout 0 -record -scale $(SCALE) $(if $(ROW),-row $(ROW),-publish)
+
+# The benchmarks of the packages, five times each.
+bench-rooms:
 	$(GO) test -run '^$$' -bench . -benchmem -count 5 ./...
-	$(MAKE) bench-idle
 
 # What the agent costs while nobody buys: COUNT windows of IDLE each, after which docs/BENCHMARKS.md has the medians. As root, on Linux.
 IDLE  ?= 1m

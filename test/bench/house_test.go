@@ -1,0 +1,171 @@
+package bench_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/gorilla/websocket"
+)
+
+// house is kiosk-demo, a process: agent, relay and the simulated gateway, with a till's connection.
+type house struct {
+	t      testing.TB
+	dir    string
+	demo   *process
+	screen string // the display's address
+	till   *counter
+	hook   string
+	secret []byte // AXS's
+	sold   int
+}
+
+// openHouse starts it; withScreen also a display, which confirms at once.
+func openHouse(t testing.TB) *house {
+	t.Helper()
+	h := &house{t: t, dir: folder(t), screen: freeAddr(t)}
+	till := freeAddr(t)
+	h.demo = launch(t, nil, program(t, "kiosk-demo"), "--dir", h.dir, "--till", till, "--display",
+		h.screen, "--metrics", freeAddr(t), "--page", freeAddr(t), "--sandbox", freeAddr(t))
+	h.demo.line("Ctrl-C stops the demo")
+	h.hook, h.secret = h.text("hook.url"), []byte(h.text("axs.secret"))
+	h.till = &counter{socket: dial(t, "ws://"+till+"/v1/till", "kiosk-till.v1",
+		h.text("till-1.token"), nil)}
+	return h
+}
+
+func (h *house) text(name string) string {
+	h.t.Helper()
+	b, err := os.ReadFile(filepath.Join(h.dir, name))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// frame is a screen as the agent sends it.
+type frame struct {
+	Type     string          `json:"type"`
+	Seq      int64           `json:"seq"`
+	Kind     string          `json:"kind"`
+	Payment  string          `json:"payment"`
+	Revision int64           `json:"revision"`
+	N        int64           `json:"n"`
+	QR       json.RawMessage `json:"qr"`
+}
+
+// display is a screen of a large kiosk that confirms at once. Only frames with a code are kept.
+func (h *house) display() *socket {
+	h.t.Helper()
+	measured := func(m object) object {
+		m["box_px"], m["viewport"], m["dpr"], m["touch"] = 984, []int{1080, 1920}, 1, false
+		return m
+	}
+	s := dial(h.t, "ws://"+h.screen+"/ws", "kiosk-display.v1", h.text("display.token"),
+		func(conn *websocket.Conn, data []byte) bool {
+			var f frame
+			if json.Unmarshal(data, &f) != nil {
+				return false
+			}
+			switch f.Type {
+			case "beat":
+				_ = conn.WriteJSON(object{"type": "alive", "n": f.N}) // gone: the row says so
+			case "screen", "snapshot":
+				_ = conn.WriteJSON(measured(object{"type": "shown", "seq": f.Seq, "kind": f.Kind,
+					"payment": f.Payment, "revision": f.Revision}))
+				return len(f.QR) > 0 && !bytes.Equal(f.QR, []byte("null"))
+			}
+			return false
+		})
+	s.send(measured(object{"type": "hello"}))
+	return s
+}
+
+// start begins a sale.
+func (h *house) start() (p money, asked, answered time.Time) {
+	h.t.Helper()
+	h.sold++
+	asked, answered = h.till.ask("payment.start", object{"reference": fmt.Sprintf("B-%d", h.sold),
+		"amount": 100 + h.sold, "currency": "SGD"}, &p)
+	return p, asked, answered
+}
+
+// token is what the gateway's notification carries.
+func seal(t testing.TB, key []byte, client string, claims object) string {
+	t.Helper()
+	enc, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{
+		Algorithm: jose.PBES2_HS512_A256KW, Key: key, KeyID: client, PBES2Count: 1000,
+		PBES2Salt: []byte("0123456789abcdef"),
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	obj, err := enc.Encrypt(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := obj.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// paid is the gateway's word about a payment.
+func paid(p money, n int) object {
+	return object{
+		"amount": fmt.Sprintf("%d.%02d", p.Amount/100, p.Amount%100), "currency": "SGD",
+		"transactionRef": fmt.Sprint(1428191406936641536 + n), "merchantRef": p.MerchantRef,
+		"status": "SUCCESS", "responseCode": "00", "paymentScheme": "VISA",
+		"paymentDateTime": time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"),
+	}
+}
+
+// notify posts a notification, and says when it began. Whether it was taken is told on the channel:
+// the till may hear of it before the gateway has its answer.
+func notify(t testing.TB, hook, token string) (at time.Time, taken <-chan error) {
+	t.Helper()
+	body, err := json.Marshal(object{"data": token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	at = time.Now()
+	go func() {
+		resp, err := http.Post(hook, "application/json", bytes.NewReader(body))
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				err = fmt.Errorf("the hook answers %s", resp.Status)
+			}
+		}
+		done <- err
+	}()
+	return at, done
+}
+
+// settle lets the customer pay, and the till acknowledge; it returns how long the till waited.
+func (h *house) settle(p money) time.Duration {
+	h.t.Helper()
+	at, taken := notify(h.t, h.hook, seal(h.t, h.secret, "demo-client", paid(p, h.sold)))
+	end, heard := h.till.final(p.ID)
+	if err := <-taken; err != nil {
+		h.t.Fatal(err)
+	}
+	if end.Status != "approved" {
+		h.t.Fatalf("the payment is %s", end.Status)
+	}
+	h.till.ask("payment.acknowledge", object{"id": p.ID, "revision": end.Revision}, nil)
+	return heard.Sub(at)
+}
