@@ -48,6 +48,8 @@ type Machine struct {
 	// what the newest sale request was told, if it started nothing and the till has not
 	// acknowledged that
 	rejection *rejection
+	// receipt numbers of sale requests that started nothing, newest first
+	refusedReceipts []string
 	// it has, if the line turns out to return nothing
 	mayBeHeard *rejection
 	held       []byte // received before anything was known
@@ -318,6 +320,7 @@ func (m *Machine) started(ev Started) {
 // notStarted tells the till why. The newest sale is still the one before.
 func (m *Machine) notStarted(s *sale, err error) {
 	m.refused = s.ref
+	m.turnedDown(s.line.Receipt)
 	code, about := refusedBy(err)
 	outcome := ecr.RefusalOf(err)
 	m.note("sale refused", "function", s.line.Function, "outcome", outcome)

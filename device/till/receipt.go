@@ -2,6 +2,7 @@ package till
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"kiosk-agent/device/ecr"
@@ -19,6 +20,8 @@ const (
 	// receiptsBefore is how many sales before a sale must have had different receipt numbers: then
 	// the till numbers its receipts.
 	receiptsBefore = 3
+	// fillers are what a till writes into a field for which it has no number.
+	fillers = "0 -"
 )
 
 // saleRequest is what a sale's request says beside its bytes.
@@ -60,6 +63,20 @@ func (s *sale) numbered() bool {
 		}
 	}
 	return true
+}
+
+// onlyOnce reports whether the till had numbered its receipts, and this number is one: that of no
+// sale before, and of no request that was refused. A till that uses a number again because nothing
+// was sold under it gives it to the next customer, too.
+func (s *sale) onlyOnce() bool {
+	return s.numbered() && !s.usedBefore && !slices.Contains(s.before, s.line.Receipt) &&
+		strings.Trim(s.line.Receipt, fillers) != ""
+}
+
+// turnedDown notes that a request with this receipt number started nothing.
+func (m *Machine) turnedDown(receipt string) {
+	all := append([]string{receipt}, m.refusedReceipts...)
+	m.refusedReceipts = all[:min(len(all), receiptsBefore)]
 }
 
 // receiptsBeforeNext are the receipt numbers of this sale and those before it, newest first.
@@ -133,7 +150,7 @@ func (m *Machine) byReceipt(o saleRequest) *sale {
 // became of it. Else it might be another customer's.
 func (m *Machine) mayHear(s *sale, o saleRequest) bool {
 	if s != m.sale || s.line.Function != o.line.Function || s.p.Boot != m.now.Boot ||
-		!s.numbered() || s.line.TillWaits == 0 || s.waitUnknown {
+		!s.onlyOnce() || s.line.TillWaits == 0 || s.waitUnknown {
 		return false
 	}
 	gaveUp := s.askedUp + s.line.TillWaits.Duration()
@@ -146,7 +163,7 @@ func (m *Machine) mayHear(s *sale, o saleRequest) bool {
 func (m *Machine) takesOver(s *sale, o saleRequest, r *ecr.Request) {
 	// The engine has taken back a word that the till may have heard, or the customer's time is
 	// over: whoever has paid need not be the customer of now.
-	if s.told || s.p.EndedBy != "" && !s.numbered() {
+	if s.told || s.p.EndedBy != "" && !s.onlyOnce() {
 		m.supersede()
 		m.queue(m.doubt(s, header(r), r.Echo()))
 		return
@@ -168,9 +185,9 @@ func (m *Machine) takesOver(s *sale, o saleRequest, r *ecr.Request) {
 
 // readdress makes a request the one that the sale's response answers.
 func (m *Machine) readdress(s *sale, o saleRequest, r *ecr.Request) {
-	waits := s.line.TillWaits
+	waits, wasNew, ecn := s.line.TillWaits, s.line.ECNIsNew, s.line.ECN
 	s.line = o.line
-	s.line.ECNIsNew, s.line.TillWaits = true, waits
+	s.line.ECNIsNew, s.line.TillWaits = wasNew || o.line.ECN != ecn, waits
 	s.echo, s.conn, s.frame = r.Echo(), m.link.conn, nil
 }
 

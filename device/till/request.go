@@ -243,6 +243,7 @@ func (m *Machine) askedWhileRunning(s *sale, o saleRequest, r *ecr.Request) {
 	if thisBoot && s.line.ECN == l.ECN {
 		outcome = ecr.ECNConflict
 	}
+	m.turnedDown(l.Receipt)
 	m.supersede()
 	m.refuse(header(r), ecr.KindSale, outcome, r.Echo())
 }
@@ -306,7 +307,8 @@ func (m *Machine) start(l payment.Line, r *ecr.Request) {
 		return
 	}
 	m.starting = &sale{ref: req.Reference, line: *req.Line, echo: r.Echo(), due: true,
-		conn: m.link.conn, amount: req.Money.Amount, askedUp: m.now.Up}
+		conn: m.link.conn, amount: req.Money.Amount, askedUp: m.now.Up,
+		usedBefore: slices.Contains(m.refusedReceipts, l.Receipt)}
 	m.startReq, m.startTo, m.refused, m.rejection = header(r), m.ticket(), "", nil
 	m.do(AskStart{To: m.startTo, Request: req})
 }

@@ -61,7 +61,7 @@ func mutantsOfLines() []trial {
 			"	case s.m.doubt && !a.p.Final:\n", "	case false:\n"),
 		by("device/till", "TestTheSameReceipt", "a till that numbers no receipts hears an "+
 			"old approval", "device/till/receipt.go",
-			"		!s.numbered() || s.line.TillWaits == 0", "		s.line.TillWaits == 0"),
+			"		!s.onlyOnce() || s.line.TillWaits == 0", "		s.line.TillWaits == 0"),
 		by("device/till", "TestTheSameReceipt", "a cashier's second try is a second charge",
 			"device/till/request.go", "	case meant != nil:\n", "	case false:\n"),
 		by("device/till", "TestTheReceiptOfARunningSale",

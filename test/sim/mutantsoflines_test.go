@@ -6,7 +6,7 @@ func mutantsOnLines() []mutant {
 	receipt := "device/till/receipt.go"
 	return []mutant{
 		one("the next customer with the receipt number of before hears an old approval", receipt,
-			"		!s.numbered() || s.line.TillWaits == 0", "		s.line.TillWaits == 0"),
+			"		!s.onlyOnce() || s.line.TillWaits == 0", "		s.line.TillWaits == 0"),
 		one("a second try with the old receipt number is a new sale", "device/till/request.go",
 			"	case meant != nil:\n", "	case meant != nil && s == nil:\n"),
 		one("a receipt number is forgotten after ten seconds", receipt,
@@ -19,7 +19,7 @@ func mutantsOnLines() []mutant {
 		one("a second try while the sale runs is answered under the first one's ECN", receipt,
 			"	m.readdress(s, o, r)\n	s.askedUp", "	s.askedUp"),
 		one("a sale that nobody can pay any more is another customer's", receipt,
-			` || s.p.EndedBy != "" && !s.numbered() {`, " {"),
+			` || s.p.EndedBy != "" && !s.onlyOnce() {`, " {"),
 		one("the time to answer is not taken from what the till waits", "device/ecr/dialect.go",
 			"(t.TillWaits - answerWithin - 3*t.ACK)", "(t.TillWaits - 3*t.ACK)"),
 		one("a terminal's answer on the line starts a sale", "device/ecr/scan.go",
