@@ -162,6 +162,11 @@ func (m *Machine) echoed(frame []byte) bool {
 // mayBeOwn reports whether an ACK or NAK may be the agent's own that came back.
 func (m *Machine) mayBeOwn(b byte) bool {
 	m.controlAt = m.now.Up
+	l := &m.link
+	if m.clean && (l.out == nil || l.phase != waiting) && m.isEcho([]byte{b}) {
+		m.clean = false // nothing waits for it, and it is what went out a moment ago
+		return true
+	}
 	if m.clean {
 		return false
 	}

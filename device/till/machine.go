@@ -17,6 +17,9 @@ const (
 	// maxControl bounds the ACKs and NAKs that wait for a frame to drain; the till repeats what got
 	// none.
 	maxControl = 64
+	// swapWithin is how long a line over a network may be without a connection and is the line that
+	// it was: in a longer time its converter may have been changed, or set up anew.
+	swapWithin = 10 * time.Second
 )
 
 // Machine is the session of one till, whatever connections it has. It is for one goroutine.
@@ -74,6 +77,7 @@ type Machine struct {
 	// it is proved that nothing comes back; when ACK or NAK came last, and what no till sends
 	clean              bool
 	controlAt, rubbish time.Duration
+	downUp             time.Duration // when the last connection ended
 	// until then an ACK may be one of the agent's own that have no place in echoes
 	crowded time.Duration
 
@@ -219,7 +223,8 @@ func (m *Machine) connected() {
 	m.scan.Reset()
 	m.held = nil
 	m.echoes, m.trouble, m.crowded, m.mayBeHeard = nil, "", 0, nil
-	m.clean = m.clean && m.cfg.Network // another cable may be in; a network's line is the same one
+	// another cable may be in; a network's line is the same one, where nobody had the time
+	m.clean = m.clean && m.cfg.Network && m.now.Up < m.downUp+swapWithin
 	m.known = false
 	m.askLast()
 }
@@ -231,6 +236,7 @@ func (m *Machine) disconnected() {
 		return
 	}
 	m.link = link{conn: m.link.conn}
+	m.downUp = m.now.Up
 	m.cancel, m.status, m.sold, m.held = nil, nil, nil, nil
 	m.lastTo, m.lastAt = 0, 0
 	m.count(CounterDisconnected)

@@ -254,3 +254,53 @@ func TestARefusalThatMayBeHeard(t *testing.T) {
 		}
 	}
 }
+
+// A proved line whose converter begins to return the agent's ACKs: the first one that nothing
+// waited for takes the proof back, and none acknowledges the outcome.
+func TestALineThatBeginsToReturnACKs(t *testing.T) {
+	r := newRig(t, "paycube")
+	r.loop, r.loopAfter = returning[1].back, time.Second
+	p := r.start(ecn, 1023)
+	r.pass(10 * time.Second)
+	r.send(frame("000000000055", "A1", "01"))
+	r.send([]byte{ack}) // the till's, of the answer
+	r.pass(50 * time.Millisecond)
+	r.finish(p, payment.StatusApproved)
+	r.pass(time.Minute)
+	told := 0
+	for _, a := range r.answers() {
+		if a == ecn+" Q1 00" {
+			told++
+		}
+	}
+	if p := r.desk.get(p.ID); p.AckedRev != 0 || told == 0 {
+		t.Errorf("told %d times, acknowledged %d", told, p.AckedRev)
+	}
+}
+
+// While a line over a network has no connection its converter may be changed for one that echoes. A
+// till that connects for each command keeps the proof.
+func TestAConverterThatIsChanged(t *testing.T) {
+	for away, proved := range map[time.Duration]bool{time.Second: true, swapWithin: false} {
+		r := newRig(t, "paycube", func(c *Config) { c.Network = true })
+		p, _ := r.approvedUnacked(ecn, 1023)
+		r.pass(10 * time.Second)
+		r.pull()
+		r.pass(away)
+		r.dead = false
+		r.step(Connected{})
+		if r.m.clean != proved {
+			t.Errorf("away %v: proved: %t", away, r.m.clean)
+		}
+		if proved {
+			continue
+		}
+		r.loop, r.loopAfter = returning[0].back, 20*time.Millisecond
+		r.take()
+		r.send(frame("000000000056", "56", "01"))
+		r.pass(time.Minute)
+		if p := r.desk.get(p.ID); p.AckedRev != 0 || len(r.answers()) == 0 {
+			t.Errorf("away %v: acknowledged %d", away, p.AckedRev)
+		}
+	}
+}
