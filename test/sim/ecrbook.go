@@ -93,14 +93,14 @@ func (t *ecrTill) answers(e ecrtill.Event) {
 	}
 	if r == nil || repeated && r.m.Function != t.d.LastResult || r.m.Function != m.Function {
 		t.say("has no use for %s %s %s", m.Function, m.ECN, m.Code)
-		t.discards(m)
+		t.discards(m, e.Raw)
 		return
 	}
 	last := m.Function == t.d.LastResult
 	if !last && m.ECN != r.m.ECN {
 		t.say("has no use for %s of another request", m.Function)
 		w.oracle.isOfBefore(t, r.s, m.ECN)
-		t.discards(m)
+		t.discards(m, e.Raw)
 		return
 	}
 	t.say("gets %s %s %s", m.Function, m.ECN, m.Code)
@@ -117,7 +117,7 @@ func (t *ecrTill) answers(e ecrtill.Event) {
 	switch {
 	case last && !t.own(r.s, m, txn):
 		t.reconciles(m, txn)
-		t.discards(m)
+		t.discards(m, e.Raw)
 		t.decides(r.s, payment.StatusUnknown, "")
 	case m.Code == t.d.Running && last:
 		t.asksLast(w.between(5*time.Second, 40*time.Second))
@@ -152,8 +152,13 @@ func (t *ecrTill) reconciles(m ecrtill.Message, txn string) {
 }
 
 // discards notes that the till has acknowledged what it did not book: what it does with an outcome
-// is its own business.
-func (t *ecrTill) discards(m ecrtill.Message) {
+// is its own business. An earlier sale of it may have begun that payment, where both have one
+// receipt.
+func (t *ecrTill) discards(m ecrtill.Message, frame []byte) {
+	if a := t.w.oracle.offeredAs(t, frame); a != nil && a.link != nil && a.link.sale != nil &&
+		a.link.sale.line == t && !a.link.sale.approved {
+		a.link.sale.discarded = true
+	}
 	for _, s := range t.w.sales {
 		if s.line == t && s.attempted(m.ECN) != nil && !s.approved {
 			s.discarded = true
