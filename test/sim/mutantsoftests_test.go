@@ -13,7 +13,8 @@ func by(dir, test, name, file, old, new string) trial {
 // journal's file, and what ties them together.
 func mutantsOfTests() []trial {
 	return slices.Concat(mutantsOfEngine(), mutantsOfGateways(), mutantsOfSettings(),
-		mutantsOfTills(), mutantsOfRelayd(), mutantsOfJournal(), mutantsOfWiring())
+		mutantsOfTills(), mutantsOfRelayd(), mutantsOfJournal(), mutantsOfWiring(),
+		mutantsOfStrangers())
 }
 
 // in makes the mutants of one room, whose tests are there, too.
