@@ -26,8 +26,9 @@
 //
 // Only the newest sale that was started counts. A refused one (E2, E3, E6, 01, 02, XX) leaves the
 // one before in its place, and only the last result (56) tells of the refusal, until the till has
-// acknowledged it. Any other sale frame takes away the response that was due; the outcome stays
-// owed. The window ends with the ACK, with its time and with a reboot.
+// acknowledged it; the same request again is told the same for as long as a till retransmits. Any
+// other sale frame takes away the response that was due; the outcome stays owed. The window ends
+// with the ACK, with its time and with a reboot.
 //
 // # One frame at a time
 //

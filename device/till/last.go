@@ -21,8 +21,10 @@ func (m *Machine) refuse(req ecr.Message, kind ecr.Kind, o ecr.Outcome, echo []e
 	if !m.link.up {
 		return
 	}
-	m.queue(&answer{kind: kind, frame: m.dialect.Respond(req, o, m.plain(payment.Money{}, echo)),
-		rejection: m.rejection})
+	a := &answer{kind: kind, frame: m.dialect.Respond(req, o, m.plain(payment.Money{}, echo)),
+		rejection: m.rejection}
+	m.toldNothingStarted(a)
+	m.queue(a)
 }
 
 // uncertain is the answer to a repeat that may be a new sale. It promises nothing, and its ACK
@@ -37,8 +39,10 @@ func (m *Machine) doubt(s *sale, header ecr.Message, echo []ecr.Field) *answer {
 	m.warn("a repeat that may be a new sale is answered with TO", "payment", s.p.ID)
 	m.rejection = &rejection{asked: asked{header, echo}, outcome: ecr.RepeatUncertain,
 		money: s.p.Money}
-	return &answer{kind: ecr.KindSale, s: s,
+	a := &answer{kind: ecr.KindSale, s: s,
 		frame: m.dialect.Respond(header, ecr.RepeatUncertain, m.plain(s.p.Money, echo))}
+	m.toldNothingStarted(a)
+	return a
 }
 
 // hears reports whether the till's ACK of an answer says that it has heard the newest refusal. One

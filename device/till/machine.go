@@ -55,7 +55,8 @@ type Machine struct {
 	refusedReceipts []string
 	// it has, if the line turns out to return nothing
 	mayBeHeard *rejection
-	held       []byte // received before anything was known
+	asking     *asking // the newest request for a sale
+	held       []byte  // received before anything was known
 
 	// The cancel that a till waits for, and who asked for the status and for what was sold.
 	cancel   *asked
@@ -289,6 +290,7 @@ func (m *Machine) adopt(p payment.Payment) {
 		if m.rejection != nil && m.rejection.ref == p.Reference { // it was started after all
 			m.rejection = nil
 		}
+		m.startedAfterAll()
 		m.note("the newest sale on the line was read", "payment", p.ID, "status", p.Status,
 			"transmissions", m.sale.sent)
 	}

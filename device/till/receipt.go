@@ -204,5 +204,6 @@ func (m *Machine) askedByReceipt(s *sale, o saleRequest, r *ecr.Request) {
 	m.note("the same sale by its receipt number: the till had given up before it was answered",
 		"payment", s.p.ID)
 	m.readdress(s, o, r)
+	m.toldOf(s)
 	m.queue(&answer{kind: ecr.KindSale, s: s, own: true, tell: true})
 }

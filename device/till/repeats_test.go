@@ -242,6 +242,10 @@ func TestSameECNOtherAmount(t *testing.T) {
 	r.send([]byte{ack})
 	r.pass(2 * time.Second)
 	r.send(saleOn(ecn, 500))
+	r.wantAnswers(ecn + " Q1 02") // the window is over, and this may be sent for the second time
+	r.pass(4 * time.Second)
+	r.take()
+	r.send(saleOn(ecn, 500))
 	r.want([]byte{ack})
 	if len(r.desk.order) != 2 {
 		t.Error("after the window it is a new sale")

@@ -106,6 +106,7 @@ func (m *Machine) request(r *ecr.Request, err error) {
 	kind := r.Kind()
 	if err != nil {
 		if kind == ecr.KindSale || kind == ecr.KindVoid {
+			m.asking = nil
 			m.supersede()
 			m.refuse(header(r), ecr.KindUnknown, ecr.BadFrame, nil)
 			return
@@ -117,6 +118,7 @@ func (m *Machine) request(r *ecr.Request, err error) {
 	case ecr.KindSale:
 		m.saleAsked(r)
 	case ecr.KindVoid:
+		m.asking = nil
 		m.supersede()
 		m.refuse(header(r), kind, ecr.VoidRefused, r.Echo())
 	case ecr.KindCancel:
@@ -200,6 +202,10 @@ func (m *Machine) supersessionBooked(ev Superseded) {
 func (m *Machine) saleAsked(r *ecr.Request) {
 	o := m.orderOf(r)
 	l := o.line
+	if m.retransmitted(l) {
+		return
+	}
+	m.askedFor(l)
 	s, meant := m.current(), m.byReceipt(o)
 	switch {
 	case m.blind():
@@ -258,6 +264,7 @@ func (m *Machine) askedAgain(s *sale, l payment.Line, r *ecr.Request) {
 		m.supersede()
 		m.refuse(header(r), ecr.KindSale, ecr.ECNReused, r.Echo())
 	default:
+		m.toldOf(s)
 		m.repeat(s)
 	}
 }
