@@ -66,7 +66,7 @@ type Session struct {
 	machine *Machine // belongs to that Run
 
 	trouble atomic.Value // Trouble of the machine, and when
-	busy    atomic.Bool  // a sale runs
+	busy    atomic.Bool  // a sale runs, or is being told
 	mu      sync.Mutex
 	// replies and changes, in the engine's order; bounded by what was asked and by what changes
 	inbox  []Event
@@ -146,7 +146,8 @@ func (s *Session) Trouble() Trouble {
 	return t
 }
 
-// Busy reports whether a sale runs on the line. It may be called from any goroutine.
+// Busy reports whether a sale runs on the line, or is being told to its till: until then the line
+// is that till's. It may be called from any goroutine.
 func (s *Session) Busy() bool { return s.busy.Load() }
 
 // Speaks reports whether bytes hold a request of this dialect that was not garbled: what no
@@ -270,7 +271,7 @@ func (c *connection) step(ev Event) {
 	}
 	c.trouble.Store(c.machine.Trouble(c.clock.Now().Up))
 	sale := c.machine.current()
-	c.Session.busy.Store(sale != nil && sale.running())
+	c.Session.busy.Store(sale != nil && (sale.running() || sale.due || c.machine.telling(sale)))
 }
 
 // carry does what the machine decided. The engine's replies come back through the inbox, also those

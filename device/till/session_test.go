@@ -209,6 +209,42 @@ func TestSessionSale(t *testing.T) {
 	})
 }
 
+// Nobody else's address takes the line over while a sale runs or is being told: he would be told
+// the till's outcome, and acknowledge it.
+func TestTheLineIsTheTillsUntilItIsTold(t *testing.T) {
+	for _, acks := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t)
+			p := newPipe()
+			stop := b.run(p)
+			p.ev <- saleOn(ecn, 1023)
+			b.hear(p, []byte{ack})
+			time.Sleep(5 * time.Second) // until then the ACK may be the agent's own
+			b.engine.ends("P1", payment.StatusApproved)
+			for range 3 {
+				synctest.Wait()
+				if !b.Busy() {
+					t.Error("the line is free while the sale is told")
+				}
+				<-p.out
+				if acks {
+					p.ev <- []byte{ack}
+					break
+				}
+			}
+			time.Sleep(2 * time.Second) // the third one's ACK timer
+			synctest.Wait()
+			if b.Busy() {
+				t.Error("the line is not free again")
+			}
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+			b.engine.close()
+		})
+	}
+}
+
 func TestSessionGoesOnWithTheNextConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
