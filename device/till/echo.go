@@ -119,6 +119,7 @@ func (m *Machine) prove() {
 			return false
 		}
 		quiet := m.rubbish < s.at
+		quiet = quiet && m.trouble != TroubleEcho // of one that echoes a single echo may be lost
 		m.clean = m.clean || quiet && (s.control() && m.controlAt < s.at || !s.control() && !may)
 		return true
 	})

@@ -304,3 +304,29 @@ func TestAConverterThatIsChanged(t *testing.T) {
 		}
 	}
 }
+
+// On a line that is known to echo, one echo that is lost proves nothing: the next ACK of the
+// agent's that comes back acknowledges no outcome.
+func TestALostEchoProvesNothing(t *testing.T) {
+	r := newRig(t, "paycube", func(c *Config) { c.Network = true })
+	lose := false
+	r.unknownLine(func(b []byte) []byte {
+		if lose && b[0] == ack {
+			lose = false
+			return nil
+		}
+		return b
+	}, 20*time.Millisecond)
+	r.send(frame("000000000055", "A1", "01"))
+	r.pass(10 * time.Second)
+	r.take()
+	lose = true
+	p := r.start(ecn, 1023)
+	r.pass(10 * time.Second)
+	r.desk.finish(p.ID, payment.StatusApproved)
+	r.send(frame("000000000055", "A5", "01"))
+	r.pass(time.Minute)
+	if p := r.desk.get(p.ID); lose || p.AckedRev != 0 || r.m.Trouble(r.now.Up) != TroubleEcho {
+		t.Errorf("acknowledged %d, trouble %q", p.AckedRev, r.m.Trouble(r.now.Up))
+	}
+}
