@@ -163,7 +163,7 @@ func (m *Machine) mayHear(s *sale, o saleRequest) bool {
 func (m *Machine) takesOver(s *sale, o saleRequest, r *ecr.Request) {
 	// The engine has taken back a word that the till may have heard, or the customer's time is
 	// over: whoever has paid need not be the customer of now.
-	if s.told || s.p.EndedBy != "" && !s.onlyOnce() {
+	if s.told || s.timeIsOver(m.now) && !s.onlyOnce() {
 		m.supersede()
 		m.queue(m.doubt(s, header(r), r.Echo()))
 		return
@@ -181,6 +181,13 @@ func (m *Machine) takesOver(s *sale, o saleRequest, r *ecr.Request) {
 		m.startReq = header(r)
 	}
 	m.note("the same sale by its receipt number: it is running", "payment", s.p.ID)
+}
+
+// timeIsOver reports whether no customer can pay this sale any more. The engine's word may be on
+// its way still: after a suspend the requests of minutes are read before it.
+func (s *sale) timeIsOver(now Now) bool {
+	return s.p.EndedBy != "" ||
+		s.p.Boot == now.Boot && s.p.Deadline > 0 && now.Up >= s.p.Deadline
 }
 
 // readdress makes a request the one that the sale's response answers.

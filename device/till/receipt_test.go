@@ -314,6 +314,25 @@ func TestTheReceiptOfASaleThatNobodyCanPayAnyMore(t *testing.T) {
 	}
 }
 
+// The same where the engine's word comes after the requests, as when the machine has slept.
+func TestTheReceiptOfASaleWhoseTimeIsOverUnheard(t *testing.T) {
+	for code, before := range map[string][]string{"00": numbers,
+		"TO": {receipt, receipt, receipt}} {
+		r := newRig(t, "nets")
+		r.acknowledged(before...)
+		p := r.startNets(number(80), receipt, 1023)
+		if p = r.desk.get(p.ID); p.Deadline <= r.now.Up {
+			t.Fatal("the sale has no time", p.Deadline)
+		}
+		r.now.Up = p.Deadline // asleep: nothing was told, and nothing is ticked
+		r.send(purchase(number(90), receipt, 1023))
+		r.desk.tell(r.desk.add(p.ID, payment.DeadlinePassed{}, payment.Withdrawn{}))
+		r.pass(0)
+		r.finish(p, payment.StatusApproved)
+		r.wantAnswers(number(90) + " 30 " + code)
+	}
+}
+
 func TestAReceiptAfterARestart(t *testing.T) {
 	for _, tc := range []struct {
 		name string

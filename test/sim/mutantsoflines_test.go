@@ -19,7 +19,7 @@ func mutantsOnLines() []mutant {
 		one("a second try while the sale runs is answered under the first one's ECN", receipt,
 			"	m.readdress(s, o, r)\n	s.askedUp", "	s.askedUp"),
 		one("a sale that nobody can pay any more is another customer's", receipt,
-			` || s.p.EndedBy != "" && !s.onlyOnce() {`, " {"),
+			" || s.timeIsOver(m.now) && !s.onlyOnce() {", " {"),
 		one("the time to answer is not taken from what the till waits", "device/ecr/dialect.go",
 			"(t.TillWaits - answerWithin - 3*t.ACK)", "(t.TillWaits - 3*t.ACK)"),
 		one("a terminal's answer on the line starts a sale", "device/ecr/scan.go",
@@ -36,6 +36,9 @@ func mutantsOnLines() []mutant {
 func mutantsOfDirection() []trial {
 	till, ecr := in("device/till"), in("device/ecr")
 	return []trial{
+		till("TestTheReceiptOfASaleWhoseTimeIsOverUnheard",
+			"a sale's time is over when the engine has said so", "receipt.go",
+			"now.Up >= s.p.Deadline", "false && now.Up >= s.p.Deadline"),
 		till("TestTheAgentsOwnACKAcknowledgesNothing",
 			"what comes back within two seconds is no echo", "echo.go",
 			"	return m.timers.ACK + time.Duration(len(b))*2*time.Millisecond\n",
