@@ -32,6 +32,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, serveFloor(dir))
 		os.Exit(1)
 	}
+	if path := os.Getenv(sqliteEnv); path != "" {
+		if err := openSQLite(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := browser.Tests{M: m}.Run()
 	if err := os.RemoveAll(bins); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -41,6 +41,57 @@ var rows = []row{
 		goals: []goal{{"ours", "", 0.5, 2048}}, how: "a payment link's code on the socket",
 		run: frameBytes,
 	},
+	{
+		name: "idle", title: "an idle agent with a display", unit: "an hour", runs: 2, reps: 25,
+		goals: []goal{{"wake-ups", "", 0.5, 18_628}, {"CPU s", "", 0.5, 0.7}},
+		how:   "the goal is a quarter of what it was: 74 512 and 2.8", run: idle,
+	},
+	{
+		name: "screen", title: "a code on the screen", unit: "% of a core", runs: 2, reps: 30,
+		goals: []goal{{"renderer", "", 0.5, 2}}, how: "real Chromium; the agent's process, and " +
+			"the renderers'", run: codeOnScreen,
+	},
+	{
+		name: "start", title: "start to READY with 100 000 payments", unit: "ms", runs: 3, reps: 10,
+		goals: []goal{{"ours", "SQLite alone", 0.5, 2}, {"ours", "ours, few payments", 0.5, 0}},
+		how:   "few: 100; SQLite alone: a process that opens the file and reads its newest fact",
+		run:   startToReady,
+	},
+	{
+		name: "journal", title: "look-ups with 100 000 payments", unit: "µs", runs: 3, reps: 300,
+		goals: []goal{{"get", "get, few", 0.99, 2}, {"list of 50", "list of 50, few", 0.99, 2},
+			{"last", "last, few", 0.99, 2},
+			{"unacknowledged", "unacknowledged, few", 0.99, 2}},
+		how: "few: 100 payments", run: lookups,
+	},
+	{
+		name: "verify", title: "journal verify with 100 000 payments", unit: "s", runs: 2, reps: 1,
+		goals: []goal{{"ours", "raw read", 0.5, 2}}, how: "the file has just been written",
+		run: verify,
+	},
+	{
+		name: "journal-bytes", title: "the journal's file", unit: "bytes a payment", runs: 1,
+		reps: 1, goals: []goal{{"ours", "", 0.5, 0}}, how: "links of 750 bytes, seven facts",
+		run: bytesAPayment,
+	},
+	{
+		name: "memory", title: "memory after 10 000 sales", unit: "MiB", runs: 1, reps: 10_000,
+		goals: []goal{{"ours", "after a tenth", 0.5, 1.1}},
+		how:   "the agent's process: what belongs to no file", run: memory,
+	},
+	{
+		name: "others", title: "answer of payment.start among 100 tills", unit: "ms", runs: 2,
+		reps:  100,
+		goals: []goal{{"ours", "alone", 0.99, 1.5}, {"ours", "alone", 0.5, 0}},
+		how: "each of 100 tills asks for its list at the same moment, 20 corrections wait for " +
+			"their acknowledgement", run: amongOthers,
+	},
+	{
+		name: "cost", title: "what a sale costs on any machine", unit: "a sale", runs: 2, reps: 100,
+		goals: []goal{{"commits", "", 0.5, 4}},
+		how:   "engine and journal; instructions as valgrind counts them, where there is one",
+		run:   costOfASale,
+	},
 }
 
 // TestRows tries each row once, as small as it can be. It asserts no time.
@@ -48,6 +99,9 @@ func TestRows(t *testing.T) {
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			got := r.run(t, scale{reps: 1, payments: 50, quick: true})
+			if len(got) == 0 {
+				t.Error("it has measured nothing")
+			}
 			for name, samples := range got {
 				if len(samples) == 0 {
 					t.Errorf("%s has no sample", name)
