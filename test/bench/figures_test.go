@@ -63,9 +63,11 @@ func quantile(samples []float64, at float64) float64 {
 	return sorted[int(at*float64(len(sorted)-1))]
 }
 
-// median and half the spread.
+// over is the median of the runs and half of their spread.
 func over(runs []float64) (value, noise float64) {
-	return quantile(runs, 0.5), (slices.Max(runs) - slices.Min(runs)) / 2
+	sorted := slices.Sorted(slices.Values(runs))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2, (sorted[n-1] - sorted[0]) / 2
 }
 
 // figures are what a row's runs have come to: p50 and p99 of each side, then the goals.

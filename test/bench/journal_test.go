@@ -13,19 +13,19 @@ import (
 	"kiosk-agent/payment"
 )
 
-// small journals are what a large one is compared with.
+// few is how many payments a journal has that a large one is compared with.
 const few = 100
 
 // paymentID is the id of the payment with this number.
 func paymentID(i int) string { return fmt.Sprintf("01JABCDEFGHJKMNPQRST%06d", i) }
 
 // sale are the facts of a sale that went well, five days before now and from then on.
-func sale(i int) (facts []payment.Fact) {
+func sale(i int, till string) (facts []payment.Fact) {
 	id, ref := paymentID(i), fmt.Sprintf("R-%07d", i)
 	up := time.Duration(i) * time.Second
 	at := time.Now().Add(-5 * 24 * time.Hour).Truncate(time.Second).Add(up / 100)
 	for k, d := range []payment.Data{
-		payment.Requested{Till: "till-1", Reference: ref, MerchantRef: "B1" + ref,
+		payment.Requested{Till: till, Reference: ref, MerchantRef: "B1" + ref,
 			Money:    payment.Money{Amount: 1023, Currency: payment.SGD},
 			Provider: "axs", Mode: "link", DeadlineUp: 180_000, DeadlineAt: at.Add(3 * time.Minute),
 			Policy: payment.Policy{Settle: 5000, AnswerWithin: 25000}},
@@ -45,8 +45,8 @@ func sale(i int) (facts []payment.Fact) {
 	return facts
 }
 
-// fill writes a journal of n payments.
-func fill(t testing.TB, path string, n int) {
+// fill writes a journal of n payments, made by this many tills in turn.
+func fill(t testing.TB, path string, n, tills int) {
 	t.Helper()
 	j, err := offline.Open(offline.Config{Path: path, Create: true})
 	if err != nil {
@@ -55,7 +55,7 @@ func fill(t testing.TB, path string, n int) {
 	defer j.Close()
 	var batch []payment.Fact
 	for i := range n {
-		if batch = append(batch, sale(i)...); len(batch) >= 3500 || i == n-1 {
+		if batch = append(batch, sale(i, fmt.Sprintf("till-%d", 1+i%tills))...); len(batch) >= 3500 || i == n-1 {
 			if err := j.Append(batch, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +71,7 @@ func copied(t testing.TB, n int, to string) {
 	from := filepath.Join(bins, fmt.Sprintf("journal-%d.db", n))
 	program(t, "kiosk-agent") // makes bins
 	if _, err := os.Stat(from); err != nil {
-		fill(t, from, n)
+		fill(t, from, n, 1)
 	}
 	in, err := os.Open(from)
 	if err != nil {
@@ -226,7 +226,7 @@ func startToReady(t testing.TB, s scale) sides {
 	for i := range s.reps + 1 {
 		for name, k := range kiosks {
 			took := ms(k.run())
-			k.demo.stop()
+			k.agent.stop()
 			if i > 0 || s.quick { // the first one writes the files that a kiosk has
 				all[name] = append(all[name], took)
 			}

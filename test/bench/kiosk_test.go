@@ -1,34 +1,41 @@
 package bench_test
 
 import (
-	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"log/slog"
 	"net"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay/relayd"
 )
 
-// kiosk is where a real kiosk-agent runs alone in its process; the relay is in ours. No customer
-// opens its links: the gateway is what a row posts to the hook.
+// kiosk is where the real agent and the real relay run, each in a process. No customer opens its
+// links: the gateway is what a row posts to the hook.
 type kiosk struct {
-	house
+	t        testing.TB
+	dir      string
+	agent    *process
+	screen   string // the display's address
 	tillAddr string // where tills connect
+	till     *counter
+	hook     string
+	secret   []byte // AXS's
+	sold     int
 }
 
-// openKiosk writes the files of an agent with this many tills, and runs the relay.
+// openKiosk writes the files of an agent with this many tills, and starts the relay.
 func openKiosk(t testing.TB, tills int) *kiosk {
 	t.Helper()
-	k := &kiosk{house: house{t: t, dir: folder(t), screen: freeAddr(t)}, tillAddr: freeAddr(t)}
-	for _, name := range []string{"axs.secret", "display.token", "relay-admin.token"} {
+	k := &kiosk{t: t, dir: folder(t), screen: freeAddr(t), tillAddr: freeAddr(t)}
+	for _, name := range []string{"axs.secret", "display.token"} {
 		k.secretFile(name)
 	}
 	var names []string
@@ -38,9 +45,9 @@ func openKiosk(t testing.TB, tills int) *kiosk {
 		names = append(names, fmt.Sprintf("{name = %q, token = \"file:%s/%s.token\"}", name, k.dir,
 			name))
 	}
-	cred, relay := k.runRelay()
-	k.write("relay.token", string(cred.Token.Reveal()))
-	k.hook, k.secret = cred.HookURL, []byte(k.text("axs.secret"))
+	hook, token, relay := k.runRelay()
+	k.write("relay.token", token)
+	k.hook, k.secret = hook, []byte(k.text("axs.secret"))
 	k.write("config.toml", fmt.Sprintf(`
 [terminal]
 id = "BENCH-1"
@@ -48,10 +55,10 @@ id = "BENCH-1"
 settle = "1s"
 [axs]
 payment_link = "https://checkout.example.com/hpp/checkout/bench-link"
-client_id = "demo-client"
+client_id = "bench-client"
 secret = "file:%s/axs.secret"
 [relay]
-url = "ws%s"
+url = "ws://%s"
 token = "file:%s/relay.token"
 hook_url = %q
 [till.websocket]
@@ -67,7 +74,7 @@ path = "%s/journal.db"
 socket = "%s/admin.sock"
 [metrics]
 listen = %q
-`, k.dir, strings.TrimPrefix(relay, "http"), k.dir, k.hook, k.tillAddr, strings.Join(names, ", "),
+`, k.dir, relay, k.dir, k.hook, k.tillAddr, strings.Join(names, ", "),
 		k.screen, k.dir, k.dir, k.dir, freeAddr(t)))
 	return k
 }
@@ -88,28 +95,49 @@ func (k *kiosk) write(name, text string) {
 	}
 }
 
-func (k *kiosk) runRelay() (cred relayd.Credentials, url string) {
+// runRelay starts the relay, which takes hooks faster than a kiosk's gateway sends them, and adds
+// the terminal.
+func (k *kiosk) runRelay() (hook, token, url string) {
 	k.t.Helper()
-	srv, err := relayd.New(k.t.Context(), relayd.Config{PublicListen: "127.0.0.1:0",
-		AdminListen: "127.0.0.1:0", AdminToken: k.secretFile("relay-admin.token"),
-		Store: relayd.StoreConfig{Dir: filepath.Join(k.dir, "relay-store")}},
-		slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- srv.Run(ctx) }()
-	k.t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			k.t.Error(err)
+	k.secretFile("relay-admin.token")
+	public := freeAddr(k.t)
+	k.write("relay.toml", fmt.Sprintf(`
+[public]
+listen = %q
+[admin]
+listen = %q
+socket = "%s/relay.sock"
+token = "file:%s/relay-admin.token"
+[hook]
+rate = 10000
+burst = 10000
+[store]
+dir = "%s/relay-store"
+max_bytes = "256MiB"
+`, public, freeAddr(k.t), k.dir, k.dir, k.dir))
+	config := filepath.Join(k.dir, "relay.toml")
+	relay := program(k.t, "kiosk-relay")
+	launch(k.t, nil, relay, "serve", "--config", config)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	eventually(k.t, "the relay is ready", func() error {
+		resp, err := client.Get("http://" + public + "/readyz")
+		if err == nil {
+			if resp.Body.Close(); resp.StatusCode != http.StatusOK {
+				err = errors.New(resp.Status)
+			}
 		}
+		return err
 	})
-	if cred, err = srv.AddTerminal(k.t.Context(), "BENCH-1", ""); err != nil {
-		k.t.Fatal(err)
+	out, err := exec.Command(relay, "terminal", "add", "BENCH-1", "--json", "--config",
+		config).Output()
+	var given relayd.TerminalSecrets
+	if err == nil {
+		err = json.Unmarshal(out, &given)
 	}
-	return cred, srv.PublicURL()
+	if err != nil {
+		k.t.Fatalf("kiosk-relay terminal add: %v", err)
+	}
+	return given.HookURL, given.Token, public
 }
 
 // run starts the agent; took is until it has told the service manager that it is ready.
@@ -127,13 +155,13 @@ func (k *kiosk) run() (took time.Duration) {
 	}
 	agent := program(k.t, "kiosk-agent")
 	begun := time.Now()
-	k.demo = launch(k.t, []string{"NOTIFY_SOCKET=" + path, "STATE_DIRECTORY=" + k.dir}, agent,
+	k.agent = launch(k.t, []string{"NOTIFY_SOCKET=" + path, "STATE_DIRECTORY=" + k.dir}, agent,
 		"run", "--config", filepath.Join(k.dir, "config.toml"))
 	said := make([]byte, 4096)
 	for {
 		n, err := manager.Read(said)
 		if err != nil {
-			k.t.Fatalf("the agent is never ready: %v\n%s", err, k.demo.said)
+			k.t.Fatalf("the agent is never ready: %v\n%s", err, k.agent.said)
 		}
 		if strings.Contains(string(said[:n]), "READY=1") {
 			return time.Since(begun)

@@ -61,7 +61,7 @@ var buildPrograms = sync.OnceValue(func() (err error) {
 		return err
 	}
 	cmd := exec.Command("go", "build", "-o", bins+string(filepath.Separator),
-		"kiosk-agent/cmd/kiosk-agent", "kiosk-agent/cmd/kiosk-demo")
+		"kiosk-agent/cmd/kiosk-agent", "kiosk-agent/cmd/kiosk-relay")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}

@@ -82,11 +82,13 @@ func serveEmptyPage(t testing.TB) (address string, conns <-chan *websocket.Conn)
 // tillToPainted is from the till's request until the page in Chromium says that the code is on the
 // glass, beside the empty page from the message on. Both are heard of through the same tool.
 func tillToPainted(t testing.TB, s scale) sides {
-	h := openHouse(t)
+	k := openKiosk(t, 1)
+	k.run()
 	ours := browser.Own{}.Open(t, 1080, 1920)
 	moments := painted(t, ours)
-	ours.Go("http://" + h.screen + "/?token=" + h.text("display.token"))
-	h.till.ready()
+	ours.Go("http://" + k.screen + "/?token=" + k.text("display.token"))
+	k.till = k.connect("till-1")
+	k.till.ready()
 
 	address, conns := serveEmptyPage(t)
 	empty := browser.Own{}.Open(t, 1080, 1920)
@@ -96,9 +98,9 @@ func tillToPainted(t testing.TB, s scale) sides {
 	defer conn.Close()
 	all := sides{}
 	for i := range s.reps {
-		p, asked, _ := h.start()
+		p, asked, _ := k.start()
 		all["ours"] = append(all["ours"], ms(await(t, moments).Sub(asked)))
-		h.settle(p)
+		k.settle(p)
 		m, err := qr.Encode(link(700+i%200), qr.M)
 		if err != nil {
 			t.Fatal(err)

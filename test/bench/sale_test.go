@@ -20,9 +20,8 @@ func warm(s scale) int {
 // returns the samples of the code's frame and of the answer.
 func sellBeside(t testing.TB, s scale) (frames, answers sides) {
 	t.Helper()
-	h := openHouse(t)
-	display := h.display()
-	h.till.ready()
+	k := openKiosk(t, 1)
+	display := k.sells()
 	low, peer := openFloor(t), openPeer(t)
 	frames, answers = sides{}, sides{}
 	for i := range warm(s) + s.reps {
@@ -32,10 +31,10 @@ func sellBeside(t testing.TB, s scale) (frames, answers sides) {
 				answers[name] = append(answers[name], answer)
 			}
 		}
-		p, asked, answered := h.start()
+		p, asked, answered := k.start()
 		shown := display.next()
 		add("ours", ms(shown.at.Sub(asked)), ms(answered.Sub(asked)))
-		h.settle(p)
+		k.settle(p)
 		frame, answer := low.sell()
 		add("floor", frame, answer)
 		frame, answer = peer.sell()
@@ -44,8 +43,8 @@ func sellBeside(t testing.TB, s scale) (frames, answers sides) {
 	return frames, answers
 }
 
-const saleNote = "kiosk-demo (agent, relay and gateway in one process), the floor (one PBKDF2 of " +
-	"1000 rounds, one fsync, WebSockets over loopback) and the one-file Node agent sell in turn"
+const saleNote = "kiosk-agent with a relay, the floor (one PBKDF2 of 1000 rounds, one fsync, " +
+	"WebSockets over loopback) and the one-file Node agent sell in turn"
 
 func tillToFrame(t testing.TB, s scale) sides { frames, _ := sellBeside(t, s); return frames }
 
@@ -54,15 +53,14 @@ func tillToAnswer(t testing.TB, s scale) sides { _, answers := sellBeside(t, s);
 // webhook is from the gateway's POST until the till hears approved: the relay stores, the agent
 // opens, stores and tells.
 func webhook(t testing.TB, s scale) sides {
-	h := openHouse(t)
-	display := h.display()
-	h.till.ready()
+	k := openKiosk(t, 1)
+	display := k.sells()
 	low := openFloor(t)
 	all := sides{}
 	for i := range warm(s) + s.reps {
-		p, _, _ := h.start()
+		p, _, _ := k.start()
 		display.next()
-		took := h.settle(p)
+		took := k.settle(p)
 		at, taken := notify(t, "http://"+low.address+"/hook",
 			seal(t, floorKey, "bench-client", paid(p, i)))
 		told := low.till.next()
@@ -79,14 +77,13 @@ func webhook(t testing.TB, s scale) sides {
 
 // frameBytes is what goes over the display's socket for a code.
 func frameBytes(t testing.TB, s scale) sides {
-	h := openHouse(t)
-	display := h.display()
-	h.till.ready()
+	k := openKiosk(t, 1)
+	display := k.sells()
 	all := sides{}
 	for range s.reps {
-		p, _, _ := h.start()
+		p, _, _ := k.start()
 		all["ours"] = append(all["ours"], float64(len(display.next().data)))
-		h.settle(p)
+		k.settle(p)
 	}
 	return all
 }

@@ -95,7 +95,7 @@ func codeOnScreen(t testing.TB, s scale) sides {
 	if !s.quick { // what the painting has stirred up is not what is asked for
 		<-time.After(3 * time.Second)
 	}
-	agent, renderer := watch(t, window, k.demo.cmd.Process.Pid, of)
+	agent, renderer := watch(t, window, k.agent.cmd.Process.Pid, of)
 	all := sides{"agent": {agent}, "renderer": {renderer}}
 
 	address, conns := serveEmptyPage(t)
@@ -121,7 +121,7 @@ func codeOnScreen(t testing.TB, s scale) sides {
 			others = append(others, pid)
 		}
 	}
-	_, renderer = watch(t, window/3, k.demo.cmd.Process.Pid, others)
+	_, renderer = watch(t, window/3, k.agent.cmd.Process.Pid, others)
 	all["renderer, a page that stands still"] = []float64{renderer}
 	return all
 }
@@ -163,7 +163,7 @@ var anonymous = regexp.MustCompile(`(?m)^Anonymous: +(\d+) kB$`)
 
 func (k *kiosk) own() float64 {
 	k.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", k.demo.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", k.agent.cmd.Process.Pid))
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -178,24 +178,26 @@ func (k *kiosk) own() float64 {
 	return kib / 1024
 }
 
-// amongOthers is a sale while every other till looks something up at the same moment and 20
-// corrections wait for an acknowledgement, in turn with a sale while the others are silent.
+// amongOthers is a sale while 100 lists are asked for at the same moment and 20 corrections wait for
+// an acknowledgement, after sales while the others are silent. An agent has 32 places for
+// connections: the other 31 tills ask in turn.
 func amongOthers(t testing.TB, s scale) sides {
-	tills, corrections := 100, 20
+	tills, corrections, asked := 31, 20, 100
 	if s.quick {
-		tills, corrections = 5, 2
+		tills, corrections, asked = 3, 2, 10
 	}
 	k := openKiosk(t, tills+1)
+	fill(t, filepath.Join(k.dir, "journal.db"), 50*(tills+1), tills+1)
 	display := k.sells()
 	var others []*counter
 	for i := range tills {
 		others = append(others, k.connect(fmt.Sprintf("till-%d", i+2)))
 	}
-	correct := func(i int) { // the customer pays twice: the till, which has the first, is owed that
+	correct := func(i int) { // the customer pays twice: the till, which has the first, is owed it
 		p, _, _ := k.start()
 		display.next()
 		k.settle(p)
-		_, taken := notify(t, k.hook, seal(t, k.secret, "demo-client", paid(p, 1_000_000+i)))
+		_, taken := notify(t, k.hook, seal(t, k.secret, "bench-client", paid(p, 1_000_000+i)))
 		if err := <-taken; err != nil {
 			t.Fatal(err)
 		}
@@ -217,13 +219,13 @@ func amongOthers(t testing.TB, s scale) sides {
 		correct(i)
 	}
 	for range s.reps {
-		for i, o := range others {
-			o.send(object{"jsonrpc": "2.0", "id": 1_000_000 + i, "method": "payment.list",
-				"params": object{}})
+		for i := range asked {
+			others[i%tills].send(object{"jsonrpc": "2.0", "id": 1_000_000 + i,
+				"method": "payment.list", "params": object{}})
 		}
 		measure("ours")
-		for _, o := range others {
-			o.await("the list", func(data []byte) bool {
+		for i := range asked {
+			others[i%tills].await("the list", func(data []byte) bool {
 				return bytes.Contains(data, []byte(`"result"`))
 			})
 		}

@@ -15,37 +15,11 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// house is kiosk-demo, a process: agent, relay and the simulated gateway, with a till's connection.
-type house struct {
-	t      testing.TB
-	dir    string
-	demo   *process
-	screen string // the display's address
-	till   *counter
-	hook   string
-	secret []byte // AXS's
-	sold   int
-}
-
-// openHouse starts it; withScreen also a display, which confirms at once.
-func openHouse(t testing.TB) *house {
-	t.Helper()
-	h := &house{t: t, dir: folder(t), screen: freeAddr(t)}
-	till := freeAddr(t)
-	h.demo = launch(t, nil, program(t, "kiosk-demo"), "--dir", h.dir, "--till", till, "--display",
-		h.screen, "--metrics", freeAddr(t), "--page", freeAddr(t), "--sandbox", freeAddr(t))
-	h.demo.line("Ctrl-C stops the demo")
-	h.hook, h.secret = h.text("hook.url"), []byte(h.text("axs.secret"))
-	h.till = &counter{socket: dial(t, "ws://"+till+"/v1/till", "kiosk-till.v1",
-		h.text("till-1.token"), nil)}
-	return h
-}
-
-func (h *house) text(name string) string {
-	h.t.Helper()
-	b, err := os.ReadFile(filepath.Join(h.dir, name))
+func (k *kiosk) text(name string) string {
+	k.t.Helper()
+	b, err := os.ReadFile(filepath.Join(k.dir, name))
 	if err != nil {
-		h.t.Fatal(err)
+		k.t.Fatal(err)
 	}
 	return strings.TrimSpace(string(b))
 }
@@ -62,13 +36,13 @@ type frame struct {
 }
 
 // display is a screen of a large kiosk that confirms at once. Only frames with a code are kept.
-func (h *house) display() *socket {
-	h.t.Helper()
+func (k *kiosk) display() *socket {
+	k.t.Helper()
 	measured := func(m object) object {
 		m["box_px"], m["viewport"], m["dpr"], m["touch"] = 984, []int{1080, 1920}, 1, false
 		return m
 	}
-	s := dial(h.t, "ws://"+h.screen+"/ws", "kiosk-display.v1", h.text("display.token"),
+	s := dial(k.t, "ws://"+k.screen+"/ws", "kiosk-display.v1", k.text("display.token"),
 		func(conn *websocket.Conn, data []byte) bool {
 			var f frame
 			if json.Unmarshal(data, &f) != nil {
@@ -89,15 +63,15 @@ func (h *house) display() *socket {
 }
 
 // start begins a sale.
-func (h *house) start() (p money, asked, answered time.Time) {
-	h.t.Helper()
-	h.sold++
-	asked, answered = h.till.ask("payment.start", object{"reference": fmt.Sprintf("B-%d", h.sold),
-		"amount": 100 + h.sold, "currency": "SGD"}, &p)
+func (k *kiosk) start() (p money, asked, answered time.Time) {
+	k.t.Helper()
+	k.sold++
+	asked, answered = k.till.ask("payment.start", object{"reference": fmt.Sprintf("B-%d", k.sold),
+		"amount": 100 + k.sold, "currency": "SGD"}, &p)
 	return p, asked, answered
 }
 
-// token is what the gateway's notification carries.
+// seal makes the token that the gateway's notification carries.
 func seal(t testing.TB, key []byte, client string, claims object) string {
 	t.Helper()
 	enc, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{
@@ -156,16 +130,16 @@ func notify(t testing.TB, hook, token string) (at time.Time, taken <-chan error)
 }
 
 // settle lets the customer pay, and the till acknowledge; it returns how long the till waited.
-func (h *house) settle(p money) time.Duration {
-	h.t.Helper()
-	at, taken := notify(h.t, h.hook, seal(h.t, h.secret, "demo-client", paid(p, h.sold)))
-	end, heard := h.till.final(p.ID)
+func (k *kiosk) settle(p money) time.Duration {
+	k.t.Helper()
+	at, taken := notify(k.t, k.hook, seal(k.t, k.secret, "bench-client", paid(p, k.sold)))
+	end, heard := k.till.final(p.ID)
 	if err := <-taken; err != nil {
-		h.t.Fatal(err)
+		k.t.Fatal(err)
 	}
 	if end.Status != "approved" {
-		h.t.Fatalf("the payment is %s", end.Status)
+		k.t.Fatalf("the payment is %s", end.Status)
 	}
-	h.till.ask("payment.acknowledge", object{"id": p.ID, "revision": end.Revision}, nil)
+	k.till.ask("payment.acknowledge", object{"id": p.ID, "revision": end.Revision}, nil)
 	return heard.Sub(at)
 }
