@@ -109,7 +109,8 @@ func (d day) cancels() {
 	d.shown(s)
 	answer := d.till.Press(foreign.Cancel)
 	reads(d.t, "cancelled", d.end(s).Screen, d.said.cancelled)
-	if r := <-answer; r.Err != nil || r.Version != "00" {
+	r := happens(d.rig, "the cancellation is answered", answer)
+	if r.Err != nil || r.Version != "00" {
 		d.t.Errorf("the cancellation is answered with %s", r.Screen)
 	}
 }

@@ -47,8 +47,8 @@ func TestTriesAgainMeanwhile(t *testing.T) {
 				}
 			}})
 			p := r.shown(s)
-			<-again
-			<-again
+			happens(r, "the till tries again", again)
+			happens(r, "it tries a third time", again)
 			r.pays(p)
 			sale := r.end(s)
 			reads(t, "paid after the till had tried again", sale.Screen, "PAID")
@@ -167,7 +167,8 @@ func (r *rig) sold(till *foreign.Till, o foreign.Order) (p payment.Payment) {
 		select {
 		case id := <-r.begun:
 			p = r.whole(id)
-			<-taken // no customer pays before the terminal has even acknowledged the sale
+			// no customer pays before the terminal has even acknowledged the sale
+			happens(r, "the terminal acknowledges the sale", taken)
 			r.pays(p)
 			if sale := r.end(s); sale.Belief != foreign.Paid {
 				r.t.Errorf("it was paid, and the cashier reads %q", sale.Screen)

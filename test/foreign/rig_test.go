@@ -244,6 +244,17 @@ func (r *rig) eventually(what string, check func() error) {
 	}
 }
 
+// happens waits for what must happen.
+func happens[T any](r *rig, what string, c <-chan T) (v T) {
+	r.t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(patience):
+		r.t.Fatalf("it does not happen: %s", what)
+	}
+	return v
+}
+
 // till is a foreign till on the line.
 func (r *rig) till(k foreign.Kind, h foreign.Habits) *foreign.Till {
 	till := foreign.New(k, h, r.dial)
