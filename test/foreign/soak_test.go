@@ -29,10 +29,8 @@ repeat_window_new_ecn = "6s"
 // against the simulated gateway's books:
 //
 //   - PAID: one code was shown in this sale, and the gateway took the amount for it, once;
-//   - not paid: the gateway took nothing;
-//   - unclear, refused, or no answer: what the gateway took is on staff's list. (A till whose
-//     number never changes can be refused and, by the same frame sent once more, begin the sale at
-//     the end of a repeat's window.)
+//   - not paid, or refused: the gateway took nothing;
+//   - unclear, or no answer: what the gateway took is on staff's list.
 //
 // -soak sets how many sales, -soakseed brings the draws back.
 func TestSoak(t *testing.T) {
@@ -187,7 +185,7 @@ func (s *soak) sale(p plan) {
 	for {
 		sale, codes := s.attempt(p)
 		s.judge(p, sale, codes)
-		if sale.Belief != foreign.Refusal || len(codes) > 0 {
+		if sale.Belief != foreign.Refusal {
 			s.tally[string(sale.Belief)]++
 			s.tally[string(sale.Mishap)]++
 			return
@@ -346,9 +344,8 @@ func (s *soak) judge(p plan, sale foreign.Sale, codes []payment.Payment) {
 		wrong = "the approval is another payment's"
 	case sale.Belief == foreign.NotPaid && took != 0:
 		wrong = "the till believes that nothing is paid"
-	case sale.Belief == foreign.Refusal && took != 0:
-		s.tally["refused, and begun by the same frame sent again"]++
-		fallthrough
+	case sale.Belief == foreign.Refusal && len(codes) != 0:
+		wrong = "the till believes that the terminal did not begin"
 	case took != 0 && sale.Belief != foreign.Paid:
 		s.doubt += took
 		s.listed(codes[0].ID)
