@@ -55,7 +55,8 @@ func fill(t testing.TB, path string, n, tills int) {
 	defer j.Close()
 	var batch []payment.Fact
 	for i := range n {
-		if batch = append(batch, sale(i, fmt.Sprintf("till-%d", 1+i%tills))...); len(batch) >= 3500 || i == n-1 {
+		batch = append(batch, sale(i, fmt.Sprintf("till-%d", 1+i%tills))...)
+		if len(batch) >= 3500 || i == n-1 {
 			if err := j.Append(batch, nil); err != nil {
 				t.Fatal(err)
 			}

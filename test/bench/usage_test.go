@@ -178,8 +178,8 @@ func (k *kiosk) own() float64 {
 	return kib / 1024
 }
 
-// amongOthers is a sale while 100 lists are asked for at the same moment and 20 corrections wait for
-// an acknowledgement, after sales while the others are silent. An agent has 32 places for
+// amongOthers is a sale while 100 lists are asked for at the same moment and 20 corrections wait
+// for an acknowledgement, after sales while the others are silent. An agent has 32 places for
 // connections: the other 31 tills ask in turn.
 func amongOthers(t testing.TB, s scale) sides {
 	tills, corrections, asked := 31, 20, 100
@@ -193,7 +193,8 @@ func amongOthers(t testing.TB, s scale) sides {
 	for i := range tills {
 		others = append(others, k.connect(fmt.Sprintf("till-%d", i+2)))
 	}
-	correct := func(i int) { // the customer pays twice: the till, which has the first, is owed it
+	// the customer pays twice: the till, which has stored the first, is owed that
+	correct := func(i int) {
 		p, _, _ := k.start()
 		display.next()
 		k.settle(p)
