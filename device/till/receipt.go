@@ -69,12 +69,15 @@ func (s *sale) numbered() bool {
 // sale before, and of no request that was refused. A till that uses a number again because nothing
 // was sold under it gives it to the next customer, too.
 func (s *sale) onlyOnce() bool {
-	return s.numbered() && !s.usedBefore && !slices.Contains(s.before, s.line.Receipt) &&
+	return s.numbered() && !s.usedAgain && !slices.Contains(s.before, s.line.Receipt) &&
 		strings.Trim(s.line.Receipt, fillers) != ""
 }
 
 // turnedDown notes that a request with this receipt number started nothing.
 func (m *Machine) turnedDown(receipt string) {
+	if s := m.current(); s != nil && s.line.Receipt == receipt {
+		s.usedAgain = true
+	}
 	all := append([]string{receipt}, m.refusedReceipts...)
 	m.refusedReceipts = all[:min(len(all), receiptsBefore)]
 }

@@ -258,6 +258,7 @@ func (m *Machine) askedWhileRunning(s *sale, o saleRequest, r *ecr.Request) {
 func (m *Machine) askedAgain(s *sale, l payment.Line, r *ecr.Request) {
 	switch {
 	case !s.same(l):
+		m.turnedDown(l.Receipt)
 		m.supersede()
 		m.refuse(header(r), ecr.KindSale, ecr.ECNConflict, r.Echo())
 	case !m.inWindow(s, m.now):
@@ -315,7 +316,7 @@ func (m *Machine) start(l payment.Line, r *ecr.Request) {
 	}
 	m.starting = &sale{ref: req.Reference, line: *req.Line, echo: r.Echo(), due: true,
 		conn: m.link.conn, amount: req.Money.Amount, askedUp: m.now.Up,
-		usedBefore: slices.Contains(m.refusedReceipts, l.Receipt)}
+		usedAgain: slices.Contains(m.refusedReceipts, l.Receipt)}
 	m.startReq, m.startTo, m.refused, m.rejection = header(r), m.ticket(), "", nil
 	m.do(AskStart{To: m.startTo, Request: req})
 }

@@ -16,9 +16,9 @@ type sale struct {
 	line payment.Line    // of the request that its response answers
 	echo []ecr.Field
 	// what it costs, and the receipt numbers of up to three sales before it, newest first
-	amount     int64
-	before     []string
-	usedBefore bool // a request with its receipt number was refused before it was started
+	amount    int64
+	before    []string
+	usedAgain bool // a request with its receipt number was refused
 
 	due        bool          // the response to its request is still to be given
 	dueBy      time.Duration // not after this; 0 = not known yet
