@@ -93,6 +93,9 @@ func (t *ecrTill) answers(e ecrtill.Event) {
 	}
 	if r == nil || repeated && r.m.Function != t.d.LastResult || r.m.Function != m.Function {
 		t.say("has no use for %s %s %s", m.Function, m.ECN, m.Code)
+		if repeated && t.sale != nil {
+			t.sale.ignored = true // the same request a moment later has the same answer
+		}
 		t.discards(m, e.Raw)
 		return
 	}

@@ -19,6 +19,7 @@ type sale struct {
 	function  string        // on a line
 	accepted  bool          // on a line: the request was acknowledged
 	reached   time.Duration // on a line: true time at which the request was with the agent first
+	ignored   bool          // on a line: the till took an answer to it for one that it had already
 	discarded bool          // on a line: the till acknowledged a response to it and did not book it
 	// on a line: booked with the payment of an earlier sale that nobody can tell from it
 	twin      bool
