@@ -118,7 +118,8 @@ func (t *ecrTill) givesUp(s *sale) {
 	w := t.w
 	runs := t.habits().waits > impatient && len(s.attempts) > 1 &&
 		s.attempts[len(s.attempts)-1].begun == 0
-	if w.prof.level == 0 && !w.healed && !s.ignored && (runs || t.habits().waits >= 120*time.Second) {
+	if w.prof.level == 0 && !w.healed && !s.ignored &&
+		(runs || t.habits().waits >= 120*time.Second) {
 		w.fail("sale %d is not answered within %s, and nothing went wrong", s.no, t.habits().waits)
 	}
 	t.mayTryAgain(s)
