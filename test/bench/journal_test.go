@@ -69,8 +69,8 @@ func fill(t testing.TB, path string, n, tills int) {
 // a large one takes a minute.
 func copied(t testing.TB, n int, to string) {
 	t.Helper()
-	from := filepath.Join(bins, fmt.Sprintf("journal-%d.db", n))
 	program(t, "kiosk-agent") // makes bins
+	from := filepath.Join(bins, fmt.Sprintf("journal-%d.db", n))
 	if _, err := os.Stat(from); err != nil {
 		fill(t, from, n, 1)
 	}
