@@ -77,9 +77,9 @@ type Machine struct {
 	canaryUp      time.Duration   // -1: none has returned in this process
 	odd           map[string]bool // what has been told of the gateway's answers
 	caughtUp      bool
-	judged        bool          // the journal was compared with what the relay remembers of it
-	unjudged      *payment.Head // which could not be compared yet
-	rollback      *rollback     // nil: the journal is the newest that is known
+	judged        bool           // the journal was compared with what the relay remembers of it
+	unjudged      []payment.Head // that could not be compared yet, oldest first
+	rollback      *rollback      // nil: the journal is the newest that is known
 	displayUp     bool
 	displayTouch  bool // the customer can choose on it
 	displayProved bool // this connection of the display has confirmed a screen that it was told

@@ -23,11 +23,24 @@ type rollback struct {
 // not be compared before comes first, for the relay may have forgotten it meanwhile: while it
 // cannot be, nothing is.
 func (s *step) relayRemembered(ev RelayRemembered) {
-	switch old := s.m.unjudged; {
-	case old != nil && *old != ev.Known: // judgeAgain has just tried
+	m := s.m
+	if len(m.unjudged) > 0 && !slices.Equal(m.unjudged, []payment.Head{ev.Known}) {
+		m.keepUnjudged(ev.Known) // judgeAgain has just tried the others
 		s.refuse(ev.To, journalUnreadable("compare the journal with the relay's memory", nil))
-	case s.compare(ev.Known, ev.To):
+		return
+	}
+	if s.compare(ev.Known, ev.To) {
 		s.then(Anchored{})
+	}
+}
+
+// maxUnjudged bounds the heads that wait to be compared: each is of another journal, or of another
+// life of this one, that has used the terminal's token meanwhile. The oldest stay.
+const maxUnjudged = 16
+
+func (m *Machine) keepUnjudged(h payment.Head) {
+	if !slices.Contains(m.unjudged, h) && len(m.unjudged) < maxUnjudged {
+		m.unjudged = append(m.unjudged, h)
 	}
 }
 
@@ -35,11 +48,12 @@ func (s *step) relayRemembered(ev RelayRemembered) {
 func (s *step) compare(known payment.Head, to Ticket) (newest bool) {
 	m := s.m
 	reason, givenUp, err := m.missing(known)
-	if m.judged, m.unjudged = err == nil, nil; err != nil {
-		m.unjudged = &known
+	if m.judged = err == nil; err != nil {
+		m.keepUnjudged(known)
 		s.refuse(to, journalUnreadable("compare the journal with the relay's memory", err))
 		return false
 	}
+	m.unjudged = slices.DeleteFunc(m.unjudged, func(h payment.Head) bool { return h == known })
 	r := m.rollback
 	switch {
 	case r == nil && (reason == "" || givenUp):
@@ -68,9 +82,10 @@ func (s *step) compare(known payment.Head, to Ticket) (newest bool) {
 // judgeAgain compares what could not be compared before. It anchors nothing: what the relay told
 // some time ago says nothing of facts that were made since.
 func (s *step) judgeAgain() {
-	if known := s.m.unjudged; known != nil {
-		s.compare(*known, 0)
+	for _, known := range slices.Clone(s.m.unjudged) {
+		s.compare(known, 0)
 	}
+	s.m.judged = s.m.judged && len(s.m.unjudged) == 0
 }
 
 // missing says why a head is not in this journal; "" = it is, or there is none to compare with.

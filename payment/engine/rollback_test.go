@@ -422,3 +422,22 @@ func TestTheRelayForgetsBeforeItIsCompared(t *testing.T) {
 		})
 	}
 }
+
+// TestTheRelayForgetsTheSecondThing: while the journal could not be read the relay told its head
+// twice, the second time that of a clone, and then lost its store.
+func TestTheRelayForgetsTheSecondThing(t *testing.T) {
+	r := newRig(t)
+	r.j.fails = 2
+	for _, known := range []payment.Head{r.head(), lost} {
+		if err := r.remembers(known); err == nil {
+			t.Fatal("compared")
+		}
+	}
+	if err := r.remembers(payment.Head{}); err != nil {
+		t.Fatal(err)
+	}
+	r.rolledBack(true)
+	if got := all[payment.RolledBack](r); len(got) != 1 || got[0].Known != lost {
+		t.Errorf("booked %+v", got)
+	}
+}
