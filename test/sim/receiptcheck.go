@@ -150,8 +150,8 @@ func (o *oracle) isRefused(s *sale) {
 // isDoubted: a sale is told TO for its receipt number. Where nothing was wrong some till has given
 // a sale with that number up.
 func (o *oracle) isDoubted(s *sale) {
-	if o.w.prof.level > 0 || len(s.ids) > 0 {
-		return
+	if o.w.prof.level > 0 || len(s.ids) > 0 || s.line.underWay(s) {
+		return // what had left for an earlier request is taken for the answer to this one
 	}
 	for _, b := range o.accounts {
 		if was := b.link.sale; was != nil && was.line == s.line && was.receipt == s.receipt &&
