@@ -319,11 +319,14 @@ func TestLineNotReady(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, lineOptions{noShow: true})
 	r.ws.awaitReason("no_display")
+	// Another amount each time: the same request again is told what it was told.
+	cents := int64(1022)
 	ask := func(status, refused string) {
+		cents++
 		for name, question := range map[string]func(f *foreign) ecrtill.Result{
 			status: func(f *foreign) ecrtill.Result { return f.ask("A1") },
 			refused: func(f *foreign) ecrtill.Result {
-				return f.heard(f.sell("Q1", 1023), ecrtill.NotPaid)
+				return f.heard(f.sell("Q1", cents), ecrtill.NotPaid)
 			},
 		} {
 			f := r.turnOn(ecrtill.Config{})
