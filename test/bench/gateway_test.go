@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/gorilla/websocket"
 )
 
 func (k *kiosk) text(name string) string {
@@ -43,16 +42,16 @@ func (k *kiosk) display() *socket {
 		return m
 	}
 	s := dial(k.t, "ws://"+k.screen+"/ws", "kiosk-display.v1", k.text("display.token"),
-		func(conn *websocket.Conn, data []byte) bool {
+		func(s *socket, data []byte) bool {
 			var f frame
 			if json.Unmarshal(data, &f) != nil {
 				return false
 			}
 			switch f.Type {
 			case "beat":
-				_ = conn.WriteJSON(object{"type": "alive", "n": f.N}) // gone: the row says so
+				_ = s.write(object{"type": "alive", "n": f.N}) // gone: the row says so
 			case "screen", "snapshot":
-				_ = conn.WriteJSON(measured(object{"type": "shown", "seq": f.Seq, "kind": f.Kind,
+				_ = s.write(measured(object{"type": "shown", "seq": f.Seq, "kind": f.Kind,
 					"payment": f.Payment, "revision": f.Revision}))
 				return len(f.QR) > 0 && !bytes.Equal(f.QR, []byte("null"))
 			}

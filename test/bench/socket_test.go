@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,12 +24,25 @@ type socket struct {
 	t    testing.TB
 	conn *websocket.Conn
 	in   chan message
+
+	mu sync.Mutex // one writes at a time
+}
+
+// write sends a message.
+func (s *socket) write(v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn.WriteMessage(websocket.TextMessage, data)
 }
 
 // dial connects; answer, when not nil, is called for each message before anybody sees it, and says
 // whether it is worth seeing.
 func dial(t testing.TB, address, protocol, token string,
-	answer func(*websocket.Conn, []byte) bool) *socket {
+	answer func(*socket, []byte) bool) *socket {
 	t.Helper()
 	d := websocket.Dialer{HandshakeTimeout: patience}
 	header := http.Header{}
@@ -50,7 +64,7 @@ func dial(t testing.TB, address, protocol, token string,
 			if err != nil {
 				return
 			}
-			if answer == nil || answer(s.conn, data) {
+			if answer == nil || answer(s, data) {
 				s.in <- message{at, data}
 			}
 		}
@@ -61,12 +75,8 @@ func dial(t testing.TB, address, protocol, token string,
 // send says when it began.
 func (s *socket) send(v any) time.Time {
 	s.t.Helper()
-	data, err := json.Marshal(v)
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	at := time.Now()
-	if err := s.conn.WriteMessage(websocket.TextMessage, data); err != nil {
+	if err := s.write(v); err != nil {
 		s.t.Fatal(err)
 	}
 	return at
