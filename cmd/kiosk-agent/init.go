@@ -105,5 +105,9 @@ func runInit(cmd *cobra.Command, n *setup.Interview) (err error) {
 	if err != nil {
 		return exit.Failed(err)
 	}
-	return exit.Failed(n.Report(cmd.OutOrStdout(), made, checkConfig))
+	return exit.Failed(n.Report(cmd.OutOrStdout(), made,
+		func(path string) (string, error) {
+			_, text, err := checkConfig(path)
+			return text, err
+		}))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"os/signal"
 	"syscall"
 
@@ -46,17 +45,8 @@ func newPorts() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !portUnits.Installed() {
-				return exit.Failed(errors.New("systemd holds no ports here: the package's units " +
-					"are not installed, or systemd does not run (docs/SECURITY.md says what that " +
-					"leaves open)"))
-			}
-			if apply {
-				if err := portUnits.Apply(cmd.Context(), c.Addresses()); err != nil {
-					return exit.Failed(err)
-				}
-			}
-			return exit.Failed(portUnits.Say(cmd.OutOrStdout(), c.Addresses()))
+			return exit.Failed(portUnits.Command(cmd.Context(), cmd.OutOrStdout(), c.Addresses(),
+				apply))
 		},
 	}
 	cmd.Flags().BoolVar(&apply, "apply", false,

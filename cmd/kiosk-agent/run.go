@@ -122,33 +122,30 @@ func newCheckConfig() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text, err := checkConfig(path)
+			c, text, err := checkConfig(path)
 			if err != nil {
 				return exit.Failed(err)
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), text)
-			if c, err := config.Load(path); err == nil { // it was good a moment ago
-				if err := portUnits.Note(cmd.OutOrStdout(), path, c.Addresses()); err != nil {
-					return exit.Failed(err)
-				}
+			if err := portUnits.Note(cmd.OutOrStdout(), path, c.Addresses()); err != nil {
+				return exit.Failed(err)
 			}
-			return exit.Failed(reports.ConfiguredAccounts(cmd.OutOrStdout(), path))
+			return exit.Failed(reports.ConfiguredAccounts(cmd.OutOrStdout(), c))
 		},
 	}
 }
 
 // checkConfig is what check-config says of a good configuration, or what is wrong with it: it
 // builds the parts as run does.
-func checkConfig(path string) (string, error) {
-	c, err := config.Load(path)
-	if err != nil {
-		return "", err
+func checkConfig(path string) (c *config.Config, text string, err error) {
+	if c, err = config.Load(path); err != nil {
+		return nil, "", err
 	}
 	if err := agent.Check(c, checkOptions()); err != nil {
-		return "", c.Locate(err)
+		return nil, "", c.Locate(err)
 	}
-	return fmt.Sprintf("%s: ok (terminal %s, tag %s, %s)", c.Path(), c.Terminal.ID, c.TerminalTag(),
-		c.Payment.Provider), nil
+	return c, fmt.Sprintf("%s: ok (terminal %s, tag %s, %s)", c.Path(), c.Terminal.ID,
+		c.TerminalTag(), c.Payment.Provider), nil
 }
 
 // checkOptions are those of an agent that is built and never runs.

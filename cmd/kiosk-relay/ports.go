@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -53,17 +52,7 @@ Where something changes, the relay is stopped for a moment and started again.`,
 				fmt.Fprintln(stderr, err)
 				return &exit.Error{Code: exit.Failure}
 			}
-			if !portUnits.Installed() {
-				return exit.Failed(errors.New("systemd holds no ports here: the package's units " +
-					"are not installed, or systemd does not run (docs/SECURITY.md says what that " +
-					"leaves open)"))
-			}
-			if apply {
-				if err := portUnits.Apply(cmd.Context(), c.Addresses()); err != nil {
-					return exit.Failed(err)
-				}
-			}
-			return exit.Failed(portUnits.Say(stdout, c.Addresses()))
+			return exit.Failed(portUnits.Command(cmd.Context(), stdout, c.Addresses(), apply))
 		},
 	}
 	cmd.Flags().BoolVar(&apply, "apply", false,

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -51,13 +52,13 @@ func take(files []*os.File) (*Held, error) {
 	return h, nil
 }
 
-// Listen is net.Listen, but for a TCP address HOST:PORT whose socket was passed: it is that. Each
+// Listen is the passed socket of a TCP address HOST:PORT, or a new one where none was passed. Each
 // call is a listener of its own; closing it leaves the passed socket as it is.
-func (h *Held) Listen(network, addr string) (net.Listener, error) {
-	if s := h.find(addr); s != nil && network == "tcp" {
+func (h *Held) Listen(addr string) (net.Listener, error) {
+	if s := h.find(addr); s != nil {
 		return net.FileListener(s.file)
 	}
-	return net.Listen(network, addr)
+	return net.Listen("tcp", addr)
 }
 
 // Has says whether the socket of an address was passed.
@@ -78,37 +79,36 @@ func (h *Held) find(addr string) *socket {
 // Any says whether any socket of a port was passed at all.
 func (h *Held) Any() bool { return h != nil && len(h.sockets) > 0 }
 
-// Surplus are the passed addresses that are none of the given ones: the configuration was changed,
-// the units were not. Nobody serves on them.
-func (h *Held) Surplus(addrs []string) []string {
-	if h == nil {
-		return nil
+// Differ compares the passed sockets with the addresses of the configuration. Where none was passed
+// at all, nothing differs.
+func (h *Held) Differ(wanted []Address) (missing, surplus []string) {
+	if !h.Any() {
+		return nil, nil
 	}
-	var surplus []string
-	for _, s := range h.sockets {
-		wanted := false
-		for _, a := range addrs {
-			wanted = wanted || Same(a, s.addr)
-		}
-		if !wanted {
-			surplus = append(surplus, s.addr.String())
-		}
+	held := make([]netip.AddrPort, len(h.sockets))
+	for i, s := range h.sockets {
+		held[i] = s.addr
 	}
-	return surplus
+	return Differ(wanted, held)
 }
 
-// Missing are those of the given addresses whose sockets were not passed, although others were.
-func (h *Held) Missing(addrs []string) []string {
-	if !h.Any() {
-		return nil
-	}
-	var missing []string
-	for _, a := range addrs {
-		if a != "" && !h.Has(a) {
-			missing = append(missing, a)
+// Differ compares the addresses of a configuration with those of sockets: missing are the ones that
+// no socket has, surplus the sockets that nobody serves on. An address that no socket can have (a
+// host's name, port 0) is not missing.
+func Differ(wanted []Address, held []netip.AddrPort) (missing, surplus []string) {
+	for _, w := range wanted {
+		at, err := Parse(w.Listen)
+		if err == nil && at.Port() != 0 && !slices.ContainsFunc(held,
+			func(a netip.AddrPort) bool { return Same(w.Listen, a) }) {
+			missing = append(missing, w.Listen)
 		}
 	}
-	return missing
+	for _, a := range held {
+		if !slices.ContainsFunc(wanted, func(w Address) bool { return Same(w.Listen, a) }) {
+			surplus = append(surplus, a.String())
+		}
+	}
+	return missing, surplus
 }
 
 // Same says whether HOST:PORT of a configuration is a socket's address. An empty host is every

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func hold(t *testing.T, h *Held, after time.Duration) (stop func()) {
 // greet serves with a word, as a program does that was started.
 func greet(t *testing.T, h *Held, addr, word string) (stop func()) {
 	t.Helper()
-	ln, err := h.Listen("tcp", addr)
+	ln, err := h.Listen(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +234,7 @@ func TestNothingWasPassed(t *testing.T) {
 	if err != nil || h.Any() {
 		t.Fatal(h, err)
 	}
-	ln, err := h.Listen("tcp", "127.0.0.1:0")
+	ln, err := h.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,8 +243,8 @@ func TestNothingWasPassed(t *testing.T) {
 	}
 	var none *Held
 	none.Serving(t.Context())
-	if none.Any() || none.Has("127.0.0.1:7654") || none.Surplus(nil) != nil ||
-		none.Missing([]string{"127.0.0.1:7654"}) != nil {
+	missing, surplus := none.Differ([]Address{{Listen: "127.0.0.1:7654"}})
+	if none.Any() || none.Has("127.0.0.1:7654") || missing != nil || surplus != nil {
 		t.Error("a nil Held has something")
 	}
 	err = h.Hold(t.Context(), Refusal{}, slog.New(slog.DiscardHandler))
@@ -278,15 +279,23 @@ func TestAddressesOfTheConfiguration(t *testing.T) {
 			t.Errorf("%s: %v", a, !want)
 		}
 	}
-	if got := h.Surplus([]string{"127.0.0.1:1"}); len(got) != 1 || got[0] != addr {
-		t.Error("surplus:", got)
-	}
-	if got := h.Surplus([]string{"localhost:" + port, ""}); got != nil {
-		t.Error("surplus:", got)
-	}
-	if got := h.Missing([]string{addr, "", "127.0.0.1:1"}); len(got) != 1 ||
-		got[0] != "127.0.0.1:1" {
-		t.Error("missing:", got)
+	for _, tc := range []struct {
+		wanted           []string
+		missing, surplus []string
+	}{
+		{[]string{"127.0.0.1:1"}, []string{"127.0.0.1:1"}, []string{addr}},
+		{[]string{"localhost:" + port}, nil, nil},
+		{[]string{addr, "127.0.0.1:1"}, []string{"127.0.0.1:1"}, nil},
+		{[]string{addr, "kiosk.local:1", "127.0.0.1:0"}, nil, nil},
+	} {
+		var wanted []Address
+		for _, w := range tc.wanted {
+			wanted = append(wanted, Address{Listen: w})
+		}
+		missing, surplus := h.Differ(wanted)
+		if !slices.Equal(missing, tc.missing) || !slices.Equal(surplus, tc.surplus) {
+			t.Errorf("%v: missing %v, surplus %v", tc.wanted, missing, surplus)
+		}
 	}
 	if !Same(":8800", netip.MustParseAddrPort("[::]:8800")) ||
 		!Same("0.0.0.0:8800", netip.MustParseAddrPort("0.0.0.0:8800")) {

@@ -16,9 +16,8 @@ var ErrAnswered = errors.New("another process answers")
 const askWithin = 2 * time.Second
 
 // Unix opens the Unix socket at path, for its owner and group. A socket that nobody answers on is a
-// dead process's and is replaced. open is net.Listen, or what stands in its place.
-func Unix(path string, open func(network, addr string) (net.Listener, error)) (net.Listener,
-	error) {
+// dead process's and is replaced.
+func Unix(path string) (net.Listener, error) {
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("%w (create the directory, or name another)", err)
 	}
@@ -30,7 +29,7 @@ func Unix(path string, open func(network, addr string) (net.Listener, error)) (n
 			return nil, err
 		}
 	}
-	ln, err := open("unix", path)
+	ln, err := net.Listen("unix", path)
 	if err != nil {
 		return nil, err
 	}

@@ -56,9 +56,8 @@ type Config struct {
 	// TLS serves the public listener; nil = plain HTTP behind a proxy that terminates TLS.
 	TLS *tls.Config
 
-	// Listen opens a listener: key is public.listen or admin.listen, network "tcp". What it returns
-	// is closed by the server. Default: net.Listen.
-	Listen func(key, network, addr string) (net.Listener, error)
+	// Ports are the sockets that the service manager passed; nil = none.
+	Ports *ports.Held
 
 	// PerAddress is how many connections of one address may be open that have shown neither a token
 	// nor a route. Default 64; loopback, where a proxy may be, has no bound of its own.
@@ -124,11 +123,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.PerAddress <= 0 {
 		c.PerAddress = 64
-	}
-	if c.Listen == nil {
-		c.Listen = func(_, network, addr string) (net.Listener, error) {
-			return net.Listen(network, addr)
-		}
 	}
 	if c.Health == nil {
 		c.Health = func(error) {}
@@ -204,17 +198,14 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, reg *prometheus.Regi
 }
 
 func (s *Server) bind() (err error) {
-	if s.publicLn, err = s.cfg.Listen("public.listen", "tcp", s.cfg.PublicListen); err != nil {
+	if s.publicLn, err = s.cfg.Ports.Listen(s.cfg.PublicListen); err != nil {
 		return fmt.Errorf("public listener: %w", err)
 	}
-	if s.adminLn, err = s.cfg.Listen("admin.listen", "tcp", s.cfg.AdminListen); err != nil {
+	if s.adminLn, err = s.cfg.Ports.Listen(s.cfg.AdminListen); err != nil {
 		return fmt.Errorf("admin listener: %w", err)
 	}
 	if s.cfg.AdminSocket != "" {
-		if s.socketLn, err = ports.Unix(s.cfg.AdminSocket,
-			func(network, addr string) (net.Listener, error) {
-				return s.cfg.Listen("admin.socket", network, addr)
-			}); err != nil {
+		if s.socketLn, err = ports.Unix(s.cfg.AdminSocket); err != nil {
 			return fmt.Errorf("admin.socket: %w", err)
 		}
 	}

@@ -81,9 +81,7 @@ func (a *Agent) listenAdmin() error {
 
 // takeAdmin replaces a socket that nobody answers on: it is a dead process's.
 func (a *Agent) takeAdmin(path string) (net.Listener, error) {
-	ln, err := ports.Unix(path, func(network, addr string) (net.Listener, error) {
-		return a.open(keyAdmin, network, addr)
-	})
+	ln, err := ports.Unix(path)
 	if err != nil {
 		return nil, fmt.Errorf("admin.socket: %w", err)
 	}
@@ -138,15 +136,14 @@ func (p HeldPorts) Differ() bool { return len(p.Missing)+len(p.Surplus) > 0 }
 // heldPorts compares what was passed with the configuration.
 func (a *Agent) heldPorts() HeldPorts {
 	p := HeldPorts{Held: []string{}, Missing: []string{}, Surplus: []string{}}
-	var all []string
-	for _, at := range a.cfg.Addresses() {
-		all = append(all, at.Listen)
+	all := a.cfg.Addresses()
+	for _, at := range all {
 		if a.opts.Ports.Has(at.Listen) {
 			p.Held = append(p.Held, at.Listen)
 		}
 	}
-	p.Missing = append(p.Missing, a.opts.Ports.Missing(all)...)
-	p.Surplus = append(p.Surplus, a.opts.Ports.Surplus(all)...)
+	missing, surplus := a.opts.Ports.Differ(all)
+	p.Missing, p.Surplus = append(p.Missing, missing...), append(p.Surplus, surplus...)
 	return p
 }
 

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -51,12 +50,8 @@ type Options struct {
 	Log     *slog.Logger
 	CredDir string            // $CREDENTIALS_DIRECTORY
 	OnStep  func(step string) // tests stop the process between two steps; nil in production
-	// Listen opens a listener: key is the configuration's, of a till on a line till.serial.NAME,
-	// network "tcp" or "unix". It is asked each time that the listener is opened anew, and what it
-	// returns is closed by the agent. nil = net.Listen.
-	Listen func(key, network, addr string) (net.Listener, error)
-	// Ports are the sockets that the service manager passed; nil = none. Where Listen is nil, they
-	// are served on.
+	// Ports are the sockets that the service manager passed, and where listeners come from, each
+	// time that one is opened; nil = none was passed, each is bound.
 	Ports *ports.Held
 }
 

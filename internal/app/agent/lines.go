@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 
 	"kiosk-agent/device"
@@ -84,9 +83,7 @@ func (a *Agent) buildLine(i int, s config.Serial, metrics *serial.Metrics) (l li
 	}
 	l.link, err = serial.New(c, serial.Options{Log: a.log.With("part", "line"), Metrics: metrics,
 		Takeover: l.takeover, Refusals: a.throttle,
-		Listen: func(addr string) (net.Listener, error) {
-			return a.open(keyLine+s.Name, "tcp", addr)
-		}})
+		Listen: a.opts.Ports.Listen})
 	return l, err
 }
 

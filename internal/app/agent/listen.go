@@ -3,7 +3,6 @@ package agent
 import (
 	"crypto/tls"
 	"fmt"
-	"net"
 	"net/url"
 
 	"kiosk-agent/internal/secret"
@@ -59,16 +58,7 @@ const (
 	keyDisplay = "display.listen"
 	keyMetrics = "metrics.listen"
 	keyAdmin   = "admin.socket"
-	keyLine    = "till.serial." // and the till's name
 )
-
-// open is the one place where the agent takes an address of its own.
-func (a *Agent) open(key, network, addr string) (net.Listener, error) {
-	if a.opts.Listen != nil {
-		return a.opts.Listen(key, network, addr)
-	}
-	return a.opts.Ports.Listen(network, addr)
-}
 
 // TillURL is where tills connect, "" when that is off.
 func (a *Agent) TillURL() string {

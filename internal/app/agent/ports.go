@@ -43,7 +43,7 @@ type Port struct {
 func (a *Agent) newPort(key, addr string, limits strangers.Limits, identity *tls.Config) *port {
 	p := &port{key: key, addr: addr, limits: limits, tls: identity, log: a.log,
 		refused: a.refusedAt(key)}
-	p.take = func() (net.Listener, error) { return a.open(key, "tcp", addr) }
+	p.take = func() (net.Listener, error) { return a.opts.Ports.Listen(addr) }
 	p.try()
 	return p
 }

@@ -19,7 +19,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,8 +35,8 @@ type Units struct {
 
 func (u Units) socket() string { return u.Program + ".socket" }
 
-// Control is where a program that serves says so to the holder.
-func (u Units) Control() string { return "/run/" + u.Program + "-ports.sock" }
+// control is where a program that serves says so to the holder.
+func (u Units) control() string { return "/run/" + u.Program + "-ports.sock" }
 
 // DropIn is the file that Write makes.
 func (u Units) DropIn() string {
@@ -65,22 +64,19 @@ func (u Units) unit() string {
 	return ""
 }
 
-// Text is the drop-in for the given addresses, and those of them that systemd cannot hold: a host
-// that is a name, port 0, or what is no address.
-func (u Units) Text(addresses []ports.Address) (text []byte, left []ports.Address) {
+// text is the drop-in for the given addresses, but for those that systemd cannot hold: a host that
+// is a name, port 0, or what is no address.
+func (u Units) text(addresses []ports.Address) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b,
 		"# Made from the configuration: \"%s ports --apply\" makes it anew.\n[Socket]\n"+
-			"ListenStream=\nListenStream=%s\n", u.Program, u.Control())
+			"ListenStream=\nListenStream=%s\n", u.Program, u.control())
 	for _, a := range addresses {
-		at, err := ports.Parse(a.Listen)
-		if err != nil || at.Port() == 0 {
-			left = append(left, a)
-			continue
+		if at, err := ports.Parse(a.Listen); err == nil && at.Port() != 0 {
+			fmt.Fprintf(&b, "ListenStream=%s\n", at)
 		}
-		fmt.Fprintf(&b, "ListenStream=%s\n", at)
 	}
-	return b.Bytes(), left
+	return b.Bytes()
 }
 
 // Told are the TCP addresses that the units tell systemd to hold; none where there are no units.
@@ -120,22 +116,7 @@ func (u Units) Differ(addresses []ports.Address) (string, error) {
 	if err != nil || len(told) == 0 {
 		return "", err
 	}
-	var lacking, surplus []string
-	for _, a := range addresses {
-		at, err := ports.Parse(a.Listen)
-		if err == nil && at.Port() != 0 &&
-			!slices.ContainsFunc(told, func(t netip.AddrPort) bool {
-				return ports.Same(a.Listen, t)
-			}) {
-			lacking = append(lacking, a.Listen+" ("+a.Key+")")
-		}
-	}
-	for _, t := range told {
-		if !slices.ContainsFunc(addresses,
-			func(a ports.Address) bool { return ports.Same(a.Listen, t) }) {
-			surplus = append(surplus, t.String())
-		}
-	}
+	lacking, surplus := ports.Differ(addresses, told)
 	var words []string
 	if lacking != nil {
 		words = append(words, "systemd does not hold "+strings.Join(lacking, ", "))
@@ -150,9 +131,9 @@ func (u Units) Differ(addresses []ports.Address) (string, error) {
 	return strings.Join(words, "; ") + ". As root: " + u.Program + " ports --apply", nil
 }
 
-// Write makes the drop-in, where it is not there already.
-func (u Units) Write(addresses []ports.Address) error {
-	text, _ := u.Text(addresses)
+// write makes the drop-in, where it is not there already.
+func (u Units) write(addresses []ports.Address) error {
+	text := u.text(addresses)
 	if old, err := os.ReadFile(u.DropIn()); err == nil && bytes.Equal(old, text) {
 		return nil // its date says since when it is so
 	}
@@ -162,11 +143,11 @@ func (u Units) Write(addresses []ports.Address) error {
 	return disk.Replace(u.DropIn(), text, func(f *os.File) error { return f.Chmod(0o644) })
 }
 
-// Apply writes the drop-in and brings it into force. Where the ports are held already as they
+// apply writes the drop-in and brings it into force. Where the ports are held already as they
 // should be, nothing is stopped. Otherwise the program is stopped for a moment and started again,
 // if it ran: a port can be taken only when nobody has it.
-func (u Units) Apply(ctx context.Context, addresses []ports.Address) error {
-	if err := u.Write(addresses); err != nil {
+func (u Units) apply(ctx context.Context, addresses []ports.Address) error {
+	if err := u.write(addresses); err != nil {
 		return err
 	}
 	if err := u.systemctl(ctx, "daemon-reload"); err != nil {
@@ -194,8 +175,25 @@ func (u Units) Apply(ctx context.Context, addresses []ports.Address) error {
 	return err
 }
 
-// Say prints each address and whether the units hold it. The error says how they differ.
-func (u Units) Say(w io.Writer, addresses []ports.Address) error {
+// Command is what "ports" does: it says which addresses the units hold, after it has brought them
+// into force where apply is set.
+func (u Units) Command(ctx context.Context, w io.Writer, addresses []ports.Address,
+	apply bool) error {
+	if !u.Installed() {
+		return errors.New(
+			"systemd holds no ports here: the package's units are not installed, or " +
+				"systemd does not run (docs/SECURITY.md says what that leaves open)")
+	}
+	if apply {
+		if err := u.apply(ctx, addresses); err != nil {
+			return err
+		}
+	}
+	return u.say(w, addresses)
+}
+
+// say prints each address and whether the units hold it. The error says how they differ.
+func (u Units) say(w io.Writer, addresses []ports.Address) error {
 	told, err := u.Told()
 	if err != nil {
 		return err

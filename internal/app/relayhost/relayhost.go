@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -49,10 +48,7 @@ func Run(ctx context.Context, cfg relayconf.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	rc.Store.NewEpoch = o.Restored
-	rc.Listen = func(_, network, addr string) (net.Listener, error) {
-		return o.Ports.Listen(network, addr)
-	}
+	rc.Store.NewEpoch, rc.Ports = o.Restored, o.Ports
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

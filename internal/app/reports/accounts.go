@@ -20,11 +20,7 @@ const (
 
 // ConfiguredAccounts says where the terminal of a configuration sells, and which accounts and
 // credentials of before it still knows.
-func ConfiguredAccounts(out io.Writer, path string) error {
-	c, err := config.Load(path)
-	if err != nil {
-		return err
-	}
+func ConfiguredAccounts(out io.Writer, c *config.Config) error {
 	g, err := c.Gateway()
 	if err != nil {
 		return err
