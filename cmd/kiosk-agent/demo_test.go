@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,6 +18,7 @@ import (
 	"kiosk-agent/internal/app/displayclient"
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox"
+	"kiosk-agent/test/programs"
 )
 
 // mismatch is the amount whose payment the simulated gateway reports wrongly, in cents.
@@ -160,19 +159,9 @@ func awaitReady(ts *testscript.TestScript, h *demo.House) {
 	}
 }
 
-var lastPort atomic.Int64
-
-// freeAddr is an address for the agent's tills that can stand in the configuration. Its port lies
-// below those that the kernel gives out by itself.
+// freeAddr is an address for the agent's tills that can stand in the configuration.
 func freeAddr(ts *testscript.TestScript) string {
-	for range 500 {
-		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d",
-			12_000+(int64(os.Getpid())*37+lastPort.Add(1))%8_000))
-		if err == nil {
-			ts.Check(ln.Close())
-			return ln.Addr().String()
-		}
-	}
-	ts.Fatalf("no free port")
-	return ""
+	addr, err := programs.Address()
+	ts.Check(err)
+	return addr
 }

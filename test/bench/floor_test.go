@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 
+	"kiosk-agent/test/programs"
+
 	"github.com/go-jose/go-jose/v4"
 	"github.com/gorilla/websocket"
 )
@@ -156,7 +158,7 @@ func openFloor(t testing.TB) *small {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return openSmall(t, launch(t, []string{floorEnv + "=" + folder(t)}, self))
+	return openSmall(t, launch(t, []string{floorEnv + "=" + programs.Dir(t)}, self))
 }
 
 // openPeer starts the program in the folder peer.
@@ -165,7 +167,8 @@ func openPeer(t testing.TB) *small {
 	if _, err := os.Stat("peer/node_modules"); err != nil {
 		t.Fatal("the peer's modules are missing: make setup")
 	}
-	return openSmall(t, launch(t, nil, "node", "peer/agent.mjs", filepath.Join(folder(t), "book"),
+	return openSmall(t, launch(t, nil, "node", "peer/agent.mjs",
+		filepath.Join(programs.Dir(t), "book"),
 		"https://checkout.example/hpp/checkout/bench-link", string(floorKey)))
 }
 

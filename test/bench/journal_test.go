@@ -11,6 +11,7 @@ import (
 
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/programs"
 )
 
 // few is how many payments a journal has that a large one is compared with.
@@ -69,8 +70,8 @@ func fill(t testing.TB, path string, n, tills int) {
 // a large one takes a minute.
 func copied(t testing.TB, n int, to string) {
 	t.Helper()
-	program(t, "kiosk-agent") // makes bins
-	from := filepath.Join(bins, fmt.Sprintf("journal-%d.db", n))
+	// kept for the rows behind, beside the programs
+	from := programs.Path(t, fmt.Sprintf("journal-%d.db", n))
 	if _, err := os.Stat(from); err != nil {
 		fill(t, from, n, 1)
 	}
@@ -112,7 +113,7 @@ func lookups(t testing.TB, s scale) sides {
 		counts[name[len("ours"):]] = n
 	}
 	for name, n := range counts {
-		path := filepath.Join(folder(t), "journal.db")
+		path := filepath.Join(programs.Dir(t), "journal.db")
 		copied(t, n, path)
 		j, err := offline.OpenReadOnly(path)
 		if err != nil {
@@ -148,7 +149,7 @@ func lookups(t testing.TB, s scale) sides {
 func verify(t testing.TB, s scale) sides {
 	all := sides{}
 	for name, n := range s.sizes() {
-		path := filepath.Join(folder(t), "journal.db")
+		path := filepath.Join(programs.Dir(t), "journal.db")
 		copied(t, n, path)
 		j, err := offline.OpenReadOnly(path)
 		if err != nil {
@@ -180,7 +181,7 @@ func verify(t testing.TB, s scale) sides {
 func bytesAPayment(t testing.TB, s scale) sides {
 	all := sides{}
 	for name, n := range s.sizes() {
-		path := filepath.Join(folder(t), "journal.db")
+		path := filepath.Join(programs.Dir(t), "journal.db")
 		copied(t, n, path)
 		info, err := os.Stat(path)
 		if err != nil {

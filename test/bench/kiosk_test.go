@@ -15,6 +15,7 @@ import (
 
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay/relayd"
+	"kiosk-agent/test/programs"
 )
 
 // kiosk is where the real agent and the real relay run, each in a process. No customer opens its
@@ -34,7 +35,8 @@ type kiosk struct {
 // openKiosk writes the files of an agent with this many tills, and starts the relay.
 func openKiosk(t testing.TB, tills int) *kiosk {
 	t.Helper()
-	k := &kiosk{t: t, dir: folder(t), screen: freeAddr(t), tillAddr: freeAddr(t)}
+	k := &kiosk{t: t, dir: programs.Dir(t), screen: programs.FreeAddr(t),
+		tillAddr: programs.FreeAddr(t)}
 	for _, name := range []string{"axs.secret", "display.token"} {
 		k.secretFile(name)
 	}
@@ -75,7 +77,7 @@ socket = "%s/admin.sock"
 [metrics]
 listen = %q
 `, k.dir, relay, k.dir, k.hook, k.tillAddr, strings.Join(names, ", "),
-		k.screen, k.dir, k.dir, k.dir, freeAddr(t)))
+		k.screen, k.dir, k.dir, k.dir, programs.FreeAddr(t)))
 	return k
 }
 
@@ -100,7 +102,7 @@ func (k *kiosk) write(name, text string) {
 func (k *kiosk) runRelay() (hook, token, url string) {
 	k.t.Helper()
 	k.secretFile("relay-admin.token")
-	public := freeAddr(k.t)
+	public := programs.FreeAddr(k.t)
 	k.write("relay.toml", fmt.Sprintf(`
 [public]
 listen = %q
@@ -114,9 +116,9 @@ burst = 10000
 [store]
 dir = "%s/relay-store"
 max_bytes = "256MiB"
-`, public, freeAddr(k.t), k.dir, k.dir, k.dir))
+`, public, programs.FreeAddr(k.t), k.dir, k.dir, k.dir))
 	config := filepath.Join(k.dir, "relay.toml")
-	relay := program(k.t, "kiosk-relay")
+	relay := programs.Path(k.t, "kiosk-relay")
 	launch(k.t, nil, relay, "serve", "--config", config)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	eventually(k.t, "the relay is ready", func() error {
@@ -153,7 +155,7 @@ func (k *kiosk) run() (took time.Duration) {
 	if err := manager.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		k.t.Fatal(err)
 	}
-	agent := program(k.t, "kiosk-agent")
+	agent := programs.Path(k.t, "kiosk-agent")
 	begun := time.Now()
 	k.agent = launch(k.t, []string{"NOTIFY_SOCKET=" + path, "STATE_DIRECTORY=" + k.dir}, agent,
 		"run", "--config", filepath.Join(k.dir, "config.toml"))

@@ -4,18 +4,15 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"kiosk-agent/test/browser"
+	"kiosk-agent/test/programs"
 )
 
 // patience bounds what must happen; it is no expectation.
@@ -23,9 +20,6 @@ const patience = 45 * time.Second
 
 // floorEnv makes this program a floor instead of a test.
 const floorEnv = "KIOSK_BENCH_FLOOR"
-
-// bins is where the programs are built, once and only when a row needs them.
-var bins string
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(floorEnv); dir != "" {
@@ -40,63 +34,11 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	code := browser.Tests{M: m}.Run()
-	if err := os.RemoveAll(bins); err != nil {
+	if err := programs.Remove(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
 	os.Exit(code)
-}
-
-// program is the path of one of the real programs.
-func program(t testing.TB, name string) string {
-	t.Helper()
-	if err := buildPrograms(); err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(bins, name)
-}
-
-var buildPrograms = sync.OnceValue(func() (err error) {
-	if bins, err = os.MkdirTemp("", "bench-bin-"); err != nil {
-		return err
-	}
-	cmd := exec.Command("go", "build", "-o", bins+string(filepath.Separator),
-		"kiosk-agent/cmd/kiosk-agent", "kiosk-agent/cmd/kiosk-relay")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
-})
-
-// folder is a directory with a short name, for a socket in it.
-func folder(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "bench-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-var lastPort atomic.Int64
-
-// freeAddr is an address of this machine below the ports that the kernel gives out by itself.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	for range 500 {
-		port := 20_000 + (int64(os.Getpid())*37+lastPort.Add(1))%12_000
-		if ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			ln.Close()
-			return ln.Addr().String()
-		}
-	}
-	t.Fatal("no free port")
-	return ""
 }
 
 // process is a program that runs until its row ends.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"kiosk-agent/test/browser"
+	"kiosk-agent/test/programs"
 	"kiosk-agent/ui/qr"
 )
 
@@ -239,7 +240,7 @@ var costs = regexp.MustCompile(`(\d+(?:\.\d+)?) ([a-zA-Z]+)/op`)
 // costOfASale is what does not depend on the machine: the engine with the real journal, whole
 // sales.
 func costOfASale(t testing.TB, s scale) sides {
-	binary := filepath.Join(folder(t), "engine.test")
+	binary := filepath.Join(programs.Dir(t), "engine.test")
 	build := exec.Command("go", "test", "-c", "-o", binary, "kiosk-agent/payment/engine")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

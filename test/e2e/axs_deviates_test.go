@@ -18,6 +18,7 @@ import (
 	"kiosk-agent/internal/app/gateways"
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox"
+	"kiosk-agent/test/programs"
 )
 
 // TestAXSDeviates plays a sale at an AXS that differs from its pages, in each way that the
@@ -275,7 +276,7 @@ func (s *deviantSale) hints() string {
 func (row deviant) refused(t *testing.T, d sandbox.Deviation) {
 	t.Helper()
 	var out record
-	o := demo.Options{Dir: tempDir(t), Version: "test", MerchantName: "Kopi & Toast",
+	o := demo.Options{Dir: programs.Dir(t), Version: "test", MerchantName: "Kopi & Toast",
 		Settle: time.Second,
 		Log:    slog.New(slog.NewTextHandler(&out, nil))}
 	row.options("", quick, &hookRecorder{})(&o)

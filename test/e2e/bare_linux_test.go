@@ -8,13 +8,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kiosk-agent/test/programs"
 )
 
 // bareProgram builds a program that imports what kiosk-agent's main package imports, so that the
 // same packages are linked in and initialized, and that waits for a signal.
 func bareProgram(t testing.TB) string {
 	t.Helper()
-	path := program(t, "kiosk-bare")
+	path := programs.Path(t, "kiosk-bare")
 	text := strings.Builder{}
 	text.WriteString("package main\n\nimport (\n")
 	for _, name := range strings.Fields(

@@ -29,6 +29,7 @@ import (
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/relay"
 	"kiosk-agent/relay/relayd"
+	"kiosk-agent/test/programs"
 )
 
 // What strangers may cost a relay that has many terminals.
@@ -48,8 +49,8 @@ type relayHost struct {
 // newRelayHost starts a relay, over TLS if asked to; more is the end of its configuration.
 func newRelayHost(t *testing.T, secure bool, more string) *relayHost {
 	t.Helper()
-	h := &relayHost{world: &world{t: t, dir: tempDir(t), relayPublic: freeAddr(t),
-		relayAdmin: freeAddr(t), relayLog: &record{}, otherLog: &record{}}}
+	h := &relayHost{world: &world{t: t, dir: programs.Dir(t), relayPublic: programs.FreeAddr(t),
+		relayAdmin: programs.FreeAddr(t), relayLog: &record{}, otherLog: &record{}}}
 	var keys string
 	if secure {
 		h.identity = h.certificate()

@@ -17,6 +17,7 @@ import (
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox"
+	"kiosk-agent/test/programs"
 )
 
 // canary is something that must be found nowhere, in any of these spellings.
@@ -127,7 +128,7 @@ func linkCanaries(t *testing.T, p device.Payment) (cs []canary) {
 // given.
 func (w *world) command(code int, args ...string) string {
 	w.t.Helper()
-	cmd := exec.Command(program(w.t, "kiosk-agent"), append(args, "--config", w.config())...)
+	cmd := exec.Command(programs.Path(w.t, "kiosk-agent"), append(args, "--config", w.config())...)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != code {
 		w.t.Errorf("kiosk-agent %v: %v, want exit %d\n%s", args, err, code, out)

@@ -8,6 +8,7 @@ import (
 	"kiosk-agent/device"
 	"kiosk-agent/internal/app/demo"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/programs"
 )
 
 // sale is one sale of a scenario, its code shown.
@@ -185,7 +186,7 @@ func begin(t *testing.T, g demo.Gateway, way demo.Way, expires bool) *sale {
 	}
 	st, x := open(t, func(o *demo.Options) {
 		o.Gateway, o.Mode, o.Query = g, way.Mode, true
-		o.Remember, o.SandboxListen = true, freeAddr(t)
+		o.Remember, o.SandboxListen = true, programs.FreeAddr(t)
 	})
 	s := &sale{t: t, Way: way, customer: st.customer(), stage: st, till: x, amount: money.Amount}
 	question := object{"reference": "SALE", "amount": s.amount}

@@ -12,6 +12,7 @@ import (
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
 	"kiosk-agent/relay/relayd"
+	"kiosk-agent/test/programs"
 )
 
 // TestInit makes a kiosk from a fleet's file and a code of the relay. What is left to do is done;
@@ -20,7 +21,8 @@ func TestInit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var code relayd.TerminalEnrolment
-	out, err := exec.Command(program(t, "kiosk-relay"), "terminal", "code", "WORLD-1", "--json",
+	out, err := exec.Command(programs.Path(t, "kiosk-relay"), "terminal", "code", "WORLD-1",
+		"--json",
 		"--config", filepath.Join(w.dir, "relay.toml")).Output()
 	if err == nil {
 		err = json.Unmarshal(out, &code)
@@ -50,7 +52,7 @@ code = %q
 	fleet := filepath.Join(w.dir, "fleet.toml")
 	w.dir = filepath.Join(w.dir, "new")
 	args := []string{"init", "--fleet", fleet, "--id", "WORLD-1", "--dir", w.dir, "--state", w.dir}
-	said, err := exec.Command(program(t, "kiosk-agent"), args...).CombinedOutput()
+	said, err := exec.Command(programs.Path(t, "kiosk-agent"), args...).CombinedOutput()
 	if err != nil || !strings.Contains(string(said),
 		"kiosk-agent secret set axs --config "+w.config()) {
 		t.Fatalf("init: %v\n%s", err, said)
@@ -58,7 +60,8 @@ code = %q
 	if text := w.command(1, "check-config"); !strings.Contains(text, "axs.secret: ") {
 		t.Errorf("check-config without the gateway's secret:\n%s", text)
 	}
-	set := exec.Command(program(t, "kiosk-agent"), "secret", "set", "axs", "--config", w.config())
+	set := exec.Command(programs.Path(t, "kiosk-agent"), "secret", "set", "axs", "--config",
+		w.config())
 	set.Stdin = strings.NewReader(string(key))
 	if said, err := set.CombinedOutput(); err != nil {
 		t.Fatalf("secret set: %v\n%s", err, said)
@@ -82,7 +85,7 @@ code = %q
 
 	// The code was for once: a second kiosk does not get it, and is told so.
 	args[len(args)-3], args[len(args)-1] = w.dir+"-2", w.dir+"-2"
-	said, err = exec.Command(program(t, "kiosk-agent"), args...).CombinedOutput()
+	said, err = exec.Command(programs.Path(t, "kiosk-agent"), args...).CombinedOutput()
 	if err == nil || !strings.Contains(string(said), "the relay does not take the code") {
 		t.Errorf("init with a used code: %v\n%s", err, said)
 	}

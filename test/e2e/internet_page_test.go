@@ -16,6 +16,7 @@ import (
 	"kiosk-agent/internal/app/browserpolicy"
 	"kiosk-agent/internal/app/demo"
 	"kiosk-agent/test/browser"
+	"kiosk-agent/test/programs"
 )
 
 // internet is a web server with the example's page, which browsers are told is on the internet.
@@ -138,7 +139,7 @@ func TestAPageOnTheInternetSells(t *testing.T) {
 	address, token := s.h.Agent.TillURL(), string(s.h.TillToken.Reveal())
 	tab := n.browser(allows(t, n.origin)).Open(t, 1024, 600)
 
-	tab.Go(page(n.origin, "/", "ws://"+freeAddr(t)+"/v1/till", token))
+	tab.Go(page(n.origin, "/", "ws://"+programs.FreeAddr(t)+"/v1/till", token))
 	shows(tab, "down", "No agent answers")
 	picture(t, tab, "down")
 	tab.Go(page(n.origin, "/?wrong", address, "x"+token))

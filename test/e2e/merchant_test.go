@@ -21,6 +21,7 @@ import (
 	"kiosk-agent/payment/singapay"
 	"kiosk-agent/relay/relayd"
 	simulated "kiosk-agent/sandbox/singapay"
+	"kiosk-agent/test/programs"
 )
 
 // chain is a merchant with several kiosks and one webhook URL at SingaPay, as its dashboard has it:
@@ -82,7 +83,7 @@ func (c *chain) runSingaPay() {
 // relayCommand runs kiosk-relay and reads what it answers.
 func (c *chain) relayCommand(answer any, args ...string) {
 	c.t.Helper()
-	cmd := exec.Command(program(c.t, "kiosk-relay"),
+	cmd := exec.Command(programs.Path(c.t, "kiosk-relay"),
 		append(args, "--json", "--config", filepath.Join(c.dir, "relay.toml"))...)
 	cmd.Stderr = c.otherLog
 	out, err := cmd.Output()
@@ -98,8 +99,10 @@ func (c *chain) relayCommand(answer any, args ...string) {
 func (c *chain) addKiosk(id string) {
 	c.t.Helper()
 	k := &world{
-		t: c.t, dir: tempDir(c.t), till: freeAddr(c.t), screen: freeAddr(c.t),
-		metrics: freeAddr(c.t), hookURL: c.hookURL, agentLog: &record{}, relayLog: c.relayLog,
+		t: c.t, dir: programs.Dir(c.t), till: programs.FreeAddr(c.t),
+		screen:  programs.FreeAddr(c.t),
+		metrics: programs.FreeAddr(c.t), hookURL: c.hookURL, agentLog: &record{},
+		relayLog: c.relayLog,
 		otherLog: c.otherLog,
 	}
 	k.tillToken, k.displayToken = k.newSecret("till.token"), k.newSecret("display.token")

@@ -16,6 +16,7 @@ import (
 	"kiosk-agent/internal/app/demo"
 	"kiosk-agent/payment"
 	"kiosk-agent/test/browser"
+	"kiosk-agent/test/programs"
 )
 
 // hostilePage sends everything that a page may send without asking anybody: posts in mode no-cors,
@@ -44,7 +45,7 @@ type post struct {
 // TestPageOfAStranger: a page in a real browser that posts to the local ports starts, cancels and
 // acknowledges nothing.
 func TestPageOfAStranger(t *testing.T) {
-	ecrAddr, jsonAddr := freeAddr(t), freeAddr(t)
+	ecrAddr, jsonAddr := programs.FreeAddr(t), programs.FreeAddr(t)
 	s, x := open(t, func(o *demo.Options) {
 		token := filepath.Join(o.Dir, "line.token")
 		if err := os.WriteFile(token, []byte("a-token-that-the-page-does-not-know-1234\n"),

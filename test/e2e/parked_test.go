@@ -16,6 +16,7 @@ import (
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/programs"
 )
 
 // sealedFor is what AXS posts: a token under a secret, here whichever.
@@ -169,7 +170,7 @@ func TestJunkThenRotation(t *testing.T) {
 // todo compares the worklist with how many entries of each task there should be.
 func (w *world) todo(want ...string) {
 	w.t.Helper()
-	out, err := exec.Command(program(w.t, "kiosk-agent"), "worklist", "--json", "--config",
+	out, err := exec.Command(programs.Path(w.t, "kiosk-agent"), "worklist", "--json", "--config",
 		w.config()).Output()
 	var entries []struct{ Status string }
 	if err == nil {

@@ -13,6 +13,7 @@ import (
 	"kiosk-agent/internal/app/demo"
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox/singapay"
+	"kiosk-agent/test/programs"
 )
 
 // siti pays. Gateways tell all of this to merchants, and no merchant has asked for it.
@@ -211,7 +212,7 @@ func (s *stage) readAll(sold []device.Payment) map[string]string {
 	}
 	command := func(args ...string) string {
 		s.t.Helper()
-		out, err := exec.Command(program(s.t, "kiosk-agent"),
+		out, err := exec.Command(programs.Path(s.t, "kiosk-agent"),
 			append(args, "--config", s.h.ConfigPath)...).CombinedOutput()
 		if err != nil {
 			s.t.Errorf("kiosk-agent %v: %v\n%s", args, err, out)

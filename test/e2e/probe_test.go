@@ -14,6 +14,7 @@ import (
 	"kiosk-agent/device"
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox"
+	"kiosk-agent/test/programs"
 )
 
 // TestProbe is the path of an integrator whose gateway speaks in another word: the probe's payment
@@ -99,7 +100,7 @@ func TestReplayOfAParkedDelivery(t *testing.T) {
 // probe runs the command and pays what it shows.
 func (w *world) probe(args ...string) (p payment.Payment, out string) {
 	w.t.Helper()
-	cmd := exec.Command(program(w.t, "kiosk-agent"), append([]string{"gateway", "probe",
+	cmd := exec.Command(programs.Path(w.t, "kiosk-agent"), append([]string{"gateway", "probe",
 		"--config", w.config()}, args...)...)
 	ended := make(chan error, 1)
 	go func() {

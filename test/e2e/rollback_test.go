@@ -19,6 +19,7 @@ import (
 	"kiosk-agent/device"
 	"kiosk-agent/payment"
 	"kiosk-agent/relay"
+	"kiosk-agent/test/programs"
 )
 
 // firstRelay stands before the relay and makes it one of the first v1, for which hellos and acks
@@ -224,7 +225,7 @@ func (w *world) saleOnceReady(x *till, reference string) device.Payment {
 
 // said is what a command says, whether it succeeds or not.
 func (w *world) said(args ...string) string {
-	cmd := exec.Command(program(w.t, "kiosk-agent"), append(args, "--config", w.config())...)
+	cmd := exec.Command(programs.Path(w.t, "kiosk-agent"), append(args, "--config", w.config())...)
 	out, _ := cmd.CombinedOutput()
 	return string(out)
 }

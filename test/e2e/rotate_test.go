@@ -11,12 +11,13 @@ import (
 
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/programs"
 )
 
 // set runs kiosk-agent secret set with the secret on its standard input.
 func (w *world) set(value string, args ...string) string {
 	w.t.Helper()
-	cmd := exec.Command(program(w.t, "kiosk-agent"),
+	cmd := exec.Command(programs.Path(w.t, "kiosk-agent"),
 		append(append([]string{"secret", "set"}, args...), "--config", w.config())...)
 	cmd.Stdin = strings.NewReader(value + "\n")
 	out, err := cmd.CombinedOutput()

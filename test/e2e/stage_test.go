@@ -18,6 +18,7 @@ import (
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
+	"kiosk-agent/test/programs"
 )
 
 // stage is a house that runs in this process, with everything that its programs log.
@@ -34,7 +35,7 @@ type stage struct {
 // newStage opens a house and runs it until the test ends.
 func newStage(t testing.TB, change ...func(*demo.Options)) *stage {
 	t.Helper()
-	s := &stage{t: t, dir: tempDir(t), log: &record{}}
+	s := &stage{t: t, dir: programs.Dir(t), log: &record{}}
 	o := demo.Options{
 		Dir: s.dir, Version: "test", MerchantName: "Kopi & Toast", Settle: time.Second,
 		Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

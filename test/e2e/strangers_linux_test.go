@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"kiosk-agent/test/programs"
 )
 
 // A stranger's attack may cost an agent no more than this, of the 256 MiB of its unit; and who
@@ -183,7 +185,7 @@ func TestStrangersAtTheAgent(t *testing.T) {
 // they can, the log has a few lines of each kind.
 func TestStrangersDoNotFillTheLog(t *testing.T) {
 	w := newWorld(t)
-	ecr, calls := freeAddr(t), freeAddr(t)
+	ecr, calls := programs.FreeAddr(t), programs.FreeAddr(t)
 	text, err := os.ReadFile(w.config())
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 
 	"kiosk-agent/internal/secret"
 	"kiosk-agent/sandbox"
+	"kiosk-agent/test/programs"
 )
 
 // sandboxEnv makes this test binary be the simulated gateway instead: a process of its own, with
@@ -70,7 +71,7 @@ func (job sandboxJob) serve() error {
 // killableGateway starts the gateway as a process at an address that it keeps.
 func (w *world) killableGateway() {
 	w.t.Helper()
-	w.sandboxURL = "http://" + freeAddr(w.t)
+	w.sandboxURL = "http://" + programs.FreeAddr(w.t)
 	for _, a := range accounts {
 		w.newSecret(a.secret)
 	}

@@ -15,6 +15,7 @@ import (
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox"
 	"kiosk-agent/test/ecrtill"
+	"kiosk-agent/test/programs"
 )
 
 // settleWithin bounds how long everything may take to come to rest after the last kill.
@@ -48,7 +49,7 @@ func (x *torture) settle() {
 		return err
 	})
 	for _, args := range [][]string{{"journal", "verify"}, {"journal", "verify", "--relay"}} {
-		out, err := exec.Command(program(x.t, "kiosk-agent"),
+		out, err := exec.Command(programs.Path(x.t, "kiosk-agent"),
 			append(args, "--config", x.config())...).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "ok: nothing is altered") {
 			x.t.Errorf("%v: %v\n%s", args, err, out)

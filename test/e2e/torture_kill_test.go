@@ -11,6 +11,7 @@ import (
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox"
+	"kiosk-agent/test/programs"
 )
 
 // step is a fact after which the agent kills itself, and what makes that fact come about. Not
@@ -117,7 +118,7 @@ func (x *torture) staff(s step) (left func()) {
 	if !s.staff {
 		return func() {}
 	}
-	command := program(x.t, "kiosk-agent")
+	command := programs.Path(x.t, "kiosk-agent")
 	ctx, stop := context.WithCancel(x.t.Context())
 	done := make(chan struct{})
 	go func() {

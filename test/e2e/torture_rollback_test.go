@@ -18,6 +18,7 @@ import (
 	"kiosk-agent/offline"
 	"kiosk-agent/payment"
 	"kiosk-agent/relay"
+	"kiosk-agent/test/programs"
 )
 
 // saved is what staff do with the journal: copies of it, and what is lost when one is put in place.
@@ -108,7 +109,7 @@ func (x *torture) cutOff(what string, most time.Duration) time.Duration {
 // cut runs a command of the agent's, and kills it with -9 after limit; 0 = never.
 func (x *torture) cut(limit time.Duration, args ...string) (killed bool, out string, err error) {
 	var text bytes.Buffer
-	cmd := exec.Command(program(x.t, "kiosk-agent"), append(args, "--config", x.config())...)
+	cmd := exec.Command(programs.Path(x.t, "kiosk-agent"), append(args, "--config", x.config())...)
 	cmd.Stdout, cmd.Stderr = &text, &text
 	if err := cmd.Start(); err != nil {
 		return false, "", err

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"kiosk-agent/test/programs"
 )
 
 // unseen is a text that was typed or pasted with more than what one sees.
@@ -281,7 +283,7 @@ func TestUnseenEndsNothing(t *testing.T) {
 				u.name != "a second line" && u.name != "a no-break space" {
 				continue
 			}
-			d := desk{t, tempDir(t)}
+			d := desk{t, programs.Dir(t)}
 			d.files()
 			if args, _ := p.put(d, u.of(p.right)); args[0] != "check-config" || p.program != "" {
 				continue
@@ -297,7 +299,7 @@ func TestUnseenEndsNothing(t *testing.T) {
 // runs starts the agent, waits until it says what it is, and stops it.
 func (d desk) runs(t *testing.T) {
 	t.Helper()
-	cmd := exec.Command(program(t, "kiosk-agent"), "run", "--config", d.path("config.toml"),
+	cmd := exec.Command(programs.Path(t, "kiosk-agent"), "run", "--config", d.path("config.toml"),
 		"--state", d.dir, "--spare-display", "127.0.0.1:0", "--spare-metrics", "127.0.0.1:0")
 	log, err := cmd.StderrPipe()
 	if err != nil {
@@ -328,10 +330,10 @@ func (d desk) runs(t *testing.T) {
 
 func (p place) try(t *testing.T, u unseen, what string) {
 	t.Helper()
-	d := desk{t, tempDir(t)}
+	d := desk{t, programs.Dir(t)}
 	d.files()
 	args, input := p.put(d, u.of(p.right))
-	program := program(t, cmp.Or(p.program, "kiosk-agent"))
+	program := programs.Path(t, cmp.Or(p.program, "kiosk-agent"))
 	cmd := exec.Command(program, args...)
 	cmd.Stdin = strings.NewReader(input)
 	var said bytes.Buffer

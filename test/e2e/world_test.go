@@ -20,6 +20,7 @@ import (
 	"kiosk-agent/payment"
 	"kiosk-agent/relay/relayd"
 	"kiosk-agent/sandbox"
+	"kiosk-agent/test/programs"
 )
 
 // process is one of the real programs, running.
@@ -33,7 +34,7 @@ type process struct {
 
 func startProcess(t testing.TB, log *record, env []string, name string, args ...string) *process {
 	t.Helper()
-	return launch(t, log, env, program(t, name), args...)
+	return launch(t, log, env, programs.Path(t, name), args...)
 }
 
 // launch starts any program.
@@ -116,8 +117,10 @@ func newWorld(t testing.TB) *world {
 func newWorldWith(t testing.TB, startGateway func(*world)) *world {
 	t.Helper()
 	w := &world{
-		t: t, dir: tempDir(t), till: freeAddr(t), screen: freeAddr(t), metrics: freeAddr(t),
-		relayPublic: freeAddr(t), relayAdmin: freeAddr(t), agentLog: &record{}, relayLog: &record{},
+		t: t, dir: programs.Dir(t), till: programs.FreeAddr(t), screen: programs.FreeAddr(t),
+		metrics:     programs.FreeAddr(t),
+		relayPublic: programs.FreeAddr(t), relayAdmin: programs.FreeAddr(t), agentLog: &record{},
+		relayLog: &record{},
 		otherLog: &record{},
 	}
 	w.tillToken, w.displayToken, w.secret = w.newSecret("till.token"), w.newSecret("display.token"),
@@ -223,7 +226,7 @@ func (w *world) startRelay(flags ...string) {
 // enrol adds the terminal to the relay, and writes what it gave into the agent's files.
 func (w *world) enrol() {
 	w.t.Helper()
-	cmd := exec.Command(program(w.t, "kiosk-relay"), "terminal", "add", "WORLD-1", "--json",
+	cmd := exec.Command(programs.Path(w.t, "kiosk-relay"), "terminal", "add", "WORLD-1", "--json",
 		"--config", filepath.Join(w.dir, "relay.toml"))
 	cmd.Stderr = w.otherLog
 	out, err := cmd.Output()
@@ -345,7 +348,7 @@ func (w *world) delivered() {
 // verify runs kiosk-agent journal verify, which must find nothing.
 func (w *world) verify() {
 	w.t.Helper()
-	out, err := exec.Command(program(w.t, "kiosk-agent"), "journal", "verify", "--config",
+	out, err := exec.Command(programs.Path(w.t, "kiosk-agent"), "journal", "verify", "--config",
 		w.config()).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "ok: nothing is altered") {
 		w.t.Errorf("journal verify: %v\n%s", err, out)

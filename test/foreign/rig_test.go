@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"kiosk-agent/payment"
 	"kiosk-agent/sandbox"
 	"kiosk-agent/test/foreign"
+	"kiosk-agent/test/programs"
 )
 
 // patience is how long a test waits for something that must happen. The machine may be busy: it is
@@ -112,7 +112,7 @@ func (r *rig) layLine(k foreign.Kind, o options) string {
 	if o.serial {
 		where = r.layCable()
 	} else {
-		address := freeAddr(r.t)
+		address := programs.FreeAddr(r.t)
 		where = "tcp-listen:" + address
 		r.dial = func() (io.ReadWriteCloser, error) {
 			return net.DialTimeout("tcp", address, patience)
@@ -136,27 +136,6 @@ func (r *rig) layCable() (agentsEnd string) {
 	r.dial = func() (io.ReadWriteCloser, error) { return openRaw(cable.Till) }
 	return end
 }
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	for range 500 {
-		port := 8_000 + (int64(os.Getpid())*37+lastPort.Add(1))%4_000
-		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		if err := ln.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return ln.Addr().String()
-	}
-	t.Fatal("no free port")
-	return ""
-}
-
-// lastPort is below what the system gives to outgoing connections: one of those could have a port
-// by the time that it is listened on.
-var lastPort atomic.Int64
 
 // run runs the house until the test ends.
 func (r *rig) run() {
