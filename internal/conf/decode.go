@@ -24,19 +24,29 @@ var entryNumber = regexp.MustCompile(`\[\d+\]`)
 // defaults. What is right is taken over whatever else is wrong; the file is nil where the text is
 // no TOML, and nothing is taken over then.
 func (ks Keys) Decode(path string, data []byte, into any) (*File, Problems) {
-	f := &File{path: path, text: data, wrong: make(map[string]bool)}
-	d := &decoder{keys: ks, f: f}
+	d := &decoder{keys: ks}
+	raw := d.read(path, data)
+	if raw == nil {
+		return nil, d.ps
+	}
+	d.table("", reflect.ValueOf(into).Elem(), raw)
+	return d.f, d.ps.Sorted()
+}
+
+// read is the file's text as TOML has it; nil where it is none, and what is wrong with it is told.
+func (d *decoder) read(path string, data []byte) map[string]any {
+	d.f = &File{path: path, text: data, wrong: make(map[string]bool)}
 	data, ok := d.plain(data)
 	if !ok {
-		return nil, d.ps
+		return nil
 	}
 	raw := make(map[string]any)
 	if err := toml.Unmarshal(data, &raw); err != nil {
-		return nil, append(d.ps, d.syntax(data, err))
+		d.ps = append(d.ps, d.syntax(data, err))
+		return nil
 	}
-	f.lines = keyLines(data)
-	d.table("", reflect.ValueOf(into).Elem(), raw)
-	return f, d.ps.Sorted()
+	d.f.lines = keyLines(data)
+	return raw
 }
 
 type decoder struct {

@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"kiosk-agent/internal/invisible"
 )
 
@@ -38,16 +36,11 @@ func Literal(data []byte) Rule {
 // configuration: a fleet's, a dialect. What an editor may have made of it is told, and each text
 // and key that breaks the rule; what else is wrong, the caller finds out.
 func Raw(path string, data []byte, rule Rule) (map[string]any, Problems) {
-	d := &decoder{f: &File{path: path, text: data, wrong: make(map[string]bool)}}
-	data, ok := d.plain(data)
-	if !ok {
+	d := &decoder{}
+	raw := d.read(path, data)
+	if raw == nil {
 		return nil, d.ps
 	}
-	raw := make(map[string]any)
-	if err := toml.Unmarshal(data, &raw); err != nil {
-		return nil, append(d.ps, d.syntax(data, err))
-	}
-	d.f.lines = keyLines(data)
 	d.raw("", raw, rule)
 	return raw, d.ps.Sorted()
 }
