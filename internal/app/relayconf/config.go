@@ -194,9 +194,13 @@ func (c Config) checkCleartext(k *conf.Checker) {
 		"public.listen", "set tls_cert and tls_key, or listen on 127.0.0.1 behind a proxy; "+
 			fmt.Sprintf(told, "public.cleartext"),
 		"an address that is not loopback needs a certificate: hooks and tokens come there")
+	carries := "show the metrics to everybody there"
+	if c.Admin.Socket == "" {
+		carries = "carry the admin's token in cleartext"
+	}
 	k.Need(onlyHere(c.Admin.Listen) || c.Admin.Cleartext, "admin.listen",
 		"listen on 127.0.0.1, and go there by ssh; "+fmt.Sprintf(told, "admin.cleartext"),
-		"an address that is not loopback would carry the admin's token in cleartext")
+		"an address that is not loopback would %s", carries)
 	u, err := url.Parse(c.Store.URL)
 	k.Need(err != nil || u.Scheme != "nats" || webaddr.Loopback(u.Hostname()) || c.Store.Cleartext,
 		"store.url", "write tls://; "+fmt.Sprintf(told, "store.cleartext"),

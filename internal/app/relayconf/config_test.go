@@ -94,8 +94,10 @@ func TestProblems(t *testing.T) {
 			":3: public.listen: an address that is not loopback needs a certificate"},
 		{"public in cleartext, asked for", "public_url = \"https://r.example\"\n[public]\n" +
 			"listen = \"10.0.0.1:80\"\ncleartext = true", ""},
-		{"admin in cleartext", "[admin]\nlisten = \"10.0.0.1:9091\"",
+		{"admin in cleartext", "[admin]\nlisten = \"10.0.0.1:9091\"\nsocket = \"\"",
 			":2: admin.listen: an address that is not loopback would carry the admin's token"},
+		{"metrics in cleartext", "[admin]\nlisten = \"10.0.0.1:9091\"",
+			":2: admin.listen: an address that is not loopback would show the metrics"},
 		{"admin everywhere", "[admin]\nlisten = \":9091\"", ":2: admin.listen: an address that"},
 		{"admin in cleartext, asked for", "[admin]\nlisten = \"10.0.0.1:9091\"\ncleartext = true",
 			""},

@@ -38,7 +38,7 @@ var keys = conf.Keys{
 		"mode 0600) or credential:NAME."},
 	"admin.hosts": {Text: "Names accepted as Host beside loopback ones."},
 	"admin.cleartext": {Text: "true: the address may be one that is not loopback, where " +
-		"something else encrypts the way to it. The admin's token travels there."},
+		"something else encrypts the way to it. Without a socket the admin's token travels there."},
 	"store":     {Text: "Where hooks are kept until their kiosk has them."},
 	"store.dir": {Text: "Directory of the embedded store; of one process only."},
 	"store.url": {Text: "tls://HOST:PORT of an external JetStream instead, or nats:// on this " +
