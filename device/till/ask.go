@@ -19,7 +19,7 @@ func (m *Machine) cancelAsked(r *ecr.Request) {
 		m.reply(req, ecr.KindCancel, ecr.CancelDone, r.Echo())
 	case s.running():
 		s.conn = m.link.conn
-		m.cancel = &asked{req, r.Echo()}
+		m.cancel = &asked{header: req, echo: r.Echo()}
 		m.cancelNow()
 	case s.due || m.telling(s):
 		s.conn = m.link.conn
@@ -79,7 +79,7 @@ func (m *Machine) cancelled(ev Cancelled) {
 func (m *Machine) answerCancel(o ecr.Outcome) {
 	c := m.cancel
 	m.cancel = nil
-	m.reply(c.header, ecr.KindCancel, o, c.echo)
+	m.answer(c, ecr.KindCancel, o)
 }
 
 // statusAsked answers at once while a sale runs here, else with the terminal's readiness.
@@ -91,7 +91,7 @@ func (m *Machine) statusAsked(r *ecr.Request) {
 		return
 	}
 	m.dropKind(ecr.KindStatus)
-	m.status, m.statusTo = &asked{req, r.Echo()}, m.ticket()
+	m.status, m.statusTo = &asked{header: req, echo: r.Echo()}, m.ticket()
 	m.do(AskStatus{To: m.statusTo})
 }
 
@@ -112,7 +112,7 @@ func (m *Machine) statusRead(ev StatusRead) {
 		outcome = ecr.RefusalOf(&payment.Error{Code: payment.CodeNotReady, Op: "status",
 			Reasons: ev.Status.Reasons})
 	}
-	m.reply(q.header, ecr.KindStatus, outcome, q.echo)
+	m.answer(q, ecr.KindStatus, outcome)
 }
 
 // settlementAsked closes nothing: where the dialect has fields for it the answer tells what the
@@ -124,11 +124,11 @@ func (m *Machine) settlementAsked(r *ecr.Request) {
 	}
 	m.dropKind(ecr.KindSettlement)
 	if m.sold != nil { // the answer to that is this one's, too: adding up is work
-		m.sold = &asked{header(r), r.Echo()}
+		m.sold = &asked{header: header(r), echo: r.Echo()}
 		return
 	}
 	from, until := m.dialect.Day(m.now.Wall)
-	m.sold, m.soldTo = &asked{header(r), r.Echo()}, m.ticket()
+	m.sold, m.soldTo = &asked{header: header(r), echo: r.Echo()}, m.ticket()
 	m.do(AskSold{To: m.soldTo, From: from, Until: until})
 }
 
@@ -141,12 +141,12 @@ func (m *Machine) soldRead(ev SoldRead) {
 	m.sold = nil
 	if ev.Err != nil {
 		m.warn("what the till has sold cannot be read", "error", ev.Err)
-		m.reply(q.header, ecr.KindSettlement, ecr.JournalBefore, q.echo)
+		m.answer(q, ecr.KindSettlement, ecr.JournalBefore)
 		return
 	}
 	data := m.plain(payment.Money{}, q.echo)
 	data.Totals = &ecr.Totals{Count: ev.Sold.Count, Sum: ev.Sold.Amount}
-	m.queue(&answer{kind: ecr.KindSettlement,
+	m.queue(&answer{kind: ecr.KindSettlement, passed: q.passed,
 		frame: m.dialect.Respond(q.header, ecr.SettlementDone, data)})
 }
 

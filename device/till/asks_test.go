@@ -402,3 +402,47 @@ func TestStatusReadTooLateIsDropped(t *testing.T) {
 	r.release()
 	r.wantAnswers("000000000009 A1 00") // the newer took the older's place
 }
+
+// TestAQuestionWhoseAnswerWasTakenFromAnother: a till that takes whatever comes for the answer to
+// what it asked last asks for the last result while its line is not proved clean; the sale's own
+// response comes first, and it asks on. Were the first question still answered, each answer would
+// be taken for that of the next question: READY for a payment, in the end.
+func TestAQuestionWhoseAnswerWasTakenFromAnother(t *testing.T) {
+	late, status := frame(ecn, "56", "01"), frame(ecn, "A1", "01")
+	for _, tc := range []struct {
+		name  string
+		first []byte
+		then  []byte // after the sale's response; nil: nothing
+		want  string
+	}{
+		{"last result, status", late, status, ecn + " A1 00"},
+		{"last result, a sale", late, saleOn("000000000009", 500), ""},
+		{"last result, itself", late, late, ecn + " 56 00"},
+		{"last result", late, nil, ecn + " 56 00"},
+		{"settlement, status", frame(ecn, "30", "01"), status, ecn + " A1 00"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t, "paycube", func(c *Config) { c.Schemes = nil })
+			p := r.start(ecn, 1023)
+			r.deferred["offer"] = true
+			r.finish(p, payment.StatusApproved)
+			r.send(tc.first)
+			r.release()
+			r.wantAnswers(ecn + " Q1 00")
+			r.send([]byte{ack})
+			if tc.then != nil {
+				r.pass(100 * time.Millisecond)
+				r.send(tc.then)
+			}
+			got := r.answers()
+			for range 3 {
+				r.pass(time.Second)
+				r.send([]byte{ack})
+				got = append(got, r.answers()...)
+			}
+			if strings.Join(got, "|") != tc.want {
+				t.Errorf("answers %q, want %q", got, tc.want)
+			}
+		})
+	}
+}

@@ -17,7 +17,7 @@ type rejection struct {
 
 // refuse answers a sale's request that starts nothing.
 func (m *Machine) refuse(req ecr.Message, kind ecr.Kind, o ecr.Outcome, echo []ecr.Field) {
-	m.rejection = &rejection{asked: asked{req, echo}, outcome: o}
+	m.rejection = &rejection{asked: asked{header: req, echo: echo}, outcome: o}
 	if !m.link.up {
 		return
 	}
@@ -37,7 +37,7 @@ func (m *Machine) uncertain(s *sale) *answer {
 func (m *Machine) doubt(s *sale, header ecr.Message, echo []ecr.Field) *answer {
 	m.count(CounterUncertain)
 	m.warn("a repeat that may be a new sale is answered with TO", "payment", s.p.ID)
-	m.rejection = &rejection{asked: asked{header, echo}, outcome: ecr.RepeatUncertain,
+	m.rejection = &rejection{asked: asked{header: header, echo: echo}, outcome: ecr.RepeatUncertain,
 		money: s.p.Money}
 	a := &answer{kind: ecr.KindSale, s: s,
 		frame: m.dialect.Respond(header, ecr.RepeatUncertain, m.plain(s.p.Money, echo))}
@@ -60,7 +60,8 @@ func (m *Machine) lastAsked(r *ecr.Request) {
 		m.reply(header(r), ecr.KindLast, ecr.JournalBefore, r.Echo())
 		return
 	}
-	m.queue(&answer{kind: ecr.KindLast, asked: &asked{header(r), r.Echo()}, tell: true})
+	q := &asked{header: header(r), echo: r.Echo()}
+	m.queue(&answer{kind: ecr.KindLast, asked: q, tell: true})
 }
 
 // makeLast gives the last result its bytes. It reports false where a is about a sale that was

@@ -22,8 +22,10 @@ type answer struct {
 	asked     *asked     // the request, where it is not the sale's
 	rejection *rejection // it tells that a sale's request started nothing
 	frame     []byte     // nil: it is made when its turn comes
-	rev       int64      // what frame tells
-	status    payment.Status
+	// the till has acknowledged something else since it asked, and may have taken that for this
+	passed bool
+	rev    int64 // what frame tells
+	status payment.Status
 
 	to    Ticket // of the offer
 	tries int    // transmissions that have begun
@@ -74,6 +76,7 @@ type link struct {
 	ownUntil     time.Duration // no outcome before that: an ACK may be the agent's own that returns
 	againUntil   time.Duration // no frame before that: the till says again what could not be read
 	holdUntil    time.Duration // nothing on this connection that it did not ask for
+	passedUntil  time.Duration // no answer before that which was passed: a new question may come
 }
 
 // pump sends what can be sent now: ACK and NAK first, then one frame at a time.
@@ -150,6 +153,9 @@ func (m *Machine) beginOwn(s *sale) bool {
 func (m *Machine) silent(a *answer) bool {
 	l := &m.link
 	if a.tell && !m.clean && m.now.Up < l.ownUntil {
+		return true
+	}
+	if a.passed && m.now.Up < l.passedUntil {
 		return true
 	}
 	if a.frame != nil && bytes.Equal(a.frame, l.quietFor) {
@@ -254,6 +260,7 @@ func (m *Machine) ack(own bool) {
 		m.rejection = nil
 	}
 	m.over(true)
+	m.pass()
 	if a.tell {
 		a.s.acked = true
 		m.note("the till has the outcome", "payment", a.s.p.ID, "status", a.status,
@@ -299,6 +306,34 @@ func (m *Machine) unanswered() {
 	}
 }
 
+// pass marks the answers that still wait when the till has acknowledged another: a till that takes
+// whatever comes for the answer to what it asked last has its answer, and will not know what this
+// one is to. It has a moment to ask something else. What became of a sale, of a request for one or
+// to cancel one, is told all the same.
+func (m *Machine) pass() {
+	l := &m.link
+	for _, a := range l.answers {
+		a.passed = a.kind != ecr.KindSale && a.kind != ecr.KindCancel && a.rejection == nil
+	}
+	for _, q := range []*asked{m.status, m.sold} {
+		if q != nil {
+			q.passed = true
+		}
+	}
+	l.passedUntil = m.now.Up + m.timers.Gap
+}
+
+// dropPassed forgets them when it does: each answer would be taken for that of the next question,
+// and READY for a payment in the end.
+func (m *Machine) dropPassed() {
+	for _, q := range []**asked{&m.status, &m.sold} {
+		if *q != nil && (*q).passed {
+			*q = nil
+		}
+	}
+	m.drop(func(a *answer) bool { return a.passed })
+}
+
 // over ends the outstanding answer.
 func (m *Machine) over(acked bool) {
 	l, a := &m.link, m.link.out
@@ -320,10 +355,16 @@ func (m *Machine) queue(a *answer) {
 
 // reply queues a response that tells no sale's outcome.
 func (m *Machine) reply(req ecr.Message, kind ecr.Kind, o ecr.Outcome, echo []ecr.Field) {
+	m.answer(&asked{header: req, echo: echo}, kind, o)
+}
+
+// answer is reply to a request that has waited.
+func (m *Machine) answer(q *asked, kind ecr.Kind, o ecr.Outcome) {
 	if !m.link.up {
 		return
 	}
-	m.queue(&answer{kind: kind, frame: m.dialect.Respond(req, o, m.plain(payment.Money{}, echo))})
+	m.queue(&answer{kind: kind, passed: q.passed,
+		frame: m.dialect.Respond(q.header, o, m.plain(payment.Money{}, q.echo))})
 }
 
 // dropKind forgets answers of that kind; the sale's own response is not one of a kind.

@@ -89,6 +89,7 @@ type Machine struct {
 type asked struct {
 	header ecr.Message
 	echo   []ecr.Field
+	passed bool // of its answer
 }
 
 // NewMachine makes a machine that knows nothing: its first event is Connected.
@@ -174,6 +175,7 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 		wake(true, l.unackedUntil)
 		wake(!m.clean, l.ownUntil)
 		wake(true, l.holdUntil)
+		wake(len(l.answers) > 0 && l.answers[0].passed, l.passedUntil)
 	}
 	return at, ok
 }

@@ -104,6 +104,7 @@ func (m *Machine) acknowledge() {
 // request judges a good frame.
 func (m *Machine) request(r *ecr.Request, err error) {
 	kind := r.Kind()
+	m.dropPassed()
 	if err != nil {
 		if kind == ecr.KindSale || kind == ecr.KindVoid {
 			m.asking = nil

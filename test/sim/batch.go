@@ -80,6 +80,13 @@ func (b Batch) Play() Report {
 	return rep
 }
 
+// Add puts another batch's report, which began where this one ended, to it.
+func (r *Report) Add(next Report) {
+	r.Coverage.Add(next.Coverage)
+	r.Failed = append(r.Failed, next.Failed...)
+	r.Took += next.Took
+}
+
 // Print writes the coverage.
 func (r Report) Print(out io.Writer) {
 	c := r.Coverage

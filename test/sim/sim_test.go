@@ -11,17 +11,29 @@ import (
 
 var seeds = flag.Int("seeds", 700, "how many seeds TestGuarantees plays")
 
+// moreSeeds is how many times as many seeds are played where something did not happen. "What found
+// no place opens" was counted 53 times in 2 800 seeds from 310000000, and never in 700 others.
+const moreSeeds = 6
+
 // TestGuarantees plays fresh seeds each time; a failure prints the seed that replays it. Every
-// fault, situation and kind of fact must occur.
+// fault, situation and kind of fact must occur, if need be in more seeds.
 func TestGuarantees(t *testing.T) {
 	first := uint64(time.Now().UnixNano()) % 1_000_000_000
 	t.Logf("%d seeds from %d", *seeds, first)
-	r := Batch{First: first, Seeds: *seeds, Workers: runtime.NumCPU(), Stop: 5}.Play()
+	b := Batch{First: first, Seeds: *seeds, Workers: runtime.NumCPU(), Stop: 5}
+	r := b.Play()
+	missing := r.Missing()
+	for n := 1; n < moreSeeds && len(missing) > 0 && len(r.Failed) == 0; n++ {
+		b.First += uint64(*seeds)
+		t.Logf("%d seeds more, from %d, for %v", *seeds, b.First, missing)
+		r.Add(b.Play())
+		missing = r.Missing()
+	}
 	for _, f := range r.Failed {
 		t.Errorf("seed %d (%s): %s\nreplay: make sim SEED=%d", f.Seed, f.Profile, f.Problem, f.Seed)
 	}
-	if missing := r.Missing(); !t.Failed() && len(missing) > 0 {
-		t.Errorf("never happened in %d seeds from %d: %v", *seeds, first, missing)
+	if !t.Failed() && len(missing) > 0 {
+		t.Errorf("never happened in %d seeds from %d: %v", r.Coverage.Runs, first, missing)
 	}
 	t.Log(r.Verdict())
 }
