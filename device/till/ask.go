@@ -146,7 +146,7 @@ func (m *Machine) soldRead(ev SoldRead) {
 	}
 	data := m.plain(payment.Money{}, q.echo)
 	data.Totals = &ecr.Totals{Count: ev.Sold.Count, Sum: ev.Sold.Amount}
-	m.queue(&answer{kind: ecr.KindSettlement, passed: q.passed,
+	m.queue(&answer{kind: ecr.KindSettlement, asked: q,
 		frame: m.dialect.Respond(q.header, ecr.SettlementDone, data)})
 }
 

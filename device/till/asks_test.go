@@ -446,3 +446,24 @@ func TestAQuestionWhoseAnswerWasTakenFromAnother(t *testing.T) {
 		})
 	}
 }
+
+// TestQuestionsInARow: a till that asks two things at once, and then a third, has an answer to
+// each, in that order: none has been taken for another's.
+func TestQuestionsInARow(t *testing.T) {
+	r := newRig(t, "paycube")
+	p := r.start(ecn, 1023)
+	r.finish(p, payment.StatusApproved)
+	r.wantAnswers(ecn + " Q1 00")
+	r.send([]byte{ack})
+	r.send(append(frame(ecn, "56", "01"), frame("000000000009", "A1", "01")...))
+	got := r.answers()
+	r.send(append([]byte{ack}, frame("000000000010", "A8", "01")...))
+	got = append(got, r.answers()...)
+	for range 3 {
+		r.send([]byte{ack})
+		got = append(got, r.answers()...)
+	}
+	if len(got) != 3 || got[0] != ecn+" 56 00" || got[1] != "000000000009 A1 00" {
+		t.Errorf("answers %q", got)
+	}
+}

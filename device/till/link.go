@@ -22,10 +22,8 @@ type answer struct {
 	asked     *asked     // the request, where it is not the sale's
 	rejection *rejection // it tells that a sale's request started nothing
 	frame     []byte     // nil: it is made when its turn comes
-	// the till has acknowledged something else since it asked, and may have taken that for this
-	passed bool
-	rev    int64 // what frame tells
-	status payment.Status
+	rev       int64      // what frame tells
+	status    payment.Status
 
 	to    Ticket // of the offer
 	tries int    // transmissions that have begun
@@ -155,7 +153,7 @@ func (m *Machine) silent(a *answer) bool {
 	if a.tell && !m.clean && m.now.Up < l.ownUntil {
 		return true
 	}
-	if a.passed && m.now.Up < l.passedUntil {
+	if a.passed() && m.now.Up < l.passedUntil {
 		return true
 	}
 	if a.frame != nil && bytes.Equal(a.frame, l.quietFor) {
@@ -260,7 +258,9 @@ func (m *Machine) ack(own bool) {
 		m.rejection = nil
 	}
 	m.over(true)
-	m.pass()
+	if a.own {
+		m.pass()
+	}
 	if a.tell {
 		a.s.acked = true
 		m.note("the till has the outcome", "payment", a.s.p.ID, "status", a.status,
@@ -306,22 +306,27 @@ func (m *Machine) unanswered() {
 	}
 }
 
-// pass marks the answers that still wait when the till has acknowledged another: a till that takes
-// whatever comes for the answer to what it asked last has its answer, and will not know what this
-// one is to. It has a moment to ask something else. What became of a sale, of a request for one or
-// to cancel one, is told all the same.
+// pass marks the questions whose answers still wait when the till has acknowledged a sale's
+// response, which goes before them: a till that takes whatever comes for the answer to what it
+// asked last has its answer, and will not know what this one is to. It has a moment to ask
+// something else. What becomes of a request to cancel is told all the same.
 func (m *Machine) pass() {
 	l := &m.link
-	for _, a := range l.answers {
-		a.passed = a.kind != ecr.KindSale && a.kind != ecr.KindCancel && a.rejection == nil
-	}
 	for _, q := range []*asked{m.status, m.sold} {
 		if q != nil {
 			q.passed = true
 		}
 	}
+	for _, a := range l.answers {
+		if a.asked != nil && a.kind != ecr.KindCancel {
+			a.asked.passed = true
+		}
+	}
 	l.passedUntil = m.now.Up + m.timers.Gap
 }
+
+// passed reports whether it is the answer to such a question.
+func (a *answer) passed() bool { return a.asked != nil && a.asked.passed }
 
 // dropPassed forgets them when it does: each answer would be taken for that of the next question,
 // and READY for a payment in the end.
@@ -331,7 +336,7 @@ func (m *Machine) dropPassed() {
 			*q = nil
 		}
 	}
-	m.drop(func(a *answer) bool { return a.passed })
+	m.drop((*answer).passed)
 }
 
 // over ends the outstanding answer.
@@ -363,7 +368,7 @@ func (m *Machine) answer(q *asked, kind ecr.Kind, o ecr.Outcome) {
 	if !m.link.up {
 		return
 	}
-	m.queue(&answer{kind: kind, passed: q.passed,
+	m.queue(&answer{kind: kind, asked: q,
 		frame: m.dialect.Respond(q.header, o, m.plain(payment.Money{}, q.echo))})
 }
 

@@ -89,7 +89,8 @@ type Machine struct {
 type asked struct {
 	header ecr.Message
 	echo   []ecr.Field
-	passed bool // of its answer
+	// the till has acknowledged a sale's response since, and may have taken that for the answer
+	passed bool
 }
 
 // NewMachine makes a machine that knows nothing: its first event is Connected.
@@ -175,7 +176,7 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 		wake(true, l.unackedUntil)
 		wake(!m.clean, l.ownUntil)
 		wake(true, l.holdUntil)
-		wake(len(l.answers) > 0 && l.answers[0].passed, l.passedUntil)
+		wake(true, l.passedUntil)
 	}
 	return at, ok
 }
