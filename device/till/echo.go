@@ -63,6 +63,8 @@ type sentBytes struct {
 	bytes []byte
 	at    time.Duration // when they began to
 	until time.Duration // they come back no later; 0 = they are going out
+	// when the machine was first awake after that: what came while it slept has yet to be read
+	awake time.Duration
 }
 
 // control reports whether it is an ACK or NAK.
@@ -108,14 +110,20 @@ func (m *Machine) echoWindow(b []byte) time.Duration {
 }
 
 // prove forgets what does not come back any more. A control with none after it proves that nothing
-// does, and so does a frame of which nothing came back, unless a control still may.
+// does, and so does a frame of which nothing came back, unless a control still may. A machine that
+// was suspended has heard no silence: it listens for a gap after it woke.
 func (m *Machine) prove() {
 	up, may := m.now.Up, m.now.Up <= m.crowded
-	for _, s := range m.echoes {
-		may = may || s.control() && !s.over(up)
+	settled := func(s sentBytes) bool { return s.awake > 0 && up >= s.awake+m.timers.Gap }
+	for i := range m.echoes {
+		s := &m.echoes[i]
+		if s.over(up) && s.awake == 0 {
+			s.awake = up
+		}
+		may = may || s.control() && !settled(*s)
 	}
 	m.echoes = slices.DeleteFunc(m.echoes, func(s sentBytes) bool {
-		if !s.over(up) {
+		if !settled(s) {
 			return false
 		}
 		quiet := m.rubbish < s.at

@@ -171,6 +171,15 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 	wake(m.scan.Pending(), l.heardAt+m.timers.Gap)
 	wake(l.out != nil && l.phase == waiting, l.until)
 	wake(l.out != nil && l.phase == ready || m.waits(), l.againUntil)
+	for _, s := range m.echoes {
+		switch {
+		case m.clean || s.until == 0:
+		case s.awake == 0:
+			wake(true, s.until+1)
+		default:
+			wake(true, s.awake+m.timers.Gap)
+		}
+	}
 	if m.waits() {
 		wake(true, l.quietUntil)
 		wake(true, l.unackedUntil)

@@ -330,3 +330,28 @@ func TestALostEchoProvesNothing(t *testing.T) {
 		t.Errorf("acknowledged %d, trouble %q", p.AckedRev, r.m.Trouble(r.now.Up))
 	}
 }
+
+// TestASuspendedMachineHasHeardNoSilence: the echo of the agent's ACK comes in while the machine is
+// suspended. It is read after the time in which an echo comes is over: that nothing was heard until
+// then proves nothing. The next ACK that returns acknowledges no outcome.
+func TestASuspendedMachineHasHeardNoSilence(t *testing.T) {
+	for _, slept := range []time.Duration{3 * time.Second, time.Minute} {
+		r := newRig(t, "paycube")
+		r.unknownLine(func(b []byte) []byte { return nil }, 0)
+		p := r.start(ecn, 1023)
+		r.now.Up += slept
+		r.step(Ticked{}) // the timer is read before the line
+		r.send([]byte{ack})
+		r.send(saleOn(ecn, 1023))
+		r.finish(p, payment.StatusApproved)
+		r.pass(1430 * time.Millisecond)
+		r.send([]byte{ack}) // the second one's
+		r.pass(10 * time.Second)
+		if got := r.desk.get(p.ID); got.AckedRev != 0 {
+			t.Errorf("after %v the agent's own ACK acknowledges the outcome", slept)
+		}
+		if got := r.answers(); len(got) == 0 || got[len(got)-1] != ecn+" Q1 00" {
+			t.Errorf("after %v the outcome is told: %q", slept, got)
+		}
+	}
+}
