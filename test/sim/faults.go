@@ -219,12 +219,14 @@ func (w *World) drawProfile() {
 	}
 	p.trade = w.drawTrade()
 	if p.crowd = w.chance(0.03); p.crowd {
-		p.sales, p.trade = 60+w.rng.IntN(12), trade{"a crowd", []string{"till-1"}}
+		p.sales, p.trade = 90+w.rng.IntN(12), trade{"a crowd", []string{"till-1"}}
 		p.habit = pick(w, connects, connects, lists)
 	}
 	p.stranger, p.remember = w.chance(0.3), w.chance(0.5)
 	p.enabled[accountSwitched] = w.chance(0.4) // what follows from it is rare enough
 	p.enabled[reconfigured] = w.chance(0.3)    // too
+	p.enabled[secretRotated] = w.chance(0.4)
+	p.enabled[mintSlow], p.enabled[tillCancels] = w.chance(0.5), w.chance(0.5)
 	p.touch, p.closes, p.opens = w.chance(0.6), w.chance(0.7), w.chance(0.5)
 	p.naming = pick(w, namedAlways, namedAlways, namedAlways, namedAlways, namedByQuery,
 		namedByWebhook, namedNowhere, namedSometimes, namedSometimes, namedAlike,

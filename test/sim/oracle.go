@@ -165,6 +165,10 @@ func (o *oracle) take(e entry) {
 			a.isOver(e)
 			a.paid = a.paid || a.link.rightly(r)
 		}
+		if r.Type == payment.TypePay && r.Status == payment.RecordDeclined &&
+			a.policy.FinishDeclined {
+			a.isOver(e) // a correction begins no new window
+		}
 		a.money.hears(a.link, r, int64(len(o.facts)))
 		o.wasStated(r)
 	case payment.Superseded:

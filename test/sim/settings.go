@@ -42,7 +42,7 @@ func (w *World) drawSettings() settings {
 		query: w.chance(0.67), finish: w.chance(0.2),
 		every:  pick(w, 5*time.Second, 1500*time.Millisecond, 3*time.Second),
 		canary: pick(w, time.Minute, time.Minute, 3*time.Minute, 0),
-		parked: pick(w, 256, 6, 2), parkedBytes: pick[int64](w, 1<<20, 1<<20, 2500),
+		parked: pick(w, 256, 6, 2, 2), parkedBytes: pick[int64](w, 1<<20, 1<<20, 2500),
 		parkedFor: pick(w, 72*time.Hour, 20*time.Minute),
 		settle:    pick(w, lag, lag, 8*time.Second), answerWithin: pick(w, 25*time.Second, slowest),
 		reuse:     pick(w, 10*time.Minute, 10*time.Minute, time.Minute),

@@ -184,6 +184,9 @@ func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 		return
 	}
 	for _, l := range w.gw.links {
+		if told := o.offeredAs(s.line, s.line.taken); txn == "" && told != nil && told.link != l {
+			continue // of those without a name it is the one that the frame is about
+		}
 		for _, c := range l.caps {
 			if !c.isNamed(s, l, txn) {
 				continue
