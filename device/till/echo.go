@@ -50,6 +50,8 @@ const (
 	// mostOwnWaits bounds in ACK timers how long an outcome waits because the agent's own ACK may
 	// come back: a till that asks and asks is told all the same.
 	mostOwnWaits = 3
+	// listens is how long after a suspension it takes, at least, until what had come in is read.
+	listens = 25 * time.Millisecond
 	// answerShown is how long a terminal's answer is named after it came.
 	answerShown = 10 * time.Minute
 )
@@ -63,8 +65,6 @@ type sentBytes struct {
 	bytes []byte
 	at    time.Duration // when they began to
 	until time.Duration // they come back no later; 0 = they are going out
-	// when the machine was first awake after that: what came while it slept has yet to be read
-	awake time.Duration
 }
 
 // control reports whether it is an ACK or NAK.
@@ -109,18 +109,31 @@ func (m *Machine) echoWindow(b []byte) time.Duration {
 	return m.timers.ACK + time.Duration(len(b))*2*time.Millisecond
 }
 
+// slept notes since when the machine has been stepped without a pause: what came in meanwhile has
+// yet to be read.
+func (m *Machine) slept(before time.Duration) {
+	if m.now.Up-before > 3*listens {
+		m.awake = m.now.Up
+	}
+}
+
+// listened is when the machine wants to be stepped so that s can be proved: before the time of its
+// echo is over, and after it.
+func (m *Machine) listened(s sentBytes) time.Duration {
+	if early := s.until - 2*listens; m.now.Up < early {
+		return early
+	}
+	return max(s.until+1, m.awake+listens)
+}
+
 // prove forgets what does not come back any more. A control with none after it proves that nothing
 // does, and so does a frame of which nothing came back, unless a control still may. A machine that
-// was suspended has heard no silence: it listens for a gap after it woke.
+// was suspended has heard no silence: it listens first.
 func (m *Machine) prove() {
 	up, may := m.now.Up, m.now.Up <= m.crowded
-	settled := func(s sentBytes) bool { return s.awake > 0 && up >= s.awake+m.timers.Gap }
-	for i := range m.echoes {
-		s := &m.echoes[i]
-		if s.over(up) && s.awake == 0 {
-			s.awake = up
-		}
-		may = may || s.control() && !settled(*s)
+	settled := func(s sentBytes) bool { return s.over(up) && up >= m.awake+listens }
+	for _, s := range m.echoes {
+		may = may || s.control() && !settled(s)
 	}
 	m.echoes = slices.DeleteFunc(m.echoes, func(s sentBytes) bool {
 		if !settled(s) {

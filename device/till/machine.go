@@ -79,6 +79,7 @@ type Machine struct {
 	clean              bool
 	controlAt, rubbish time.Duration
 	downUp             time.Duration // when the last connection ended
+	awake              time.Duration // since then it has been stepped without a pause
 	// until then an ACK may be one of the agent's own that have no place in echoes
 	crowded time.Duration
 
@@ -111,7 +112,9 @@ func (m *Machine) Step(now Now, ev Event) []Effect {
 	if now.Boot == m.now.Boot {
 		now.Up = max(now.Up, m.now.Up)
 	}
+	before := m.now.Up
 	m.now, m.effects = now, m.effects[:0]
+	m.slept(before)
 	m.prove()
 	switch ev := ev.(type) {
 	case Connected:
@@ -172,13 +175,7 @@ func (m *Machine) NextWake() (at time.Duration, ok bool) {
 	wake(l.out != nil && l.phase == waiting, l.until)
 	wake(l.out != nil && l.phase == ready || m.waits(), l.againUntil)
 	for _, s := range m.echoes {
-		switch {
-		case m.clean || s.until == 0:
-		case s.awake == 0:
-			wake(true, s.until+1)
-		default:
-			wake(true, s.awake+m.timers.Gap)
-		}
+		wake(!m.clean && s.until > 0, m.listened(s))
 	}
 	if m.waits() {
 		wake(true, l.quietUntil)

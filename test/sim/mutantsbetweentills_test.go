@@ -85,7 +85,7 @@ func mutantsOfLines() []trial {
 			"device/till/link.go", "a.tell && !m.clean && m.now.Up < l.ownUntil", "false"),
 		by("device/till", "TestASuspendedMachineHasHeardNoSilence",
 			"silence while the machine was suspended proves a line clean", "device/till/echo.go",
-			"s.awake > 0 && up >= s.awake+m.timers.Gap", "s.awake > 0"),
+			"s.over(up) && up >= m.awake+listens", "s.over(up)"),
 		by("device/till", "TestAQuestionWhoseAnswerWasTakenFromAnother",
 			"a question is answered after another's answer was taken for its own",
 			"device/till/link.go", "m.drop((*answer).passed)", ""),
