@@ -203,6 +203,7 @@ func (t *ecrTill) decides(s *sale, status payment.Status, txn string) {
 		t.w.oracle.lineApproved(s, txn, t.polls > 0)
 		s.approved, s.txn = true, txn
 	}
+	s.misheard = status != payment.StatusApproved && t.underWay(s)
 	s.status, s.heard = status, true
 	t.sale = nil
 	t.rests()

@@ -20,7 +20,9 @@ type sale struct {
 	accepted  bool          // on a line: the request was acknowledged
 	reached   time.Duration // on a line: true time at which the request was with the agent first
 	ignored   bool          // on a line: the till took an answer to it for one that it had already
-	discarded bool          // on a line: the till acknowledged a response to it and did not book it
+	// on a line: it was booked as not paid by what had left before its request was there
+	misheard  bool
+	discarded bool // on a line: the till acknowledged a response to it and did not book it
 	// on a line: booked with the payment of an earlier sale that nobody can tell from it
 	twin      bool
 	money     payment.Money

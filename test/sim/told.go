@@ -197,8 +197,9 @@ func (o *oracle) lineApproved(s *sale, txn string, last bool) {
 					c.txn)
 			case l.sale != s && l.sale.line == s.line && s.line.style == constant &&
 				!l.sale.approved && (last || l.sale.status == payment.StatusUnknown ||
-				o.begunUntold(l)):
-				// The same again under the same number, and the till never heard of that approval:
+				l.sale.misheard || o.begunUntold(l)):
+				// The same again under the same number, and the till never heard of that approval,
+				// or took what was under way for that sale's answer:
 				// nobody can tell the two apart, nor that another currency was configured between
 				// them, which no frame has.
 				l.sale.discarded, s.twin = true, true // the money stands in the book once
