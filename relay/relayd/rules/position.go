@@ -39,10 +39,14 @@ func (s *Session) judge(ctx context.Context, now time.Time, h relay.Hello, known
 
 // missedNothing says whether an agent without a position can be served from the start without a
 // gap: its journal is not older than, or another than, one that we know, and everything that its
-// route ever took is still held.
+// route ever took is still held. A journal that has facts and that we do not know may have sold
+// while another store was here, whose terminals and heads are lost with it.
 func (s *Session) missedNothing(now time.Time, journal relay.Head, known *relay.Head,
 	sp Span) bool {
-	sameJournal := known == nil || journal.JournalID == known.JournalID && journal.Seq >= known.Seq
+	sameJournal := journal.Seq == 0
+	if known != nil {
+		sameJournal = journal.JournalID == known.JournalID && journal.Seq >= known.Seq
+	}
 	age := now.Sub(s.terminal.CreatedAt)
 	return sameJournal && s.terminal.Epoch == sp.Epoch && age < s.limits.Retention
 }

@@ -21,7 +21,9 @@ func TestJudge(t *testing.T) {
 		prepare func(r *rig, h *relay.Hello)
 		gap     string
 	}{
-		"new": {func(*rig, *relay.Hello) {}, ""},
+		"new": {func(_ *rig, h *relay.Hello) { h.Journal = at("j", 0) }, ""},
+		"not known, and it has facts": {func(*rig, *relay.Hello) {},
+			relay.GapNoPosition},
 		"added under another epoch": {func(r *rig, _ *relay.Hello) { r.of.Epoch = "e0" },
 			relay.GapNoPosition},
 		"added longer ago than is held": {func(r *rig, _ *relay.Hello) { r.now = r.now.Add(week) },
@@ -104,7 +106,7 @@ func TestHandsOut(t *testing.T) {
 	if err := r.store.PutRaw(r.own.To.Hooks(), []byte(`{"kind":"later"}`)); err != nil {
 		t.Fatal(err)
 	}
-	_, _ = r.hello(relay.Hello{Journal: at("j", 1)})
+	_, _ = r.hello(relay.Hello{Journal: at("j", 0)})
 	r.want(r.pump(), "hook 1 of the merchant", "hook 2 own", "mark 5 ")
 	first := relay.Position{Epoch: "e1", Seq: 1, ID: "ID1"}
 	fresh := "new-canary-0123456"
@@ -189,7 +191,7 @@ func TestLooksBack(t *testing.T) {
 func TestMarks(t *testing.T) {
 	r := newRig(t)
 	quarter, look := week/4, week/8
-	_, _ = r.hello(relay.Hello{Journal: at("j", 1)})
+	_, _ = r.hello(relay.Hello{Journal: at("j", 0)})
 	r.want(r.pump(), "mark 1 ", "caught up")
 	mark := &relay.Position{Epoch: "e1", Seq: 1, ID: "ID1"}
 	keeps := func() []string {
