@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"time"
 
 	"kiosk-agent/internal/secret"
 )
@@ -17,6 +18,9 @@ type Gateway struct {
 	openKeys []key // in the order of trying
 	// unseal decrypts; a field so that a test can count what reaches the key derivation.
 	unseal func(token string, key secret.Value) ([]byte, error)
+	// holds one: the key of the next link, derived while nobody waited. A channel, for key's
+	// reason.
+	spare  chan derived
 	client *http.Client // of Query
 	orders *http.Client // of FetchCode
 }
@@ -35,12 +39,14 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{mintKey: newKey(cfg.Secret), openKeys: []key{newKey(cfg.Secret)}, unseal: unseal,
+		spare:  make(chan derived, 1),
 		client: newClient(cfg.QueryTimeout, true), orders: newClient(cfg.QueryTimeout, false)}
 	if !cfg.PreviousSecret.IsZero() && !cfg.PreviousSecret.Matches(cfg.Secret.Reveal()) {
 		g.openKeys = append(g.openKeys, newKey(cfg.PreviousSecret))
 	}
 	cfg.Secret, cfg.PreviousSecret = secret.Value{}, secret.Value{}
 	g.cfg = cfg
+	time.AfterFunc(spareAfter, g.deriveSpare)
 	return g, nil
 }
 

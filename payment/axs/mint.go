@@ -44,12 +44,40 @@ func (g *Gateway) Mint(r payment.MintRequest) (payment.Minted, error) {
 			"the link's content could not be encoded", "report this: it is a fault of the agent",
 			err)
 	}
-	token, err := seal(plaintext, g.mintKey(), g.cfg.ClientID)
+	token, err := g.sealLink(plaintext)
 	if err != nil {
 		return payment.Minted{}, mintError(payment.CodeInternal, "the link could not be encrypted",
 			"report this: it is a fault of the agent", err)
 	}
 	return payment.Minted{Payload: g.cfg.PaymentLink + "?data=" + token}, nil
+}
+
+// spareAfter is how long after a link the key of the next one is derived: when its till and its
+// display have been served.
+const spareAfter = 100 * time.Millisecond
+
+// sealLink takes the key that was derived before anybody asked, where there is one: a till waits
+// for a link.
+func (g *Gateway) sealLink(plaintext []byte) (string, error) {
+	defer time.AfterFunc(spareAfter, g.deriveSpare)
+	select {
+	case d := <-g.spare:
+		return d.seal(plaintext, g.cfg.ClientID)
+	default:
+		return seal(plaintext, g.mintKey(), g.cfg.ClientID)
+	}
+}
+
+// deriveSpare derives the key of the next link. Without one that link derives its own.
+func (g *Gateway) deriveSpare() {
+	d, err := derive(g.mintKey())
+	if err != nil {
+		return // the next link meets it again, and says so
+	}
+	select {
+	case g.spare <- d:
+	default: // there is one
+	}
 }
 
 // link checks r and fills in the payload.

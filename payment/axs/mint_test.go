@@ -4,8 +4,10 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"kiosk-agent/internal/secret"
 	"kiosk-agent/internal/strictjson"
 	"kiosk-agent/payment"
 )
@@ -166,4 +168,33 @@ func TestMintRefuses(t *testing.T) {
 	longest := request()
 	longest.MerchantRef = strings.Repeat("R", MaxRef)
 	mint(t, newGateway(t), longest)
+}
+
+// A link's key is derived while nobody waits, and serves one link; a link that comes sooner derives
+// its own.
+func TestASpareKeyServesOneLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t)
+		salts := map[string]bool{}
+		for i, spares := range []int{0, 0, 1, 0, 1} {
+			if spares == 1 {
+				time.Sleep(spareAfter)
+				synctest.Wait()
+			}
+			if len(g.spare) != spares {
+				t.Fatalf("link %d: %d spare keys, want %d", i, len(g.spare), spares)
+			}
+			token := tokenOf(t, mint(t, g, request()))
+			if len(g.spare) != 0 {
+				t.Fatalf("link %d has not taken the spare key", i)
+			}
+			salts[string(headerOf(token)["p2s"])] = true
+			if _, err := unseal(token, secret.New([]byte(canary))); err != nil {
+				t.Errorf("link %d does not open: %v", i, err)
+			}
+		}
+		if len(salts) != 5 {
+			t.Errorf("5 links have %d salts", len(salts))
+		}
+	})
 }
