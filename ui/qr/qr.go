@@ -96,6 +96,11 @@ func (m *Matrix) Bits() []byte {
 // Encode draws text at a level, in the smallest version that holds it. Errors: ErrEmpty,
 // ErrTooLong.
 func Encode(text string, level Level) (*Matrix, error) {
+	if v, ok := plainVersion(text, level); ok {
+		if m := quick(text, v, level); m != nil {
+			return m, nil
+		}
+	}
 	code, err := newCode(text, level)
 	if err != nil {
 		return nil, err
@@ -125,8 +130,11 @@ func reference(code *qrcode.QRCode) *Matrix {
 	return m
 }
 
-// Modules is the size that Encode would give, at a hundredth of the work.
+// Modules is the size that Encode would give, at a fraction of the work.
 func Modules(text string, level Level) (int, error) {
+	if v, ok := plainVersion(text, level); ok {
+		return 17 + 4*v, nil
+	}
 	code, err := newCode(text, level)
 	if err != nil {
 		return 0, err
