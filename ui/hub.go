@@ -44,6 +44,7 @@ type Hub struct {
 
 	wake chan struct{} // Show has put something into next; one token is enough, the newest wins
 	in   chan arrival
+	soon chan string   // holds one: a code that Fits has found to fit
 	done chan struct{} // closed when the loop has ended
 
 	mu      sync.Mutex
@@ -93,7 +94,8 @@ func NewHub(cfg Config, ev Events, log *slog.Logger, reg prometheus.Registerer) 
 		cfg: cfg, ev: ev, log: log, metrics: m, page: page,
 		guard:    guard.Policy{Hosts: cfg.Hosts, Origins: cfg.Origins, SameOrigin: true},
 		refusals: cfg.Refusals.Log(log),
-		wake:     make(chan struct{}, 1), in: make(chan arrival), done: make(chan struct{}),
+		wake:     make(chan struct{}, 1), in: make(chan arrival), soon: make(chan string, 1),
+		done: make(chan struct{}),
 		next: timed{Screen: Screen{Kind: payment.ScreenOutOfService, Reason: reasonStarting}},
 	}, nil
 }
@@ -117,13 +119,19 @@ func (h *Hub) Show(s Screen) {
 
 // Fits returns nil when the connected display would give this code at least 3 px per module, or
 // when no display is known; otherwise an error whose text is safe to show (qr.ErrTooSmall,
-// qr.ErrTooLong, qr.ErrEmpty).
+// qr.ErrTooLong, qr.ErrEmpty). A code that fits is drawn meanwhile: it is about to be shown.
 func (h *Hub) Fits(payload string) error {
 	s := h.State()
 	if !s.Connected {
 		return nil
 	}
 	_, err := qr.Fit(payload, s.BoxPx)
+	if err == nil {
+		select {
+		case h.soon <- payload:
+		default: // one is being drawn: this one is when it is shown
+		}
+	}
 	return err
 }
 

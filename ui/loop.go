@@ -52,6 +52,8 @@ func (l *loop) run(ctx context.Context) {
 			return
 		case <-l.h.wake:
 			l.push("screen")
+		case payload := <-l.h.soon:
+			l.prepare(payload)
 		case a := <-l.h.in:
 			l.arrived(a)
 		case <-ticker.C:
@@ -289,6 +291,13 @@ func (l *loop) frame(s timed) (f frame, warn string) {
 	return frame{Kind: payment.ScreenOutOfService, Payment: s.Payment, Revision: s.Revision,
 			Reason: reason},
 		err.Error()
+}
+
+// prepare draws a code before it is shown. What hinders it, the showing tells.
+func (l *loop) prepare(payload string) {
+	if choice, err := qr.Fit(payload, l.h.State().BoxPx); err == nil {
+		_, _ = l.draw(payload, choice)
+	}
 }
 
 // draw keeps the last drawing, because a reconnect or a resize asks for the same one again.
