@@ -185,7 +185,6 @@ func (e *Engine) conclude(out Output) (failed bool) {
 			e.log.Error("the journal took no entry", "facts", len(out.Facts), "error", err)
 			failed, effects = true, out.Else
 		} else {
-			e.logFacts(out.Facts)
 			e.at("committed", out)
 		}
 	}
@@ -194,6 +193,9 @@ func (e *Engine) conclude(out Output) (failed bool) {
 	}
 	for _, ef := range effects {
 		e.carry(ef)
+	}
+	if !failed { // nobody waits for the log
+		e.logFacts(out.Facts)
 	}
 	return failed
 }
