@@ -11,11 +11,9 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
-)
 
-// tickCap bounds the sleep before a due time: Go's timers stand still in suspend, the boot clock
-// does not.
-const tickCap = 2 * time.Second
+	"kiosk-agent/internal/bootclock"
+)
 
 // Client keeps one connection to the relay. Its methods may be called from any goroutine.
 type Client struct {
@@ -44,6 +42,7 @@ type Client struct {
 
 	// Of Run's goroutine only.
 	wg         sync.WaitGroup // the present Run's helpers
+	armed      time.Duration  // when the alarm rings; 0 = not
 	conn       *websocket.Conn
 	dialing    int // number of the dial or connection that counts; 0 = none
 	cancelDial context.CancelFunc
@@ -107,6 +106,18 @@ func (c *Client) Run(ctx context.Context) error {
 		return errors.New("relay client: already running")
 	}
 	defer c.running.Unlock()
+	due := make(chan struct{}, 1)
+	alarm, err := bootclock.NewAlarm(func() {
+		select {
+		case due <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("relay client: %w", err)
+	}
+	defer alarm.Close()
+	c.armed = 0
 	m := NewMachine(c.cfg.timing(), randomPorts(), c.cfg.Agent, c.cfg.HookURL != "",
 		c.cfg.Supersedes)
 	ctx, stop := context.WithCancel(ctx)
@@ -120,11 +131,9 @@ func (c *Client) Run(ctx context.Context) error {
 			s.Connected, s.CaughtUp, s.Since = false, false, c.clock.Now().Up
 		})
 	}()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	c.step(ctx, m, Started{})
 	for {
-		c.arm(timer, m)
+		c.arm(alarm, m)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -140,7 +149,8 @@ func (c *Client) Run(ctx context.Context) error {
 			c.step(ctx, m, SupersedeAsked{h})
 		case <-c.resume:
 			c.step(ctx, m, ResumeAsked{})
-		case <-timer.C:
+		case <-due:
+			c.armed = 0
 			c.step(ctx, m, Ticked{})
 		}
 	}
@@ -197,12 +207,17 @@ func (c *Client) setState(change func(*State)) {
 	change(&c.state)
 }
 
-func (c *Client) arm(timer *time.Timer, m *Machine) {
-	wait := tickCap
-	if at, ok := m.NextWake(); ok {
-		wait = min(max(at-c.clock.Now().Up, 0), tickCap)
+// arm lets the alarm ring when the machine wants a Ticked.
+func (c *Client) arm(alarm *bootclock.Alarm, m *Machine) {
+	at, ok := m.NextWake()
+	switch {
+	case !ok:
+		c.armed = 0
+		alarm.Stop()
+	case at != c.armed:
+		c.armed = at
+		alarm.Reset(at - c.clock.Now().Up)
 	}
-	timer.Reset(wait)
 }
 
 // step feeds the machine and carries out its effects, and then the events that those produced at

@@ -2,6 +2,11 @@
 // while the machine is suspended (Go's own monotonic clock stops then), together with the id of the
 // boot that it belongs to.
 //
+// An Alarm rings at a moment of this clock, right after a suspend where the moment fell into one.
+// Who sleeps by Go's timers has to look up every few seconds for that; and one of those that goes
+// off costs twice the wake-ups of the kernel's, for Go's runtime sleeps in whole milliseconds and
+// watches while a timer is near.
+//
 // It does not know the wall clock's worth. A Clock is safe for concurrent use and keeps nothing
 // that must survive a crash: a process started again in the same boot reads the same clock and the
 // same id.
