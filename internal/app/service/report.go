@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -13,17 +14,20 @@ import (
 )
 
 // reportEvery is how often the engine is asked, at most: less often than systemd's watchdog wants,
-// never.
-const reportEvery = 10 * time.Second
+// never. It is a third of the WatchdogSec that our unit sets.
+const reportEvery = 20 * time.Second
 
 // Manager is the service manager, which is told about this process.
 type Manager struct {
-	tell     func(state string) // a message of sd_notify
+	tell     func(state string) // a message of sd_notify; nil = nobody wants to hear one
 	watchdog time.Duration      // WatchdogSec; 0 = none
 }
 
-// Systemd is the manager, where it has started us; elsewhere nobody is told.
+// Systemd is the manager, where it has started us; elsewhere nobody is told, and nobody asked.
 func Systemd(log *slog.Logger) Manager {
+	if os.Getenv("NOTIFY_SOCKET") == "" {
+		return Manager{}
+	}
 	watchdog, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
 		log.Warn("systemd's watchdog is not fed", "error", err)
@@ -42,13 +46,20 @@ type inspector interface {
 }
 
 // ready says that the process is started.
-func (m Manager) ready() { m.tell(daemon.SdNotifyReady + "\nSTATUS=Started.") }
+func (m Manager) ready() {
+	if m.tell != nil {
+		m.tell(daemon.SdNotifyReady + "\nSTATUS=Started.")
+	}
+}
 
 // report tells, until ctx ends, whether a sale can start and why not. With a watchdog it says that
 // the process lives, and only after the engine has answered: where the engine is stuck nothing is
 // said, and systemd starts the process again. It waits for an answer as long as it takes: a card
 // that syncs slowly is no reason for a restart, the watchdog's time is.
 func (m Manager) report(ctx context.Context, e inspector) {
+	if m.tell == nil {
+		return
+	}
 	every := reportEvery
 	if m.watchdog > 0 {
 		every = min(every, m.watchdog/3)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -77,4 +78,12 @@ func TestWithoutWatchdogOnlyNewsIsTold(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// TestNobodyIsTold: where no service manager has started us the engine is not asked for it.
+func TestNobodyIsTold(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", "")
+	m := Systemd(slog.New(slog.DiscardHandler))
+	m.ready()
+	m.report(t.Context(), nil) // it would ask nobody, or not return
 }
