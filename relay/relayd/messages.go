@@ -39,9 +39,7 @@ func (s *store) Put(ctx context.Context, to rules.Source, e rules.Envelope) erro
 		return err
 	}
 	s.stored.Store(time.Now().UnixNano())
-	if err := s.nc.Publish(wakeSubject+string(to), nil); err != nil {
-		s.log.Debug("wake-up lost; the next poll covers it", "error", err)
-	}
+	s.wake(to)
 	return nil
 }
 

@@ -89,7 +89,8 @@ type store struct {
 	hooks     jetstream.Stream
 	terminals jetstream.KeyValue
 	heads     jetstream.KeyValue
-	names     *names // nil with an external server
+	names     *names             // nil with an external server
+	wake      func(rules.Source) // tells the readers of a source; listen sets it
 
 	stored atomic.Int64 // when the last publish was acknowledged, in Unix nanoseconds
 	low    atomic.Bool  // the disk has less than MinFree left
@@ -266,12 +267,22 @@ func (s *store) state(ctx context.Context) (rules.Span, size, error) {
 		size{st.Bytes, st.Msgs}, nil
 }
 
-// listen passes wake-ups of sources, and news of connections made by other relays, on.
+// listen passes wake-ups of sources, and news of connections made by other relays, on. Call it
+// before anything is put.
 func (s *store) listen(wake func(rules.Source), replaced func(terminal, conn string)) error {
-	if _, err := s.nc.Subscribe(wakeSubject+">", func(m *nats.Msg) {
-		wake(rules.Source(strings.TrimPrefix(m.Subject, wakeSubject)))
-	}); err != nil {
-		return err
+	if s.ns != nil { // nobody else reads the embedded store
+		s.wake = wake
+	} else {
+		if _, err := s.nc.Subscribe(wakeSubject+">", func(m *nats.Msg) {
+			wake(rules.Source(strings.TrimPrefix(m.Subject, wakeSubject)))
+		}); err != nil {
+			return err
+		}
+		s.wake = func(of rules.Source) {
+			if err := s.nc.Publish(wakeSubject+string(of), nil); err != nil {
+				s.log.Debug("wake-up lost; the next poll covers it", "error", err)
+			}
+		}
 	}
 	_, err := s.nc.Subscribe(connSubject+"*", func(m *nats.Msg) {
 		if id, ok := rules.FromHandle(strings.TrimPrefix(m.Subject, connSubject)); ok {
