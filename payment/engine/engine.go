@@ -14,6 +14,9 @@ import (
 // is dropped.
 const queueLen = 256
 
+// maxPassed is how many events may pass one that can wait, one after the other.
+const maxPassed = 32
+
 // retryAfter is how soon the writer tries again what could not be committed.
 const retryAfter = time.Second
 
@@ -60,8 +63,10 @@ type Engine struct {
 	log     *slog.Logger
 	hook    func(step string) // tests stop the process at named steps; nil in production
 
-	queue chan Event
-	done  chan struct{}
+	queue  chan Event
+	later  chan Event // what reads much and hurries nobody: tills' lists and sums
+	passed int        // events since one of later was taken that could have been
+	done   chan struct{}
 
 	mu       sync.Mutex
 	next     Ticket
@@ -82,7 +87,8 @@ func New(m *Machine, j Journal, clock Clock, canvas Canvas, network Network,
 	log *slog.Logger) *Engine {
 	return &Engine{
 		machine: m, journal: j, clock: clock, canvas: canvas, network: network, log: log,
-		queue: make(chan Event, queueLen), done: make(chan struct{}),
+		queue: make(chan Event, queueLen), later: make(chan Event, queueLen),
+		done:    make(chan struct{}),
 		waiting: make(map[Ticket]func(Answer)), sessions: make(map[Ticket]*session),
 	}
 }
@@ -105,18 +111,47 @@ func (e *Engine) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		timer.Reset(e.nap(failed))
 		var ev Event
-		select {
-		case ev = <-e.queue:
-		case <-timer.C:
-			ev = Ticked{}
-		case <-ctx.Done():
-			e.drain()
-			return nil
+		if ctx.Err() == nil {
+			ev = e.urgent()
+		}
+		if ev == nil {
+			timer.Reset(e.nap(failed))
+			select {
+			case ev = <-e.queue:
+			case ev = <-e.later:
+				e.passed = 0
+			case <-timer.C:
+				ev = Ticked{}
+			case <-ctx.Done():
+				e.drain()
+				return nil
+			}
 		}
 		failed = e.take(ev)
 	}
+}
+
+// urgent is the next event that waits already; nil = none. One that can wait is passed by the
+// others, for a customer stands there, but not for ever.
+func (e *Engine) urgent() (ev Event) {
+	if e.passed < maxPassed {
+		select {
+		case ev = <-e.queue:
+		default:
+			return nil
+		}
+		if len(e.later) > 0 {
+			e.passed++
+		}
+		return ev
+	}
+	select {
+	case ev = <-e.later:
+	default:
+	}
+	e.passed = 0
+	return ev
 }
 
 func (e *Engine) take(ev Event) (failed bool) {
@@ -135,6 +170,8 @@ func (e *Engine) drain() {
 	for {
 		select {
 		case ev := <-e.queue:
+			e.take(ev)
+		case ev := <-e.later:
 			e.take(ev)
 		default:
 			return
@@ -292,8 +329,13 @@ func (e *Engine) reply(a Answer) {
 // Post hands an event to the writer. It waits while the queue is full, and does nothing once Run
 // has returned.
 func (e *Engine) Post(ev Event) {
+	queue := e.queue
+	switch ev.(type) {
+	case ListAsked, SoldAsked:
+		queue = e.later
+	}
 	select {
-	case e.queue <- ev:
+	case queue <- ev:
 	case <-e.done:
 	}
 }
