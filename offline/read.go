@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"math"
+	"strings"
 
 	"kiosk-agent/payment"
 )
@@ -155,18 +156,45 @@ func (r *Reader) list(where string, args []any, q payment.ListQuery) (page payme
 		return page, failure(r.path, "list", err)
 	}
 	more := len(seqs) > limit
-	for _, seq := range seqs[:min(len(seqs), limit)] {
-		facts, err := selectFacts(tx, ofPaymentAt, seq)
-		if err != nil {
-			return payment.Page{}, r.reading("list", err)
-		}
-		p, _ := payment.Fold(facts)
-		page.Payments = append(page.Payments, p)
+	seqs = seqs[:min(len(seqs), limit)]
+	if page.Payments, err = payments(tx, seqs); err != nil {
+		return payment.Page{}, r.reading("list", err)
 	}
 	if more {
 		page.Next = seqs[limit-1]
 	}
 	return page, nil
+}
+
+// payments are those that begin with these facts, in this order. Their facts are read at once: to
+// ask for each costs more than to read it.
+func payments(tx *sql.Tx, seqs []int64) ([]payment.Payment, error) {
+	if len(seqs) == 0 {
+		return nil, nil
+	}
+	args := make([]any, len(seqs))
+	for i, seq := range seqs {
+		args[i] = seq
+	}
+	facts, err := selectFacts(tx, "WHERE payment IN (SELECT id FROM payments WHERE first_seq IN (?"+
+		strings.Repeat(", ?", len(seqs)-1)+")) ORDER BY payment, seq", args...)
+	if err != nil {
+		return nil, err
+	}
+	of := make(map[int64]payment.Payment, len(seqs))
+	for len(facts) > 0 {
+		n := 1
+		for n < len(facts) && facts[n].Payment == facts[0].Payment {
+			n++
+		}
+		of[facts[0].Seq], _ = payment.Fold(facts[:n])
+		facts = facts[n:]
+	}
+	all := make([]payment.Payment, len(seqs))
+	for i, seq := range seqs {
+		all[i] = of[seq]
+	}
+	return all, nil
 }
 
 // Each calls fn with every fact from this sequence on, and its hash in hex, in order, until fn
