@@ -1,11 +1,9 @@
 package payment
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -75,12 +73,8 @@ func DecodeData(k Kind, body []byte) (Data, error) {
 
 func decode[T Data](body []byte) (Data, error) {
 	var v T
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if err := dec.Decode(&v); err != nil {
+	if err := json.Unmarshal(body, &v); err != nil {
 		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("data after the end")
 	}
 	return v, nil
 }
