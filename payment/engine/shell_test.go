@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -330,4 +331,27 @@ func TestShellUnderLoad(t *testing.T) {
 	if r, err := s.j.Verify(nil); err != nil || len(r.Problems) > 0 {
 		t.Errorf("journal: %v %v", err, r.Problems)
 	}
+}
+
+// A list, which reads much, is passed by everything else that waits, though not for ever.
+func TestShellLetsASalePassAList(t *testing.T) {
+	j := openJournal(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, j, nil)
+		var order string
+		for range 2 {
+			s.List(till2, payment.ListQuery{}, func(payment.Page, error) { order += "L" })
+		}
+		s.Sold(till2, time.Time{}, time.Now(), func(payment.Sold, error) { order += "S" })
+		for range 70 {
+			s.Get(till1, payment.Key{Reference: "R1"},
+				func(payment.Payment, error) { order += "." })
+		}
+		s.run()
+		s.end()
+		of32 := strings.Repeat(".", 32)
+		if want := of32 + "L" + of32 + "L......S"; order != want {
+			t.Errorf("answered in the order\n%s, want\n%s", order, want)
+		}
+	})
 }
