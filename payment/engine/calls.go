@@ -37,10 +37,34 @@ func (e *Engine) Last(till string, reply func(payment.Payment, error)) {
 	})
 }
 
-// List reads a page of the till's payments.
+// listPiece is how many payments are read at once for a till's list: what a sale that is asked for
+// meanwhile may have to wait for.
+const listPiece = 10
+
+// List reads a page of the till's payments, some at a time; each is told as it was when it was
+// read.
 func (e *Engine) List(till string, q payment.ListQuery, reply func(payment.Page, error)) {
-	e.ask(func(a Answer) { reply(a.Page, a.Err) },
-		func(t Ticket) Event { return ListAsked{Till: till, Query: q, To: t} })
+	e.list(till, q, nil, reply)
+}
+
+// list goes on with a page of which some has been read.
+func (e *Engine) list(till string, q payment.ListQuery, read []payment.Payment,
+	reply func(payment.Page, error)) {
+	piece := q
+	piece.Limit = min(q.Limit, listPiece)
+	e.ask(func(a Answer) {
+		q.Limit -= listPiece
+		q.Before = a.Page.Next
+		a.Page.Payments = append(read, a.Page.Payments...)
+		switch {
+		case a.Err != nil:
+			reply(payment.Page{}, a.Err)
+		case q.Limit <= 0 || a.Page.Next == 0:
+			reply(a.Page, nil)
+		default: // in a goroutine of its own: this one serves the queue, and must not wait for it
+			go e.list(till, q, a.Page.Payments, reply)
+		}
+	}, func(t Ticket) Event { return ListAsked{Till: till, Query: piece, To: t} })
 }
 
 // Sold reads what the till has sold in a time; see device.LinePayments.

@@ -3,6 +3,8 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -353,5 +355,37 @@ func TestShellLetsASalePassAList(t *testing.T) {
 		if want := of32 + "L" + of32 + "L......S"; order != want {
 			t.Errorf("answered in the order\n%s, want\n%s", order, want)
 		}
+	})
+}
+
+// A list is read in pieces, and is the page that the journal gives at once.
+func TestShellListsInPieces(t *testing.T) {
+	j := openJournal(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, j, nil)
+		s.run()
+		for i := range 25 {
+			p := s.start(till1, fmt.Sprintf("R%d", i))
+			if err := s.deliver(uint64(i+1), paid(p)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, limit := range []int{1, 9, 10, 11, 20, 24, 25, 26, 200} {
+			want, err := j.List(till1, payment.ListQuery{Limit: limit})
+			if err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan struct{})
+			s.List(till1, payment.ListQuery{Limit: limit}, func(got payment.Page, err error) {
+				defer close(done)
+				if err != nil || got.Next != want.Next || !slices.EqualFunc(got.Payments,
+					want.Payments, func(a, b payment.Payment) bool { return a.ID == b.ID }) {
+					t.Errorf("limit %d: %d payments, next %d, want %d, next %d: %v", limit,
+						len(got.Payments), got.Next, len(want.Payments), want.Next, err)
+				}
+			})
+			<-done
+		}
+		s.end()
 	})
 }
