@@ -29,13 +29,14 @@ func NewAlarm(ring func()) (*Alarm, error) {
 	return a, nil
 }
 
-// Reset lets it ring once, after d; at once where d is not positive.
+// Reset lets it ring once, after d and not when it was to ring before; at once where d is not
+// positive. A ring that was on its way may still come.
 func (a *Alarm) Reset(d time.Duration) { a.timer.Reset(d) }
 
-// Stop lets it not ring.
+// Stop lets it not ring. A ring that was on its way may still come.
 func (a *Alarm) Stop() { a.timer.Stop() }
 
-// Close ends it. The caller holds nothing that ring waits for.
+// Close ends it, and returns when no ring is under way. The caller holds nothing that ring waits for.
 func (a *Alarm) Close() {
 	a.timer.Stop()
 	a.mu.Lock()

@@ -20,8 +20,8 @@ const maxPassed = 32
 // retryAfter is how soon the writer tries again what could not be committed.
 const retryAfter = time.Second
 
-// The longest the shell sleeps: its timers stop while the machine is suspended, the boot clock does
-// not.
+// The longest the shell sleeps: that there is no room for the journal is told by nobody, and a timer
+// of Go's, where it has no other alarm, stops while the machine is suspended.
 const (
 	napOpen = time.Second
 	napIdle = 15 * time.Second
@@ -29,6 +29,13 @@ const (
 
 // Clock tells the time of an event.
 type Clock interface{ Now() Now }
+
+// Alarm wakes the shell: Reset has it ring once, after d on the clock of the events. One that rings
+// at any other moment does no harm. bootclock.Alarm is one.
+type Alarm interface {
+	Reset(d time.Duration)
+	Close()
+}
 
 // Output ports: what the shell does with effects. None may block.
 type (
@@ -62,6 +69,8 @@ type Engine struct {
 	network Network
 	log     *slog.Logger
 	hook    func(step string) // tests stop the process at named steps; nil in production
+	// newAlarm makes what wakes Run
+	newAlarm func(ring func()) (Alarm, error)
 
 	queue  chan Event
 	later  chan Event // what reads much and hurries nobody: tills' lists and sums
@@ -90,38 +99,63 @@ func New(m *Machine, j Journal, clock Clock, canvas Canvas, network Network,
 		queue: make(chan Event, queueLen), later: make(chan Event, queueLen),
 		done:    make(chan struct{}),
 		waiting: make(map[Ticket]func(Answer)), sessions: make(map[Ticket]*session),
+		newAlarm: newTimer,
 	}
 }
+
+// timer is an alarm by Go's clock.
+type timer struct{ *time.Timer }
+
+func newTimer(ring func()) (Alarm, error) {
+	t := timer{time.AfterFunc(napIdle, ring)}
+	t.Stop()
+	return t, nil
+}
+
+func (t timer) Reset(d time.Duration) { t.Timer.Reset(d) }
+func (t timer) Close()                { t.Stop() }
 
 // OnStep calls f between the steps of a payment ("committed", "answered"): for crash tests. Call it
 // before Run.
 func (e *Engine) OnStep(f func(step string)) { e.hook = f }
+
+// WakeBy has another alarm wake Run than a timer of Go's. Call it before Run.
+func (e *Engine) WakeBy(newAlarm func(ring func()) (Alarm, error)) { e.newAlarm = newAlarm }
 
 // Run folds the journal and then works through events until ctx ends and the queue is empty. It
 // returns the journal's error when the start fails; later errors of the journal refuse what could
 // not be committed and do not end it.
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.stop()
+	due := make(chan struct{}, 1)
+	alarm, err := e.newAlarm(func() {
+		select {
+		case due <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer alarm.Close()
 	out, err := e.machine.Start(e.clock.Now())
 	if err != nil {
 		return err
 	}
 	failed := e.conclude(out)
 	e.canvas.Show(e.machine.view)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	for {
 		var ev Event
 		if ctx.Err() == nil {
 			ev = e.urgent()
 		}
 		if ev == nil {
-			timer.Reset(e.nap(failed))
+			alarm.Reset(e.nap(failed))
 			select {
 			case ev = <-e.queue:
 			case ev = <-e.later:
 				e.passed = 0
-			case <-timer.C:
+			case <-due:
 				ev = Ticked{}
 			case <-ctx.Done():
 				e.drain()

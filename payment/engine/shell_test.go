@@ -389,3 +389,47 @@ func TestShellListsInPieces(t *testing.T) {
 		s.end()
 	})
 }
+
+// quiet is an alarm that rings when the test says so.
+type quiet struct {
+	ring   func()
+	resets atomic.Int64
+	closed atomic.Bool
+}
+
+func (q *quiet) Reset(time.Duration) { q.resets.Add(1) }
+func (q *quiet) Close()              { q.closed.Store(true) }
+
+// TestShellIsWokenByItsAlarm: by nothing else, and set anew after each event.
+func TestShellIsWokenByItsAlarm(t *testing.T) {
+	j := openJournal(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, j, nil)
+		var q quiet
+		s.WakeBy(func(ring func()) (engine.Alarm, error) { q.ring = ring; return &q, nil })
+		s.run()
+		changed := make(chan payment.Payment, 16)
+		s.Attach(till1, func(p payment.Payment) { changed <- p }, func() {})
+		p := s.start(till1, "R1")
+		<-changed
+		synctest.Wait()
+		before := q.resets.Load()
+		time.Sleep(p.DeadlineAt.Sub(p.CreatedAt) + time.Minute)
+		synctest.Wait()
+		if len(changed) > 0 || q.resets.Load() != before {
+			t.Error("something else has woken it")
+		}
+		q.ring()
+		if p := <-changed; !p.Withdrawn {
+			t.Error("the time is over, and the code is not withdrawn")
+		}
+		synctest.Wait()
+		if q.resets.Load() == before {
+			t.Error("the alarm was not set again")
+		}
+		s.end()
+		if !q.closed.Load() {
+			t.Error("the alarm goes on")
+		}
+	})
+}

@@ -248,6 +248,7 @@ func (a *Agent) newEngine(c engine.Config, gateway engine.Gateway, network engin
 	})
 	e := engine.New(machine, a.journal, engineClock{a.clock}, a.canvas(), a.counted(network),
 		a.log.With("part", "engine"))
+	e.WakeBy(func(ring func()) (engine.Alarm, error) { return bootclock.NewAlarm(ring) })
 	if a.opts.OnStep != nil {
 		e.OnStep(a.opts.OnStep)
 	}
