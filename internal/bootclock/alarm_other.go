@@ -36,7 +36,8 @@ func (a *Alarm) Reset(d time.Duration) { a.timer.Reset(d) }
 // Stop lets it not ring. A ring that was on its way may still come.
 func (a *Alarm) Stop() { a.timer.Stop() }
 
-// Close ends it, and returns when no ring is under way. The caller holds nothing that ring waits for.
+// Close ends it, and returns when no ring is under way. The caller holds nothing that ring waits
+// for.
 func (a *Alarm) Close() {
 	a.timer.Stop()
 	a.mu.Lock()

@@ -20,8 +20,8 @@ const maxPassed = 32
 // retryAfter is how soon the writer tries again what could not be committed.
 const retryAfter = time.Second
 
-// The longest the shell sleeps: that there is no room for the journal is told by nobody, and a timer
-// of Go's, where it has no other alarm, stops while the machine is suspended.
+// The longest the shell sleeps: that there is no room for the journal is told by nobody, and where
+// it has no other alarm, a timer of Go's stops while the machine is suspended.
 const (
 	napOpen = time.Second
 	napIdle = 15 * time.Second
