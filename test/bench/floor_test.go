@@ -154,11 +154,17 @@ type small struct {
 
 func openFloor(t testing.TB) *small {
 	t.Helper()
+	return openFloorOn(t, programs.Dir(t))
+}
+
+// openFloorOn is the floor with its file in a directory of another disk.
+func openFloorOn(t testing.TB, disk string) *small {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return openSmall(t, launch(t, []string{floorEnv + "=" + programs.Dir(t)}, self))
+	return openSmall(t, launch(t, []string{floorEnv + "=" + disk}, self))
 }
 
 // openPeer starts the program in the folder peer.

@@ -35,10 +35,19 @@ type kiosk struct {
 // openKiosk writes the files of an agent with this many tills, and starts the relay.
 func openKiosk(t testing.TB, tills int) *kiosk {
 	t.Helper()
+	return openKioskOn(t, tills, "")
+}
+
+// openKioskOn is openKiosk with the journal in a directory of another disk; "" = with the rest.
+func openKioskOn(t testing.TB, tills int, disk string) *kiosk {
+	t.Helper()
 	k := &kiosk{t: t, dir: programs.Dir(t), screen: programs.FreeAddr(t),
 		tillAddr: programs.FreeAddr(t)}
 	for _, name := range []string{"axs.secret", "display.token"} {
 		k.secretFile(name)
+	}
+	if disk == "" {
+		disk = k.dir
 	}
 	var names []string
 	for i := range tills {
@@ -77,7 +86,7 @@ socket = "%s/admin.sock"
 [metrics]
 listen = %q
 `, k.dir, relay, k.dir, k.hook, k.tillAddr, strings.Join(names, ", "),
-		k.screen, k.dir, k.dir, k.dir, programs.FreeAddr(t)))
+		k.screen, k.dir, disk, k.dir, programs.FreeAddr(t)))
 	return k
 }
 

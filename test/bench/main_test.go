@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kiosk-agent/test/browser"
+	"kiosk-agent/test/crashfs"
 	"kiosk-agent/test/programs"
 )
 
@@ -22,6 +23,7 @@ const patience = 45 * time.Second
 const floorEnv = "KIOSK_BENCH_FLOOR"
 
 func TestMain(m *testing.M) {
+	crashfs.Main()
 	if dir := os.Getenv(floorEnv); dir != "" {
 		fmt.Fprintln(os.Stderr, serveFloor(dir))
 		os.Exit(1)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"kiosk-agent/test/browser"
-	"kiosk-agent/test/programs"
 	"kiosk-agent/ui/qr"
 )
 
@@ -231,56 +230,6 @@ func amongOthers(t testing.TB, s scale) sides {
 				return bytes.Contains(data, []byte(`"result"`))
 			})
 		}
-	}
-	return all
-}
-
-var costs = regexp.MustCompile(`(\d+(?:\.\d+)?) ([a-zA-Z]+)/op`)
-
-// costOfASale is what does not depend on the machine: the engine with the real journal, whole
-// sales.
-func costOfASale(t testing.TB, s scale) sides {
-	binary := filepath.Join(programs.Dir(t), "engine.test")
-	build := exec.Command("go", "test", "-c", "-o", binary, "kiosk-agent/payment/engine")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	sales := func(n int, before ...string) string {
-		args := append(before, binary, "-test.run", "^$", "-test.bench", "^BenchmarkSale$",
-			"-test.benchmem", "-test.benchtime", fmt.Sprintf("%dx", n))
-		cmd := exec.Command(args[0], args[1:]...)
-		cmd.Dir = "../../payment/engine"
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return string(out)
-	}
-	all := sides{}
-	for _, m := range costs.FindAllStringSubmatch(sales(10*s.reps), -1) {
-		v, err := strconv.ParseFloat(m[1], 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if name := map[string]string{"B": "bytes allocated", "allocs": "allocations",
-			"commits": "commits"}[m[2]]; name != "" {
-			all[name] = []float64{v}
-		}
-	}
-	if valgrind, err := exec.LookPath("valgrind"); err == nil && !s.quick {
-		count := func(n int) float64 {
-			out := sales(n, valgrind, "--tool=cachegrind", "--cache-sim=no",
-				"--cachegrind-out-file=/dev/null")
-			_, rest, _ := strings.Cut(out, "refs:")
-			line, _, _ := strings.Cut(rest, "\n")
-			v, err := strconv.ParseFloat(strings.ReplaceAll(strings.TrimSpace(line), ",", ""), 64)
-			if err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			return v
-		}
-		all["thousand instructions"] = []float64{(count(10+s.reps) - count(10)) /
-			float64(s.reps) / 1000}
 	}
 	return all
 }

@@ -40,6 +40,8 @@ type Config struct {
 	// crash depends on, as SQLite's -shm. What happens to them is not counted as an operation.
 	// Default: there are none.
 	Scratch string
+	// Syncing is how long an fsync takes, as a card's. Default: no time.
+	Syncing time.Duration
 	// Closing is how long an unmount waits for the last file to be closed: a process that the tests
 	// start at that moment has their files for as long as it takes to become another program, which
 	// is long on a machine with other work. Default: 30 s.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -196,6 +197,7 @@ func (n *node) Write(_ context.Context, f fs.FileHandle, data []byte, off int64)
 }
 
 func (n *node) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
+	time.Sleep(n.d.cfg.Syncing) // what is asked of the disk meanwhile is in memory
 	n.d.mu.Lock()
 	defer n.d.mu.Unlock()
 	return n.d.fsync(n.d.inodes[n.id])
