@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -56,6 +57,55 @@ func BenchmarkSale(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(r.j.commits-before)/float64(n), "commits/op")
+}
+
+// BenchmarkWeek is what the machine and the journal hold after a simulated day and a week of it: a
+// sale every ten minutes, of which some are cancelled and some run out, and somebody's rubbish at
+// the hook.
+func BenchmarkWeek(b *testing.B) {
+	const perDay = 144
+	for b.Loop() {
+		r := newRig(b)
+		r.lean = true
+		var firstDay float64
+		for n := range 7 * perDay {
+			r.prove()
+			reference := fmt.Sprintf("R%d", n)
+			switch n % 8 {
+			case 5:
+				r.cancelledSale(reference)
+			case 6:
+				r.sale(till1, reference)
+				r.pass(4 * time.Minute)
+			case 7:
+				err := r.deliverEnvelope(payment.Envelope{Method: "POST", Body: []byte(reference),
+					ReceivedAt: r.now.Wall})
+				if err != nil {
+					b.Fatal(err)
+				}
+			default:
+				r.wholeSale(reference)
+			}
+			r.pass(10 * time.Minute)
+			if n == perDay-1 {
+				firstDay = r.held()
+			}
+		}
+		b.ReportMetric(firstDay, "KiB-after-a-day")
+		b.ReportMetric(r.held(), "KiB-after-a-week")
+	}
+}
+
+// held is what is left on the heap, in KiB, without what the rig itself remembers.
+func (r *rig) held() float64 {
+	r.forget()
+	r.answers, r.notes, r.asked = map[engine.Ticket]engine.Answer{}, nil, nil
+	r.gw.minted, r.wakes = nil, 0
+	runtime.GC()
+	runtime.GC() // what finalizers have held
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc) / 1024
 }
 
 // BenchmarkStep is the machine alone, on events that commit nothing.

@@ -24,7 +24,7 @@ var (
 // a Raspberry Pi, each where it is installed.
 func costOfASale(t testing.TB, s scale) sides {
 	own := salesProgram(t, runtime.GOARCH, "")
-	out := sales(t, 10*s.reps, own)
+	out := sales(t, 10*s.reps, "Sale", own)
 	all := sides{}
 	for _, m := range costs.FindAllStringSubmatch(out, -1) {
 		v, err := strconv.ParseFloat(m[1], 64)
@@ -84,11 +84,11 @@ func salesProgram(t testing.TB, arch, compiler string) string {
 	return binary
 }
 
-// sales runs BenchmarkSale with n sales; command ends with the program, and is what runs it.
-func sales(t testing.TB, n int, command ...string) string {
+// sales runs a benchmark of the engine n times; command ends with the program, and is what runs it.
+func sales(t testing.TB, n int, benchmark string, command ...string) string {
 	t.Helper()
 	args := append(command[1:len(command):len(command)], "-test.run", "^$", "-test.bench",
-		"^BenchmarkSale$", "-test.benchmem", "-test.benchtime", fmt.Sprintf("%dx", n))
+		"^Benchmark"+benchmark+"$", "-test.benchmem", "-test.benchtime", fmt.Sprintf("%dx", n))
 	cmd := exec.Command(command[0], args...)
 	cmd.Dir = "../../payment/engine"
 	// one thread: others would count how long they had nothing to do
@@ -104,7 +104,7 @@ func sales(t testing.TB, n int, command ...string) string {
 func counted(t testing.TB, n int, command ...string) float64 {
 	t.Helper()
 	count := func(n int) float64 {
-		out := sales(t, n, command...)
+		out := sales(t, n, "Sale", command...)
 		m := instructions.FindStringSubmatch(out)
 		if m == nil {
 			t.Fatalf("nothing was counted:\n%s", out)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -156,8 +157,18 @@ func memory(t testing.TB, s scale) sides {
 		}
 	}
 	all["ours"] = []float64{k.own()}
+	out := sales(t, 1, "Week", salesProgram(t, runtime.GOARCH, ""))
+	for _, m := range heldAfter.FindAllStringSubmatch(out, -1) {
+		kib, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all["engine, a simulated "+m[2]] = []float64{kib / 1024}
+	}
 	return all
 }
+
+var heldAfter = regexp.MustCompile(`([0-9.]+) KiB-after-a-(day|week)`)
 
 var anonymous = regexp.MustCompile(`(?m)^Anonymous: +(\d+) kB$`)
 
