@@ -181,7 +181,10 @@ func (s *store) streamConfig() jetstream.StreamConfig {
 		Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
 		MaxMsgsPerSubject: s.cfg.QuotaPerRoute, MaxBytes: s.cfg.MaxBytes, MaxAge: s.cfg.Retention,
 		Duplicates: min(dedupWindow, s.cfg.Retention), Replicas: s.cfg.Replicas, AllowMsgTTL: true,
-		Metadata: map[string]string{epochKey: newEpoch()},
+		// The embedded store is asked for a message without the API's detour. Of several servers any
+		// would answer then, one that lags, too.
+		AllowDirect: s.ns != nil,
+		Metadata:    map[string]string{epochKey: newEpoch()},
 	}
 }
 
@@ -213,7 +216,7 @@ func (s *store) openHooks(ctx context.Context) (jetstream.Stream, error) {
 	same := epoch == cfg.Metadata[epochKey] && cfg.MaxAge == want.MaxAge &&
 		cfg.MaxBytes == want.MaxBytes &&
 		cfg.MaxMsgsPerSubject == want.MaxMsgsPerSubject && cfg.Replicas == want.Replicas &&
-		cfg.AllowMsgTTL &&
+		cfg.AllowMsgTTL && cfg.AllowDirect == want.AllowDirect &&
 		cfg.Discard == want.Discard && cfg.DiscardNewPerSubject && cfg.Duplicates == want.Duplicates
 	if same {
 		return existing, nil
