@@ -181,8 +181,8 @@ func (s *store) streamConfig() jetstream.StreamConfig {
 		Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
 		MaxMsgsPerSubject: s.cfg.QuotaPerRoute, MaxBytes: s.cfg.MaxBytes, MaxAge: s.cfg.Retention,
 		Duplicates: min(dedupWindow, s.cfg.Retention), Replicas: s.cfg.Replicas, AllowMsgTTL: true,
-		// The embedded store is asked for a message without the API's detour. Of several servers any
-		// would answer then, one that lags, too.
+		// The embedded store is asked for a message without the API's detour. Of several servers
+		// any would answer then, one that lags, too.
 		AllowDirect: s.ns != nil,
 		Metadata:    map[string]string{epochKey: newEpoch()},
 	}
