@@ -65,6 +65,7 @@ func (j *Journal) Append(facts []payment.Fact, pos *payment.Position) error {
 		return err
 	}
 	j.head, j.lastErr, j.sure.written = b.head, nil, j.sure.seq
+	j.unmoved++
 	for i := range facts {
 		facts[i].Seq, facts[i].At, facts[i].Up = b.facts[i].Seq, b.facts[i].At, b.facts[i].Up
 	}

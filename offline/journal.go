@@ -28,6 +28,7 @@ type Journal struct {
 	folded   *foldCache
 	doubtful bool // the outcome of the last commit is not known: settle before the next one
 	sure     sure
+	unmoved  int   // commits since the write-ahead log was moved into the file by Rest
 	lastErr  error // of the last write; nil after one that succeeded
 	closed   bool
 }
@@ -68,6 +69,25 @@ func (j *Journal) Writable() error {
 		}
 	}
 	return j.room()
+}
+
+// restAfter is how many commits are worth moving the write-ahead log into the file: about as many
+// pages as SQLite would take by itself.
+const restAfter = 64
+
+// Rest is for a moment in which nobody waits for a commit: it moves the write-ahead log into the
+// file, if there is much of it. SQLite does the same in the middle of a commit, and whoever waits
+// for that commit waits for it; with Rest that comes to pass only where there is no such moment.
+func (j *Journal) Rest() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed || j.doubtful || j.lastErr != nil || j.unmoved < restAfter {
+		return nil
+	}
+	j.unmoved = 0 // what fails is tried again when there is more
+	var busy, pages, moved int
+	err := j.writer.QueryRow("PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved)
+	return failure(j.path, "move the write-ahead log into the file", err)
 }
 
 // FreeBytes is the space on the journal's file system that this process may still use.

@@ -152,6 +152,15 @@ func (s *seller) sell(j *Journal, disk *crashfs.Disk) {
 			if s.rng.IntN(4) == 0 {
 				j.Anchored()
 			}
+			if s.rng.IntN(8) == 0 {
+				j.unmoved = restAfter
+				if err := j.Rest(); err != nil && !disk.IsCut() {
+					s.t.Fatal(err)
+				}
+				if disk.IsCut() {
+					return
+				}
+			}
 			seq, _, err := j.BeforeLoss()
 			if err != nil && !disk.IsCut() {
 				s.t.Fatal(err)

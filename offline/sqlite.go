@@ -25,11 +25,12 @@ const (
 	readerOptions = "mode=ro&_query_only=1&_busy_timeout=5000&_foreign_keys=1&_stmt_cache_size=32"
 )
 
-// setup runs on each new connection: what the driver has no option for. A write-ahead log that grew
-// behind a long read is cut back; b-tree cells are checked as they are read; nothing in the schema
-// may call a function with side effects; what retention drops is overwritten.
-const setup = "PRAGMA journal_size_limit=4194304; PRAGMA cell_size_check=1; PRAGMA " +
-	"trusted_schema=0; PRAGMA secure_delete=1"
+// setup runs on each new connection: what the driver has no option for. The write-ahead log is
+// moved into the file by Rest, and in the middle of a commit where there is no time for that. One
+// that grew behind a long read is cut back; b-tree cells are checked as they are read; nothing in
+// the schema may call a function with side effects; what retention drops is overwritten.
+const setup = "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=4194304; " +
+	"PRAGMA cell_size_check=1; PRAGMA trusted_schema=0; PRAGMA secure_delete=1"
 
 // tryToWrite fails on a connection that cannot write, and otherwise changes nothing. SQLite makes
 // such a connection without a word when the file cannot be opened for writing at that moment, and
@@ -47,7 +48,7 @@ func writerPragmas() map[string]string {
 	return map[string]string{
 		"journal_mode": "wal", "synchronous": "2", "busy_timeout": "5000", "foreign_keys": "1",
 		"query_only": "0", "cell_size_check": "1", "trusted_schema": "0",
-		"journal_size_limit": "4194304", "secure_delete": "1",
+		"journal_size_limit": "4194304", "secure_delete": "1", "wal_autocheckpoint": "4000",
 	}
 }
 

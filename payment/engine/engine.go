@@ -14,6 +14,9 @@ import (
 // is dropped.
 const queueLen = 256
 
+// restAfter is how long nothing is committed before the journal may do what nobody waits for.
+const restAfter = time.Second
+
 // maxPassed is how many events may pass one that can wait, one after the other.
 const maxPassed = 32
 
@@ -72,10 +75,12 @@ type Engine struct {
 	// newAlarm makes what wakes Run
 	newAlarm func(ring func()) (Alarm, error)
 
-	queue  chan Event
-	later  chan Event // what reads much and hurries nobody: tills' lists and sums
-	passed int        // events since one of later was taken that could have been
-	done   chan struct{}
+	queue chan Event
+	later chan Event // what reads much and hurries nobody: tills' lists and sums
+	// boot clock of the newest commit
+	committed time.Duration
+	passed    int // events since one of later was taken that could have been
+	done      chan struct{}
 
 	mu       sync.Mutex
 	next     Ticket
@@ -157,12 +162,23 @@ func (e *Engine) Run(ctx context.Context) error {
 				e.passed = 0
 			case <-due:
 				ev = Ticked{}
+				e.rest()
 			case <-ctx.Done():
 				e.drain()
 				return nil
 			}
 		}
 		failed = e.take(ev)
+	}
+}
+
+// rest lets the journal do what it does better while nobody waits.
+func (e *Engine) rest() {
+	if e.clock.Now().Up-e.committed < restAfter {
+		return
+	}
+	if err := e.journal.Rest(); err != nil {
+		e.log.Warn("the journal could not be put in order", "error", err)
 	}
 }
 
@@ -256,6 +272,7 @@ func (e *Engine) conclude(out Output) (failed bool) {
 			e.log.Error("the journal took no entry", "facts", len(out.Facts), "error", err)
 			failed, effects = true, out.Else
 		} else {
+			e.committed = e.clock.Now().Up
 			e.at("committed", out)
 		}
 	}

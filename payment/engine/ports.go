@@ -14,6 +14,8 @@ type Journal interface {
 	// zero Position forgets it), in one transaction that is on the disk when it returns. It fills
 	// in each fact's Seq. On error nothing was committed.
 	Append(facts []payment.Fact, pos *payment.Position) error
+	// Rest is for a moment in which nobody waits for a commit. Its error is for the log.
+	Rest() error
 	// Anchored notes that the journal contains the head that the relay remembers: BeforeLoss goes
 	// by it.
 	Anchored()

@@ -433,3 +433,29 @@ func TestShellIsWokenByItsAlarm(t *testing.T) {
 		}
 	})
 }
+
+// The journal is let rest when nothing was committed for a second, and not while a sale goes on.
+func TestShellLetsTheJournalRest(t *testing.T) {
+	j := openJournal(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, j, nil)
+		s.run()
+		for i := range 20 {
+			p := s.start(till1, fmt.Sprintf("R%d", i))
+			time.Sleep(400 * time.Millisecond)
+			if err := s.deliver(uint64(i+1), paid(p)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(400 * time.Millisecond)
+		}
+		if n := s.rests.Load(); n != 0 {
+			t.Errorf("it has rested %d times while something was committed each half second", n)
+		}
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if s.rests.Load() == 0 {
+			t.Error("it has not rested in 20 s without a sale")
+		}
+		s.end()
+	})
+}

@@ -24,6 +24,7 @@ type shell struct {
 	canary  atomic.Int64
 	heads   atomic.Int64
 	appends atomic.Int64
+	rests   atomic.Int64
 	stop    context.CancelFunc
 	ended   chan error
 }
@@ -64,6 +65,11 @@ type counted struct {
 func (c counted) Append(facts []payment.Fact, pos *payment.Position) error {
 	c.s.appends.Add(1)
 	return c.flaky.Append(facts, pos)
+}
+
+func (c counted) Rest() error {
+	c.s.rests.Add(1)
+	return c.flaky.Rest()
 }
 
 // openJournal is done outside of a synctest bubble, whose clock its connections must not know.

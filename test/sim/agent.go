@@ -412,6 +412,9 @@ func (a *agent) alarm() {
 	a.w.inside(d, func() {
 		if a.wake == n {
 			a.step(engine.Ticked{})
+			if err := a.w.disk.Rest(); err != nil {
+				a.w.fail("the journal is not put in order: %v", err)
+			}
 		}
 	})
 }
