@@ -103,7 +103,7 @@ func (r row) figures(runs []sides) (all []figure) {
 		}
 	}
 	for _, g := range r.goals {
-		if g.over == "" || g.at > 0.5 && len(runs[0][g.of]) < 10 {
+		if g.over == "" || len(runs[0][g.of]) == 0 || g.at > 0.5 && len(runs[0][g.of]) < 10 {
 			continue
 		}
 		add(figure{Of: g.of, Over: g.over, At: g.at, Unit: "×", Goal: g.most},

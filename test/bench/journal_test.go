@@ -95,11 +95,14 @@ func copied(t testing.TB, n int, to string) {
 	}
 }
 
+// tenTimes ends the names of the sides with a million payments.
+const tenTimes = ", ten times as many"
+
 // sizes are the large journals of a scale, by the name of their side.
 func (s scale) sizes() map[string]int {
 	all := map[string]int{"ours": s.payments}
 	if s.million {
-		all["ours, ten times as many"] = 10 * s.payments
+		all["ours"+tenTimes] = 10 * s.payments
 	}
 	return all
 }
