@@ -57,8 +57,8 @@ var rows = []row{
 		name: "start", title: "start to READY with 100 000 payments", unit: "ms", runs: 3, reps: 10,
 		goals: []goal{{"ours", "SQLite alone", 0.5, 2}, {"ours", "ours, few payments", 0.5, 0},
 			{"ours" + tenTimes, "ours", 0.5, 1.2}},
-		how:   "few: 100; SQLite alone: a process that opens the file and reads its newest fact",
-		run:   startToReady,
+		how: "few: 100; SQLite alone: a process that opens the file and reads its newest fact",
+		run: startToReady,
 	},
 	{
 		name: "journal", title: "look-ups with 100 000 payments", unit: "µs", runs: 3, reps: 300,
