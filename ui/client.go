@@ -10,21 +10,25 @@ import (
 
 const (
 	// messages; a display that is this far behind is dropped, and gets a snapshot when it is back
-	outQueue      = 8
-	writeDeadline = 2 * time.Second // for one message
-	closeGrace    = time.Second     // for the display's answer to a close
+	outQueue   = 8
+	closeGrace = time.Second     // for the display's answer to a close
+	partWithin = 3 * time.Second // from the end of a connection for us to its last goroutine's
 )
 
 var errNotText = errors.New("not a text message")
 
 // client is one connection. Its fields below the line belong to the hub's loop.
+//
+// No message has a deadline, which would be a timer for each of them. A display that does not take
+// them is slow, or silent, and is let go for that; and who is let go has a deadline.
 type client struct {
-	conn *websocket.Conn
-	addr string
-	out  chan []byte
-	stop chan parting  // at most one
-	gone chan struct{} // closed when the reader has ended
-	once sync.Once
+	conn    *websocket.Conn
+	addr    string
+	out     chan []byte
+	stop    chan parting  // at most one
+	gone    chan struct{} // closed when the reader has ended
+	once    sync.Once
+	writing sync.Mutex // held for each message
 
 	joined time.Time
 	heard  time.Time
@@ -69,32 +73,30 @@ func (c *client) send(msg []byte) bool {
 func (c *client) part(p parting) {
 	select {
 	case c.stop <- p:
+		time.AfterFunc(partWithin, c.hangUp)
 	default:
 	}
 }
 
 func (c *client) hangUp() { c.once.Do(func() { c.conn.Close() }) }
 
-// read hands every message to in until the connection ends. It is the only reader.
-func (c *client) read(in chan<- arrival, done <-chan struct{}) {
+// here is a sign of life.
+var here = encode(sign{Type: "here"})
+
+// read hands every message to the loop until the connection ends. It is the only reader, and
+// answers who asks whether the agent is there by itself: another goroutine would wake another
+// thread.
+func (c *client) read(l *loop) {
 	defer c.hangUp()
 	defer close(c.gone)
 	c.conn.SetReadLimit(readLimit)
-	deliver := func(a arrival) bool {
-		select {
-		case in <- a:
-			return true
-		case <-done:
-			return false
-		}
-	}
-	if !deliver(arrival{c: c, first: true}) {
+	if _, open := l.arrive(arrival{c: c, first: true}); !open {
 		return
 	}
 	for {
 		kind, raw, err := c.conn.ReadMessage()
 		if err != nil {
-			deliver(arrival{c: c, err: err})
+			l.arrive(arrival{c: c, err: err})
 			return
 		}
 		msg, err := parseReport(raw)
@@ -103,16 +105,30 @@ func (c *client) read(in chan<- arrival, done <-chan struct{}) {
 		}
 		if err != nil {
 			c.closeFrame(websocket.ClosePolicyViolation, "protocol")
-			deliver(arrival{c: c, err: err})
+			l.arrive(arrival{c: c, err: err})
 			return
 		}
-		if !deliver(arrival{c: c, msg: msg}) {
+		asks, open := l.arrive(arrival{c: c, msg: msg})
+		if !open {
 			return
+		}
+		if asks {
+			c.answer(here)
 		}
 	}
 }
 
-// write is the only writer of messages. It ends with the reader, with the first error, or after a
+// answer writes a message at once, or queues it where the writer is at work.
+func (c *client) answer(msg []byte) {
+	if len(c.out) > 0 || !c.writing.TryLock() {
+		c.send(msg) // where there is no room, the next frame finds out
+		return
+	}
+	defer c.writing.Unlock()
+	_ = c.conn.WriteMessage(websocket.TextMessage, msg) // what ends here the reader hears of
+}
+
+// write writes what is queued. It ends with the reader, with the first error, or after a
 // parting.
 func (c *client) write() {
 	for {
@@ -138,9 +154,8 @@ func (c *client) write() {
 }
 
 func (c *client) writeMessage(msg []byte) bool {
-	if c.conn.SetWriteDeadline(time.Now().Add(writeDeadline)) != nil {
-		return false
-	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	return c.conn.WriteMessage(websocket.TextMessage, msg) == nil
 }
 

@@ -6,8 +6,8 @@
 // code to the page: the hub draws the code (package ui/qr) and sends the drawing. One display is
 // active, the newest that authenticated; older ones are told so and let go.
 //
-// A [Hub] is safe for concurrent use. Run owns all connection state; Show, Fits, State and the
-// handler only talk to it.
+// A [Hub] is safe for concurrent use. What happens to the connections happens one at a time, under
+// the lock of its loop; Show, Fits and State never wait for that.
 //
 // Nothing is kept on disk. After a crash the page shows nothing payable within 3 s, reconnects by
 // itself (its cookie stays valid as long as the display token does) and shows whatever the new

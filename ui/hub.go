@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"kiosk-agent/internal/bootclock"
 	"kiosk-agent/internal/guard"
 	"kiosk-agent/internal/refusals"
 	"kiosk-agent/payment"
@@ -21,7 +22,7 @@ import (
 
 const (
 	defaultBeat = time.Second
-	deadBeats   = 3 // beats of silence after which a display counts as lost
+	deadBeats   = 3 // beats that a display may leave unanswered, or come without a hello
 	maxClients  = 8 // connections at once, active or not; more are answered 503
 )
 
@@ -43,9 +44,8 @@ type Hub struct {
 	refusals *refusals.Log
 
 	wake chan struct{} // Show has put something into next; one token is enough, the newest wins
-	in   chan arrival
 	soon chan string   // holds one: a code that Fits has found to fit
-	done chan struct{} // closed when the loop has ended
+	loop *loop
 
 	mu      sync.Mutex
 	next    timed
@@ -90,14 +90,15 @@ func NewHub(cfg Config, ev Events, log *slog.Logger, reg prometheus.Registerer) 
 	if err != nil {
 		return nil, err
 	}
-	return &Hub{
+	h := &Hub{
 		cfg: cfg, ev: ev, log: log, metrics: m, page: page,
 		guard:    guard.Policy{Hosts: cfg.Hosts, Origins: cfg.Origins, SameOrigin: true},
 		refusals: cfg.Refusals.Log(log),
-		wake:     make(chan struct{}, 1), in: make(chan arrival), soon: make(chan string, 1),
-		done: make(chan struct{}),
+		wake:     make(chan struct{}, 1), soon: make(chan string, 1),
 		next: timed{Screen: Screen{Kind: payment.ScreenOutOfService, Reason: reasonStarting}},
-	}, nil
+	}
+	h.loop = &loop{h: h, clients: map[*client]struct{}{}, drawn: map[drawKey]*drawing{}}
+	return h, nil
 }
 
 // Show replaces the screen. It never blocks and may be called before Run; of several quick calls
@@ -153,17 +154,31 @@ func (h *Hub) Run(ctx context.Context) error {
 		h.mu.Unlock()
 		return errors.New("ui: the hub has run already")
 	}
+	l := h.loop
+	alarm, err := bootclock.NewAlarm(func() { l.step(l.tick) })
+	if err != nil {
+		h.mu.Unlock()
+		return fmt.Errorf("ui: %w", err)
+	}
+	l.alarm = alarm
 	h.ran, h.running = true, true
 	h.mu.Unlock()
 
-	l := &loop{h: h, clients: map[*client]struct{}{}, drawn: map[drawKey]*drawing{}}
-	l.run(ctx)
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-h.wake:
+			l.step(func() { l.push("screen") })
+		case payload := <-h.soon:
+			l.step(func() { l.prepare(payload) })
+		}
+	}
 
 	h.mu.Lock()
 	h.running = false
 	h.mu.Unlock()
-	close(h.done)
-	l.farewell()
+	l.end()
+	alarm.Close()
 	h.wg.Wait()
 	return nil
 }
@@ -178,7 +193,7 @@ func (h *Hub) adopt(c *client) bool {
 	h.wg.Add(2)
 	go func() {
 		defer h.wg.Done()
-		c.read(h.in, h.done)
+		c.read(h.loop)
 		h.release()
 	}()
 	go func() {

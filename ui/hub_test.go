@@ -297,6 +297,7 @@ func TestStrangeMessagesClose(t *testing.T) {
 func FuzzParseReport(f *testing.F) {
 	for _, seed := range []string{
 		`{"type":"hello","box_px":1045,"viewport":[1920,1080],"dpr":1}`, `{"type":"alive","n":7}`,
+		`{"type":"ask"}`,
 		`{"type":"layout","box_px":1}`,
 		`{"type":"choose","seq":11,"payment":"01J","scheme":"paynow"}`,
 		`{"type":"shown","seq":12,"kind":"pay","payment":"01J",` +

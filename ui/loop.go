@@ -1,25 +1,33 @@
 package ui
 
 import (
-	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
 
+	"kiosk-agent/internal/bootclock"
 	"kiosk-agent/payment"
 	"kiosk-agent/ui/qr"
 )
 
-// loop owns the connections. Everything here runs on one goroutine.
+// loop owns the connections. Whatever happens is one step of it, under its lock and on whose
+// goroutine it happened: a reader's, the alarm's, or Run's for what is to be shown. A display hears
+// the agent only through this lock, so that one that hears it knows that the loop is not stuck.
 type loop struct {
-	h       *Hub
+	h     *Hub
+	alarm *bootclock.Alarm // rings when tick is due
+
+	mu      sync.Mutex
+	over    bool // no step is taken any more
 	clients map[*client]struct{}
 	active  *client
 	seq     int64 // of the newest frame
 	beats   int64
-	refused refusal // told last, so that a resize does not repeat it
+	told    time.Time // when the active display was last sent a frame or a beat
+	refused refusal   // told last, so that a resize does not repeat it
 	drawn   map[drawKey]*drawing
 }
 
@@ -34,41 +42,38 @@ type refusal struct {
 	boxPx    int
 }
 
-func (l *loop) run(ctx context.Context) {
-	ticker := time.NewTicker(l.h.cfg.Beat)
-	defer ticker.Stop()
-	beating := true
-	for {
-		if beats := len(l.clients) > 0; beats != beating {
-			// with nobody there, nothing wakes the machine
-			if beating = beats; beating {
-				ticker.Reset(l.h.cfg.Beat)
-			} else {
-				ticker.Stop()
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-l.h.wake:
-			l.push("screen")
-		case payload := <-l.h.soon:
-			l.prepare(payload)
-		case a := <-l.h.in:
-			l.arrived(a)
-		case <-ticker.C:
-			l.tick()
-		}
+// step does one thing, unless the loop is over.
+func (l *loop) step(do func()) (open bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return false
 	}
+	do()
+	l.arm()
+	return true
 }
 
-// farewell closes every connection after the loop; their goroutines end within closeGrace.
-func (l *loop) farewell() {
+// end takes no further step and closes every connection; their goroutines end by themselves.
+func (l *loop) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
 	for c := range l.clients {
 		c.part(parting{reason: "shutdown", code: websocket.CloseGoingAway})
 	}
 	l.active = nil
 	l.h.setState(State{})
+}
+
+// arrive takes what a reader hands over. answer says that the display asks for a sign of life and
+// gets one.
+func (l *loop) arrive(a arrival) (answer, open bool) {
+	open = l.step(func() {
+		l.arrived(a)
+		answer = a.msg.Type == "ask" && a.c == l.active && l.atRest()
+	})
+	return answer, open
 }
 
 func (l *loop) arrived(a arrival) {
@@ -80,7 +85,7 @@ func (l *loop) arrived(a arrival) {
 	case a.err != nil:
 		l.ended(a.c, a.err)
 	default:
-		if _, known := l.clients[a.c]; known {
+		if _, known := l.clients[a.c]; known { // else it was let go, and is on its way out
 			l.message(a.c, a.msg)
 		}
 	}
@@ -179,21 +184,66 @@ func (l *loop) chose(c *client, m report) {
 	l.h.ev.DisplayChose(s.Payment, m.Scheme)
 }
 
+// atRest reports whether nothing is for sale that the display shows. Then a display may ask for
+// signs of life, and gets beats only where it does not: what is shown goes stale no later, but one
+// message wakes this process where there were two.
+func (l *loop) atRest() bool {
+	kind := l.h.current().Kind
+	return kind == payment.ScreenIdle || kind == payment.ScreenOutOfService
+}
+
+// beatDue is when the active display is to hear the next beat. At rest it asks, after two beats of
+// silence: one that has not asked half a beat later does not ask.
+func (l *loop) beatDue() time.Time {
+	due := l.told.Add(l.h.cfg.Beat)
+	if quiet := l.active.heard.Add(5 * l.h.cfg.Beat / 2); l.atRest() && quiet.After(due) {
+		return quiet
+	}
+	return due
+}
+
+// lostAt is when a display counts as lost that says nothing until then: it has let so many beats go
+// unanswered.
+func (l *loop) lostAt(c *client) time.Time {
+	if !c.hello {
+		return c.joined.Add(deadBeats * l.h.cfg.Beat)
+	}
+	return c.heard.Add((deadBeats + 1) * l.h.cfg.Beat)
+}
+
+// arm sets the alarm to what is due first; with nobody there, nothing wakes the machine.
+func (l *loop) arm() {
+	if len(l.clients) == 0 {
+		l.alarm.Stop()
+		return
+	}
+	var first time.Time
+	if l.active != nil {
+		first = l.beatDue()
+	}
+	for c := range l.clients {
+		if at := l.lostAt(c); first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	l.alarm.Reset(time.Until(first))
+}
+
 // tick sends the heartbeat and lets go of displays that have not answered, or never said hello.
 func (l *loop) tick() {
-	l.beats++
-	limit := deadBeats * l.h.cfg.Beat
+	now := time.Now()
 	for c := range l.clients {
-		if time.Since(c.heard) > limit || !c.hello && time.Since(c.joined) > limit {
+		if !now.Before(l.lostAt(c)) {
 			l.h.metrics.dropped.WithLabelValues("silent").Inc()
 			l.h.log.Warn("display has not answered", "addr", c.addr,
-				"silent", time.Since(c.heard).Round(time.Millisecond))
+				"silent", now.Sub(c.heard).Round(time.Millisecond))
 			l.drop(c, parting{reason: "silent", code: closeSilent})
 		}
 	}
-	if l.active == nil {
+	if l.active == nil || now.Before(l.beatDue()) {
 		return
 	}
+	l.beats++
 	l.send(encode(beat{Type: "beat", N: l.beats, Seq: l.seq,
 		RemainingMS: l.remaining(l.h.current())}))
 }
@@ -220,6 +270,7 @@ func (l *loop) push(kind string) {
 
 func (l *loop) send(msg []byte) {
 	c := l.active
+	l.told = time.Now()
 	if c.send(msg) {
 		return
 	}

@@ -73,7 +73,8 @@ type Config struct {
 	// that takes no sale and whose token cannot be read, and for no other: a screen must be able to
 	// say so.
 	Open bool
-	// between heartbeats; three of them without an answer: disconnected. Default 1 s
+	// between heartbeats while something is for sale; three of them without an answer:
+	// disconnected. Default 1 s
 	Beat time.Duration
 	// Now is the clock of the countdown, in time since any fixed moment. It must run on in suspend
 	// (CLOCK_BOOTTIME) for the countdown to be right after one. Default: Go's monotonic clock,
@@ -83,8 +84,8 @@ type Config struct {
 	Refusals *refusals.Throttle
 }
 
-// Events is told what happens on the display. The methods are called from one goroutine and must
-// not block; they may call Show, Fits and State.
+// Events is told what happens on the display. The methods are called one at a time and must not
+// block; they may call Show, Fits and State.
 type Events interface {
 	// DisplayShown: the page has painted this screen. It is repeated after a reconnect, a resize or
 	// a lost connection that healed.

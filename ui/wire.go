@@ -53,7 +53,7 @@ func parseReport(raw []byte) (report, error) {
 		return report{}, errors.New("bytes after the message")
 	}
 	switch r.Type {
-	case "alive", "choose":
+	case "alive", "ask", "choose":
 		return r, nil
 	case "shown":
 		if !slices.Contains(payment.Screens(), r.Kind) && r.Kind != screenWait &&
@@ -114,6 +114,10 @@ type beat struct {
 	N           int64  `json:"n"`
 	Seq         int64  `json:"seq"`
 	RemainingMS *int64 `json:"remaining_ms,omitempty"`
+}
+
+type sign struct {
+	Type string `json:"type"`
 }
 
 type bye struct {

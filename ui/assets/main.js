@@ -4,10 +4,15 @@ import { fits, measure } from './code.js';
 import { build, prepare, setClock, settle, showChoice, showNotice, showPay } from './view.js';
 
 const DEAD_MS = 3000;
+// ASK_MS is how long the page hears nothing before it asks for a sign of life. While something is for sale it never comes to that: then
+// the agent sends a beat each second. At rest one question wakes the agent, where a beat and its answer would do so twice.
+const ASK_MS = 2000;
+const REST_DEAD_MS = 4000; // where the screen says nothing that a customer acts on
 
 let screen = null;   // what the agent wants shown
 let until = 0;       // end of the countdown, on performance.now()'s clock
 let heard = -Infinity;
+let asked = -Infinity;
 let showing = 'wait'; // what is painted
 
 const link = new Link({
@@ -36,9 +41,14 @@ function receive(message) {
   }
 }
 
+// deadAfter is how long what the agent wants shown outlives the agent.
+function deadAfter() {
+  return screen && (screen.kind === 'idle' || screen.kind === 'out_of_service') ? REST_DEAD_MS : DEAD_MS;
+}
+
 // due is what should be on the screen now.
 function due() {
-  if (!screen || performance.now() - heard >= DEAD_MS) return 'wait';
+  if (!screen || performance.now() - heard >= deadAfter()) return 'wait';
   if (performance.now() >= until) return screen.kind === 'choose' ? 'wait' : 'checking';
   return screen.kind;
 }
@@ -85,7 +95,12 @@ function watch() {
   const kind = due();
   if (kind !== showing && !(kind === 'pay' && !fits(screen.qr))) paint(kind);
   if (counting()) tickClock();
-  if (performance.now() - Math.max(heard, link.opened) >= DEAD_MS) link.abandon();
+  const now = performance.now();
+  if (now - Math.max(heard, asked) >= ASK_MS) {
+    asked = now;
+    link.send({ type: 'ask' });
+  }
+  if (now - Math.max(heard, link.opened) >= deadAfter()) link.abandon();
 }
 
 const counting = () => showing === 'choose' || showing === 'pay' || showing === 'opened';

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -25,6 +26,9 @@ const (
 	height = 1920
 	boxPx  = 984
 )
+
+// askAfter is how long it hears nothing before it asks for a sign of life, as the page does.
+const askAfter = 2 * time.Second
 
 // redialEvery is the least time between two connections.
 const redialEvery = 50 * time.Millisecond
@@ -122,19 +126,29 @@ func talk(conn *websocket.Conn, o Options) error {
 			o.Choose != nil
 		return m
 	}
-	if err := conn.WriteJSON(measured(map[string]any{"type": "hello"})); err != nil {
+	var writing sync.Mutex
+	say := func(m map[string]any) error {
+		writing.Lock()
+		defer writing.Unlock()
+		return conn.WriteJSON(m)
+	}
+	if err := say(measured(map[string]any{"type": "hello"})); err != nil {
 		return err
 	}
+	// an error is the next read's, too
+	quiet := time.AfterFunc(askAfter, func() { _ = say(map[string]any{"type": "ask"}) })
+	defer quiet.Stop()
 	for {
 		_, data, err := conn.ReadMessage()
 		if err != nil {
 			return err
 		}
+		quiet.Reset(askAfter)
 		var m Screen
 		if err := json.Unmarshal(data, &m); err != nil {
 			return err
 		}
-		var answers []any
+		var answers []map[string]any
 		switch m.Type {
 		case "snapshot", "screen":
 			if o.Seen != nil {
@@ -161,7 +175,7 @@ func talk(conn *websocket.Conn, o Options) error {
 			continue
 		}
 		for _, answer := range answers {
-			if err := conn.WriteJSON(answer); err != nil {
+			if err := say(answer); err != nil {
 				return err
 			}
 		}
