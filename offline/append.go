@@ -42,16 +42,10 @@ func (j *Journal) Append(facts []payment.Fact, pos *payment.Position) error {
 	if len(facts) == 0 && pos == nil {
 		return nil
 	}
-	j.mu.Lock()
+	if err := j.enter(); err != nil {
+		return err
+	}
 	defer j.mu.Unlock()
-	if j.closed {
-		return &Error{Kind: ErrClosed, Path: j.path, What: "it is closed"}
-	}
-	if j.doubtful {
-		if err := j.settle(); err != nil {
-			return err
-		}
-	}
 	b, err := j.prepare(facts, pos)
 	if err != nil {
 		return &Error{Kind: ErrInvalid, Path: j.path, What: "facts not accepted", Cause: err}

@@ -15,10 +15,11 @@ import (
 // Journal is an open journal with its one writer. Its Reader half has every look-up.
 type Journal struct {
 	Reader
-	cfg     Config
-	lock    *os.File
-	writer  *sql.DB // one connection
-	rebuilt string  // why Open made the look-up tables anew
+	cfg      Config
+	lock     *os.File
+	writer   *sql.DB   // one connection
+	rebuilt  string    // why Open made the look-up tables anew
+	checking *checking // of the file's structure; nil until all else is open
 
 	// (*sql.Tx).Commit; a test may put a failing one here, before the first Append
 	commitTx func(*sql.Tx) error
@@ -54,14 +55,42 @@ func readHead(q querier, journalID string) (head, error) {
 // is for the log.
 func (j *Journal) Rebuilt() string { return j.rebuilt }
 
+// enter takes the journal for a write, which the caller ends with j.mu.Unlock. On error it is not
+// taken.
+func (j *Journal) enter() (err error) {
+	j.checkBeside()
+	<-j.checking.first
+	j.mu.Lock()
+	defer func() {
+		if err != nil {
+			j.mu.Unlock()
+		}
+	}()
+	if err := j.refuses(); err != nil {
+		return err
+	}
+	if j.doubtful {
+		return j.settle()
+	}
+	return nil
+}
+
+// refuses says why nothing is written.
+func (j *Journal) refuses() error {
+	if j.closed || j.checking.ctx.Err() != nil { // Close ends the check, which then says nothing
+		return &Error{Kind: ErrClosed, Path: j.path, What: "it is closed"}
+	}
+	return j.checking.says()
+}
+
 // Writable is nil when the next sale can be committed. After a failed write it tries a small one,
 // so that the answer changes by itself when the disk is well again. The error is ErrFull, ErrIO,
 // ErrDamaged or ErrClosed.
 func (j *Journal) Writable() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.closed {
-		return &Error{Kind: ErrClosed, Path: j.path, What: "it is closed"}
+	if err := j.refuses(); err != nil {
+		return err
 	}
 	if j.lastErr != nil {
 		if err := j.settle(); err != nil {
@@ -81,7 +110,7 @@ const restAfter = 64
 func (j *Journal) Rest() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.closed || j.doubtful || j.lastErr != nil || j.unmoved < restAfter {
+	if j.refuses() != nil || j.doubtful || j.lastErr != nil || j.unmoved < restAfter {
 		return nil
 	}
 	j.unmoved = 0 // what fails is tried again when there is more
@@ -148,6 +177,9 @@ func (j *Journal) probe() (h head, err error) {
 // Close ends the use of the journal, moves the write-ahead log into the file and gives up the lock.
 // Later calls fail.
 func (j *Journal) Close() error {
+	if j.checking != nil {
+		j.checking.end()
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
@@ -159,7 +191,7 @@ func (j *Journal) Close() error {
 		errs = append(errs, j.db.Close())
 	}
 	if j.writer != nil {
-		if j.sure.proved {
+		if j.sure.proved && j.checking.says() == nil {
 			_ = j.writeSure(j.writer) // what stands there is older
 		}
 		errs = append(errs, j.writer.Close())

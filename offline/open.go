@@ -27,7 +27,10 @@ type Config struct {
 	// each of them, 0 = 30 days. Less only for what plays months in minutes.
 	KeepFacts int64
 	KeepFor   time.Duration
-	// time that Open's quick check of the file's structure may take; 0 = 500 ms
+	// Bytes: of a file up to this size Open checks the structure itself, of a larger one it is
+	// checked beside the open journal; 0 = 512 KiB, less = of none
+	CheckAtOpen int64
+	// time that the first Append waits, at most, for the check of pages and cells; 0 = 500 ms
 	CheckBudget time.Duration
 	// the id of a journal that is made: 32 hex digits; nil = 128 random bits. Only for what must
 	// repeat itself
@@ -37,7 +40,8 @@ type Config struct {
 // Open opens the journal for its one writer. It takes the lock, checks the newest facts, brings the
 // schema up to date and makes the look-up tables anew when they are of another version. The error
 // is ErrLocked, ErrMissing, ErrDamaged, ErrSchemaNewer, ErrFull or ErrIO; a journal that is refused
-// has not been changed.
+// has not been changed. The structure of a file that is not small is checked after that: see
+// Checked.
 func Open(cfg Config) (*Journal, error) {
 	path, err := locate(cfg.Path)
 	if err != nil {
@@ -83,6 +87,10 @@ func (j *Journal) open() error {
 	if err := j.recognise(); err != nil {
 		return err
 	}
+	more, err := j.checkStructure()
+	if err != nil {
+		return err
+	}
 	touched, err := j.checkTail()
 	if err != nil {
 		return err
@@ -101,6 +109,7 @@ func (j *Journal) open() error {
 	if j.head, err = readHead(j.writer, j.id); err != nil {
 		return failure(j.path, "read the head", err)
 	}
+	j.checking = newChecking(more)
 	return j.readSure()
 }
 

@@ -40,16 +40,10 @@ func (j *Journal) keeps() (facts int64, age time.Duration) {
 // The error is ErrFull, ErrIO, ErrDamaged or ErrClosed; then nothing of this call was dropped, or
 // it is found out as after Append.
 func (j *Journal) Retain(before time.Time) (dropped int, done bool, err error) {
-	j.mu.Lock()
+	if err := j.enter(); err != nil {
+		return 0, false, err
+	}
 	defer j.mu.Unlock()
-	if j.closed {
-		return 0, false, &Error{Kind: ErrClosed, Path: j.path, What: "it is closed"}
-	}
-	if j.doubtful {
-		if err := j.settle(); err != nil {
-			return 0, false, err
-		}
-	}
 	if facts, _ := j.keeps(); j.head.seq <= facts {
 		return 0, true, nil
 	}

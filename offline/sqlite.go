@@ -70,11 +70,14 @@ func openWriter(path string) *sql.DB {
 	return db
 }
 
+// maxReaders is how many connections read at once.
+const maxReaders = 4
+
 // openReaders opens connections that cannot write.
 func openReaders(path string) *sql.DB {
 	db := sql.OpenDB(connector{dsn(path, readerOptions), readerPragmas()})
-	db.SetMaxOpenConns(4)
-	db.SetMaxIdleConns(4)
+	db.SetMaxOpenConns(maxReaders)
+	db.SetMaxIdleConns(maxReaders)
 	return db
 }
 

@@ -1,25 +1,16 @@
 package offline
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 )
 
-const (
-	defaultTail   = 1000
-	defaultBudget = 500 * time.Millisecond
-)
+const defaultTail = 1000
 
-// checkTail checks at Open what can be checked in bounded time and without writing: the file's
-// structure as far as the budget lets it, and the chain and the bodies of the newest facts. It
-// returns the payments that these are about.
+// checkTail checks at Open what can be checked in bounded time and without writing: the chain and
+// the bodies of the newest facts. It returns the payments that these are about.
 func (j *Journal) checkTail() (touched map[string]bool, err error) {
-	if err := j.quickCheck(); err != nil {
-		return nil, err
-	}
 	h, err := readHead(j.db, j.id)
 	if err != nil {
 		return nil, failure(j.path, "read the head", err)
@@ -77,26 +68,4 @@ func (j *Journal) sameAsFacts(id string) (bool, error) {
 		return false, err
 	}
 	return l.sameMoney(j.writer)
-}
-
-// quickCheck lets SQLite check pages and cells; running out of time is no finding.
-func (j *Journal) quickCheck() error {
-	budget := j.cfg.CheckBudget
-	if budget <= 0 {
-		budget = defaultBudget
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), budget)
-	defer cancel()
-	var first string
-	err := j.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&first)
-	if ctx.Err() != nil {
-		return nil
-	}
-	if err != nil {
-		return failure(j.path, "check the file", err)
-	}
-	if first != "ok" {
-		return damaged(j.path, "its structure is broken: "+first, "")
-	}
-	return nil
 }

@@ -286,6 +286,11 @@ func mutantsOfJournal() []trial {
 			"		if err == nil && got == \"\" {\n"),
 		offline("TestVerifyFindsEveryAlteration", "removed facts are not noticed", "verify.go",
 			"	case r.seq > w.next:\n", "	case r.seq > w.next+1000:\n"),
+		offline("TestMisleadingIndexOpensNoPayment",
+			"a payment is opened before the file is checked",
+			"journal.go", "	<-j.checking.first\n", ""),
+		offline("TestWholeFileIsChecked", "what an append does not wait for is not checked",
+			"structure.go", "structure(c.ctx, db, j.path, checkAll)", "error(nil)"),
 		offline("TestOnlyTheAnchorShowsTheEnd", "an older copy passes for the journal",
 			"verify.go", "	case !ok:\n		report.Problems", "	case !ok && hash == known.Hash:\n"+
 				"		report.Problems"),

@@ -154,20 +154,6 @@ func (a *Agent) build(parts ...func() error) (*Agent, error) {
 	return a, nil
 }
 
-func (a *Agent) openJournal() (err error) {
-	if a.journal, err = offline.Open(journalConfig(a.cfg)); err != nil {
-		return err
-	}
-	if why := a.journal.Rebuilt(); why != "" {
-		a.log.Info("the journal's look-up tables were made anew", "reason", why)
-	}
-	return nil
-}
-
-func journalConfig(c *config.Config) offline.Config {
-	return offline.Config{Path: c.Journal.Path, Create: true, MinFree: int64(c.Journal.MinFree)}
-}
-
 func (a *Agent) buildDisplay() error {
 	token, err := a.ensureToken(a.cfg.Display.Token)
 	if err == nil && token.Len() < ui.LeastToken {
@@ -344,6 +330,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	})
 	front.Go(func() error { return a.tills.Run(frontCtx) })
 	front.Go(func() error { return a.display.Run(frontCtx) })
+	if a.journal != nil {
+		front.Go(func() error { return a.checkJournal(frontCtx) })
+	}
 	if a.relay != nil {
 		front.Go(func() error { return a.relay.Run(frontCtx) })
 		front.Go(func() error { return a.askTime(frontCtx) })
