@@ -116,12 +116,18 @@ func moneyRows(q querier, where string, args ...any) (all []moneyRow, err error)
 	return all, rows.Err()
 }
 
-// sameMoney compares a payment's rows with what follows from its facts.
-func (l *live) sameMoney(q querier) (bool, error) {
-	got, err := moneyRows(q, "WHERE first_seq = ? ORDER BY seq", l.row.firstSeq)
-	if err != nil {
-		return false, err
+// moneyOf are the rows that the clause selects, by the payment's first fact.
+func moneyOf(q querier, where string, args ...any) (map[int64][]moneyRow, error) {
+	rows, err := moneyRows(q, where, args...)
+	all := make(map[int64][]moneyRow, len(rows))
+	for _, m := range rows {
+		all[m.firstSeq] = append(all[m.firstSeq], m)
 	}
+	return all, err
+}
+
+// sameMoney compares a payment's rows with what follows from its facts.
+func (l *live) sameMoney(got []moneyRow) bool {
 	want := l.folder.Movements()
 	return slices.EqualFunc(got, want, func(g moneyRow, w payment.Movement) bool {
 		if w.PaidAt.IsZero() != g.PaidAt.IsZero() ||
@@ -130,5 +136,5 @@ func (l *live) sameMoney(q querier) (bool, error) {
 		}
 		g.PaidAt, w.PaidAt = time.Time{}, time.Time{}
 		return g.Movement == w && g.till == l.row.till
-	}), nil
+	})
 }

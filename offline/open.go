@@ -91,7 +91,7 @@ func (j *Journal) open() error {
 	if err != nil {
 		return err
 	}
-	touched, err := j.checkTail()
+	newest, err := j.checkTail()
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (j *Journal) open() error {
 	if err := j.noteID(); err != nil {
 		return err
 	}
-	if err := j.refreshLookups(touched); err != nil {
+	if err := j.refreshLookups(newest); err != nil {
 		return err
 	}
 	if j.head, err = readHead(j.writer, j.id); err != nil {

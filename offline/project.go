@@ -153,8 +153,9 @@ func load(q querier, id string) (*live, error) {
 }
 
 // refreshLookups makes the look-up tables anew when they are of another version, or when a row of
-// these payments differs from their facts. That is no damage: the tables follow from the facts.
-func (j *Journal) refreshLookups(touched map[string]bool) error {
+// the newest payments differs from their facts. That is no damage: the tables follow from the
+// facts.
+func (j *Journal) refreshLookups(n *newest) error {
 	j.folded = newFoldCache()
 	version, err := readMeta(j.writer, "projection")
 	if err != nil {
@@ -164,15 +165,12 @@ func (j *Journal) refreshLookups(touched map[string]bool) error {
 	if rebuild && version != "0" { // 0: a journal that was just made
 		j.rebuilt = "they are of version " + version + ", this program has " + projectionVersion
 	}
-	for id := range touched {
-		if rebuild {
-			break
-		}
-		same, err := j.sameAsFacts(id)
+	if !rebuild {
+		id, err := j.differing(n)
 		if err != nil {
 			return j.reading("check the look-up tables", err)
 		}
-		if !same {
+		if id != "" {
 			rebuild, j.rebuilt = true, "the row of payment "+id+" differed from its facts"
 		}
 	}

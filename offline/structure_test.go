@@ -247,3 +247,27 @@ func TestLargeJournalIsCheckedBeside(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestIndexOfTheNewestFacts: where the index of facts does not lead to those of a payment of the
+// newest, Open refuses; the look-up tables would be made anew by it.
+func TestIndexOfTheNewestFacts(t *testing.T) {
+	path, _, whole, _ := undamaged(t)
+	refused := 0
+	for at := bytes.Index(whole, []byte("P3")); at >= 0; at = nextIndex(whole, "P3", at) {
+		damaged := slices.Clone(whole)
+		damaged[at] ^= 1
+		copied := copyJournal(t, path)
+		if err := os.WriteFile(copied, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j, err := beside(copied)
+		if err == nil {
+			closeJournal(t, j)
+		} else if strings.Contains(err.Error(), "the index of its facts") {
+			refused++
+		}
+	}
+	if refused < 2 { // an entry for each of its facts
+		t.Errorf("refused %d times", refused)
+	}
+}

@@ -1,7 +1,6 @@
 package offline
 
 import (
-	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -129,12 +128,11 @@ func (v *verifier) problem(seq int64, format string, args ...any) {
 
 func (v *verifier) facts() error {
 	w := walk{next: 1, prev: genesis(v.r.id)}
-	err := eachRecord(v.r.db, 1, v.head.seq, func(r *record) error {
-		f, problems := w.check(r)
-		for _, what := range problems {
+	err := eachChecked(v.r.db, w, v.head.seq, func(r *checked) error {
+		for _, what := range r.problems {
 			v.problem(r.seq, "%s", what)
 		}
-		v.note(f, r)
+		v.note(r.fact, &r.record)
 		v.report.Facts++
 		if payment.Kind(r.kind) == payment.KindRequested {
 			v.report.Payments++
@@ -148,41 +146,6 @@ func (v *verifier) facts() error {
 		v.progress(v.head.seq, v.head.seq)
 	}
 	return err
-}
-
-// walk goes along the chain.
-type walk struct {
-	next int64
-	prev digest
-}
-
-// check compares a record with what must follow, and takes it as the next link.
-func (w *walk) check(r *record) (f payment.Fact, problems []string) {
-	switch {
-	case r.seq > w.next:
-		problems = append(problems, fmt.Sprintf("facts %d to %d before it are missing", w.next,
-			r.seq-1))
-	case r.link(w.prev) != r.hash:
-		problems = append(problems,
-			"it or its place was altered: its hash does not follow from the fact before it")
-	}
-	w.next, w.prev = r.seq+1, r.hash
-	kind := payment.Kind(r.kind)
-	if r.body == nil && !droppable(kind) {
-		return f, append(problems, "its body is gone, and retention never drops that of "+
-			fmt.Sprintf("%.40q", r.kind))
-	}
-	if r.body != nil && sha256.Sum256(r.body) != r.bodyHash {
-		problems = append(problems, "its body was altered")
-	}
-	f, err := r.fact()
-	if err != nil {
-		return payment.Fact{}, append(problems, err.Error())
-	}
-	if r.body != nil && payment.Content(f.Data) != r.content {
-		problems = append(problems, "its content mark does not belong to its body")
-	}
-	return f, problems
 }
 
 // payments compares the look-up rows with the facts, some at a time, each time in one snapshot.
@@ -229,11 +192,11 @@ func (v *verifier) somePayments(after int64) (next int64, err error) {
 			v.problem(row.firstSeq,
 				"the look-up table says something else about this payment than its facts")
 		default:
-			same, err := l.sameMoney(tx)
+			money, err := moneyOf(tx, "WHERE first_seq = ? ORDER BY seq", row.firstSeq)
 			if err != nil {
 				return 0, err
 			}
-			if !same {
+			if !l.sameMoney(money[row.firstSeq]) {
 				v.problem(row.firstSeq,
 					"the table of movements says something else about its money than its facts")
 			}

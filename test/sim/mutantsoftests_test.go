@@ -284,7 +284,7 @@ func mutantsOfJournal() []trial {
 		offline("TestPragmasAreReadBack", "a pragma that did nothing is not noticed",
 			"sqlite.go", "		if err == nil && got != want {\n",
 			"		if err == nil && got == \"\" {\n"),
-		offline("TestVerifyFindsEveryAlteration", "removed facts are not noticed", "verify.go",
+		offline("TestVerifyFindsEveryAlteration", "removed facts are not noticed", "walk.go",
 			"	case r.seq > w.next:\n", "	case r.seq > w.next+1000:\n"),
 		offline("TestMisleadingIndexOpensNoPayment",
 			"a payment is opened before the file is checked",
