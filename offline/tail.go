@@ -125,13 +125,16 @@ func (j *Journal) indexed(tx *sql.Tx, n *newest) error {
 const misled = `SELECT id FROM payments AS p NOT INDEXED WHERE first_seq >= ? AND first_seq IS NOT
 	(SELECT first_seq FROM payments INDEXED BY sqlite_autoindex_payments_1 WHERE id = p.id) LIMIT 1`
 
+// moneyFrom are the movements of such payments. (In the order of seq SQLite would read them all.)
+const moneyFrom = "INDEXED BY money_by_payment WHERE first_seq >= ? ORDER BY first_seq, seq"
+
 // differing compares the rows of the payments that begin with one of the newest facts.
 func (n *newest) differing(tx *sql.Tx) (id string, err error) {
 	rows, err := lookups(tx, n.from-1, -1)
 	if err != nil {
 		return "", err
 	}
-	money, err := moneyOf(tx, "WHERE first_seq >= ? ORDER BY seq", n.from)
+	money, err := moneyOf(tx, moneyFrom, n.from)
 	if err != nil {
 		return "", err
 	}
