@@ -238,7 +238,7 @@ func (v *verifier) compareEntries(want entries, what, query string) error {
 			}
 		}
 		if e := want[seq]; !dropped && (e == nil || *e != got) {
-			v.problem(seq, "the table of %s says something else than the facts", what)
+			v.ofRows.add(seq, "the table of %s says something else than the facts", what)
 		}
 		delete(want, seq)
 	}
@@ -252,7 +252,7 @@ func (v *verifier) compareEntries(want entries, what, query string) error {
 			return err
 		}
 		if !dropped {
-			v.problem(seq, "it is not in the table of %s", what)
+			v.ofRows.add(seq, "it is not in the table of %s", what)
 		}
 	}
 	return nil

@@ -49,7 +49,7 @@ func selectRecords(q querier, clause string, args []any, fn func(*record) error)
 
 // piece is how many facts are read at once: a long reading holds no snapshot that the write-ahead
 // log would have to grow for.
-const piece = 500
+const piece = 250
 
 // eachRecord calls fn with the facts from one sequence to another (0 = the end), in order.
 func eachRecord(q querier, from, to int64, fn func(*record) error) error {

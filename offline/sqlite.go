@@ -70,14 +70,14 @@ func openWriter(path string) *sql.DB {
 	return db
 }
 
-// maxReaders is how many connections read at once.
-const maxReaders = 4
+// maxReaders is how many connections read at once: a verification's. Fewer stay open.
+const maxReaders = 6
 
 // openReaders opens connections that cannot write.
 func openReaders(path string) *sql.DB {
 	db := sql.OpenDB(connector{dsn(path, readerOptions), readerPragmas()})
 	db.SetMaxOpenConns(maxReaders)
-	db.SetMaxIdleConns(maxReaders)
+	db.SetMaxIdleConns(4)
 	return db
 }
 

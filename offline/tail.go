@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 
 	"kiosk-agent/payment"
 )
@@ -36,7 +37,7 @@ func (j *Journal) checkTail() (*newest, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = eachChecked(j.db, walk{n.from, prev}, h.seq, func(c *checked) error {
+	err = eachChecked(j.db, walk{n.from, prev}, h.seq, readFirst, func(c *checked) error {
 		if len(c.problems) > 0 {
 			return damaged(j.path, fmt.Sprintf("fact %d: %s", c.seq, c.problems[0]), "")
 		}
@@ -125,8 +126,10 @@ func (j *Journal) indexed(tx *sql.Tx, n *newest) error {
 const misled = `SELECT id FROM payments AS p NOT INDEXED WHERE first_seq >= ? AND first_seq IS NOT
 	(SELECT first_seq FROM payments INDEXED BY sqlite_autoindex_payments_1 WHERE id = p.id) LIMIT 1`
 
-// moneyFrom are the movements of such payments. (In the order of seq SQLite would read them all.)
-const moneyFrom = "INDEXED BY money_by_payment WHERE first_seq >= ? ORDER BY first_seq, seq"
+// moneyBetween are the movements of payments that begin between two facts. (In the order of seq
+// alone SQLite would read them all.)
+const moneyBetween = "INDEXED BY money_by_payment WHERE first_seq BETWEEN ? AND ? " +
+	"ORDER BY first_seq, seq"
 
 // differing compares the rows of the payments that begin with one of the newest facts.
 func (n *newest) differing(tx *sql.Tx) (id string, err error) {
@@ -134,7 +137,7 @@ func (n *newest) differing(tx *sql.Tx) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
-	money, err := moneyOf(tx, moneyFrom, n.from)
+	money, err := moneyOf(tx, moneyBetween, n.from, int64(math.MaxInt64))
 	if err != nil {
 		return "", err
 	}

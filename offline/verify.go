@@ -1,10 +1,13 @@
 package offline
 
 import (
+	"cmp"
 	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"kiosk-agent/payment"
 )
@@ -48,27 +51,27 @@ func (r *Reader) verify(lookups bool, progress func(done, total int64)) (Report,
 	v := &verifier{r: r, head: h, progress: progress, parked: entries{}, unmatched: entries{},
 		left: entries{}, lost: entries{}}
 	v.report.Head = r.anchor(h)
-	steps := []func() error{v.facts, v.schema, v.structure}
-	if current, err := lookupsCurrent(r.db); err != nil {
+	current, err := lookupsCurrent(r.db)
+	if err != nil {
 		return Report{}, failure(r.path, "read the version of the look-up tables", err)
-	} else if current && lookups {
-		steps = append(steps, v.payments, v.entryRows)
 	}
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return v.report, failure(r.path, "verify", err)
-		}
+	// They look at the same file, and at nothing that the other finds.
+	var beside errgroup.Group
+	beside.Go(func() error { return cmp.Or(v.schema(), v.structure()) })
+	err = v.facts(current && lookups)
+	if err == nil && current && lookups {
+		err = v.entryRows()
 	}
+	if err = cmp.Or(err, beside.Wait()); err != nil {
+		return v.report, failure(r.path, "verify", err)
+	}
+	v.report.Problems = merged(&v.ofFacts, &v.ofFile, &v.ofRows)
 	b, ok, err := r.RolledBack()
 	if err != nil && !errors.Is(err, payment.ErrFact) { // a fact that cannot be read is a problem
 		return v.report, err
 	}
 	if ok {
 		v.report.RolledBack = &b
-	}
-	if v.more > 0 {
-		v.report.Problems = append(v.report.Problems,
-			Problem{0, fmt.Sprintf("and %d more", v.more)})
 	}
 	return v.report, nil
 }
@@ -107,102 +110,74 @@ func (r *Reader) VerifyAgainst(known payment.Head, progress func(done, total int
 	return report, nil
 }
 
+// findings are the first problems of a kind, and how many there are more.
+type findings struct {
+	first []Problem
+	more  int
+}
+
+func (f *findings) add(seq int64, format string, args ...any) {
+	if len(f.first) >= maxProblems {
+		f.more++
+		return
+	}
+	f.first = append(f.first, Problem{seq, fmt.Sprintf(format, args...)})
+}
+
+// merged are the first of these findings, in the order of the facts.
+func merged(all ...*findings) (problems []Problem) {
+	more := 0
+	for _, f := range all {
+		kept := f.first[:min(len(f.first), maxProblems-len(problems))]
+		problems = append(problems, kept...)
+		more += f.more + len(f.first) - len(kept)
+	}
+	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Seq, b.Seq) })
+	if more > 0 {
+		problems = append(problems, Problem{0, fmt.Sprintf("and %d more", more)})
+	}
+	return problems
+}
+
 // verifier is one run of Verify.
 type verifier struct {
 	r        *Reader
 	head     head
 	report   Report
-	more     int
 	progress func(done, total int64)
+	// ofFile is of the goroutine that looks at the file beside the one that reads it
+	ofFacts, ofRows, ofFile findings
 	// what the facts say; of parked ones only those that have a body
 	parked, unmatched, left, lost entries
 }
 
-func (v *verifier) problem(seq int64, format string, args ...any) {
-	if len(v.report.Problems) >= maxProblems {
-		v.more++
-		return
+// facts goes along the chain, and along the look-up rows beside it.
+func (v *verifier) facts(rows bool) (err error) {
+	compare := func(*checked) error { return nil }
+	if rows {
+		c := newComparer(v.r, v.head.seq, &v.ofRows)
+		compare = c.add
+		defer func() { err = cmp.Or(err, c.end(err == nil)) }()
 	}
-	v.report.Problems = append(v.report.Problems, Problem{seq, fmt.Sprintf(format, args...)})
-}
-
-func (v *verifier) facts() error {
 	w := walk{next: 1, prev: genesis(v.r.id)}
-	err := eachChecked(v.r.db, w, v.head.seq, func(r *checked) error {
-		for _, what := range r.problems {
-			v.problem(r.seq, "%s", what)
+	err = eachChecked(v.r.db, w, v.head.seq, readMany, func(c *checked) error {
+		for _, what := range c.problems {
+			v.ofFacts.add(c.seq, "%s", what)
 		}
-		v.note(r.fact, &r.record)
+		v.note(c.fact, &c.record)
 		v.report.Facts++
-		if payment.Kind(r.kind) == payment.KindRequested {
+		if payment.Kind(c.kind) == payment.KindRequested {
 			v.report.Payments++
 		}
-		if v.progress != nil && r.seq%piece == 0 {
-			v.progress(r.seq, v.head.seq)
+		if v.progress != nil && c.seq%piece == 0 {
+			v.progress(c.seq, v.head.seq)
 		}
-		return nil
+		return compare(c)
 	})
 	if err == nil && v.progress != nil {
 		v.progress(v.head.seq, v.head.seq)
 	}
 	return err
-}
-
-// payments compares the look-up rows with the facts, some at a time, each time in one snapshot.
-func (v *verifier) payments() error {
-	orphans, err := column[int64](v.r.db,
-		`SELECT seq FROM facts AS f WHERE seq <= ? AND payment IS NOT NULL AND
-		(kind = 'requested' AND seq NOT IN (SELECT first_seq FROM payments)
-		OR payment NOT IN (SELECT id FROM payments)) ORDER BY seq LIMIT 20`,
-		v.head.seq)
-	if err != nil {
-		return err
-	}
-	for _, seq := range orphans {
-		v.problem(seq, "its payment is not in the look-up table")
-	}
-	for after := int64(0); after >= 0; {
-		if after, err = v.somePayments(after); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (v *verifier) somePayments(after int64) (next int64, err error) {
-	tx, err := v.r.db.Begin()
-	if err != nil {
-		return 0, err
-	}
-	defer tx.Rollback()
-	rows, err := lookups(tx, after, 200)
-	if err != nil || len(rows) == 0 {
-		return -1, err
-	}
-	for _, row := range rows {
-		l, err := load(tx, row.id)
-		switch {
-		case errors.Is(err, payment.ErrFact):
-			v.problem(row.firstSeq, "its payment cannot be put together: %v", err)
-		case err != nil:
-			return 0, err
-		case l == nil || !l.folder.Seen():
-			v.problem(row.firstSeq, "the look-up table has a payment here that no fact requested")
-		case l.row != row:
-			v.problem(row.firstSeq,
-				"the look-up table says something else about this payment than its facts")
-		default:
-			money, err := moneyOf(tx, "WHERE first_seq = ? ORDER BY seq", row.firstSeq)
-			if err != nil {
-				return 0, err
-			}
-			if !l.sameMoney(money[row.firstSeq]) {
-				v.problem(row.firstSeq,
-					"the table of movements says something else about its money than its facts")
-			}
-		}
-	}
-	return rows[len(rows)-1].firstSeq, nil
 }
 
 func lookups(tx *sql.Tx, after int64, limit int) ([]lookup, error) {
@@ -256,10 +231,10 @@ func (v *verifier) schema() error {
 		text, ok := got[name]
 		switch {
 		case !ok:
-			v.problem(0, "the schema lacks %s", name)
+			v.ofFile.add(0, "the schema lacks %s", name)
 		case n.version > len(all) && grown(want[name], text): // a newer program's columns
 		case text != want[name]:
-			v.problem(0, "the schema has another %s than the program makes", name)
+			v.ofFile.add(0, "the schema has another %s than the program makes", name)
 		}
 	}
 	return nil
@@ -273,7 +248,7 @@ func (v *verifier) structure() error {
 	}
 	for _, what := range found {
 		if what != "ok" {
-			v.problem(0, "the file's structure: %s", what)
+			v.ofFile.add(0, "the file's structure: %s", what)
 		}
 	}
 	return nil

@@ -58,22 +58,30 @@ func (c *checked) check() {
 	}
 }
 
-// checkPiece reads and checks these facts. Of the first one the place is not checked: what it
-// follows is not known here.
-func checkPiece(db *sql.DB, from, to int64) ([]checked, error) {
+// readPiece are these facts, at most as many as a piece has.
+func readPiece(db *sql.DB, from, to int64) ([]checked, error) {
 	all := make([]checked, 0, piece)
-	var w walk
-	err := selectRecords(db, "WHERE seq >= ? AND seq <= ? ORDER BY seq", []any{from, to},
-		func(r *record) error {
-			c := checked{record: *r}
-			if problem := w.follow(r); problem != "" && len(all) > 0 {
-				c.problems = append(c.problems, problem)
-			}
-			c.check()
-			all = append(all, c)
+	err := selectRecords(db, "WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ?",
+		[]any{from, to, piece}, func(r *record) error {
+			all = append(all, checked{record: *r})
 			return nil
 		})
 	return all, err
+}
+
+// checkPiece checks facts that follow each other. Of the first one the place is not checked: what
+// it follows is not known here.
+func checkPiece(all []checked) {
+	var w walk
+	for i := range all {
+		c := &all[i]
+		if i == 0 {
+			w = walk{c.seq + 1, c.hash}
+		} else if problem := w.follow(&c.record); problem != "" {
+			c.problems = append(c.problems, problem)
+		}
+		c.check()
+	}
 }
 
 // pieceFrom is the last of the facts of a piece that begins here; 0 when there is none.
@@ -84,15 +92,41 @@ func pieceFrom(db *sql.DB, from, to int64) (last int64, err error) {
 	return last, err
 }
 
-// eachChecked calls fn with the facts up to a sequence, in order, and what is wrong with
-// each. w stands before the first of them. Pieces are read and checked on all cores, in snapshots
-// of their own; in memory are two for each core.
-func eachChecked(db *sql.DB, w walk, to int64, fn func(*checked) error) error {
+// job reads or checks the next piece, which begins here; last is the end of it, 0 = there is none.
+type job func(db *sql.DB, from, to int64) (work func() ([]checked, error), last int64, err error)
+
+// readFirst reads one piece after the other on one connection: for some facts, a second one costs
+// more than it brings.
+func readFirst(db *sql.DB, from, to int64) (func() ([]checked, error), int64, error) {
+	all, err := readPiece(db, from, to)
+	if err != nil || len(all) == 0 {
+		return nil, 0, err
+	}
+	return func() ([]checked, error) {
+		checkPiece(all)
+		return all, nil
+	}, all[len(all)-1].seq, nil
+}
+
+// readMany reads pieces on a connection for each core.
+func readMany(db *sql.DB, from, to int64) (func() ([]checked, error), int64, error) {
+	last, err := pieceFrom(db, from, to)
+	return func() ([]checked, error) {
+		all, err := readPiece(db, from, last)
+		checkPiece(all)
+		return all, err
+	}, last, err
+}
+
+// eachChecked calls fn with the facts up to a sequence, in order, and what is wrong with each. w
+// stands before the first of them. Pieces are checked on all cores, each in a snapshot of its own;
+// in memory are three for each core, at most.
+func eachChecked(db *sql.DB, w walk, to int64, next job, fn func(*checked) error) error {
 	type result struct {
 		all []checked
 		err error
 	}
-	cores := min(runtime.GOMAXPROCS(0), maxReaders-1)
+	cores := min(runtime.GOMAXPROCS(0), maxReaders-2)
 	turns := make(chan chan result, cores)
 	stop := make(chan struct{})
 	var work errgroup.Group
@@ -100,13 +134,13 @@ func eachChecked(db *sql.DB, w walk, to int64, fn func(*checked) error) error {
 	work.Go(func() error {
 		defer close(turns)
 		for from := w.next; from <= to; {
-			last, err := pieceFrom(db, from, to)
+			do, last, err := next(db, from, to)
 			if err != nil || last == 0 {
 				return err
 			}
-			turn, at := make(chan result, 1), from
+			turn := make(chan result, 1)
 			work.Go(func() error {
-				all, err := checkPiece(db, at, last)
+				all, err := do()
 				turn <- result{all, err}
 				return nil
 			})
