@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -26,20 +27,46 @@ func TestDamageFoundBesideTheAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	breakJournal(t, filepath.Join(dir, "journal.db"))
-	told := lines{make(chan string, 1024)}
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-	ended := make(chan error, 1)
-	go func() {
-		ended <- New(Config{Path: path, State: dir, Display: "127.0.0.1:0", Metrics: "127.0.0.1:0",
-			Options: agent.Options{Log: slog.New(slog.NewTextHandler(told, nil))},
-			Manager: Manager{tell: func(string) {}}}).Run(ctx)
-	}()
+	told, ended, stop := serving(t, path, dir)
 	told.until(t, ended, [][]string{{"msg=ready "},
 		{`msg="no sale is possible"`, "code=journal_unavailable", "payments_by_reference"},
 		{`msg="readiness changed"`, "journal_unavailable"}})
 	stop()
 	<-ended // closing a broken file may fail
+}
+
+// serving runs a service, and what it logs.
+func serving(t *testing.T, path, dir string) (told lines, ended chan error, stop func()) {
+	t.Helper()
+	told = lines{make(chan string, 1024)}
+	ctx, stop := context.WithCancel(t.Context())
+	ended = make(chan error, 1)
+	go func() {
+		ended <- New(Config{Path: path, State: dir, Display: "127.0.0.1:0", Metrics: "127.0.0.1:0",
+			Options: agent.Options{Log: slog.New(slog.NewTextHandler(told, nil))},
+			Manager: Manager{tell: func(string) {}}}).Run(ctx)
+	}()
+	return told, ended, stop
+}
+
+// TestCollectorIsAsUsual: the collector that waits while an agent starts does not from then on.
+func TestCollectorIsAsUsual(t *testing.T) {
+	const usual = 77
+	defer debug.SetGCPercent(debug.SetGCPercent(usual))
+	dir := t.TempDir()
+	path := filepath.Join(dir, "config.toml")
+	if err := os.WriteFile(path, []byte(kiosk(t, dir)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	told, ended, stop := serving(t, path, dir)
+	told.until(t, ended, [][]string{{"msg=ready "}})
+	if now := debug.SetGCPercent(usual); now != usual {
+		t.Errorf("GOGC is %d", now)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
 
 // lines is a log that is read line by line.
