@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"kiosk-agent/internal/webaddr"
 	"kiosk-agent/payment"
@@ -14,10 +15,15 @@ import (
 const maxKeyIDs = 8
 
 var (
-	// listPath are names of members, with a dot between one and the next within it.
-	listPath = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$`)
+	// listPath are names of members, with a dot between one and the next within it. (Forms that
+	// repeat much take a while to compile, and a start waits for it: when they are asked for.)
+	listPath = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$`)
+	})
 	// pathBefore is what stands before a merchantLinkId.
-	pathBefore = regexp.MustCompile(`^/([A-Za-z0-9._~-]{1,64}/){0,8}$`)
+	pathBefore = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^/([A-Za-z0-9._~-]{1,64}/){0,8}$`)
+	})
 )
 
 // CheckReading reports each fault of what says how AXS really writes: Words, Members and what
@@ -36,14 +42,14 @@ func (c *Config) checkReading(report func(ok bool, key, problem, hint string)) {
 		report(false, "axs.words."+fault.List, fault.Problem, fault.Hint)
 	}
 	c.Members.check(report)
-	report(c.QueryList == "" || c.QueryList == "." || listPath.MatchString(c.QueryList),
+	report(c.QueryList == "" || c.QueryList == "." || listPath().MatchString(c.QueryList),
 		"axs.query_list", "is no name of a member",
 		`write the name of the member that holds the list, such as data or data.items; "." for an `+
 			"answer that is one record")
 	report(c.QueryTypeDefault == "" || c.QueryTypeDefault == payment.TypePay,
 		"axs.query_type_default", "is neither empty nor PAY",
 		"write PAY where AXS's query states no type, and leave it empty otherwise")
-	report(c.LinkPath == "" || pathBefore.MatchString(c.LinkPath), "axs.link_path",
+	report(c.LinkPath == "" || pathBefore().MatchString(c.LinkPath), "axs.link_path",
 		"is no path that begins and ends with a slash",
 		"write what stands between the host and the merchantLinkId, such as /checkout/")
 	report(len(c.KeyIDs) <= maxKeyIDs, "axs.key_ids",

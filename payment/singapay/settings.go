@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"kiosk-agent/payment"
 )
@@ -73,7 +74,7 @@ func (c *Config) checkSettings(report reporter) {
 		report(false, "singapay.words."+f.List, f.Problem, f.Hint)
 	}
 	for _, l := range c.Members.lists() {
-		checkNames(report, "singapay.members."+l.key, l.names, memberPath,
+		checkNames(report, "singapay.members."+l.key, l.names, memberPath(),
 			"write member names with dots between them, such as data.transaction.state")
 		for _, name := range l.names {
 			report(!slices.Contains(l.known, name), "singapay.members."+l.key,
@@ -81,7 +82,7 @@ func (c *Config) checkSettings(report reporter) {
 		}
 	}
 	for _, l := range c.Answers.lists() {
-		checkNames(report, "singapay.answers."+l.key, l.names, memberPath,
+		checkNames(report, "singapay.answers."+l.key, l.names, memberPath(),
 			"write where it is below the answer, such as data.items")
 		report(!slices.Contains(l.names, "data"), "singapay.answers."+l.key,
 			"has data, which is read anyway", "leave it out")
@@ -118,7 +119,9 @@ func (c *Config) checkEvents(report reporter) {
 }
 
 var (
-	memberPath = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}(\.[A-Za-z0-9_-]{1,40}){0,7}$`)
+	memberPath = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}(\.[A-Za-z0-9_-]{1,40}){0,7}$`)
+	})
 	headerName = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 	eventName  = regexp.MustCompile(`^[!-~]{1,64}$`)
 )

@@ -140,7 +140,7 @@ func search(v any, prefix string, depth int, like func(name string, v any) bool)
 	}
 	names := slices.Sorted(maps.Keys(m))
 	for _, name := range names {
-		if programName.MatchString(name) && memberPath.MatchString(prefix+name) &&
+		if programName.MatchString(name) && memberPath().MatchString(prefix+name) &&
 			like(strings.ToLower(name), m[name]) {
 			return prefix + name
 		}
