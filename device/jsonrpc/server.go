@@ -37,6 +37,8 @@ type Server struct {
 	terminal device.Terminal
 	log      *slog.Logger
 	metrics  *metrics
+	// newAlarm makes what wakes a connection; tests with a clock of their own have another one
+	newAlarm func(ring func()) (alarm, error)
 
 	// of the log: who has no token must not be able to push everything else out of it
 	refusals *refusals.Log
@@ -67,7 +69,7 @@ func New(cfg Config, payments device.Payments, terminal device.Terminal, log *sl
 		cfg: cfg.withDefaults(), policy: guard.Policy{Hosts: cfg.Hosts,
 			Origins: cfg.AllowedOrigins},
 		payments: payments, terminal: terminal, log: log, metrics: m, places: newPlaces(),
-		refusals: cfg.Refusals.Log(log),
+		refusals: cfg.Refusals.Log(log), newAlarm: bootAlarm,
 	}
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout: s.cfg.WriteWait,
@@ -162,11 +164,18 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, till Till, p *pla
 			till.Name, "error", err)
 		return
 	}
+	conn, err := newWSConn(c, s, p.hear)
+	if err != nil {
+		s.log.Error("till connection refused", "reason", "resources", "till", till.Name,
+			"error", err)
+		_ = c.Close()
+		return
+	}
 	gauge := s.metrics.connections.WithLabelValues(till.Name)
 	gauge.Inc()
 	defer gauge.Dec()
 	s.log.Info("till connected", "till", till.Name)
-	session := newSession(s, till, newWSConn(c, s.cfg, p.hear), sessionOptions{})
+	session := newSession(s, till, conn, sessionOptions{})
 	s.seat(p, session)
 	why := session.run(s.ctx)
 	s.metrics.ends.WithLabelValues(string(why)).Inc()

@@ -341,6 +341,12 @@ func (l *pipeListener) Addr() net.Addr {
 		Port: 7654}
 }
 
+// timer is an alarm by the clock of synctest.
+type timer struct{ *time.Timer }
+
+func (t timer) Reset(d time.Duration) { t.Timer.Reset(d) }
+func (t timer) Close()                { t.Stop() }
+
 // Pings every 15 s keep an idle till connected; a till that stops answering is gone 45 s after it
 // was last heard.
 func TestPings(t *testing.T) {
@@ -350,6 +356,11 @@ func TestPings(t *testing.T) {
 			slog.New(slog.DiscardHandler), nil)
 		if err != nil {
 			t.Fatal(err)
+		}
+		s.newAlarm = func(ring func()) (alarm, error) {
+			t := timer{time.AfterFunc(time.Hour, ring)}
+			t.Stop()
+			return t, nil
 		}
 		l := &pipeListener{conns: make(chan net.Conn), quit: make(chan struct{})}
 		srv := &httptest.Server{Listener: l, Config: &http.Server{Handler: s.Handler()}}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"kiosk-agent/internal/bootclock"
 )
 
 const (
@@ -20,69 +22,114 @@ const (
 )
 
 // wsConn is a Conn over WebSocket: one text message each. It answers and sends pings.
+//
+// Neither a ping nor the peer's silence has a deadline of the connection's, which would be a timer
+// of Go's for each message. An alarm rings when a ping is due, and asks then whether the peer is
+// silent; the moment of that is only written down.
 type wsConn struct {
 	c     *websocket.Conn
 	cfg   Config
-	quit  chan struct{} // closed by Close: ends keepAlive
 	heard func()        // something came from the peer
-	alive chan struct{} // closed when keepAlive has ended
 	dead  chan struct{} // closed when Read has ended
+	alarm alarm
+	pings sync.WaitGroup
 
 	mu      sync.Mutex
 	closing bool
+	pinging bool      // a ping is being written
+	reading bool      // Read waits: only then is the peer silent
+	until   time.Time // when it has been silent for too long
+	pingAt  time.Time
 }
 
-func newWSConn(c *websocket.Conn, cfg Config, heard func()) *wsConn {
-	w := &wsConn{c: c, cfg: cfg, heard: heard, quit: make(chan struct{}),
-		alive: make(chan struct{}), dead: make(chan struct{})}
+// alarm is what of bootclock.Alarm is of use here.
+type alarm interface {
+	Reset(d time.Duration)
+	Close()
+}
+
+func bootAlarm(ring func()) (alarm, error) { return bootclock.NewAlarm(ring) }
+
+func newWSConn(c *websocket.Conn, s *Server, heard func()) (*wsConn, error) {
+	cfg := s.cfg
+	w := &wsConn{c: c, cfg: cfg, heard: heard, dead: make(chan struct{}),
+		pingAt: time.Now().Add(cfg.PingEvery)}
+	alarm, err := s.newAlarm(w.rung)
+	if err != nil {
+		return nil, err
+	}
+	w.alarm = alarm
 	c.SetReadLimit(maxMessage)
 	c.SetPongHandler(func(string) error {
 		heard()
-		return w.extend()
+		w.wait(true)
+		return nil
 	})
 	pong := c.PingHandler()
 	c.SetPingHandler(func(data string) error {
 		heard()
 		return pong(data)
 	})
-	go w.keepAlive()
-	return w
+	return w, nil
 }
 
-// extend gives the peer another PongWait to be heard. Once the connection is closing its deadline
-// stays.
-func (w *wsConn) extend() error {
+// wait gives the peer another PongWait to be heard, while Read waits for it.
+func (w *wsConn) wait(reading bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closing {
-		return nil
+	first := w.until.IsZero()
+	w.reading, w.until = reading, time.Now().Add(w.cfg.PongWait)
+	if first {
+		w.arm()
 	}
-	return w.c.SetReadDeadline(time.Now().Add(w.cfg.PongWait))
 }
 
-func (w *wsConn) keepAlive() {
-	defer close(w.alive)
-	t := time.NewTicker(w.cfg.PingEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-w.quit:
-			return
-		case <-t.C:
-			// A failure shows as a missing pong, or on the next write.
-			_ = w.c.WriteControl(websocket.PingMessage, nil, time.Now().Add(closeGrace))
+// arm sets the alarm to what is due first. The caller holds w.mu.
+func (w *wsConn) arm() {
+	next := w.pingAt
+	if w.reading && w.until.Before(next) {
+		next = w.until
+	}
+	w.alarm.Reset(time.Until(next))
+}
+
+// rung ends the wait for a peer that was silent for too long, and sends a ping when one is due: it
+// shows as a missing pong where that fails. A ping that cannot be written holds up nobody who asks
+// for the silence.
+func (w *wsConn) rung() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	if w.closing {
+		return // its deadline stays
+	}
+	if w.reading && !now.Before(w.until) {
+		_ = w.c.SetReadDeadline(now)
+		return
+	}
+	if !now.Before(w.pingAt) {
+		w.pingAt = now.Add(w.cfg.PingEvery)
+		if !w.pinging {
+			w.pinging = true
+			w.pings.Go(w.ping)
 		}
 	}
+	w.arm()
+}
+
+func (w *wsConn) ping() {
+	_ = w.c.WriteControl(websocket.PingMessage, nil, time.Time{})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pinging = false
 }
 
 // Read counts the peer's silence from when it begins: the session may have left messages unread for
 // longer than PongWait.
 func (w *wsConn) Read() ([]byte, error) {
-	if err := w.extend(); err != nil {
-		close(w.dead)
-		return nil, err
-	}
+	w.wait(true)
 	kind, msg, err := w.c.ReadMessage()
+	w.wait(false)
 	if err == nil {
 		w.heard()
 	}
@@ -113,8 +160,6 @@ func (w *wsConn) Write(msg []byte) error {
 // Close sends a close frame and lets the peer take it: closing a socket with unread bytes would
 // tear the frame from its hands.
 func (w *wsConn) Close(why Ending) {
-	close(w.quit)
-	<-w.alive
 	if code, text := closeFrame(why); code != 0 {
 		_ = w.c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text),
 			time.Now().Add(closeGrace))
@@ -134,6 +179,8 @@ func (w *wsConn) Close(why Ending) {
 		_, _ = io.Copy(io.Discard, io.LimitReader(raw, maxDiscard))
 	}
 	_ = w.c.Close()
+	w.alarm.Close()
+	w.pings.Wait()
 }
 
 func closeFrame(why Ending) (code int, text string) {
