@@ -32,6 +32,9 @@ type Config struct {
 	CheckAtOpen int64
 	// time that the first Append waits, at most, for the check of pages and cells; 0 = 500 ms
 	CheckBudget time.Duration
+	// time that the first Append waits, at most, for the check of the payments' look-up table and
+	// its indexes; 0 = 10 s
+	CheckLookups time.Duration
 	// the id of a journal that is made: 32 hex digits; nil = 128 random bits. Only for what must
 	// repeat itself
 	NewID func() string

@@ -17,13 +17,15 @@ import (
 //     own. That Append waits until the payments' look-up table with its indexes has been checked
 //     whole, and pages and cells of the file for as long as CheckBudget allows. No payment is
 //     opened, and no record put to none, by a look-up that a broken index has misled; and no page
-//     is taken into use that something else is in.
+//     is taken into use that something else is in. It waits for CheckLookups at most: a million
+//     payments on a slow card must not keep a kiosk from selling, nor a watchdog from being fed.
 //   - Then the whole file is checked, however long that takes.
 //
 // What is found makes the journal unwritable until it is opened again.
 const (
 	smallFile     = 512 << 10
 	defaultBudget = 500 * time.Millisecond
+	lookupsWithin = 10 * time.Second
 	checkAgain    = 10 * time.Second // where the file could not be read
 )
 
@@ -115,7 +117,16 @@ func (j *Journal) checkFirst(ctx context.Context, db *sql.DB) error {
 		}
 		pages <- err
 	}()
-	err := structure(ctx, db, j.path, checkLookups)
+	within := j.cfg.CheckLookups
+	if within <= 0 {
+		within = lookupsWithin
+	}
+	patient, leave := context.WithTimeout(ctx, within)
+	defer leave()
+	err := structure(patient, db, j.path, checkLookups)
+	if patient.Err() != nil && ctx.Err() == nil {
+		err = nil // what it would have found, the check of all finds
+	}
 	if other := <-pages; err == nil || errors.Is(other, ErrDamaged) {
 		return other
 	}

@@ -141,6 +141,41 @@ func TestMisleadingIndexOpensNoPayment(t *testing.T) {
 	mustRefuse(t, j)
 }
 
+// TestAppendWaitsSoLong: a table that takes too long to check holds nobody up for longer than it
+// may, and is checked all the same.
+func TestAppendWaitsSoLong(t *testing.T) {
+	path, reference := misleading(t)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	passed := false // the damage may be found before the append, which then did not wait either
+	for range 50 {
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j := open(t, Config{Path: path, TailFacts: 10, CheckAtOpen: -1, CheckLookups: 1})
+		x := &fixture{}
+		err := j.Append([]payment.Fact{x.fact("P7", requested("till-1", reference+"-2"))}, nil)
+		passed = passed || err == nil
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			t.Fatal(err)
+		}
+		if err := j.Checked(t.Context()); !errors.Is(err, ErrDamaged) ||
+			!strings.Contains(err.Error(), "payments_by_reference") {
+			t.Fatalf("the damage is not found: %v", err)
+		}
+		err = j.Append([]payment.Fact{x.fact("P8", requested("till-1", "R8"))}, nil)
+		if !errors.Is(err, ErrDamaged) {
+			t.Fatalf("a payment is opened in a damaged journal: %v", err)
+		}
+		closeJournal(t, j)
+	}
+	if !passed {
+		t.Error("every append has waited until the damage was found")
+	}
+}
+
 // TestWholeFileIsChecked: the time that an append waits bounds nothing of what is found in the end.
 func TestWholeFileIsChecked(t *testing.T) {
 	path, _ := sample(t)
