@@ -94,7 +94,7 @@ func (j *Journal) open() error {
 	if err != nil {
 		return err
 	}
-	newest, err := j.checkTail()
+	newest, err := j.checkTail(j.current(len(all)))
 	if err != nil {
 		return err
 	}

@@ -152,6 +152,17 @@ func load(q querier, id string) (*live, error) {
 	return l, nil
 }
 
+// current reports whether schema and look-up tables are this program's; where that cannot be told,
+// they are not.
+func (j *Journal) current(program int) bool {
+	n, err := readSchemaNumber(j.db)
+	if err != nil || n.version != program {
+		return false
+	}
+	current, err := lookupsCurrent(j.db)
+	return err == nil && current
+}
+
 // refreshLookups makes the look-up tables anew when they are of another version, or when a row of
 // the newest payments differs from their facts. That is no damage: the tables follow from the
 // facts.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 
 	"kiosk-agent/payment"
 )
@@ -18,11 +19,21 @@ type newest struct {
 	whole  map[string]*live
 	begins map[int64]string // by the number of that fact
 	others map[string]bool
+	tables *tables // nil: not read yet
+}
+
+// tables is what the tables and indexes say of these payments.
+type tables struct {
+	rows      []lookup
+	money     map[int64][]moneyRow
+	unindexed string // a payment that the index of facts does not lead to; "" = none
+	misled    string // one that is not found by its id
+	err       error
 }
 
 // checkTail checks at Open what can be checked in bounded time and without writing: the chain and
-// the bodies of the newest facts.
-func (j *Journal) checkTail() (*newest, error) {
+// the bodies of the newest facts. Where the tables are current they are read meanwhile.
+func (j *Journal) checkTail(current bool) (*newest, error) {
 	h, err := readHead(j.db, j.id)
 	if err != nil {
 		return nil, failure(j.path, "read the head", err)
@@ -37,6 +48,10 @@ func (j *Journal) checkTail() (*newest, error) {
 	if err != nil {
 		return nil, err
 	}
+	var beside sync.WaitGroup
+	if current {
+		beside.Go(func() { n.tables = j.readTables(n.from) })
+	}
 	err = eachChecked(j.db, walk{n.from, prev}, h.seq, readFirst, func(c *checked) error {
 		if len(c.problems) > 0 {
 			return damaged(j.path, fmt.Sprintf("fact %d: %s", c.seq, c.problems[0]), "")
@@ -44,6 +59,7 @@ func (j *Journal) checkTail() (*newest, error) {
 		n.note(c)
 		return nil
 	})
+	beside.Wait()
 	return n, failure(j.path, "check the newest facts", err)
 }
 
@@ -79,25 +95,88 @@ func (j *Journal) hashBefore(seq int64) (digest, error) {
 }
 
 // differing is a payment of the newest facts whose row differs from its facts; "" when there is
-// none. All of it is one snapshot.
+// none. An index by which facts are not found is damage: the look-up tables are made anew by it, so
+// that would mend nothing.
 func (j *Journal) differing(n *newest) (id string, err error) {
+	t := n.tables
+	if t == nil {
+		t = j.readTables(n.from)
+	}
+	if t.err != nil {
+		return "", t.err
+	}
+	if t.unindexed != "" {
+		return "", damaged(j.path, fmt.Sprintf("the index of its facts does not lead to those of "+
+			"payment %.40q", t.unindexed), "")
+	}
+	if id := n.differing(t); id != "" {
+		return id, nil
+	}
 	tx, err := j.db.Begin()
 	if err != nil {
 		return "", err
 	}
 	defer tx.Rollback()
-	if err := j.indexed(tx, n); err != nil {
-		return "", err
-	}
-	if id, err = n.differing(tx); id != "" || err != nil {
-		return id, err
-	}
 	for id := range n.others {
 		if same, err := j.sameAsFacts(tx, id); err != nil || !same {
 			return id, err
 		}
 	}
 	return "", nil
+}
+
+// differing compares the rows of the payments that begin with one of the newest facts.
+func (n *newest) differing(t *tables) (id string) {
+	for _, row := range t.rows {
+		id, ok := n.begins[row.firstSeq]
+		if !ok {
+			return row.id
+		}
+		l := n.whole[id]
+		l.row = lookupOf(row.firstSeq, l.folder.Payment())
+		if l.row != row || !l.sameMoney(t.money[row.firstSeq]) {
+			return id
+		}
+		delete(n.begins, row.firstSeq)
+	}
+	for _, id := range n.begins { // without a row
+		return id
+	}
+	return t.misled
+}
+
+// readTables reads what is said from this fact on, in one snapshot.
+func (j *Journal) readTables(from int64) (t *tables) {
+	t = &tables{}
+	tx, err := j.db.Begin()
+	if err != nil {
+		t.err = err
+		return t
+	}
+	defer tx.Rollback()
+	for _, read := range []func() error{
+		func() error { return one(tx, unindexed, &t.unindexed, from) },
+		func() error { return one(tx, misled, &t.misled, from) },
+		func() (err error) { t.rows, err = lookups(tx, from-1, -1); return err },
+		func() (err error) {
+			t.money, err = moneyOf(tx, moneyBetween, from, int64(math.MaxInt64))
+			return err
+		},
+	} {
+		if t.err = read(); t.err != nil {
+			break
+		}
+	}
+	return t
+}
+
+// one reads the one column of the one row, if there is a row.
+func one(tx *sql.Tx, query string, to *string, args ...any) error {
+	err := tx.QueryRow(query, args...).Scan(to)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
 }
 
 // unindexed is a payment of the newest facts that its index does not lead to.
@@ -107,21 +186,6 @@ const unindexed = `SELECT payment FROM (SELECT payment, count(*) || ' ' || sum(s
 		FROM facts AS g INDEXED BY facts_by_payment WHERE g.payment = f.payment AND g.seq >= ?1)
 	LIMIT 1`
 
-// indexed refuses an index by which facts of these payments are not found. The look-up tables are
-// made anew by it, so that would mend nothing.
-func (j *Journal) indexed(tx *sql.Tx, n *newest) error {
-	var id string
-	err := tx.QueryRow(unindexed, n.from).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return damaged(j.path, fmt.Sprintf("the index of its facts does not lead to those of "+
-		"payment %.40q", id), "")
-}
-
 // misled is a payment that is not found by its id.
 const misled = `SELECT id FROM payments AS p NOT INDEXED WHERE first_seq >= ? AND first_seq IS NOT
 	(SELECT first_seq FROM payments INDEXED BY sqlite_autoindex_payments_1 WHERE id = p.id) LIMIT 1`
@@ -130,37 +194,6 @@ const misled = `SELECT id FROM payments AS p NOT INDEXED WHERE first_seq >= ? AN
 // alone SQLite would read them all.)
 const moneyBetween = "INDEXED BY money_by_payment WHERE first_seq BETWEEN ? AND ? " +
 	"ORDER BY first_seq, seq"
-
-// differing compares the rows of the payments that begin with one of the newest facts.
-func (n *newest) differing(tx *sql.Tx) (id string, err error) {
-	rows, err := lookups(tx, n.from-1, -1)
-	if err != nil {
-		return "", err
-	}
-	money, err := moneyOf(tx, moneyBetween, n.from, int64(math.MaxInt64))
-	if err != nil {
-		return "", err
-	}
-	for _, row := range rows {
-		id, ok := n.begins[row.firstSeq]
-		if !ok {
-			return row.id, nil
-		}
-		l := n.whole[id]
-		l.row = lookupOf(row.firstSeq, l.folder.Payment())
-		if l.row != row || !l.sameMoney(money[row.firstSeq]) {
-			return id, nil
-		}
-		delete(n.begins, row.firstSeq)
-	}
-	for _, id := range n.begins { // without a row
-		return id, nil
-	}
-	if err := tx.QueryRow(misled, n.from).Scan(&id); errors.Is(err, sql.ErrNoRows) {
-		return "", nil
-	}
-	return id, err
-}
 
 // sameAsFacts compares one look-up row with the facts.
 func (j *Journal) sameAsFacts(tx *sql.Tx, id string) (bool, error) {
