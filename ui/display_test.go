@@ -413,3 +413,26 @@ func BenchmarkScreenToFrame(b *testing.B) {
 		}
 	}
 }
+
+// TestNothingStaysOfTheSaleBefore: whatever was on the screen, a sale's is as on a page that has
+// shown nothing else.
+func TestNothingStaysOfTheSaleBefore(t *testing.T) {
+	all := scenes()
+	shown := func(names ...string) (seen string) {
+		s := newStand(t, testConfig(), nil)
+		tb := newTab(t, sizes[3])
+		tb.sign(s)
+		for _, name := range names {
+			s.Show(all[name])
+			s.events.awaitShown(t, all[name])
+		}
+		return evaluate[string](tb, `document.querySelectorAll('#pay .clock b, #pay .clock i')`+
+			`.forEach((n) => n.remove()), document.querySelector('#pay').outerHTML`)
+	}
+	for _, last := range []string{"pay", "pay-wallet", "choose"} {
+		want := shown(last)
+		if got := shown("pay-large", "choose", "pay-wallet", "approved", last); got != want {
+			t.Errorf("%s after others:\n%s\nalone:\n%s", last, got, want)
+		}
+	}
+}

@@ -24,10 +24,10 @@ export function fits(qr) { return Boolean(qr) && pixels(qr) >= MIN_PX; }
 
 export function clearCode() { paper.replaceChildren(); }
 
-// drawCode returns false when a module would get less than three pixels: then there is no code on the screen.
-export function drawCode(qr) {
-  clearCode();
-  if (!fits(qr)) return false;
+// draftCode is the drawing of a code, not yet on the screen; null when a module would get less than three pixels. It reads the layout and
+// writes nothing, so that whoever calls it before he changes the screen waits for no layout but the one that is painted.
+export function draftCode(qr) {
+  if (!fits(qr)) return null;
   const side = qr.modules + 2 * qr.quiet;
   const px = pixels(qr);
   const svg = document.createElementNS(ns, 'svg');
@@ -37,10 +37,11 @@ export function drawCode(qr) {
   path.setAttribute('fill', '#000');
   path.setAttribute('d', outline(qr));
   svg.append(path);
-  paper.append(svg);
   place(svg, side * px);
-  return true;
+  return svg;
 }
+
+export function showCode(svg) { paper.replaceChildren(svg); }
 
 // outline is the code as the data of a path, one rectangle for each run of dark modules in a row.
 function outline(qr) {

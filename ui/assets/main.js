@@ -1,6 +1,6 @@
 // The page's own rule: nothing payable without an agent that was heard in the last three seconds, and none after the deadline.
 import { Link } from './link.js';
-import { fits, measure } from './code.js';
+import { draftCode, fits, measure } from './code.js';
 import { build, prepare, setClock, settle, showChoice, showNotice, showPay } from './view.js';
 
 const DEAD_MS = 3000;
@@ -54,13 +54,15 @@ function due() {
 }
 
 function paint(kind = due()) {
+  const code = kind === 'pay' ? draftCode(screen.qr) : null; // first: it reads the layout
+  if (kind === 'pay' && !code) kind = 'wait';
   showing = kind;
   if (counting()) tickClock(); // before type is fitted: a clock without its time is lower
-  if (kind === 'pay' && !showPay(screen)) showing = kind = 'wait';
   if (kind === 'wait' || kind === 'moved') showNotice(kind);
   else if (kind === 'out_of_service' && screen.reason === 'code_too_small') showNotice('too_small', screen);
   else if (kind === 'choose') showChoice(screen, choose);
-  else if (kind !== 'pay') showNotice(kind, screen);
+  else if (kind === 'pay') showPay(screen, code);
+  else showNotice(kind, screen);
   if (counting()) nextSecond();
   confirm();
 }

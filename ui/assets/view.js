@@ -1,6 +1,6 @@
 // Painting: every function here sets a whole screen from what it is given and remembers nothing but the texts.
 import { icon, looks } from './icons.js';
-import { clearCode, drawCode } from './code.js';
+import { clearCode, showCode } from './code.js';
 
 const setup = JSON.parse(document.body.dataset.setup);
 const [first, ...others] = setup.languages;
@@ -31,11 +31,23 @@ export function prepare() {
   for (const n of document.querySelectorAll('[data-text]')) n.textContent = setup.texts[first][n.dataset.text];
 }
 
+// say sets a text that is another one, and differs tells whether what n was made from is: most of a sale's screen is as it was in the sale
+// before, and what is written again is laid out again.
+function say(n, text) {
+  if (n.textContent !== text) n.textContent = text;
+}
+
+function differs(n, of) {
+  if (n.dataset.of === of) return false;
+  n.dataset.of = of;
+  return true;
+}
+
 function setAmount(root, s) {
   const shown = Boolean(s.amount);
   root.querySelector('.amount').classList.toggle('none', !shown);
-  root.querySelector('.currency').textContent = shown ? s.currency || '' : '';
-  root.querySelector('.value').textContent = shown ? s.amount : '';
+  say(root.querySelector('.currency'), shown ? s.currency || '' : '');
+  say(root.querySelector('.value'), shown ? s.amount : '');
 }
 
 function scheme(name, tagName = 'span') {
@@ -45,12 +57,21 @@ function scheme(name, tagName = 'span') {
   return n;
 }
 
+// accept sets what the code can be paid with; no names: nothing.
+function accept(names, wallet) {
+  const row = pay.querySelector('.schemes');
+  row.classList.toggle('wallet', wallet);
+  if (!differs(row, JSON.stringify(names))) return;
+  row.replaceChildren(...(names.length ? [node('span', 'label', setup.texts[first].accepted)] : []), ...names.map((name) => scheme(name)));
+}
+
 // ask sets the words of a screen on which the customer has something to do.
 function ask(s, title, how) {
   setAmount(pay, s);
-  pay.querySelector('h1').textContent = setup.texts[first][title];
-  pay.querySelector('.how').textContent = setup.texts[first][how];
-  pay.querySelector('.others').replaceChildren(...others.map((lang) => node('li', '', setup.texts[lang][title], lang)));
+  say(pay.querySelector('h1'), setup.texts[first][title]);
+  say(pay.querySelector('.how'), setup.texts[first][how]);
+  const list = pay.querySelector('.others');
+  if (differs(list, title)) list.replaceChildren(...others.map((lang) => node('li', '', setup.texts[lang][title], lang)));
 }
 
 // PRESSED_MS is how long a touch waits for what follows from it before another one is taken.
@@ -60,7 +81,7 @@ const PRESSED_MS = 3000;
 export function showChoice(s, choose) {
   clearCode();
   ask(s, 'choose.title', 'choose.text');
-  pay.querySelector('.schemes').replaceChildren();
+  accept([], false);
   const buttons = (s.choices || []).map(({ scheme: code, name }) => {
     const b = scheme(name, 'button');
     b.type = 'button';
@@ -81,20 +102,16 @@ export function showChoice(s, choose) {
   settle(pay);
 }
 
-// showPay returns false, and shows nothing payable, when the code would be too small.
-export function showPay(s) {
+// showPay shows a code that draftCode has drawn.
+export function showPay(s, code) {
   choices.replaceChildren();
   ask(s, 'pay.title', `pay.${s.how === 'link' ? 'link' : 'app'}`);
   const schemes = s.schemes || [];
-  pay.querySelector('.schemes').classList.toggle('wallet', s.how === 'app' && schemes.length === 1);
-  pay.querySelector('.schemes').replaceChildren(
-    ...(schemes.length ? [node('span', 'label', setup.texts[first].accepted)] : []),
-    ...schemes.map((name) => scheme(name)));
-  if (!drawCode(s.qr)) return false;
+  accept(schemes, s.how === 'app' && schemes.length === 1);
+  showCode(code);
   notice.classList.add('off');
   pay.classList.remove('off');
   settle(pay);
-  return true;
 }
 
 // showNotice shows any screen that has no code; kind chooses words, icon and colour.
@@ -137,12 +154,17 @@ export function setClock(remainingMS, totalMS) {
   }
 }
 
+// set writes a property that is another one: what is written again is computed again.
+function set(n, name, value) {
+  if (n.style.getPropertyValue(name) !== value) n.style.setProperty(name, value);
+}
+
 // settle shrinks the type, never the code, until nothing is cut off: long names, large amounts, long words of some languages.
 export function settle(root = pay.classList.contains('off') ? notice : pay) {
   const value = root.querySelector('.amount');
-  value.style.setProperty('--fit', 1); // the amount before may have been a wider one: this one is measured at its own height
+  set(value, '--fit', '1'); // the amount before may have been a wider one: this one is measured at its own height
   for (let k = 1; k > 0.4; k -= 0.05) {
-    root.style.setProperty('--k', k.toFixed(2));
+    set(root, '--k', k.toFixed(2));
     if (!overflows(root)) break;
   }
   if (value.scrollWidth > value.clientWidth) {
