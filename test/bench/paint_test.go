@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"bytes"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -59,6 +60,24 @@ func await(t testing.TB, moments <-chan time.Time) time.Time {
 	}
 }
 
+// frameTime is the time between two frames of Chromium's where there is no screen.
+const frameTime = time.Second / 60
+
+// somewhere waits until both pages have stood still for some frames, as they do before a sale, and
+// for a moment within a frame, another one each time and evenly spread. What begins when a page has
+// said that it has painted begins with a frame, and while ours paints the end of the sale before:
+// it then had two whole frames to wait for, and the empty page one and the rest of another.
+func somewhere(t testing.TB, rep int) {
+	t.Helper()
+	const golden = 0.6180339887
+	_, part := math.Modf(float64(rep) * golden)
+	select {
+	case <-time.After(4*frameTime + time.Duration(part*float64(frameTime))):
+	case <-t.Context().Done():
+		t.Fatal(t.Context().Err())
+	}
+}
+
 // serveEmptyPage returns its address, and its connection once the page is there.
 func serveEmptyPage(t testing.TB) (address string, conns <-chan *websocket.Conn) {
 	t.Helper()
@@ -80,7 +99,8 @@ func serveEmptyPage(t testing.TB) (address string, conns <-chan *websocket.Conn)
 }
 
 // tillToPainted is from the till's request until the page in Chromium says that the code is on the
-// glass, beside the empty page from the message on. Both are heard of through the same tool.
+// glass, beside the empty page from the message on. Both are heard of through the same tool, begin
+// anywhere in a frame, and have stood still before.
 func tillToPainted(t testing.TB, s scale) sides {
 	k := openKiosk(t, 1)
 	k.run()
@@ -98,6 +118,7 @@ func tillToPainted(t testing.TB, s scale) sides {
 	defer conn.Close()
 	all := sides{}
 	for i := range s.reps {
+		somewhere(t, i)
 		p, asked, _ := k.start()
 		all["ours"] = append(all["ours"], ms(await(t, moments).Sub(asked)))
 		k.settle(p)
@@ -105,6 +126,7 @@ func tillToPainted(t testing.TB, s scale) sides {
 		if err != nil {
 			t.Fatal(err)
 		}
+		somewhere(t, i)
 		begun := time.Now()
 		if err := conn.WriteJSON(object{"size": m.Size(), "path": m.Path()}); err != nil {
 			t.Fatal(err)
