@@ -38,11 +38,17 @@ type report struct {
 	Scheme   string         `json:"scheme"`
 }
 
+// asks is what an idle display says, hour by hour: it is read without a decoder.
+const asks = `{"type":"ask"}`
+
 // maxPx bounds what a display may claim about itself, in pixels.
 const maxPx = 20000
 
 // parseReport is strict: a display that says what it should not is a stranger.
 func parseReport(raw []byte) (report, error) {
+	if string(raw) == asks {
+		return report{Type: "ask"}, nil
+	}
 	var r report
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
