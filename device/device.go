@@ -29,6 +29,9 @@ type Payments interface {
 	Get(till string, key payment.Key, reply func(payment.Payment, error))
 	Last(till string, reply func(payment.Payment, error))
 	List(till string, q payment.ListQuery, reply func(payment.Page, error))
+	// Browse is List for who is in no hurry: what is asked after it may be answered before it, and
+	// each payment is as it was when it was read.
+	Browse(till string, q payment.ListQuery, reply func(payment.Page, error))
 	// Acknowledge says that the till has stored this revision. Errors: not_found, not_owner,
 	// invalid, journal_unavailable.
 	Acknowledge(till, id string, revision int64, reply func(error))

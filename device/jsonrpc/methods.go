@@ -206,7 +206,7 @@ func bindList(a *args) action {
 // takes.
 func list(q payment.ListQuery) action {
 	return func(e *env, done func(outcome)) {
-		e.payments.List(e.till.Name, q, func(page payment.Page, err error) {
+		e.payments.Browse(e.till.Name, q, func(page payment.Page, err error) {
 			if err != nil {
 				done(outcome{err: err})
 				return

@@ -142,6 +142,10 @@ func (d *desk) Last(_ string, reply func(payment.Payment, error)) {
 	reply(p, err)
 }
 
+func (d *desk) Browse(till string, q payment.ListQuery, reply func(payment.Page, error)) {
+	d.List(till, q, reply)
+}
+
 func (d *desk) List(_ string, q payment.ListQuery, reply func(payment.Page, error)) {
 	d.mu.Lock()
 	var page payment.Page

@@ -37,18 +37,23 @@ func (e *Engine) Last(till string, reply func(payment.Payment, error)) {
 	})
 }
 
-// listPiece is how many payments are read at once for a till's list: what a sale that is asked for
+// listPiece is how many payments are read at once for who browses: what a sale that is asked for
 // meanwhile may have to wait for.
 const listPiece = 10
 
-// List reads a page of the till's payments, some at a time; each is told as it was when it was
-// read.
+// List reads a page of the till's payments.
 func (e *Engine) List(till string, q payment.ListQuery, reply func(payment.Page, error)) {
-	e.list(till, q, nil, reply)
+	e.ask(func(a Answer) { reply(a.Page, a.Err) },
+		func(t Ticket) Event { return ListAsked{Till: till, Query: q, To: t} })
 }
 
-// list goes on with a page of which some has been read.
-func (e *Engine) list(till string, q payment.ListQuery, read []payment.Payment,
+// Browse reads a page of the till's payments, some at a time; see device.Payments.
+func (e *Engine) Browse(till string, q payment.ListQuery, reply func(payment.Page, error)) {
+	e.browse(till, q, nil, reply)
+}
+
+// browse goes on with a page of which some has been read.
+func (e *Engine) browse(till string, q payment.ListQuery, read []payment.Payment,
 	reply func(payment.Page, error)) {
 	piece := q
 	piece.Limit = min(q.Limit, listPiece)
@@ -62,9 +67,9 @@ func (e *Engine) list(till string, q payment.ListQuery, read []payment.Payment,
 		case q.Limit <= 0 || a.Page.Next == 0:
 			reply(a.Page, nil)
 		default: // in a goroutine of its own: this one serves the queue, and must not wait for it
-			go e.list(till, q, a.Page.Payments, reply)
+			go e.browse(till, q, a.Page.Payments, reply)
 		}
-	}, func(t Ticket) Event { return ListAsked{Till: till, Query: piece, To: t} })
+	}, func(t Ticket) Event { return ListAsked{Till: till, Query: piece, Later: true, To: t} })
 }
 
 // Sold reads what the till has sold in a time; see device.LinePayments.

@@ -76,7 +76,7 @@ type Engine struct {
 	newAlarm func(ring func()) (Alarm, error)
 
 	queue chan Event
-	later chan Event // what reads much and hurries nobody: tills' lists and sums
+	later chan Event // what reads much and hurries nobody
 	// boot clock of the newest commit
 	committed time.Duration
 	passed    int // events since one of later was taken that could have been
@@ -381,8 +381,7 @@ func (e *Engine) reply(a Answer) {
 // has returned.
 func (e *Engine) Post(ev Event) {
 	queue := e.queue
-	switch ev.(type) {
-	case ListAsked, SoldAsked:
+	if list, ok := ev.(ListAsked); ok && list.Later {
 		queue = e.later
 	}
 	select {

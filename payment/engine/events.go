@@ -34,10 +34,11 @@ type (
 		Newest bool
 		To     Ticket
 	}
-	// ListAsked: a till asks for a page of its payments.
+	// ListAsked: a till asks for a page of its payments. Later: what comes after it may pass it.
 	ListAsked struct {
 		Till  string
 		Query payment.ListQuery
+		Later bool
 		To    Ticket
 	}
 	// SoldAsked: a till asks what it has sold in [From, Until) by the wall clock.

@@ -117,6 +117,11 @@ func (p *Payments) Last(till string, reply func(payment.Payment, error)) {
 	})
 }
 
+// Browse is List.
+func (p *Payments) Browse(till string, q payment.ListQuery, reply func(payment.Page, error)) {
+	p.List(till, q, reply)
+}
+
 // List answers a page, newest first.
 func (p *Payments) List(till string, q payment.ListQuery, reply func(payment.Page, error)) {
 	p.do(func() {

@@ -69,6 +69,10 @@ func (n *noJournal) List(_ string, _ payment.ListQuery, reply func(payment.Page,
 	reply(payment.Page{}, n.refuse("list"))
 }
 
+func (n *noJournal) Browse(_ string, _ payment.ListQuery, reply func(payment.Page, error)) {
+	reply(payment.Page{}, n.refuse("list"))
+}
+
 func (n *noJournal) Acknowledge(_, _ string, _ int64, reply func(error)) {
 	reply(n.refuse("acknowledge"))
 }
