@@ -334,26 +334,31 @@ func (c *connection) tell(e Note) {
 	}
 }
 
-// askLast reads the newest sale, and where they are wanted those before it. They are read first:
-// the newest must be told in the order of the changes. A list may wait while other sales pass, so
-// the newest is asked for when it is there, and by a goroutine, for a reply may not ask.
+// askLast reads the newest sale, and first those before it where they are wanted: the newest must
+// be told in the order of the changes.
 func (c *connection) askLast(e AskLast) {
-	if !e.Before {
-		c.readLast(e, nil)
-		return
+	type older struct {
+		page payment.Page
+		err  error
 	}
-	c.payments.List(c.cfg.Till, History(), func(page payment.Page, err error) {
-		if err != nil {
-			c.post(LastRead{To: e.To, Err: err})
+	var before atomic.Pointer[older]
+	if e.Before {
+		c.payments.List(c.cfg.Till, History(),
+			func(page payment.Page, err error) { before.Store(&older{page, err}) })
+	}
+	c.payments.Last(c.cfg.Till, func(p payment.Payment, err error) {
+		o := before.Load()
+		switch {
+		case !e.Before:
+			o = &older{}
+		case o == nil: // the agent is stopping: it was not answered in its turn
+			o = &older{err: errors.New("the sales before the newest were not read")}
+		}
+		if o.err != nil {
+			c.post(LastRead{To: e.To, Err: o.err})
 			return
 		}
-		go c.readLast(e, page.Payments)
-	})
-}
-
-func (c *connection) readLast(e AskLast, before []payment.Payment) {
-	c.payments.Last(c.cfg.Till, func(p payment.Payment, err error) {
-		c.post(LastRead{e.To, p, OlderThan(before, p.ID), err})
+		c.post(LastRead{e.To, p, OlderThan(o.page.Payments, p.ID), err})
 	})
 }
 
