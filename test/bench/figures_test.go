@@ -120,6 +120,14 @@ func ours(name string) int {
 	return 0
 }
 
+// wavers is the noise of a figure; of one run nobody knows it, and it is taken for a twentieth.
+func (f figure) wavers() float64 {
+	if f.Runs == 1 {
+		return f.Value / 20
+	}
+	return f.Noise
+}
+
 // worse names what has grown since the last record by more than both of them waver.
 func worse(now, last []figure) (lines []string) {
 	before := map[string]figure{}
@@ -128,9 +136,10 @@ func worse(now, last []figure) (lines []string) {
 	}
 	for _, f := range now {
 		old, known := before[f.key()]
-		if known && f.comparable() && f.Value-old.Value > f.Noise+old.Noise {
+		if known && f.comparable() && f.Value-old.Value > f.wavers()+old.wavers() {
 			lines = append(lines, fmt.Sprintf("%s: %s is %s, and was %s (noise %s and %s)", f.Row,
-				f.what(), number(f.Value), number(old.Value), number(f.Noise), number(old.Noise)))
+				f.what(), number(f.Value), number(old.Value), number(f.wavers()),
+				number(old.wavers())))
 		}
 	}
 	return lines
