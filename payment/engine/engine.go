@@ -151,6 +151,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.canvas.Show(e.machine.view)
 	for {
 		var ev Event
+		idle := false
 		if ctx.Err() == nil {
 			ev = e.urgent()
 		}
@@ -161,20 +162,22 @@ func (e *Engine) Run(ctx context.Context) error {
 			case ev = <-e.later:
 				e.passed = 0
 			case <-due:
-				ev = Ticked{}
-				e.rest()
+				ev, idle = Ticked{}, true
 			case <-ctx.Done():
 				e.drain()
 				return nil
 			}
 		}
-		failed = e.take(ev)
+		if failed = e.take(ev); idle && !failed {
+			e.rest()
+		}
 	}
 }
 
-// rest lets the journal do what it does better while nobody waits.
+// rest lets the journal do what it does better while nobody waits: behind what was due, for
+// somebody may have waited for that.
 func (e *Engine) rest() {
-	if e.clock.Now().Up-e.committed < restAfter {
+	if len(e.queue) > 0 || e.clock.Now().Up-e.committed < restAfter {
 		return
 	}
 	if err := e.journal.Rest(); err != nil {

@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -366,12 +365,7 @@ func TestShellListsInPieces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShell(t, j, nil)
 		s.run()
-		for i := range 25 {
-			p := s.start(till1, fmt.Sprintf("R%d", i))
-			if err := s.deliver(uint64(i+1), paid(p)); err != nil {
-				t.Fatal(err)
-			}
-		}
+		s.sell(25, 0)
 		for _, limit := range []int{1, 9, 10, 11, 20, 24, 25, 26, 200} {
 			want, err := j.List(till1, payment.ListQuery{Limit: limit})
 			if err != nil {
@@ -442,14 +436,7 @@ func TestShellLetsTheJournalRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShell(t, j, nil)
 		s.run()
-		for i := range 20 {
-			p := s.start(till1, fmt.Sprintf("R%d", i))
-			time.Sleep(400 * time.Millisecond)
-			if err := s.deliver(uint64(i+1), paid(p)); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(400 * time.Millisecond)
-		}
+		s.sell(20, 400*time.Millisecond)
 		if n := s.rests.Load(); n != 0 {
 			t.Errorf("it has rested %d times while something was committed each half second", n)
 		}

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync/atomic"
@@ -145,4 +146,17 @@ func (s *shell) start(till, reference string) payment.Payment {
 func (s *shell) deliver(seq uint64, records ...payment.Record) error {
 	return s.Deliver(context.Background(), seal("right", records...),
 		payment.Position{Epoch: "E", Seq: seq, ID: "D"}, false)
+}
+
+// sell makes sales that are paid, with a pause in a bubble's time behind each start and payment.
+func (s *shell) sell(n int, pause time.Duration) {
+	s.t.Helper()
+	for i := range n {
+		p := s.start(till1, fmt.Sprintf("R%d", i))
+		time.Sleep(pause)
+		if err := s.deliver(uint64(i+1), paid(p)); err != nil {
+			s.t.Fatal(err)
+		}
+		time.Sleep(pause)
+	}
 }
